@@ -1,0 +1,68 @@
+# Every door of the project. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+venv := .venv
+bin := $(venv)/bin
+locks := deploy/requirements
+lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+.PHONY: help setup run dev check format test test-containers bench proto lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+# install NAME: brings .venv to the state of deploy/requirements/NAME.txt; does nothing when it is there already
+define install
+	@if ! cmp -s $(locks)/$(1).txt $(venv)/locked-$(1).txt; then \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	    || { echo 'Segue needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 $@' >&2; exit 1; }; \
+	  [ -x $(bin)/python ] || $(PYTHON) -m venv $(venv) \
+	    || { rm -rf $(venv); echo 'python3 -m venv failed; on Debian: apt install python3-venv' >&2; exit 1; }; \
+	  echo 'Installing from $(locks)/$(1).txt (half a minute)' >&2; \
+	  $(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(locks)/$(1).txt; \
+	  $(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	  cp $(locks)/$(1).txt $(venv)/locked-$(1).txt; \
+	fi
+endef
+
+setup: ## Install Segue into .venv, from the lock
+	$(call install,laptop)
+
+dev:
+	$(call install,dev)
+
+run: setup ## Start Segue on this machine and print how to connect
+	@exec $(bin)/segue serve
+
+check: dev ## Lint, types, formatting
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+
+format: dev ## Format and fix what can be fixed
+	$(bin)/ruff check --fix .
+	$(bin)/ruff format .
+
+test: dev ## Everything that needs no Docker
+	$(bin)/python -m pytest -m 'not containers'
+
+test-containers: dev ## What needs Docker
+	TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -m containers
+
+bench: dev ## Measure search quality, speed and memory
+	$(bin)/python -m tests.performance.bench
+
+proto: dev ## Generate services/pb from proto/
+	$(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --pyi_out=. --grpc_python_out=. proto/*.proto
+
+lock: ## Resolve the dependencies again into deploy/requirements
+	$(bin)/$(lock) --extra gateway --output-file $(locks)/gateway.txt
+	$(bin)/$(lock) --extra memory --output-file $(locks)/memory.txt
+	$(bin)/$(lock) --extra model --output-file $(locks)/model.txt
+	$(bin)/$(lock) --extra laptop --output-file $(locks)/laptop.txt
+	$(bin)/$(lock) --extra dev --output-file $(locks)/dev.txt
+
+clean: ## Remove what was built, never data
+	rm -rf $(venv) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis reports
