@@ -1,0 +1,1 @@
+"""The MCP endpoint: identity, limits, tools. Owns no state."""

@@ -1,0 +1,1 @@
+"""What every process needs: errors, calls between services, lifecycle, telemetry, health."""

@@ -1,0 +1,1 @@
+"""Conversations and reflections: stored durably, found by meaning and by words."""

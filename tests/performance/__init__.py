@@ -1,0 +1,1 @@
+"""Search quality, speed and memory."""

@@ -1,0 +1,1 @@
+"""What search reads: derived from the store, rebuilt from it, never the other way round."""

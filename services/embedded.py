@@ -1,0 +1,24 @@
+"""One-process mode: the same apps in one event loop, the services on unix sockets in a private directory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from services.gateway.app import GatewayApp, open_gateway
+from services.gateway.config import GatewaySettings
+from services.memory.app import open_memory
+from services.memory.config import MemorySettings
+
+
+@asynccontextmanager
+async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterator[GatewayApp]:
+    """All services on `data_dir` behind a gateway; on leaving, the gateway closes first."""
+    async with AsyncExitStack() as stack:
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))  # made with mode 0700
+        address = f"unix:{sockets / 'memory.sock'}"
+        memory = MemorySettings(address=address, directory=data_dir / "memory")
+        await stack.enter_async_context(open_memory(memory))
+        yield await stack.enter_async_context(open_gateway(gateway.model_copy(update={"memory_target": address})))

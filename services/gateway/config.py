@@ -1,0 +1,21 @@
+"""The gateway's settings, from the environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class GatewaySettings(BaseSettings):
+    """`SEGUE_GATEWAY_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGUE_GATEWAY_")
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8377, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
+    allowed_hosts: list[str] = Field([], description="Names besides the local ones that a Host header may carry")
+    memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
+    call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
+    import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")
+    body_max_bytes: int = Field(4 * 1024 * 1024, gt=0, description="The largest request body that is read")
+    drain_s: float = Field(8.0, ge=0, description="How long calls that have begun may take to finish at shutdown")

@@ -1,0 +1,74 @@
+"""Failures as the MCP contract has them: `CODE: message`, with structured content and suggestions."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import mcp_types
+from fastmcp.exceptions import NotFoundError, ValidationError
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools.base import ToolResult
+from pydantic import ValidationError as PydanticValidationError
+
+from services.kit import errors, telemetry
+from services.kit.rpc import Internal
+
+logger = logging.getLogger(__name__)
+
+CODE: dict[type[errors.ServiceError], str] = {
+    errors.InvalidInput: "INVALID_INPUT",
+    errors.NotFound: "NOT_FOUND",
+    errors.AlreadyExists: "CONFLICT",
+    errors.Conflict: "CONFLICT",
+    errors.NotReady: "MEMORY_UNAVAILABLE",
+    errors.LimitExceeded: "LIMIT_EXCEEDED",
+    errors.Unauthenticated: "UNAUTHENTICATED",
+    errors.Denied: "PERMISSION_DENIED",
+    errors.Unavailable: "MEMORY_UNAVAILABLE",
+    errors.DeadlineExceeded: "DEADLINE_EXCEEDED",
+}
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """The contract's structured content of a failure; of a bug, only where to find it."""
+    cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
+    if isinstance(cause, errors.ServiceError):
+        return _structured(CODE[type(cause)], cause.message, *cause.suggestions)
+    if isinstance(cause, PydanticValidationError):
+        return _structured("INVALID_INPUT", _arguments(cause), "See the tool's input schema.")
+    if isinstance(error, ValidationError):
+        return _structured("INVALID_INPUT", str(error), "See the tool's input schema.")
+    trace = str(cause) if isinstance(cause, Internal) else telemetry.trace_id()
+    if not isinstance(cause, Internal):
+        logger.error("unexpected error", exc_info=cause)
+    return _structured("INTERNAL", f"Something went wrong inside Segue; trace {trace}.", "The logs have that trace.")
+
+
+def _structured(code: str, message: str, *suggestions: str) -> dict[str, Any]:
+    return {"success": False, "error_code": code, "error": message, "suggestions": list(suggestions)}
+
+
+def _arguments(error: PydanticValidationError) -> str:
+    """Which argument is wrong and how, without the value that was sent."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in problems)
+
+
+class ErrorResults(Middleware):
+    """Turns whatever a tool raises into the contract's error result."""
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """The tool's result, or its failure as one."""
+        try:
+            return await call_next(context)
+        except NotFoundError:
+            raise  # no such tool: the protocol's own error
+        except Exception as error:
+            content = failure(error)
+            text = f"{content['error_code']}: {content['error']}"
+            return ToolResult(content=text, structured_content=content, is_error=True)

@@ -1,0 +1,45 @@
+"""How a process runs and ends: open everything, wait for a signal, close in reverse order.
+
+SIGTERM or SIGINT: not ready, then drain, then close. A second one ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+
+class App(Protocol):
+    """A running service."""
+
+    async def stop_accepting(self) -> None:
+        """Says that it is not ready any more, so that no new work comes; leaving its context then drains."""
+        ...
+
+
+async def run_until_signalled(app: AbstractAsyncContextManager[App], stop: asyncio.Event | None = None) -> None:
+    """Runs `app` until SIGTERM, SIGINT or `stop`."""
+    stop = stop or asyncio.Event()
+    _on_signals(stop)
+    async with app as running:
+        await stop.wait()
+        logger.info("stopping")
+        await running.stop_accepting()
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def received(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received, number)

@@ -1,0 +1,182 @@
+"""Calls between services: typed errors both ways, deadlines, the caller's identity, trace context.
+
+A service raises a `ServiceError`; the server's interceptor turns it into a gRPC status, and `call`
+turns that back into the same class at the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from services.kit import errors, telemetry
+
+logger = logging.getLogger(__name__)
+
+deadline_min_s = 0.05
+"""A call with less time left than this is refused: its answer would come too late to be of use."""
+message_max_bytes = 16 * 1024 * 1024
+
+STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
+    errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    errors.Conflict: grpc.StatusCode.ABORTED,
+    errors.NotReady: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.LimitExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Denied: grpc.StatusCode.PERMISSION_DENIED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+ERROR = {status: error for error, status in STATUS.items()}
+
+_user_key = "segue-user"
+_suggestions_key = "segue-suggestions-bin"
+_channel_options = [
+    ("grpc.max_receive_message_length", message_max_bytes),
+    ("grpc.max_send_message_length", message_max_bytes),
+]
+
+caller: ContextVar[str] = ContextVar("caller")
+"""The user on whose behalf the current call runs, as the gateway established it from credentials."""
+
+
+class Internal(Exception):
+    """A bug in the service called; the message is its trace id."""
+
+
+Server: TypeAlias = grpc.aio.Server
+ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Response = TypeVar("Response", bound=Message)
+
+
+# --- the calling side ---------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to `target` (`host:port` or `unix:/path`); it connects, and reconnects, when it is used."""
+    options = [*_channel_options, ("grpc.max_reconnect_backoff_ms", 2000), ("grpc.default_authority", "segue")]
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        yield channel
+
+
+async def call(
+    method: Callable[..., Awaitable[Response]], request: Message, *, user: str, timeout_s: float
+) -> Response:
+    """One call on behalf of `user`; raises the `ServiceError` that the service raised."""
+    if timeout_s < deadline_min_s:
+        raise errors.DeadlineExceeded("There is no time left for this call.")
+    metadata = ((_user_key, user), *telemetry.outgoing_trace())
+    try:
+        return await method(request, timeout=timeout_s, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        raise _as_service_error(error) from error
+
+
+def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
+    details = error.details() or ""
+    found = ERROR.get(error.code())
+    if found is None:
+        return Internal(details)
+    if found is errors.Unavailable and not _came_from_service(error):
+        return errors.Unavailable("The service does not answer.", "Try again; `segue doctor` shows what is down.")
+    if found is errors.DeadlineExceeded:
+        return found("The call took longer than its time limit.", "Try again, or ask for less.")
+    return found(details, *_suggestions(error))
+
+
+def _trailer(error: grpc.aio.AioRpcError, name: str) -> bytes | None:
+    trailing: Any = error.trailing_metadata() or ()
+    return next((value for key, value in trailing if key == name and isinstance(value, bytes)), None)
+
+
+def _came_from_service(error: grpc.aio.AioRpcError) -> bool:
+    return _trailer(error, _suggestions_key) is not None
+
+
+def _suggestions(error: grpc.aio.AioRpcError) -> Sequence[str]:
+    return [str(each) for each in json.loads(_trailer(error, _suggestions_key) or b"[]")]
+
+
+# --- the serving side ---------------------------------------------------------------------------
+
+
+class Interceptor(grpc.aio.ServerInterceptor[Any, Any]):
+    """Around every call of a service: deadline, identity, span, duration, and errors as statuses."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Wraps unary methods; the health service's stream is left as it is."""
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None or details.method.startswith("/grpc."):
+            return handler
+        answer = self._around(details.method, handler.unary_unary)
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+
+    def _around(self, method: str, behave: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def answer(request: Message, context: ServicerContext) -> Any:
+            metadata = dict(context.invocation_metadata() or ())
+            caller.set(str(metadata.get(_user_key, "")))
+            with telemetry.server_span(self._service, method, metadata) as span:
+                try:
+                    _refuse_without_time(context)
+                    _refuse_without_caller()
+                    return await behave(request, context)
+                except errors.ServiceError as error:
+                    span.failed(type(error).__name__)
+                    status, message, suggestions = STATUS[type(error)], error.message, error.suggestions
+                except Exception:  # a bug: the caller learns only where to find it
+                    span.failed("INTERNAL")
+                    logger.exception("unexpected error in %s", method)
+                    status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
+            trailing = ((_suggestions_key, json.dumps(suggestions).encode()),)
+            return await context.abort(status, message, trailing)
+
+        return answer
+
+
+def _refuse_without_time(context: ServicerContext) -> None:
+    left_s = context.time_remaining()
+    if left_s is None:
+        raise errors.InvalidInput("Every call needs a deadline.")
+    if left_s < deadline_min_s:
+        raise errors.DeadlineExceeded("There is no time left for this call.")
+
+
+def _refuse_without_caller() -> None:
+    if not caller.get():
+        raise errors.Unauthenticated("The call names no user.")
+
+
+@asynccontextmanager
+async def open_server(
+    service: str, address: str, register: Callable[[grpc.aio.Server], None], *, drain_s: float
+) -> AsyncIterator[grpc.aio.Server]:
+    """A started gRPC server on `address` that ends by finishing, for at most `drain_s`, what it has begun."""
+    server = grpc.aio.server(interceptors=(Interceptor(service),), options=_channel_options)
+    register(server)
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise errors.Unavailable(f"Cannot listen on {address}: is another server using it?") from error
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop(drain_s)

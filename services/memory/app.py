@@ -1,0 +1,129 @@
+"""The memory service, wired top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from services.kit import rpc, telemetry
+from services.kit.errors import Unavailable
+from services.kit.healthcheck import Health
+from services.memory.condition import Condition
+from services.memory.config import MemorySettings
+from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
+from services.memory.index.catalogue import Entry
+from services.memory.index.memory_index import MemoryIndex, NewEntry
+from services.memory.searching import Searching
+from services.memory.servicer import MemoryServicer
+from services.memory.store import DuckStore, Loaded, StoreSettings, open_store
+from services.memory.storing import NO_MODEL, Storing
+from services.pb import memory_pb2_grpc
+
+logger = logging.getLogger(__name__)
+
+
+class MemoryApp:
+    """A running memory service."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    async def stop_accepting(self) -> None:
+        """Health says no from now on."""
+        await self._health.serving(False)
+
+
+@asynccontextmanager
+async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
+    """Serves memory on the settings' address until the context is left."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry.providers("memory"))
+        home = _private(settings.home)
+        store = await stack.enter_async_context(open_store(home / "memory.duckdb", _store_settings(settings)))
+        embedder, trouble = await _open_embedder(stack, settings)
+        index = stack.enter_context(MemoryIndex(DIMENSIONS))
+        await _fill(index, store, embedder.model if embedder else NO_MODEL)
+        servicer = MemoryServicer(
+            Storing(store, index, embedder),
+            Searching(store, index, embedder),
+            Condition(store, embedder, trouble, home),
+        )
+        health = Health()
+
+        def register(server: rpc.Server) -> None:
+            memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+            health.register(server)
+
+        await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
+        await health.serving(True)
+        yield MemoryApp(health)
+
+
+def _private(directory: Path) -> Path:
+    """The directory, made for its owner alone; Unavailable where it cannot be."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
+    return directory
+
+
+def _store_settings(settings: MemorySettings) -> StoreSettings:
+    return StoreSettings(
+        memory_limit_mb=settings.database_memory_mb,
+        threads=settings.database_threads,
+        readers=settings.readers,
+        write_queue_max=settings.write_queue_max,
+    )
+
+
+async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tuple[Embedder | None, str]:
+    """The embedder, or None and why there is none: the service then runs on words alone, and says so."""
+    directory = settings.model_directory or settings.home / "model"
+    try:
+        if settings.model_build and not directory.exists():
+            logger.info("building the embedding model; this is done once")
+            await asyncio.to_thread(_build_model, directory)
+        return await _open_model(stack, directory, settings.embed_threads), ""
+    except ModelUnusable as error:
+        logger.error("no embedding model: %s", error)
+        return None, str(error)
+
+
+def _build_model(directory: Path) -> None:
+    try:
+        from services.memory.embedder.build import build_model
+
+        build_model(directory)
+    except ImportError as error:
+        raise ModelUnusable(f"There is no model in {directory}, and what builds one is not installed.") from error
+
+
+async def _open_model(stack: AsyncExitStack, directory: Path, threads: int) -> Embedder:
+    from services.memory.embedder.onnx import open_model
+
+    return await stack.enter_async_context(open_model(directory, threads=threads))
+
+
+async def _fill(index: MemoryIndex, store: DuckStore, model: str) -> None:
+    """Brings the empty index to what is stored."""
+    async for loaded in store.load(model):
+        await index.add(_entries(loaded))
+
+
+def _entries(loaded: Loaded) -> list[NewEntry]:
+    columns = zip(
+        loaded.sequence.tolist(),
+        loaded.user,
+        loaded.project,
+        loaded.session_id,
+        loaded.timestamp_s.tolist(),
+        loaded.content,
+        loaded.content_vector,
+        loaded.context_vector,
+        strict=True,
+    )
+    return [NewEntry(Entry(*entry), content, vector, context) for *entry, content, vector, context in columns]

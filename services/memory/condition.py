@@ -1,0 +1,67 @@
+"""How the memory service is: what it holds, and which of its parts work, measured when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from services.kit.errors import ServiceError
+from services.memory.embedder import Embedder
+from services.memory.memories import PartHealth, Stats
+from services.memory.store import MemoryStore
+from services.memory.storing import NO_MODEL
+
+disk_free_min_bytes = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is asked; `model_trouble` says why there is no embedder, where there is none."""
+
+    store: MemoryStore
+    embedder: Embedder | None
+    model_trouble: str
+    directory: Path
+
+    async def stats(self, user: str, project: str) -> Stats:
+        """What is stored for the user, and what is degraded."""
+        stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL)
+        parts = await self.check()
+        degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
+        return replace(stats, degraded=degraded)
+
+    async def check(self) -> Mapping[str, PartHealth]:
+        """Every part's health."""
+        return {
+            "database": await self._database(),
+            "embedding_service": await self._embedding(),
+            "file_system": await asyncio.to_thread(self._file_system),
+        }
+
+    async def _database(self) -> PartHealth:
+        try:
+            await self.store.find("", "")
+        except Exception as error:  # whatever it is: that is what was asked
+            return PartHealth("unhealthy", type(error).__name__)
+        return PartHealth("healthy")
+
+    async def _embedding(self) -> PartHealth:
+        if self.embedder is None:
+            return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")
+        try:
+            await self.embedder.embed(["health"])
+        except ServiceError as error:
+            return PartHealth("degraded", error.message)
+        return PartHealth("healthy")
+
+    def _file_system(self) -> PartHealth:
+        if not os.access(self.directory, os.W_OK):
+            return PartHealth("unhealthy", "the data directory cannot be written")
+        status = os.statvfs(self.directory)
+        free = status.f_bavail * status.f_frsize
+        if free < disk_free_min_bytes:
+            return PartHealth("degraded", f"{free / 1e6:.0f} MB left on the disk")
+        return PartHealth("healthy")

@@ -1,0 +1,30 @@
+"""The memory service's settings, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MemorySettings(BaseSettings):
+    """`SEGUE_MEMORY_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGUE_MEMORY_", protected_namespaces=())
+
+    address: str = Field("127.0.0.1:50052", description="Where to listen: host:port or unix:/path")
+    directory: Path = Field(Path("~/.claude/segue/memory"), description="Where the database and the model live")
+    model_directory: Path | None = Field(None, description="Where the embedding model is; in `directory` when unset")
+    model_build: bool = Field(True, description="Build the embedding model at start where there is none")
+    database_memory_mb: int = Field(256, ge=64, description="DuckDB's buffer pool")
+    database_threads: int = Field(2, ge=1, description="DuckDB's threads")
+    embed_threads: int = Field(2, ge=1, description="Threads of one inference")
+    readers: int = Field(2, ge=1, description="Database reads at once")
+    write_queue_max: int = Field(1000, ge=1, description="Writes that may wait")
+    drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+
+    @property
+    def home(self) -> Path:
+        """`directory`, with the user's home filled in."""
+        return self.directory.expanduser()

@@ -1,0 +1,162 @@
+"""The columns of every memory that filtering, neighbourhood and ranking need, in memory, by slot.
+
+A slot is a memory's row number in every part of the index: 0, 1, 2, … in the order in which they came.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Slots = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Codes:
+    """Small numbers for names that repeat."""
+
+    _code: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def of(self, *name: str) -> int:
+        """The number of `name`; a new one for a new name."""
+        return self._code.setdefault(name, len(self._code))
+
+    def known(self, *name: str) -> int:
+        """The number of `name`, or -1."""
+        return self._code.get(name, -1)
+
+
+class Column:
+    """A numpy array that grows at its end."""
+
+    def __init__(self, dtype: type[np.generic], width: int = 0) -> None:
+        self._rows = np.zeros((0, width) if width else 0, dtype)
+        self._length = 0
+
+    def append(self, rows: NDArray[np.generic]) -> None:
+        """Adds `rows` at the end."""
+        needed = self._length + len(rows)
+        if needed > len(self._rows):
+            shape = (max(needed, len(self._rows) * 5 // 4, 1024), *self._rows.shape[1:])
+            grown = np.zeros(shape, self._rows.dtype)
+            grown[: self._length] = self._rows[: self._length]
+            self._rows = grown
+        self._rows[self._length : needed] = rows
+        self._length = needed
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """All rows; a view that later growth leaves behind."""
+        return self._rows[: self._length]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the catalogue keeps of a memory."""
+
+    sequence: int
+    user: str
+    project: str
+    session_id: str
+    timestamp_s: float
+
+
+class Catalogue:
+    """Grows by `add`; a removed memory keeps its slot and is alive no more."""
+
+    def __init__(self) -> None:
+        self._users, self._projects, self._sessions = Codes(), Codes(), Codes()
+        self._columns = {
+            "sequence": Column(np.int64),
+            "user": Column(np.int32),
+            "project": Column(np.int32),
+            "session": Column(np.int32),
+            "timestamp_s": Column(np.float64),
+            "alive": Column(np.bool_),
+        }
+        self._slot: dict[int, int] = {}
+        self._members: dict[int, list[tuple[float, int]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._columns["sequence"].rows)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s or alive."""
+        return self._columns[name].rows
+
+    def add(self, entries: Sequence[Entry]) -> Slots:
+        """The slots of the new entries."""
+        first = len(self)
+        slots = np.arange(first, first + len(entries))
+        sessions = [self._session(entry) for entry in entries]
+        values: dict[str, Sequence[float]] = {
+            "sequence": [entry.sequence for entry in entries],
+            "user": [self._users.of(entry.user) for entry in entries],
+            "project": [self._projects.of(entry.user, entry.project) for entry in entries],
+            "session": sessions,
+            "timestamp_s": [entry.timestamp_s for entry in entries],
+            "alive": [True] * len(entries),
+        }
+        for name, column in self._columns.items():
+            column.append(np.asarray(values[name]))
+        for slot, session, entry in zip(slots.tolist(), sessions, entries, strict=True):
+            self._slot[entry.sequence] = slot
+            if session >= 0:
+                insort(self._members.setdefault(session, []), (entry.timestamp_s, slot))
+        return slots
+
+    def _session(self, entry: Entry) -> int:
+        return self._sessions.of(entry.user, entry.project, entry.session_id) if entry.session_id else -1
+
+    def remove(self, sequences: Iterable[int]) -> Slots:
+        """The slots that were alive until now."""
+        slots = np.asarray([slot for each in sequences if (slot := self._slot.pop(each, None)) is not None], np.int64)
+        self.column("alive")[slots] = False
+        for slot in slots.tolist():
+            self._leave_session(slot)
+        return slots
+
+    def _leave_session(self, slot: int) -> None:
+        members = self._members.get(int(self.column("session")[slot]))
+        if members is not None:
+            members.remove((float(self.column("timestamp_s")[slot]), slot))
+
+    def slot(self, sequence: int) -> int | None:
+        """Where a memory is."""
+        return self._slot.get(sequence)
+
+    def select(self, user: str, project: str = "") -> Slots:
+        """The slots of the user's memories that are alive; of one project unless `project` is empty."""
+        column, code = (
+            ("project", self._projects.known(user, project)) if project else ("user", self._users.known(user))
+        )
+        return np.flatnonzero((self.column(column) == code) & self.column("alive"))
+
+    def around(self, slot: int, reach: int) -> tuple[list[int], list[int]]:
+        """The slots before and after, in the same session, nearest last and nearest first: in the order of time."""
+        members = self._members.get(int(self.column("session")[slot]), [])
+        place = self._place(members, slot)
+        if place is None:
+            return [], []
+        before, after = members[max(0, place - reach) : place], members[place + 1 : place + 1 + reach]
+        return [each for _, each in before], [each for _, each in after]
+
+    def position(self, slot: int) -> int:
+        """How many memories of the same session came before; 0 without a session."""
+        return self._place(self._members.get(int(self.column("session")[slot]), []), slot) or 0
+
+    def _place(self, members: list[tuple[float, int]], slot: int) -> int | None:
+        key = (float(self.column("timestamp_s")[slot]), slot)
+        place = bisect_left(members, key)
+        return place if place < len(members) and members[place] == key else None
+
+    def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
+        """The slot of the session's last memory that is not later than `before_s`, or None."""
+        members = self._members.get(self._sessions.known(user, project, session_id), [])
+        place = bisect_left(members, (before_s, len(self)))
+        return members[place - 1][1] if place else None

@@ -1,0 +1,54 @@
+"""Embeddings by slot, searched exactly: half precision in memory, dot products by numkong's SIMD kernels."""
+
+from __future__ import annotations
+
+import numkong
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.catalogue import Column, Slots
+
+Scores = NDArray[np.float32]
+
+
+class Vectors:
+    """One vector a slot (float16, unit length); a slot without one holds zeros, and so scores 0."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._vectors = Column(np.float16, dimensions)
+        self._present = Column(np.bool_)
+
+    def append(self, vectors: list[bytes]) -> None:
+        """Adds a vector for each new slot; empty bytes for a memory without one."""
+        width = self._dimensions * 2
+        present = np.asarray([len(vector) == width for vector in vectors], np.bool_)
+        filled = b"".join(vector if has else bytes(width) for vector, has in zip(vectors, present, strict=True))
+        self._vectors.append(np.frombuffer(filled, np.float16).reshape(-1, self._dimensions))
+        self._present.append(present)
+
+    def present(self, slots: Slots) -> NDArray[np.bool_]:
+        """Which of `slots` have a vector."""
+        return self._present.rows[slots].astype(np.bool_)
+
+    def scores(self, query: NDArray[np.float32], slots: Slots) -> Scores:
+        """The cosine of `query` (unit length) with the vector of each slot."""
+        if not len(slots):
+            return np.zeros(0, np.float32)
+        rows = self._vectors.rows
+        chosen = rows if len(slots) == len(rows) else rows[slots]
+        half = np.ascontiguousarray(query, np.float16)[None]
+        return np.asarray(numkong.cdist(half, chosen, metric="dot"), np.float32).reshape(-1)
+
+    def search(self, query: NDArray[np.float32], slots: Slots, most: int) -> tuple[Slots, Scores]:
+        """The `most` nearest among `slots`, best first."""
+        return best(slots, self.scores(query, slots), most)
+
+
+def best(slots: Slots, scores: Scores, most: int) -> tuple[Slots, Scores]:
+    """The `most` slots with the highest scores, best first; equal ones in the order of their slots."""
+    if len(slots) > most:
+        kept = np.argpartition(-scores, most - 1)[:most]
+        slots, scores = slots[kept], scores[kept]
+    order = np.lexsort((slots, -scores))
+    return slots[order], scores[order]

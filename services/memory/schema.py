@@ -1,0 +1,52 @@
+"""The store's schema as numbered migrations; a database says in `schema_version` how far it has come."""
+
+from __future__ import annotations
+
+import duckdb
+
+from services.kit.errors import NotReady
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: a memory is a row; its embeddings are rows of their own, so that they can come later and be made anew
+    """
+    CREATE TABLE memories (
+        sequence    BIGINT      NOT NULL UNIQUE,  -- order of storing, never reused; what the indexes call it by
+        id          TEXT        PRIMARY KEY,
+        fingerprint UUID        NOT NULL UNIQUE,  -- of user, project, kind and content: the same is stored once
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        kind        TEXT        NOT NULL,
+        content     TEXT        NOT NULL,
+        timestamp   TIMESTAMPTZ NOT NULL,
+        stored_at   TIMESTAMPTZ NOT NULL,
+        session_id  TEXT        NOT NULL,
+        role        TEXT        NOT NULL,
+        tags        TEXT[]      NOT NULL,
+        metadata    TEXT        NOT NULL          -- JSON
+    );
+    CREATE SEQUENCE memory_sequence;
+    CREATE TABLE embeddings (
+        sequence BIGINT PRIMARY KEY,
+        model    TEXT NOT NULL,
+        content  BLOB NOT NULL,                   -- float16[384], little-endian, unit length
+        context  BLOB NOT NULL                    -- the same, of the memory before it in its session and itself
+    );
+    """,
+)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Brings the database to this program's schema; NotReady where it comes from a newer program."""
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+    version = (row and row[0]) or 0
+    if version > len(MIGRATIONS):
+        raise NotReady(
+            f"The database has schema {version}; this version of Segue knows {len(MIGRATIONS)}.",
+            "Start the version of Segue that wrote it, or a newer one.",
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.begin()
+        connection.execute(statements)
+        connection.execute("INSERT INTO schema_version VALUES (?)", [number])
+        connection.commit()

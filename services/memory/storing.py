@@ -1,0 +1,119 @@
+"""Storing: accepted, embedded, committed, indexed, and only then acknowledged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kit.errors import Conflict, InvalidInput
+from services.memory.embedder import Embedder
+from services.memory.index.catalogue import Entry
+from services.memory.index.memory_index import MemoryIndex, NewEntry
+from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted
+from services.memory.store import Inserted, MemoryStore, NewRow
+
+NO_MODEL = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """What storing needs; `embedder` is None while there is no usable model."""
+
+    store: MemoryStore
+    index: MemoryIndex
+    embedder: Embedder | None
+
+    async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
+        """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
+        now = datetime.now(UTC)
+        rows = [NewRow(accepted(memory, now), user) for memory in memories]
+        known = await self.store.find_existing(rows)
+        fresh = [place for place in range(len(rows)) if place not in known]
+        inserted = await self._insert(user, [rows[place] for place in fresh])
+        outcomes = known | dict(zip(fresh, inserted, strict=True))
+        return [_outcome(outcomes[place]) for place in range(len(rows))]
+
+    async def _insert(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
+        if not rows:
+            return []
+        rows = await self._embedded(user, rows)
+        inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
+        await self.index.add(
+            [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if not each.duplicate]
+        )
+        return inserted
+
+    async def _embedded(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
+        """The rows with their two vectors: of the content, and of the content after what was said before it."""
+        if self.embedder is None:
+            return rows
+        contents = [row.memory.content for row in rows]
+        contexts = [
+            f"{before}\n{content}" if before else content
+            for before, content in zip(await self._befores(user, rows), contents, strict=True)
+        ]
+        vectors = _half(await self.embedder.embed([*contents, *contexts]))
+        return [
+            replace(row, content_vector=content, context_vector=context)
+            for row, content, context in zip(rows, vectors[: len(rows)], vectors[len(rows) :], strict=True)
+        ]
+
+    async def _befores(self, user: str, rows: Sequence[NewRow]) -> list[str]:
+        """What was said before each row in its session, here or in what is stored; empty where nothing was."""
+        latest: dict[tuple[str, str], str] = {}
+        befores = []
+        for row in rows:
+            session = (row.memory.project, row.memory.session_id)
+            if not row.memory.session_id:
+                befores.append("")
+                continue
+            if session not in latest:
+                latest[session] = await self._stored_before(user, row.memory)
+            befores.append(latest[session])
+            latest[session] = row.memory.content
+        return befores
+
+    async def _stored_before(self, user: str, memory: Memory) -> str:
+        sequence = await self.index.latest(user, memory.project, memory.session_id, memory.timestamp.timestamp())
+        found = await self.store.fetch([sequence]) if sequence is not None else {}
+        return next((each.content for each in found.values()), "")
+
+    async def forget(self, user: str, chosen: Chosen, confirmation: str) -> Deletion:
+        """Removes what is meant, for good, if `confirmation` is the token that an earlier call gave for the same."""
+        if not (chosen.ids or chosen.project or chosen.before):
+            raise InvalidInput("Say which memories: ids, project or before.")
+        sequences = await self.store.choose(user, chosen)
+        expected = _token(user, sequences)
+        if not confirmation:
+            return Deletion(would_delete=len(sequences), confirmation=expected)
+        if confirmation != expected:
+            raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
+        await self.store.delete(sequences)
+        await self.index.remove(sequences)
+        return Deletion(deleted=len(sequences))
+
+
+def _token(user: str, sequences: Sequence[int]) -> str:
+    """Names a set of memories: whoever has it has been told how many there are."""
+    return hashlib.sha256(repr((user, sequences)).encode()).hexdigest()[:32]
+
+
+def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
+    return vectors.astype(np.float16)
+
+
+def _outcome(inserted: Inserted) -> Outcome:
+    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded)
+
+
+def _entry(row: NewRow, inserted: Inserted) -> NewEntry:
+    memory = row.memory
+    entry = Entry(inserted.sequence, row.user, memory.project, memory.session_id, memory.timestamp.timestamp())
+    content = b"" if row.content_vector is None else row.content_vector.tobytes()
+    context = b"" if row.context_vector is None else row.context_vector.tobytes()
+    return NewEntry(entry, memory.content, content, context)

@@ -1,0 +1,134 @@
+"""The one thread that writes to the database: a bounded queue, whose waiting jobs share a transaction.
+
+A job is answered after the transaction that holds it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import duckdb
+
+from services.kit.errors import LimitExceeded, ServiceError, Unavailable
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+Job = Callable[[duckdb.DuckDBPyConnection], Any]
+
+group_max = 64
+"""Jobs that share one transaction, at most."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Job
+    answer: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    outcome: Any = None
+
+    def settle(self, error: BaseException | None) -> None:
+        self.loop.call_soon_threadsafe(self._set, error)
+
+    def _set(self, error: BaseException | None) -> None:
+        if self.answer.done():  # its caller has gone
+            return
+        if error is None:
+            self.answer.set_result(self.outcome)
+        else:
+            self.answer.set_exception(error)
+
+
+class Writer:
+    """Opened with `async with`; closing it finishes what is queued."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, write_queue_max: int) -> None:
+        self._connection = connection
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(write_queue_max)
+        self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
+
+    async def __aenter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._queue.put, None)
+        await asyncio.to_thread(self._thread.join)
+
+    def depth(self) -> int:
+        """Jobs waiting."""
+        return self._queue.qsize()
+
+    async def run(self, job: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+        """What `job` returned, after its transaction is durable; LimitExceeded when too much is waiting."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(job, loop.create_future(), loop)
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            raise LimitExceeded("Too many writes are waiting.", "Send less at a time, or try again later.") from None
+        result: Result = await waiting.answer
+        return result
+
+    def _work(self) -> None:
+        more = True
+        while more:
+            first = self._queue.get()
+            if first is None:
+                return
+            group, more = self._group(first)
+            self._commit(group)
+
+    def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        """`first` and what waits behind it, and whether there is more to come."""
+        group = [first]
+        while len(group) < group_max:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                return group, False
+            group.append(following)
+        return group, True
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        error = self._try(group)
+        if error is None or len(group) == 1:
+            for waiting in group:
+                waiting.settle(error)
+            return
+        for waiting in group:  # one of them is at fault: the others do not pay for it
+            waiting.settle(self._try([waiting]))
+
+    def _try(self, group: list[_Waiting]) -> Exception | None:
+        try:
+            self._connection.begin()
+            for waiting in group:
+                waiting.outcome = waiting.job(self._connection)
+            self._connection.commit()
+        except Exception as error:  # whatever it is, the transaction must end and the caller must hear
+            self._roll_back()
+            return _as_service_error(error)
+        return None
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except duckdb.Error:
+            logger.info("nothing to roll back")
+
+
+def _as_service_error(error: Exception) -> Exception:
+    """Troubles of the disk are the caller's to know; the database's text is not, it may hold content."""
+    if isinstance(error, ServiceError) or not isinstance(error, duckdb.Error):
+        return error
+    logger.error("write failed: %s", type(error).__name__)
+    if isinstance(error, duckdb.IOException | duckdb.FatalException):
+        return Unavailable("The database cannot be written: is the disk full or read-only?", "Mend it and try again.")
+    return error

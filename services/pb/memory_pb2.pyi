@@ -1,0 +1,229 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    KIND_UNSPECIFIED: _ClassVar[Kind]
+    KIND_CONVERSATION: _ClassVar[Kind]
+    KIND_REFLECTION: _ClassVar[Kind]
+KIND_UNSPECIFIED: Kind
+KIND_CONVERSATION: Kind
+KIND_REFLECTION: Kind
+
+class NewMemory(_message.Message):
+    __slots__ = ("content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "id")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    content: str
+    kind: Kind
+    project: str
+    timestamp: _timestamp_pb2.Timestamp
+    session_id: str
+    role: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    metadata: str
+    id: str
+    def __init__(self, content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
+
+class StoredMemory(_message.Message):
+    __slots__ = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    content: str
+    kind: Kind
+    project: str
+    timestamp: _timestamp_pb2.Timestamp
+    session_id: str
+    role: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    metadata: str
+    def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ...) -> None: ...
+
+class StoreRequest(_message.Message):
+    __slots__ = ("memories",)
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    memories: _containers.RepeatedCompositeFieldContainer[NewMemory]
+    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ...) -> None: ...
+
+class StoreResponse(_message.Message):
+    __slots__ = ("outcomes",)
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    outcomes: _containers.RepeatedCompositeFieldContainer[StoreOutcome]
+    def __init__(self, outcomes: _Optional[_Iterable[_Union[StoreOutcome, _Mapping]]] = ...) -> None: ...
+
+class StoreOutcome(_message.Message):
+    __slots__ = ("id", "stored_at", "duplicate", "embedding_generated", "redactions")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STORED_AT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDING_GENERATED_FIELD_NUMBER: _ClassVar[int]
+    REDACTIONS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    stored_at: _timestamp_pb2.Timestamp
+    duplicate: bool
+    embedding_generated: bool
+    redactions: int
+    def __init__(self, id: _Optional[str] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duplicate: _Optional[bool] = ..., embedding_generated: _Optional[bool] = ..., redactions: _Optional[int] = ...) -> None: ...
+
+class SearchRequest(_message.Message):
+    __slots__ = ("query", "limit", "min_score", "project", "include_related_projects", "max_tokens")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_RELATED_PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    limit: int
+    min_score: float
+    project: str
+    include_related_projects: bool
+    max_tokens: int
+    def __init__(self, query: _Optional[str] = ..., limit: _Optional[int] = ..., min_score: _Optional[float] = ..., project: _Optional[str] = ..., include_related_projects: _Optional[bool] = ..., max_tokens: _Optional[int] = ...) -> None: ...
+
+class SearchResponse(_message.Message):
+    __slots__ = ("results", "total_found", "search_strategy", "took_ms", "truncated", "suggestions")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FOUND_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[Found]
+    total_found: int
+    search_strategy: str
+    took_ms: float
+    truncated: bool
+    suggestions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, results: _Optional[_Iterable[_Union[Found, _Mapping]]] = ..., total_found: _Optional[int] = ..., search_strategy: _Optional[str] = ..., took_ms: _Optional[float] = ..., truncated: _Optional[bool] = ..., suggestions: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Found(_message.Message):
+    __slots__ = ("memory", "score", "similarity", "matched", "before", "after")
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    memory: StoredMemory
+    score: float
+    similarity: float
+    matched: str
+    before: StoredMemory
+    after: StoredMemory
+    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., score: _Optional[float] = ..., similarity: _Optional[float] = ..., matched: _Optional[str] = ..., before: _Optional[_Union[StoredMemory, _Mapping]] = ..., after: _Optional[_Union[StoredMemory, _Mapping]] = ...) -> None: ...
+
+class GetRequest(_message.Message):
+    __slots__ = ("id", "neighbours")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    neighbours: int
+    def __init__(self, id: _Optional[str] = ..., neighbours: _Optional[int] = ...) -> None: ...
+
+class GetResponse(_message.Message):
+    __slots__ = ("memory", "before", "after")
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    memory: StoredMemory
+    before: _containers.RepeatedCompositeFieldContainer[StoredMemory]
+    after: _containers.RepeatedCompositeFieldContainer[StoredMemory]
+    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., before: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ...) -> None: ...
+
+class StatsRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class StatsResponse(_message.Message):
+    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded")
+    CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
+    REFLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDING_COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    STORAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIELD_NUMBER: _ClassVar[int]
+    MOST_RECENT_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    conversations: int
+    reflections: int
+    projects: int
+    embedding_coverage: float
+    storage_bytes: int
+    oldest: _timestamp_pb2.Timestamp
+    most_recent: _timestamp_pb2.Timestamp
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CheckRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CheckResponse(_message.Message):
+    __slots__ = ("parts",)
+    class PartsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Part
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Part, _Mapping]] = ...) -> None: ...
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    parts: _containers.MessageMap[str, Part]
+    def __init__(self, parts: _Optional[_Mapping[str, Part]] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("status", "reason")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    reason: str
+    def __init__(self, status: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class DeleteRequest(_message.Message):
+    __slots__ = ("ids", "project", "before", "confirmation")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    project: str
+    before: _timestamp_pb2.Timestamp
+    confirmation: str
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., project: _Optional[str] = ..., before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confirmation: _Optional[str] = ...) -> None: ...
+
+class DeleteResponse(_message.Message):
+    __slots__ = ("deleted", "would_delete", "confirmation")
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    WOULD_DELETE_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    deleted: int
+    would_delete: int
+    confirmation: str
+    def __init__(self, deleted: _Optional[int] = ..., would_delete: _Optional[int] = ..., confirmation: _Optional[str] = ...) -> None: ...
