@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from services import __version__
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ async def _open(
     from services.embedded import open_embedded
 
     async with open_embedded(data_dir, settings) as app:
-        info = ServerInfo(os.getpid(), app.url, version("segue"), datetime.now(UTC).isoformat())
+        info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
         local_server.publish(data_dir, info)
         if not background:
             print(_welcome(app.url, data_dir), flush=True)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from importlib.metadata import version
+from services import __version__
 
 import uvicorn
 from fastmcp import FastMCP
@@ -69,7 +69,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backend: MemoryBackend, app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes."""
-    mcp = FastMCP("segue", INSTRUCTIONS, version=version("segue"), middleware=[ErrorResults()])
+    mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=[ErrorResults()])
     memory.register(mcp, backend)
     operations.register(mcp, backend)
     bulk = BulkStore(backend, settings.body_max_bytes, settings.import_timeout_s)
@@ -97,7 +97,7 @@ def _register_probes(mcp: FastMCP, backend: MemoryBackend, app: GatewayApp) -> N
 
 def _listen(settings: GatewaySettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY on TCP alone
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))

@@ -55,7 +55,7 @@ class Internal(Exception):
 
 
 Server: TypeAlias = grpc.aio.Server
-ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Response = TypeVar("Response", bound=Message)
 
 
@@ -111,7 +111,7 @@ def _suggestions(error: grpc.aio.AioRpcError) -> Sequence[str]:
 # --- the serving side ---------------------------------------------------------------------------
 
 
-class Interceptor(grpc.aio.ServerInterceptor[Any, Any]):
+class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs alone
     """Around every call of a service: deadline, identity, span, duration, and errors as statuses."""
 
     def __init__(self, service: str) -> None:

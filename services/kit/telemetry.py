@@ -120,8 +120,15 @@ def start_logs(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("mcp", "fastmcp", "FastMCP", "uvicorn.access", "httpx", "httpx2"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for name, least in _quiet.items():
+        logging.getLogger(name).setLevel(least)
+
+
+_quiet = {
+    "mcp": logging.WARNING,
+    "fastmcp": logging.CRITICAL,  # it logs errors that callers caused, with what they sent; `gateway/errors.py` logs bugs
+    "uvicorn": logging.WARNING,
+}
 
 
 # --- the process's providers --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from services.kit.healthcheck import Health
 from services.memory.condition import Condition
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
+from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.catalogue import Entry
 from services.memory.index.memory_index import MemoryIndex, NewEntry
 from services.memory.searching import Searching
@@ -87,25 +88,19 @@ async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tup
         if settings.model_build and not directory.exists():
             logger.info("building the embedding model; this is done once")
             await asyncio.to_thread(_build_model, directory)
-        return await _open_model(stack, directory, settings.embed_threads), ""
+        embedder = OnnxEmbedder(directory, workers=settings.embed_workers)
+        return await stack.enter_async_context(embedder), ""
     except ModelUnusable as error:
-        logger.error("no embedding model: %s", error)
+        logger.error("no embedding model: %s", error)  # noqa: TRY400  # its message says all
         return None, str(error)
 
 
 def _build_model(directory: Path) -> None:
     try:
         from services.memory.embedder.build import build_model
-
-        build_model(directory)
     except ImportError as error:
         raise ModelUnusable(f"There is no model in {directory}, and what builds one is not installed.") from error
-
-
-async def _open_model(stack: AsyncExitStack, directory: Path, threads: int) -> Embedder:
-    from services.memory.embedder.onnx import open_model
-
-    return await stack.enter_async_context(open_model(directory, threads=threads))
+    build_model(directory)
 
 
 async def _fill(index: MemoryIndex, store: DuckStore, model: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,7 +53,7 @@ class Condition:
         if self.embedder is None:
             return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")
         try:
-            await self.embedder.embed(["health"])
+            await self.embedder.embed([f"health {time.time_ns()}"])  # not one that the cache knows
         except ServiceError as error:
             return PartHealth("degraded", error.message)
         return PartHealth("healthy")

@@ -19,7 +19,7 @@ class MemorySettings(BaseSettings):
     model_build: bool = Field(True, description="Build the embedding model at start where there is none")
     database_memory_mb: int = Field(256, ge=64, description="DuckDB's buffer pool")
     database_threads: int = Field(2, ge=1, description="DuckDB's threads")
-    embed_threads: int = Field(2, ge=1, description="Threads of one inference")
+    embed_workers: int = Field(2, ge=1, description="Texts that are embedded at once, each on one core")
     readers: int = Field(2, ge=1, description="Database reads at once")
     write_queue_max: int = Field(1000, ge=1, description="Writes that may wait")
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")

@@ -149,7 +149,7 @@ def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
         confirm: Annotated[bool, Field(description="Delete; false only counts")] = False,
         confirmation_token: Annotated[str | None, Field(description="What the call with confirm=false gave")] = None,
     ) -> shapes.DeletionAnswer:
-        """Delete memories for good. Call it with confirm=false first: it says how many, and gives the token to confirm."""
+        """Delete memories for good. With confirm=false it says how many, and gives the token that confirms."""
         if confirm and not confirmation_token:
             raise InvalidInput("confirm=true needs a confirmation_token.", "Call with confirm=false to get one.")
         answer: memory_pb2.DeleteResponse = await memory.call(

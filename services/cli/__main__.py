@@ -1,0 +1,92 @@
+"""The `segue` command: what it understands, and which module does it.
+
+A module is imported when its command is chosen, so that `segue connect` and `--help` stay light. Each exports
+`run(options) -> int`, the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Argument = tuple[str, Mapping[str, Any]]
+
+
+class Command(NamedTuple):
+    """A subcommand: its module in this package, and its arguments as argparse takes them."""
+
+    module: str
+    help: str
+    arguments: tuple[Argument, ...] = ()
+
+
+COMMANDS: Mapping[str, Command] = {
+    "serve": Command(
+        "serve",
+        "everything in one process: gateway, sessions, memory, quality",
+        (
+            ("--host", {"default": "127.0.0.1", "help": "address to listen on (%(default)s)"}),
+            ("--port", {"type": int, "default": 8377, "help": "port to listen on (%(default)s)"}),
+            ("--background", {"action": "store_true", "help": "leave when nobody has called for a while"}),
+        ),
+    ),
+    "connect": Command(
+        "connect",
+        "an MCP server on stdio that forwards to a gateway",
+        (("url", {"nargs": "?", "metavar": "URL", "help": "the gateway (SEGUE_URL, else the local server)"}),),
+    ),
+    "import": Command(
+        "import_",
+        "Claude Code transcripts, or memories as JSON Lines; safe to repeat",
+        (
+            ("paths", {"nargs": "+", "type": Path, "metavar": "PATH", "help": "a file, or a directory of transcripts"}),
+            ("--project", {"metavar": "NAME", "help": "file everything under this project"}),
+        ),
+    ),
+    "doctor": Command("doctor", "what is configured, reachable and degraded; stores and finds a probe memory"),
+}
+
+
+class PrintVersion(argparse.Action):
+    """Look the version up only when somebody asks for it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the version and exit."""
+        from services import __version__
+
+        print(f"segue {__version__}")
+        parser.exit()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line as COMMANDS describes it."""
+    parser = argparse.ArgumentParser(prog="segue", description="Memory and sessions for AI coding agents.")
+    parser.add_argument("--version", action=PrintVersion, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.help, description=command.help)
+        for argument, settings in command.arguments:
+            subparser.add_argument(argument, **settings)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; what it does not expect becomes one line on stderr."""
+    options = build_parser().parse_args(argv)
+    try:
+        module = importlib.import_module(f"services.cli.{COMMANDS[options.command].module}")
+        status: int = module.run(options)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last one to see it, for a user who wants no traceback
+        print(f"segue: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

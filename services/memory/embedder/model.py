@@ -1,0 +1,73 @@
+"""The model in memory: one text in, one vector out, in the calling thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from services.memory.embedder import TOKENS_MAX
+from services.memory.embedder.manifest import MODEL_FILE, TOKENIZER_FILE, unusable, verify
+
+# 256 tokens are about 1,200 characters of English. What follows this many is cut before the tokenizer, whose time grows with the text.
+_CHARACTERS_MAX = 16_384
+
+
+class Model:
+    """Tokenizer and inference session. Safe to use from several threads at once.
+
+    Texts are never padded into one tensor. The int8 model finds the range of its activations per tensor, so the neighbours of
+    a text would change its vector (cosine 0.990, as much as the quantisation itself), and nothing is gained: on the
+    CPU a batch of 32 takes longer for each text than one at a time.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:
+        self._session = session
+        self._tokenizer = tokenizer
+
+    def embed(self, text: str) -> tuple[NDArray[np.float32], int]:
+        """The vector [dimensions] of unit length, and how many tokens went into it."""
+        tokens = self._tokenizer.encode(encodable(text[:_CHARACTERS_MAX])).ids
+        ids = np.array([tokens], dtype=np.int32)
+        outputs = self._session.run(["embedding"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        embedding: NDArray[np.float32] = outputs[0][0]
+        return embedding, len(tokens)
+
+
+def open_model(directory: Path, *, intra_op_threads: int = 1) -> Model:
+    """The model of a directory that `build.py` made. Raises ModelUnusable unless its checksums are right."""
+    verify(directory)
+    try:
+        return Model(_session(directory / MODEL_FILE, intra_op_threads), _tokenizer(directory / TOKENIZER_FILE))
+    # Neither library says what it raises, and the checksums were right: this version cannot read the files.
+    except Exception as error:
+        raise unusable(directory, f"it does not load ({error})") from error
+
+
+def encodable(text: str) -> str:
+    """The text as the tokenizer takes it: halves of a surrogate pair are joined, lone ones replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _session(path: Path, intra_op_threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = intra_op_threads
+    # A thread that spins while it waits takes the core from whoever has work: the event loop, another process.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+    # The file asks for 128, and for padding to them.
+    tokenizer.enable_truncation(TOKENS_MAX)
+    tokenizer.no_padding()
+    return tokenizer

@@ -1,0 +1,146 @@
+"""The embedder of a running service: the ONNX model behind worker threads, a queue and a cache."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry import trace
+
+from services.kit.errors import Unavailable
+from services.memory.embedder import DIMENSIONS, MODEL
+from services.memory.embedder.cache import EmbeddingCache
+from services.memory.embedder.model import Model, open_model
+from services.memory.embedder.waiting import INTERACTIVE_TEXTS_MAX, Position, Request, WaitingTexts
+
+
+class OnnxEmbedder:
+    """Implements Embedder. Opened with `async with`; that raises ModelUnusable for a missing or damaged model.
+
+    `workers` texts are at work at the same time, each on `intra_op_threads` cores. Workers of one core each do twice the
+    work of one worker on two, and a query alone is no slower for it. Of those that wait, up to `embed_queue_max`
+    texts, queries go before imports.
+    """
+
+    model = MODEL
+    dimensions = DIMENSIONS
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        embed_queue_max: int = 4096,
+        workers: int | None = None,
+        intra_op_threads: int = 1,
+        cache: EmbeddingCache | None = None,
+    ) -> None:
+        self._directory = directory
+        self._waiting = WaitingTexts(embed_queue_max)
+        self._workers = workers or min(2, os.cpu_count() or 1)
+        self._intra_op_threads = intra_op_threads
+        self.cache = EmbeddingCache() if cache is None else cache
+        self._tracer = trace.get_tracer("segue.memory")
+        self._running: set[asyncio.Future[None]] = set()
+        self._opened: tuple[Model, ThreadPoolExecutor] | None = None
+
+    @property
+    def texts_waiting(self) -> int:
+        """How many texts no worker has taken yet."""
+        return len(self._waiting)
+
+    async def __aenter__(self) -> Self:
+        executor = ThreadPoolExecutor(self._workers, thread_name_prefix="embed")
+        opening = partial(open_model, self._directory, intra_op_threads=self._intra_op_threads)
+        try:
+            model = await asyncio.get_running_loop().run_in_executor(executor, opening)
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        self._opened = (model, executor)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Waits for what is at work; what still waits gets Unavailable."""
+        opened, self._opened = self._opened, None
+        for request in self._waiting.drop_all():
+            _fail(request, Unavailable("the embedder is closing"))
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if opened:
+            opened[1].shutdown()
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See Embedder. Up to eight texts count as a query: they overtake larger requests, and the cache keeps them."""
+        # An import would only push the queries out of the cache.
+        embeddings = await (self._cached(texts) if len(texts) <= INTERACTIVE_TEXTS_MAX else self._inferred(texts))
+        embeddings.flags.writeable = False
+        return embeddings
+
+    async def _cached(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        known = [self.cache.get(self.model, text) for text in texts]
+        missing = [position for position, embedding in enumerate(known) if embedding is None]
+        embeddings = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for position, embedding in enumerate(known):
+            if embedding is not None:
+                embeddings[position] = embedding
+        if missing:
+            embeddings[missing] = await self._inferred([texts[position] for position in missing])
+        for position in missing:
+            self.cache.put(self.model, texts[position], embeddings[position])
+        return embeddings
+
+    async def _inferred(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        request = Request(texts, asyncio.get_running_loop().create_future())
+        with self._tracer.start_as_current_span("embed") as span:
+            span.set_attribute("embed.texts", len(texts))
+            self._waiting.put(request)
+            self._start_workers()
+            try:
+                await request.done
+            finally:
+                # Cancelled: nobody wants the rest.
+                self._waiting.drop(request)
+            span.set_attribute("embed.tokens", sum(request.token_counts))
+        return request.embeddings
+
+    def _start_workers(self) -> None:
+        if self._opened is None:
+            raise Unavailable("the embedder is not open")
+        model, executor = self._opened
+        while len(self._running) < self._workers and (batch := self._waiting.take()):
+            work = asyncio.get_running_loop().run_in_executor(executor, _embed_batch, model, batch)
+            self._running.add(work)
+            work.add_done_callback(partial(self._finished, batch))
+
+    def _finished(self, batch: list[Position], work: asyncio.Future[None]) -> None:
+        self._running.discard(work)
+        error = work.exception()
+        for request, _ in batch:
+            request.finished += 1
+            if error is not None:
+                self._waiting.drop(request)
+                _fail(request, error)
+            elif request.finished == len(request.texts) and not request.done.done():
+                request.done.set_result(None)
+        if self._opened is not None:
+            self._start_workers()
+
+
+def _embed_batch(model: Model, batch: list[Position]) -> None:
+    """Runs in a worker thread. Every position belongs to one worker, so no two write to the same place."""
+    for request, position in batch:
+        # A caller that was cancelled is not worth an inference.
+        if not request.done.done():
+            embedding, request.token_counts[position] = model.embed(request.texts[position])
+            request.embeddings[position] = embedding
+
+
+def _fail(request: Request, error: BaseException) -> None:
+    if not request.done.done():
+        request.done.set_exception(error)

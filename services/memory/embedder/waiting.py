@@ -1,0 +1,99 @@
+"""The texts that wait for the model: how many may, and who goes first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kit.errors import LimitExceeded
+from services.memory.embedder import DIMENSIONS
+
+# A request of up to this many texts has somebody waiting for it; a larger one is an import.
+INTERACTIVE_TEXTS_MAX = 8
+# What a worker takes at once: enough to make the way there and back small, little enough (about 40 ms) for a query to wait behind.
+_BATCH_TEXTS_MAX = 8
+_BATCH_CHARACTERS_MAX = 2_000
+
+
+@dataclass(eq=False)
+class Request:
+    """The texts of one caller. Workers fill `embeddings`; `done` is resolved on the event loop when all are in."""
+
+    texts: Sequence[str]
+    done: asyncio.Future[None]
+    embeddings: NDArray[np.float32] = field(init=False)
+    token_counts: list[int] = field(init=False)
+    taken: int = 0
+    finished: int = 0
+
+    def __post_init__(self) -> None:
+        self.embeddings = np.empty((len(self.texts), DIMENSIONS), dtype=np.float32)
+        self.token_counts = [0] * len(self.texts)
+
+    @property
+    def is_interactive(self) -> bool:
+        return len(self.texts) <= INTERACTIVE_TEXTS_MAX
+
+
+Position = tuple[Request, int]
+
+
+class WaitingTexts:
+    """First in, first out, but requests of a few texts before all larger ones. Used on the event loop only."""
+
+    def __init__(self, texts_max: int) -> None:
+        self._texts_max = texts_max
+        self._count = 0
+        self._interactive: deque[Request] = deque()
+        self._bulk: deque[Request] = deque()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def put(self, request: Request) -> None:
+        """Raises LimitExceeded where the request would not fit."""
+        if self._count + len(request.texts) > self._texts_max:
+            raise LimitExceeded(
+                f"{self._count} of at most {self._texts_max} texts wait to be embedded, {len(request.texts)} more do not fit",
+                "send fewer texts at once, or try again in a moment",
+            )
+        self._count += len(request.texts)
+        self._queue(request).append(request)
+
+    def take(self) -> list[Position]:
+        """The next texts for a worker, none when none wait."""
+        batch: list[Position] = []
+        queue = self._interactive or self._bulk
+        characters = 0
+        while queue and len(batch) < _BATCH_TEXTS_MAX and characters < _BATCH_CHARACTERS_MAX:
+            request = queue[0]
+            batch.append((request, request.taken))
+            characters += len(request.texts[request.taken])
+            request.taken += 1
+            self._count -= 1
+            if request.taken == len(request.texts):
+                queue.popleft()
+        return batch
+
+    def drop(self, request: Request) -> None:
+        """Forgets what of a request is still waiting, if anything is."""
+        remaining = len(request.texts) - request.taken
+        if remaining:
+            self._queue(request).remove(request)
+            self._count -= remaining
+            request.taken = len(request.texts)
+
+    def drop_all(self) -> list[Request]:
+        """Forgets everything, and says whose it was."""
+        requests = [*self._interactive, *self._bulk]
+        for request in requests:
+            self.drop(request)
+        return requests
+
+    def _queue(self, request: Request) -> deque[Request]:
+        return self._interactive if request.is_interactive else self._bulk
