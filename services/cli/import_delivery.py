@@ -1,0 +1,224 @@
+"""Delivering memories to a gateway: batches over HTTP, repeated while the gateway is busy, cut where they are too big.
+
+Repeating is safe, for every memory carries its id. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+ENDPOINT = "/v1/memories"
+CONTENT_TYPE = "application/x-ndjson"
+
+connect_timeout_s = 10.0
+# Embedding a batch of long texts takes a while on a small machine.
+answer_timeout_s = 120.0
+answer_max_bytes = 1 << 20
+# A busy gateway lives and says so; one that does not answer at all is given up sooner.
+busy_attempts_max = 8
+silent_attempts_max = 4
+first_pause_s = 0.2
+pause_max_s = 30.0
+message_max_chars = 300
+
+# Another request was in the way, too many requests, a service that is starting, one that took too long.
+BUSY = (409, 429, 503, 504)
+# Nothing of the batch was stored because of its size, or because of a memory in it: a smaller one may do.
+DIVISIBLE = (400, 413)
+ADVICE = {401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE", 404: "is SEGUE_URL the address of a Segue gateway?"}
+
+
+class NotDelivered(Exception):
+    """The gateway did not take a batch, and trying again now will not help."""
+
+
+class Stopped(NotDelivered):
+    """The user does not want to wait any longer."""
+
+
+class _Refused(Exception):
+    """The gateway refused a batch as a whole."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Rejection(NamedTuple):
+    """A memory that the gateway refused: its place in the batch, counted from 0, and why."""
+
+    line: int
+    code: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a batch."""
+
+    stored: int = 0
+    duplicates: int = 0
+    embedded: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+    def add(self, other: Receipt, lines_before: int) -> None:
+        """Take in the receipt of a later part of the same batch."""
+        self.stored += other.stored
+        self.duplicates += other.duplicates
+        self.embedded += other.embedded
+        self.rejected += [refusal._replace(line=refusal.line + lines_before) for refusal in other.rejected]
+
+
+def credentials() -> dict[str, str]:
+    """The header that says who calls. Raises NotDelivered if the token file cannot be read."""
+    token = os.environ.get("SEGUE_TOKEN", "").strip()
+    if not token and (path := os.environ.get("SEGUE_TOKEN_FILE")):
+        try:
+            token = Path(path).expanduser().read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or "it holds no token"
+            raise NotDelivered(f"SEGUE_TOKEN_FILE cannot be read: {reason}") from None
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+class Delivery:
+    """The way to one gateway; every thread that delivers has a connection of its own."""
+
+    def __init__(self, address: str, headers: dict[str, str]) -> None:
+        self._address = address.rstrip("/")
+        self._headers = {"Content-Type": CONTENT_TYPE, "Accept": "application/json", **headers}
+        self._stop = threading.Event()
+        self._own = threading.local()
+        self._connections: list[HTTPConnection] = []
+        self._parts = urlsplit(self._address)
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            raise NotDelivered(f"{address}: the address of a gateway begins with http:// or https://")
+
+    def deliver(self, lines: Sequence[bytes]) -> Receipt:
+        """Store a batch; answers when the gateway has it for good. Raises NotDelivered."""
+        try:
+            return self._patiently(b"".join(lines))
+        except _Refused as refused:
+            if len(lines) == 1:
+                return Receipt(rejected=[Rejection(0, refused.code, refused.reason)])
+        half = len(lines) // 2
+        receipt = self.deliver(lines[:half])
+        receipt.add(self.deliver(lines[half:]), half)
+        return receipt
+
+    def stop(self) -> None:
+        """Begin nothing more; what is under way may finish."""
+        self._stop.set()
+
+    def hang_up(self) -> None:
+        """End what is under way, whoever waits for an answer."""
+        self._stop.set()
+        for connection in self._connections:
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connections, which nobody uses any more."""
+        for connection in self._connections:
+            connection.close()
+
+    def _patiently(self, body: bytes) -> Receipt:
+        busy, silent, pause = 0, 0, first_pause_s
+        while not self._stop.is_set():
+            wanted = 0.0
+            try:
+                status, headers, answer = self._exchange(body)
+                if status not in BUSY:
+                    return self._receipt(status, answer)
+                problem, wanted = ": ".join(_explained(status, answer)), _retry_after(headers)
+                busy += 1
+            except (OSError, HTTPException) as error:
+                problem, silent = f"it does not answer ({_words(error)})", silent + 1
+                self._disconnect()
+            if busy >= busy_attempts_max or silent >= silent_attempts_max:
+                raise NotDelivered(f"{self._address}: {problem}")
+            self._stop.wait(min(max(pause, wanted), pause_max_s))
+            pause *= 2
+        raise Stopped(f"{self._address}: interrupted")
+
+    def _exchange(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        connection = self._connection()
+        connection.request("POST", f"{self._parts.path}{ENDPOINT}", body, self._headers)
+        response: HTTPResponse = connection.getresponse()
+        answer = response.read(answer_max_bytes)
+        if not response.isclosed():  # more than anybody would answer; the rest is not waited for
+            self._disconnect()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, answer
+
+    def _connection(self) -> HTTPConnection:
+        connection: HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+            connection = kind(self._parts.hostname or "", self._parts.port, timeout=connect_timeout_s)
+            self._own.connection = connection
+            self._connections.append(connection)
+        if connection.sock is None:
+            _open(connection)
+        return connection
+
+    def _disconnect(self) -> None:
+        connection: HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection:
+            connection.close()
+
+    def _receipt(self, status: int, answer: bytes) -> Receipt:
+        if status in DIVISIBLE:
+            raise _Refused(*_explained(status, answer))
+        if status != 200:
+            advice = f"; {ADVICE[status]}" if status in ADVICE else ""
+            raise NotDelivered(f"{self._address}: {': '.join(_explained(status, answer))}{advice}")
+        try:
+            return _read_receipt(json.loads(answer))
+        except (ValueError, KeyError, TypeError):
+            raise NotDelivered(f"{self._address}: its answer is not a Segue gateway's") from None
+
+
+def _open(connection: HTTPConnection) -> None:
+    connection.connect()
+    connection.sock.settimeout(answer_timeout_s)
+
+
+def _read_receipt(told: Any) -> Receipt:
+    rejected = [Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in told["rejected"]]
+    return Receipt(int(told["stored"]), int(told["duplicates"]), int(told["embedded"]), rejected)
+
+
+def plain(text: object) -> str:
+    """Text from elsewhere, fit for a terminal: short, on one line, without control characters or broken ones."""
+    printable = "".join(character if character.isprintable() else "?" for character in str(text))
+    return printable[:message_max_chars]
+
+
+def _explained(status: int, answer: bytes) -> tuple[str, str]:
+    """The gateway's error code, and what it says about it."""
+    try:
+        told: Any = json.loads(answer)
+        return plain(told["error_code"]), plain(told["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {status}", "no reason given"
+
+
+def _retry_after(headers: dict[str, str]) -> float:
+    """Seconds; the header may also hold a date, which our own gateway never sends."""
+    value = headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else 0.0
+
+
+def _words(error: Exception) -> str:
+    return plain(getattr(error, "strerror", None) or error or type(error).__name__)

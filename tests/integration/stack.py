@@ -1,0 +1,134 @@
+"""Running Segue whole, in one process or in compose, as its users do."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol, Self
+
+from fastmcp import Client
+
+from services.cli import local_server
+
+ROOT = Path(__file__).parents[2]
+start_timeout_s = 120.0
+
+
+class Stack(Protocol):
+    """A running Segue; a context that ends it."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command line needs to reach it."""
+        ...
+
+    def restart(self) -> None:
+        """Ends it as its user would, and starts it again on the same data."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def client(stack: Stack) -> Client:  # type: ignore[type-arg]
+    return Client(stack.url)
+
+
+def segue(stack: Stack, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs the command line against the stack."""
+    command = [sys.executable, "-m", "services.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, env=os.environ | stack.environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+class ProcessStack:
+    """`segue serve` on a data directory of its own."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        info = local_server.read_server(self.data_dir)
+        assert info is not None
+        return info.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SEGUE_DATA_DIR": str(self.data_dir)}
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli", "serve", "--port", "0"],
+            env=os.environ | self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line.startswith("Segue is ready"), line
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def restart(self) -> None:
+        self.__exit__()
+        self.__enter__()
+
+
+class ComposeStack:
+    """`docker compose up` under a project name and port of its own; its volume goes with it."""
+
+    def __init__(self) -> None:
+        self._name = f"segue-test-{secrets.token_hex(3)}"
+        self._port = _free_port()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/mcp"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SEGUE_URL": self.url}
+
+    def compose(self, *arguments: str) -> str:
+        """Runs `docker compose` on this project; its output."""
+        command = ["docker", "compose", "--project-name", self._name, *arguments]
+        environment = os.environ | {"SEGUE_PORT": str(self._port)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    def __enter__(self) -> Self:
+        self.compose("up", "--build", "--detach", "--wait")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.compose("down", "--volumes")
+
+    def restart(self) -> None:
+        self.compose("down")
+        self.compose("up", "--detach", "--wait")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,456 @@
+"""`segue import` against a stand-in gateway that keeps what it is sent and answers as the real one does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.cli import import_, import_delivery
+from services.cli.local_server import ServerInfo
+from tests.claude_transcripts import Transcript, small_session
+
+Answer = tuple[int, dict[str, Any] | bytes]
+
+
+class StandIn:
+    """A gateway: which memories it has, which batches came, and what it is told to answer instead."""
+
+    def __init__(self) -> None:
+        self.memories: dict[str, dict[str, Any]] = {}
+        self.batches: list[list[dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
+        self.instead: list[Answer] = []
+        self.retry_after = ""
+        self.before: Callable[[list[dict[str, Any]]], Answer | None] = lambda _: None
+        self._lock = threading.Lock()
+
+    @property
+    def contents(self) -> list[str]:
+        return [memory["content"] for memory in self.memories.values()]
+
+    @property
+    def sent(self) -> int:
+        return sum(len(batch) for batch in self.batches)
+
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        assert path == "/v1/memories"
+        batch = [json.loads(line) for line in body.decode().splitlines()]
+        with self._lock:
+            self.headers.append(headers)
+            self.batches.append(batch)
+            if self.instead:
+                return self.instead.pop(0)
+            return self.before(batch) or (200, self._stored(batch))
+
+    def _stored(self, batch: list[dict[str, Any]]) -> dict[str, Any]:
+        bad = [number for number, memory in enumerate(batch) if memory["content"] == "unwelcome"]
+        welcome = {memory["id"]: memory for number, memory in enumerate(batch) if number not in bad}
+        new = welcome.keys() - self.memories.keys()
+        self.memories.update(welcome)
+        return {
+            "stored": len(new),
+            "duplicates": len(batch) - len(bad) - len(new),
+            "embedded": len(new),
+            "rejected": [{"line": line, "error_code": "INVALID_INPUT", "error": "Not here."} for line in bad],
+        }
+
+
+def handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, answer = stand_in.answer(self.path, headers, body)
+            data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.send_response(status)
+            if status != 200 and stand_in.retry_after:
+                self.send_header("Retry-After", stand_in.retry_after)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def failure(code: str) -> dict[str, Any]:
+    return {"success": False, "error_code": code, "error": "For a reason.", "suggestions": []}
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    stand_in = StandIn()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(stand_in))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setenv("SEGUE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SEGUE_URL", f"http://127.0.0.1:{server.server_port}/mcp")
+    monkeypatch.delenv("SEGUE_TOKEN", raising=False)
+    monkeypatch.delenv("SEGUE_TOKEN_FILE", raising=False)
+    monkeypatch.setattr(import_delivery, "first_pause_s", 0.001)
+    yield stand_in
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def state_file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "imports.json"
+
+
+def run(*paths: Path | str, project: str | None = None) -> int:
+    return import_.run(argparse.Namespace(paths=list(paths), project=project))
+
+
+def listed(path: Path, contents: Iterator[str] | list[str]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps({"content": content}) + "\n" for content in contents))
+    return path
+
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_a_directory_of_transcripts_is_imported_and_summed_up(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    for session in (1, 2):
+        small_session(session).save(tmp_path / "projects" / "-home-ada-orchard" / f"{session}.jsonl")
+
+    assert run(tmp_path / "projects") == 0
+    assert len(gateway.memories) == 6
+    assert {memory["project"] for memory in gateway.memories.values()} == {"orchard"}
+    summary = capsys.readouterr().out
+    assert re.fullmatch(r"Imported 6 memories \(0 already there, 0 skipped\) from 2 files in \d+\.\d s\n", summary)
+
+
+def test_a_file_imported_before_is_not_even_sent(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    path = small_session().save(tmp_path / "s.jsonl")
+    run(path)
+    capsys.readouterr()
+
+    assert run(path) == 0
+    assert gateway.sent == 3
+    output = capsys.readouterr()
+    assert "Imported 0 memories (0 already there, 0 skipped) from 0 files" in output.out
+    assert "1 file unchanged since the last import" in output.err
+
+
+@pytest.mark.parametrize("state", [None, b"", b"{", b"[1]", b'{"version": 1, "gateways": {"x": 3}}', b"\xff\x00"])
+def test_without_its_state_an_import_sends_the_same_ids_again(
+    gateway: StandIn, tmp_path: Path, state_file: Path, state: bytes | None, capsys: Output
+) -> None:
+    path = small_session().save(tmp_path / "s.jsonl")
+    run(path)
+    if state is None:
+        state_file.unlink()
+    else:
+        state_file.write_bytes(state)
+
+    assert run(path) == 0
+    first, second = gateway.batches
+    assert first == second
+    assert "Imported 0 memories (3 already there, 0 skipped) from 1 file in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("known", [None, [], [1, 2], ["a", 1, "b", 0, 0], [-5, 0, "x", 0, 0], [10**9, 1, "x", 1, 1]])
+def test_a_file_whose_state_makes_no_sense_is_read_from_its_start(
+    gateway: StandIn, tmp_path: Path, state_file: Path, known: Any
+) -> None:
+    path = small_session().save(tmp_path / "s.jsonl")
+    url = os.environ["SEGUE_URL"].removesuffix("/mcp")
+    state_file.parent.mkdir()
+    state_file.write_text(json.dumps({"version": 1, "gateways": {url: {str(path): known}}}))
+
+    assert run(path) == 0
+    assert gateway.sent == 3
+
+
+def test_of_a_file_that_grew_only_what_is_new_is_sent(gateway: StandIn, tmp_path: Path) -> None:
+    transcript = small_session().user("And the plums?")
+    path = tmp_path / "s.jsonl"
+    path.write_text(transcript.text[:-30])
+    run(path)
+    path.write_text(transcript.user("And the figs?").text)
+
+    assert run(path) == 0
+    assert [memory["content"] for memory in gateway.batches[1]] == ["And the plums?", "And the figs?"]
+
+
+def test_a_file_that_was_written_anew_is_read_from_its_start(gateway: StandIn, tmp_path: Path) -> None:
+    path = listed(tmp_path / "m.jsonl", ["a", "b", "c"])
+    run(path)
+    listed(path, ["d"])
+    run(path)
+    listed(path, ["e", "f", "g", "h", "i"])
+    run(path)
+
+    assert gateway.contents == list("abcdefghi")
+
+
+def test_another_gateway_gets_everything(gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = listed(tmp_path / "m.jsonl", ["a"])
+    run(path)
+    monkeypatch.setenv("SEGUE_URL", os.environ["SEGUE_URL"].replace("127.0.0.1", "localhost"))
+    run(path)
+
+    assert gateway.sent == 2
+
+
+def test_without_an_address_the_local_server_is_used(
+    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = ServerInfo(1, os.environ["SEGUE_URL"], "0.1.0", "2026-03-01T09:30:00+00:00")
+    monkeypatch.delenv("SEGUE_URL")
+    monkeypatch.setattr(import_, "ensure_server", lambda data_dir, timeout_s: info)
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 0
+    assert gateway.contents == ["a"]
+
+
+def test_the_named_project_takes_everything_under_the_same_ids(gateway: StandIn, tmp_path: Path) -> None:
+    run(small_session().save(tmp_path / "a.jsonl"))
+    run(small_session().save(tmp_path / "b.jsonl"), project="garden")
+    own, named = gateway.batches
+
+    assert {memory["project"] for memory in named} == {"garden"}
+    assert [memory["id"] for memory in own] == [memory["id"] for memory in named]
+
+
+def test_many_memories_go_in_batches_that_keep_their_order(gateway: StandIn, tmp_path: Path) -> None:
+    contents = [f"memory {number}" for number in range(500)]
+
+    assert run(listed(tmp_path / "m.jsonl", contents)) == 0
+    assert sorted(gateway.contents) == sorted(contents)
+    assert max(len(batch) for batch in gateway.batches) == 64
+    for batch in gateway.batches:
+        numbers = [int(memory["content"].split()[1]) for memory in batch]
+        assert numbers == sorted(numbers)
+
+
+def test_a_batch_of_long_memories_is_bounded_in_bytes(gateway: StandIn, tmp_path: Path) -> None:
+    run(listed(tmp_path / "m.jsonl", [f"{number}" * 200_000 for number in range(6)]))
+
+    assert [len(batch) for batch in gateway.batches] == [2, 2, 2]
+
+
+def test_a_batch_too_large_for_the_gateway_is_cut(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    gateway.before = lambda batch: (413, failure("LIMIT_EXCEEDED")) if len(batch) > 2 else None
+
+    assert run(listed(tmp_path / "m.jsonl", ["a", "b", "unwelcome", "d", "e"])) == 0
+    assert sorted(gateway.contents) == ["a", "b", "d", "e"]
+    assert "INVALID_INPUT: Not here. (first at " + str(tmp_path / "m.jsonl") + ":3)" in capsys.readouterr().err
+
+
+def test_a_memory_that_spoils_its_batch_is_found_and_left_out(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    gateway.before = lambda batch: (
+        (400, failure("INVALID_INPUT")) if "spoilt" in [memory["content"] for memory in batch] else None
+    )
+
+    assert run(listed(tmp_path / "m.jsonl", ["a", "b", "spoilt", "d"])) == 0
+    assert sorted(gateway.contents) == ["a", "b", "d"]
+    assert "Imported 3 memories (0 already there, 1 skipped)" in capsys.readouterr().out
+
+
+def test_skipped_lines_are_counted_by_reason(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    path = listed(tmp_path / "m.jsonl", ["a", "x" * 300_000, "unwelcome", "unwelcome"])
+    with path.open("a") as file:
+        file.write("{broken\n")
+
+    assert run(path) == 0
+    output = capsys.readouterr()
+    assert "Imported 1 memory (0 already there, 4 skipped) from 1 file in" in output.out
+    assert f"skipped 2 lines: INVALID_INPUT: Not here. (first at {path}:3)" in output.err
+    assert f"skipped 1 line: too large (first at {path}:2)" in output.err
+    assert f"skipped 1 line: invalid JSON (first at {path}:5)" in output.err
+
+
+def test_no_memory_is_ever_quoted(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"content": "secret", "kind": "secret"}\n{"content": "secret"}\nsecret\n{"content": "secret')
+    run(path)
+    gateway.instead = [(500, b"secret")]
+    run(listed(tmp_path / "n.jsonl", ["secret"]))
+    output = capsys.readouterr()
+
+    assert "secret" not in output.out + output.err
+
+
+def test_what_cannot_be_read_costs_only_itself(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    good = listed(tmp_path / "all" / "good.jsonl", ["a"])
+    (good.parent / "binary.jsonl").write_bytes(b"\x00\x01")
+    (good.parent / "folder.jsonl").mkdir()
+    listed(good.parent / "folder.jsonl" / "b.jsonl", ["b"])
+    (good.parent / "loop").symlink_to(good.parent)
+
+    assert run(tmp_path / "none", good.parent) == 1
+    assert sorted(gateway.contents) == ["a", "b"]
+    errors = capsys.readouterr().err
+    assert f"segue import: {tmp_path / 'none'}: No such file or directory" in errors
+    assert f"segue import: {good.parent / 'binary.jsonl'}: not a text file" in errors
+
+
+def test_an_empty_file_is_no_trouble(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "m.jsonl").touch()
+
+    assert run(tmp_path / "m.jsonl") == 0
+    assert gateway.batches == []
+    assert "from 1 file" in capsys.readouterr().out
+
+
+def test_half_a_surrogate_pair_arrives_as_a_replacement_character(gateway: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"content": "pear \\ud83c"}\n')
+
+    assert run(tmp_path / "m.jsonl") == 0
+    assert gateway.contents == ["pear \ufffd"]
+
+
+def test_a_file_name_that_is_no_utf8_is_imported_and_told(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[31m.jsonl"))
+    listed(path, ["a", "unwelcome"])
+
+    assert [run(path), run(path)] == [0, 0]
+    assert gateway.sent == 2
+    assert "/??[31m.jsonl:2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", [429, 503, 504])
+def test_a_busy_gateway_is_asked_again(gateway: StandIn, tmp_path: Path, status: int) -> None:
+    gateway.instead = [(status, failure("MEMORY_UNAVAILABLE"))] * 3
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 0
+    assert gateway.contents == ["a"]
+    assert len(gateway.batches) == 4
+
+
+def test_a_busy_gateway_says_how_long_to_wait(
+    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _, timeout=None: pauses.append(timeout) or False)
+    delivery = import_delivery.Delivery(os.environ["SEGUE_URL"].removesuffix("/mcp"), {})
+    gateway.instead, gateway.retry_after = [(429, failure("LIMIT_EXCEEDED"))] * 2, "7"
+
+    assert delivery.deliver([b'{"id": "1", "content": "a"}\n']).stored == 1
+    delivery.close()
+    assert pauses == [7.0, 7.0]
+
+
+def test_a_gateway_that_stays_busy_is_given_up(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    gateway.before = lambda _: (503, failure("MEMORY_UNAVAILABLE"))
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
+    assert len(gateway.batches) == import_delivery.busy_attempts_max
+    output = capsys.readouterr()
+    assert "MEMORY_UNAVAILABLE: For a reason.. Run it again" in output.err
+    assert "Imported 0 memories" in output.out
+
+
+def test_a_gateway_that_goes_away_leaves_what_it_acknowledged(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    path = listed(tmp_path / "m.jsonl", [f"memory {number}" for number in range(640)])
+    gateway.before = lambda _: (500, failure("INTERNAL")) if len(gateway.batches) > 5 else None
+
+    assert run(path) == 1
+    assert "Run it again to go on from here" in capsys.readouterr().err
+    stored = len(gateway.memories)
+    gateway.before = lambda _: None
+    gateway.batches.clear()
+    assert run(path) == 0
+    assert len(gateway.memories) == 640
+    assert 640 - stored <= gateway.sent < 640
+
+
+def test_nobody_at_the_address_is_said_plainly(
+    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("SEGUE_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+
+        assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
+    assert "it does not answer (Connection refused)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"stored": null}', b'{"success": true}'])
+def test_an_answer_from_something_else_is_not_taken_for_success(
+    gateway: StandIn, tmp_path: Path, capsys: Output, answer: bytes
+) -> None:
+    gateway.instead = [(200, answer)]
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
+    assert "is not a Segue gateway's" in capsys.readouterr().err
+
+
+def test_credentials_are_sent(gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    monkeypatch.setenv("SEGUE_TOKEN_FILE", str(tmp_path / "token"))
+    run(listed(tmp_path / "a.jsonl", ["a"]))
+    monkeypatch.setenv("SEGUE_TOKEN", "from-environment")
+    run(listed(tmp_path / "b.jsonl", ["b"]))
+
+    assert [headers["authorization"] for headers in gateway.headers] == ["Bearer from-file", "Bearer from-environment"]
+    assert gateway.headers[0]["content-type"] == "application/x-ndjson"
+
+
+def test_wrong_credentials_end_the_import_with_advice(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    gateway.instead = [(401, failure("UNAUTHENTICATED"))]
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
+    assert "set SEGUE_TOKEN or SEGUE_TOKEN_FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["localhost:8377", "ftp://localhost", "http://", "http://localhost:port"])
+def test_an_address_that_is_none_is_told(
+    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, address: str
+) -> None:
+    monkeypatch.setenv("SEGUE_URL", address)
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
+    assert "begins with http:// or https://" in capsys.readouterr().err
+
+
+def test_an_interrupted_import_goes_on_where_it_was(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    path = listed(tmp_path / "m.jsonl", [f"memory {number}" for number in range(640)])
+
+    def interrupt(_: object) -> None:
+        if len(gateway.batches) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    gateway.before = interrupt
+    assert run(path) == 130
+    output = capsys.readouterr()
+    assert "interrupted. Run it again to go on from here" in output.err
+    told = re.match(r"Imported (\d+) memories", output.out)
+    assert told
+    assert int(told[1]) >= 64
+    gateway.batches.clear()
+    assert run(path) == 0
+    assert len(gateway.memories) == 640
+    assert gateway.sent == 640 - int(told[1])
+
+
+def test_a_state_that_cannot_be_written_costs_only_speed(
+    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SEGUE_DATA_DIR", str(tmp_path / "file" / "data"))
+
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 0
+    assert gateway.contents == ["a"]
+
+
+def test_nothing_to_import_is_a_usage_error(gateway: StandIn) -> None:
+    assert run() == 2

@@ -1,0 +1,192 @@
+"""What users do, through the gateway, on one process and on compose alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.integration.stack import Stack, client, segue
+
+UNITS = [
+    ("store_conversation", {"content": ""}, "INVALID_INPUT"),
+    ("store_conversation", {"content": " \n\t"}, "INVALID_INPUT"),
+    ("store_conversation", {"content": "x" * 300_000}, "LIMIT_EXCEEDED"),
+    ("store_conversation", {"content": "x", "timestamp": "2026-01-01T10:00:00"}, "INVALID_INPUT"),
+    ("store_conversation", {"content": "x", "timestamp": "2026-02-30T10:00:00+00:00"}, "INVALID_INPUT"),
+    ("store_conversation", {"content": "x", "timestamp": "9999-12-31T23:59:59-23:00"}, "INVALID_INPUT"),
+    ("store_conversation", {"content": "x", "timestamp": "1900-01-01T00:00:00+00:00"}, "INVALID_INPUT"),
+    ("store_conversation", {"content": "x", "project": "p" * 201}, "LIMIT_EXCEEDED"),
+    ("store_conversation", {"content": 5}, "INVALID_INPUT"),
+    ("store_conversation", {}, "INVALID_INPUT"),
+    ("store_reflection", {"content": "x", "tags": ["t"] * 51}, "LIMIT_EXCEEDED"),
+    ("reflect_on_past", {"query": ""}, "INVALID_INPUT"),
+    ("reflect_on_past", {"query": "x" * 10_001}, "LIMIT_EXCEEDED"),
+    ("reflect_on_past", {"query": "x", "limit": 0}, "INVALID_INPUT"),
+    ("reflect_on_past", {"query": "x", "limit": 10_000}, "INVALID_INPUT"),
+    ("reflect_on_past", {"query": "x", "min_score": 1.5}, "INVALID_INPUT"),
+    ("get_memory", {"id": "nobody-has-this"}, "NOT_FOUND"),
+    ("get_memory", {"id": "x", "neighbours": 21}, "INVALID_INPUT"),
+    ("delete_conversations", {}, "INVALID_INPUT"),
+    ("delete_conversations", {"ids": ["x"], "confirm": True}, "INVALID_INPUT"),
+    ("delete_conversations", {"ids": ["x"], "confirm": True, "confirmation_token": "forged"}, "CONFLICT"),
+]
+
+
+async def call(stack: Stack, tool: str, **arguments: Any) -> dict[str, Any]:
+    async with client(stack) as mcp:
+        result = await mcp.call_tool(tool, arguments)
+    assert result.structured_content is not None
+    assert result.structured_content["success"] is True
+    content: dict[str, Any] = result.structured_content
+    return content
+
+
+async def test_a_reflection_is_found_by_a_paraphrase(stack: Stack, project: str) -> None:
+    await call(stack, "store_reflection", content="Bread needs flour, water, salt and yeast.", project=project)
+    stored = await call(
+        stack,
+        "store_reflection",
+        content="We picked gRPC over REST because the contracts are typed.",
+        tags=["architecture", "architecture", " "],
+        project=project,
+    )
+    assert stored["tags_applied"] == ["architecture"]
+    assert stored["embedding_generated"] is True
+    found = await call(stack, "reflect_on_past", query="reason for the choice of remote call protocol", project=project)
+    best = found["results"][0]
+    assert best["id"] == stored["reflection_id"]
+    assert best["matched"] in {"semantic", "both"}
+    assert found["search_strategy"] == "hybrid"
+    assert 0 < best["score"] <= 1
+
+
+async def test_a_conversation_comes_back_as_it_was_stored(stack: Stack, project: str) -> None:
+    stored = await call(
+        stack,
+        "store_conversation",
+        content="naïve café — 日本語 🎉\nsecond line",
+        project=project,
+        session_id="s-1",
+        role="assistant",
+        timestamp="2026-03-01T10:00:00+05:30",
+        metadata={"line": 7, "files": ["a.py"], "nested": {"ok": None}},
+    )
+    memory = (await call(stack, "get_memory", id=stored["conversation_id"]))["memory"]
+    assert memory["content"] == "naïve café — 日本語 🎉\nsecond line"
+    assert memory["metadata"] == {"line": 7, "files": ["a.py"], "nested": {"ok": None}}
+    assert datetime.fromisoformat(memory["timestamp"]) == datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
+    assert (memory["session_id"], memory["role"], memory["kind"]) == ("s-1", "assistant", "conversation")
+
+
+async def test_neighbours_are_the_session_in_order(stack: Stack, project: str) -> None:
+    ids = []
+    for minute in (3, 1, 2, 0):
+        stored = await call(
+            stack,
+            "store_conversation",
+            content=f"turn of minute {minute}",
+            project=project,
+            session_id="s",
+            timestamp=f"2026-03-01T10:0{minute}:00+00:00",
+        )
+        ids.append(stored["conversation_id"])
+    answer = await call(stack, "get_memory", id=ids[2], neighbours=2)
+    assert [each["content"][-1] for each in answer["before"]] == ["0", "1"]
+    assert [each["content"][-1] for each in answer["after"]] == ["3"]
+    found = await call(stack, "reflect_on_past", query="turn of minute 2", project=project, limit=1)
+    assert found["results"][0]["context"]["after"] == "turn of minute 3"
+
+
+async def test_the_same_text_in_the_same_project_is_stored_once(stack: Stack, project: str) -> None:
+    first = await call(stack, "store_reflection", content="Say it  once.", project=project)
+    again = await call(stack, "store_reflection", content="Say it once.\n", project=project)
+    elsewhere = await call(stack, "store_reflection", content="Say it once.", project=f"{project}-2")
+    assert (first["duplicate"], again["duplicate"], elsewhere["duplicate"]) == (False, True, False)
+    assert again["reflection_id"] == first["reflection_id"] != elsewhere["reflection_id"]
+    assert (await call(stack, "reflection_stats", project=project))["total_reflections"] == 1
+
+
+async def test_a_search_stays_in_its_project_and_keeps_its_limit(stack: Stack, project: str) -> None:
+    for number in range(5):
+        await call(stack, "store_reflection", content=f"the lighthouse number {number}", project=project)
+        await call(stack, "store_reflection", content=f"the lighthouse elsewhere {number}", project=f"{project}-2")
+    found = await call(stack, "reflect_on_past", query="lighthouse", project=project, limit=3)
+    assert {each["project"] for each in found["results"]} == {project}
+    assert len(found["results"]) == 3
+    scores = [each["score"] for each in found["results"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_max_tokens_cuts_at_a_whole_result_and_says_so(stack: Stack, project: str) -> None:
+    for number in range(4):
+        await call(stack, "store_reflection", content=f"{number} " + "harbour " * 50, project=project)
+    found = await call(stack, "reflect_on_past", query="harbour", project=project, max_tokens=220)
+    assert len(found["results"]) == 2
+    assert found["truncated"] is True
+
+
+async def test_finding_nothing_comes_with_suggestions(stack: Stack, project: str) -> None:
+    found = await call(stack, "reflect_on_past", query="anything", project=project, min_score=0.5)
+    assert found["results"] == []
+    assert len(found["suggestions"]) == 3
+
+
+async def test_what_was_deleted_with_confirmation_is_gone(stack: Stack, project: str) -> None:
+    stored = await call(stack, "store_reflection", content="the quartz password policy", project=project)
+    kept = await call(stack, "store_reflection", content="the quartz calendar", project=project)
+    asked = await call(stack, "delete_conversations", ids=[stored["reflection_id"]])
+    assert (asked["deleted"], asked["would_delete"]) == (0, 1)
+    token = asked["confirmation_token"]
+    done = await call(
+        stack, "delete_conversations", ids=[stored["reflection_id"]], confirm=True, confirmation_token=token
+    )
+    assert done["deleted"] == 1
+    found = await call(stack, "reflect_on_past", query="quartz", project=project)
+    assert [each["id"] for each in found["results"]] == [kept["reflection_id"]]
+
+
+@pytest.mark.parametrize(("tool", "arguments", "code"), UNITS)
+async def test_bad_input_is_refused_with_its_reason(
+    stack: Stack, tool: str, arguments: dict[str, Any], code: str
+) -> None:
+    async with client(stack) as mcp:
+        result = await mcp.call_tool(tool, arguments, raise_on_error=False)
+    assert result.is_error
+    content = result.structured_content
+    assert content is not None
+    assert content["success"] is False
+    assert content["error_code"] == code
+    assert result.content[0].text == f"{code}: {content['error']}"
+    assert isinstance(content["suggestions"], list)
+
+
+async def test_every_tool_says_what_it_returns(stack: Stack) -> None:
+    async with client(stack) as mcp:
+        tools = await mcp.list_tools()
+    assert {tool.name for tool in tools} == {
+        *("store_conversation", "store_reflection", "reflect_on_past", "get_memory", "reflection_stats"),
+        *("delete_conversations", "health_check"),
+    }
+    for tool in tools:
+        assert tool.description
+        assert tool.output_schema
+        assert "success" in tool.output_schema["properties"]
+
+
+async def test_memories_survive_a_restart(stack: Stack, project: str) -> None:
+    stored = await call(stack, "store_reflection", content="The kraken sleeps in the server room.", project=project)
+    stack.restart()
+    found = await call(stack, "reflect_on_past", query="where does the sea monster rest", project=project)
+    assert found["results"][0]["id"] == stored["reflection_id"]
+    assert (await call(stack, "health_check"))["status"] == "healthy"
+
+
+def test_doctor_finds_a_healthy_stack_and_leaves_nothing_behind(stack: Stack) -> None:
+    done = segue(stack, "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "stored, found" in done.stdout
+    assert "Everything works." in done.stdout
+    again = segue(stack, "doctor")
+    assert done.stdout.splitlines()[-2] == again.stdout.splitlines()[-2]
