@@ -25,6 +25,7 @@ class App(Protocol):
 
 async def run_until_signalled(app: AbstractAsyncContextManager[App], stop: asyncio.Event | None = None) -> None:
     """Runs `app` until SIGTERM, SIGINT or `stop`."""
+    os.umask(0o077)  # what a service writes is its owner's alone
     stop = stop or asyncio.Event()
     _on_signals(stop)
     async with app as running:

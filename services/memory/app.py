@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from services.kit import rpc, telemetry
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.memory.backfill import Backfill
 from services.memory.condition import Condition
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
@@ -59,8 +61,27 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
             health.register(server)
 
         await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
+        if embedder:
+            await stack.enter_async_context(_beside(Backfill(store, index, embedder).run()))
         await health.serving(True)
         yield MemoryApp(health)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs `work` beside the block, and ends it with the block."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("work in the background ended", exc_info=error)
 
 
 def _private(directory: Path) -> Path:

@@ -38,6 +38,15 @@ class NewRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embeddings of a memory that is stored already (float16[384], unit length)."""
+
+    sequence: int
+    content_vector: Vectors
+    context_vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
 class Inserted:
     """Where a memory is: its sequence and id; `duplicate` where it was there before."""
 
@@ -88,6 +97,14 @@ class MemoryStore(Protocol):
 
     async def delete(self, sequences: Sequence[int]) -> None:
         """Removes these memories."""
+        ...
+
+    async def unembedded(self, model: str, most: int) -> list[int]:
+        """The first sequences that have no embedding of `model`."""
+        ...
+
+    async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
+        """Keeps these embeddings instead of what there was."""
         ...
 
     def load(self, model: str) -> AsyncIterator[Loaded]:
@@ -198,6 +215,19 @@ class DuckStore:
 
     async def delete(self, sequences: Sequence[int]) -> None:
         await self._writer.run(lambda connection: _delete(connection, sequences))
+
+    async def unembedded(self, model: str, most: int) -> list[int]:
+        sql = """
+            SELECT m.sequence FROM memories m ANTI JOIN (FROM embeddings WHERE model = ?) e USING (sequence)
+            ORDER BY m.sequence LIMIT ?
+        """
+        return [row[0] for row in await self._read("unembedded", sql, model, most)]
+
+    async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
+        rows = [
+            (each.sequence, model, each.content_vector.tobytes(), each.context_vector.tobytes()) for each in embedded
+        ]
+        await self._writer.run(lambda connection: _replace_embeddings(connection, rows))
 
     async def load(self, model: str) -> AsyncIterator[Loaded]:
         portion = 20_000
@@ -311,6 +341,16 @@ def _insert_rows(connection: duckdb.DuckDBPyConnection, fresh: Sequence[tuple[In
         if row.content_vector is not None and row.context_vector is not None
     ]
     _insert_columns(connection, "embeddings", embeddings, ("BIGINT", "TEXT", "BLOB", "BLOB"))
+
+
+def _replace_embeddings(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Only of memories that still exist: one may have been deleted meanwhile."""
+    sequences = [row[0] for row in rows]
+    sql = "SELECT sequence FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
+    alive = {row[0] for row in connection.execute(sql, [sequences]).fetchall()}
+    kept = [row for row in rows if row[0] in alive]
+    for row in kept:
+        connection.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", row)
 
 
 _memory_types = (

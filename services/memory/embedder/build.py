@@ -10,6 +10,7 @@ import secrets
 import shutil
 import sys
 from contextlib import suppress
+from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 
 from services.memory.embedder import ModelUnusable
@@ -54,18 +55,22 @@ def _write_model(directory: Path) -> None:
 
 
 def _put_in_place(building: Path, directory: Path) -> None:
-    """Renaming onto a directory with files in it fails: then somebody else was first, or a damaged model is there."""
     while True:
-        with suppress(OSError):
+        try:
             building.rename(directory)
+        except OSError as error:
+            if error.errno not in {EEXIST, ENOTEMPTY}:
+                raise
+        else:
             return
+        # Somebody else was first, or a damaged model is in the way.
         if _is_good(directory):
             return
         _remove(directory)
 
 
 def _remove(directory: Path) -> None:
-    """Out of the way in one step, so that nobody opens half a model. Raises OSError where that is not allowed."""
+    """Out of the way in one step, so that nobody opens half a model."""
     aside = _beside(directory)
     with suppress(FileNotFoundError):
         directory.rename(aside)

@@ -1,7 +1,8 @@
 """The ONNX graph of all-MiniLM-L6-v2, made from its published weights.
 
-The weights package has no ONNX file, and exporting one would need PyTorch. The graph is small enough to write down: BERT with six
-layers in onnxruntime's fused operators, then the pooling of sentence-transformers (mean over the tokens, unit length).
+The weights package has no ONNX file, and exporting one would need PyTorch. The graph is small enough to write down:
+BERT with six layers in onnxruntime's fused operators, then the pooling of sentence-transformers (mean over the tokens,
+unit length).
 Only `build.py` imports this; a running service needs neither onnx nor the weights package.
 """
 
@@ -103,9 +104,10 @@ class _Graph:
         segments = self._node("Sub", ["input_ids", "input_ids"], "segment_ids")
         tables = [self._weight(f"embeddings.{kind}_embeddings.weight") for kind in ("word", "position", "token_type")]
         inputs = ["input_ids", segments, *tables, *self._norm("embeddings.LayerNorm"), "attention_mask"]
-        attributes = {"domain": _FUSED, "epsilon": _EPSILON}
-        node = helper.make_node("EmbedLayerNormalization", inputs, ["embedded", "lengths"], "embeddings", **attributes)
-        self._nodes.append(node)
+        outputs = ["embedded", "lengths"]
+        self._nodes.append(
+            helper.make_node("EmbedLayerNormalization", inputs, outputs, domain=_FUSED, epsilon=_EPSILON)
+        )
         return "embedded"
 
     def _layer(self, name: str, hidden: str) -> str:

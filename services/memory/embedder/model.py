@@ -12,16 +12,17 @@ from tokenizers import Tokenizer
 from services.memory.embedder import TOKENS_MAX
 from services.memory.embedder.manifest import MODEL_FILE, TOKENIZER_FILE, unusable, verify
 
-# 256 tokens are about 1,200 characters of English. What follows this many is cut before the tokenizer, whose time grows with the text.
+# 256 tokens are about 1,200 characters of English. Longer texts are cut here before the tokenizer cuts them, since its
+# time grows with the whole text.
 _CHARACTERS_MAX = 16_384
 
 
 class Model:
     """Tokenizer and inference session. Safe to use from several threads at once.
 
-    Texts are never padded into one tensor. The int8 model finds the range of its activations per tensor, so the neighbours of
-    a text would change its vector (cosine 0.990, as much as the quantisation itself), and nothing is gained: on the
-    CPU a batch of 32 takes longer for each text than one at a time.
+    Texts are never put into one tensor. The int8 model takes the range of its activations from the whole tensor, so the
+    neighbours of a text would change its vector (mean cosine 0.990, no better than the quantisation itself), and little
+    would be gained: 32 texts of 89 tokens at once take longer for each than one at a time.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:

@@ -24,9 +24,9 @@ from services.memory.embedder.waiting import INTERACTIVE_TEXTS_MAX, Position, Re
 class OnnxEmbedder:
     """Implements Embedder. Opened with `async with`; that raises ModelUnusable for a missing or damaged model.
 
-    `workers` texts are at work at the same time, each on `intra_op_threads` cores. Workers of one core each do twice the
-    work of one worker on two, and a query alone is no slower for it. Of those that wait, up to `embed_queue_max`
-    texts, queries go before imports.
+    `workers` texts are at work at the same time, each on `intra_op_threads` cores: more workers for more texts a
+    second, more threads for a long text alone on an idle machine. Up to `embed_queue_max` texts wait, queries before
+    imports.
     """
 
     model = MODEL
@@ -39,14 +39,14 @@ class OnnxEmbedder:
         embed_queue_max: int = 4096,
         workers: int | None = None,
         intra_op_threads: int = 1,
-        cache: EmbeddingCache | None = None,
+        tracer_provider: trace.TracerProvider | None = None,
     ) -> None:
         self._directory = directory
         self._waiting = WaitingTexts(embed_queue_max)
         self._workers = workers or min(2, os.cpu_count() or 1)
         self._intra_op_threads = intra_op_threads
-        self.cache = EmbeddingCache() if cache is None else cache
-        self._tracer = trace.get_tracer("segue.memory")
+        self.cache = EmbeddingCache()
+        self._tracer = trace.get_tracer("segue.memory", tracer_provider=tracer_provider)
         self._running: set[asyncio.Future[None]] = set()
         self._opened: tuple[Model, ThreadPoolExecutor] | None = None
 
@@ -71,7 +71,8 @@ class OnnxEmbedder:
         opened, self._opened = self._opened, None
         for request in self._waiting.drop_all():
             _fail(request, Unavailable("the embedder is closing"))
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running)
         if opened:
             opened[1].shutdown()
 
@@ -100,11 +101,11 @@ class OnnxEmbedder:
         with self._tracer.start_as_current_span("embed") as span:
             span.set_attribute("embed.texts", len(texts))
             self._waiting.put(request)
-            self._start_workers()
             try:
+                self._start_workers()
                 await request.done
             finally:
-                # Cancelled: nobody wants the rest.
+                # When the caller is cancelled, nobody wants the rest.
                 self._waiting.drop(request)
             span.set_attribute("embed.tokens", sum(request.token_counts))
         return request.embeddings

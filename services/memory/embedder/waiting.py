@@ -15,7 +15,8 @@ from services.memory.embedder import DIMENSIONS
 
 # A request of up to this many texts has somebody waiting for it; a larger one is an import.
 INTERACTIVE_TEXTS_MAX = 8
-# What a worker takes at once: enough to make the way there and back small, little enough (about 40 ms) for a query to wait behind.
+# What a worker takes at once: enough that the way there and back does not count, and little enough (about 40 ms) that
+# a query can wait for it.
 _BATCH_TEXTS_MAX = 8
 _BATCH_CHARACTERS_MAX = 2_000
 
@@ -37,6 +38,7 @@ class Request:
 
     @property
     def is_interactive(self) -> bool:
+        """Whether somebody waits for it."""
         return len(self.texts) <= INTERACTIVE_TEXTS_MAX
 
 
@@ -59,7 +61,7 @@ class WaitingTexts:
         """Raises LimitExceeded where the request would not fit."""
         if self._count + len(request.texts) > self._texts_max:
             raise LimitExceeded(
-                f"{self._count} of at most {self._texts_max} texts wait to be embedded, {len(request.texts)} more do not fit",
+                f"{self._count} texts wait to be embedded, {len(request.texts)} more would pass {self._texts_max}",
                 "send fewer texts at once, or try again in a moment",
             )
         self._count += len(request.texts)

@@ -18,6 +18,7 @@ from opentelemetry import trace
 from services.memory.index.catalogue import Catalogue, Entry, Slots
 from services.memory.index.vectors import Vectors
 from services.memory.index.words import Words
+from services.memory.store import Embedded
 from services.memory.text import terms
 
 depth = 200
@@ -89,6 +90,17 @@ class MemoryIndex:
         self._words.append([terms(each.content) for each in fresh])
         self._content.append([each.content_vector for each in fresh])
         self._context.append([each.context_vector for each in fresh])
+
+    async def embed(self, embedded: Sequence[Embedded]) -> None:
+        """Gives memories that are indexed their vectors."""
+
+        def put() -> None:
+            known = [(slot, each) for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None]
+            slots = np.asarray([slot for slot, _ in known], np.int64)
+            self._content.put(slots, [each.content_vector for _, each in known])
+            self._context.put(slots, [each.context_vector for _, each in known])
+
+        await self._run("embed", put)
 
     async def remove(self, sequences: Iterable[int]) -> None:
         """Forgets memories."""

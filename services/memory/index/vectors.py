@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numkong
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,12 @@ class Vectors:
         filled = b"".join(vector if has else bytes(width) for vector, has in zip(vectors, present, strict=True))
         self._vectors.append(np.frombuffer(filled, np.float16).reshape(-1, self._dimensions))
         self._present.append(present)
+
+    def put(self, slots: Slots, vectors: Sequence[NDArray[np.float16]]) -> None:
+        """Sets the vectors of slots that are there."""
+        if len(slots):
+            self._vectors.rows[slots] = np.stack(vectors)
+            self._present.rows[slots] = True
 
     def present(self, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` have a vector."""

@@ -1,0 +1,59 @@
+"""Embeddings for what was stored without one: while there was no model, or with another model than today's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.kit.errors import LimitExceeded, Unavailable
+from services.memory.embedder import Embedder
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.store import Embedded, MemoryStore
+
+logger = logging.getLogger(__name__)
+
+portion = 64
+patience_s = 5.0
+"""Before another try when the embedder or the disk has no room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Works in portions behind the queries, until every memory has an embedding of today's model."""
+
+    store: MemoryStore
+    index: MemoryIndex
+    embedder: Embedder
+
+    async def run(self) -> None:
+        """Returns when nothing is left to embed."""
+        done = 0
+        while sequences := await self.store.unembedded(self.embedder.model, portion):
+            try:
+                done += await self._embed(sequences)
+            except (LimitExceeded, Unavailable):
+                await asyncio.sleep(patience_s)
+        if done:
+            logger.info("embedded %d memories that had no embedding", done)
+
+    async def _embed(self, sequences: Sequence[int]) -> int:
+        befores = {each: (await self.index.around(each, 1))[0] for each in sequences}
+        needed = {*sequences, *(before for each in befores.values() for before in each)}
+        memories = await self.store.fetch(sorted(needed))
+        present = [each for each in sequences if each in memories]
+        contents = [memories[each].content for each in present]
+        contexts = [
+            "\n".join(memories[part].content for part in (*befores[each], each) if part in memories) for each in present
+        ]
+        vectors = (await self.embedder.embed([*contents, *contexts])).astype(np.float16)
+        count = len(present)
+        embedded = [
+            Embedded(sequence, vectors[place], vectors[count + place]) for place, sequence in enumerate(present)
+        ]
+        await self.store.embed(embedded, self.embedder.model)
+        await self.index.embed(embedded)
+        return count

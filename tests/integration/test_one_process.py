@@ -1,0 +1,210 @@
+"""What one process must do beyond the scenarios: traces, faults of the data directory, a missing model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+
+import duckdb
+import pytest
+from fastmcp import Client
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from services.embedded import open_embedded
+from services.gateway.app import GatewayApp
+from services.gateway.config import GatewaySettings
+from tests.integration.stack import ROOT, ProcessStack
+
+
+@pytest.fixture(scope="session")
+def spans() -> Iterator[InMemorySpanExporter]:
+    exporter = InMemorySpanExporter()
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    yield exporter
+    exporter.shutdown()
+
+
+@asynccontextmanager
+async def embedded(data_dir: Path) -> AsyncIterator[GatewayApp]:
+    async with open_embedded(data_dir, GatewaySettings(port=0)) as app:
+        yield app
+
+
+async def test_a_search_is_one_tree_of_spans(tmp_path: Path, spans: InMemorySpanExporter) -> None:
+    async with embedded(tmp_path) as app, Client(app.url) as mcp:
+        await mcp.call_tool("store_reflection", {"content": "The heron stands on one leg."})
+        spans.clear()
+        await mcp.call_tool("reflect_on_past", {"query": "birds that balance"})
+    found = [span for span in spans.get_finished_spans() if span.name.endswith("Memory/Search")]
+    assert len(found) == 1
+    mine = [span for span in spans.get_finished_spans() if trace_of(span) == trace_of(found[0])]
+    by_id = {span.context.span_id: span for span in mine if span.context}
+    gateway = next(span for span in mine if span.name == "tools/call reflect_on_past" and span.kind.name == "SERVER")
+    for name in ("embed", "index.candidates", "store.fetch"):
+        span = next(span for span in mine if span.name == name)
+        assert found[0] in ancestors(span, by_id), name
+        assert gateway in ancestors(span, by_id), name
+    assert not any("balance" in json.dumps(dict(span.attributes or {})) for span in mine)
+
+
+def trace_of(span: ReadableSpan) -> int:
+    assert span.context
+    return span.context.trace_id
+
+
+def ancestors(span: ReadableSpan, by_id: dict[int, ReadableSpan]) -> Iterator[ReadableSpan]:
+    while span.parent and span.parent.span_id in by_id:
+        span = by_id[span.parent.span_id]
+        yield span
+
+
+async def test_without_a_model_words_alone_answer_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_MEMORY_MODEL_BUILD", "false")
+    async with embedded(tmp_path) as app, Client(app.url) as mcp:
+        stored = await mcp.call_tool("store_reflection", {"content": "The walrus signs the invoices."})
+        found = (await mcp.call_tool("reflect_on_past", {"query": "who signs invoices"})).structured_content or {}
+        stats = (await mcp.call_tool("reflection_stats")).structured_content or {}
+        health = (await mcp.call_tool("health_check")).structured_content or {}
+    assert (stored.structured_content or {})["embedding_generated"] is False
+    assert found["search_strategy"] == "text_fallback"
+    assert found["results"][0]["content"] == "The walrus signs the invoices."
+    assert found["results"][0]["similarity_score"] is None
+    assert "embedding_service" in stats["degraded"][0]
+    assert health["status"] == "degraded"
+
+
+async def test_what_was_stored_without_a_model_gets_its_embedding_once_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("SEGUE_MEMORY_MODEL_BUILD", "false")
+        async with embedded(tmp_path) as app, Client(app.url) as mcp:
+            await mcp.call_tool("store_reflection", {"content": "Puffins nest in burrows."})
+    async with embedded(tmp_path) as app, Client(app.url) as mcp:
+        async with asyncio.timeout(30):
+            while not await coverage(mcp):
+                await asyncio.sleep(0.05)
+        found = (await mcp.call_tool("reflect_on_past", {"query": "where do seabirds live"})).structured_content or {}
+    assert found["results"][0]["matched"] == "semantic"
+
+
+async def coverage(mcp: Client) -> float:  # type: ignore[type-arg]
+    stats = (await mcp.call_tool("reflection_stats")).structured_content or {}
+    return float(stats["embedding_coverage"])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(tmp_path: Path, damage: str) -> None:
+    async with embedded(tmp_path) as app, Client(app.url):
+        pass
+    model = tmp_path / "memory" / "model" / "model.onnx"
+    content = model.read_bytes()
+    model.write_bytes(content[:1000] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
+    async with embedded(tmp_path) as app, Client(app.url) as mcp:
+        health = (await mcp.call_tool("health_check")).structured_content or {}
+    assert health["checks"]["embedding_service"]["status"] == "degraded"
+    assert str(model.parent) in health["checks"]["embedding_service"]["reason"]
+
+
+def serve(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.cli", "serve", "--port", "0", *arguments]
+    environment = os.environ | {"SEGUE_DATA_DIR": str(data_dir)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+
+
+def test_a_second_server_says_who_holds_the_data_and_exits_3(tmp_path: Path) -> None:
+    with ProcessStack(tmp_path) as first:
+        second = serve(tmp_path)
+        assert second.returncode == 3
+        assert first.process
+        assert str(first.process.pid) in second.stderr
+        assert first.url in second.stderr
+
+
+def test_a_port_in_use_is_said_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = serve(tmp_path, "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert "is not free" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_a_database_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    with duckdb.connect(tmp_path / "memory" / "memory.duckdb") as database:
+        database.execute("CREATE TABLE schema_version (version INTEGER)")
+        database.execute("INSERT INTO schema_version VALUES (99)")
+    done = serve(tmp_path)
+    assert done.returncode == 1
+    assert "schema 99" in done.stderr
+
+
+def test_a_database_held_by_another_process_is_said(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    with duckdb.connect(tmp_path / "memory" / "memory.duckdb"):
+        done = serve(tmp_path)
+    assert done.returncode == 1
+    assert "cannot be opened" in done.stderr
+
+
+def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = serve(tmp_path / "file")
+    assert done.returncode == 1
+    assert "SEGUE_DATA_DIR" in done.stderr
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[str]:
+    with ProcessStack(tmp_path) as stack:
+        yield stack.url.removesuffix("/mcp")
+
+
+def status(url: str, method: str = "GET", **headers: str) -> int:
+    body = b"{}" if method == "POST" else None
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method)) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+
+
+def test_the_probes_answer(running: str) -> None:
+    assert status(f"{running}/health") == 200
+    assert status(f"{running}/ready") == 200
+    with urllib.request.urlopen(f"{running}/metrics") as answer:
+        text = answer.read().decode()
+    assert "# TYPE" in text
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/v1/memories", "/health"])
+def test_a_host_or_origin_that_is_not_local_is_refused(running: str, path: str) -> None:
+    assert status(f"{running}{path}", "POST", Host="evil.example") == 421
+    assert status(f"{running}{path}", "POST", Origin="http://evil.example") == 403
+
+
+def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    with ProcessStack(tmp_path / "data"):
+        for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]:
+            if "model" not in path.parts:
+                assert path.stat().st_mode & 0o077 == 0, path

@@ -1,0 +1,53 @@
+"""What the documents say is what the program has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from fastmcp import Client, FastMCP
+from pydantic_settings import BaseSettings
+
+from services.cli.__main__ import COMMANDS
+from services.gateway.backends import MemoryBackend, open_backends
+from services.gateway.config import GatewaySettings
+from services.gateway.tools import memory, operations
+from services.memory.config import MemorySettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+ENVIRONMENT = (ROOT / ".env.example").read_text()
+
+
+def test_the_readme_lists_every_command() -> None:
+    assert set(re.findall(r"^\| `segue (\w+)", README, re.MULTILINE)) == set(COMMANDS)
+
+
+async def test_the_readme_lists_every_tool() -> None:
+    mcp = FastMCP("segue")
+    async with open_backends(GatewaySettings()) as backend:
+        assert isinstance(backend, MemoryBackend)
+        memory.register(mcp, backend)
+        operations.register(mcp, backend)
+        async with Client(mcp) as client:
+            tools = {tool.name for tool in await client.list_tools()}
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == tools
+
+
+@pytest.mark.parametrize("settings", [GatewaySettings, MemorySettings])
+def test_the_example_environment_has_every_setting_with_its_default(settings: type[BaseSettings]) -> None:
+    for name, field in settings.model_fields.items():
+        variable = f"{settings.model_config['env_prefix']}{name.upper()}"
+        line = re.search(rf"^# (.*)\n#?{variable}=(.*)$", ENVIRONMENT, re.MULTILINE)
+        assert line, variable
+        assert line[1] == field.description
+        default = field.default
+        assert line[2] == (
+            "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+        )
+
+
+@pytest.mark.parametrize("name", sorted({*re.findall(r"SEGUE_\w+", README)}))
+def test_every_variable_that_the_readme_names_is_in_the_example_environment(name: str) -> None:
+    assert name in ENVIRONMENT
