@@ -144,9 +144,9 @@ class Import:
 
     def _read(self, file: SourceFile) -> None:
         try:
-            for entry in read_memories(file.path, self._state.start(file)):
+            for number, entry in enumerate(read_memories(file.path, self._state.start(file))):
+                self.tally.files += not number
                 self._take(file, entry)
-            self.tally.files += 1
         except Unreadable as problem:
             self.tally.unreadable.append(problem.message)
         except OSError as problem:
@@ -245,7 +245,7 @@ def run(options: argparse.Namespace) -> int:
     except (KeyboardInterrupt, Stopped):
         trouble, status = f"interrupted. {AGAIN}", INTERRUPTED
     except NotDelivered as problem:
-        trouble, status = f"{problem}. {AGAIN}", 1
+        trouble, status = f"{str(problem).rstrip('.')}. {AGAIN}", 1
     for line in report(work.tally, trouble):
         print(line, file=sys.stderr)
     print(summary(work.tally, time.monotonic() - began), flush=True)

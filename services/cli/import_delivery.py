@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 ENDPOINT = "/v1/memories"
 CONTENT_TYPE = "application/x-ndjson"
@@ -102,8 +102,8 @@ class Delivery:
         self._own = threading.local()
         self._connections: list[HTTPConnection] = []
         self._parts = urlsplit(self._address)
-        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
-            raise NotDelivered(f"{address}: the address of a gateway begins with http:// or https://")
+        if not _is_address(self._parts):
+            raise NotDelivered(f"{address}: the address of a gateway begins with http:// or https:// and a host")
 
     def deliver(self, lines: Sequence[bytes]) -> Receipt:
         """Store a batch; answers when the gateway has it for good. Raises NotDelivered."""
@@ -187,6 +187,13 @@ class Delivery:
             return _read_receipt(json.loads(answer))
         except (ValueError, KeyError, TypeError):
             raise NotDelivered(f"{self._address}: its answer is not a Segue gateway's") from None
+
+
+def _is_address(parts: SplitResult) -> bool:
+    try:
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _open(connection: HTTPConnection) -> None:

@@ -19,6 +19,10 @@ STATUS = {"LIMIT_EXCEEDED": 429, "INTERNAL": 500, "INVALID_INPUT": 400, "DEADLIN
 _text_fields = ("project", "session_id", "role", "id")
 
 
+class BodyTooLarge(LimitExceeded):
+    """Not a matter of trying later: the body must be smaller."""
+
+
 class BulkStore:
     """Stores the lines that can be stored, and says of each other one what is wrong with it."""
 
@@ -33,14 +37,14 @@ class BulkStore:
             return JSONResponse(await self._store(await self._body(request)))
         except Exception as error:
             content = failure(error)
-            return JSONResponse(content, STATUS.get(content["error_code"], 503))
+            return JSONResponse(content, _status(error, content["error_code"]))
 
     async def _body(self, request: Request) -> bytes:
         body = b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > self._body_max_bytes:
-                raise LimitExceeded(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
+                raise BodyTooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
         return body
 
     async def _store(self, body: bytes) -> dict[str, Any]:
@@ -58,6 +62,10 @@ class BulkStore:
         embedded = sum(outcome.embedding_generated for outcome in answer.outcomes)
         stored = len(memories) - duplicates
         return {"stored": stored, "duplicates": duplicates, "embedded": embedded, "rejected": rejected}
+
+
+def _status(error: Exception, code: str) -> int:
+    return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
 
 
 def _new_memory(line: bytes) -> memory_pb2.NewMemory:

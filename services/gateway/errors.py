@@ -34,7 +34,7 @@ def failure(error: Exception) -> dict[str, Any]:
     """The contract's structured content of a failure; of a bug, only where to find it."""
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
-        return _structured(CODE[type(cause)], cause.message, *cause.suggestions)
+        return _structured(_code(cause), cause.message, *cause.suggestions)
     if isinstance(cause, PydanticValidationError):
         return _structured("INVALID_INPUT", _arguments(cause), "See the tool's input schema.")
     if isinstance(error, ValidationError):
@@ -43,6 +43,10 @@ def failure(error: Exception) -> dict[str, Any]:
     if not isinstance(cause, Internal):
         logger.error("unexpected error", exc_info=cause)
     return _structured("INTERNAL", f"Something went wrong inside Segue; trace {trace}.", "The logs have that trace.")
+
+
+def _code(error: errors.ServiceError) -> str:
+    return next(code for kind, code in CODE.items() if isinstance(error, kind))
 
 
 def _structured(code: str, message: str, *suggestions: str) -> dict[str, Any]:

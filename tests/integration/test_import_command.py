@@ -9,8 +9,9 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,78 +19,8 @@ import pytest
 
 from services.cli import import_, import_delivery
 from services.cli.local_server import ServerInfo
-from tests.claude_transcripts import Transcript, small_session
-
-Answer = tuple[int, dict[str, Any] | bytes]
-
-
-class StandIn:
-    """A gateway: which memories it has, which batches came, and what it is told to answer instead."""
-
-    def __init__(self) -> None:
-        self.memories: dict[str, dict[str, Any]] = {}
-        self.batches: list[list[dict[str, Any]]] = []
-        self.headers: list[dict[str, str]] = []
-        self.instead: list[Answer] = []
-        self.retry_after = ""
-        self.before: Callable[[list[dict[str, Any]]], Answer | None] = lambda _: None
-        self._lock = threading.Lock()
-
-    @property
-    def contents(self) -> list[str]:
-        return [memory["content"] for memory in self.memories.values()]
-
-    @property
-    def sent(self) -> int:
-        return sum(len(batch) for batch in self.batches)
-
-    def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        assert path == "/v1/memories"
-        batch = [json.loads(line) for line in body.decode().splitlines()]
-        with self._lock:
-            self.headers.append(headers)
-            self.batches.append(batch)
-            if self.instead:
-                return self.instead.pop(0)
-            return self.before(batch) or (200, self._stored(batch))
-
-    def _stored(self, batch: list[dict[str, Any]]) -> dict[str, Any]:
-        bad = [number for number, memory in enumerate(batch) if memory["content"] == "unwelcome"]
-        welcome = {memory["id"]: memory for number, memory in enumerate(batch) if number not in bad}
-        new = welcome.keys() - self.memories.keys()
-        self.memories.update(welcome)
-        return {
-            "stored": len(new),
-            "duplicates": len(batch) - len(bad) - len(new),
-            "embedded": len(new),
-            "rejected": [{"line": line, "error_code": "INVALID_INPUT", "error": "Not here."} for line in bad],
-        }
-
-
-def handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, answer = stand_in.answer(self.path, headers, body)
-            data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(status)
-            if status != 200 and stand_in.retry_after:
-                self.send_header("Retry-After", stand_in.retry_after)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
-def failure(code: str) -> dict[str, Any]:
-    return {"success": False, "error_code": code, "error": "For a reason.", "suggestions": []}
+from tests.claude_transcripts import small_session
+from tests.stand_in_gateway import StandIn, failure, handler
 
 
 @pytest.fixture
@@ -215,7 +146,7 @@ def test_without_an_address_the_local_server_is_used(
 ) -> None:
     info = ServerInfo(1, os.environ["SEGUE_URL"], "0.1.0", "2026-03-01T09:30:00+00:00")
     monkeypatch.delenv("SEGUE_URL")
-    monkeypatch.setattr(import_, "ensure_server", lambda data_dir, timeout_s: info)
+    monkeypatch.setattr(import_, "ensure_server", lambda *_: info)
 
     assert run(listed(tmp_path / "m.jsonl", ["a"])) == 0
     assert gateway.contents == ["a"]
@@ -336,17 +267,13 @@ def test_a_busy_gateway_is_asked_again(gateway: StandIn, tmp_path: Path, status:
     assert len(gateway.batches) == 4
 
 
-def test_a_busy_gateway_says_how_long_to_wait(
-    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr(threading.Event, "wait", lambda _, timeout=None: pauses.append(timeout) or False)
-    delivery = import_delivery.Delivery(os.environ["SEGUE_URL"].removesuffix("/mcp"), {})
-    gateway.instead, gateway.retry_after = [(429, failure("LIMIT_EXCEEDED"))] * 2, "7"
+def test_a_busy_gateway_says_how_long_to_wait(gateway: StandIn, tmp_path: Path) -> None:
+    gateway.instead, gateway.retry_after = [(429, failure("LIMIT_EXCEEDED"))], "1"
+    began = time.monotonic()
 
-    assert delivery.deliver([b'{"id": "1", "content": "a"}\n']).stored == 1
-    delivery.close()
-    assert pauses == [7.0, 7.0]
+    assert run(listed(tmp_path / "m.jsonl", ["a"])) == 0
+    assert gateway.contents == ["a"]
+    assert time.monotonic() - began >= 1
 
 
 def test_a_gateway_that_stays_busy_is_given_up(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
@@ -355,7 +282,7 @@ def test_a_gateway_that_stays_busy_is_given_up(gateway: StandIn, tmp_path: Path,
     assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
     assert len(gateway.batches) == import_delivery.busy_attempts_max
     output = capsys.readouterr()
-    assert "MEMORY_UNAVAILABLE: For a reason.. Run it again" in output.err
+    assert "MEMORY_UNAVAILABLE: For a reason. Run it again" in output.err
     assert "Imported 0 memories" in output.out
 
 
@@ -436,6 +363,7 @@ def test_an_interrupted_import_goes_on_where_it_was(gateway: StandIn, tmp_path: 
     told = re.match(r"Imported (\d+) memories", output.out)
     assert told
     assert int(told[1]) >= 64
+    gateway.before = lambda _: None
     gateway.batches.clear()
     assert run(path) == 0
     assert len(gateway.memories) == 640

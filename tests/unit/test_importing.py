@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.memory import json_lines
-from services.memory.importing import SourceFile, Unreadable, find_files, read_memories
+from services.memory.importing import Unreadable, read_memories
 from services.memory.json_lines import START, ImportedMemory, Position
 from services.memory.memories import content_max_bytes
 from tests.claude_transcripts import Transcript, called, said, small_session, thought
@@ -367,39 +366,3 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> No
 
     assert count == 20_000
     assert peak < 1_000_000
-
-
-# Files
-
-
-def found(*paths: Path) -> list[str]:
-    return [file.path.name for file in find_files(paths) if isinstance(file, SourceFile)]
-
-
-def test_a_directory_gives_its_jsonl_files_sorted_and_each_once(tmp_path: Path) -> None:
-    for name in ("b.jsonl", "a.jsonl", "notes.txt", "folder.jsonl/c.jsonl"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "again.jsonl").symlink_to(tmp_path / "b.jsonl")
-    (tmp_path / "folder.jsonl" / "loop").symlink_to(tmp_path)
-    os.mkfifo(tmp_path / "pipe.jsonl")
-
-    assert found(tmp_path, tmp_path / "a.jsonl") == ["a.jsonl", "again.jsonl", "c.jsonl"]
-
-
-def test_paths_that_cannot_be_read_are_told_and_the_others_found(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").touch()
-    (tmp_path / "round.jsonl").symlink_to("round.jsonl")
-    os.mkfifo(tmp_path / "pipe")
-    told = [
-        str(file)
-        for file in find_files([tmp_path / "none", tmp_path, tmp_path / "pipe"])
-        if isinstance(file, Unreadable)
-    ]
-
-    assert [line.removeprefix(str(tmp_path)) for line in told] == [
-        "/none: No such file or directory",
-        "/round.jsonl: Too many levels of symbolic links",
-        "/pipe: neither a file nor a directory",
-    ]
-    assert found(tmp_path / "none", tmp_path) == ["a.jsonl"]
