@@ -21,6 +21,7 @@ from services.memory.index.catalogue import Entry
 from services.memory.index.memory_index import MemoryIndex, NewEntry
 from services.memory.searching import Searching
 from services.memory.servicer import MemoryServicer
+from services.memory.speech import asks, speaker
 from services.memory.store import DuckStore, Loaded, StoreSettings, open_store
 from services.memory.storing import NO_MODEL, Storing
 from services.pb import memory_pb2_grpc
@@ -131,15 +132,16 @@ async def _fill(index: MemoryIndex, store: DuckStore, model: str) -> None:
 
 
 def _entries(loaded: Loaded) -> list[NewEntry]:
-    columns = zip(
-        loaded.sequence.tolist(),
-        loaded.user,
-        loaded.project,
-        loaded.session_id,
-        loaded.timestamp_s.tolist(),
-        loaded.content,
-        loaded.content_vector,
-        loaded.context_vector,
-        strict=True,
-    )
-    return [NewEntry(Entry(*entry), content, vector, context) for *entry, content, vector, context in columns]
+    entries = []
+    for place, content in enumerate(loaded.content):
+        entry = Entry(
+            sequence=int(loaded.sequence[place]),
+            user=loaded.user[place],
+            project=loaded.project[place],
+            session_id=loaded.session_id[place],
+            timestamp_s=float(loaded.timestamp_s[place]),
+            speaker=speaker(content, loaded.role[place]),
+            asks=asks(content),
+        )
+        entries.append(NewEntry(entry, content, loaded.content_vector[place], loaded.context_vector[place]))
+    return entries

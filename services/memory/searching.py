@@ -12,9 +12,10 @@ from opentelemetry import trace
 
 from services.kit.errors import InvalidInput, LimitExceeded, NotFound
 from services.memory.embedder import Embedder
-from services.memory.index.memory_index import Candidates, MemoryIndex
+from services.memory.index.memory_index import Asked, Candidates, MemoryIndex
 from services.memory.memories import Found, Memory, Query, Results, Surroundings, checked, neighbours_max
 from services.memory.ranking import rank
+from services.memory.speech import words_of
 from services.memory.store import MemoryStore
 from services.memory.text import query_terms
 
@@ -37,8 +38,9 @@ class Searching:
         began = time.perf_counter()
         query = checked(query)
         vector, strategy = await self._embedded(query.text)
-        candidates = await self.index.candidates(user, query.project, query_terms(query.text), vector)
-        scores = rank(candidates, time.time())
+        asked = Asked(query_terms(query.text), words_of(query.text), vector)
+        candidates = await self.index.candidates(user, query.project, asked)
+        scores = rank(candidates.signals, time.time())
         order = [place for place in np.lexsort((candidates.sequence, -scores)) if scores[place] >= query.min_score]
         found = await self._found(candidates, scores, order[: query.limit])
         kept = _within(found, query.max_tokens)
@@ -95,14 +97,13 @@ def _one(
     around: tuple[list[int], list[int]],
 ) -> Found:
     before, after = around
-    similarity = None
-    if candidates.vector is not None and candidates.embedded[place]:
-        similarity = float(candidates.vector[place])
+    vector = candidates.signals.vector
+    similarity = None if vector is None or np.isnan(vector[place]) else float(vector[place])
     return Found(
         memory=memories[int(candidates.sequence[place])],
         score=float(scores[place]),
         similarity=similarity,
-        matched=_matched(float(candidates.words[place]), similarity),
+        matched=_matched(float(candidates.signals.words[place]), similarity),
         before=memories.get(before[-1]) if before else None,
         after=memories.get(after[0]) if after else None,
     )

@@ -65,7 +65,7 @@ class Loaded:
     user: Sequence[str]
     project: Sequence[str]
     session_id: Sequence[str]
-    kind: Sequence[str]
+    role: Sequence[str]
     timestamp_s: NDArray[np.float64]
     content: Sequence[str]
     content_vector: Sequence[bytes]
@@ -241,7 +241,7 @@ class DuckStore:
 
     def _portion(self, model: str, after: int, limit: int) -> Loaded:
         sql = """
-            SELECT m.sequence, user_id, project, session_id, kind, epoch(timestamp) AS timestamp_s, m.content,
+            SELECT m.sequence, user_id, project, session_id, role, epoch(timestamp) AS timestamp_s, m.content,
                    coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
             WHERE m.sequence > ? ORDER BY m.sequence LIMIT ?

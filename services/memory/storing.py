@@ -15,6 +15,7 @@ from services.memory.embedder import Embedder
 from services.memory.index.catalogue import Entry
 from services.memory.index.memory_index import MemoryIndex, NewEntry
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted
+from services.memory.speech import asks, speaker
 from services.memory.store import Inserted, MemoryStore, NewRow
 
 NO_MODEL = "none"
@@ -113,7 +114,15 @@ def _outcome(inserted: Inserted) -> Outcome:
 
 def _entry(row: NewRow, inserted: Inserted) -> NewEntry:
     memory = row.memory
-    entry = Entry(inserted.sequence, row.user, memory.project, memory.session_id, memory.timestamp.timestamp())
+    entry = Entry(
+        sequence=inserted.sequence,
+        user=row.user,
+        project=memory.project,
+        session_id=memory.session_id,
+        timestamp_s=memory.timestamp.timestamp(),
+        speaker=speaker(memory.content, memory.role),
+        asks=asks(memory.content),
+    )
     content = b"" if row.content_vector is None else row.content_vector.tobytes()
     context = b"" if row.context_vector is None else row.context_vector.tobytes()
     return NewEntry(entry, memory.content, content, context)

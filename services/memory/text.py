@@ -7,9 +7,12 @@ no text can make fail. A change of what they return makes stored word indexes st
 
 from __future__ import annotations
 
+import calendar
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
 from functools import cache, lru_cache
 from itertools import chain, islice
 
@@ -18,6 +21,7 @@ import tantivy
 TERMS_VERSION = 1
 DOCUMENT_TERMS_MAX = 20_000
 QUERY_TERMS_MAX = 128
+QUERY_CHARS_READ_FOR_DATES = 2_000
 TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): it is known by its beginning
 NAME_CHARS_MAX = 128  # a longer name is indexed by its parts only
 
@@ -219,3 +223,67 @@ def _stem(word: str) -> str:
 def _stemmer() -> tantivy.TextAnalyzer:
     raw = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
     return raw.filter(tantivy.Filter.stemmer("english")).build()
+
+
+@dataclass(frozen=True)
+class DateSpan:
+    """A day, a month or a year that a query names; without a year it is that time of any year."""
+
+    year: int | None
+    month: int | None = None
+    day: int | None = None
+
+    def occurrences(self, years: Iterable[int]) -> Iterator[tuple[date, date]]:
+        """First and last day of the span: in its own year, or in each of these and the years beside them."""
+        near = {other for year in years for other in (year - 1, year, year + 1)}
+        for year in sorted(near) if self.year is None else [self.year]:
+            if date.min.year < year < date.max.year:
+                yield self._in(year)
+
+    def _in(self, year: int) -> tuple[date, date]:
+        if self.month is None:
+            return date(year, 1, 1), date(year, 12, 31)
+        last = date(year, self.month, calendar.monthrange(year, self.month)[1])
+        if self.day is None:
+            return last.replace(day=1), last
+        day = last.replace(day=min(self.day, last.day))
+        return day, day
+
+
+_MONTH_NAMES = tuple(
+    "january february march april may june july august september october november december".split()  # noqa: SIM905 - one line
+)
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+_MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
+_MONTHS |= {f"{number:02}": number for number in range(1, 13)}
+_CLEAR_MONTHS = frozenset(_MONTH_NAMES) - {"march", "may"}  # another word too: these need a number or "in" beside them
+_YEAR = r"(?P<year>(?:19|20)\d\d)\b"
+_MONTH = rf"(?P<month>{'|'.join(sorted(filter(str.isalpha, _MONTHS), key=len, reverse=True))})\b\.?"
+_DATE_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        r"(?P<within>\b(?:in|of|since|during|until|by|from|last|this|early|mid|late)[ -])?\b"
+        rf"(?:(?P<day>[0-3]?\d)(?:st|nd|rd|th)? (?:of )?)?{_MONTH}"
+        rf"(?: (?P<day_after>[0-3]?\d)(?:st|nd|rd|th)?\b)?(?:,? {_YEAR})?",
+        r"\b(?P<year>(?:19|20)\d\d)-(?P<month>0[1-9]|1[0-2])(?:-(?P<day>0[1-9]|[12]\d|3[01]))?\b",
+        rf"\b(?:in|since|during|from|of) {_YEAR}(?!-)",
+    )
+)
+
+
+def date_spans(query: str) -> list[DateSpan]:
+    """The dates a query names in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in 2023"."""
+    folded = query[:QUERY_CHARS_READ_FOR_DATES].casefold()
+    found = [match.groupdict() for form in _DATE_FORMS for match in form.finditer(folded)]
+    return [_date_span(groups) for groups in found if _names_a_date(groups)]
+
+
+def _names_a_date(groups: dict[str, str | None]) -> bool:
+    month = groups.get("month")
+    beside = (groups.get(name) for name in ("within", "day", "day_after", "year"))
+    return month is None or month in _CLEAR_MONTHS or any(beside)
+
+
+def _date_span(groups: dict[str, str | None]) -> DateSpan:
+    year, month, day = groups.get("year"), groups.get("month"), groups.get("day") or groups.get("day_after")
+    return DateSpan(int(year) if year else None, _MONTHS[month] if month else None, int(day) or None if day else None)

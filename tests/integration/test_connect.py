@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mcp_types
 import pytest
+import uvicorn
 from fastmcp import Client, Context, FastMCP
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.client.transports import StdioTransport
@@ -34,12 +34,9 @@ from services.cli.local_server import ServerInfo, ensure_server, hold, publish, 
 PATIENCE_S = 30.0
 STAND_IN = (sys.executable, __file__)
 CONNECT = (sys.executable, "-m", "services.cli", "connect")
-# The same as `segue connect`, but what it starts when no server runs is the stand-in.
-CONNECT_LOCALLY = (
-    sys.executable,
-    "-c",
-    f"import sys; from services.cli.connect import Bridge; Bridge(None, {STAND_IN!r}).forward(sys.stdin.buffer)",
-)
+# The same as `segue connect`, but what it starts when no server runs is another command.
+LOCALLY = "import sys; from services.cli.connect import Bridge; Bridge(None, {!r}).forward(sys.stdin.buffer)"
+CONNECT_LOCALLY = (sys.executable, "-c", LOCALLY.format(STAND_IN))
 ERAS = ["legacy", "2026-07-28"]
 
 Message = dict[str, Any]
@@ -77,9 +74,8 @@ def stand_in() -> FastMCP:
 
 
 async def ask_standing_alone(question: str, ctx: Context) -> str | InputRequiredResult:
-    answer = (ctx.input_responses or {}).get("answer")
-    if isinstance(answer, mcp_types.ElicitResult):
-        return str((answer.content or {}).get("value"))
+    if answered := getattr((ctx.input_responses or {}).get("answer"), "content", None):
+        return str(answered["value"])
     schema = {"type": "object", "properties": {"value": {"type": "string"}}, "required": ["value"]}
     form = ElicitRequestFormParams(message=question, requested_schema=schema)
     return InputRequiredResult(input_requests={"answer": ElicitRequest(params=form)})
@@ -96,8 +92,6 @@ async def wait(name: str) -> None:
 
 
 def serve_stand_in() -> None:
-    import uvicorn
-
     data_dir = Path(os.environ["SEGUE_DATA_DIR"])
     listener = socket.create_server(("127.0.0.1", int(os.environ.get("STAND_IN_PORT", "0"))))
     with hold(data_dir):
@@ -121,14 +115,14 @@ class Connection:
         assert self.process.stdin
         assert self.process.stdout
         self._input, self._output = self.process.stdin, self.process.stdout
-        self._lines: queue.Queue[Message] = queue.Queue()
+        self.lines: queue.Queue[Message] = queue.Queue()
         self._seen: list[Message] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def _read(self) -> None:
         for line in self._output:
-            self._lines.put(json.loads(line))
+            self.lines.put(json.loads(line))
 
     def send(self, *messages: Message | str) -> None:
         for message in messages:
@@ -137,9 +131,8 @@ class Connection:
         self._input.flush()
 
     def message(self, wanted: Callable[[Message], bool]) -> Message:
-        deadline = time.monotonic() + PATIENCE_S
-        while not (found := next((seen for seen in self._seen if wanted(seen)), None)):
-            self._seen.append(self._lines.get(timeout=max(0.01, deadline - time.monotonic())))
+        while not (found := next(filter(wanted, self._seen), None)):
+            self._seen.append(self.lines.get(timeout=PATIENCE_S))
         self._seen.remove(found)
         return found
 
@@ -151,8 +144,7 @@ class Connection:
         return self.answer(request_id)
 
     def call(self, request_id: object, tool: str, /, **arguments: Any) -> Message:
-        self.send({"id": request_id, **tool_call(tool, **arguments)})
-        return self.answer(request_id)
+        return self.request(request_id, "tools/call", name=tool, arguments=arguments)
 
     def handshake(self) -> Message:
         client = {"name": "test", "version": "0"}
@@ -316,6 +308,14 @@ def test_the_end_of_stdin_ends_session_and_process(server: ServerInfo, data_dir:
     until(lambda: "DELETE /mcp" in (data_dir / "server.log").read_text())
 
 
+def test_the_end_of_stdin_ends_it_while_the_server_starts(data_dir: Path, connect: Connect) -> None:
+    with hold(data_dir):
+        connection = connect(command=CONNECT_LOCALLY)
+        connection.send({"id": 0, "method": "initialize", "params": {}})
+        assert connection.end() == 0
+    assert connection.lines.empty()
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [("{no json", -32700), ("\udc80", -32700), ("[" * 100_000, -32700), ("[1]", -32600), ('{"method": 1}', -32600)],
@@ -339,8 +339,7 @@ def test_a_gateway_out_of_reach_is_named_in_every_answer(connect: Connect, url: 
 
 def test_a_local_server_that_cannot_start_is_answered_with_its_last_words(connect: Connect) -> None:
     broken = (sys.executable, "-c", "raise SystemExit('no disk left')")
-    connection = connect(command=tuple(part.replace(repr(STAND_IN), repr(broken)) for part in CONNECT_LOCALLY))
-    error = connection.handshake()["error"]
+    error = connect(command=(sys.executable, "-c", LOCALLY.format(broken))).handshake()["error"]
     assert error["code"] == -32000
     assert "no disk left" in error["message"]
 

@@ -31,7 +31,6 @@ def test_neighbours_come_in_the_order_of_time_whatever_the_order_of_storing() ->
     catalogue = Catalogue()
     catalogue.add([entry(1, at=30), entry(2, at=10), entry(3, at=20), entry(4, session="t", at=15)])
     assert catalogue.around(2, 5) == ([1], [0])
-    assert catalogue.position(0) == 2
 
 
 def test_memories_of_the_same_moment_keep_the_order_of_storing() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from services.memory.index.words import B, K1, Words
+from services.memory.index.words import MEMORY, Words
 
 
 def words(*documents: str) -> Words:
@@ -16,19 +16,26 @@ def words(*documents: str) -> Words:
     return index
 
 
-def test_a_score_is_bm25_by_hand() -> None:
+def test_a_score_is_bm25_by_hand_as_a_share_of_the_most() -> None:
     index = words("cat sat", "dog sat down there", "cat cat")
-    idf = math.log(1 + (3 - 2 + 0.5) / (2 + 0.5))
-    norm = K1 * (1 - B + B * 2 / (8 / 3))
-    expected = [idf * 1 * (K1 + 1) / (1 + norm), 0, idf * 2 * (K1 + 1) / (2 + norm)]
+    norm = MEMORY.k1 * (1 - MEMORY.b + MEMORY.b * 2 / (8 / 3))
+    expected = [1 / (1 + norm), 0, 2 / (2 + norm)]
     assert index.scores(["cat"], np.arange(3)).tolist() == pytest.approx(expected)
 
 
+def test_a_rare_term_counts_for_more_than_a_common_one() -> None:
+    index = words("common", "common", "common", "rare")
+    scores = index.scores(["common", "rare"], np.arange(4))
+    idf = [math.log(1 + 1.5 / 3.5), math.log(1 + 3.5 / 1.5)]
+    assert scores[3] / scores[0] == pytest.approx(idf[1] / idf[0])
+
+
 def test_rarity_is_counted_in_the_part_that_is_searched() -> None:
-    index = words("cat", "cat", "cat", "dog cat", "dog")
-    everywhere = index.scores(["cat"], np.arange(5))[3]
-    among_dogs = index.scores(["cat"], np.asarray([3, 4]))[0]
-    assert among_dogs > everywhere
+    index = words("cat", "cat", "cat", "dog", "cat")
+    everywhere = index.scores(["cat", "dog"], np.arange(5))
+    among_two = index.scores(["cat", "dog"], np.asarray([3, 4]))
+    assert everywhere[3] > everywhere[4]
+    assert among_two[0] == among_two[1]
 
 
 def test_search_returns_only_what_holds_a_term_best_first() -> None:
@@ -49,6 +56,12 @@ def test_an_empty_part_has_no_scores() -> None:
 
 def test_a_session_is_scored_as_one_document() -> None:
     index = words("cat", "sat", "dog", "cat")
-    scores = index.group_scores(["cat", "sat"], np.arange(4), np.asarray([0, 0, 1, -1]))
+    scores = index.session_scores(["cat", "sat"], np.arange(4), np.asarray([0, 0, 1, -1]))
     assert scores[0] == scores[1] > scores[2]
     assert scores[3] == 0
+
+
+def test_scores_stay_between_0_and_1_however_often_a_term_stands() -> None:
+    index = words("cat " * 1000, "cat")
+    scores = index.scores(["cat", "cat"], np.arange(2))
+    assert ((scores > 0) & (scores <= 1)).all()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,12 @@ from services.memory.embedder import DIMENSIONS, MODEL
 from services.memory.embedder.cache import EmbeddingCache
 from services.memory.embedder.model import Model, open_model
 from services.memory.embedder.waiting import INTERACTIVE_TEXTS_MAX, Position, Request, WaitingTexts
+
+
+class _Opened(NamedTuple):
+    model: Model
+    executor: ThreadPoolExecutor
+    loop: asyncio.AbstractEventLoop
 
 
 class OnnxEmbedder:
@@ -47,8 +53,10 @@ class OnnxEmbedder:
         self._intra_op_threads = intra_op_threads
         self.cache = EmbeddingCache()
         self._tracer = trace.get_tracer("segue.memory", tracer_provider=tracer_provider)
-        self._running: set[asyncio.Future[None]] = set()
-        self._opened: tuple[Model, ThreadPoolExecutor] | None = None
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._opened: _Opened | None = None
 
     @property
     def texts_waiting(self) -> int:
@@ -58,12 +66,13 @@ class OnnxEmbedder:
     async def __aenter__(self) -> Self:
         executor = ThreadPoolExecutor(self._workers, thread_name_prefix="embed")
         opening = partial(open_model, self._directory, intra_op_threads=self._intra_op_threads)
+        loop = asyncio.get_running_loop()
         try:
-            model = await asyncio.get_running_loop().run_in_executor(executor, opening)
+            model = await loop.run_in_executor(executor, opening)
         except BaseException:
             executor.shutdown(wait=False)
             raise
-        self._opened = (model, executor)
+        self._opened = _Opened(model, executor, loop)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -71,10 +80,9 @@ class OnnxEmbedder:
         opened, self._opened = self._opened, None
         for request in self._waiting.drop_all():
             _fail(request, Unavailable("the embedder is closing"))
-        if self._running:
-            await asyncio.wait(self._running)
+        await self._idle.wait()
         if opened:
-            opened[1].shutdown()
+            opened.executor.shutdown()
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See Embedder. Up to eight texts count as a query: they overtake larger requests, and the cache keeps them."""
@@ -98,7 +106,7 @@ class OnnxEmbedder:
 
     async def _inferred(self, texts: Sequence[str]) -> NDArray[np.float32]:
         request = Request(texts, asyncio.get_running_loop().create_future())
-        with self._tracer.start_as_current_span("embed") as span:
+        with self._tracer.start_span("embed") as span:
             span.set_attribute("embed.texts", len(texts))
             self._waiting.put(request)
             try:
@@ -113,15 +121,22 @@ class OnnxEmbedder:
     def _start_workers(self) -> None:
         if self._opened is None:
             raise Unavailable("the embedder is not open")
-        model, executor = self._opened
-        while len(self._running) < self._workers and (batch := self._waiting.take()):
-            work = asyncio.get_running_loop().run_in_executor(executor, _embed_batch, model, batch)
-            self._running.add(work)
-            work.add_done_callback(partial(self._finished, batch))
+        while self._busy < self._workers and (batch := self._waiting.take()):
+            self._busy += 1
+            self._idle.clear()
+            self._opened.executor.submit(self._work, self._opened, batch)
 
-    def _finished(self, batch: list[Position], work: asyncio.Future[None]) -> None:
-        self._running.discard(work)
-        error = work.exception()
+    def _work(self, opened: _Opened, batch: list[Position]) -> None:
+        """Runs in a worker thread, and reports to the loop itself: through a future it would take a turn more."""
+        error: Exception | None = None
+        try:
+            _embed_batch(opened.model, batch)
+        except Exception as caught:
+            error = caught
+        opened.loop.call_soon_threadsafe(self._finished, batch, error)
+
+    def _finished(self, batch: list[Position], error: Exception | None) -> None:
+        self._busy -= 1
         for request, _ in batch:
             request.finished += 1
             if error is not None:
@@ -131,10 +146,12 @@ class OnnxEmbedder:
                 request.done.set_result(None)
         if self._opened is not None:
             self._start_workers()
+        if not self._busy:
+            self._idle.set()
 
 
 def _embed_batch(model: Model, batch: list[Position]) -> None:
-    """Runs in a worker thread. Every position belongs to one worker, so no two write to the same place."""
+    """Every position belongs to one worker, so no two write to the same place."""
     for request, position in batch:
         # A caller that was cancelled is not worth an inference.
         if not request.done.done():
@@ -142,6 +159,6 @@ def _embed_batch(model: Model, batch: list[Position]) -> None:
             request.embeddings[position] = embedding
 
 
-def _fail(request: Request, error: BaseException) -> None:
+def _fail(request: Request, error: Exception) -> None:
     if not request.done.done():
         request.done.set_exception(error)

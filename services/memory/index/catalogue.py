@@ -64,19 +64,23 @@ class Entry:
     project: str
     session_id: str
     timestamp_s: float
+    speaker: str = ""
+    asks: bool = False
 
 
 class Catalogue:
     """Grows by `add`; a removed memory keeps its slot and is alive no more."""
 
     def __init__(self) -> None:
-        self._users, self._projects, self._sessions = Codes(), Codes(), Codes()
+        self._users, self._projects, self._sessions, self._speakers = Codes(), Codes(), Codes(), Codes()
         self._columns = {
             "sequence": Column(np.int64),
             "user": Column(np.int32),
             "project": Column(np.int32),
             "session": Column(np.int32),
             "timestamp_s": Column(np.float64),
+            "speaker": Column(np.int32),
+            "asks": Column(np.bool_),
             "alive": Column(np.bool_),
         }
         self._slot: dict[int, int] = {}
@@ -86,7 +90,7 @@ class Catalogue:
         return len(self._columns["sequence"].rows)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s or alive."""
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks or alive."""
         return self._columns[name].rows
 
     def add(self, entries: Sequence[Entry]) -> Slots:
@@ -100,6 +104,8 @@ class Catalogue:
             "project": [self._projects.of(entry.user, entry.project) for entry in entries],
             "session": sessions,
             "timestamp_s": [entry.timestamp_s for entry in entries],
+            "speaker": [self._speakers.of(entry.speaker) for entry in entries],
+            "asks": [entry.asks for entry in entries],
             "alive": [True] * len(entries),
         }
         for name, column in self._columns.items():
@@ -146,14 +152,14 @@ class Catalogue:
         before, after = members[max(0, place - reach) : place], members[place + 1 : place + 1 + reach]
         return [each for _, each in before], [each for _, each in after]
 
-    def position(self, slot: int) -> int:
-        """How many memories of the same session came before; 0 without a session."""
-        return self._place(self._members.get(int(self.column("session")[slot]), []), slot) or 0
-
     def _place(self, members: list[tuple[float, int]], slot: int) -> int | None:
         key = (float(self.column("timestamp_s")[slot]), slot)
         place = bisect_left(members, key)
         return place if place < len(members) and members[place] == key else None
+
+    def speakers(self, names: Iterable[str]) -> NDArray[np.int64]:
+        """The codes of those of `names` that speak anywhere."""
+        return np.asarray([code for name in names if (code := self._speakers.known(name)) >= 0], np.int64)
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The slot of the session's last memory that is not later than `before_s`, or None."""

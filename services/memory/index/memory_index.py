@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from opentelemetry import trace
 
 from services.memory.index.catalogue import Catalogue, Entry, Slots
-from services.memory.index.vectors import Vectors
+from services.memory.index.vectors import Scores, Vectors
 from services.memory.index.words import Words
+from services.memory.ranking import Signals, Spread
 from services.memory.store import Embedded
 from services.memory.text import terms
 
@@ -27,7 +28,6 @@ reach = 2
 """Neighbours in the session, to each side, that become candidates with a memory."""
 
 Result = TypeVar("Result")
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,19 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a search ranks: arrays of one length, a value for each candidate. No vector signals without a query vector.
-
-    `words` and `session_words` are BM25 scores; `vector` and `context_vector` cosines; `session` is -1 without one;
-    `position` counts within the session; `total` is how many memories matched in any way.
-    """
+    """What may answer: sequences, and what ranking needs to know of each."""
 
     sequence: NDArray[np.int64]
-    words: Floats
-    session_words: Floats
-    vector: Floats | None
-    context_vector: Floats | None
-    session: NDArray[np.int64]
-    position: NDArray[np.int64]
-    timestamp_s: Floats
-    embedded: NDArray[np.bool_]
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as the index takes it; `vector` is None without an embedding (unit length otherwise)."""
+
+    terms: Sequence[str]
+    words: frozenset[str]
+    vector: NDArray[np.float32] | None
 
 
 class MemoryIndex:
@@ -128,44 +126,54 @@ class MemoryIndex:
     def _sequence(self, slot: int) -> int:
         return int(self._catalogue.column("sequence")[slot])
 
-    async def candidates(
-        self, user: str, project: str, query_terms: Sequence[str], query: NDArray[np.float32] | None
-    ) -> Candidates:
-        """The signals of all that may answer: the best by words and by both vectors, and their neighbours."""
-        return await self._run("candidates", lambda: self._candidates(user, project, query_terms, query))
+    async def candidates(self, user: str, project: str, asked: Asked) -> Candidates:
+        """All that may answer: the best by words and by both vectors, and their neighbours in the session."""
+        return await self._run("candidates", lambda: self._candidates(user, project, asked))
 
-    def _candidates(
-        self, user: str, project: str, query_terms: Sequence[str], query: NDArray[np.float32] | None
-    ) -> Candidates:
+    def _candidates(self, user: str, project: str, asked: Asked) -> Candidates:
         allowed = self._catalogue.select(user, project)
-        words = self._words.scores(query_terms, allowed)
-        groups = self._groups(allowed)
-        sessions = self._words.group_scores(query_terms, allowed, groups)
-        content = self._content.scores(query, allowed) if query is not None else None
-        context = self._context.scores(query, allowed) if query is not None else None
-        chosen = self._chosen(allowed, [each for each in (words, content, context) if each is not None])
+        searched = self._searched(allowed, asked)
+        direct = [searched[name] for name in ("words", "vector", "context_vector") if name in searched]
+        chosen = self._chosen(allowed, direct)
         places = np.searchsorted(allowed, chosen)
-        return Candidates(
-            sequence=self._catalogue.column("sequence")[chosen],
-            words=words[places].astype(np.float64),
-            session_words=sessions[places].astype(np.float64),
-            vector=None if content is None else content[places].astype(np.float64),
-            context_vector=None if context is None else context[places].astype(np.float64),
-            session=groups[places],
-            position=np.asarray([self._catalogue.position(slot) for slot in chosen.tolist()], np.int64),
+        values = {name: scores[places].astype(np.float64) for name, scores in searched.items()}
+        neighbours = self._neighbours(chosen)
+        signals = Signals(
+            words=values["words"],
+            session_words=values["session_words"],
+            vector=values.get("vector"),
+            context_vector=values.get("context_vector"),
+            spread={name: _spread(scores) for name, scores in searched.items()},
+            by_named_speaker=self._by_named_speaker(chosen, asked.words),
+            asks=self._catalogue.column("asks")[chosen],
+            answers=self._answers(chosen),
+            before=neighbours[0],
+            after=neighbours[1],
             timestamp_s=self._catalogue.column("timestamp_s")[chosen],
-            embedded=self._content.present(chosen),
         )
+        return Candidates(self._catalogue.column("sequence")[chosen], signals)
 
-    def _groups(self, slots: Slots) -> NDArray[np.int64]:
+    def _searched(self, allowed: Slots, asked: Asked) -> dict[str, Scores]:
+        """Each signal for all of `allowed`."""
+        sessions = self._sessions(allowed)
+        searched = {
+            "words": self._words.scores(asked.terms, allowed),
+            "session_words": self._words.session_scores(asked.terms, allowed, sessions),
+        }
+        if asked.vector is not None:
+            missing = ~self._content.present(allowed)
+            for name, vectors in (("vector", self._content), ("context_vector", self._context)):
+                searched[name] = vectors.scores(asked.vector, allowed)
+                searched[name][missing] = np.nan
+        return searched
+
+    def _sessions(self, slots: Slots) -> NDArray[np.int64]:
         """Sessions numbered from 0 among `slots`; -1 without one."""
-        sessions = self._catalogue.column("session")[slots]
-        if not len(sessions):
-            return np.zeros(0, np.int64)
-        known, numbers = np.unique(sessions, return_inverse=True)
-        return np.asarray(numbers - (known[0] < 0), np.int64)
+        known, numbers = np.unique(self._catalogue.column("session")[slots], return_inverse=True)
+        without = len(known) > 0 and known[0] < 0
+        return np.asarray(numbers - without, np.int64)
 
-    def _chosen(self, allowed: Slots, signals: Sequence[NDArray[np.float32]]) -> Slots:
+    def _chosen(self, allowed: Slots, signals: Sequence[Scores]) -> Slots:
         """The slots of the best by any signal that is above 0, with their neighbours; ascending."""
         chosen: set[int] = set()
         for scores in signals:
@@ -177,3 +185,32 @@ class MemoryIndex:
             before, after = self._catalogue.around(slot, reach)
             chosen.update(before, after)
         return np.asarray(sorted(chosen), np.int64)
+
+    def _neighbours(self, chosen: Slots) -> NDArray[np.int64]:
+        """The places in `chosen` of each one's neighbours in the session, [2, n]: before and after; -1 for none."""
+        place = {slot: number for number, slot in enumerate(chosen.tolist())}
+        rows = []
+        for slot in chosen.tolist():
+            before, after = self._catalogue.around(slot, 1)
+            rows.append([place.get(before[0], -1) if before else -1, place.get(after[0], -1) if after else -1])
+        return np.asarray(rows, np.int64).reshape(-1, 2).T
+
+    def _by_named_speaker(self, chosen: Slots, words: frozenset[str]) -> NDArray[np.bool_]:
+        """Those said by the one whom the query names; nobody where it names several."""
+        named = self._catalogue.speakers(words)
+        speakers = self._catalogue.column("speaker")[chosen]
+        present = [code for code in named if (speakers == code).any()]
+        return np.asarray(speakers == present[0] if len(present) == 1 else np.zeros(len(chosen), np.bool_))
+
+    def _answers(self, chosen: Slots) -> NDArray[np.bool_]:
+        """Those that follow a question in their session."""
+        asks = self._catalogue.column("asks")
+        befores = [self._catalogue.around(slot, 1)[0] for slot in chosen.tolist()]
+        return np.asarray([bool(before) and bool(asks[before[0]]) for before in befores], np.bool_)
+
+
+def _spread(scores: Scores) -> Spread:
+    known = scores[~np.isnan(scores)]
+    if not len(known):
+        return Spread(0.0, 0.0, 0)
+    return Spread(float(known.mean(dtype=np.float64)), float(known.std(dtype=np.float64)), len(known))

@@ -18,9 +18,19 @@ from numpy.typing import NDArray
 from services.memory.index.catalogue import Column, Slots
 from services.memory.index.vectors import Scores, best
 
-K1 = 1.2
-B = 0.75
 _count_max = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """BM25's parameters: how soon more of the same term stops counting, and how much length does."""
+
+    k1: float
+    b: float
+
+
+MEMORY = Saturation(0.4, 0.3)  # a turn is short: that a term stands in it says nearly all
+SESSION = Saturation(1.2, 0.75)  # a session is long: how often does count
 
 
 @dataclass(slots=True)
@@ -49,49 +59,47 @@ class Words:
         self._lengths.append(np.asarray([len(terms) for terms in documents], np.int32))
 
     def scores(self, terms: Sequence[str], slots: Slots) -> Scores:
-        """The BM25 score of each of `slots`; 0 where no term stands."""
-        total = len(self._lengths.rows)
-        searched = np.zeros(total, np.bool_)
-        searched[slots] = True
-        lengths = self._lengths.rows.astype(np.float32)
-        norm = K1 * (1 - B + B * lengths / max(float(lengths[slots].mean()), 1.0)) if len(slots) else lengths
-        sums = np.zeros(total, np.float32)
-        for term in dict.fromkeys(terms):
-            hit, counts = self._hits(term, searched)
-            idf = np.log1p((len(slots) - len(hit) + 0.5) / (len(hit) + 0.5))
-            sums[hit] += np.float32(idf) * counts * (K1 + 1) / (counts + norm[hit])
-        return sums[slots]
+        """The BM25 score of each of `slots` as a share of the most that `terms` can reach: 0 to 1."""
+        return self._bm25(terms, slots, np.arange(len(slots)), MEMORY)
 
-    def _hits(self, term: str, searched: NDArray[np.bool_]) -> tuple[Slots, NDArray[np.float32]]:
+    def session_scores(self, terms: Sequence[str], slots: Slots, sessions: NDArray[np.int64]) -> Scores:
+        """The same, for each of `slots`, of its session read as one document; 0 for session -1."""
+        scores = self._bm25(terms, slots, sessions, SESSION)
+        return (
+            np.where(sessions >= 0, scores[sessions], np.float32(0))
+            if len(scores)
+            else np.zeros(len(slots), np.float32)
+        )
+
+    def _bm25(self, terms: Sequence[str], slots: Slots, documents: NDArray[np.int64], by: Saturation) -> Scores:
+        """A score for each document; `documents` says which one each slot belongs to, -1 for none."""
+        count = int(documents.max(initial=-1)) + 1
+        document_of = np.full(len(self._lengths.rows), -1, np.int64)
+        document_of[slots] = documents
+        inside = documents >= 0
+        lengths = np.bincount(documents[inside], self._lengths.rows[slots[inside]], count)
+        norm = by.k1 * (1 - by.b + by.b * lengths / max(float(lengths.mean()) if count else 0.0, 1.0))
+        sums, most = np.zeros(count), 0.0
+        for term in dict.fromkeys(terms):
+            held, counts = self._held(term, document_of)
+            frequency = np.bincount(held, counts, count)
+            holding = np.flatnonzero(frequency)
+            idf = float(np.log1p((count - len(holding) + 0.5) / (len(holding) + 0.5)))
+            most += idf * (by.k1 + 1)
+            sums[holding] += idf * frequency[holding] * (by.k1 + 1) / (frequency[holding] + norm[holding])
+        return (sums / max(most, 1e-9)).astype(np.float32)
+
+    def _held(self, term: str, document_of: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The documents that hold the term, a slot of each after the other, and how often."""
         postings = self._postings.get(term)
         if postings is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        slots = np.array(postings.slots, np.int64)  # copies: a view would forbid the next append
-        counts = np.array(postings.counts, np.float32)
-        kept = searched[slots]
-        return slots[kept], counts[kept]
+        held = document_of[np.array(postings.slots, np.int64)]  # copied: a view would forbid the next append
+        kept = held >= 0
+        return held[kept], np.array(postings.counts, np.float32)[kept]
 
     def search(self, terms: Sequence[str], slots: Slots, most: int) -> tuple[Slots, Scores]:
         """The `most` best among those of `slots` that hold any term, best first."""
         scores = self.scores(terms, slots)
         hit = scores > 0
         return best(slots[hit], scores[hit], most)
-
-    def group_scores(self, terms: Sequence[str], slots: Slots, groups: NDArray[np.int64]) -> Scores:
-        """The BM25 score, for each of `slots`, of its group (a session) read as one document; 0 for group -1."""
-        grouped = groups >= 0
-        count = int(groups.max(initial=-1)) + 1
-        if not count:
-            return np.zeros(len(slots), np.float32)
-        group_of = np.full(len(self._lengths.rows), -1, np.int64)
-        group_of[slots] = groups
-        lengths = np.bincount(groups[grouped], self._lengths.rows[slots[grouped]], count)
-        norm = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
-        sums = np.zeros(count)
-        for term in dict.fromkeys(terms):
-            hit, counts = self._hits(term, group_of >= 0)
-            frequency = np.bincount(group_of[hit], counts, count)
-            holding = frequency > 0
-            idf = np.log1p((count - holding.sum() + 0.5) / (holding.sum() + 0.5))
-            sums += idf * frequency * (K1 + 1) / np.maximum(frequency + norm, 1e-9)
-        return np.where(grouped, sums[groups], 0.0).astype(np.float32)

@@ -1,0 +1,25 @@
+"""What a memory's text says about itself as a piece of conversation: who speaks, and whether they ask."""
+
+from __future__ import annotations
+
+import re
+
+_named = re.compile(r"\s*([^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,2}):\s")
+_asks = re.compile(r"[?？](?:[\s\"')\]]|$)")  # noqa: RUF001  # the full-width question mark is meant
+_word = re.compile(r"\w+")
+
+
+def speaker(content: str, role: str) -> str:
+    """Who speaks, in lower case: the name before the first colon as in a script, else the role."""
+    named = _named.match(content[:100])
+    return (named[1] if named else role).casefold()
+
+
+def asks(content: str) -> bool:
+    """Whether there is a question in it."""
+    return bool(_asks.search(content))
+
+
+def words_of(query: str) -> frozenset[str]:
+    """The words in which a speaker may be named."""
+    return frozenset(_word.findall(query.casefold()))
