@@ -20,10 +20,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from services.cli.credentials import BadToken, credentials
 from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
 
 Message = dict[str, Any]
@@ -130,17 +130,11 @@ def header_value(text: str) -> str:
     return text if plain else f"=?base64?{base64.b64encode(text.encode(errors='replace')).decode()}?="
 
 
-def credentials() -> dict[str, str]:
-    """The header that says who calls; read for every message, so that a token file may be replaced."""
-    token = os.environ.get("SEGUE_TOKEN", "")
-    if path := os.environ.get("SEGUE_TOKEN_FILE"):
-        try:
-            token = Path(path).expanduser().read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as problem:
-            raise Failure(f"SEGUE_TOKEN_FILE cannot be read: {problem}") from problem
-    if not re.fullmatch(r"[\x21-\x7E]*", token):  # the complaint of http.client would quote it
-        raise Failure("the token must be one word of ASCII")
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def _credentials() -> dict[str, str]:
+    try:
+        return credentials()
+    except BadToken as problem:
+        raise Failure(str(problem)) from None
 
 
 def events(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -250,7 +244,7 @@ class Bridge:
         if self._session and self._session.id:
             headers = routing({}, self._session)
             with contextlib.suppress(Failure):  # a gateway that is gone has ended it already
-                Exchange(self._address(start=False), FINISH_TIMEOUT_S).send("DELETE", headers | credentials()).close()
+                Exchange(self._address(start=False), FINISH_TIMEOUT_S).send("DELETE", headers | _credentials()).close()
 
     def _begin(self, call: Call) -> None:
         if len(self._in_flight) >= IN_FLIGHT_MAX:
@@ -299,7 +293,7 @@ class Bridge:
         if call.cancelled:  # too early for a cancellation to find the exchange
             return None
         headers = routing(call.message, session)
-        with exchange.send("POST", headers | credentials(), encode(call.message)) as response:
+        with exchange.send("POST", headers | _credentials(), encode(call.message)) as response:
             if response.status == 404 and "Mcp-Session-Id" in headers:
                 raise SessionLost(f"{exchange.url} no longer knows this session and opens no other; connect again")
             if response.status != 200:
@@ -335,7 +329,7 @@ class Bridge:
             return
         try:
             exchange = Exchange(self._address(start=False), ORDERED_TIMEOUT_S)
-            with exchange.send("POST", routing(message, session) | credentials(), encode(message)) as response:
+            with exchange.send("POST", routing(message, session) | _credentials(), encode(message)) as response:
                 if response.status >= 300:
                     note(f"{method} was refused with {response.status}")
         except (Failure, RecursionError) as failure:
@@ -353,7 +347,7 @@ class Bridge:
         while failures < LISTEN_FAILURES_MAX and self._session is session:
             try:
                 exchange = Exchange(self._address(start=False), SILENCE_TIMEOUT_S)
-                with exchange.send("GET", routing({}, session) | credentials()) as response:
+                with exchange.send("GET", routing({}, session) | _credentials()) as response:
                     if response.status != 200:
                         return
                     failures = 0

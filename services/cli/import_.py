@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from services.cli.import_delivery import Delivery, NotDelivered, Receipt, Stopped, credentials, plain
+from services.cli.credentials import BadToken, credentials
+from services.cli.import_delivery import Delivery, NotDelivered, Receipt, Stopped, plain
 from services.cli.import_progress import Done, ImportProgress
 from services.cli.import_state import ImportState
 from services.cli.local_server import NotStarted, default_data_dir, ensure_server
@@ -229,7 +230,10 @@ def connect() -> Delivery:
         address = gateway_address() or ensure_server(default_data_dir(), server_start_timeout_s).url
     except NotStarted as problem:
         raise NotDelivered(str(problem)) from problem
-    return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials())
+    try:
+        return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials())
+    except BadToken as problem:
+        raise NotDelivered(str(problem)) from problem
 
 
 def run(options: argparse.Namespace) -> int:

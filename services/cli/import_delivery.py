@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -78,18 +76,6 @@ class Receipt:
         self.duplicates += other.duplicates
         self.embedded += other.embedded
         self.rejected += [refusal._replace(line=refusal.line + lines_before) for refusal in other.rejected]
-
-
-def credentials() -> dict[str, str]:
-    """The header that says who calls. Raises NotDelivered if the token file cannot be read."""
-    token = os.environ.get("SEGUE_TOKEN", "").strip()
-    if not token and (path := os.environ.get("SEGUE_TOKEN_FILE")):
-        try:
-            token = Path(path).expanduser().read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as problem:
-            reason = getattr(problem, "strerror", None) or "it holds no token"
-            raise NotDelivered(f"SEGUE_TOKEN_FILE cannot be read: {reason}") from None
-    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 class Delivery:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from services.cli import local_server
+from services.cli.credentials import BadToken, credentials
 
 timeout_s = 30.0
 start_timeout_s = 60.0
@@ -27,13 +27,6 @@ def gateway_url() -> str:
     )
 
 
-def token() -> str | None:
-    """`SEGUE_TOKEN`, or what `SEGUE_TOKEN_FILE` holds."""
-    if path := os.environ.get("SEGUE_TOKEN_FILE"):
-        return Path(path).read_text(encoding="utf-8").strip()
-    return os.environ.get("SEGUE_TOKEN")
-
-
 class Gateway:
     """An MCP connection to the gateway at `url`."""
 
@@ -41,8 +34,10 @@ class Gateway:
         self.url = url
         self._opener = build_opener(ProxyHandler({}))  # a proxy is not for the way to one's own gateway
         self._headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
-        if bearer := token():
-            self._headers["authorization"] = f"Bearer {bearer}"
+        try:
+            self._headers |= credentials()
+        except BadToken as problem:
+            raise CallFailed(str(problem)) from problem
         self._next_id = 0
 
     def open(self) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from services import __version__
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services import __version__
 from services.cli import local_server
 from services.cli.local_server import ServerInfo
 
@@ -86,7 +86,7 @@ async def _open(
 
 async def _leave_when_idle(activity: Activity, stop: asyncio.Event) -> None:
     idle_exit_s = float(os.environ.get("SEGUE_IDLE_EXIT_S", idle_exit_default_s))
-    while (left_s := idle_exit_s - activity.idle_s()) > 0:
+    while (left_s := idle_exit_s - activity.idle_s()) > 0:  # noqa: ASYNC110  # how long to wait is known
         await asyncio.sleep(left_s)
     stop.set()
 

@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from services import __version__
 
 import uvicorn
 from fastmcp import FastMCP
@@ -15,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services import __version__
 from services.gateway.backends import MemoryBackend, open_backends
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings

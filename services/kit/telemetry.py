@@ -119,6 +119,8 @@ def start_logs(service: str, level: str = "INFO") -> None:
     """Sends this process's logs to standard error, as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
+    # What logs to the root itself is no part of Segue: onnxruntime's quantisation tells every node.
+    handler.addFilter(lambda record: record.name != "root" or record.levelno >= logging.WARNING)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name, least in _quiet.items():
         logging.getLogger(name).setLevel(least)
@@ -126,7 +128,7 @@ def start_logs(service: str, level: str = "INFO") -> None:
 
 _quiet = {
     "mcp": logging.WARNING,
-    "fastmcp": logging.CRITICAL,  # it logs errors that callers caused, with what they sent; `gateway/errors.py` logs bugs
+    "fastmcp": logging.CRITICAL,  # it logs what callers did wrong, and what they sent; `gateway/errors.py` logs bugs
     "uvicorn": logging.WARNING,
 }
 

@@ -41,7 +41,8 @@ class Backfill:
             logger.info("embedded %d memories that had no embedding", done)
 
     async def _embed(self, sequences: Sequence[int]) -> int:
-        befores = {each: (await self.index.around(each, 1))[0] for each in sequences}
+        around = await self.index.around(sequences, 1)
+        befores = {each: before for each, (before, _) in zip(sequences, around, strict=True)}
         needed = {*sequences, *(before for each in befores.values() for before in each)}
         memories = await self.store.fetch(sorted(needed))
         present = [each for each in sequences if each in memories]

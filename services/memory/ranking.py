@@ -75,8 +75,8 @@ class Spread:
 class Signals:
     """What is known of each candidate: arrays of one length.
 
-    `words` and `session_words` are BM25 as a share of the most the query can reach, 0 to 1; vectors are cosines, nan for
-    a memory without one, None without a query vector. `spread` has each of these over all that was searched.
+    `words` and `session_words` are BM25 as a share of the most the query can reach, 0 to 1; vectors are cosines, nan
+    for a memory without one, None without a query vector. `spread` has each of these over all that was searched.
     `before` and `after` are the places of the neighbours in the session among the candidates, -1 for none.
     """
 

@@ -64,7 +64,7 @@ class Searching:
 
     async def _found(self, candidates: Candidates, scores: NDArray[np.float64], places: Sequence[int]) -> list[Found]:
         sequences = [int(candidates.sequence[place]) for place in places]
-        around = [await self.index.around(sequence, 1) for sequence in sequences]
+        around = await self.index.around(sequences, 1)
         needed = {*sequences, *(each for before, after in around for each in (*before, *after))}
         memories = await self.store.fetch(sorted(needed))
         return [
@@ -80,7 +80,7 @@ class Searching:
         sequence = await self.store.find(user, id)
         if sequence is None:
             raise NotFound("There is no memory with that id.", "Search for it with reflect_on_past.")
-        before, after = await self.index.around(sequence, neighbours)
+        ((before, after),) = await self.index.around([sequence], neighbours)
         memories = await self.store.fetch([sequence, *before, *after])
         return Surroundings(
             memories[sequence],

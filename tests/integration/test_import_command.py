@@ -322,13 +322,13 @@ def test_an_answer_from_something_else_is_not_taken_for_success(
 
 
 def test_credentials_are_sent(gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_TOKEN", "from-environment")
+    run(listed(tmp_path / "a.jsonl", ["a"]))
     (tmp_path / "token").write_text("from-file\n")
     monkeypatch.setenv("SEGUE_TOKEN_FILE", str(tmp_path / "token"))
-    run(listed(tmp_path / "a.jsonl", ["a"]))
-    monkeypatch.setenv("SEGUE_TOKEN", "from-environment")
     run(listed(tmp_path / "b.jsonl", ["b"]))
 
-    assert [headers["authorization"] for headers in gateway.headers] == ["Bearer from-file", "Bearer from-environment"]
+    assert [headers["authorization"] for headers in gateway.headers] == ["Bearer from-environment", "Bearer from-file"]
     assert gateway.headers[0]["content-type"] == "application/x-ndjson"
 
 

@@ -65,7 +65,7 @@ async def test_a_search_is_one_tree_of_spans(tmp_path: Path, spans: InMemorySpan
 
 def trace_of(span: ReadableSpan) -> int:
     assert span.context
-    return span.context.trace_id
+    return int(span.context.trace_id)
 
 
 def ancestors(span: ReadableSpan, by_id: dict[int, ReadableSpan]) -> Iterator[ReadableSpan]:

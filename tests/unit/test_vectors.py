@@ -9,7 +9,7 @@ from services.memory.index.vectors import Vectors, best
 
 def unit(count: int, seed: int = 1) -> np.ndarray:
     rows = np.random.default_rng(seed).standard_normal((count, 384)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def stored(rows: np.ndarray) -> Vectors:

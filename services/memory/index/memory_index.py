@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ reach = 2
 """Neighbours in the session, to each side, that become candidates with a memory."""
 
 Result = TypeVar("Result")
+Around: TypeAlias = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +114,14 @@ class MemoryIndex:
 
         return await self._run("latest", look)
 
-    async def around(self, sequence: int, count: int) -> tuple[list[int], list[int]]:
-        """The sequences of up to `count` memories before and after, in the order of time."""
+    async def around(self, sequences: Sequence[int], count: int) -> list[Around]:
+        """For each of `sequences`, those of up to `count` memories before and after it, in the order of time."""
+        return await self._run("around", lambda: [self._around(each, count) for each in sequences])
 
-        def look() -> tuple[list[int], list[int]]:
-            slot = self._catalogue.slot(sequence)
-            before, after = self._catalogue.around(slot, count) if slot is not None else ([], [])
-            return [self._sequence(each) for each in before], [self._sequence(each) for each in after]
-
-        return await self._run("around", look)
+    def _around(self, sequence: int, count: int) -> Around:
+        slot = self._catalogue.slot(sequence)
+        before, after = self._catalogue.around(slot, count) if slot is not None else ([], [])
+        return [self._sequence(each) for each in before], [self._sequence(each) for each in after]
 
     def _sequence(self, slot: int) -> int:
         return int(self._catalogue.column("sequence")[slot])
