@@ -40,7 +40,11 @@ REFUSAL_MAX_BYTES = 1 << 20
 PARSE_ERROR, INVALID_REQUEST, FAILED = -32700, -32600, -32000
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}  # what Mcp-Name repeats
-ADVICE = {401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE", 404: "the address of a gateway ends in /mcp"}
+ADVICE = {
+    401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE",
+    404: "the address of a gateway ends in /mcp",
+    413: "a call has 4 MiB at most, and a memory 256 KiB",
+}
 SCHEMES: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
 TRANSPORT_ERRORS = (OSError, HTTPException, ValueError)
 
