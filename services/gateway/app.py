@@ -19,6 +19,7 @@ from services.gateway.backends import MemoryBackend, open_backends
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
+from services.gateway.limits import BodyLimit
 from services.gateway.tools import memory, operations
 from services.kit import telemetry
 from services.kit.errors import Unavailable
@@ -129,7 +130,8 @@ class _Server(uvicorn.Server):
 async def _serve(
     mcp: FastMCP, settings: GatewaySettings, listening: socket.socket, activity: Activity
 ) -> AsyncIterator[None]:
-    app = mcp.http_app(host_origin_protection=True, allowed_hosts=settings.allowed_hosts or None)
+    served = mcp.http_app(host_origin_protection=True, allowed_hosts=settings.allowed_hosts or None)
+    app = BodyLimit(served, settings.body_max_bytes)
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         activity.last_s = asyncio.get_running_loop().time()

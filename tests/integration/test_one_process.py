@@ -203,6 +203,17 @@ def test_a_host_or_origin_that_is_not_local_is_refused(running: str, path: str) 
     assert status(f"{running}{path}", "POST", Origin="http://evil.example") == 403
 
 
+def test_a_body_that_is_too_large_is_answered_and_not_cut_off(running: str) -> None:
+    body = json.dumps({"content": "x" * 5_000_000}).encode()
+    request = urllib.request.Request(f"{running}/mcp", body, {"content-type": "application/json"}, method="POST")
+    with pytest.raises(HTTPError) as refused:
+        urllib.request.urlopen(request)
+    answer = json.loads(refused.value.read())
+    assert refused.value.code == 413
+    assert answer["error_code"] == "LIMIT_EXCEEDED"
+    assert answer["suggestions"]
+
+
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "data"):
         for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]:
