@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -59,6 +60,8 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
     """Serves MCP and HTTP on the settings' address until the context is left."""
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("gateway", PrometheusMetricReader()))
+        # It logs what callers did wrong, and what they sent; `errors.py` logs bugs, without content.
+        logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
         backend = await stack.enter_async_context(open_backends(settings))
         listening = stack.enter_context(_listen(settings))
         port = listening.getsockname()[1]

@@ -128,7 +128,6 @@ def start_logs(service: str, level: str = "INFO") -> None:
 
 _quiet = {
     "mcp": logging.WARNING,
-    "fastmcp": logging.CRITICAL,  # it logs what callers did wrong, and what they sent; `gateway/errors.py` logs bugs
     "uvicorn": logging.WARNING,
 }
 

@@ -129,6 +129,10 @@ def _as_service_error(error: Exception) -> Exception:
     if isinstance(error, ServiceError) or not isinstance(error, duckdb.Error):
         return error
     logger.error("write failed: %s", type(error).__name__)
-    if isinstance(error, duckdb.IOException | duckdb.FatalException):
+    if isinstance(error, _disk_errors) or any(sign in str(error) for sign in _disk_signs):
         return Unavailable("The database cannot be written: is the disk full or read-only?", "Mend it and try again.")
     return error
+
+
+_disk_errors = (duckdb.IOException, duckdb.FatalException)
+_disk_signs = ("No space left", "Read-only file system", "Could not write")  # within a failed commit's text

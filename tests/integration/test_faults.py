@@ -1,0 +1,73 @@
+"""Real faults of the disk: full, read-only. Linux's tmpfs is a disk that a test may fill."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fastmcp import Client
+
+from tests.integration.stack import ProcessStack
+from tests.integration.test_one_process import serve
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
+
+
+@contextmanager
+def small_disk(at: Path, options: str) -> Iterator[Path]:
+    at.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(at)], check=True)
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", "--lazy", str(at)], check=True)
+
+
+@pytest.mark.parametrize(("options", "reason"), [("size=64k", "No space left"), ("size=1m,ro", "Read-only")])
+def test_a_disk_that_takes_nothing_is_said_at_the_start(tmp_path: Path, options: str, reason: str) -> None:
+    with small_disk(tmp_path / "disk", options) as disk:
+        if "ro" not in options:
+            with pytest.raises(OSError, match="No space"):
+                fill(disk)
+        done = serve(disk)
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert "SEGUE_DATA_DIR" in done.stderr
+
+
+async def test_a_full_disk_refuses_stores_answers_searches_and_recovers(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=64m") as disk, ProcessStack(disk) as stack:
+        async with Client(stack.url) as mcp:
+            await mcp.call_tool("store_reflection", {"content": "Stored before the disk was full."})
+            with pytest.raises(OSError, match="No space"):
+                fill(disk)
+            refused = await first_refusal(mcp)
+            assert refused["error_code"] == "MEMORY_UNAVAILABLE"
+            assert "full" in str(refused["error"])
+            found = await mcp.call_tool("reflect_on_past", {"query": "before the disk was full", "limit": 1})
+            assert found.structured_content
+            assert found.structured_content["results"][0]["content"] == "Stored before the disk was full."
+            (disk / "filler").unlink()
+            stored = await mcp.call_tool("store_reflection", {"content": "Stored after there was room again."})
+            assert stored.structured_content
+            assert stored.structured_content["success"] is True
+
+
+async def first_refusal(mcp: Client) -> dict[str, object]:  # type: ignore[type-arg]
+    """A few stores may still fit into what the database has set aside."""
+    for number in range(50):
+        content = {"content": f"{number} {os.urandom(20_000).hex()}"}
+        result = await mcp.call_tool("store_reflection", content, raise_on_error=False)
+        if result.is_error:
+            return result.structured_content or {}
+    raise AssertionError("a full disk took everything")
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        while filler.write(b"x" * 4096):
+            pass
