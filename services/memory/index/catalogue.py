@@ -5,7 +5,7 @@ A slot is a memory's row number in every part of the index: 0, 1, 2, … in the 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +81,8 @@ class Catalogue:
             "timestamp_s": Column(np.float64),
             "speaker": Column(np.int32),
             "asks": Column(np.bool_),
+            "before": Column(np.int32),
+            "after": Column(np.int32),
             "alive": Column(np.bool_),
         }
         self._slot: dict[int, int] = {}
@@ -90,7 +92,8 @@ class Catalogue:
         return len(self._columns["sequence"].rows)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks or alive."""
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks,
+        before and after (the neighbours' slots in the session, -1 for none) or alive."""
         return self._columns[name].rows
 
     def add(self, entries: Sequence[Entry]) -> Slots:
@@ -106,6 +109,8 @@ class Catalogue:
             "timestamp_s": [entry.timestamp_s for entry in entries],
             "speaker": [self._speakers.of(entry.speaker) for entry in entries],
             "asks": [entry.asks for entry in entries],
+            "before": [-1] * len(entries),
+            "after": [-1] * len(entries),
             "alive": [True] * len(entries),
         }
         for name, column in self._columns.items():
@@ -113,8 +118,21 @@ class Catalogue:
         for slot, session, entry in zip(slots.tolist(), sessions, entries, strict=True):
             self._slot[entry.sequence] = slot
             if session >= 0:
-                insort(self._members.setdefault(session, []), (entry.timestamp_s, slot))
+                self._join_session(self._members.setdefault(session, []), entry.timestamp_s, slot)
         return slots
+
+    def _join_session(self, members: list[tuple[float, int]], timestamp_s: float, slot: int) -> None:
+        place = bisect_left(members, (timestamp_s, slot))
+        members.insert(place, (timestamp_s, slot))
+        self._link(members[place - 1][1] if place else -1, slot)
+        self._link(slot, members[place + 1][1] if place + 1 < len(members) else -1)
+
+    def _link(self, before: int, after: int) -> None:
+        """Makes two slots neighbours; -1 for nobody."""
+        if before >= 0:
+            self.column("after")[before] = after
+        if after >= 0:
+            self.column("before")[after] = before
 
     def _session(self, entry: Entry) -> int:
         return self._sessions.of(entry.user, entry.project, entry.session_id) if entry.session_id else -1
@@ -131,6 +149,7 @@ class Catalogue:
         members = self._members.get(int(self.column("session")[slot]))
         if members is not None:
             members.remove((float(self.column("timestamp_s")[slot]), slot))
+            self._link(int(self.column("before")[slot]), int(self.column("after")[slot]))
 
     def slot(self, sequence: int) -> int | None:
         """Where a memory is."""
@@ -144,18 +163,14 @@ class Catalogue:
         return np.flatnonzero((self.column(column) == code) & self.column("alive"))
 
     def around(self, slot: int, reach: int) -> tuple[list[int], list[int]]:
-        """The slots before and after, in the same session, nearest last and nearest first: in the order of time."""
-        members = self._members.get(int(self.column("session")[slot]), [])
-        place = self._place(members, slot)
-        if place is None:
-            return [], []
-        before, after = members[max(0, place - reach) : place], members[place + 1 : place + 1 + reach]
-        return [each for _, each in before], [each for _, each in after]
+        """The slots of up to `reach` memories before and after, in the same session, both in the order of time."""
+        return self._walk("before", slot, reach)[::-1], self._walk("after", slot, reach)
 
-    def _place(self, members: list[tuple[float, int]], slot: int) -> int | None:
-        key = (float(self.column("timestamp_s")[slot]), slot)
-        place = bisect_left(members, key)
-        return place if place < len(members) and members[place] == key else None
+    def _walk(self, direction: str, slot: int, reach: int) -> list[int]:
+        links, walked = self.column(direction), [slot]
+        while len(walked) <= reach and (following := int(links[walked[-1]])) >= 0:
+            walked.append(following)
+        return walked[1:]
 
     def speakers(self, names: Iterable[str]) -> NDArray[np.int64]:
         """The codes of those of `names` that speak anywhere."""

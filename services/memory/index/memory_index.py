@@ -137,7 +137,6 @@ class MemoryIndex:
         chosen = self._chosen(allowed, direct)
         places = np.searchsorted(allowed, chosen)
         values = {name: scores[places].astype(np.float64) for name, scores in searched.items()}
-        neighbours = self._neighbours(chosen)
         signals = Signals(
             words=values["words"],
             session_words=values["session_words"],
@@ -147,8 +146,8 @@ class MemoryIndex:
             by_named_speaker=self._by_named_speaker(chosen, asked.words),
             asks=self._catalogue.column("asks")[chosen],
             answers=self._answers(chosen),
-            before=neighbours[0],
-            after=neighbours[1],
+            before=self._places("before", chosen),
+            after=self._places("after", chosen),
             timestamp_s=self._catalogue.column("timestamp_s")[chosen],
         )
         return Candidates(self._catalogue.column("sequence")[chosen], signals)
@@ -175,25 +174,30 @@ class MemoryIndex:
 
     def _chosen(self, allowed: Slots, signals: Sequence[Scores]) -> Slots:
         """The slots of the best by any signal that is above 0, with their neighbours; ascending."""
-        chosen: set[int] = set()
+        best = []
         for scores in signals:
             hit = np.flatnonzero(scores > 0)
             if len(hit) > depth:
                 hit = hit[np.argpartition(-scores[hit], depth)[:depth]]
-            chosen.update(allowed[hit].tolist())
-        for slot in list(chosen):
-            before, after = self._catalogue.around(slot, reach)
-            chosen.update(before, after)
-        return np.asarray(sorted(chosen), np.int64)
+            best.append(allowed[hit])
+        chosen = np.unique(np.concatenate(best))
+        for direction in ("before", "after"):
+            neighbours = chosen
+            for _ in range(reach):
+                neighbours = self._beside(direction, neighbours)
+                neighbours = neighbours[neighbours >= 0]
+                chosen = np.concatenate((chosen, neighbours))
+        return np.unique(chosen)
 
-    def _neighbours(self, chosen: Slots) -> NDArray[np.int64]:
-        """The places in `chosen` of each one's neighbours in the session, [2, n]: before and after; -1 for none."""
-        place = {slot: number for number, slot in enumerate(chosen.tolist())}
-        rows = []
-        for slot in chosen.tolist():
-            before, after = self._catalogue.around(slot, 1)
-            rows.append([place.get(before[0], -1) if before else -1, place.get(after[0], -1) if after else -1])
-        return np.asarray(rows, np.int64).reshape(-1, 2).T
+    def _beside(self, direction: str, slots: Slots) -> Slots:
+        """The slots just before or after in the session, -1 for none."""
+        return self._catalogue.column(direction)[slots].astype(np.int64)
+
+    def _places(self, direction: str, chosen: Slots) -> NDArray[np.int64]:
+        """The places in `chosen`, which is ascending, of each one's neighbours; -1 for none and for those not in it."""
+        beside = self._beside(direction, chosen)
+        places = np.minimum(np.searchsorted(chosen, beside), max(len(chosen) - 1, 0))
+        return np.where((beside >= 0) & (chosen[places] == beside), places, -1) if len(chosen) else places
 
     def _by_named_speaker(self, chosen: Slots, words: frozenset[str]) -> NDArray[np.bool_]:
         """Those said by the one whom the query names; nobody where it names several."""
@@ -204,9 +208,8 @@ class MemoryIndex:
 
     def _answers(self, chosen: Slots) -> NDArray[np.bool_]:
         """Those that follow a question in their session."""
-        asks = self._catalogue.column("asks")
-        befores = [self._catalogue.around(slot, 1)[0] for slot in chosen.tolist()]
-        return np.asarray([bool(before) and bool(asks[before[0]]) for before in befores], np.bool_)
+        before = self._beside("before", chosen)
+        return np.asarray((before >= 0) & self._catalogue.column("asks")[before] if len(chosen) else before >= 0)
 
 
 def _spread(scores: Scores) -> Spread:
