@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,12 @@ def model_directory() -> Path:
     directory = Path(os.environ.get("SEGUE_MODEL_DIR") or cache / "segue" / "model")
     build_model(directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis in a container."""
+    from testcontainers.redis import RedisContainer
+
+    with RedisContainer("redis:8.0") as redis:
+        yield f"redis://{redis.get_container_host_ip()}:{redis.get_exposed_port(6379)}/0"

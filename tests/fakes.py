@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,3 +33,25 @@ class FakeEmbedder:
         self.texts_embedded += len(texts)
         embeddings.flags.writeable = False
         return embeddings
+
+
+class FakeShared:
+    """A shared cache in this process."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[bytes, float]] = {}
+        self._generations: dict[str, int] = {}
+
+    async def get(self, key: str) -> bytes | None:
+        value, until_s = self._values.get(key, (None, 0.0))
+        return value if time.monotonic() < until_s else None
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        self._values[key] = (value, time.monotonic() + ttl_s)
+
+    async def generations(self, names: Sequence[str]) -> list[int]:
+        return [self._generations.setdefault(name, time.time_ns()) for name in names]
+
+    async def move(self, names: Sequence[str]) -> None:
+        for name, generation in zip(names, await self.generations(names), strict=True):
+            self._generations[name] = generation + 1

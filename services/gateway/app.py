@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastmcp import FastMCP
@@ -21,7 +22,8 @@ from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
 from services.gateway.limits import BodyLimit
-from services.gateway.tools import memory, operations
+from services.gateway.moments import local_zone
+from services.gateway.tools import memory, operations, searching
 from services.kit import telemetry
 from services.kit.errors import Unavailable
 
@@ -75,6 +77,7 @@ def build(settings: GatewaySettings, backend: MemoryBackend, app: GatewayApp) ->
     """The MCP server with all its tools and routes."""
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=[ErrorResults()])
     memory.register(mcp, backend)
+    searching.register(mcp, backend, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
     operations.register(mcp, backend)
     bulk = BulkStore(backend, settings.body_max_bytes, settings.import_timeout_s)
     mcp.custom_route("/v1/memories", ["POST"])(bulk.__call__)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
 from services.gateway.errors import failure
-from services.gateway.tools.memory import moment
+from services.gateway.moments import moment
 from services.gateway.tools.shapes import KIND
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
 from services.pb import memory_pb2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,4 +20,14 @@ class GatewaySettings(BaseSettings):
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")
     body_max_bytes: int = Field(4 * 1024 * 1024, gt=0, description="The largest request body that is read")
+    time_zone: str = Field(
+        "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
+    )
     drain_s: float = Field(8.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name and name not in available_timezones():
+            raise ValueError(f"there is no time zone {name}")
+        return name

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 CODE: dict[type[errors.ServiceError], str] = {
     errors.InvalidInput: "INVALID_INPUT",
+    errors.ProjectNotFound: "PROJECT_NOT_FOUND",
     errors.NotFound: "NOT_FOUND",
     errors.AlreadyExists: "CONFLICT",
     errors.Conflict: "CONFLICT",

@@ -24,6 +24,10 @@ class NotFound(ServiceError):
     """There is nothing under that name."""
 
 
+class ProjectNotFound(NotFound):
+    """There is no project of that name."""
+
+
 class AlreadyExists(ServiceError):
     """The name is taken."""
 

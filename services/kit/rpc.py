@@ -28,6 +28,7 @@ message_max_bytes = 16 * 1024 * 1024
 STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.ProjectNotFound: grpc.StatusCode.NOT_FOUND,
     errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     errors.Conflict: grpc.StatusCode.ABORTED,
     errors.NotReady: grpc.StatusCode.FAILED_PRECONDITION,
@@ -37,10 +38,12 @@ STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-ERROR = {status: error for error, status in STATUS.items()}
+ERROR = {status: error for error, status in reversed(list(STATUS.items()))}  # of several the first, the general one
+ERROR_NAMED = {error.__name__: error for error in STATUS}
 
 _user_key = "segue-user"
 _suggestions_key = "segue-suggestions-bin"
+_error_key = "segue-error-bin"
 _channel_options = [
     ("grpc.max_receive_message_length", message_max_bytes),
     ("grpc.max_send_message_length", message_max_bytes),
@@ -85,7 +88,7 @@ async def call(
 
 def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
     details = error.details() or ""
-    found = ERROR.get(error.code())
+    found = ERROR_NAMED.get((_trailer(error, _error_key) or b"").decode(), ERROR.get(error.code()))
     if found is None:
         return Internal(details)
     if found is errors.Unavailable and not _came_from_service(error):
@@ -141,11 +144,13 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
                 except errors.ServiceError as error:
                     span.failed(type(error).__name__)
                     status, message, suggestions = STATUS[type(error)], error.message, error.suggestions
+                    name = type(error).__name__
                 except Exception:  # a bug: the caller learns only where to find it
                     span.failed("INTERNAL")
                     logger.exception("unexpected error in %s", method)
                     status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
-            trailing = ((_suggestions_key, json.dumps(suggestions).encode()),)
+                    name = ""
+            trailing = ((_suggestions_key, json.dumps(suggestions).encode()), (_error_key, name.encode()))
             return await context.abort(status, message, trailing)
 
         return answer

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,18 @@ from services.kit import rpc, telemetry
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
 from services.memory.backfill import Backfill
+from services.memory.cache import Generations, SearchCache
 from services.memory.condition import Condition
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.index.catalogue import Entry
-from services.memory.index.memory_index import MemoryIndex, NewEntry
+from services.memory.index.entries import NewEntry, new_entry
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.linking import Linking
+from services.memory.memories import Kind, Memory
 from services.memory.searching import Searching
 from services.memory.servicer import MemoryServicer
-from services.memory.speech import asks, speaker
+from services.memory.shared_cache import RedisCache, open_shared_cache
 from services.memory.store import DuckStore, Loaded, StoreSettings, open_store
 from services.memory.storing import NO_MODEL, Storing
 from services.pb import memory_pb2_grpc
@@ -50,10 +55,14 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
         await _fill(index, store, embedder.model if embedder else NO_MODEL)
+        shared = await _open_shared_cache(stack, settings)
+        generations = Generations(shared)
+        linking = Linking(store, generations)
         servicer = MemoryServicer(
-            Storing(store, index, embedder),
-            Searching(store, index, embedder),
-            Condition(store, embedder, trouble, home),
+            Storing(store, index, embedder, generations),
+            Searching(store, index, embedder, linking, SearchCache(shared, generations)),
+            linking,
+            Condition(store, embedder, trouble, home, shared),
         )
         health = Health()
 
@@ -63,7 +72,7 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
 
         await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
         if embedder:
-            await stack.enter_async_context(_beside(Backfill(store, index, embedder).run()))
+            await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
         await health.serving(True)
         yield MemoryApp(health)
 
@@ -117,6 +126,13 @@ async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tup
         return None, str(error)
 
 
+async def _open_shared_cache(stack: AsyncExitStack, settings: MemorySettings) -> RedisCache | None:
+    """The cache that all replicas share, where the settings name one."""
+    if not settings.redis_url:
+        return None
+    return await stack.enter_async_context(open_shared_cache(settings.redis_url))
+
+
 def _build_model(directory: Path) -> None:
     try:
         from services.memory.embedder.build import build_model
@@ -134,14 +150,16 @@ async def _fill(index: MemoryIndex, store: DuckStore, model: str) -> None:
 def _entries(loaded: Loaded) -> list[NewEntry]:
     entries = []
     for place, content in enumerate(loaded.content):
-        entry = Entry(
-            sequence=int(loaded.sequence[place]),
-            user=loaded.user[place],
+        memory = Memory(
+            content=content,
+            kind=Kind(loaded.kind[place]),
             project=loaded.project[place],
+            timestamp=datetime.fromtimestamp(float(loaded.timestamp_s[place]), UTC),
             session_id=loaded.session_id[place],
-            timestamp_s=float(loaded.timestamp_s[place]),
-            speaker=speaker(content, loaded.role[place]),
-            asks=asks(content),
+            role=loaded.role[place],
+            tags=tuple(loaded.tags[place]),
+            metadata=json.loads(loaded.metadata[place]),
         )
-        entries.append(NewEntry(entry, content, loaded.content_vector[place], loaded.context_vector[place]))
+        vectors = loaded.content_vector[place], loaded.context_vector[place]
+        entries.append(new_entry(int(loaded.sequence[place]), loaded.user[place], memory, *vectors))
     return entries

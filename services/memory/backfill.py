@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.kit.errors import LimitExceeded, Unavailable
+from services.memory.cache import Generations
+from services.memory.changes import Embedded
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.store import Embedded, MemoryStore
+from services.memory.store import MemoryStore
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Backfill:
     store: MemoryStore
     index: MemoryIndex
     embedder: Embedder
+    generations: Generations
 
     async def run(self) -> None:
         """Returns when nothing is left to embed."""
@@ -57,4 +60,5 @@ class Backfill:
         ]
         await self.store.embed(embedded, self.embedder.model)
         await self.index.embed(embedded)
+        await self.generations.move_all()
         return count

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from services.kit.errors import ServiceError
 from services.memory.embedder import Embedder
@@ -18,6 +19,14 @@ from services.memory.storing import NO_MODEL
 disk_free_min_bytes = 256 * 1024 * 1024
 
 
+class SharedCache(Protocol):
+    """The cache that replicas share, as far as it is asked how it is."""
+
+    async def is_reachable(self) -> bool:
+        """Whether it answers now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What is asked; `model_trouble` says why there is no embedder, where there is none."""
@@ -26,6 +35,7 @@ class Condition:
     embedder: Embedder | None
     model_trouble: str
     directory: Path
+    shared_cache: SharedCache | None
 
     async def stats(self, user: str, project: str) -> Stats:
         """What is stored for the user, and what is degraded."""
@@ -36,7 +46,9 @@ class Condition:
 
     async def check(self) -> Mapping[str, PartHealth]:
         """Every part's health."""
+        cache = {"cache": await self._cache(self.shared_cache)} if self.shared_cache else {}
         return {
+            **cache,
             "database": await self._database(),
             "embedding_service": await self._embedding(),
             "file_system": await asyncio.to_thread(self._file_system),
@@ -57,6 +69,11 @@ class Condition:
         except ServiceError as error:
             return PartHealth("degraded", error.message)
         return PartHealth("healthy")
+
+    async def _cache(self, shared: SharedCache) -> PartHealth:
+        if await shared.is_reachable():
+            return PartHealth("healthy")
+        return PartHealth("degraded", "Redis does not answer. Searches are slower, not wrong.")
 
     def _file_system(self) -> PartHealth:
         if not os.access(self.directory, os.W_OK):

@@ -22,6 +22,9 @@ class MemorySettings(BaseSettings):
     embed_workers: int = Field(2, ge=1, description="Texts that are embedded at once, each on one core")
     readers: int = Field(2, ge=1, description="Database reads at once")
     write_queue_max: int = Field(1000, ge=1, description="Writes that may wait")
+    redis_url: str = Field(
+        "", description="A Redis that replicas share as a cache: redis://host:port/0; none when empty"
+    )
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
 
     @property

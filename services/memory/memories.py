@@ -20,8 +20,6 @@ content_max_bytes = 256 * 1024
 metadata_max_bytes = 64 * 1024
 name_max_chars = 200
 tags_max = 50
-query_max_chars = 10_000
-limit_max = 50
 neighbours_max = 20
 earliest = datetime(1970, 1, 1, tzinfo=UTC)
 clock_skew_max = timedelta(days=1)
@@ -64,42 +62,6 @@ class Outcome:
     duplicate: bool
     embedded: bool
     redactions: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A search; `project` empty means all of the user's projects."""
-
-    text: str
-    limit: int = 10
-    min_score: float = 0.0
-    project: str = ""
-    include_related_projects: bool = True
-    max_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it."""
-
-    memory: Memory
-    score: float
-    similarity: float | None
-    matched: str
-    before: Memory | None = None
-    after: Memory | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """The answer to a search."""
-
-    found: Sequence[Found]
-    total: int
-    strategy: str
-    took_ms: float
-    truncated: bool = False
-    suggestions: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +118,12 @@ def accepted(memory: Memory, now: datetime) -> Memory:
     content = memory.content.encode("utf-8", "replace").decode()  # a lone surrogate has no UTF-8
     if not content.strip():
         raise InvalidInput("content is empty.")
-    _at_most(len(content.encode()), content_max_bytes, "content", "bytes")
+    at_most(len(content.encode()), content_max_bytes, "content", "bytes")
     for name in ("project", "session_id", "role", "id"):
-        _at_most(len(getattr(memory, name)), name_max_chars, name, "characters")
-    _at_most(len(memory.tags), tags_max, "tags", "tags")
+        at_most(len(getattr(memory, name)), name_max_chars, name, "characters")
+    at_most(len(memory.tags), tags_max, "tags", "tags")
     for tag in memory.tags:
-        _at_most(len(tag), name_max_chars, "a tag", "characters")
+        at_most(len(tag), name_max_chars, "a tag", "characters")
     _check_time(memory.timestamp, now)
     return Memory(
         content=content,
@@ -176,7 +138,8 @@ def accepted(memory: Memory, now: datetime) -> Memory:
     )
 
 
-def _at_most(size: int, most: int, name: str, unit: str) -> None:
+def at_most(size: int, most: int, name: str, unit: str) -> None:
+    """LimitExceeded where `size` of `unit` is over `most`."""
     if size > most:
         raise LimitExceeded(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
 
@@ -186,17 +149,3 @@ def _check_time(timestamp: datetime, now: datetime) -> None:
         raise InvalidInput("timestamp has no offset.", "Send ISO 8601 with one, as in 2026-03-01T09:30:00+01:00.")
     if not earliest <= timestamp <= now + clock_skew_max:
         raise InvalidInput("timestamp is before 1970 or in the future.")
-
-
-def checked(query: Query) -> Query:
-    """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
-    if not query.text.strip():
-        raise InvalidInput("query is empty.")
-    if not 1 <= query.limit <= limit_max:
-        raise InvalidInput(f"limit is {query.limit}; it takes 1 to {limit_max}.")
-    if not 0.0 <= query.min_score <= 1.0:
-        raise InvalidInput(f"min_score is {query.min_score}; it takes 0 to 1.")
-    if query.max_tokens < 0:
-        raise InvalidInput("max_tokens is negative.")
-    _at_most(len(query.text), query_max_chars, "query", "characters")
-    return query

@@ -59,6 +59,8 @@ than 13, of the candidates that do not one in a hundred has more than 11."""
 HALF_LIFE_DAYS = 90.0
 FLOOR = 0.9
 """Age decides between memories that answer equally well; it never hides an old one."""
+LINKED = 0.9
+"""A linked project's memory comes after one of the project itself that answers as well."""
 
 _day_s = 86_400.0
 
@@ -78,7 +80,8 @@ class Signals:
 
     `words` and `session_words` are BM25 as a share of the most the query can reach, 0 to 1; vectors are cosines, nan
     for a memory without one, None without a query vector. `spread` has each of these over all that was searched.
-    `before` and `after` are the places of the neighbours in the session among the candidates, -1 for none.
+    `before` and `after` are the places of the neighbours in the session among the candidates, -1 for none. `linked`
+    marks those of a project that is only linked to the one asked for.
     """
 
     words: Floats
@@ -92,6 +95,7 @@ class Signals:
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     timestamp_s: Floats
+    linked: NDArray[np.bool_]
 
 
 def rank(signals: Signals, now_s: float) -> Floats:
@@ -99,7 +103,8 @@ def rank(signals: Signals, now_s: float) -> Floats:
     sums = _own(signals)
     sums = sums + NEIGHBOUR * (_at(sums, signals.before) + _at(sums, signals.after))
     sums += SESSION.weight * _standing_out(signals.session_words, SESSION.usual, signals.spread["session_words"])
-    return decay(now_s - signals.timestamp_s) / (1.0 + np.exp((MIDDLE - sums) / SLOPE))
+    shares = decay(now_s - signals.timestamp_s) * np.where(signals.linked, LINKED, 1.0)
+    return np.asarray(shares / (1.0 + np.exp((MIDDLE - sums) / SLOPE)))
 
 
 def _own(signals: Signals) -> Floats:

@@ -32,6 +32,18 @@ MIGRATIONS: tuple[str, ...] = (
         context  BLOB NOT NULL                    -- the same, of the memory before it in its session and itself
     );
     """,
+    # 2: projects that have to do with each other
+    """
+    CREATE TABLE project_links (
+        user_id     TEXT        NOT NULL,
+        source      TEXT        NOT NULL,
+        target      TEXT        NOT NULL,
+        type        TEXT        NOT NULL,
+        description TEXT        NOT NULL,
+        created_at  TIMESTAMPTZ NOT NULL,
+        PRIMARY KEY (user_id, source, target)
+    );
+    """,
 )
 
 

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
 from services.kit.errors import InvalidInput, LimitExceeded, NotFound
+from services.memory.cache import SearchCache, query_key
 from services.memory.embedder import Embedder
-from services.memory.index.memory_index import Asked, Candidates, MemoryIndex
-from services.memory.memories import Found, Memory, Query, Results, Surroundings, checked, neighbours_max
+from services.memory.index.memory_index import Asked, MemoryIndex
+from services.memory.linking import Linking
+from services.memory.memories import Memory, Surroundings, neighbours_max
+from services.memory.mentions import has_code
+from services.memory.queries import EVERYTHING, Facets, Found, Query, Results, checked, checked_limit
 from services.memory.ranking import rank
+from services.memory.rankings import Ranking, ranking
 from services.memory.speech import words_of
 from services.memory.store import MemoryStore
 from services.memory.text import query_terms
 
 chars_per_token = 4
 """English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
-similar_from = 0.3
-"""Cosine from which a result counts as matched by meaning: unrelated texts lie around 0.1 with this model."""
+facet_values_max = 20
+_cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a ranking with its rows; `following` is the place after the last, `truncated` by max_tokens."""
+
+    found: Sequence[Found]
+    following: int
+    truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +48,132 @@ class Searching:
     store: MemoryStore
     index: MemoryIndex
     embedder: Embedder | None
+    linking: Linking
+    cache: SearchCache
 
     async def search(self, user: str, query: Query) -> Results:
         """The user's best memories for the query, best first."""
         began = time.perf_counter()
         query = checked(query)
-        vector, strategy = await self._embedded(query.text)
-        asked = Asked(query_terms(query.text), words_of(query.text), vector)
-        candidates = await self.index.candidates(user, query.project, asked)
-        scores = rank(candidates.signals, time.time())
-        order = [place for place in np.lexsort((candidates.sequence, -scores)) if scores[place] >= query.min_score]
-        found = await self._found(candidates, scores, order[: query.limit])
-        kept = _within(found, query.max_tokens)
+        projects = await self.linking.searched(user, query.project, related=query.include_related_projects)
+        generation = await self.cache.generations.of(user, projects)
+        asked = _without_paging(query)
+        key = query_key(user, projects, generation, asked, self.embedder is None) if generation else ""
+        page_key = query_key(key, query) if key else ""
+        results = self.cache.page(page_key)
+        if results is None:
+            ranking = await self._ranking(user, projects, query, key)
+            results = await self._results(user, ranking, query)
+            if ranking.hybrid or self.embedder is None:
+                self.cache.keep_page(page_key, results)
+        return replace(results, took_ms=(time.perf_counter() - began) * 1e3)
+
+    async def more(self, user: str, cursor: str, limit: int) -> Results:
+        """The next results of the search that gave the cursor."""
+        began = time.perf_counter()
+        name, offset = _read_cursor(cursor)
+        ranking = await self.cache.at_cursor(user, name)
+        page = await self._page(ranking, offset, checked_limit(limit), max_tokens=0)
         return Results(
-            found=kept,
-            total=len(order),
-            strategy=strategy,
+            found=page.found,
+            total=len(ranking),
+            strategy=ranking.strategy,
             took_ms=(time.perf_counter() - began) * 1e3,
-            truncated=len(kept) < len(found),
-            suggestions=() if kept else _suggestions(query),
+            next_cursor=_cursor(name, page.following, ranking),
         )
 
-    async def _embedded(self, text: str) -> tuple[NDArray[np.float32] | None, str]:
-        if self.embedder is None:
-            return None, "text_fallback"
-        try:
-            return (await self.embedder.embed([text]))[0], "hybrid"
-        except LimitExceeded:  # too many wait for the model: words alone, and it is said
-            trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
-            return None, "text_fallback"
+    async def _ranking(self, user: str, projects: Sequence[str], query: Query, key: str) -> Ranking:
+        """The whole answer without its rows: where the cursor is, from the cache, or made now."""
+        if query.cursor:
+            name, _ = _read_cursor(query.cursor)
+            return await self.cache.at_cursor(user, name, query_key(_without_paging(query)))
+        found = await self.cache.ranking(key)
+        if found is not None:
+            return found
+        vector = await self._embedded(query.text)
+        asked = Asked(query_terms(query.text), words_of(query.text), vector)
+        candidates = await self.index.candidates(user, projects, asked, query.filter)
+        made = ranking(candidates, rank(candidates.signals, time.time()), query)
+        if made.hybrid or self.embedder is None:
+            await self.cache.keep_ranking(key, made)
+        return made
 
-    async def _found(self, candidates: Candidates, scores: NDArray[np.float64], places: Sequence[int]) -> list[Found]:
-        sequences = [int(candidates.sequence[place]) for place in places]
+    async def _results(self, user: str, ranking: Ranking, query: Query) -> Results:
+        name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
+        page = await self._page(ranking, offset, query.limit, query.max_tokens)
+        if query.paged and not name and page.following < len(ranking):
+            name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking)
+        return Results(
+            found=page.found,
+            total=len(ranking),
+            strategy=ranking.strategy,
+            took_ms=0.0,
+            truncated=page.truncated,
+            suggestions=() if page.found else await self._suggestions(user, query, ranking),
+            next_cursor=_cursor(name, page.following, ranking),
+            facets=await self._facets(ranking) if query.facets else {},
+        )
+
+    async def _embedded(self, text: str) -> NDArray[np.float32] | None:
+        """The query's embedding; None while there is none to be had, and the search goes by words alone."""
+        if self.embedder is None:
+            return None
+        try:
+            embedding: NDArray[np.float32] = (await self.embedder.embed([text]))[0]
+        except LimitExceeded:  # too many wait for the model
+            trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
+            return None
+        return embedding
+
+    async def _page(self, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
+        """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens`."""
+        found: list[tuple[int, Found]] = []
+        following = offset
+        while len(found) < limit and following < len(ranking):
+            places = range(following, min(following + limit - len(found), len(ranking)))
+            found += await self._found(ranking, places)
+            following = places.stop
+        kept = _fitting([each for _, each in found], max_tokens)
+        if kept < len(found):
+            return Page([each for _, each in found[:kept]], found[kept][0], truncated=True)
+        return Page([each for _, each in found], following, truncated=False)
+
+    async def _found(self, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
+        """What stands at these places, with its neighbours; without what was deleted meanwhile."""
+        sequences: list[int] = ranking.rows["sequence"][places.start : places.stop].tolist()
         around = await self.index.around(sequences, 1)
         needed = {*sequences, *(each for before, after in around for each in (*before, *after))}
         memories = await self.store.fetch(sorted(needed))
         return [
-            _one(candidates, scores, place, memories, (before, after))
-            for place, sequence, (before, after) in zip(places, sequences, around, strict=True)
-            if sequence in memories  # deleted meanwhile
+            (place, _one(ranking, place, memories, beside))
+            for place, sequence, beside in zip(places, sequences, around, strict=True)
+            if sequence in memories
         ]
+
+    async def _facets(self, ranking: Ranking) -> Facets:
+        """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
+        counts: dict[str, Counter[str]] = {name: Counter() for name in ("project", "content_type", "tags", "month")}
+        for memory in (await self.store.fetch(ranking.sequences)).values():
+            counts["project"][memory.project] += 1
+            counts["content_type"].update([memory.kind, *(["code"] if has_code(memory.content) else [])])
+            counts["tags"].update(memory.tags)
+            counts["month"][f"{memory.timestamp:%Y-%m}"] += 1
+        return {name: dict(each.most_common(facet_values_max)) for name, each in counts.items()}
+
+    async def _suggestions(self, user: str, query: Query, ranking: Ranking) -> Sequence[str]:
+        """What to try where nothing is shown."""
+        if len(ranking):
+            return ["Raise max_tokens: the best result alone is larger.", "Or read it by get_memory."]
+        tips = ["Try other words, or fewer."]
+        if query.project:
+            like = await self.linking.similar(user, query.project)
+            tips += [f"Projects of a similar name: {', '.join(like)}."] if like else []
+            tips.append("Leave project out to look everywhere.")
+        if query.filter != EVERYTHING:
+            tips.append("Leave out some of the filters.")
+        if query.min_score:
+            tips.append("Leave min_score out to see weaker matches.")
+        return tips
 
     async def get(self, user: str, id: str, neighbours: int) -> Surroundings:
         """One of the user's memories with up to `neighbours` before and after it in its session."""
@@ -89,45 +191,39 @@ class Searching:
         )
 
 
-def _one(
-    candidates: Candidates,
-    scores: NDArray[np.float64],
-    place: int,
-    memories: dict[int, Memory],
-    around: tuple[list[int], list[int]],
-) -> Found:
-    before, after = around
-    vector = candidates.signals.vector
-    similarity = None if vector is None or np.isnan(vector[place]) else float(vector[place])
+def _one(ranking: Ranking, place: int, memories: dict[int, Memory], beside: tuple[list[int], list[int]]) -> Found:
+    before, after = beside
+    row = ranking.rows[place]
+    similarity = float(row["similarity"])
     return Found(
-        memory=memories[int(candidates.sequence[place])],
-        score=float(scores[place]),
-        similarity=similarity,
-        matched=_matched(float(candidates.signals.words[place]), similarity),
+        memory=memories[int(row["sequence"])],
+        score=float(row["score"]),
+        similarity=None if np.isnan(similarity) else similarity,
+        matched=ranking.matched(place),
         before=memories.get(before[-1]) if before else None,
         after=memories.get(after[0]) if after else None,
     )
 
 
-def _matched(words: float, similarity: float | None) -> str:
-    semantic = similarity is not None and similarity >= similar_from
-    if words > 0:
-        return "both" if semantic else "text"
-    return "semantic"
+def _without_paging(query: Query) -> Query:
+    """What decides the ranking; the rest says how much of it to show."""
+    return replace(query, limit=1, max_tokens=0, cursor="", paged=False, facets=False)
 
 
-def _within(found: Sequence[Found], max_tokens: int) -> Sequence[Found]:
-    """As many of the results, from the first, as fit into `max_tokens`; all of them for 0."""
+def _cursor(name: str, offset: int, ranking: Ranking) -> str:
+    return f"{name}.{offset}" if name and offset < len(ranking) else ""
+
+
+def _read_cursor(cursor: str) -> tuple[str, int]:
+    matched = _cursor_form.fullmatch(cursor)
+    if matched is None:
+        raise InvalidInput("That is no cursor.", "Pass on the cursor of an earlier answer as it is.")
+    return matched[1], int(matched[2])
+
+
+def _fitting(found: Sequence[Found], max_tokens: int) -> int:
+    """How many of the results, from the first, fit into `max_tokens`; all of them for 0."""
     if not max_tokens:
-        return found
+        return len(found)
     sizes = np.cumsum([len(each.memory.content) / chars_per_token for each in found])
-    return found[: int((sizes <= max_tokens).sum())]
-
-
-def _suggestions(query: Query) -> Sequence[str]:
-    tips = ["Try other words, or fewer."]
-    if query.project:
-        tips.append("Leave project out to look everywhere.")
-    if query.min_score:
-        tips.append("Leave min_score out to see weaker matches.")
-    return tips
+    return int((sizes <= max_tokens).sum())

@@ -17,44 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
-from services.kit.errors import AlreadyExists, Unavailable
+from services.kit.errors import Unavailable
+from services.memory import changes
+from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.memories import Chosen, Kind, Memory, Stats
+from services.memory.projects import Link, LinkType
 from services.memory.schema import migrate
 from services.memory.writer import Writer
 
-Vectors = NDArray[np.float16]
 _columns = "sequence, id, content, kind, project, timestamp, session_id, role, tags, metadata"
 _row_order = "timestamp, sequence"
-
-
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """A memory to insert, with its embeddings where there are any (float16[384], unit length)."""
-
-    memory: Memory
-    user: str
-    content_vector: Vectors | None = None
-    context_vector: Vectors | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The embeddings of a memory that is stored already (float16[384], unit length)."""
-
-    sequence: int
-    content_vector: Vectors
-    context_vector: Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """Where a memory is: its sequence and id; `duplicate` where it was there before."""
-
-    sequence: int
-    id: str
-    stored_at: datetime
-    duplicate: bool
-    embedded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +38,9 @@ class Loaded:
     project: Sequence[str]
     session_id: Sequence[str]
     role: Sequence[str]
+    kind: Sequence[str]
+    tags: Sequence[Sequence[str]]
+    metadata: Sequence[str]
     timestamp_s: NDArray[np.float64]
     content: Sequence[str]
     content_vector: Sequence[bytes]
@@ -113,6 +88,22 @@ class MemoryStore(Protocol):
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
         """Counts for one user, and for one project where `project` is not empty."""
+        ...
+
+    async def projects(self, user: str) -> list[str]:
+        """The user's projects that have memories, by name."""
+        ...
+
+    async def links(self, user: str) -> list[Link]:
+        """The links between the user's projects, oldest first."""
+        ...
+
+    async def link(self, user: str, link: Link) -> None:
+        """Keeps the link, instead of one that is there between the same two."""
+        ...
+
+    async def unlink(self, user: str, source: str, target: str) -> bool:
+        """Removes the link; False where there is none."""
         ...
 
 
@@ -183,13 +174,13 @@ class DuckStore:
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         def read() -> dict[int, Inserted]:
             with self._connection.cursor() as cursor:
-                return _existing(cursor, rows)
+                return changes.existing(cursor, rows)
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         with self._tracer.start_as_current_span("store.insert", attributes={"segue.memories": len(rows)}):
-            return await self._writer.run(lambda connection: _insert(connection, rows, model))
+            return await self._writer.run(lambda connection: changes.insert(connection, rows, model))
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
@@ -214,7 +205,7 @@ class DuckStore:
         return [row[0] for row in await self._read("choose", sql, user, ids, ids, project, project, before, before)]
 
     async def delete(self, sequences: Sequence[int]) -> None:
-        await self._writer.run(lambda connection: _delete(connection, sequences))
+        await self._writer.run(lambda connection: changes.delete(connection, sequences))
 
     async def unembedded(self, model: str, most: int) -> list[int]:
         sql = """
@@ -227,7 +218,7 @@ class DuckStore:
         rows = [
             (each.sequence, model, each.content_vector.tobytes(), each.context_vector.tobytes()) for each in embedded
         ]
-        await self._writer.run(lambda connection: _replace_embeddings(connection, rows))
+        await self._writer.run(lambda connection: changes.replace_embeddings(connection, rows))
 
     async def load(self, model: str) -> AsyncIterator[Loaded]:
         portion = 20_000
@@ -241,7 +232,8 @@ class DuckStore:
 
     def _portion(self, model: str, after: int, limit: int) -> Loaded:
         sql = """
-            SELECT m.sequence, user_id, project, session_id, role, epoch(timestamp) AS timestamp_s, m.content,
+            SELECT m.sequence, user_id, project, session_id, role, kind, tags, metadata,
+                   epoch(timestamp) AS timestamp_s, m.content,
                    coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
             WHERE m.sequence > ? ORDER BY m.sequence LIMIT ?
@@ -260,6 +252,31 @@ class DuckStore:
         row = (await self._read("stats", sql, model, user, project, project))[0]
         return Stats(row[0], row[1], row[2], row[3], self._size(), _utc(row[4]), _utc(row[5]))
 
+    async def projects(self, user: str) -> list[str]:
+        sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? ORDER BY project"
+        return [row[0] for row in await self._read("projects", sql, user)]
+
+    async def links(self, user: str) -> list[Link]:
+        sql = """
+            SELECT source, target, type, description, created_at FROM project_links
+            WHERE user_id = ? ORDER BY created_at, source, target
+        """
+        return [
+            Link(source, target, LinkType(kind), description, created_at.astimezone(UTC))
+            for source, target, kind, description, created_at in await self._read("links", sql, user)
+        ]
+
+    async def link(self, user: str, link: Link) -> None:
+        values = (user, link.source, link.target, str(link.type), link.description, link.created_at)
+        sql = "INSERT OR REPLACE INTO project_links VALUES (?, ?, ?, ?, ?, ?)"
+        await self._writer.run(lambda connection: connection.execute(sql, values))
+
+    async def unlink(self, user: str, source: str, target: str) -> bool:
+        sql = "DELETE FROM project_links WHERE user_id = ? AND source = ? AND target = ? RETURNING 1"
+        return bool(
+            await self._writer.run(lambda connection: connection.execute(sql, (user, source, target)).fetchall())
+        )
+
     def _size(self) -> int:
         beside = (self._path, self._path.with_name(f"{self._path.name}.wal"))
         return sum(path.stat().st_size for path in beside if path.exists())
@@ -273,114 +290,3 @@ def _memory(row: tuple[Any, ...]) -> Memory:
     _, name, content, kind, project, timestamp, session_id, role, tags, metadata = row
     when = timestamp.astimezone(UTC)
     return Memory(content, Kind(kind), project, when, session_id, role, tuple(tags), json.loads(metadata), name)
-
-
-def _existing(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-    """By place in `rows`; AlreadyExists where an id belongs to another user's memory."""
-    prints = [str(row.memory.fingerprint(row.user)) for row in rows]
-    known = [
-        *_known(connection, "id", [row.memory.id for row in rows]),
-        *_known(connection, "fingerprint", prints),
-    ]
-    by_id, by_print = {row[1]: row for row in known}, {row[2]: row for row in known}
-    existing = {}
-    for place, row in enumerate(rows):
-        found = by_id.get(row.memory.id) or by_print.get(prints[place])
-        if found and found[4] != row.user:
-            raise AlreadyExists("That id is taken.", "Leave the id out and one is made.")
-        if found:
-            existing[place] = Inserted(found[0], found[1], found[3].astimezone(UTC), duplicate=True, embedded=found[5])
-    return existing
-
-
-def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
-    marks = ", ".join("?" * len(values))  # single parameters use the column's index, a list would scan
-    sql = f"""
-        SELECT m.sequence, m.id, fingerprint::TEXT, stored_at, user_id,
-               EXISTS (FROM embeddings e WHERE e.sequence = m.sequence)
-        FROM memories m WHERE {column} IN ({marks})
-    """  # noqa: S608  # our own names
-    return connection.execute(sql, values).fetchall()
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-    stored_at = datetime.now(UTC)
-    outcomes = _existing(connection, rows)
-    first: dict[tuple[str, object], int] = {}  # twice in one call is stored once, too
-    fresh: list[int] = []
-    for place, row in enumerate(rows):
-        if place in outcomes:
-            continue
-        names = [("id", row.memory.id), ("fingerprint", row.memory.fingerprint(row.user))]
-        twin = next((first[name] for name in names if name in first), None)
-        if twin is None:
-            fresh.append(place)
-            first.update(dict.fromkeys(names, place))  # two entries
-        else:
-            outcomes[place] = Inserted(-1, rows[twin].memory.id, stored_at, duplicate=True, embedded=False)
-    for place, sequence in zip(fresh, _sequences(connection, len(fresh)), strict=True):
-        embedded = rows[place].content_vector is not None
-        outcomes[place] = Inserted(sequence, rows[place].memory.id, stored_at, duplicate=False, embedded=embedded)
-    _insert_rows(connection, [(outcomes[place], rows[place]) for place in fresh], model)
-    return [outcomes[place] for place in range(len(rows))]
-
-
-def _sequences(connection: duckdb.DuckDBPyConnection, count: int) -> list[int]:
-    rows = connection.execute("SELECT nextval('memory_sequence') FROM range(?)", [count]).fetchall()
-    return sorted(row[0] for row in rows)
-
-
-def _insert_rows(connection: duckdb.DuckDBPyConnection, fresh: Sequence[tuple[Inserted, NewRow]], model: str) -> None:
-    if not fresh:
-        return
-    memories = [_row(inserted, row) for inserted, row in fresh]
-    _insert_columns(connection, "memories", memories, _memory_types)
-    embeddings = [
-        (inserted.sequence, model, row.content_vector.tobytes(), row.context_vector.tobytes())
-        for inserted, row in fresh
-        if row.content_vector is not None and row.context_vector is not None
-    ]
-    _insert_columns(connection, "embeddings", embeddings, ("BIGINT", "TEXT", "BLOB", "BLOB"))
-
-
-def _replace_embeddings(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Only of memories that still exist: one may have been deleted meanwhile."""
-    sequences = [row[0] for row in rows]
-    sql = "SELECT sequence FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
-    alive = {row[0] for row in connection.execute(sql, [sequences]).fetchall()}
-    kept = [row for row in rows if row[0] in alive]
-    for row in kept:
-        connection.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", row)
-
-
-_memory_types = (
-    *("BIGINT", "TEXT", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMPTZ", "TIMESTAMPTZ"),
-    *("TEXT", "TEXT", "TEXT[]", "TEXT"),
-)
-
-
-def _row(inserted: Inserted, row: NewRow) -> tuple[Any, ...]:
-    memory = row.memory
-    return (
-        *(inserted.sequence, memory.id, str(memory.fingerprint(row.user)), row.user, memory.project),
-        *(str(memory.kind), memory.content, memory.timestamp, inserted.stored_at, memory.session_id),
-        *(memory.role, list(memory.tags), json.dumps(dict(memory.metadata))),
-    )
-
-
-def _insert_columns(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]], types: Sequence[str]
-) -> None:
-    """Inserts few rows one by one and many as columns, whichever is faster (the crossing is near four rows)."""
-    if len(rows) <= 4:
-        marks = ", ".join("?" * len(types))
-        for row in rows:
-            connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608  # our own names
-        return
-    columns = ", ".join(f"unnest(?::{kind}[])" for kind in types)
-    connection.execute(f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*rows, strict=True)])
-
-
-def _delete(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> None:
-    for table in ("embeddings", "memories"):
-        connection.execute(f"DELETE FROM {table} WHERE sequence IN (SELECT unnest(?::BIGINT[]))", [list(sequences)])  # noqa: S608

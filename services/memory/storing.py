@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kit.errors import Conflict, InvalidInput
+from services.memory.cache import Generations
+from services.memory.changes import Inserted, NewRow
 from services.memory.embedder import Embedder
-from services.memory.index.catalogue import Entry
-from services.memory.index.memory_index import MemoryIndex, NewEntry
+from services.memory.index.entries import NewEntry, new_entry
+from services.memory.index.memory_index import MemoryIndex
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted
-from services.memory.speech import asks, speaker
-from services.memory.store import Inserted, MemoryStore, NewRow
+from services.memory.store import MemoryStore
 
 NO_MODEL = "none"
 
@@ -28,6 +29,7 @@ class Storing:
     store: MemoryStore
     index: MemoryIndex
     embedder: Embedder | None
+    generations: Generations
 
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
@@ -47,6 +49,7 @@ class Storing:
         await self.index.add(
             [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if not each.duplicate]
         )
+        await self.generations.move(user, [row.memory.project for row in rows])
         return inserted
 
     async def _embedded(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
@@ -96,6 +99,7 @@ class Storing:
             raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
         await self.store.delete(sequences)
         await self.index.remove(sequences)
+        await self.generations.move_all()  # they may be of any project
         return Deletion(deleted=len(sequences))
 
 
@@ -113,16 +117,6 @@ def _outcome(inserted: Inserted) -> Outcome:
 
 
 def _entry(row: NewRow, inserted: Inserted) -> NewEntry:
-    memory = row.memory
-    entry = Entry(
-        sequence=inserted.sequence,
-        user=row.user,
-        project=memory.project,
-        session_id=memory.session_id,
-        timestamp_s=memory.timestamp.timestamp(),
-        speaker=speaker(memory.content, memory.role),
-        asks=asks(memory.content),
-    )
     content = b"" if row.content_vector is None else row.content_vector.tobytes()
     context = b"" if row.context_vector is None else row.context_vector.tobytes()
-    return NewEntry(entry, memory.content, content, context)
+    return new_entry(inserted.sequence, row.user, row.memory, content, context)

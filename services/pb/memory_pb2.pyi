@@ -90,36 +90,97 @@ class StoreOutcome(_message.Message):
     def __init__(self, id: _Optional[str] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duplicate: _Optional[bool] = ..., embedding_generated: _Optional[bool] = ..., redactions: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("query", "limit", "min_score", "project", "include_related_projects", "max_tokens")
+    __slots__ = ("query", "limit", "min_score", "project", "include_related_projects", "max_tokens", "filter", "newest_first", "cursor", "paged", "facets")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_RELATED_PROJECTS_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    PAGED_FIELD_NUMBER: _ClassVar[int]
+    FACETS_FIELD_NUMBER: _ClassVar[int]
     query: str
     limit: int
     min_score: float
     project: str
     include_related_projects: bool
     max_tokens: int
-    def __init__(self, query: _Optional[str] = ..., limit: _Optional[int] = ..., min_score: _Optional[float] = ..., project: _Optional[str] = ..., include_related_projects: _Optional[bool] = ..., max_tokens: _Optional[int] = ...) -> None: ...
+    filter: Filter
+    newest_first: bool
+    cursor: str
+    paged: bool
+    facets: bool
+    def __init__(self, query: _Optional[str] = ..., limit: _Optional[int] = ..., min_score: _Optional[float] = ..., project: _Optional[str] = ..., include_related_projects: _Optional[bool] = ..., max_tokens: _Optional[int] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., newest_first: _Optional[bool] = ..., cursor: _Optional[str] = ..., paged: _Optional[bool] = ..., facets: _Optional[bool] = ...) -> None: ...
+
+class Filter(_message.Message):
+    __slots__ = ("content_type", "tags", "session_id", "since", "until", "file_path", "role")
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    FILE_PATH_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    content_type: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    session_id: str
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    file_path: str
+    role: str
+    def __init__(self, content_type: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., file_path: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
+
+class MoreRequest(_message.Message):
+    __slots__ = ("cursor", "limit")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
+    limit: int
+    def __init__(self, cursor: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "total_found", "search_strategy", "took_ms", "truncated", "suggestions")
+    __slots__ = ("results", "total_found", "search_strategy", "took_ms", "truncated", "suggestions", "next_cursor", "facets")
+    class FacetsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Facet
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Facet, _Mapping]] = ...) -> None: ...
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FOUND_FIELD_NUMBER: _ClassVar[int]
     SEARCH_STRATEGY_FIELD_NUMBER: _ClassVar[int]
     TOOK_MS_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    FACETS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[Found]
     total_found: int
     search_strategy: str
     took_ms: float
     truncated: bool
     suggestions: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, results: _Optional[_Iterable[_Union[Found, _Mapping]]] = ..., total_found: _Optional[int] = ..., search_strategy: _Optional[str] = ..., took_ms: _Optional[float] = ..., truncated: _Optional[bool] = ..., suggestions: _Optional[_Iterable[str]] = ...) -> None: ...
+    next_cursor: str
+    facets: _containers.MessageMap[str, Facet]
+    def __init__(self, results: _Optional[_Iterable[_Union[Found, _Mapping]]] = ..., total_found: _Optional[int] = ..., search_strategy: _Optional[str] = ..., took_ms: _Optional[float] = ..., truncated: _Optional[bool] = ..., suggestions: _Optional[_Iterable[str]] = ..., next_cursor: _Optional[str] = ..., facets: _Optional[_Mapping[str, Facet]] = ...) -> None: ...
+
+class Facet(_message.Message):
+    __slots__ = ("counts",)
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[Count]
+    def __init__(self, counts: _Optional[_Iterable[_Union[Count, _Mapping]]] = ...) -> None: ...
+
+class Count(_message.Message):
+    __slots__ = ("value", "count")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    count: int
+    def __init__(self, value: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Found(_message.Message):
     __slots__ = ("memory", "score", "similarity", "matched", "before", "after")
@@ -154,6 +215,46 @@ class GetResponse(_message.Message):
     before: _containers.RepeatedCompositeFieldContainer[StoredMemory]
     after: _containers.RepeatedCompositeFieldContainer[StoredMemory]
     def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., before: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ...) -> None: ...
+
+class Link(_message.Message):
+    __slots__ = ("source", "target", "type", "description", "created_at")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    target: str
+    type: str
+    description: str
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ..., type: _Optional[str] = ..., description: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class UnlinkRequest(_message.Message):
+    __slots__ = ("source", "target")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    target: str
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
+
+class UnlinkResponse(_message.Message):
+    __slots__ = ("unlinked",)
+    UNLINKED_FIELD_NUMBER: _ClassVar[int]
+    unlinked: bool
+    def __init__(self, unlinked: _Optional[bool] = ...) -> None: ...
+
+class ListLinksRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class ListLinksResponse(_message.Message):
+    __slots__ = ("links",)
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    links: _containers.RepeatedCompositeFieldContainer[Link]
+    def __init__(self, links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ...) -> None: ...
 
 class StatsRequest(_message.Message):
     __slots__ = ("project",)

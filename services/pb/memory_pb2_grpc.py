@@ -44,10 +44,30 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.More = channel.unary_unary(
+                '/segue.memory.v1.Memory/More',
+                request_serializer=services_dot_pb_dot_memory__pb2.MoreRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+                _registered_method=True)
         self.Get = channel.unary_unary(
                 '/segue.memory.v1.Memory/Get',
                 request_serializer=services_dot_pb_dot_memory__pb2.GetRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.GetResponse.FromString,
+                _registered_method=True)
+        self.LinkProjects = channel.unary_unary(
+                '/segue.memory.v1.Memory/LinkProjects',
+                request_serializer=services_dot_pb_dot_memory__pb2.Link.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.Link.FromString,
+                _registered_method=True)
+        self.UnlinkProjects = channel.unary_unary(
+                '/segue.memory.v1.Memory/UnlinkProjects',
+                request_serializer=services_dot_pb_dot_memory__pb2.UnlinkRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.UnlinkResponse.FromString,
+                _registered_method=True)
+        self.ListLinks = channel.unary_unary(
+                '/segue.memory.v1.Memory/ListLinks',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListLinksRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListLinksResponse.FromString,
                 _registered_method=True)
         self.Stats = channel.unary_unary(
                 '/segue.memory.v1.Memory/Stats',
@@ -83,8 +103,36 @@ class MemoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def More(self, request, context):
+        """The next results of an earlier search.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Get(self, request, context):
         """One memory with its neighbours in the session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkProjects(self, request, context):
+        """Links two of the user's projects; a link that is there is replaced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlinkProjects(self, request, context):
+        """Takes a link away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLinks(self, request, context):
+        """The links of a project, or all of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,10 +172,30 @@ def add_MemoryServicer_to_server(servicer, server):
                     request_deserializer=services_dot_pb_dot_memory__pb2.SearchRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.SearchResponse.SerializeToString,
             ),
+            'More': grpc.unary_unary_rpc_method_handler(
+                    servicer.More,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.MoreRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.SearchResponse.SerializeToString,
+            ),
             'Get': grpc.unary_unary_rpc_method_handler(
                     servicer.Get,
                     request_deserializer=services_dot_pb_dot_memory__pb2.GetRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.GetResponse.SerializeToString,
+            ),
+            'LinkProjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkProjects,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.Link.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.Link.SerializeToString,
+            ),
+            'UnlinkProjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlinkProjects,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.UnlinkRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.UnlinkResponse.SerializeToString,
+            ),
+            'ListLinks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLinks,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListLinksRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListLinksResponse.SerializeToString,
             ),
             'Stats': grpc.unary_unary_rpc_method_handler(
                     servicer.Stats,
@@ -210,6 +278,33 @@ class Memory:
             _registered_method=True)
 
     @staticmethod
+    def More(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/More',
+            services_dot_pb_dot_memory__pb2.MoreRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Get(request,
             target,
             options=(),
@@ -226,6 +321,87 @@ class Memory:
             '/segue.memory.v1.Memory/Get',
             services_dot_pb_dot_memory__pb2.GetRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.GetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkProjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/LinkProjects',
+            services_dot_pb_dot_memory__pb2.Link.SerializeToString,
+            services_dot_pb_dot_memory__pb2.Link.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnlinkProjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/UnlinkProjects',
+            services_dot_pb_dot_memory__pb2.UnlinkRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.UnlinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLinks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/ListLinks',
+            services_dot_pb_dot_memory__pb2.ListLinksRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListLinksResponse.FromString,
             options,
             channel_credentials,
             insecure,

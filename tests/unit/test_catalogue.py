@@ -15,8 +15,8 @@ def test_select_finds_one_users_living_memories() -> None:
     catalogue = Catalogue()
     catalogue.add([entry(1), entry(2, user="bob"), entry(3, project="q")])
     assert catalogue.select("ann").tolist() == [0, 2]
-    assert catalogue.select("ann", "q").tolist() == [2]
-    assert catalogue.select("ann", "nowhere").tolist() == []
+    assert catalogue.select("ann", ["q"]).tolist() == [2]
+    assert catalogue.select("ann", ["nowhere"]).tolist() == []
     catalogue.remove([1])
     assert catalogue.select("ann").tolist() == [2]
 
@@ -24,7 +24,7 @@ def test_select_finds_one_users_living_memories() -> None:
 def test_the_same_project_name_of_two_users_is_two_projects() -> None:
     catalogue = Catalogue()
     catalogue.add([entry(1, user="ann"), entry(2, user="bob")])
-    assert catalogue.select("bob", "p").tolist() == [1]
+    assert catalogue.select("bob", ["p"]).tolist() == [1]
 
 
 def test_neighbours_come_in_the_order_of_time_whatever_the_order_of_storing() -> None:

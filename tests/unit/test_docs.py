@@ -12,7 +12,8 @@ from pydantic_settings import BaseSettings
 from services.cli.__main__ import COMMANDS
 from services.gateway.backends import MemoryBackend, open_backends
 from services.gateway.config import GatewaySettings
-from services.gateway.tools import memory, operations
+from services.gateway.moments import local_zone
+from services.gateway.tools import memory, operations, searching
 from services.memory.config import MemorySettings
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ async def test_the_readme_lists_every_tool() -> None:
     async with open_backends(GatewaySettings()) as backend:
         assert isinstance(backend, MemoryBackend)
         memory.register(mcp, backend)
+        searching.register(mcp, backend, local_zone())
         operations.register(mcp, backend)
         async with Client(mcp) as client:
             tools = {tool.name for tool in await client.list_tools()}

@@ -32,7 +32,7 @@ def none(count: int) -> NDArray[np.int64]:
 def alike(count: int, **given: Any) -> Signals:
     """Candidates that nothing tells apart, but for what is given."""
     values: dict[str, Any] = {name: np.full(count, 0.2) for name in MEASURED}
-    values |= {name: np.zeros(count, np.bool_) for name in ("by_named_speaker", "asks", "answers")}
+    values |= {name: np.zeros(count, np.bool_) for name in ("by_named_speaker", "asks", "answers", "linked")}
     values |= {"before": none(count), "after": none(count), "spread": SPREAD, "timestamp_s": np.full(count, NOW_S)}
     return Signals(**values | given)
 

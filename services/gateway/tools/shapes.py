@@ -125,14 +125,119 @@ class SearchAnswer(Result):
     @classmethod
     def of(cls, answer: memory_pb2.SearchResponse) -> SearchAnswer:
         """The same answer."""
+        return cls(**_search_fields(answer))
+
+
+def _search_fields(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
+    return {
+        "results": [SearchResult.found(each) for each in answer.results],
+        "total_found": answer.total_found,
+        "search_strategy": answer.search_strategy,
+        "took_ms": round(answer.took_ms, 3),
+        "truncated": answer.truncated,
+        "suggestions": list(answer.suggestions),
+    }
+
+
+class FacetsShape(BaseModel):
+    """How many of all that was found have each value, most first."""
+
+    project: dict[str, int]
+    content_type: dict[str, int]
+    tags: dict[str, int]
+    month: dict[str, int]
+
+
+class AdvancedAnswer(SearchAnswer):
+    """Answer of `advanced_search`."""
+
+    next_cursor: str | None = Field(description="For the next results: the same call with this cursor")
+    facets: FacetsShape | None
+
+    @classmethod
+    def of(cls, answer: memory_pb2.SearchResponse) -> AdvancedAnswer:
+        """The same answer."""
+        facets = {name: {each.value: each.count for each in facet.counts} for name, facet in answer.facets.items()}
+        return cls(
+            **_search_fields(answer),
+            next_cursor=answer.next_cursor or None,
+            facets=FacetsShape(**facets) if facets else None,
+        )
+
+
+class QuickAnswer(Result):
+    """Answer of `quick_search`."""
+
+    total_count: int
+    top_result: SearchResult | None
+    has_more: bool
+    cursor: str | None = Field(description="For get_more_results")
+
+    @classmethod
+    def of(cls, answer: memory_pb2.SearchResponse) -> QuickAnswer:
+        """The same answer."""
+        return cls(
+            total_count=answer.total_found,
+            top_result=SearchResult.found(answer.results[0]) if answer.results else None,
+            has_more=answer.total_found > len(answer.results),
+            cursor=answer.next_cursor or None,
+        )
+
+
+class MoreAnswer(Result):
+    """Answer of `get_more_results`."""
+
+    results: list[SearchResult]
+    has_more: bool
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, answer: memory_pb2.SearchResponse) -> MoreAnswer:
+        """The same answer."""
         return cls(
             results=[SearchResult.found(each) for each in answer.results],
-            total_found=answer.total_found,
-            search_strategy=answer.search_strategy,
-            took_ms=round(answer.took_ms, 3),
-            truncated=answer.truncated,
-            suggestions=list(answer.suggestions),
+            has_more=bool(answer.next_cursor),
+            next_cursor=answer.next_cursor or None,
         )
+
+
+class LinkShape(BaseModel):
+    """A link between two projects."""
+
+    source_project: str
+    target_project: str
+    dependency_type: str
+    description: str | None
+    created_at: str
+
+    @classmethod
+    def of(cls, link: memory_pb2.Link) -> LinkShape:
+        """The same link."""
+        return cls(
+            source_project=link.source,
+            target_project=link.target,
+            dependency_type=link.type,
+            description=link.description or None,
+            created_at=iso(link.created_at),
+        )
+
+
+class LinkAnswer(Result):
+    """Answer of `link_projects`."""
+
+    link: LinkShape
+
+
+class LinksAnswer(Result):
+    """Answer of `list_project_links`."""
+
+    links: list[LinkShape]
+
+
+class UnlinkAnswer(Result):
+    """Answer of `unlink_projects`."""
+
+    unlinked: bool = Field(description="False where there was no such link")
 
 
 class MemoryAnswer(Result):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.memory.queries import Filter
+
 Slots = NDArray[np.int64]
 
 
@@ -29,6 +31,10 @@ class Codes:
     def known(self, *name: str) -> int:
         """The number of `name`, or -1."""
         return self._code.get(name, -1)
+
+    def items(self) -> Iterable[tuple[tuple[str, ...], int]]:
+        """Every name with its number."""
+        return self._code.items()
 
 
 class Column:
@@ -66,6 +72,7 @@ class Entry:
     timestamp_s: float
     speaker: str = ""
     asks: bool = False
+    likeness: int = 0
 
 
 class Catalogue:
@@ -81,6 +88,7 @@ class Catalogue:
             "timestamp_s": Column(np.float64),
             "speaker": Column(np.int32),
             "asks": Column(np.bool_),
+            "likeness": Column(np.uint64),
             "before": Column(np.int32),
             "after": Column(np.int32),
             "alive": Column(np.bool_),
@@ -92,7 +100,7 @@ class Catalogue:
         return len(self._columns["sequence"].rows)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks,
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, likeness,
         before and after (the neighbours' slots in the session, -1 for none) or alive."""
         return self._columns[name].rows
 
@@ -109,12 +117,13 @@ class Catalogue:
             "timestamp_s": [entry.timestamp_s for entry in entries],
             "speaker": [self._speakers.of(entry.speaker) for entry in entries],
             "asks": [entry.asks for entry in entries],
+            "likeness": [entry.likeness for entry in entries],
             "before": [-1] * len(entries),
             "after": [-1] * len(entries),
             "alive": [True] * len(entries),
         }
         for name, column in self._columns.items():
-            column.append(np.asarray(values[name]))
+            column.append(np.asarray(values[name], column.rows.dtype))
         for slot, session, entry in zip(slots.tolist(), sessions, entries, strict=True):
             self._slot[entry.sequence] = slot
             if session >= 0:
@@ -155,12 +164,29 @@ class Catalogue:
         """Where a memory is."""
         return self._slot.get(sequence)
 
-    def select(self, user: str, project: str = "") -> Slots:
-        """The slots of the user's memories that are alive; of one project unless `project` is empty."""
-        column, code = (
-            ("project", self._projects.known(user, project)) if project else ("user", self._users.known(user))
-        )
-        return np.flatnonzero((self.column(column) == code) & self.column("alive"))
+    def select(self, user: str, projects: Sequence[str] = ()) -> Slots:
+        """The slots of the user's memories that are alive; of these projects alone if any are given."""
+        alive = self.column("alive")
+        if not projects:
+            return np.flatnonzero((self.column("user") == self._users.known(user)) & alive)
+        codes = [self._projects.known(user, project) for project in projects]
+        return np.flatnonzero(np.isin(self.column("project"), codes) & alive)
+
+    def of_project(self, user: str, project: str, slots: Slots) -> NDArray[np.bool_]:
+        """Which of `slots` belong to the project."""
+        return np.asarray(self.column("project")[slots] == self._projects.known(user, project))
+
+    def matching(self, asked: Filter, user: str, slots: Slots) -> Slots:
+        """Those of `slots` that every condition on session and time holds for."""
+        if asked.session_id:
+            codes = [code for name, code in self._sessions.items() if (name[0], name[2]) == (user, asked.session_id)]
+            slots = slots[np.isin(self.column("session")[slots], codes)]
+        said = self.column("timestamp_s")
+        if asked.since:
+            slots = slots[said[slots] >= asked.since.timestamp()]
+        if asked.until:
+            slots = slots[said[slots] < asked.until.timestamp()]
+        return slots
 
     def around(self, slot: int, reach: int) -> tuple[list[int], list[int]]:
         """The slots of up to `reach` memories before and after, in the same session, both in the order of time."""

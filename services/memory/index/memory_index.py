@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
-from services.memory.index.catalogue import Catalogue, Entry, Slots
+from services.memory.changes import Embedded
+from services.memory.index.catalogue import Catalogue, Slots
+from services.memory.index.entries import NewEntry
+from services.memory.index.labels import Labels
 from services.memory.index.vectors import Scores, Vectors
 from services.memory.index.words import Words
+from services.memory.likeness import Likeness
+from services.memory.queries import EVERYTHING, Filter
 from services.memory.ranking import Signals, Spread
-from services.memory.store import Embedded
-from services.memory.text import terms
 
 depth = 200
 """Candidates taken from each signal; a right answer below that in all of them is not found."""
@@ -32,20 +35,11 @@ Around: TypeAlias = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class NewEntry:
-    """A committed memory on its way into the index; vectors are float16 bytes, empty where there are none."""
-
-    entry: Entry
-    content: str
-    content_vector: bytes = b""
-    context_vector: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
 class Candidates:
     """What may answer: sequences, and what ranking needs to know of each."""
 
     sequence: NDArray[np.int64]
+    likeness: Likeness
     signals: Signals
 
 
@@ -64,6 +58,7 @@ class MemoryIndex:
     def __init__(self, dimensions: int) -> None:
         self._catalogue = Catalogue()
         self._words = Words()
+        self._labels = Labels()
         self._content = Vectors(dimensions)
         self._context = Vectors(dimensions)
         self._thread = ThreadPoolExecutor(1, "memory-index")
@@ -86,7 +81,8 @@ class MemoryIndex:
     def _add(self, entries: Sequence[NewEntry]) -> None:
         fresh = [each for each in entries if self._catalogue.slot(each.entry.sequence) is None]
         self._catalogue.add([each.entry for each in fresh])
-        self._words.append([terms(each.content) for each in fresh])
+        self._words.append([each.terms for each in fresh])
+        self._labels.append([each.label for each in fresh])
         self._content.append([each.content_vector for each in fresh])
         self._context.append([each.context_vector for each in fresh])
 
@@ -126,12 +122,15 @@ class MemoryIndex:
     def _sequence(self, slot: int) -> int:
         return int(self._catalogue.column("sequence")[slot])
 
-    async def candidates(self, user: str, project: str, asked: Asked) -> Candidates:
-        """All that may answer: the best by words and by both vectors, and their neighbours in the session."""
-        return await self._run("candidates", lambda: self._candidates(user, project, asked))
+    async def candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
+        """All that may answer: the best by words and by both vectors, and their neighbours in the session.
 
-    def _candidates(self, user: str, project: str, asked: Asked) -> Candidates:
-        allowed = self._catalogue.select(user, project)
+        Of the first of `projects` and those linked to it, or of all where there are none; only what the filter passes.
+        """
+        return await self._run("candidates", lambda: self._candidates(user, projects, asked, only))
+
+    def _candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
+        allowed = self._allowed(user, projects, only)
         searched = self._searched(allowed, asked)
         direct = [searched[name] for name in ("words", "vector", "context_vector") if name in searched]
         chosen = self._chosen(allowed, direct)
@@ -149,8 +148,24 @@ class MemoryIndex:
             before=self._places("before", chosen),
             after=self._places("after", chosen),
             timestamp_s=self._catalogue.column("timestamp_s")[chosen],
+            linked=self._linked(user, projects, chosen),
         )
-        return Candidates(self._catalogue.column("sequence")[chosen], signals)
+        return Candidates(
+            self._catalogue.column("sequence")[chosen], self._catalogue.column("likeness")[chosen], signals
+        )
+
+    def _allowed(self, user: str, projects: Sequence[str], only: Filter) -> Slots:
+        """The slots that are searched."""
+        allowed = self._catalogue.select(user, projects)
+        if only == EVERYTHING:
+            return allowed
+        return self._labels.matching(only, self._catalogue.matching(only, user, allowed))
+
+    def _linked(self, user: str, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
+        """Which are of another project than the one that was asked for."""
+        if len(projects) < 2:
+            return np.zeros(len(chosen), np.bool_)
+        return ~self._catalogue.of_project(user, projects[0], chosen)
 
     def _searched(self, allowed: Slots, asked: Asked) -> dict[str, Scores]:
         """Each signal for all of `allowed`."""
@@ -173,10 +188,11 @@ class MemoryIndex:
         return np.asarray(numbers - without, np.int64)
 
     def _chosen(self, allowed: Slots, signals: Sequence[Scores]) -> Slots:
-        """The slots of the best by any signal that is above 0, with their neighbours; ascending."""
+        """The slots of the best by any signal, with their neighbours; ascending. Words that do not occur are no sign,
+        any vector is one."""
         best = []
-        for scores in signals:
-            hit = np.flatnonzero(scores > 0)
+        for scores, least in zip(signals, (0.0, -1.0, -1.0), strict=False):
+            hit = np.flatnonzero(scores > least)
             if len(hit) > depth:
                 hit = hit[np.argpartition(-scores[hit], depth)[:depth]]
             best.append(allowed[hit])
@@ -185,7 +201,7 @@ class MemoryIndex:
             neighbours = chosen
             for _ in range(reach):
                 neighbours = self._beside(direction, neighbours)
-                neighbours = neighbours[neighbours >= 0]
+                neighbours = neighbours[_inside(neighbours, allowed)]
                 chosen = np.concatenate((chosen, neighbours))
         return np.unique(chosen)
 
@@ -210,6 +226,12 @@ class MemoryIndex:
         """Those that follow a question in their session."""
         before = self._beside("before", chosen)
         return np.asarray((before >= 0) & self._catalogue.column("asks")[before] if len(chosen) else before >= 0)
+
+
+def _inside(slots: Slots, allowed: Slots) -> NDArray[np.bool_]:
+    """Which of `slots` are in `allowed`, which is ascending."""
+    places = np.minimum(np.searchsorted(allowed, slots), len(allowed) - 1)
+    return np.asarray((slots >= 0) & (allowed[places] == slots) if len(allowed) else slots >= 0)
 
 
 def _spread(scores: Scores) -> Spread:

@@ -1,0 +1,195 @@
+"""What was found lately: pages in this process, rankings and cursors also in a shared cache; and generations.
+
+A key carries the caller, every parameter and the generation of what was searched. A write moves the generation on, so
+an answer from before it is never given again. The shared cache holds no content of memories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
+
+from cachetools import TTLCache
+from opentelemetry import metrics
+
+from services.kit.errors import InvalidInput, NotFound, Unavailable
+from services.memory.queries import Results
+from services.memory.rankings import Ranking, unpacked
+
+pages_max_bytes = 16 * 1024 * 1024
+pages_ttl_s = 5 * 60.0
+cursors_max_bytes = 8 * 1024 * 1024
+rankings_ttl_s = 30 * 60.0
+_digest_bytes = 16
+
+
+class Shared(Protocol):
+    """The second level, one for all replicas. Every method raises Unavailable while it cannot be reached."""
+
+    async def get(self, key: str) -> bytes | None:
+        """What was put under the key, while it lives."""
+        ...
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Keeps the value for `ttl_s`."""
+        ...
+
+    async def generations(self, names: Sequence[str]) -> list[int]:
+        """The generation of each name; one that was never moved, or was forgotten, has one never used before."""
+        ...
+
+    async def move(self, names: Sequence[str]) -> None:
+        """Moves each name's generation on."""
+        ...
+
+
+class Generations:
+    """Counts the writes to a user's projects. With a shared cache the counts are kept there, for all replicas."""
+
+    def __init__(self, shared: Shared | None) -> None:
+        self._shared = shared
+        self._local: Counter[str] = Counter()
+        self._owed: set[str] = {_all}  # what was written before this process began may not have been told
+
+    async def of(self, user: str, projects: Sequence[str]) -> str | None:
+        """Names the state of the user's projects (all of them without any named); None while nobody can say."""
+        names = [_all, *(_named(user, project) for project in projects or [""])]
+        if self._shared is None:
+            return ",".join(str(self._local[name]) for name in names)
+        try:
+            await self._pay(self._shared)
+            return ",".join(map(str, await self._shared.generations(names)))
+        except Unavailable:
+            return None
+
+    async def move(self, user: str, projects: Sequence[str]) -> None:
+        """After a write to these projects of the user."""
+        await self._move([_named(user, ""), *(_named(user, project) for project in dict.fromkeys(projects))])
+
+    async def move_all(self) -> None:
+        """After a change that any search may show."""
+        await self._move([_all])
+
+    async def _move(self, names: Sequence[str]) -> None:
+        self._local.update(names)
+        if self._shared is None:
+            return
+        self._owed.update(names)
+        try:
+            await self._pay(self._shared)
+        except Unavailable:
+            return  # paid before the shared cache is used again
+
+    async def _pay(self, shared: Shared) -> None:
+        if owed := list(self._owed):
+            await shared.move(owed)
+            self._owed.difference_update(owed)
+
+
+_all = "all"
+
+
+def _named(user: str, project: str) -> str:
+    return _key("generation", user, project)
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+class SearchCache:
+    """Two levels of what was found; everything in it may be lost at any moment."""
+
+    def __init__(self, shared: Shared | None, generations: Generations) -> None:
+        self.generations = generations
+        self._shared = shared
+        self._pages: TTLCache[str, Results] = TTLCache(pages_max_bytes, pages_ttl_s, getsizeof=_size)
+        self._cursors: TTLCache[str, bytes] = TTLCache(cursors_max_bytes, rankings_ttl_s, getsizeof=len)
+
+    def page(self, key: str) -> Results | None:
+        """The page that was kept under the key, in this process; an empty key keeps nothing."""
+        if not key:
+            return None
+        found = self._pages.get(key)
+        _count("l1", found is not None)
+        return found
+
+    def keep_page(self, key: str, results: Results) -> None:
+        """Keeps a page."""
+        if key and _size(results) <= pages_max_bytes:
+            self._pages[key] = results
+
+    async def ranking(self, key: str) -> Ranking | None:
+        """The ranking that any replica kept under the key."""
+        if self._shared is None or not key:
+            return None
+        content = await self._get(f"ranking:{key}")
+        _count("l2", content is not None)
+        return unpacked(content) if content else None
+
+    async def keep_ranking(self, key: str, ranking: Ranking) -> None:
+        """Keeps a ranking for all replicas."""
+        if key:
+            await self._put(f"ranking:{key}", ranking.packed())
+
+    async def open_cursor(self, user: str, query: str, ranking: Ranking) -> str:
+        """The name under which the user finds the ranking again; `query` says what it answers (a key)."""
+        name = secrets.token_urlsafe(9)
+        key, content = _cursor_key(user, name), query.encode()[:_digest_bytes] + ranking.packed()
+        self._cursors[key] = content
+        await self._put(key, content)
+        return name
+
+    async def at_cursor(self, user: str, name: str, query: str = "") -> Ranking:
+        """The ranking under that name; NotFound where it has expired, InvalidInput where it answers another query."""
+        key = _cursor_key(user, name)
+        content = self._cursors.get(key) or await self._get(key)
+        if content is None:
+            raise NotFound("That cursor is unknown or has expired.", "Search again; a cursor lives half an hour.")
+        if query and query.encode()[:_digest_bytes] != content[:_digest_bytes]:
+            raise InvalidInput("That cursor belongs to another query.", "Repeat the query that it came from.")
+        return unpacked(content[_digest_bytes:])
+
+    async def _get(self, key: str) -> bytes | None:
+        if self._shared is None:
+            return None
+        try:
+            return await self._shared.get(key)
+        except Unavailable:
+            return None  # it is slower without, not wrong
+
+    async def _put(self, key: str, content: bytes) -> None:
+        if self._shared is None:
+            return
+        try:
+            await self._shared.put(key, content, rankings_ttl_s)
+        except Unavailable:
+            return  # it is slower without, not wrong
+
+
+def _size(results: Results) -> int:
+    """About how many bytes the page takes."""
+    memories = (each for found in results.found for each in (found.memory, found.before, found.after) if each)
+    return 1_000 + sum(2_000 + 2 * len(memory.content) for memory in memories)
+
+
+def query_key(*parts: object) -> str:
+    """Names what was asked: equal for equal parts, and says nothing of them."""
+    return _key("query", *parts)
+
+
+def _cursor_key(user: str, name: str) -> str:
+    return "cursor:" + _key(user, name)
+
+
+def _count(level: str, hit: bool) -> None:
+    _requests().add(1, {"segue.cache": level, "segue.outcome": "hit" if hit else "miss"})
+
+
+@cache
+def _requests() -> metrics.Counter:
+    return metrics.get_meter("segue.memory").create_counter("segue.cache.requests", "1", "Lookups in the search caches")

@@ -1,0 +1,163 @@
+"""The statements that change the memories: what a write job runs on the writer's connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kit.errors import AlreadyExists
+from services.memory.memories import Memory
+
+Vectors = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A memory to insert, with its embeddings where there are any (float16[384], unit length)."""
+
+    memory: Memory
+    user: str
+    content_vector: Vectors | None = None
+    context_vector: Vectors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embeddings of a memory that is stored already (float16[384], unit length)."""
+
+    sequence: int
+    content_vector: Vectors
+    context_vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """Where a memory is: its sequence and id; `duplicate` where it was there before."""
+
+    sequence: int
+    id: str
+    stored_at: datetime
+    duplicate: bool
+    embedded: bool
+
+
+def existing(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow]) -> dict[int, Inserted]:
+    """By place in `rows`; AlreadyExists where an id belongs to another user's memory."""
+    prints = [str(row.memory.fingerprint(row.user)) for row in rows]
+    known = [
+        *_known(connection, "id", [row.memory.id for row in rows]),
+        *_known(connection, "fingerprint", prints),
+    ]
+    by_id, by_print = {row[1]: row for row in known}, {row[2]: row for row in known}
+    known_here = {}
+    for place, row in enumerate(rows):
+        found = by_id.get(row.memory.id) or by_print.get(prints[place])
+        if found and found[4] != row.user:
+            raise AlreadyExists("That id is taken.", "Leave the id out and one is made.")
+        if found:
+            known_here[place] = Inserted(
+                found[0], found[1], found[3].astimezone(UTC), duplicate=True, embedded=found[5]
+            )
+    return known_here
+
+
+def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+    marks = ", ".join("?" * len(values))  # single parameters use the column's index, a list would scan
+    sql = f"""
+        SELECT m.sequence, m.id, fingerprint::TEXT, stored_at, user_id,
+               EXISTS (FROM embeddings e WHERE e.sequence = m.sequence)
+        FROM memories m WHERE {column} IN ({marks})
+    """  # noqa: S608  # our own names
+    return connection.execute(sql, values).fetchall()
+
+
+def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow], model: str) -> list[Inserted]:
+    """Stores `rows`; one that is there already, or twice in `rows`, is not stored again."""
+    stored_at = datetime.now(UTC)
+    outcomes = existing(connection, rows)
+    first: dict[tuple[str, object], int] = {}  # twice in one call is stored once, too
+    fresh: list[int] = []
+    for place, row in enumerate(rows):
+        if place in outcomes:
+            continue
+        names = [("id", row.memory.id), ("fingerprint", row.memory.fingerprint(row.user))]
+        twin = next((first[name] for name in names if name in first), None)
+        if twin is None:
+            fresh.append(place)
+            first.update(dict.fromkeys(names, place))  # two entries
+        else:
+            outcomes[place] = Inserted(-1, rows[twin].memory.id, stored_at, duplicate=True, embedded=False)
+    for place, sequence in zip(fresh, _sequences(connection, len(fresh)), strict=True):
+        embedded = rows[place].content_vector is not None
+        outcomes[place] = Inserted(sequence, rows[place].memory.id, stored_at, duplicate=False, embedded=embedded)
+    _insert_rows(connection, [(outcomes[place], rows[place]) for place in fresh], model)
+    return [outcomes[place] for place in range(len(rows))]
+
+
+def _sequences(connection: duckdb.DuckDBPyConnection, count: int) -> list[int]:
+    rows = connection.execute("SELECT nextval('memory_sequence') FROM range(?)", [count]).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def _insert_rows(connection: duckdb.DuckDBPyConnection, fresh: Sequence[tuple[Inserted, NewRow]], model: str) -> None:
+    if not fresh:
+        return
+    memories = [_row(inserted, row) for inserted, row in fresh]
+    _insert_columns(connection, "memories", memories, _memory_types)
+    embeddings = [
+        (inserted.sequence, model, row.content_vector.tobytes(), row.context_vector.tobytes())
+        for inserted, row in fresh
+        if row.content_vector is not None and row.context_vector is not None
+    ]
+    _insert_columns(connection, "embeddings", embeddings, ("BIGINT", "TEXT", "BLOB", "BLOB"))
+
+
+def replace_embeddings(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Only of memories that still exist: one may have been deleted meanwhile."""
+    sequences = [row[0] for row in rows]
+    sql = "SELECT sequence FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
+    alive = {row[0] for row in connection.execute(sql, [sequences]).fetchall()}
+    kept = [row for row in rows if row[0] in alive]
+    for row in kept:
+        connection.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", row)
+
+
+_memory_types = (
+    *("BIGINT", "TEXT", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMPTZ", "TIMESTAMPTZ"),
+    *("TEXT", "TEXT", "TEXT[]", "TEXT"),
+)
+
+
+def _row(inserted: Inserted, row: NewRow) -> tuple[Any, ...]:
+    memory = row.memory
+    return (
+        *(inserted.sequence, memory.id, str(memory.fingerprint(row.user)), row.user, memory.project),
+        *(str(memory.kind), memory.content, memory.timestamp, inserted.stored_at, memory.session_id),
+        *(memory.role, list(memory.tags), json.dumps(dict(memory.metadata))),
+    )
+
+
+def _insert_columns(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]], types: Sequence[str]
+) -> None:
+    """Inserts few rows one by one and many as columns, whichever is faster (the crossing is near four rows)."""
+    if len(rows) <= 4:
+        marks = ", ".join("?" * len(types))
+        for row in rows:
+            connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608  # our own names
+        return
+    columns = ", ".join(f"unnest(?::{kind}[])" for kind in types)
+    connection.execute(f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*rows, strict=True)])
+
+
+def delete(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> None:
+    """Removes the memories under `sequences` with their embeddings."""
+    for table in ("embeddings", "memories"):
+        connection.execute(f"DELETE FROM {table} WHERE sequence IN (SELECT unnest(?::BIGINT[]))", [list(sequences)])  # noqa: S608

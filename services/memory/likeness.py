@@ -1,0 +1,54 @@
+"""Near duplicates: texts that say the same in nearly the same words, told by short fingerprints of their terms.
+
+SimHash: Charikar, Similarity Estimation Techniques from Rounding Algorithms (STOC 2002); three bits of 64 as the limit:
+Manku, Jain and Das Sarma, Detecting Near-Duplicates for Web Crawling (WWW 2007).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Likeness = NDArray[np.uint64]
+
+bits_apart_max = 3
+number_weight = 4
+"""How much more a term with a digit counts: a text with another port or version says something else."""
+compared_max = 200
+"""How far down a ranking near duplicates are looked for."""
+
+
+def likeness(terms: Sequence[str]) -> int:
+    """64 bits that differ in few places for texts whose terms hardly differ; 0 for a text without terms."""
+    said = sorted(set(terms))
+    if not said:
+        return 0
+    hashes = np.array([_hash(term) for term in said], np.uint64)
+    bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1).astype(np.int32)
+    weights = [number_weight if _has_digit(term) else 1 for term in said]
+    sums = np.array(weights, np.int32) @ (2 * bits - 1)
+    return int(np.packbits(sums > 0).view(np.uint64)[0])
+
+
+def _has_digit(term: str) -> bool:
+    return any(character.isdigit() for character in term)
+
+
+@lru_cache(maxsize=65_536)
+def _hash(term: str) -> int:
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+def shown_once(likenesses: Likeness) -> NDArray[np.bool_]:
+    """Which to show of a ranking, best first: of near duplicates, the first one alone."""
+    head = likenesses[:compared_max]
+    apart = np.bitwise_count(head[:, None] ^ head[None, :])
+    twins = np.tril(apart <= bits_apart_max, -1) & (head != 0)[:, None]
+    shown = np.ones(len(likenesses), np.bool_)
+    for place in np.flatnonzero(twins.any(axis=1)):
+        shown[place] = not shown[:place][twins[place, :place]].any()
+    return shown

@@ -1,0 +1,107 @@
+"""What a memory's text speaks of besides words: the files it names, and whether there is code in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+paths_max = 50
+parts_max = 12
+searched_max_chars = 100_000
+_file_fields = ("file_path", "file", "path", "files", "file_paths", "files_changed")
+
+_path = re.compile(
+    r"""(?<![\w@:/.\\-])                       # not in the middle of something, nor of a URL
+        (?:[A-Za-z]:[\\/]|~?/|\.{1,2}/)?       # C:\, ~/, /, ./, ../
+        (?:[\w@.+\[\]-]{1,100}[\\/]){0,12}   # directories
+        \.?[\w@+\[\]-][\w@.+\[\]-]{0,99}     # the file
+        (?::\d+)?(?![\w\\/])""",
+    re.VERBOSE,
+)
+_extension = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,9}|(?:^|[/\\])\.[a-z][\w-]+)$")
+_whole_names = re.compile(
+    r"(?:Makefile|Dockerfile|Containerfile|Justfile|Procfile|Jenkinsfile|Vagrantfile|LICENSE|go\.mod)$"
+)
+_top_level = re.compile(r"\.(?:com|org|net|io|dev|ai|co|uk|de|eu|app|gov|edu|me|info)$", re.IGNORECASE)
+
+_fence = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+_code_line = re.compile(
+    r"""^\s*(?:
+        (?:async\ )?def\ \w+\(|class\ \w+[(:{]|from\ [\w.]+\ import\ |import\ [\w.{*"'<]
+        |return(?:\ \S+){0,4}$|@\w+[\w.]*\(?.*$
+        |(?:export\ |public\ |private\ |static\ |pub\ )*(?:function|func|fn|const|let|var|struct|enum|interface
+            |impl|type)\ \w+.*[({=;]
+        |(?:if|for|while|switch)\ ?\(.*\)\ *\{|\}\ *(?:else|catch)?.*\{?$|\#include\ |\#!/|<\/?\w+[^>]*>$
+        |(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|CREATE\ TABLE|ALTER\ TABLE)\ |\$\ \w+
+        |(?:FROM|RUN|COPY|ENTRYPOINT)\ \S+
+        |[\w.\[\]"']+\ ?[-+*/|:]?=\ ?\S+.*[;)\]}"']\s*$|.*[;{]\s*$
+    )""",
+    re.VERBOSE,
+)
+_code_lines_min = 2
+
+
+def has_code(content: str) -> bool:
+    """Whether there is code in it: a fenced block, or lines that look like statements."""
+    if _fence.search(content):
+        return True
+    seen = 0
+    for line in content[:searched_max_chars].splitlines():
+        seen += len(line) <= 300 and bool(_code_line.match(line))
+        if seen >= _code_lines_min:
+            return True
+    return False
+
+
+def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
+    """The files it names, in their plain form, each once; first those that `metadata` names."""
+    named = (plain_path(each) for field in _file_fields for each in _strings(metadata.get(field)))
+    texts = (each[0].rstrip(".,") for each in _path.finditer(content[:searched_max_chars]))
+    written = (plain_path(text) for text in texts if _is_file(text))
+    found = dict.fromkeys(path for path in (*named, *written) if path)
+    return list(found)[:paths_max]
+
+
+def plain_path(path: str) -> str:
+    """The path in lower case with slashes; without line number, `./`, `../`, `~` or drive."""
+    plain = re.sub(r":\d+(?::\d+)?$", "", path.strip().strip("`'\"")).replace("\\", "/").casefold()
+    parts = [part for part in re.sub(r"^[a-z]:/", "", plain).split("/") if part not in {"", ".", "..", "~"}]
+    return "/".join(parts[-parts_max:])
+
+
+def names_same_file(one: str, other: str) -> bool:
+    """Whether two plain paths may mean the same file: one ends as the other does, by whole names."""
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
+
+
+def _is_file(path: str) -> bool:
+    name = re.sub(r":\d+$", "", path)
+    if _whole_names.search(name):
+        return True
+    if not _extension.search(name) or not re.search(r"[A-Za-z~]", name.rsplit(".", 1)[0]):
+        return False
+    return "/" in name or "\\" in name or name.startswith(".") or not (_top_level.search(name) or _is_attribute(name))
+
+
+def _is_attribute(name: str) -> bool:
+    """`os.path`, `self.value`, `numpy.ndarray`: an attribute, where the ending is none that files have."""
+    return name.rsplit(".", 1)[1].casefold() not in _file_endings
+
+
+_file_endings = frozenset(
+    """
+    astro bash bat c cc cfg clj cmake conf cpp cs css csv cxx dart db diff dockerfile duckdb ejs elm env erl ex
+    exs feature fs gif go gradle graphql h hbs hpp hs htm html ico ini ino ipynb java jinja jinja2 jl jpeg jpg
+    js json jsonl jsx kt kts less lock log lua m make md mdx mjs ml mm mod nix onnx parquet pas patch pdf php pl
+    png prisma properties proto ps1 py pyi pyx r rb rs rst s sass scala scss service sh sol sql sqlite sum
+    svelte svg swift tcl tex tf tfvars toml ts tsv tsx txt v vb vhdl vue wasm xml yaml yml zig zip zsh
+    """.split()  # noqa: SIM905  # a list of quoted words takes a page
+)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value[:1000]
+    elif isinstance(value, list):
+        yield from (each[:1000] for each in value[:paths_max] if isinstance(each, str))

@@ -1,0 +1,168 @@
+"""Protobuf to domain and back: the shapes of memory.proto."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.kit.errors import InvalidInput, LimitExceeded
+from services.memory.memories import Kind, Memory, Outcome, metadata_max_bytes
+from services.memory.projects import Link, LinkType
+from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
+from services.pb import memory_pb2
+
+KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
+KIND_NUMBER = {kind: number for number, kind in KIND.items()}
+
+
+# --- what is asked ------------------------------------------------------------------------------
+
+
+def new_memory(new: memory_pb2.NewMemory) -> Memory:
+    """A memory to store; InvalidInput or LimitExceeded where it is none."""
+    if new.kind not in KIND:
+        raise InvalidInput("kind is neither conversation nor reflection.")
+    return Memory(
+        content=new.content,
+        kind=KIND[new.kind],
+        project=new.project,
+        timestamp=new.timestamp.ToDatetime(UTC),
+        session_id=new.session_id,
+        role=new.role,
+        tags=tuple(new.tags),
+        metadata=_metadata(new.metadata),
+        id=new.id,
+    )
+
+
+def _metadata(text: str) -> Mapping[str, Any]:
+    if len(text.encode()) > metadata_max_bytes:
+        raise LimitExceeded(f"metadata is over {metadata_max_bytes:,} bytes.")
+    try:
+        metadata = json.loads(text or "{}")
+    except ValueError as error:
+        raise InvalidInput("metadata is not JSON.") from error
+    if not isinstance(metadata, dict):
+        raise InvalidInput("metadata is no JSON object.")
+    return metadata
+
+
+def query(request: memory_pb2.SearchRequest) -> Query:
+    """A search."""
+    return Query(
+        text=request.query,
+        limit=request.limit,
+        min_score=request.min_score,
+        project=request.project,
+        include_related_projects=request.include_related_projects,
+        max_tokens=request.max_tokens,
+        filter=_filter(request.filter),
+        sort=Sort.NEWEST if request.newest_first else Sort.RELEVANCE,
+        cursor=request.cursor,
+        paged=request.paged,
+        facets=request.facets,
+    )
+
+
+def _filter(given: memory_pb2.Filter) -> Filter:
+    if given.content_type not in {"", *ContentType}:
+        raise InvalidInput(f"content_type takes {', '.join(ContentType)}.")
+    return Filter(
+        content_type=ContentType(given.content_type) if given.content_type else None,
+        tags=tuple(given.tags),
+        session_id=given.session_id,
+        since=given.since.ToDatetime(UTC) if given.HasField("since") else None,
+        until=given.until.ToDatetime(UTC) if given.HasField("until") else None,
+        file_path=given.file_path,
+        role=given.role,
+    )
+
+
+def link(given: memory_pb2.Link, now: datetime) -> Link:
+    """A link to keep."""
+    if given.type not in set(LinkType):
+        raise InvalidInput(f"dependency_type takes {', '.join(LinkType)}.")
+    return Link(given.source.strip(), given.target.strip(), LinkType(given.type), given.description, now)
+
+
+# --- what is answered ---------------------------------------------------------------------------
+
+
+def time_message(time: datetime | None) -> Timestamp | None:
+    """The time, or nothing for None."""
+    if time is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
+    """A stored memory."""
+    return memory_pb2.StoredMemory(
+        id=memory.id,
+        content=memory.content,
+        kind=KIND_NUMBER[memory.kind],
+        project=memory.project,
+        timestamp=time_message(memory.timestamp),
+        session_id=memory.session_id,
+        role=memory.role,
+        tags=memory.tags,
+        metadata=json.dumps(dict(memory.metadata)),
+    )
+
+
+def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
+    """What became of a store."""
+    return memory_pb2.StoreOutcome(
+        id=outcome.id,
+        stored_at=time_message(outcome.stored_at),
+        duplicate=outcome.duplicate,
+        embedding_generated=outcome.embedded,
+        redactions=outcome.redactions,
+    )
+
+
+def found_message(found: Found) -> memory_pb2.Found:
+    """One result."""
+    return memory_pb2.Found(
+        memory=memory_message(found.memory),
+        score=found.score,
+        similarity=found.similarity,
+        matched=found.matched,
+        before=memory_message(found.before) if found.before else None,
+        after=memory_message(found.after) if found.after else None,
+    )
+
+
+def results_message(results: Results) -> memory_pb2.SearchResponse:
+    """The answer to a search."""
+    facets = {
+        name: memory_pb2.Facet(counts=[memory_pb2.Count(value=value, count=count) for value, count in counts.items()])
+        for name, counts in results.facets.items()
+    }
+    return memory_pb2.SearchResponse(
+        results=[found_message(each) for each in results.found],
+        total_found=results.total,
+        search_strategy=results.strategy,
+        took_ms=results.took_ms,
+        truncated=results.truncated,
+        suggestions=results.suggestions,
+        next_cursor=results.next_cursor,
+        facets=facets,
+    )
+
+
+def link_message(link: Link) -> memory_pb2.Link:
+    """A link."""
+    return memory_pb2.Link(
+        source=link.source,
+        target=link.target,
+        type=link.type,
+        description=link.description,
+        created_at=time_message(link.created_at),
+    )

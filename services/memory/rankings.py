@@ -1,0 +1,72 @@
+"""What a search found, in order, before its rows are read: what the cache and the cursors keep. It holds no content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.memory_index import Candidates
+from services.memory.likeness import shown_once
+from services.memory.queries import Query, Sort
+
+similar_from = 0.3
+"""Cosine from which a result counts as matched by meaning: unrelated texts lie around 0.1 with this model."""
+
+
+_row = np.dtype([("sequence", "<i8"), ("score", "<f4"), ("similarity", "<f4"), ("has_words", "?")])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One row a result, in order: sequence, score, similarity (nan where there is none), has_words."""
+
+    rows: NDArray[np.void]
+    hybrid: bool
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def strategy(self) -> str:
+        """`hybrid`, or `text_fallback` where there was no embedding of the query."""
+        return "hybrid" if self.hybrid else "text_fallback"
+
+    @property
+    def sequences(self) -> list[int]:
+        """The memories, best first."""
+        found: list[int] = self.rows["sequence"].tolist()
+        return found
+
+    def matched(self, place: int) -> str:
+        """`semantic`, `text` or `both`."""
+        if not self.rows["has_words"][place]:
+            return "semantic"
+        return "both" if self.rows["similarity"][place] >= similar_from else "text"
+
+    def packed(self) -> bytes:
+        """All of it as bytes."""
+        return bytes([self.hybrid]) + self.rows.tobytes()
+
+
+def unpacked(content: bytes) -> Ranking:
+    """What `packed` made; ValueError for other bytes."""
+    return Ranking(np.frombuffer(content, _row, offset=1), hybrid=bool(content[0]))
+
+
+def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
+    """The candidates that pass the query's `min_score`, in its order; of near duplicates the first one alone."""
+    signals = candidates.signals
+    similarity = np.full(len(scores), np.nan) if signals.vector is None else signals.vector
+    has_words = signals.words > 0
+    order = np.lexsort((candidates.sequence, -scores))
+    order = order[scores[order] >= query.min_score]
+    order = order[shown_once(candidates.likeness[order])]
+    if query.sort is Sort.NEWEST:
+        order = order[(has_words | (similarity >= similar_from))[order]]
+        order = order[np.lexsort((candidates.sequence[order], -signals.timestamp_s[order]))]
+    rows = np.zeros(len(order), _row)
+    rows["sequence"], rows["score"] = candidates.sequence[order], scores[order]
+    rows["similarity"], rows["has_words"] = similarity[order], has_words[order]
+    return Ranking(rows, hybrid=signals.vector is not None)

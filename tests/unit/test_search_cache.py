@@ -1,0 +1,157 @@
+"""The caches: what is kept, what a write makes unreachable, and what happens while Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+
+import numpy as np
+import pytest
+
+from services.kit.errors import InvalidInput, NotFound, Unavailable
+from services.memory.cache import Generations, SearchCache, Shared, query_key
+from services.memory.queries import Results
+from services.memory.rankings import Ranking, unpacked
+from services.memory.shared_cache import open_shared_cache
+from tests.fakes import FakeShared
+
+RESULTS = Results((), 0, "hybrid", 0.0)
+
+
+def ranking(*sequences: int) -> Ranking:
+    rows = np.array(
+        [(sequence, 0.5, 0.4, True) for sequence in sequences],
+        [("sequence", "<i8"), ("score", "<f4"), ("similarity", "<f4"), ("has_words", "?")],
+    )
+    return Ranking(rows, hybrid=True)
+
+
+@pytest.fixture(params=["fake", pytest.param("redis", marks=pytest.mark.containers)])
+async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
+    if request.param == "fake":
+        yield FakeShared()
+        return
+    async with open_shared_cache(request.getfixturevalue("redis_url")) as cache:
+        yield cache
+
+
+async def test_a_value_is_kept_until_its_time_has_passed(shared: Shared) -> None:
+    await shared.put("a", b"\x00value", 60)
+    await shared.put("b", b"short", 0.001)
+    await asyncio.sleep(0.01)
+    assert await shared.get("a") == b"\x00value"
+    assert await shared.get("b") is None
+    assert await shared.get("never") is None
+
+
+async def test_a_generation_moves_on_and_never_comes_back(shared: Shared) -> None:
+    (first, other) = await shared.generations(["x", "y"])
+    assert await shared.generations(["x", "y"]) == [first, other]
+    await shared.move(["x"])
+    (second, same) = await shared.generations(["x", "y"])
+    assert second > first
+    assert same == other
+    await shared.move(["new"])
+    assert (await shared.generations(["new"]))[0] > 0
+
+
+async def test_a_write_on_one_replica_moves_the_generation_on_every_other(shared: Shared) -> None:
+    here, there = Generations(shared), Generations(shared)
+    await here.of("ann", ["p"])
+    before = [await there.of("ann", ["p"]), await there.of("ann", ["q"]), await there.of("ann", [])]
+    await here.move("ann", ["p"])
+    after = [await there.of("ann", ["p"]), await there.of("ann", ["q"]), await there.of("ann", [])]
+    assert [was == now for was, now in zip(before, after, strict=True)] == [False, True, False]
+
+
+async def test_a_ranking_is_found_by_every_replica(shared: Shared) -> None:
+    key = query_key("ann", "which", str(next(count())))
+    await SearchCache(shared, Generations(shared)).keep_ranking(key, ranking(3, 1, 2))
+    found = await SearchCache(shared, Generations(shared)).ranking(key)
+    assert found is not None
+    assert found.sequences == [3, 1, 2]
+
+
+async def test_without_a_shared_cache_each_process_counts_for_itself() -> None:
+    generations = Generations(None)
+    before = await generations.of("ann", ["p"])
+    await generations.move("bob", ["p"])
+    assert await generations.of("ann", ["p"]) == before
+    await generations.move_all()
+    assert await generations.of("ann", ["p"]) != before
+
+
+class AwayShared(FakeShared):
+    """Cannot be reached while `away`."""
+
+    away = True
+
+    async def generations(self, names: Sequence[str]) -> list[int]:
+        self._reach()
+        return await super().generations(names)
+
+    async def move(self, names: Sequence[str]) -> None:
+        self._reach()
+        await super().move(names)
+
+    async def get(self, key: str) -> bytes | None:
+        self._reach()
+        return await super().get(key)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("away")
+
+
+async def test_a_write_while_redis_is_away_is_told_before_the_cache_is_used_again() -> None:
+    shared = AwayShared()
+    shared.away = False
+    generations, other = Generations(shared), Generations(shared)
+    before = await generations.of("ann", ["p"]), await other.of("ann", ["p"])
+    shared.away = True
+    await generations.move("ann", ["p"])
+    assert await generations.of("ann", ["p"]) is None
+    shared.away = False
+    assert await generations.of("ann", ["p"]) not in before
+    assert await other.of("ann", ["p"]) not in before
+
+
+async def test_while_redis_is_away_a_search_finds_nothing_kept_and_a_cursor_lives_here() -> None:
+    cache = SearchCache(shared := AwayShared(), Generations(shared))
+    assert await cache.ranking("key") is None
+    name = await cache.open_cursor("ann", "q" * 32, ranking(1))
+    assert (await cache.at_cursor("ann", name)).sequences == [1]
+
+
+async def test_a_cursor_is_its_owners_and_its_querys() -> None:
+    cache = SearchCache(None, Generations(None))
+    name = await cache.open_cursor("ann", query_key("one"), ranking(7))
+    assert (await cache.at_cursor("ann", name, query_key("one"))).sequences == [7]
+    with pytest.raises(NotFound):
+        await cache.at_cursor("bob", name)
+    with pytest.raises(InvalidInput):
+        await cache.at_cursor("ann", name, query_key("two"))
+
+
+def test_an_empty_key_keeps_nothing() -> None:
+    cache = SearchCache(None, Generations(None))
+    cache.keep_page("", RESULTS)
+    cache.keep_page("key", RESULTS)
+    assert cache.page("") is None
+    assert cache.page("key") is RESULTS
+
+
+def test_a_ranking_comes_back_from_its_bytes() -> None:
+    packed = ranking(5, 4).packed()
+    assert unpacked(packed).sequences == [5, 4]
+    with pytest.raises(ValueError, match="buffer"):
+        unpacked(packed[:-1])
+
+
+async def test_a_redis_that_is_not_there_is_unavailable_at_once_the_second_time() -> None:
+    async with open_shared_cache("redis://127.0.0.1:1/0") as cache:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await cache.get("x")
+        assert await cache.is_reachable() is False
