@@ -23,7 +23,9 @@ def model_directory() -> Path:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A real Redis in a container."""
+    from testcontainers.core.config import testcontainers_config
     from testcontainers.redis import RedisContainer
 
+    testcontainers_config.ryuk_disabled = True  # its image is one more to fetch, and this fixture cleans up
     with RedisContainer("redis:8.0") as redis:
         yield f"redis://{redis.get_container_host_ip()}:{redis.get_exposed_port(6379)}/0"

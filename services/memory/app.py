@@ -26,8 +26,9 @@ from services.memory.linking import Linking
 from services.memory.memories import Kind, Memory
 from services.memory.searching import Searching
 from services.memory.servicer import MemoryServicer
+from services.memory.shards import open_shards
 from services.memory.shared_cache import RedisCache, open_shared_cache
-from services.memory.store import DuckStore, Loaded, StoreSettings, open_store
+from services.memory.store import Loaded, MemoryStore, StoreSettings
 from services.memory.storing import NO_MODEL, Storing
 from services.pb import memory_pb2_grpc
 
@@ -51,7 +52,7 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("memory"))
         home = _private(settings.home)
-        store = await stack.enter_async_context(open_store(home / "memory.duckdb", _store_settings(settings)))
+        store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings)))
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
         await _fill(index, store, embedder.model if embedder else NO_MODEL)
@@ -141,7 +142,7 @@ def _build_model(directory: Path) -> None:
     build_model(directory)
 
 
-async def _fill(index: MemoryIndex, store: DuckStore, model: str) -> None:
+async def _fill(index: MemoryIndex, store: MemoryStore, model: str) -> None:
     """Brings the empty index to what is stored."""
     async for loaded in store.load(model):
         await index.add(_entries(loaded))

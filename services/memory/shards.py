@@ -1,0 +1,175 @@
+"""Several databases as one store: a project is always in the same one, and a search across projects asks all.
+
+A memory's sequence tells its shard: the sequence there, times the number of shards, plus the shard's number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from services.kit.errors import NotReady, Unavailable
+from services.memory.changes import Embedded, Inserted, NewRow
+from services.memory.memories import Chosen, Memory, Stats
+from services.memory.projects import Link
+from services.memory.store import DuckStore, Loaded, MemoryStore, StoreSettings, open_store
+
+shards_max = 64
+_count_file = "shards"
+
+
+@asynccontextmanager
+async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncIterator[MemoryStore]:
+    """The store in `home`: `count` databases. NotReady where there is another number of them already."""
+    await asyncio.to_thread(_claim, home, count)
+    if count == 1:
+        async with open_store(home / "memory.duckdb", settings) as store:
+            yield store
+        return
+    shared = replace(settings, memory_limit_mb=max(settings.memory_limit_mb // count, 64))
+    async with AsyncExitStack() as stack:
+        paths = [home / f"memory-{number}.duckdb" for number in range(count)]
+        yield ShardedStore([await stack.enter_async_context(open_store(path, shared)) for path in paths])
+
+
+def _claim(home: Path, count: int) -> None:
+    """Writes the number of shards down, or holds it against what is written."""
+    file = home / _count_file
+    try:
+        if not file.exists():
+            known = 1 if (home / "memory.duckdb").exists() else count
+            file.write_text(f"{known}\n")
+            file.chmod(0o600)
+        written = int(file.read_text())
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"{file} cannot be read or written: {type(error).__name__}.") from error
+    if written != count:
+        raise NotReady(
+            f"The memories in {home} are in {written} shards, and SEGUE_MEMORY_SHARDS says {count}.",
+            f"Start with SEGUE_MEMORY_SHARDS={written}.",
+            "To change it: `segue export`, then `segue import` into an empty data directory with the new number.",
+        )
+
+
+def shard_of(user: str, project: str, count: int) -> int:
+    """Which of `count` shards the user's project is in; the same in every process and version."""
+    digest = hashlib.blake2b(f"{user}\0{project}".encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % count
+
+
+class ShardedStore:
+    """`MemoryStore` on several others. Links between projects are in the first one."""
+
+    def __init__(self, shards: Sequence[DuckStore]) -> None:
+        self._shards = shards
+
+    def _everywhere(self, shard: int, sequence: int) -> int:
+        return sequence * len(self._shards) + shard
+
+    def _by_shard(self, sequences: Iterable[int]) -> dict[int, list[int]]:
+        """The shards' own sequences by shard."""
+        parts: defaultdict[int, list[int]] = defaultdict(list)
+        for each in sequences:
+            parts[each % len(self._shards)].append(each // len(self._shards))
+        return parts
+
+    def _placed(self, shard: int, inserted: Inserted) -> Inserted:
+        return replace(inserted, sequence=self._everywhere(shard, inserted.sequence))
+
+    async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
+        """See MemoryStore; an id is looked for everywhere."""
+        found = await asyncio.gather(*(shard.find_existing(rows) for shard in self._shards))
+        return {place: self._placed(shard, each) for shard, known in enumerate(found) for place, each in known.items()}
+
+    async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
+        """See MemoryStore; one transaction a shard."""
+        places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, row in enumerate(rows):
+            places[shard_of(row.user, row.memory.project, len(self._shards))].append(place)
+        inserted = await asyncio.gather(
+            *(self._shards[shard].insert([rows[place] for place in its], model) for shard, its in places.items())
+        )
+        outcomes = {
+            place: self._placed(shard, each)
+            for (shard, its), made in zip(places.items(), inserted, strict=True)
+            for place, each in zip(its, made, strict=True)
+        }
+        return [outcomes[place] for place in range(len(rows))]
+
+    async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
+        """See MemoryStore."""
+        parts = self._by_shard(sequences)
+        found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
+        return {
+            self._everywhere(shard, sequence): memory
+            for shard, memories in zip(parts, found, strict=True)
+            for sequence, memory in memories.items()
+        }
+
+    async def find(self, user: str, id: str) -> int | None:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.find(user, id) for shard in self._shards))
+        return next((self._everywhere(shard, each) for shard, each in enumerate(found) if each is not None), None)
+
+    async def choose(self, user: str, chosen: Chosen) -> list[int]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
+        return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
+
+    async def delete(self, sequences: Sequence[int]) -> None:
+        """See MemoryStore; one transaction a shard."""
+        await asyncio.gather(*(self._shards[shard].delete(its) for shard, its in self._by_shard(sequences).items()))
+
+    async def unembedded(self, model: str, most: int) -> list[int]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.unembedded(model, most) for shard in self._shards))
+        return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its][:most]
+
+    async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
+        """See MemoryStore."""
+        parts: defaultdict[int, list[Embedded]] = defaultdict(list)
+        for each in embedded:
+            shard, sequence = each.sequence % len(self._shards), each.sequence // len(self._shards)
+            parts[shard].append(replace(each, sequence=sequence))
+        await asyncio.gather(*(self._shards[shard].embed(its, model) for shard, its in parts.items()))
+
+    async def load(self, model: str) -> AsyncIterator[Loaded]:
+        """See MemoryStore; shard by shard."""
+        for number, shard in enumerate(self._shards):
+            async for loaded in shard.load(model):
+                yield replace(loaded, sequence=loaded.sequence * len(self._shards) + number)
+
+    async def stats(self, user: str, project: str, model: str) -> Stats:
+        """See MemoryStore."""
+        parts = await asyncio.gather(*(shard.stats(user, project, model) for shard in self._shards))
+        return Stats(
+            conversations=sum(each.conversations for each in parts),
+            reflections=sum(each.reflections for each in parts),
+            projects=sum(each.projects for each in parts),
+            embedded=sum(each.embedded for each in parts),
+            storage_bytes=sum(each.storage_bytes for each in parts),
+            oldest=min((each.oldest for each in parts if each.oldest), default=None),
+            most_recent=max((each.most_recent for each in parts if each.most_recent), default=None),
+        )
+
+    async def projects(self, user: str) -> list[str]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))
+        return sorted(name for names in found for name in names)
+
+    async def links(self, user: str) -> list[Link]:
+        """See MemoryStore."""
+        return await self._shards[0].links(user)
+
+    async def link(self, user: str, link: Link) -> None:
+        """See MemoryStore."""
+        await self._shards[0].link(user, link)
+
+    async def unlink(self, user: str, source: str, target: str) -> bool:
+        """See MemoryStore."""
+        return await self._shards[0].unlink(user, source, target)
