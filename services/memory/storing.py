@@ -61,10 +61,11 @@ class Storing:
             f"{before}\n{content}" if before else content
             for before, content in zip(await self._befores(user, rows), contents, strict=True)
         ]
-        vectors = _half(await self.embedder.embed([*contents, *contexts]))
+        texts = list(dict.fromkeys([*contents, *contexts]))  # what nothing was said before is its own context
+        vectors = dict(zip(texts, _half(await self.embedder.embed(texts)), strict=True))
         return [
-            replace(row, content_vector=content, context_vector=context)
-            for row, content, context in zip(rows, vectors[: len(rows)], vectors[len(rows) :], strict=True)
+            replace(row, content_vector=vectors[content], context_vector=vectors[context])
+            for row, content, context in zip(rows, contents, contexts, strict=True)
         ]
 
     async def _befores(self, user: str, rows: Sequence[NewRow]) -> list[str]:
