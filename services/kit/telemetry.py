@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 _trace_keys = ("traceparent", "tracestate")
@@ -142,8 +143,9 @@ def providers(service: str, *readers: MetricReader) -> Iterator[None]:
     A process has one of each: where a provider is set already (a test's, an embedder's), it is kept.
     """
     resource = Resource.create({"service.name": f"segue-{service}"})
-    tracer = TracerProvider(resource=resource)
-    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    exported = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    tracer = TracerProvider(resource=resource) if exported else TracerProvider(ALWAYS_OFF, resource)  # ids all the same
+    if exported:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
         tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -20,9 +20,7 @@ class MemorySettings(BaseSettings):
     database_memory_mb: int = Field(256, ge=64, description="DuckDB's buffer pool")
     database_threads: int = Field(2, ge=1, description="DuckDB's threads")
     embed_workers: int = Field(2, ge=1, description="Texts that are embedded at once, each on one core")
-    shards: int = Field(
-        1, ge=1, le=64, description="Databases the projects are spread over; not to be changed later"
-    )
+    shards: int = Field(1, ge=1, le=64, description="Databases the projects are spread over; not to be changed later")
     readers: int = Field(2, ge=1, description="Database reads at once")
     write_queue_max: int = Field(1000, ge=1, description="Writes that may wait")
     redis_url: str = Field(
