@@ -24,7 +24,7 @@ from services.memory.ranking import rank
 from services.memory.rankings import Ranking, ranking
 from services.memory.speech import words_of
 from services.memory.store import MemoryStore
-from services.memory.text import query_terms
+from services.memory.text import date_spans, query_terms
 
 chars_per_token = 4
 """English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
@@ -90,8 +90,8 @@ class Searching:
         found = await self.cache.ranking(key)
         if found is not None:
             return found
-        vector = await self._embedded(query.text)
-        asked = Asked(query_terms(query.text), words_of(query.text), vector)
+        vector, text = await self._embedded(query.text), query.text
+        asked = Asked(query_terms(text), words_of(text), vector, date_spans(text))
         candidates = await self.index.candidates(user, projects, asked, query.filter)
         made = ranking(candidates, rank(candidates.signals, time.time()), query)
         if made.hybrid or self.embedder is None:

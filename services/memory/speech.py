@@ -1,4 +1,4 @@
-"""What a memory's text says about itself as a piece of conversation: who speaks, and whether they ask."""
+"""What a text says about itself as a piece of conversation: who speaks, and whether they ask."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _asks = re.compile(r"[?？](?:[\s\"')\]]|$)")  # noqa: RUF001  # the full-width 
 _word = re.compile(r"\w+")
 
 
-def speaker(content: str, role: str) -> str:
-    """Who speaks, in lower case: the name before the first colon as in a script, else the role."""
+def speaker(content: str) -> str:
+    """Who speaks, in lower case: the name before the first colon as in a script; empty without one."""
     named = _named.match(content[:100])
-    return (named[1] if named else role).casefold()
+    return named[1].casefold() if named else ""
 
 
 def asks(content: str) -> bool:

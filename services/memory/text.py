@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
@@ -18,10 +18,13 @@ from itertools import chain, islice
 
 import tantivy
 
-TERMS_VERSION = 1
+from services.memory.forms import joined_forms
+
+TERMS_VERSION = 2
 DOCUMENT_TERMS_MAX = 20_000
 QUERY_TERMS_MAX = 128
 QUERY_CHARS_READ_FOR_DATES = 2_000
+DATES_MAX = 8
 TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): it is known by its beginning
 NAME_CHARS_MAX = 128  # a longer name is indexed by its parts only
 
@@ -213,10 +216,20 @@ def _word_terms(word: str) -> Iterator[str]:
 
 @lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
+    stem = _suffix_stem(word)
+    return _forms().get(stem, stem)
+
+
+def _suffix_stem(word: str) -> str:
     if not (word.isascii() and word.isalpha()):
         return word
     stems: list[str] = _stemmer().analyze(word)
     return stems[0] if stems else word
+
+
+@cache
+def _forms() -> Mapping[str, str]:
+    return joined_forms(_suffix_stem)
 
 
 @cache
@@ -272,10 +285,12 @@ _DATE_FORMS = tuple(
 
 
 def date_spans(query: str) -> list[DateSpan]:
-    """The dates a query names in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in 2023"."""
+    """The dates a query names in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in 2023".
+    At most `DATES_MAX`, each once."""
     folded = query[:QUERY_CHARS_READ_FOR_DATES].casefold()
     found = [match.groupdict() for form in _DATE_FORMS for match in form.finditer(folded)]
-    return [_date_span(groups) for groups in found if _names_a_date(groups)]
+    spans = dict.fromkeys(_date_span(groups) for groups in found if _names_a_date(groups))
+    return list(spans)[:DATES_MAX]
 
 
 def _names_a_date(groups: dict[str, str | None]) -> bool:

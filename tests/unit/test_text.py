@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.memory.text import (
+    DATES_MAX,
     DOCUMENT_TERMS_MAX,
     QUERY_TERMS_MAX,
     STOP_WORDS,
@@ -46,6 +47,9 @@ MANY = 100_000
         ("written in C++ and C#", "c++"),
         ("the caf\u00e9 is open", "cafe"),
         ("\ufb01le and \uff26\uff55\uff4c\uff4c", "file full"),
+        ("she wrote it and he has broken it", "write, break"),
+        ("the kids and their mom", "mother of a child"),
+        ("repo config in src/db/index.js", "repository configuration database javascript"),
         ("機械学習のモデル", "学習"),
         ("हिन्दी भाषा", "हिन्दी"),
         ("한국어 문서", "한국어"),
@@ -120,6 +124,11 @@ def test_a_query_names_a_date(query: str, span: DateSpan) -> None:
 @pytest.mark.parametrize("query", ["you may go", "march on", "error 2023", "mark the section", "2023-13-01x", ""])
 def test_other_words_and_numbers_are_no_dates(query: str) -> None:
     assert date_spans(query) == []
+
+
+def test_of_many_dates_the_first_ones_count_each_once() -> None:
+    days = [f"2023-08-{day:02}" for day in range(1, 29)]
+    assert date_spans(" ".join(["2023-08-01", *days])) == [DateSpan(2023, 8, day) for day in range(1, DATES_MAX + 1)]
 
 
 @given(st.text(alphabet="0123456789-, maychrIinofJue3rdth.20"))

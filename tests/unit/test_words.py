@@ -65,3 +65,17 @@ def test_scores_stay_between_0_and_1_however_often_a_term_stands() -> None:
     index = words("cat " * 1000, "cat")
     scores = index.scores(["cat", "cat"], np.arange(2))
     assert ((scores > 0) & (scores <= 1)).all()
+
+
+def test_a_memory_holds_a_term_or_not_and_a_rare_term_has_the_larger_share() -> None:
+    index = words("cat sat", "cat", "dog", "cat cat")
+    holds, term_shares = index.held(["cat", "sat", "cat", "cow"], np.arange(4), np.asarray([0, 2, 3]))
+    assert holds.tolist() == [[True, False, True], [True, False, False], [False, False, False]]
+    assert term_shares.sum() == pytest.approx(1)
+    assert term_shares[0] < term_shares[1] < term_shares[2]
+
+
+def test_without_terms_nothing_is_held() -> None:
+    holds, term_shares = words("a").held([], np.arange(1), np.arange(1))
+    assert holds.shape == (0, 1)
+    assert term_shares.tolist() == []

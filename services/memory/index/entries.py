@@ -36,7 +36,7 @@ def new_entry(
         project=memory.project,
         session_id=memory.session_id,
         timestamp_s=memory.timestamp.timestamp(),
-        speaker=speaker(memory.content, memory.role),
+        speaker=speaker(memory.content),
         asks=asks(memory.content),
         likeness=likeness(found),
     )

@@ -19,11 +19,13 @@ from services.memory.changes import Embedded
 from services.memory.index.catalogue import Catalogue, Slots
 from services.memory.index.entries import NewEntry
 from services.memory.index.labels import Labels
+from services.memory.index.session_vectors import SessionVectors
 from services.memory.index.vectors import Scores, Vectors
 from services.memory.index.words import Words
 from services.memory.likeness import Likeness
 from services.memory.queries import EVERYTHING, Filter
-from services.memory.ranking import Signals, Spread
+from services.memory.ranking import Signals
+from services.memory.text import DateSpan
 
 depth = 200
 """Candidates taken from each signal; a right answer below that in all of them is not found."""
@@ -50,6 +52,7 @@ class Asked:
     terms: Sequence[str]
     words: frozenset[str]
     vector: NDArray[np.float32] | None
+    dates: Sequence[DateSpan] = ()
 
 
 class MemoryIndex:
@@ -61,6 +64,7 @@ class MemoryIndex:
         self._labels = Labels()
         self._content = Vectors(dimensions)
         self._context = Vectors(dimensions)
+        self._session_vectors = SessionVectors(dimensions)
         self._thread = ThreadPoolExecutor(1, "memory-index")
         self._tracer = trace.get_tracer("segue.memory")
 
@@ -80,11 +84,12 @@ class MemoryIndex:
 
     def _add(self, entries: Sequence[NewEntry]) -> None:
         fresh = [each for each in entries if self._catalogue.slot(each.entry.sequence) is None]
-        self._catalogue.add([each.entry for each in fresh])
+        slots = self._catalogue.add([each.entry for each in fresh])
         self._words.append([each.terms for each in fresh])
         self._labels.append([each.label for each in fresh])
         self._content.append([each.content_vector for each in fresh])
         self._context.append([each.context_vector for each in fresh])
+        self._session_vectors.add(self._session(slots), self._content.of(slots))
 
     async def embed(self, embedded: Sequence[Embedded]) -> None:
         """Gives memories that are indexed their vectors."""
@@ -92,14 +97,21 @@ class MemoryIndex:
         def put() -> None:
             known = [(slot, each) for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None]
             slots = np.asarray([slot for slot, _ in known], np.int64)
+            self._session_vectors.remove(self._session(slots), self._content.of(slots))
             self._content.put(slots, [each.content_vector for _, each in known])
             self._context.put(slots, [each.context_vector for _, each in known])
+            self._session_vectors.add(self._session(slots), self._content.of(slots))
 
         await self._run("embed", put)
 
     async def remove(self, sequences: Iterable[int]) -> None:
         """Forgets memories."""
-        await self._run("remove", lambda: self._catalogue.remove(sequences))
+
+        def drop() -> None:
+            slots = self._catalogue.remove(sequences)
+            self._session_vectors.remove(self._session(slots), self._content.of(slots))
+
+        await self._run("remove", drop)
 
     async def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The sequence of the session's last memory not later than `before_s` (seconds since 1970)."""
@@ -136,12 +148,18 @@ class MemoryIndex:
         chosen = self._chosen(allowed, direct)
         places = np.searchsorted(allowed, chosen)
         values = {name: scores[places].astype(np.float64) for name, scores in searched.items()}
+        holds, term_shares = self._words.held(asked.terms, allowed, chosen)
+        sessions = self._session(chosen)
         signals = Signals(
             words=values["words"],
             session_words=values["session_words"],
             vector=values.get("vector"),
             context_vector=values.get("context_vector"),
-            spread={name: _spread(scores) for name, scores in searched.items()},
+            session_vector=self._session_scores(asked, sessions),
+            in_session=sessions >= 0,
+            holds=holds,
+            term_shares=term_shares,
+            length=self._words.lengths(chosen),
             by_named_speaker=self._by_named_speaker(chosen, asked.words),
             asks=self._catalogue.column("asks")[chosen],
             answers=self._answers(chosen),
@@ -149,6 +167,7 @@ class MemoryIndex:
             after=self._places("after", chosen),
             timestamp_s=self._catalogue.column("timestamp_s")[chosen],
             linked=self._linked(user, projects, chosen),
+            dates=asked.dates,
         )
         return Candidates(
             self._catalogue.column("sequence")[chosen], self._catalogue.column("likeness")[chosen], signals
@@ -180,6 +199,13 @@ class MemoryIndex:
                 searched[name] = vectors.scores(asked.vector, allowed)
                 searched[name][missing] = np.nan
         return searched
+
+    def _session_scores(self, asked: Asked, sessions: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        return None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions).astype(np.float64)
+
+    def _session(self, slots: Slots) -> NDArray[np.int64]:
+        """The session of each of `slots`, -1 for none."""
+        return self._catalogue.column("session")[slots].astype(np.int64)
 
     def _sessions(self, slots: Slots) -> NDArray[np.int64]:
         """Sessions numbered from 0 among `slots`; -1 without one."""
@@ -232,10 +258,3 @@ def _inside(slots: Slots, allowed: Slots) -> NDArray[np.bool_]:
     """Which of `slots` are in `allowed`, which is ascending."""
     places = np.minimum(np.searchsorted(allowed, slots), len(allowed) - 1)
     return np.asarray((slots >= 0) & (allowed[places] == slots) if len(allowed) else slots >= 0)
-
-
-def _spread(scores: Scores) -> Spread:
-    known = scores[~np.isnan(scores)]
-    if not len(known):
-        return Spread(0.0, 0.0, 0)
-    return Spread(float(known.mean(dtype=np.float64)), float(known.std(dtype=np.float64)), len(known))

@@ -39,6 +39,10 @@ class Vectors:
         """Which of `slots` have a vector."""
         return self._present.rows[slots].astype(np.bool_)
 
+    def of(self, slots: Slots) -> NDArray[np.float32]:
+        """The vector of each of `slots`; zeros for none."""
+        return np.asarray(self._vectors.rows[slots], np.float32)
+
     def scores(self, query: NDArray[np.float32], slots: Slots) -> Scores:
         """The cosine of `query` (unit length) with the vector of each slot."""
         if not len(slots):

@@ -7,6 +7,7 @@ idf, which is never negative.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -71,6 +72,24 @@ class Words:
             else np.zeros(len(slots), np.float32)
         )
 
+    def held(self, terms: Sequence[str], slots: Slots, chosen: Slots) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Which of `chosen` hold each term, a row a term, and each term's share of the summed idf in `slots`."""
+        searched, holding = np.zeros(len(self._lengths.rows), np.bool_), np.zeros(len(self._lengths.rows), np.bool_)
+        searched[slots] = True
+        distinct = list(dict.fromkeys(terms))
+        rows, weights = np.zeros((len(distinct), len(chosen)), np.bool_), np.zeros(len(distinct))
+        for row, term in enumerate(distinct):
+            held = np.array(self._postings[term].slots, np.int64) if term in self._postings else slots[:0]
+            weights[row] = _idf(len(slots), int(np.count_nonzero(searched[held])))
+            holding[held] = True
+            rows[row] = holding[chosen]
+            holding[held] = False
+        return rows, weights / max(weights.sum(), 1e-9)
+
+    def lengths(self, slots: Slots) -> NDArray[np.int64]:
+        """How many terms each of `slots` has."""
+        return self._lengths.rows[slots].astype(np.int64)
+
     def _bm25(self, terms: Sequence[str], slots: Slots, documents: NDArray[np.int64], by: Saturation) -> Scores:
         """A score for each document; `documents` says which one each slot belongs to, -1 for none."""
         count = int(documents.max(initial=-1)) + 1
@@ -84,7 +103,7 @@ class Words:
             held, counts = self._held(term, document_of)
             frequency = np.bincount(held, counts, count)
             holding = np.flatnonzero(frequency)
-            idf = float(np.log1p((count - len(holding) + 0.5) / (len(holding) + 0.5)))
+            idf = _idf(count, len(holding))
             most += idf * (by.k1 + 1)
             sums[holding] += idf * frequency[holding] * (by.k1 + 1) / (frequency[holding] + norm[holding])
         return (sums / max(most, 1e-9)).astype(np.float32)
@@ -103,3 +122,7 @@ class Words:
         scores = self.scores(terms, slots)
         hit = scores > 0
         return best(slots[hit], scores[hit], most)
+
+
+def _idf(documents: int, holding: int) -> float:
+    return math.log1p((documents - holding + 0.5) / (holding + 0.5))

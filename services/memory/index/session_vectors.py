@@ -1,0 +1,41 @@
+"""What each session is about as a whole: the sum of its memories' vectors, kept as they come and go."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.catalogue import Column
+from services.memory.index.vectors import Scores
+
+Sessions = NDArray[np.int64]
+
+
+class SessionVectors:
+    """One sum a session, by the session's number in the catalogue; -1 is no session."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._sums = Column(np.float32, dimensions)
+
+    def add(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
+        """Adds a vector to each one's session."""
+        lacking = int(sessions.max(initial=-1)) + 1 - len(self._sums.rows)
+        if lacking > 0:
+            self._sums.append(np.zeros((lacking, self._dimensions), np.float32))
+        inside = sessions >= 0
+        np.add.at(self._sums.rows, sessions[inside], vectors[inside])
+
+    def remove(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
+        """Takes away what was added."""
+        self.add(sessions, -vectors)
+
+    def scores(self, query: NDArray[np.float32], sessions: Sessions) -> Scores:
+        """The cosine of `query` (unit length) with each of `sessions`; nan for those without a vector and for -1."""
+        known, places = np.unique(sessions, return_inverse=True)
+        sums = np.zeros((len(known), self._dimensions), np.float32)
+        sums[known >= 0] = self._sums.rows[known[known >= 0]]
+        lengths = np.linalg.norm(sums, axis=1)
+        # What is left of a sum after everything was taken away again is rounding.
+        cosines = np.where(lengths > 1e-2, sums @ query / np.maximum(lengths, 1e-2), np.nan)
+        return np.asarray(cosines[places], np.float32)
