@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,14 @@ from services.memory.condition import Condition
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
+from services.memory.indexing import Indexing, open_indexing
 from services.memory.linking import Linking
-from services.memory.memories import Kind, Memory
 from services.memory.searching import Searching
 from services.memory.servicer import MemoryServicer
 from services.memory.shards import open_shards
 from services.memory.shared_cache import RedisCache, open_shared_cache
-from services.memory.store import Loaded, MemoryStore, StoreSettings
+from services.memory.store import StoreSettings
 from services.memory.storing import NO_MODEL, Storing
 from services.pb import memory_pb2_grpc
 
@@ -55,7 +52,9 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
         store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings)))
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
-        await _fill(index, store, embedder.model if embedder else NO_MODEL)
+        model = embedder.model if embedder else NO_MODEL
+        indexing = Indexing(store, index, model, home / "index.snapshot")
+        await stack.enter_async_context(open_indexing(indexing))
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared)
         linking = Linking(store, generations)
@@ -63,7 +62,7 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
             Storing(store, index, embedder, generations),
             Searching(store, index, embedder, linking, SearchCache(shared, generations)),
             linking,
-            Condition(store, embedder, trouble, home, shared),
+            Condition(store, embedder, trouble, home, shared, indexing),
         )
         health = Health()
 
@@ -72,6 +71,7 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
             health.register(server)
 
         await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
+        await stack.enter_async_context(_beside(indexing.run()))
         if embedder:
             await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
         await health.serving(True)
@@ -140,27 +140,3 @@ def _build_model(directory: Path) -> None:
     except ImportError as error:
         raise ModelUnusable(f"There is no model in {directory}, and what builds one is not installed.") from error
     build_model(directory)
-
-
-async def _fill(index: MemoryIndex, store: MemoryStore, model: str) -> None:
-    """Brings the empty index to what is stored."""
-    async for loaded in store.load(model):
-        await index.add(_entries(loaded))
-
-
-def _entries(loaded: Loaded) -> list[NewEntry]:
-    entries = []
-    for place, content in enumerate(loaded.content):
-        memory = Memory(
-            content=content,
-            kind=Kind(loaded.kind[place]),
-            project=loaded.project[place],
-            timestamp=datetime.fromtimestamp(float(loaded.timestamp_s[place]), UTC),
-            session_id=loaded.session_id[place],
-            role=loaded.role[place],
-            tags=tuple(loaded.tags[place]),
-            metadata=json.loads(loaded.metadata[place]),
-        )
-        vectors = loaded.content_vector[place], loaded.context_vector[place]
-        entries.append(new_entry(int(loaded.sequence[place]), loaded.user[place], memory, *vectors))
-    return entries

@@ -27,6 +27,15 @@ class SharedCache(Protocol):
         ...
 
 
+class Reading(Protocol):
+    """What brings the index to what is stored."""
+
+    @property
+    def unread(self) -> int:
+        """Memories whose text is not read yet."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What is asked; `model_trouble` says why there is no embedder, where there is none."""
@@ -36,6 +45,7 @@ class Condition:
     model_trouble: str
     directory: Path
     shared_cache: SharedCache | None
+    indexing: Reading
 
     async def stats(self, user: str, project: str) -> Stats:
         """What is stored for the user, and what is degraded."""
@@ -51,6 +61,7 @@ class Condition:
             **cache,
             "database": await self._database(),
             "embedding_service": await self._embedding(),
+            "index": self._index(),
             "file_system": await asyncio.to_thread(self._file_system),
         }
 
@@ -68,6 +79,11 @@ class Condition:
             await self.embedder.embed([f"health {time.time_ns()}"])  # not one that the cache knows
         except ServiceError as error:
             return PartHealth("degraded", error.message)
+        return PartHealth("healthy")
+
+    def _index(self) -> PartHealth:
+        if unread := self.indexing.unread:
+            return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
         return PartHealth("healthy")
 
     async def _cache(self, shared: SharedCache) -> PartHealth:

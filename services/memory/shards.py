@@ -13,11 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.memories import Chosen, Memory, Stats
 from services.memory.projects import Link
-from services.memory.store import DuckStore, Loaded, MemoryStore, StoreSettings, open_store
+from services.memory.store import DuckStore, Loaded, MemoryStore, Sequences, StoreSettings, open_store
 
 shards_max = 64
 _count_file = "shards"
@@ -138,11 +141,22 @@ class ShardedStore:
             parts[shard].append(replace(each, sequence=sequence))
         await asyncio.gather(*(self._shards[shard].embed(its, model) for shard, its in parts.items()))
 
-    async def load(self, model: str) -> AsyncIterator[Loaded]:
+    async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
         """See MemoryStore; shard by shard."""
+        count = len(self._shards)
         for number, shard in enumerate(self._shards):
-            async for loaded in shard.load(model):
-                yield replace(loaded, sequence=loaded.sequence * len(self._shards) + number)
+            its = sequences[sequences % count == number] // count
+            async for loaded in shard.load(model, its, text=text):
+                yield replace(loaded, sequence=loaded.sequence * count + number)
+
+    async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
+        """See MemoryStore."""
+        count = len(self._shards)
+        parts = await asyncio.gather(*(shard.inventory(model) for shard in self._shards))
+        sequences = np.concatenate([its * count + number for number, (its, _) in enumerate(parts)])
+        embedded = np.concatenate([embedded for _, embedded in parts])
+        order = np.argsort(sequences)
+        return sequences[order], embedded[order]
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
         """See MemoryStore."""

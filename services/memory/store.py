@@ -25,6 +25,8 @@ from services.memory.projects import Link, LinkType
 from services.memory.schema import migrate
 from services.memory.writer import Writer
 
+Sequences = NDArray[np.int64]
+load_portion = 20_000
 _columns = "sequence, id, content, kind, project, timestamp, session_id, role, tags, metadata"
 _row_order = "timestamp, sequence"
 
@@ -82,8 +84,12 @@ class MemoryStore(Protocol):
         """Keeps these embeddings instead of what there was."""
         ...
 
-    def load(self, model: str) -> AsyncIterator[Loaded]:
-        """Everything, in order of storing, in portions; vectors of other models than `model` are left out."""
+    def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
+        """These memories in their order, in portions; vectors of other models are left out, texts where not `text`."""
+        ...
+
+    async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
+        """All sequences, ascending, and which of them have an embedding of `model`."""
         ...
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
@@ -220,27 +226,35 @@ class DuckStore:
         ]
         await self._writer.run(lambda connection: changes.replace_embeddings(connection, rows))
 
-    async def load(self, model: str) -> AsyncIterator[Loaded]:
-        portion = 20_000
-        after = -1
-        while True:
-            columns = await asyncio.to_thread(self._portion, model, after, portion)
-            if not len(columns.sequence):
-                return
-            yield columns
-            after = int(columns.sequence[-1])
+    async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
+        for begin in range(0, len(sequences), load_portion):
+            yield await asyncio.to_thread(self._portion, model, sequences[begin : begin + load_portion], text)
 
-    def _portion(self, model: str, after: int, limit: int) -> Loaded:
+    def _portion(self, model: str, sequences: Sequences, text: bool) -> Loaded:
         sql = """
             SELECT m.sequence, user_id, project, session_id, role, kind, tags, metadata,
-                   epoch(timestamp) AS timestamp_s, m.content,
+                   epoch(timestamp) AS timestamp_s, CASE WHEN ? THEN m.content ELSE '' END AS content,
                    coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
-            FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
-            WHERE m.sequence > ? ORDER BY m.sequence LIMIT ?
+            FROM (SELECT unnest(?::BIGINT[]) AS sequence) asked JOIN memories m USING (sequence)
+            LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
+            ORDER BY m.sequence
         """
         with self._connection.cursor() as cursor:
-            columns: dict[str, Any] = cursor.execute(sql, [model, after, limit]).fetchnumpy()
+            columns: dict[str, Any] = cursor.execute(sql, [text, sequences.tolist(), model]).fetchnumpy()
         return Loaded(user=columns.pop("user_id"), **columns)
+
+    async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
+        sql = """
+            SELECT m.sequence, e.sequence IS NOT NULL AS embedded
+            FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ? ORDER BY m.sequence
+        """
+
+        def read() -> tuple[Sequences, NDArray[np.bool_]]:
+            with self._connection.cursor() as cursor:
+                columns = cursor.execute(sql, [model]).fetchnumpy()
+            return np.asarray(columns["sequence"], np.int64), np.asarray(columns["embedded"], np.bool_)
+
+        return await asyncio.to_thread(read)
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
         sql = """

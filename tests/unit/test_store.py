@@ -74,12 +74,18 @@ async def test_what_was_deleted_is_gone_with_its_embeddings(store: MemoryStore) 
 
 async def test_everything_is_loaded_once_with_its_vectors(store: MemoryStore) -> None:
     inserted = await store.insert([row(f"of {project}", project) for project in PROJECTS], "m")
-    loaded = [portion async for portion in store.load("m")]
+    stored, embedded = await store.inventory("m")
+    assert stored.tolist() == sorted(each.sequence for each in inserted)
+    assert embedded.all()
+    loaded = [portion async for portion in store.load("m", stored, text=True)]
     sequences = [int(each) for portion in loaded for each in portion.sequence]
-    assert sorted(sequences) == sorted(each.sequence for each in inserted)
+    assert sorted(sequences) == stored.tolist()
+    assert sorted(each for portion in loaded for each in portion.content) == [f"of {project}" for project in PROJECTS]
     assert {bytes(each) for portion in loaded for each in portion.content_vector} == {VECTOR.tobytes()}
-    other = [portion async for portion in store.load("another model")]
+    other = [portion async for portion in store.load("another model", stored, text=False)]
     assert {bytes(each) for portion in other for each in portion.content_vector} == {b""}
+    assert {each for portion in other for each in portion.content} == {""}
+    assert not (await store.inventory("another model"))[1].any()
 
 
 async def test_what_has_no_embedding_of_the_model_gets_one(store: MemoryStore) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.memory.index.vectors import Vectors, best
+from services.memory.index.vectors import Signs, Vectors, best
 
 
 def unit(count: int, seed: int = 1) -> np.ndarray:
@@ -18,20 +18,25 @@ def stored(rows: np.ndarray) -> Vectors:
     return vectors
 
 
-def test_search_agrees_with_full_precision() -> None:
+def test_scores_agree_with_full_precision() -> None:
     rows = unit(500)
-    slots, scores = stored(rows).search(rows[7], np.arange(500), 10)
-    exact = rows @ rows[7]
-    assert slots[0] == 7
-    assert set(slots.tolist()) == set(np.argsort(-exact)[:10].tolist())
-    assert np.allclose(scores, exact[slots], atol=2e-3)
+    slots = np.arange(50, 450)
+    assert np.allclose(stored(rows).scores(rows[7], slots), rows[50:450] @ rows[7], atol=2e-3)
+    assert np.allclose(stored(rows).scores(rows[7], np.arange(500)), rows @ rows[7], atol=2e-3)
 
 
-def test_only_the_allowed_slots_are_searched() -> None:
-    rows = unit(100)
-    allowed = np.arange(50, 100)
-    slots, _ = stored(rows).search(rows[7], allowed, 5)
-    assert set(slots.tolist()) <= set(allowed.tolist())
+def test_the_nearest_are_among_those_that_the_signs_choose() -> None:
+    rows = unit(4_000).astype(np.float16)
+    signs = Signs(384)
+    signs.append(rows, rows)
+    for query in unit(20, seed=2):
+        near = query + 0.05 * rows[7].astype(np.float32) * 20
+        chosen = signs.nearest(near, np.arange(4_000), 400)
+        assert 7 in chosen
+        assert np.all(np.diff(chosen) > 0)
+        among = signs.nearest(near, np.arange(0, 4_000, 2), 100)
+        assert len(among) == 100
+        assert not (among % 2).any()
 
 
 def test_a_memory_without_a_vector_scores_nothing() -> None:

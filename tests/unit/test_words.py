@@ -1,13 +1,22 @@
-"""BM25 over slots, in the whole or in a part."""
+"""BM25 over slots, in the whole or in a part, whatever pieces the postings are in."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from services.memory.index.words import MEMORY, Words
+from services.memory.index.columns import Slots
+from services.memory.index.postings import merged, postings
+from services.memory.index.selection import Selection
+from services.memory.index.words import MEMORY, Matches, Words
+
+Texts = st.lists(st.lists(st.sampled_from("abcde"), max_size=8), min_size=1, max_size=30)
 
 
 def words(*documents: str) -> Words:
@@ -16,66 +25,105 @@ def words(*documents: str) -> Words:
     return index
 
 
+def asked(index: Words, terms: Sequence[str], slots: Slots, sessions: Sequence[int] = ()) -> Matches:
+    session_of = np.asarray(sessions or [-1] * len(index.lengths), np.int32)
+    return index.ask(terms, Selection(slots, index.lengths, session_of, int(session_of.max(initial=-1)) + 1))
+
+
+def scores(index: Words, terms: Sequence[str], slots: Slots) -> NDArray[np.float32]:
+    matches = asked(index, terms, slots)
+    return matches.scores(slots, matches.counts(slots))
+
+
 def test_a_score_is_bm25_by_hand_as_a_share_of_the_most() -> None:
     index = words("cat sat", "dog sat down there", "cat cat")
     norm = MEMORY.k1 * (1 - MEMORY.b + MEMORY.b * 2 / (8 / 3))
     expected = [1 / (1 + norm), 0, 2 / (2 + norm)]
-    assert index.scores(["cat"], np.arange(3)).tolist() == pytest.approx(expected)
+    assert scores(index, ["cat"], np.arange(3)).tolist() == pytest.approx(expected)
 
 
 def test_a_rare_term_counts_for_more_than_a_common_one() -> None:
-    index = words("common", "common", "common", "rare")
-    scores = index.scores(["common", "rare"], np.arange(4))
+    found = scores(words("common", "common", "common", "rare"), ["common", "rare"], np.arange(4))
     idf = [math.log(1 + 1.5 / 3.5), math.log(1 + 3.5 / 1.5)]
-    assert scores[3] / scores[0] == pytest.approx(idf[1] / idf[0])
+    assert found[3] / found[0] == pytest.approx(idf[1] / idf[0])
 
 
 def test_rarity_is_counted_in_the_part_that_is_searched() -> None:
     index = words("cat", "cat", "cat", "dog", "cat")
-    everywhere = index.scores(["cat", "dog"], np.arange(5))
-    among_two = index.scores(["cat", "dog"], np.asarray([3, 4]))
+    everywhere = scores(index, ["cat", "dog"], np.arange(5))
+    among_two = scores(index, ["cat", "dog"], np.asarray([3, 4]))
     assert everywhere[3] > everywhere[4]
     assert among_two[0] == among_two[1]
 
 
-def test_search_returns_only_what_holds_a_term_best_first() -> None:
+def test_the_best_hold_a_term_and_come_first() -> None:
     index = words("a b", "b", "c", "a a")
-    slots, scores = index.search(["a"], np.arange(4), 10)
-    assert slots.tolist() == [3, 0]
-    assert scores[0] > scores[1] > 0
-
-
-def test_an_unknown_term_finds_nothing() -> None:
-    slots, _ = words("a").search(["z"], np.arange(1), 10)
-    assert slots.tolist() == []
+    assert asked(index, ["a"], np.arange(4)).best(10).tolist() == [3, 0]
+    assert asked(index, ["a"], np.arange(4)).best(1).tolist() == [3]
+    assert asked(index, ["z"], np.arange(4)).best(10).tolist() == []
+    assert asked(index, [], np.arange(4)).best(10).tolist() == []
 
 
 def test_an_empty_part_has_no_scores() -> None:
-    assert words("a").scores(["a"], np.zeros(0, np.int64)).tolist() == []
+    assert scores(words("a"), ["a"], np.zeros(0, np.int64)).tolist() == []
 
 
 def test_a_session_is_scored_as_one_document() -> None:
-    index = words("cat", "sat", "dog", "cat")
-    scores = index.session_scores(["cat", "sat"], np.arange(4), np.asarray([0, 0, 1, -1]))
-    assert scores[0] == scores[1] > scores[2]
-    assert scores[3] == 0
+    matches = asked(words("cat", "sat", "dog", "cat"), ["cat", "sat"], np.arange(4), session_of := [0, 0, 1, -1])
+    found = matches.session_scores(np.asarray(session_of), np.asarray(session_of, np.int32))
+    assert found[0] == found[1] > found[2]
+    assert found[3] == 0
 
 
 def test_scores_stay_between_0_and_1_however_often_a_term_stands() -> None:
-    index = words("cat " * 1000, "cat")
-    scores = index.scores(["cat", "cat"], np.arange(2))
-    assert ((scores > 0) & (scores <= 1)).all()
+    found = scores(words("cat " * 1000, "cat"), ["cat", "cat"], np.arange(2))
+    assert ((found > 0) & (found <= 1)).all()
 
 
 def test_a_memory_holds_a_term_or_not_and_a_rare_term_has_the_larger_share() -> None:
-    index = words("cat sat", "cat", "dog", "cat cat")
-    holds, term_shares = index.held(["cat", "sat", "cat", "cow"], np.arange(4), np.asarray([0, 2, 3]))
-    assert holds.tolist() == [[True, False, True], [True, False, False], [False, False, False]]
-    assert term_shares.sum() == pytest.approx(1)
-    assert term_shares[0] < term_shares[1] < term_shares[2]
+    matches = asked(words("cat sat", "cat", "dog", "cat cat"), ["cat", "sat", "cat", "cow"], np.arange(4))
+    assert matches.counts(np.asarray([0, 2, 3])).tolist() == [[1, 0, 2], [1, 0, 0], [0, 0, 0]]
+    assert matches.term_shares.sum() == pytest.approx(1)
+    assert matches.term_shares[0] < matches.term_shares[1] < matches.term_shares[2]
 
 
-def test_without_terms_nothing_is_held() -> None:
-    holds, term_shares = words("a").held([], np.arange(1), np.arange(1))
-    assert holds.shape == (0, 1)
-    assert term_shares.tolist() == []
+@given(Texts)
+def test_one_by_one_says_the_same_as_all_at_once(documents: list[list[str]]) -> None:
+    together, single = Words(), Words()
+    together.append(documents)
+    for document in documents:
+        single.append([document])
+    slots = np.arange(len(documents))
+    for term in "abcdef":
+        assert scores(single, [term], slots).tolist() == scores(together, [term], slots).tolist()
+
+
+@given(Texts, st.integers(0, 29))
+def test_what_is_filled_in_later_says_the_same(documents: list[list[str]], cut: int) -> None:
+    together, later = Words(), Words()
+    together.append(documents)
+    cut = min(cut, len(documents))
+    later.append([[] for _ in documents[:cut]])
+    later.append(documents[cut:])
+    later.fill(np.arange(cut), documents[:cut])
+    slots = np.arange(len(documents))
+    assert scores(later, ["a", "b"], slots).tolist() == scores(together, ["a", "b"], slots).tolist()
+
+
+@given(Texts, Texts)
+def test_merged_postings_are_those_of_all_documents(one: list[list[str]], other: list[list[str]]) -> None:
+    both = merged(postings(range(len(one)), one), postings(range(len(one), len(one) + len(other)), other))
+    whole = postings(range(len(one) + len(other)), [*one, *other])
+    for (_, left), (_, right) in zip(both.arrays(), whole.arrays(), strict=True):
+        assert left.tolist() == right.tolist()
+
+
+def test_an_index_comes_back_from_its_arrays() -> None:
+    index = words("a b", "b c", "c")
+    restored = Words()
+    restored.restore(index.arrays())
+    restored.append([["a"]])
+    assert (
+        scores(restored, ["a"], np.arange(4)).tolist()
+        == scores(words("a b", "b c", "c", "a"), ["a"], np.arange(4)).tolist()
+    )

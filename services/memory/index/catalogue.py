@@ -5,60 +5,15 @@ A slot is a memory's row number in every part of the index: 0, 1, 2, … in the 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.memory.index.columns import Codes, Column, Names, SlotMap, Slots
 from services.memory.queries import Filter
-
-Slots = NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class Codes:
-    """Small numbers for names that repeat."""
-
-    _code: dict[tuple[str, ...], int] = field(default_factory=dict)
-
-    def of(self, *name: str) -> int:
-        """The number of `name`; a new one for a new name."""
-        return self._code.setdefault(name, len(self._code))
-
-    def known(self, *name: str) -> int:
-        """The number of `name`, or -1."""
-        return self._code.get(name, -1)
-
-    def items(self) -> Iterable[tuple[tuple[str, ...], int]]:
-        """Every name with its number."""
-        return self._code.items()
-
-
-class Column:
-    """A numpy array that grows at its end."""
-
-    def __init__(self, dtype: type[np.generic], width: int = 0) -> None:
-        self._rows = np.zeros((0, width) if width else 0, dtype)
-        self._length = 0
-
-    def append(self, rows: NDArray[np.generic]) -> None:
-        """Adds `rows` at the end."""
-        needed = self._length + len(rows)
-        if needed > len(self._rows):
-            shape = (max(needed, len(self._rows) * 5 // 4, 1024), *self._rows.shape[1:])
-            grown = np.zeros(shape, self._rows.dtype)
-            grown[: self._length] = self._rows[: self._length]
-            self._rows = grown
-        self._rows[self._length : needed] = rows
-        self._length = needed
-
-    @property
-    def rows(self) -> NDArray[Any]:
-        """All rows; a view that later growth leaves behind."""
-        return self._rows[: self._length]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +48,8 @@ class Catalogue:
             "after": Column(np.int32),
             "alive": Column(np.bool_),
         }
-        self._slot: dict[int, int] = {}
-        self._members: dict[int, list[tuple[float, int]]] = {}
+        self._last = Column(np.int32)  # of each session, its last memory's slot; -1 for none
+        self._slots = SlotMap()
 
     def __len__(self) -> int:
         return len(self._columns["sequence"].rows)
@@ -124,17 +79,23 @@ class Catalogue:
         }
         for name, column in self._columns.items():
             column.append(np.asarray(values[name], column.rows.dtype))
-        for slot, session, entry in zip(slots.tolist(), sessions, entries, strict=True):
-            self._slot[entry.sequence] = slot
+        self._slots.add(self.column("sequence")[first:], slots)
+        self._last.append(np.full(len(self._sessions) - len(self._last.rows), -1, np.int32))
+        for slot, session in zip(slots.tolist(), sessions, strict=True):
             if session >= 0:
-                self._join_session(self._members.setdefault(session, []), entry.timestamp_s, slot)
+                self._join_session(session, slot)
         return slots
 
-    def _join_session(self, members: list[tuple[float, int]], timestamp_s: float, slot: int) -> None:
-        place = bisect_left(members, (timestamp_s, slot))
-        members.insert(place, (timestamp_s, slot))
-        self._link(members[place - 1][1] if place else -1, slot)
-        self._link(slot, members[place + 1][1] if place + 1 < len(members) else -1)
+    def _join_session(self, session: int, slot: int) -> None:
+        """Behind all that was not said later; most memories come in the order of time."""
+        said, links, last = self.column("timestamp_s"), self.column("before"), self._last.rows
+        after, before = -1, int(last[session])
+        while before >= 0 and said[before] > said[slot]:
+            after, before = before, int(links[before])
+        self._link(before, slot)
+        self._link(slot, after)
+        if after < 0:
+            last[session] = slot
 
     def _link(self, before: int, after: int) -> None:
         """Makes two slots neighbours; -1 for nobody."""
@@ -146,23 +107,35 @@ class Catalogue:
     def _session(self, entry: Entry) -> int:
         return self._sessions.of(entry.user, entry.project, entry.session_id) if entry.session_id else -1
 
+    def read(self, slots: Slots, entries: Sequence[Entry]) -> None:
+        """Sets what only the text says of memories that were added without it."""
+        self.column("speaker")[slots] = [self._speakers.of(entry.speaker) for entry in entries]
+        self.column("asks")[slots] = [entry.asks for entry in entries]
+        self.column("likeness")[slots] = [entry.likeness for entry in entries]
+
     def remove(self, sequences: Iterable[int]) -> Slots:
         """The slots that were alive until now."""
-        slots = np.asarray([slot for each in sequences if (slot := self._slot.pop(each, None)) is not None], np.int64)
+        slots = [slot for each in sequences if (slot := self._slots.remove(each)) is not None]
         self.column("alive")[slots] = False
-        for slot in slots.tolist():
+        for slot in slots:
             self._leave_session(slot)
-        return slots
+        return np.asarray(slots, np.int64)
 
     def _leave_session(self, slot: int) -> None:
-        members = self._members.get(int(self.column("session")[slot]))
-        if members is not None:
-            members.remove((float(self.column("timestamp_s")[slot]), slot))
-            self._link(int(self.column("before")[slot]), int(self.column("after")[slot]))
+        session, before = int(self.column("session")[slot]), int(self.column("before")[slot])
+        if session >= 0:
+            self._link(before, int(self.column("after")[slot]))
+            if self._last.rows[session] == slot:
+                self._last.rows[session] = before
 
     def slot(self, sequence: int) -> int | None:
         """Where a memory is."""
-        return self._slot.get(sequence)
+        return self._slots.get(sequence)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are; they are numbered from 0."""
+        return len(self._sessions)
 
     def select(self, user: str, projects: Sequence[str] = ()) -> Slots:
         """The slots of the user's memories that are alive; of these projects alone if any are given."""
@@ -179,7 +152,8 @@ class Catalogue:
     def matching(self, asked: Filter, user: str, slots: Slots) -> Slots:
         """Those of `slots` that every condition on session and time holds for."""
         if asked.session_id:
-            codes = [code for name, code in self._sessions.items() if (name[0], name[2]) == (user, asked.session_id)]
+            named = enumerate(self._sessions.names())
+            codes = [code for code, name in named if (name[0], name[2]) == (user, asked.session_id)]
             slots = slots[np.isin(self.column("session")[slots], codes)]
         said = self.column("timestamp_s")
         if asked.since:
@@ -204,6 +178,34 @@ class Catalogue:
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The slot of the session's last memory that is not later than `before_s`, or None."""
-        members = self._members.get(self._sessions.known(user, project, session_id), [])
-        place = bisect_left(members, (before_s, len(self)))
-        return members[place - 1][1] if place else None
+        session = self._sessions.known(user, project, session_id)
+        slot = int(self._last.rows[session]) if session >= 0 else -1
+        while slot >= 0 and self.column("timestamp_s")[slot] > before_s:
+            slot = int(self.column("before")[slot])
+        return slot if slot >= 0 else None
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """All columns, for a snapshot; those that change in place are copied."""
+        return {"last": self._last.rows.copy(), **{name: column.rows.copy() for name, column in self._columns.items()}}
+
+    def names(self) -> Mapping[str, Names]:
+        """The names behind the numbers, for a snapshot."""
+        return {name: codes.names() for name, codes in self._codes().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
+        """An empty catalogue becomes the one of a snapshot."""
+        for name, codes in self._codes().items():
+            codes.restore(names[name])
+        for name, column in self._columns.items():
+            column.append(arrays[name])
+        self._last.append(arrays["last"])
+        alive = np.flatnonzero(self.column("alive"))
+        self._slots.add(self.column("sequence")[alive], alive)
+
+    def _codes(self) -> Mapping[str, Codes]:
+        return {
+            "users": self._users,
+            "projects": self._projects,
+            "sessions": self._sessions,
+            "speakers": self._speakers,
+        }

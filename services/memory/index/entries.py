@@ -25,6 +25,15 @@ class NewEntry:
     context_vector: bytes = b""
 
 
+def bare_entry(
+    sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
+) -> NewEntry:
+    """The same without what only the text says: found by meaning, not yet by words."""
+    entry = Entry(sequence, user, memory.project, memory.session_id, memory.timestamp.timestamp())
+    label = Label(memory.kind, memory.role, memory.tags)
+    return NewEntry(entry, label, (), content_vector, context_vector)
+
+
 def new_entry(
     sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.catalogue import Codes, Column, Slots
+from services.memory.index.columns import Codes, Column, Names, Slots
 from services.memory.mentions import names_same_file, plain_path
 from services.memory.queries import ContentType, Filter
 
@@ -50,6 +51,13 @@ class Labels:
             for path in label.files:
                 self._name(path, slot)
 
+    def read(self, slots: Slots, labels: Sequence[Label]) -> None:
+        """Sets what only the text says of memories that were added without it."""
+        self._has_code.rows[slots] = [each.has_code for each in labels]
+        for slot, label in zip(slots.tolist(), labels, strict=True):
+            for path in label.files:
+                self._name(path, slot)
+
     def _name(self, path: str, slot: int) -> None:
         if path not in self._naming:
             self._files[path.rsplit("/", 1)[-1]].append(path)
@@ -84,3 +92,42 @@ class Labels:
             if each:
                 members[np.array(each, np.int64)] = True
         return np.asarray(members[slots], np.bool_)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """All columns, for a snapshot; what is held by name as one array with the lengths beside it."""
+        return {
+            **{name: column.rows.copy() for name, column in self._columns().items()},
+            **{f"{name}_{part}": array for name, held in self._held().items() for part, array in _packed(held).items()},
+        }
+
+    def names(self) -> Mapping[str, Names]:
+        """The names behind the numbers, for a snapshot."""
+        return {
+            "kinds": self._kinds.names(),
+            "roles": self._roles.names(),
+            **{name: [list(held)] for name, held in self._held().items()},
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
+        """Empty labels become those of a snapshot."""
+        self._kinds.restore(names["kinds"])
+        self._roles.restore(names["roles"])
+        for name, column in self._columns().items():
+            column.append(arrays[name])
+        for name, held in self._held().items():
+            ends = np.cumsum(arrays[f"{name}_lengths"])
+            for value, slots in zip(names[name][0], np.split(arrays[f"{name}_slots"], ends[:-1]), strict=False):
+                held[value] = array("I", slots.astype(np.uint32).tobytes())
+        for path in self._naming:
+            self._files[path.rsplit("/", 1)[-1]].append(path)
+
+    def _columns(self) -> Mapping[str, Column]:
+        return {"kind": self._kind, "role": self._role, "has_code": self._has_code}
+
+    def _held(self) -> Mapping[str, defaultdict[str, array[int]]]:
+        return {"tagged": self._tagged, "naming": self._naming}
+
+
+def _packed(held: Mapping[str, array[int]]) -> Mapping[str, NDArray[Any]]:
+    together = np.concatenate([np.array(each, np.uint32) for each in held.values()] or [np.zeros(0, np.uint32)])
+    return {"slots": together, "lengths": np.array([len(each) for each in held.values()], np.int64)}

@@ -6,31 +6,39 @@ Derived from the store: it is built from it at start, and every committed change
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
 from services.memory.changes import Embedded
-from services.memory.index.catalogue import Catalogue, Slots
+from services.memory.index.catalogue import Catalogue
+from services.memory.index.columns import Names, Slots
 from services.memory.index.entries import NewEntry
 from services.memory.index.labels import Labels
+from services.memory.index.selection import Selection
 from services.memory.index.session_vectors import SessionVectors
-from services.memory.index.vectors import Scores, Vectors
+from services.memory.index.vectors import Signs, Vectors, best
 from services.memory.index.words import Words
 from services.memory.likeness import Likeness
 from services.memory.queries import EVERYTHING, Filter
 from services.memory.ranking import Signals
 from services.memory.text import DateSpan
 
-depth = 200
+depth = 100
 """Candidates taken from each signal; a right answer below that in all of them is not found."""
 reach = 2
 """Neighbours in the session, to each side, that become candidates with a memory."""
+exact_max = 10_000
+"""Memories up to which every vector is compared, in 0.7 ms. Above, the signs choose which."""
+compared_min, compared_share = 1_000, 200
+"""How many they choose: at least so many, or one in so many. Of 33,000 texts 1,000 by their signs held all of the ten
+nearest to each of 300 queries, and 500 held 99.8 %."""
+selections_max = 8
 
 Result = TypeVar("Result")
 Around: TypeAlias = tuple[list[int], list[int]]
@@ -55,6 +63,14 @@ class Asked:
     dates: Sequence[DateSpan] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All of the index, as a snapshot keeps it."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    names: Mapping[str, Names]
+
+
 class MemoryIndex:
     """Opened with `with`; empty at first."""
 
@@ -62,9 +78,12 @@ class MemoryIndex:
         self._catalogue = Catalogue()
         self._words = Words()
         self._labels = Labels()
-        self._content = Vectors(dimensions)
-        self._context = Vectors(dimensions)
+        self._content, self._context = Vectors(dimensions), Vectors(dimensions)
+        self._signs = Signs(dimensions)
         self._session_vectors = SessionVectors(dimensions)
+        self._selections: dict[tuple[str, ...], Selection] = {}
+        self.changes = 0
+        """How many memories were added, completed, given vectors or removed."""
         self._thread = ThreadPoolExecutor(1, "memory-index")
         self._tracer = trace.get_tracer("segue.memory")
 
@@ -78,6 +97,8 @@ class MemoryIndex:
         with self._tracer.start_as_current_span(f"index.{name}"):
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    # --- changes ----------------------------------------------------------------------------------
+
     async def add(self, entries: Sequence[NewEntry]) -> None:
         """Makes committed memories findable; one that is known already is left as it is."""
         await self._run("add", lambda: self._add(entries))
@@ -89,29 +110,50 @@ class MemoryIndex:
         self._labels.append([each.label for each in fresh])
         self._content.append([each.content_vector for each in fresh])
         self._context.append([each.context_vector for each in fresh])
+        self._signs.append(self._content.rows[slots], self._context.rows[slots])
         self._session_vectors.add(self._session(slots), self._content.of(slots))
+        self._changed(len(fresh))
+
+    async def read(self, entries: Sequence[NewEntry]) -> None:
+        """Completes memories that were added without their text, in the order in which they were added."""
+        await self._run("read", lambda: self._read(entries))
+
+    def _read(self, entries: Sequence[NewEntry]) -> None:
+        known = [(slot, each) for each in entries if (slot := self._catalogue.slot(each.entry.sequence)) is not None]
+        slots = np.asarray([slot for slot, _ in known], np.int64)
+        self._catalogue.read(slots, [each.entry for _, each in known])
+        self._labels.read(slots, [each.label for _, each in known])
+        self._words.fill(slots, [each.terms for _, each in known])
+        self._changed(len(known))
 
     async def embed(self, embedded: Sequence[Embedded]) -> None:
         """Gives memories that are indexed their vectors."""
+        await self._run("embed", lambda: self._embed(embedded))
 
-        def put() -> None:
-            known = [(slot, each) for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None]
-            slots = np.asarray([slot for slot, _ in known], np.int64)
-            self._session_vectors.remove(self._session(slots), self._content.of(slots))
-            self._content.put(slots, [each.content_vector for _, each in known])
-            self._context.put(slots, [each.context_vector for _, each in known])
-            self._session_vectors.add(self._session(slots), self._content.of(slots))
-
-        await self._run("embed", put)
+    def _embed(self, embedded: Sequence[Embedded]) -> None:
+        known = [(slot, each) for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None]
+        slots = np.asarray([slot for slot, _ in known], np.int64)
+        self._session_vectors.remove(self._session(slots), self._content.of(slots))
+        self._content.put(slots, [each.content_vector for _, each in known])
+        self._context.put(slots, [each.context_vector for _, each in known])
+        self._signs.put(slots, self._content.rows[slots], self._context.rows[slots])
+        self._session_vectors.add(self._session(slots), self._content.of(slots))
+        self._changed(len(known))
 
     async def remove(self, sequences: Iterable[int]) -> None:
         """Forgets memories."""
+        await self._run("remove", lambda: self._remove(sequences))
 
-        def drop() -> None:
-            slots = self._catalogue.remove(sequences)
-            self._session_vectors.remove(self._session(slots), self._content.of(slots))
+    def _remove(self, sequences: Iterable[int]) -> None:
+        slots = self._catalogue.remove(sequences)
+        self._session_vectors.remove(self._session(slots), self._content.of(slots))
+        self._changed(len(slots))
 
-        await self._run("remove", drop)
+    def _changed(self, count: int) -> None:
+        self.changes += count
+        self._selections.clear()
+
+    # --- the session around a memory --------------------------------------------------------------
 
     async def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The sequence of the session's last memory not later than `before_s` (seconds since 1970)."""
@@ -134,6 +176,8 @@ class MemoryIndex:
     def _sequence(self, slot: int) -> int:
         return int(self._catalogue.column("sequence")[slot])
 
+    # --- searching --------------------------------------------------------------------------------
+
     async def candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
         """All that may answer: the best by words and by both vectors, and their neighbours in the session.
 
@@ -142,94 +186,84 @@ class MemoryIndex:
         return await self._run("candidates", lambda: self._candidates(user, projects, asked, only))
 
     def _candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
-        allowed = self._allowed(user, projects, only)
-        searched = self._searched(allowed, asked)
-        direct = [searched[name] for name in ("words", "vector", "context_vector") if name in searched]
-        chosen = self._chosen(allowed, direct)
-        places = np.searchsorted(allowed, chosen)
-        values = {name: scores[places].astype(np.float64) for name, scores in searched.items()}
-        holds, term_shares = self._words.held(asked.terms, allowed, chosen)
-        sessions = self._session(chosen)
+        searched = self._selection(user, projects, only)
+        matches = self._words.ask(asked.terms, searched)
+        chosen = self._with_neighbours([matches.best(depth), *self._nearest(asked.vector, searched)], searched)
+        counts, sessions = matches.counts(chosen), self._session(chosen)
+        column = self._catalogue.column
         signals = Signals(
-            words=values["words"],
-            session_words=values["session_words"],
-            vector=values.get("vector"),
-            context_vector=values.get("context_vector"),
-            session_vector=self._session_scores(asked, sessions),
+            words=matches.scores(chosen, counts).astype(np.float64),
+            session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
+            vector=self._cosines(self._content, asked.vector, chosen),
+            context_vector=self._cosines(self._context, asked.vector, chosen),
+            session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions),
             in_session=sessions >= 0,
-            holds=holds,
-            term_shares=term_shares,
-            length=self._words.lengths(chosen),
+            holds=counts > 0,
+            term_shares=matches.term_shares,
+            length=self._words.lengths[chosen].astype(np.int64),
             by_named_speaker=self._by_named_speaker(chosen, asked.words),
-            asks=self._catalogue.column("asks")[chosen],
+            asks=column("asks")[chosen],
             answers=self._answers(chosen),
             before=self._places("before", chosen),
             after=self._places("after", chosen),
-            timestamp_s=self._catalogue.column("timestamp_s")[chosen],
+            timestamp_s=column("timestamp_s")[chosen],
             linked=self._linked(user, projects, chosen),
             dates=asked.dates,
         )
-        return Candidates(
-            self._catalogue.column("sequence")[chosen], self._catalogue.column("likeness")[chosen], signals
-        )
+        return Candidates(column("sequence")[chosen], column("likeness")[chosen], signals)
 
-    def _allowed(self, user: str, projects: Sequence[str], only: Filter) -> Slots:
-        """The slots that are searched."""
-        allowed = self._catalogue.select(user, projects)
+    def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
+        """What is searched; kept for the next search where there is no filter, until something changes."""
+        key = (user, *projects)
+        if only == EVERYTHING and key in self._selections:
+            return self._selections[key]
+        slots = self._catalogue.select(user, projects)
+        if only != EVERYTHING:
+            slots = self._labels.matching(only, self._catalogue.matching(only, user, slots))
+        session_of = self._catalogue.column("session")
+        selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
         if only == EVERYTHING:
-            return allowed
-        return self._labels.matching(only, self._catalogue.matching(only, user, allowed))
+            if len(self._selections) >= selections_max:
+                self._selections.clear()
+            self._selections[key] = selection
+        return selection
+
+    def _nearest(self, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
+        """The slots nearest to the query by either vector."""
+        if query is None:
+            return []
+        slots = searched.slots
+        if len(slots) > exact_max:
+            slots = self._signs.nearest(query, slots, max(compared_min, len(slots) // compared_share))
+        return [best(slots, each.scores(query, slots), depth)[0] for each in (self._content, self._context)]
+
+    def _with_neighbours(self, found: Sequence[Slots], searched: Selection) -> Slots:
+        """All that was found and its neighbours that are searched; ascending."""
+        chosen = np.unique(np.concatenate(found))
+        for direction in ("before", "after"):
+            neighbours = chosen
+            for _ in range(reach):
+                neighbours = self._beside(direction, neighbours)
+                neighbours = neighbours[neighbours >= 0]
+                neighbours = neighbours[searched.holds(neighbours)]
+                chosen = np.concatenate((chosen, neighbours))
+        return np.unique(chosen)
+
+    def _cosines(self, vectors: Vectors, query: NDArray[np.float32] | None, slots: Slots) -> NDArray[np.float64] | None:
+        """nan for what has no vector."""
+        if query is None:
+            return None
+        return np.where(vectors.present(slots), vectors.scores(query, slots), np.nan).astype(np.float64)
+
+    def _session(self, slots: Slots) -> NDArray[np.int64]:
+        """The session of each of `slots`, -1 for none."""
+        return self._catalogue.column("session")[slots].astype(np.int64)
 
     def _linked(self, user: str, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
         """Which are of another project than the one that was asked for."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)
         return ~self._catalogue.of_project(user, projects[0], chosen)
-
-    def _searched(self, allowed: Slots, asked: Asked) -> dict[str, Scores]:
-        """Each signal for all of `allowed`."""
-        sessions = self._sessions(allowed)
-        searched = {
-            "words": self._words.scores(asked.terms, allowed),
-            "session_words": self._words.session_scores(asked.terms, allowed, sessions),
-        }
-        if asked.vector is not None:
-            missing = ~self._content.present(allowed)
-            for name, vectors in (("vector", self._content), ("context_vector", self._context)):
-                searched[name] = vectors.scores(asked.vector, allowed)
-                searched[name][missing] = np.nan
-        return searched
-
-    def _session_scores(self, asked: Asked, sessions: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        return None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions).astype(np.float64)
-
-    def _session(self, slots: Slots) -> NDArray[np.int64]:
-        """The session of each of `slots`, -1 for none."""
-        return self._catalogue.column("session")[slots].astype(np.int64)
-
-    def _sessions(self, slots: Slots) -> NDArray[np.int64]:
-        """Sessions numbered from 0 among `slots`; -1 without one."""
-        known, numbers = np.unique(self._catalogue.column("session")[slots], return_inverse=True)
-        without = len(known) > 0 and known[0] < 0
-        return np.asarray(numbers - without, np.int64)
-
-    def _chosen(self, allowed: Slots, signals: Sequence[Scores]) -> Slots:
-        """The slots of the best by any signal, with their neighbours; ascending. Words that do not occur are no sign,
-        any vector is one."""
-        best = []
-        for scores, least in zip(signals, (0.0, -1.0, -1.0), strict=False):
-            hit = np.flatnonzero(scores > least)
-            if len(hit) > depth:
-                hit = hit[np.argpartition(-scores[hit], depth)[:depth]]
-            best.append(allowed[hit])
-        chosen = np.unique(np.concatenate(best))
-        for direction in ("before", "after"):
-            neighbours = chosen
-            for _ in range(reach):
-                neighbours = self._beside(direction, neighbours)
-                neighbours = neighbours[_inside(neighbours, allowed)]
-                chosen = np.concatenate((chosen, neighbours))
-        return np.unique(chosen)
 
     def _beside(self, direction: str, slots: Slots) -> Slots:
         """The slots just before or after in the session, -1 for none."""
@@ -253,8 +287,48 @@ class MemoryIndex:
         before = self._beside("before", chosen)
         return np.asarray((before >= 0) & self._catalogue.column("asks")[before] if len(chosen) else before >= 0)
 
+    # --- snapshots --------------------------------------------------------------------------------
 
-def _inside(slots: Slots, allowed: Slots) -> NDArray[np.bool_]:
-    """Which of `slots` are in `allowed`, which is ascending."""
-    places = np.minimum(np.searchsorted(allowed, slots), len(allowed) - 1)
-    return np.asarray((slots >= 0) & (allowed[places] == slots) if len(allowed) else slots >= 0)
+    async def contents(self) -> Contents:
+        """All of it as it is now; later changes do not show in it."""
+        return await self._run("contents", self._contents)
+
+    def _contents(self) -> Contents:
+        arrays = {"content": self._content.rows, "context": self._context.rows}
+        arrays |= _under("catalogue.", self._catalogue.arrays()) | _under("labels.", self._labels.arrays())
+        arrays |= _under("words.", self._words.arrays())
+        names = _under("catalogue.", self._catalogue.names()) | _under("labels.", self._labels.names())
+        return Contents(arrays, names)
+
+    async def restore(self, contents: Contents) -> None:
+        """The empty index becomes what a snapshot holds."""
+        await self._run("restore", lambda: self._restore(contents))
+
+    def _restore(self, contents: Contents) -> None:
+        arrays, names = contents.arrays, contents.names
+        self._catalogue.restore(_part("catalogue.", arrays), _part("catalogue.", names))
+        self._labels.restore(_part("labels.", arrays), _part("labels.", names))
+        self._words.restore(_part("words.", arrays))
+        for vectors, name in ((self._content, "content"), (self._context, "context")):
+            vectors.extend(arrays[name])
+        slots = np.arange(len(self._catalogue))
+        self._signs.append(self._content.rows, self._context.rows)
+        alive = slots[self._catalogue.column("alive")]
+        self._session_vectors.add(self._session(alive), self._content.of(alive))
+
+    async def held(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The sequences that are indexed, and which of them have vectors."""
+
+        def look() -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+            alive = np.flatnonzero(self._catalogue.column("alive"))
+            return self._catalogue.column("sequence")[alive], self._content.present(alive)
+
+        return await self._run("held", look)
+
+
+def _under(prefix: str, kept: Mapping[str, Result]) -> dict[str, Result]:
+    return {prefix + name: each for name, each in kept.items()}
+
+
+def _part(prefix: str, kept: Mapping[str, Result]) -> dict[str, Result]:
+    return {name.removeprefix(prefix): each for name, each in kept.items() if name.startswith(prefix)}

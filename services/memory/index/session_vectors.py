@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.catalogue import Column
-from services.memory.index.vectors import Scores
+from services.memory.index.columns import Column
 
 Sessions = NDArray[np.int64]
 
@@ -30,7 +29,7 @@ class SessionVectors:
         """Takes away what was added."""
         self.add(sessions, -vectors)
 
-    def scores(self, query: NDArray[np.float32], sessions: Sessions) -> Scores:
+    def scores(self, query: NDArray[np.float32], sessions: Sessions) -> NDArray[np.float64]:
         """The cosine of `query` (unit length) with each of `sessions`; nan for those without a vector and for -1."""
         known, places = np.unique(sessions, return_inverse=True)
         sums = np.zeros((len(known), self._dimensions), np.float32)
@@ -38,4 +37,4 @@ class SessionVectors:
         lengths = np.linalg.norm(sums, axis=1)
         # What is left of a sum after everything was taken away again is rounding.
         cosines = np.where(lengths > 1e-2, sums @ query / np.maximum(lengths, 1e-2), np.nan)
-        return np.asarray(cosines[places], np.float32)
+        return np.asarray(cosines[places], np.float64)

@@ -1,0 +1,48 @@
+"""The part of the memories that one search looks at."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.columns import Slots
+
+
+class Selection:
+    """`slots`, ascending, of all that there are; `lengths` and `session_of` have a value for every slot."""
+
+    def __init__(self, slots: Slots, lengths: NDArray[np.int32], session_of: NDArray[np.int32], sessions: int) -> None:
+        self.slots = slots
+        self._lengths = lengths
+        self._session_of = session_of
+        self._sessions = sessions
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @cached_property
+    def _mask(self) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self._lengths), np.bool_)
+        mask[self.slots] = True
+        return mask
+
+    def holds(self, slots: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which of `slots` are in it."""
+        if len(self.slots) == len(self._lengths):
+            return np.ones(len(slots), np.bool_)
+        return np.asarray(self._mask[slots])
+
+    @cached_property
+    def mean_length(self) -> float:
+        """Terms a memory, on average."""
+        return float(self._lengths[self.slots].mean()) if len(self.slots) else 0.0
+
+    @cached_property
+    def session_lengths(self) -> NDArray[np.float64]:
+        """Terms of each session, by its number; of what is in the selection."""
+        session_of = self._session_of[self.slots]
+        inside = session_of >= 0
+        lengths = self._lengths[self.slots[inside]]
+        return np.bincount(session_of[inside], lengths, self._sessions).astype(np.float64)

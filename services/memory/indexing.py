@@ -1,0 +1,140 @@
+"""Keeps the index what the store says: read from a snapshot and the store at the start, and written now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from services.memory.index.entries import NewEntry, bare_entry, new_entry
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, write_snapshot
+from services.memory.memories import Kind, Memory
+from services.memory.store import Loaded, MemoryStore, Sequences
+from services.memory.text import TERMS_VERSION
+
+logger = logging.getLogger(__name__)
+
+INDEX_VERSION = 1
+"""Moves on when the index keeps something else of a memory than before."""
+read_at_start_max = 2_000
+"""Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""
+portion = 500
+snapshot_changes = 10_000
+snapshot_changes_min = 1_000
+look_every_s = 30.0
+
+
+class Indexing:
+    """Opened by `open_indexing`. `unread` says how many memories are not found by their words yet."""
+
+    def __init__(self, store: MemoryStore, index: MemoryIndex, model: str, snapshot: Path | None) -> None:
+        self._store = store
+        self._index = index
+        self._model = model
+        self._snapshot = snapshot
+        self._written = 0
+        self._waiting: Sequences = np.zeros(0, np.int64)
+
+    @property
+    def unread(self) -> int:
+        """Memories that are found by meaning alone until their text is read."""
+        return len(self._waiting)
+
+    @property
+    def _identity(self) -> str:
+        return f"index {INDEX_VERSION}, terms {TERMS_VERSION}, model {self._model}"
+
+    async def start(self) -> None:
+        """Brings the empty index to what is stored; of many texts that no snapshot has, all but the words."""
+        if self._snapshot:
+            try:
+                await self._index.restore(await asyncio.to_thread(read_snapshot, self._snapshot, self._identity))
+            except SnapshotUnusable as error:
+                logger.info("the index is built from the database: its snapshot cannot be used, %s", error)
+        self._written = self._index.changes
+        missing = await self._compare()
+        at_once = len(missing) <= read_at_start_max
+        async for loaded in self._store.load(self._model, missing, text=at_once):
+            await self._index.add(await asyncio.to_thread(_entries if at_once else _bare_entries, loaded))
+        if not at_once:
+            self._waiting = missing
+
+    async def _compare(self) -> Sequences:
+        """Takes out what is not stored any more, or not as it is indexed; the sequences that are then missing."""
+        held, has_vectors = await self._index.held()
+        stored, embedded = await self._store.inventory(self._model)
+        stale = held[np.isin(held, stored[embedded]) & ~has_vectors]
+        gone = np.concatenate((np.setdiff1d(held, stored), stale))
+        await self._index.remove(gone.tolist())
+        return np.concatenate((np.setdiff1d(stored, held), stale))
+
+    async def run(self) -> None:
+        """Reads what is unread, then writes a snapshot whenever enough has changed."""
+        while len(self._waiting):
+            async for loaded in self._store.load(self._model, self._waiting[:portion], text=True):
+                await self._index.read(await asyncio.to_thread(_entries, loaded))
+            self._waiting = self._waiting[portion:]
+        least = snapshot_changes_min
+        while True:
+            await self.write(least)
+            least = snapshot_changes
+            await asyncio.sleep(look_every_s)
+
+    async def write(self, least: int) -> None:
+        """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm."""
+        changes = self._index.changes
+        if self._snapshot is None or changes - self._written < least or len(self._waiting):
+            return
+        try:
+            await asyncio.to_thread(write_snapshot, self._snapshot, await self._index.contents(), self._identity)
+        except OSError as error:
+            logger.warning("no snapshot of the index was written: %s", error.strerror)
+        self._written = changes
+
+
+@asynccontextmanager
+async def open_indexing(indexing: Indexing) -> AsyncIterator[Indexing]:
+    """An index that is ready; on leaving, a snapshot of it is written."""
+    await indexing.start()
+    try:
+        yield indexing
+    finally:
+        await indexing.write(snapshot_changes_min)
+
+
+def _entries(loaded: Loaded) -> list[NewEntry]:
+    return [
+        new_entry(int(loaded.sequence[place]), loaded.user[place], _memory(loaded, place), *_vectors(loaded, place))
+        for place in range(len(loaded.sequence))
+    ]
+
+
+def _bare_entries(loaded: Loaded) -> list[NewEntry]:
+    return [
+        bare_entry(int(loaded.sequence[place]), loaded.user[place], _memory(loaded, place), *_vectors(loaded, place))
+        for place in range(len(loaded.sequence))
+    ]
+
+
+def _vectors(loaded: Loaded, place: int) -> tuple[bytes, bytes]:
+    return loaded.content_vector[place], loaded.context_vector[place]
+
+
+def _memory(loaded: Loaded, place: int) -> Memory:
+    return Memory(
+        content=loaded.content[place],
+        kind=Kind(loaded.kind[place]),
+        project=loaded.project[place],
+        timestamp=datetime.fromtimestamp(float(loaded.timestamp_s[place]), UTC),
+        session_id=loaded.session_id[place],
+        role=loaded.role[place],
+        tags=tuple(loaded.tags[place]),
+        metadata=json.loads(loaded.metadata[place]),
+    )
