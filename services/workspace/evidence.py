@@ -1,0 +1,74 @@
+"""All that is known of a working directory in one value, for the wire: at most 64 KiB of JSON, checked when read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from services.kit.errors import InvalidInput, LimitExceeded
+from services.workspace import wire
+from services.workspace.dependencies import DependencyFile, dependency_files
+from services.workspace.git import GitFacts, git_facts
+from services.workspace.project import Project, find_project, project_root
+from services.workspace.roots import resolve_directory
+from services.workspace.tools import find_tools
+
+WORKSPACE_MAX_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What was learned from a working directory, when, and by whom."""
+
+    directory: str
+    measured_at: datetime
+    source: Literal["measured", "reported by client"]
+    project: Project
+    git: GitFacts
+    dependencies: tuple[DependencyFile, ...]
+    tools: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        content: dict[str, Any] = wire.to_dict(self)
+        return content
+
+    @classmethod
+    def from_dict(cls, content: object) -> Workspace:
+        """What a client reports; its source says so whatever it claims. Raises InvalidInput, LimitExceeded."""
+        made = wire.from_dict(cls, content)
+        if len(made.to_json()) > WORKSPACE_MAX_BYTES:
+            raise LimitExceeded("The report of the working directory is larger than 64 KiB")
+        return replace(made, source="reported by client")
+
+    def to_json(self) -> bytes:
+        """The same as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Workspace:
+        """What `to_json` made, of a client. Raises InvalidInput, LimitExceeded."""
+        if len(text) > WORKSPACE_MAX_BYTES:
+            raise LimitExceeded("The report of the working directory is larger than 64 KiB")
+        try:
+            return cls.from_dict(json.loads(text))
+        except (ValueError, RecursionError):
+            raise InvalidInput("The report of the working directory is not JSON") from None
+
+
+def measure(directory: str | Path, roots: Sequence[Path], now: datetime) -> Workspace:
+    """Learn what can be learned, in three git processes. Raises what `resolve_directory` raises."""
+    real = resolve_directory(directory, roots)
+    return Workspace(
+        directory=wire.readable(str(real)),
+        measured_at=now,
+        source="measured",
+        project=find_project(real, roots),
+        git=git_facts(real, roots, now),
+        dependencies=dependency_files(project_root(real, roots)),
+        tools={name: wire.readable(path) for name, path in find_tools(real).items()},
+    )

@@ -1,0 +1,104 @@
+"""Who may write: one checkpoint at a time in a working tree, and git's own lock while the index is replaced."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCK_FILE = "segue-checkpoint.lock"
+# The start of the name of the indexes that checkpoints make for themselves.
+OWN_INDEX_PREFIX = "segue-index-"
+LOCK_TIMEOUT_S = 20.0
+INDEX_LOCK_TIMEOUT_S = 1.0
+POLL_INTERVAL_S = 0.01
+# What index.lock holds while it is ours; git writes the new index there, which begins with DIRC.
+OURS = b"segue checkpoint\n"
+
+IndexIdentity = tuple[int, int, int] | None
+
+
+class Busy(Exception):
+    """Somebody else is writing, or has just written."""
+
+
+class Changed(Busy):
+    """The index is another one now; beginning again may succeed."""
+
+
+@contextmanager
+def checkpoint_lock(git_dir: Path) -> Iterator[None]:
+    """Be the one who makes a checkpoint of this working tree; the file names the process. Raises Busy.
+
+    The lock goes with its process, even one that is killed. The file stays: removing it would let two lock two files.
+    """
+    lock = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    try:
+        _until(LOCK_TIMEOUT_S, lambda: _locked(lock), "Another checkpoint of this working tree takes very long")
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        _remove_left_behind(git_dir)
+        yield
+    finally:
+        os.close(lock)
+
+
+def index_identity(git_dir: Path) -> IndexIdentity:
+    """What changes whenever somebody writes the index; None while there is none."""
+    try:
+        found = (git_dir / "index").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def replace_index(git_dir: Path, made: Path, before: IndexIdentity, move: Callable[[], None]) -> None:
+    """Under git's own lock: `move` the branch, then put `made` in the index's place. Should `move` raise, the index is
+    as it was. Raises Changed where the index is no longer the one of `before`, Busy where somebody keeps it locked."""
+    lock = git_dir / "index.lock"
+    _until(INDEX_LOCK_TIMEOUT_S, lambda: _created(lock), "Another git command keeps the index locked")
+    try:
+        if index_identity(git_dir) != before:
+            raise Changed("Another git command changed the index meanwhile")
+        move()
+        made.replace(git_dir / "index")
+    finally:
+        lock.unlink()
+
+
+def _until(timeout_s: float, done: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() > deadline:
+            raise Busy(otherwise)
+        time.sleep(POLL_INTERVAL_S)
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _created(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(OURS)
+    return True
+
+
+def _remove_left_behind(git_dir: Path) -> None:
+    """What a checkpoint that was killed left. Whoever holds the checkpoint lock knows that it is dead."""
+    for made in git_dir.glob(f"{OWN_INDEX_PREFIX}*"):
+        made.unlink()
+    lock = git_dir / "index.lock"
+    if lock.is_file() and not lock.is_symlink() and lock.stat().st_size == len(OURS) and lock.read_bytes() == OURS:
+        lock.unlink()

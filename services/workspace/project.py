@@ -1,0 +1,185 @@
+"""What project a working directory belongs to: root, name, type, and cheap facts of its structure."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.workspace.repository import located
+from services.workspace.roots import upwards
+from services.workspace.wire import readable
+
+ENTRIES_MAX = 2000
+DIRECTORIES_MAX = 40
+FILES_MAX = 16
+
+MANIFESTS = {
+    "pyproject.toml": "python",
+    "setup.py": "python",
+    "setup.cfg": "python",
+    "requirements.txt": "python",
+    "Pipfile": "python",
+    "package.json": "javascript",
+    "tsconfig.json": "typescript",
+    "deno.json": "typescript",
+    "go.mod": "go",
+    "Cargo.toml": "rust",
+    "pom.xml": "java",
+    "build.gradle": "java",
+    "build.gradle.kts": "kotlin",
+    "Gemfile": "ruby",
+    "composer.json": "php",
+    "mix.exs": "elixir",
+    "Package.swift": "swift",
+    "pubspec.yaml": "dart",
+    "CMakeLists.txt": "cpp",
+}
+LOCKS = frozenset(
+    (
+        *("uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "package-lock.json", "npm-shrinkwrap.json"),
+        *("yarn.lock", "pnpm-lock.yaml", "bun.lock", "deno.lock", "Cargo.lock", "go.sum", "Gemfile.lock"),
+        *("composer.lock", "mix.lock", "Package.resolved", "pubspec.lock", "gradle.lockfile"),
+    )
+)
+LANGUAGES = {
+    "python": ".py",
+    "javascript": ".js .mjs .jsx",
+    "typescript": ".ts .tsx",
+    "go": ".go",
+    "rust": ".rs",
+    "java": ".java",
+    "kotlin": ".kt",
+    "ruby": ".rb",
+    "php": ".php",
+    "elixir": ".ex .exs",
+    "swift": ".swift",
+    "dart": ".dart",
+    "cpp": ".c .cc .cpp .h .hpp",
+    "csharp": ".cs",
+}
+SUFFIXES = {suffix: language for language, suffixes in LANGUAGES.items() for suffix in suffixes.split()}
+TESTS = {"tests", "test", "__tests__", "spec", "specs", "e2e"}
+DOCS = {"docs", "doc", "documentation"}
+CI = {
+    ".github",
+    ".gitlab-ci.yml",
+    ".circleci",
+    "jenkinsfile",
+    ".travis.yml",
+    "azure-pipelines.yml",
+    ".buildkite",
+    ".ci",
+}
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the top of a project shows. `entries` counts it, up to 2,000."""
+
+    has_readme: bool
+    has_licence: bool
+    has_changelog: bool
+    has_tests: bool
+    has_docs: bool
+    has_ci: bool
+    manifests: tuple[str, ...]
+    locks: tuple[str, ...]
+    entries: int
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project. `type` is its language, `mixed` or `unknown`; `repository_root` may lie above `root`."""
+
+    name: str
+    type: str
+    languages: tuple[str, ...]
+    root: str
+    repository_root: str | None
+    structure: Structure
+
+
+def find_project(directory: Path, roots: Sequence[Path]) -> Project:
+    """The project of a directory (already resolved): the nearest repository or manifest upwards, as far as the roots
+    go; where there is neither, the directory itself. All working trees of a repository have the same name."""
+    root = project_root(directory, roots)
+    repository_root = next((place for place in upwards(root, roots) if _is_repository(place)), None)
+    names = _names(root)
+    languages = _languages(root, names)
+    return Project(
+        name=readable(_name(root), 100) or "unnamed",
+        type=languages[0] if len(languages) == 1 else "mixed" if languages else "unknown",
+        languages=languages,
+        root=readable(str(root)),
+        repository_root=readable(str(repository_root)) if repository_root else None,
+        structure=_structure(names),
+    )
+
+
+def project_root(directory: Path, roots: Sequence[Path]) -> Path:
+    """The root alone, as a path."""
+    places = upwards(directory, roots)
+    return next((place for place in places if _is_repository(place) or _manifests(_names(place))), directory)
+
+
+def _is_repository(place: Path) -> bool:
+    return os.path.lexists(place / ".git")
+
+
+def _name(root: Path) -> str:
+    """The directory's name; of a linked working tree, that of the repository it is linked to."""
+    try:
+        found = located(root)
+    except OSError:
+        found = None
+    if found and found.git_dir != found.common_dir:
+        common = found.common_dir
+        return common.parent.name if common.name == ".git" else common.name.removesuffix(".git")
+    return root.name
+
+
+def _names(place: Path) -> tuple[str, ...]:
+    try:
+        with os.scandir(place) as entries:
+            return tuple(entry.name for _, entry in zip(range(ENTRIES_MAX), entries, strict=False))
+    except OSError:
+        return ()
+
+
+def _manifests(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name in MANIFESTS)
+
+
+def _languages(root: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """By the manifests; without any, the commonest language of the files at the top and one level down."""
+    found = {MANIFESTS[name] for name in _manifests(names)}
+    if "typescript" in found:
+        found.discard("javascript")
+    if not found:
+        below = [name for place in sorted(names)[:DIRECTORIES_MAX] for name in _names_below(root / place)]
+        counts = Counter(SUFFIXES[suffix] for name in (*names, *below) if (suffix := Path(name).suffix) in SUFFIXES)
+        found = {language for language, _ in counts.most_common(1)}
+    return tuple(sorted(found))
+
+
+def _names_below(place: Path) -> tuple[str, ...]:
+    return () if place.name.startswith(".") or place.is_symlink() else _names(place)
+
+
+def _structure(names: Sequence[str]) -> Structure:
+    lower = {name.lower() for name in names}
+    stems = {name.partition(".")[0] for name in lower}
+    return Structure(
+        has_readme="readme" in stems,
+        has_licence=bool(stems & {"license", "licence", "copying"}),
+        has_changelog=bool(stems & {"changelog", "changes", "history", "news"}),
+        has_tests=bool(lower & TESTS) or any(name.startswith("test_") or ".test." in name for name in lower),
+        has_docs=bool(lower & DOCS),
+        has_ci=bool(lower & CI),
+        manifests=tuple(_manifests(names)[:FILES_MAX]),
+        locks=tuple(sorted(set(names) & LOCKS)),
+        entries=len(names),
+    )

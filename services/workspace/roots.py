@@ -1,0 +1,92 @@
+"""Which directories may be looked at: resolving a working directory inside the allowed roots."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.kit.errors import Denied, InvalidInput, NotFound
+
+PATH_MAX_BYTES = 4096
+
+
+def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
+    """The real path of a working directory; symbolic links are resolved before it is compared with the roots.
+
+    Raises InvalidInput (not absolute, not a directory, `/`, the home directory that is no repository), NotFound, and
+    Denied (outside the roots, or not readable).
+    """
+    real = _real_path(str(directory))
+    if not any(real.is_relative_to(root) for root in _real_roots(roots)):
+        raise Denied(
+            f"The working directory is outside the allowed roots: {shown(directory)}",
+            "Use a directory inside one of the allowed roots, or have its root added to the settings.",
+        )
+    if real == Path(real.anchor):
+        raise InvalidInput("The working directory is the whole file system", "Name the project's own directory.")
+    if real == home() and not (real / ".git").exists():
+        raise InvalidInput(
+            "The working directory is the home directory, which is no project", "Name the project's own directory."
+        )
+    return real
+
+
+def inside(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether the real place of `path`, which need not exist, is in or under one of the roots."""
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is too long, a NUL
+        return False
+    return any(real.is_relative_to(root) for root in _real_roots(roots))
+
+
+def upwards(directory: Path, roots: Sequence[Path]) -> tuple[Path, ...]:
+    """`directory` and its parents, nearest first, as far as they are inside the roots."""
+    real_roots = _real_roots(roots)
+    lineage = (directory, *directory.parents)
+    return tuple(each for each in lineage if any(each.is_relative_to(root) for root in real_roots))
+
+
+def home() -> Path | None:
+    """The real path of the user's home directory, where there is one."""
+    name = os.environ.get("HOME", "")
+    return Path(name).resolve() if name.startswith("/") else None
+
+
+def shown(path: str | Path) -> str:
+    """A path as an error may quote it: printable, 200 characters at most."""
+    text = str(path)
+    short = text if len(text) <= 200 else f"{text[:120]}…{text[-79:]}"
+    return "".join(character if character.isprintable() else "�" for character in short)
+
+
+def _real_path(text: str) -> Path:
+    if not text.startswith("/"):
+        raise InvalidInput(
+            f"The working directory has to be an absolute path: {shown(text)}", "Send the absolute path."
+        )
+    if not _is_path(text):
+        raise InvalidInput(f"The working directory is not a path: {shown(text)}", "Send the absolute path.")
+    try:
+        real = Path(text).resolve(strict=True)
+        mode = real.stat().st_mode
+    except PermissionError:
+        raise Denied(f"The working directory is not readable: {shown(text)}", "Check its permissions.") from None
+    except (OSError, RuntimeError):
+        raise NotFound(f"There is no such working directory: {shown(text)}", "Check the path.") from None
+    if not stat.S_ISDIR(mode):
+        raise InvalidInput(f"The working directory is not a directory: {shown(text)}", "Name its directory.")
+    return real
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return "\0" not in text and len(os.fsencode(text)) <= PATH_MAX_BYTES
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can carry
+        return False
+
+
+def _real_roots(roots: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(root.resolve() for root in roots)

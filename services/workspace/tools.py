@@ -1,0 +1,41 @@
+"""Which developer tools are on the PATH. None is run, and none that the working directory itself brings is named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+TOOLS = (
+    *("git", "gh", "docker", "make", "cmake"),
+    *("python3", "uv", "pip", "poetry", "pipx", "ruff", "mypy", "pyright", "pytest", "tox", "nox", "pre-commit"),
+    *("crackerjack", "bandit", "pip-audit", "coverage"),
+    *("node", "npm", "pnpm", "yarn", "bun", "deno", "tsc", "eslint", "prettier", "jest", "vitest"),
+    *("cargo", "rustc", "go", "golangci-lint", "java", "mvn", "gradle", "ruby", "bundle", "php", "composer"),
+)
+PATH_ENTRIES_MAX = 128
+
+
+def find_tools(directory: Path) -> dict[str, str]:
+    """The tools on PATH and where: absolute paths, none in or under `directory`."""
+    places = safe_path(directory)
+    found = ((name, find_tool(name, places, directory)) for name in TOOLS)
+    return {name: str(path) for name, path in found if path}
+
+
+def find_tool(name: str, places: Iterable[Path], directory: Path) -> Path | None:
+    """The first executable file of that name whose real place is not in or under `directory` either."""
+    for place in places:
+        path = place / name
+        if os.access(path, os.X_OK) and path.is_file() and not path.resolve().is_relative_to(directory):
+            return path
+    return None
+
+
+def safe_path(directory: Path) -> tuple[Path, ...]:
+    """The entries of PATH that are absolute, exist, and do not lie in or under `directory`."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)[:PATH_ENTRIES_MAX]
+    places = dict.fromkeys(Path(entry) for entry in entries if entry.startswith("/"))
+    real = directory.resolve()
+    usable = (place for place in places if os.access(place, os.X_OK) and place.is_dir())
+    return tuple(place for place in usable if not place.resolve().is_relative_to(real))
