@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
+from services.kit import telemetry
 from services.memory.app import open_memory
 from services.memory.config import MemorySettings
 
@@ -17,6 +18,7 @@ from services.memory.config import MemorySettings
 async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterator[GatewayApp]:
     """All services on `data_dir` behind a gateway; on leaving, the gateway closes first."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry.providers("local", scraped=True))  # before any service sets its own
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))  # made with mode 0700
         address = f"unix:{sockets / 'memory.sock'}"
         memory = MemorySettings(address=address, directory=data_dir / "memory")

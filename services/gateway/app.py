@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastmcp import FastMCP
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +23,7 @@ from services.gateway.errors import ErrorResults
 from services.gateway.limits import BodyLimit
 from services.gateway.moments import local_zone
 from services.gateway.tools import memory, operations, searching
-from services.kit import telemetry
+from services.kit import lag, telemetry
 from services.kit.errors import Unavailable
 
 INSTRUCTIONS = """\
@@ -61,7 +60,7 @@ class Activity:
 async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
     """Serves MCP and HTTP on the settings' address until the context is left."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(telemetry.providers("gateway", PrometheusMetricReader()))
+        stack.enter_context(telemetry.providers("gateway", scraped=True))
         # It logs what callers did wrong, and what they sent; `errors.py` logs bugs, without content.
         logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
         backend = await stack.enter_async_context(open_backends(settings))
@@ -70,6 +69,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         app = GatewayApp(f"http://{settings.host}:{port}/mcp", Activity())
         mcp = build(settings, backend, app)
         await _keep_schemas(mcp)
+        await stack.enter_async_context(lag.watched())
         await stack.enter_async_context(_serve(mcp, settings, listening, app.activity))
         yield app
 

@@ -8,15 +8,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from opentelemetry import metrics, propagate, trace
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -137,25 +137,30 @@ _quiet = {
 
 
 @contextmanager
-def providers(service: str, *readers: MetricReader) -> Iterator[None]:
-    """This process's tracer and meter; spans leave it only when `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
+def providers(service: str, *, scraped: bool = False) -> Iterator[None]:
+    """This process's tracer and meter; spans leave it only when `OTEL_EXPORTER_OTLP_ENDPOINT` says where to, and
+    Prometheus can read the metrics where they are `scraped`.
 
     A process has one of each: where a provider is set already (a test's, an embedder's), it is kept.
     """
     resource = Resource.create({"service.name": f"segue-{service}"})
-    exported = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
-    tracer = TracerProvider(resource=resource) if exported else TracerProvider(ALWAYS_OFF, resource)  # ids all the same
-    if exported:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-
-        tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    meter = MeterProvider(resource=resource, metric_readers=readers)
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        trace.set_tracer_provider(tracer)
-    if not isinstance(metrics.get_meter_provider(), MeterProvider):
-        metrics.set_meter_provider(meter)
-    try:
+    with ExitStack() as stack:
+        if not isinstance(trace.get_tracer_provider(), TracerProvider):
+            tracer = _tracer(resource)
+            stack.callback(tracer.shutdown)
+            trace.set_tracer_provider(tracer)
+        if not isinstance(metrics.get_meter_provider(), MeterProvider):
+            meter = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()] if scraped else [])
+            stack.callback(meter.shutdown)
+            metrics.set_meter_provider(meter)
         yield
-    finally:
-        tracer.shutdown()
-        meter.shutdown()
+
+
+def _tracer(resource: Resource) -> TracerProvider:
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return TracerProvider(ALWAYS_OFF, resource)  # there are trace ids all the same
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    tracer = TracerProvider(resource=resource)
+    tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return tracer

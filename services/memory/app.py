@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.kit import rpc, telemetry
+from services.kit import lag, rpc, telemetry
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
 from services.memory.backfill import Backfill
@@ -64,6 +64,7 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
             linking,
             Condition(store, embedder, trouble, home, shared, indexing),
         )
+        await stack.enter_async_context(lag.watched())
         health = Health()
 
         def register(server: rpc.Server) -> None:

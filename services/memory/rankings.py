@@ -15,12 +15,22 @@ similar_from = 0.3
 """Cosine from which a result counts as matched by meaning: unrelated texts lie around 0.1 with this model."""
 
 
-_row = np.dtype([("sequence", "<i8"), ("score", "<f4"), ("similarity", "<f4"), ("has_words", "?")])
+_row = np.dtype(
+    [
+        ("sequence", "<i8"),
+        ("before", "<i8"),
+        ("after", "<i8"),
+        ("score", "<f4"),
+        ("similarity", "<f4"),
+        ("has_words", "?"),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One row a result, in order: sequence, score, similarity (nan where there is none), has_words."""
+    """One row a result, in order: its sequence and those of its neighbours in the session (-1 for none), score,
+    similarity (nan where there is none), has_words."""
 
     rows: NDArray[np.void]
     hybrid: bool
@@ -38,6 +48,10 @@ class Ranking:
         """The memories, best first."""
         found: list[int] = self.rows["sequence"].tolist()
         return found
+
+    def sequence(self, place: int) -> int:
+        """The memory at a place."""
+        return int(self.rows["sequence"][place])
 
     def matched(self, place: int) -> str:
         """`semantic`, `text` or `both`."""
@@ -68,5 +82,7 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
         order = order[np.lexsort((candidates.sequence[order], -signals.timestamp_s[order]))]
     rows = np.zeros(len(order), _row)
     rows["sequence"], rows["score"] = candidates.sequence[order], scores[order]
+    for name, places in (("before", signals.before[order]), ("after", signals.after[order])):
+        rows[name] = np.where(places >= 0, candidates.sequence[places], -1) if len(places) else places
     rows["similarity"], rows["has_words"] = similarity[order], has_words[order]
     return Ranking(rows, hybrid=signals.vector is not None)

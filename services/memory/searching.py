@@ -140,15 +140,10 @@ class Searching:
 
     async def _found(self, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
         """What stands at these places, with its neighbours; without what was deleted meanwhile."""
-        sequences: list[int] = ranking.rows["sequence"][places.start : places.stop].tolist()
-        around = await self.index.around(sequences, 1)
-        needed = {*sequences, *(each for before, after in around for each in (*before, *after))}
+        rows = ranking.rows[places.start : places.stop]
+        needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
         memories = await self.store.fetch(sorted(needed))
-        return [
-            (place, _one(ranking, place, memories, beside))
-            for place, sequence, beside in zip(places, sequences, around, strict=True)
-            if sequence in memories
-        ]
+        return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
 
     async def _facets(self, ranking: Ranking) -> Facets:
         """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
@@ -191,17 +186,16 @@ class Searching:
         )
 
 
-def _one(ranking: Ranking, place: int, memories: dict[int, Memory], beside: tuple[list[int], list[int]]) -> Found:
-    before, after = beside
+def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
     row = ranking.rows[place]
     similarity = float(row["similarity"])
     return Found(
-        memory=memories[int(row["sequence"])],
+        memory=memories[ranking.sequence(place)],
         score=float(row["score"]),
         similarity=None if np.isnan(similarity) else similarity,
         matched=ranking.matched(place),
-        before=memories.get(before[-1]) if before else None,
-        after=memories.get(after[0]) if after else None,
+        before=memories.get(int(row["before"])),
+        after=memories.get(int(row["after"])),
     )
 
 

@@ -21,8 +21,8 @@ RESULTS = Results((), 0, "hybrid", 0.0)
 
 def ranking(*sequences: int) -> Ranking:
     rows = np.array(
-        [(sequence, 0.5, 0.4, True) for sequence in sequences],
-        [("sequence", "<i8"), ("score", "<f4"), ("similarity", "<f4"), ("has_words", "?")],
+        [(sequence, -1, -1, 0.5, 0.4, True) for sequence in sequences],
+        unpacked(b"\0").rows.dtype,
     )
     return Ranking(rows, hybrid=True)
 

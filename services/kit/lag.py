@@ -1,0 +1,35 @@
+"""How late the event loop is: what held it up shows as a metric."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from opentelemetry import metrics
+
+look_every_s = 0.05
+_boundaries_s = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[None]:
+    """Measures, while the block runs, by how much a sleep of 50 ms takes longer than that."""
+    watching = asyncio.create_task(_watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+
+
+async def _watch() -> None:
+    meter = metrics.get_meter("segue.loop")
+    lag = meter.create_histogram(
+        "segue.loop.lag", "s", "Delay of the event loop", explicit_bucket_boundaries_advisory=_boundaries_s
+    )
+    loop = asyncio.get_running_loop()
+    while True:
+        expected_s = loop.time() + look_every_s
+        await asyncio.sleep(look_every_s)
+        lag.record(max(loop.time() - expected_s, 0.0))
