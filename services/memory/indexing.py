@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from services.memory.index.entries import NewEntry, bare_entry, new_entry
-from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.memory_index import Contents, MemoryIndex
 from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, write_snapshot
 from services.memory.memories import Kind, Memory
 from services.memory.store import Loaded, MemoryStore, Sequences
@@ -40,6 +41,7 @@ class Indexing:
         self._model = model
         self._snapshot = snapshot
         self._written = 0
+        self._writing = Lock()
         self._waiting: Sequences = np.zeros(0, np.int64)
 
     @property
@@ -93,10 +95,14 @@ class Indexing:
         if self._snapshot is None or changes - self._written < least or len(self._waiting):
             return
         try:
-            await asyncio.to_thread(write_snapshot, self._snapshot, await self._index.contents(), self._identity)
+            await asyncio.to_thread(self._write, self._snapshot, await self._index.contents())
         except OSError as error:
             logger.warning("no snapshot of the index was written: %s", error.strerror)
         self._written = changes
+
+    def _write(self, snapshot: Path, contents: Contents) -> None:
+        with self._writing:  # a thread goes on when its caller is cancelled
+            write_snapshot(snapshot, contents, self._identity)
 
 
 @asynccontextmanager

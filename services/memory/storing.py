@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kit.errors import Conflict, InvalidInput
+from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
 from services.memory.embedder import Embedder
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted
+from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
 from services.memory.store import MemoryStore
 
 NO_MODEL = "none"
@@ -34,12 +35,13 @@ class Storing:
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
         now = datetime.now(UTC)
-        rows = [NewRow(accepted(memory, now), user) for memory in memories]
+        cleaned = [_without_secrets(memory) for memory in memories]
+        rows = [NewRow(accepted(memory, now), user) for memory, _ in cleaned]
         known = await self.store.find_existing(rows)
         fresh = [place for place in range(len(rows)) if place not in known]
         inserted = await self._insert(user, [rows[place] for place in fresh])
         outcomes = known | dict(zip(fresh, inserted, strict=True))
-        return [_outcome(outcomes[place]) for place in range(len(rows))]
+        return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
 
     async def _insert(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         if not rows:
@@ -113,8 +115,19 @@ def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
     return vectors.astype(np.float16)
 
 
-def _outcome(inserted: Inserted) -> Outcome:
-    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded)
+def _without_secrets(memory: Memory) -> tuple[Memory, int]:
+    """The memory without what is private or a secret, and how many secrets there were."""
+    at_most(len(memory.content.encode("utf-8", "replace")), content_max_bytes, "content", "bytes")
+    public, hidden = without_private(memory.content)
+    if hidden and not public.replace(PRIVATE_MARK, "").strip():
+        raise InvalidInput("All of it is private: there is nothing to store.")
+    content, tags, metadata = redact(public), redact("\n".join(memory.tags)), redact_json(dict(memory.metadata))
+    cleaned = replace(memory, content=content.text, tags=tuple(tags.text.split("\n")), metadata=metadata.value)
+    return cleaned, content.count + tags.count + metadata.count
+
+
+def _outcome(inserted: Inserted, redactions: int) -> Outcome:
+    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions)
 
 
 def _entry(row: NewRow, inserted: Inserted) -> NewEntry:
