@@ -294,7 +294,8 @@ class MemoryIndex:
         return await self._run("contents", self._contents)
 
     def _contents(self) -> Contents:
-        arrays = {"content": self._content.rows, "context": self._context.rows}
+        arrays = {"content": self._content.rows, "context": self._context.rows, "signs": self._signs.bits.copy()}
+        arrays |= {"sessions": self._session_vectors.sums.copy()}
         arrays |= _under("catalogue.", self._catalogue.arrays()) | _under("labels.", self._labels.arrays())
         arrays |= _under("words.", self._words.arrays())
         names = _under("catalogue.", self._catalogue.names()) | _under("labels.", self._labels.names())
@@ -311,10 +312,8 @@ class MemoryIndex:
         self._words.restore(_part("words.", arrays))
         for vectors, name in ((self._content, "content"), (self._context, "context")):
             vectors.extend(arrays[name])
-        slots = np.arange(len(self._catalogue))
-        self._signs.append(self._content.rows, self._context.rows)
-        alive = slots[self._catalogue.column("alive")]
-        self._session_vectors.add(self._session(alive), self._content.of(alive))
+        self._signs.extend(arrays["signs"])
+        self._session_vectors.restore(arrays["sessions"])
 
     async def held(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The sequences that are indexed, and which of them have vectors."""

@@ -17,6 +17,15 @@ class SessionVectors:
         self._dimensions = dimensions
         self._sums = Column(np.float32, dimensions)
 
+    @property
+    def sums(self) -> NDArray[np.float32]:
+        """The sum of every session."""
+        return self._sums.rows
+
+    def restore(self, sums: NDArray[np.float32]) -> None:
+        """Nothing becomes what `sums` was."""
+        self._sums.append(sums)
+
     def add(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
         """Adds a vector to each one's session."""
         lacking = int(sessions.max(initial=-1)) + 1 - len(self._sums.rows)

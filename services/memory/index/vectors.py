@@ -77,6 +77,15 @@ class Signs:
         """Adds the signs of new slots; both have a row for each."""
         self._bits.append(_signs(one, other))
 
+    @property
+    def bits(self) -> NDArray[np.uint8]:
+        """The signs of every slot, eight a byte."""
+        return self._bits.rows
+
+    def extend(self, bits: NDArray[np.uint8]) -> None:
+        """Adds the signs of new slots as they are."""
+        self._bits.append(bits)
+
     def put(self, slots: Slots, one: Rows, other: Rows) -> None:
         """Sets the signs of slots that are there."""
         self._bits.rows[slots] = _signs(one, other)

@@ -1,0 +1,147 @@
+"""What coding agents remember: made-up sessions of six projects, and questions about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from services.memory.changes import NewRow
+from services.memory.embedder import DIMENSIONS
+from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.index.entries import new_entry
+from services.memory.index.memory_index import Asked, Candidates, MemoryIndex
+from services.memory.memories import Kind, Memory
+from services.memory.queries import EVERYTHING, Query
+from services.memory.ranking import rank
+from services.memory.rankings import ranking
+from services.memory.speech import words_of
+from services.memory.text import date_spans, query_terms
+from tests.performance.rows import Row
+
+HERE = Path(__file__).parent
+PROJECTS = ("shop", "web", "pipeline", "firmware", "infra", "cli")
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+_heading = re.compile(r"== (\d{4}-\d{2}-\d{2}) (\S+)")
+_turn = re.compile(r"([a-z]\d+) (user|assistant): (.+)")
+_question = re.compile(r"(\w+) (\w+): (.+) = ((?:[a-z]\d+ ?)+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked in a project, of which kind it is, and the memories that answer it."""
+
+    category: str
+    project: str
+    text: str
+    evidence: frozenset[str]
+
+
+def memories() -> Iterator[Memory]:
+    """All turns, in the order of their files; a turn a minute."""
+    for project in PROJECTS:
+        session, said = "", NOW
+        for line in (HERE / f"{project}.txt").read_text(encoding="utf-8").splitlines():
+            if heading := _heading.fullmatch(line):
+                session, said = heading[2], datetime.fromisoformat(heading[1]).replace(hour=9, tzinfo=UTC)
+                continue
+            turn = _turn.fullmatch(line)
+            assert turn, line
+            said += timedelta(minutes=1)
+            yield Memory(turn[3], Kind.CONVERSATION, project, said, f"{project}-{session}", turn[2], id=turn[1])
+
+
+def questions() -> Iterator[Question]:
+    """All questions."""
+    for line in (HERE / "questions.txt").read_text(encoding="utf-8").splitlines():
+        asked = _question.fullmatch(line)
+        assert asked, line
+        yield Question(asked[1], asked[2], asked[3], frozenset(asked[4].split()))
+
+
+def measures(found: list[str], evidence: frozenset[str]) -> dict[str, float]:
+    """Of one question."""
+    ranks = [rank for rank, name in enumerate(found, start=1) if name in evidence]
+    best = min(ranks, default=0)
+    return {"MRR": 1 / best if best else 0.0} | {f"any@{k}": float(0 < best <= k) for k in (1, 5, 10)}
+
+
+Answers = dict[Question, dict[str, list[str]]]
+
+
+async def answered(model: Path) -> Answers:
+    """For each question what is found, best first: by words alone, by meaning alone, and by both as the product does."""
+    stored = list(memories())
+    asked = list(questions())
+    async with OnnxEmbedder(model) as embedder:
+        contents = [memory.content for memory in stored]
+        befores = [
+            f"{before.content}\n{memory.content}"
+            if before and before.session_id == memory.session_id
+            else memory.content
+            for before, memory in zip([None, *stored], stored, strict=False)
+        ]
+        vectors = (await embedder.embed([*contents, *befores])).astype(np.float16)
+        queries = await embedder.embed([question.text for question in asked])
+    with MemoryIndex(DIMENSIONS) as index:
+        rows = [
+            NewRow(memory, "ann", vectors[place], vectors[len(stored) + place]) for place, memory in enumerate(stored)
+        ]
+        await index.add([new_entry(place, row.user, row.memory, *_packed(row)) for place, row in enumerate(rows)])
+        found: Answers = {}
+        for question, vector in zip(asked, queries, strict=True):
+            wanted = Asked(query_terms(question.text), words_of(question.text), vector, date_spans(question.text))
+            candidates = await index.candidates("ann", [question.project], wanted, EVERYTHING)
+            found[question] = {
+                name: [stored[place].id for place in places] for name, places in _orders(candidates, question).items()
+            }
+    return found
+
+
+def _packed(row: NewRow) -> tuple[bytes, bytes]:
+    assert row.content_vector is not None
+    assert row.context_vector is not None
+    return row.content_vector.tobytes(), row.context_vector.tobytes()
+
+
+def _orders(candidates: Candidates, question: Question) -> dict[str, list[int]]:
+    signals = candidates.signals
+    assert signals.vector is not None
+    by_both = ranking(candidates, rank(signals, NOW.timestamp()), Query(question.text))
+    return {
+        "words alone": candidates.sequence[np.argsort(-signals.words, kind="stable")].tolist(),
+        "meaning alone": candidates.sequence[np.argsort(-signals.vector, kind="stable")].tolist(),
+        "search": by_both.sequences,
+    }
+
+
+def mean(answers: Answers, name: str, measure: str, category: str = "") -> float:
+    """Of all questions, or of those of one category, in percent."""
+    values = [
+        measures(found[name], question.evidence)[measure]
+        for question, found in answers.items()
+        if category in {"", question.category}
+    ]
+    return 100 * sum(values) / len(values)
+
+
+async def rows(model: Path) -> list[Row]:
+    """The measures, each beside words alone and meaning alone."""
+    answers = await answered(model)
+    categories = sorted({question.category for question in answers})
+    wanted = [(measure, "") for measure in ("any@1", "any@5", "any@10", "MRR")]
+    wanted += [("any@5", category) for category in categories]
+    return [
+        Row(
+            f"coding {measure}{f', {category}' if category else f' ({len(answers)} questions)'}",
+            mean(answers, "search", measure, category),
+            "%",
+            f"words alone {mean(answers, 'words alone', measure, category):.0f}, "
+            f"meaning alone {mean(answers, 'meaning alone', measure, category):.0f}",
+        )
+        for measure, category in wanted
+    ]
