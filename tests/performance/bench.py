@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.memory.embedder.build import build_model
 from tests.integration.stack import ROOT, ProcessStack
-from tests.performance import commands, embedding, nearest, quality, searches
+from tests.performance import coding, commands, embedding, nearest, quality, searches
 from tests.performance.rows import Row, Rows
 from tests.performance.synthetic import fill
 
@@ -42,7 +42,7 @@ def _measured(directory: Path) -> Iterator[Row]:
 
 def _embedding(directory: Path) -> Rows:
     model = directory / "model"
-    return [*asyncio.run(embedding.rows(model)), *asyncio.run(nearest.rows(model))]
+    return [*asyncio.run(embedding.rows(model)), *asyncio.run(nearest.rows(model)), *asyncio.run(coding.rows(model))]
 
 
 def _conversations(directory: Path) -> Iterator[Row]:

@@ -294,8 +294,12 @@ class MemoryIndex:
         return await self._run("contents", self._contents)
 
     def _contents(self) -> Contents:
-        arrays = {"content": self._content.rows, "context": self._context.rows, "signs": self._signs.bits.copy()}
-        arrays |= {"sessions": self._session_vectors.sums.copy()}
+        arrays: dict[str, NDArray[Any]] = {
+            "content": self._content.rows,
+            "context": self._context.rows,
+            "signs": self._signs.bits.copy(),
+            "sessions": self._session_vectors.sums.copy(),
+        }
         arrays |= _under("catalogue.", self._catalogue.arrays()) | _under("labels.", self._labels.arrays())
         arrays |= _under("words.", self._words.arrays())
         names = _under("catalogue.", self._catalogue.names()) | _under("labels.", self._labels.names())

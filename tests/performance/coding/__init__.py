@@ -74,16 +74,14 @@ Answers = dict[Question, dict[str, list[str]]]
 
 
 async def answered(model: Path) -> Answers:
-    """For each question what is found, best first: by words alone, by meaning alone, and by both as the product does."""
+    """For each question what is found, best first: by words alone, by meaning alone, and by search."""
     stored = list(memories())
     asked = list(questions())
     async with OnnxEmbedder(model) as embedder:
         contents = [memory.content for memory in stored]
         befores = [
-            f"{before.content}\n{memory.content}"
-            if before and before.session_id == memory.session_id
-            else memory.content
-            for before, memory in zip([None, *stored], stored, strict=False)
+            f"{before.content}\n{memory.content}" if before.session_id == memory.session_id else memory.content
+            for before, memory in zip([stored[-1], *stored], stored, strict=False)
         ]
         vectors = (await embedder.embed([*contents, *befores])).astype(np.float16)
         queries = await embedder.embed([question.text for question in asked])
