@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
@@ -77,13 +77,31 @@ async def call(
     method: Callable[..., Awaitable[Response]], request: Message, *, user: str, timeout_s: float
 ) -> Response:
     """One call on behalf of `user`; raises the `ServiceError` that the service raised."""
-    if timeout_s < deadline_min_s:
-        raise errors.DeadlineExceeded("There is no time left for this call.")
-    metadata = ((_user_key, user), *telemetry.outgoing_trace())
     try:
-        return await method(request, timeout=timeout_s, metadata=metadata)
+        return await method(request, timeout=_time_left(timeout_s), metadata=_metadata(user))
     except grpc.aio.AioRpcError as error:
         raise _as_service_error(error) from error
+
+
+async def stream(
+    method: Callable[..., AsyncIterable[Response]], request: Message, *, user: str, timeout_s: float
+) -> AsyncIterator[Response]:
+    """As `call`, for a method that answers with a stream."""
+    try:
+        async for each in method(request, timeout=_time_left(timeout_s), metadata=_metadata(user)):
+            yield each
+    except grpc.aio.AioRpcError as error:
+        raise _as_service_error(error) from error
+
+
+def _time_left(timeout_s: float) -> float:
+    if timeout_s < deadline_min_s:
+        raise errors.DeadlineExceeded("There is no time left for this call.")
+    return timeout_s
+
+
+def _metadata(user: str) -> tuple[tuple[str, str], ...]:
+    return ((_user_key, user), *telemetry.outgoing_trace())
 
 
 def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
@@ -125,35 +143,55 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Wraps unary methods; the health service's stream is left as it is."""
+        """Wraps our methods, whether they answer once or with a stream; the health service's are left alone."""
         handler = await continuation(details)
-        if handler is None or handler.unary_unary is None or details.method.startswith("/grpc."):
+        if handler is None or details.method.startswith("/grpc."):
             return handler
-        answer = self._around(details.method, handler.unary_unary)
-        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+        coding = (handler.request_deserializer, handler.response_serializer)
+        if handler.unary_unary is not None:
+            answer = self._around(details.method, handler.unary_unary)
+            return grpc.unary_unary_rpc_method_handler(answer, *coding)
+        behave: Any = handler.unary_stream
+        return grpc.unary_stream_rpc_method_handler(self._around_stream(details.method, behave), *coding)
 
     def _around(self, method: str, behave: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Message, context: ServicerContext) -> Any:
-            metadata = dict(context.invocation_metadata() or ())
-            caller.set(str(metadata.get(_user_key, "")))
-            with telemetry.server_span(self._service, method, metadata) as span:
-                try:
-                    _refuse_without_time(context)
-                    _refuse_without_caller()
-                    return await behave(request, context)
-                except errors.ServiceError as error:
-                    span.failed(type(error).__name__)
-                    status, message, suggestions = STATUS[type(error)], error.message, error.suggestions
-                    name = type(error).__name__
-                except Exception:  # a bug: the caller learns only where to find it
-                    span.failed("INTERNAL")
-                    logger.exception("unexpected error in %s", method)
-                    status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
-                    name = ""
-            trailing = ((_suggestions_key, json.dumps(suggestions).encode()), (_error_key, name.encode()))
-            return await context.abort(status, message, trailing)
+            async with self._served(method, context):
+                return await behave(request, context)
 
         return answer
+
+    def _around_stream(self, method: str, behave: Callable[..., AsyncIterator[Any]]) -> Callable[..., Any]:
+        async def answer(request: Message, context: ServicerContext) -> AsyncIterator[Any]:
+            async with self._served(method, context):
+                async for each in behave(request, context):
+                    yield each
+
+        return answer
+
+    @asynccontextmanager
+    async def _served(self, method: str, context: ServicerContext) -> AsyncIterator[None]:
+        """One call: what is raised within ends it with its status."""
+        metadata = dict(context.invocation_metadata() or ())
+        caller.set(str(metadata.get(_user_key, "")))
+        with telemetry.server_span(self._service, method, metadata) as span:
+            try:
+                _refuse_without_time(context)
+                _refuse_without_caller()
+                yield
+            except errors.ServiceError as error:
+                span.failed(type(error).__name__)
+                status, message, suggestions = STATUS[type(error)], error.message, error.suggestions
+                name = type(error).__name__
+            except Exception:  # a bug: the caller learns only where to find it
+                span.failed("INTERNAL")
+                logger.exception("unexpected error in %s", method)
+                status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
+                name = ""
+            else:
+                return
+        trailing = ((_suggestions_key, json.dumps(suggestions).encode()), (_error_key, name.encode()))
+        await context.abort(status, message, trailing)
 
 
 def _refuse_without_time(context: ServicerContext) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.memory.embedder.build import build_model
 from tests.integration.stack import ROOT, ProcessStack
-from tests.performance import coding, commands, embedding, nearest, quality, searches
+from tests.performance import coding, commands, conversations, embedding, nearest, searches
 from tests.performance.rows import Row, Rows
 from tests.performance.synthetic import fill
 
@@ -48,7 +48,7 @@ def _embedding(directory: Path) -> Rows:
 def _conversations(directory: Path) -> Iterator[Row]:
     data = _data_directory(directory, "conversations")
     with ProcessStack(data) as stack:
-        yield from quality.rows(stack, directory)
+        yield from conversations.rows(stack, directory)
         yield from commands.rows(stack)
 
 

@@ -16,6 +16,7 @@ SOURCES = sorted(path for path in (ROOT / "services").rglob("*.py") if "pb" not 
 SERVICES = {"gateway", "session", "memory", "quality"}
 SHARED = {"kit", "pb", "workspace"}
 ADAPTERS = {"grpc", "duckdb", "redis", "fastmcp", "onnxruntime"}
+QUALITY_DOMAIN = {"evidence.py", "scoring.py", "trend.py", "checking.py"}
 DOMAIN = {"memories.py", "ranking.py", "searching.py", "storing.py", "text.py", "condition.py"}
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
@@ -43,8 +44,17 @@ def test_a_service_imports_itself_and_what_is_shared(path: Path) -> None:
 
 @every_source
 def test_the_domain_knows_no_adapter(path: Path) -> None:
-    if path.name in DOMAIN and path.parent.name == "memory":
+    is_quality = path.name in QUALITY_DOMAIN or path.parent.name in {"collectors", "running"}
+    if (path.name in DOMAIN and path.parent.name == "memory") or (is_quality and "quality" in path.parts):
         assert not {name.split(".")[0] for name in imported(path)} & ADAPTERS
+
+
+@pytest.mark.parametrize("directory", ["collectors", "running"])
+def test_what_looks_at_a_directory_needs_the_standard_library_alone(directory: str) -> None:
+    """`segue connect` runs the collectors on its user's machine."""
+    for path in (ROOT / "services/quality" / directory).glob("*.py"):
+        outside = {name.split(".")[0] for name in imported(path)} - {"services"}
+        assert outside <= sys.stdlib_module_names, path.name
 
 
 @every_source

@@ -1,0 +1,75 @@
+"""The quality service, wired top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from services.kit import redaction, rpc, telemetry
+from services.kit.errors import Unavailable
+from services.kit.healthcheck import Health
+from services.pb import quality_pb2_grpc
+from services.quality.checking import Checking
+from services.quality.collectors.security import FindSecrets
+from services.quality.condition import Condition
+from services.quality.config import QualitySettings
+from services.quality.history import History, open_history
+from services.quality.peer import open_peer_history
+from services.quality.running.runs import Runs
+from services.quality.servicer import QualityServicer
+
+
+class QualityApp:
+    """A running quality service."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    async def stop_accepting(self) -> None:
+        """Health says no from now on."""
+        await self._health.serving(False)
+
+
+@asynccontextmanager
+async def open_quality(
+    settings: QualitySettings, find_secrets: FindSecrets = redaction.find
+) -> AsyncIterator[QualityApp]:
+    """Serves quality on the settings' address until the context is left."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry.providers("quality"))
+        history, directory = await _open_history(stack, settings)
+        runs = await stack.enter_async_context(Runs(settings.run_timeout_s))
+        checking = Checking(
+            settings.allowed_roots, runs, run_tools_allowed=settings.run_tools, find_secrets=find_secrets
+        )
+        servicer = QualityServicer(checking, history, Condition(history, directory))
+        health = Health()
+
+        def register(server: rpc.Server) -> None:
+            quality_pb2_grpc.add_QualityServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+            health.register(server)
+
+        await stack.enter_async_context(
+            rpc.open_server("quality", settings.address, register, drain_s=settings.drain_s)
+        )
+        await health.serving(True)
+        yield QualityApp(health)
+
+
+async def _open_history(stack: AsyncExitStack, settings: QualitySettings) -> tuple[History, Path | None]:
+    """The history of this service, or of the one that keeps it; and the directory of the former."""
+    if settings.history_target:
+        peer = open_peer_history(settings.history_target, settings.history_timeout_s)
+        return await stack.enter_async_context(peer), None
+    home = _private(settings.home)
+    return await stack.enter_async_context(open_history(home / "quality.duckdb")), home
+
+
+def _private(directory: Path) -> Path:
+    """The directory, made for its owner alone; Unavailable where it cannot be."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
+    return directory

@@ -1,0 +1,76 @@
+"""Collectors: what of a directory can be measured without running anything it brings. Standard library only.
+
+Each is a function from a place to evidence and bounds itself: in files, in bytes, and by the place's deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from services.quality.collectors.coverage import coverage
+from services.quality.collectors.dependencies import dependencies
+from services.quality.collectors.documentation import continuous_integration, documentation
+from services.quality.collectors.git import GitFound, git
+from services.quality.collectors.lint import lint, security_reports
+from services.quality.collectors.place import Place, Unmeasured
+from services.quality.collectors.security import FindSecrets, secrets
+from services.quality.collectors.source import source
+from services.quality.collectors.tests import tests
+from services.quality.collectors.tools import tools
+from services.quality.evidence import Collected, Evidence, merged, unmeasured
+
+logger = logging.getLogger(__name__)
+Collector = Callable[[Place], Sequence[Evidence]]
+
+COLLECTORS: tuple[tuple[Collector, tuple[str, ...]], ...] = (
+    (source, ("complexity", "annotations", "docstrings")),
+    (coverage, ("test_coverage",)),
+    (lint, ("lint", "types")),
+    (tests, ("tests_present", "tests_passed")),
+    (documentation, ("readme",)),
+    (continuous_integration, ("continuous_integration",)),
+    (dependencies, ("dependencies",)),
+    (security_reports, ("security_lint", "vulnerabilities")),
+    (tools, ("tools",)),
+)
+"""Each with the names of what it measures."""
+
+
+def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
+    """All evidence of a place, one a name, measured side by side; never raises."""
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="collector") as threads:
+        of_git = threads.submit(_guarded_git, place)
+        waiting = [threads.submit(_guarded, collector, names, place) for collector, names in COLLECTORS]
+        found = of_git.result()
+        waiting.append(
+            threads.submit(_guarded, lambda each: [secrets(each, found.tracked, find_secrets)], ("secrets",), place)
+        )
+        evidence = [*found.evidence, *(one for each in waiting for one in each.result())]
+    collected = merged(evidence)
+    return Collected(collected, found.facts, _dependency_facts(collected["dependencies"]))
+
+
+def _guarded(collector: Collector, names: Sequence[str], place: Place) -> Sequence[Evidence]:
+    """Its evidence; where it fails, that there is none: one report that nobody foresaw takes nothing else with it."""
+    try:
+        return collector(place)
+    except Unmeasured as reason:
+        return [unmeasured(name, str(reason)) for name in names]
+    except Exception as error:
+        logger.exception("a collector failed")
+        return [unmeasured(name, f"the collector failed: {type(error).__name__}") for name in names]
+
+
+def _guarded_git(place: Place) -> GitFound:
+    try:
+        return git(place)
+    except Exception as error:
+        logger.exception("the git collector failed")
+        return GitFound([], {"state": "unreadable", "problem": type(error).__name__})
+
+
+def _dependency_facts(evidence: Evidence) -> dict[str, str]:
+    state = "unmeasured" if not evidence.measured else "agrees" if evidence.value == 1 else "disagrees"
+    return {"state": state, "detail": evidence.detail}

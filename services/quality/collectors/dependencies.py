@@ -1,0 +1,30 @@
+"""Evidence of dependencies: whether each manifest has a lock, and the lock is what the manifest asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.quality.collectors.place import Place
+from services.quality.evidence import Evidence, unmeasured
+from services.workspace.dependencies import DependencyFile, dependency_files
+
+
+def dependencies(place: Place) -> list[Evidence]:
+    """The share of manifests whose lock agrees; what cannot be told of one is left out."""
+    files = _that_count(dependency_files(place.root))
+    known = [file for file in files if file.status != "unknown"]
+    if not known:
+        reasons = "; ".join(file.reason or file.manifest for file in files)
+        return [unmeasured("dependencies", reasons or "no manifest")]
+    good = sum(file.status == "agrees" for file in known)
+    detail = "; ".join(f"{file.manifest}: {file.reason or file.status}" for file in files)
+    source = ", ".join(dict.fromkeys(file.lock or file.manifest for file in known))
+    share = round(good / len(known), 4)
+    return [Evidence("dependencies", share, True, source, place.now, detail=detail[:300])]
+
+
+def _that_count(files: Sequence[DependencyFile]) -> list[DependencyFile]:
+    """Without a pyproject.toml that has no lock, where pinned requirements stand in for one."""
+    has_pinned = any(file.manifest.startswith("requirements") and file.status == "agrees" for file in files)
+    stands_in = [file for file in files if file.manifest == "pyproject.toml" and file.status == "missing lock"]
+    return [file for file in files if not (has_pinned and file in stands_in)]

@@ -1,0 +1,52 @@
+"""Evidence of documentation and of continuous integration: what a project says of itself, and who checks it."""
+
+from __future__ import annotations
+
+import re
+
+from services.quality.collectors.place import Place, Unmeasured
+from services.quality.evidence import Evidence, unmeasured
+
+readme_max_bytes = 1024 * 1024
+_readme = re.compile(r"readme(\.(md|rst|txt|adoc|markdown))?", re.IGNORECASE)
+_word = re.compile(r"\w+")
+
+CONTINUOUS_INTEGRATION = {
+    "GitLab": (".gitlab-ci.yml", ".gitlab-ci.yaml"),
+    "CircleCI": (".circleci/config.yml",),
+    "Travis": (".travis.yml",),
+    "Jenkins": ("Jenkinsfile",),
+    "Azure": ("azure-pipelines.yml",),
+    "Bitbucket": ("bitbucket-pipelines.yml",),
+    "Drone": (".drone.yml",),
+    "Cirrus": (".cirrus.yml",),
+    "Buildkite": (".buildkite/pipeline.yml",),
+    "Woodpecker": (".woodpecker.yml", ".woodpecker.yaml"),
+    "a script": (".ci/run", "ci/run"),
+}
+WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
+
+
+def documentation(place: Place) -> list[Evidence]:
+    """Words of the README, and of the documents beside it how many there are."""
+    found = sorted(file.path for file in place.files if _readme.fullmatch(file.path))
+    if not found:
+        if not place.files:
+            return [unmeasured("readme", "no files")]
+        return [Evidence("readme", 0.0, True, "names of files", place.now, detail="no README")]
+    try:
+        words = len(_word.findall(place.text(found[0], readme_max_bytes)))
+    except Unmeasured as reason:
+        return [unmeasured("readme", str(reason), found[0])]
+    others = sum(file.path.startswith(("docs/", "doc/")) for file in place.files)
+    return [Evidence("readme", float(words), True, found[0], place.now, detail=f"{others} files in docs")]
+
+
+def continuous_integration(place: Place) -> list[Evidence]:
+    """Whether a service is told to check the project."""
+    if not place.files:
+        return [unmeasured("continuous_integration", "no files")]
+    found = [name for name, paths in CONTINUOUS_INTEGRATION.items() if place.has(*paths)]
+    found += [name for name, directory in WORKFLOWS.items() if any((place.root / directory).glob("*.y*ml"))]
+    detail = ", ".join(found) or "no configuration found"
+    return [Evidence("continuous_integration", float(bool(found)), True, "names of files", place.now, detail=detail)]

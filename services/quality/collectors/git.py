@@ -1,0 +1,120 @@
+"""Evidence from git: how active a project is, how tidy, and which files are tracked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.kit.errors import ServiceError
+from services.quality.collectors.place import Place, Unmeasured
+from services.quality.evidence import Evidence, unmeasured
+from services.workspace.repository import Repository, find_repository
+from services.workspace.status import Status, read_status
+
+commits_max = 1000
+subjects_max = 50
+active_within = timedelta(days=30)
+_says_nothing = re.compile(
+    r"(wip|tmp|temp|fix|fixes|fixed|update|updates|updated|changes?|stuff|misc|commit|test|asdf|\.+|-+)", re.IGNORECASE
+)
+_merge = re.compile(r"(Merge |Revert |fixup! |squash! )")
+NAMES = ("active_days", "uncommitted", "commit_subjects")
+
+
+@dataclass(frozen=True, slots=True)
+class GitFound:
+    """Evidence, the facts that a report shows, and the tracked files below the place; None where git is silent."""
+
+    evidence: Sequence[Evidence]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tracked: Sequence[str] | None = None
+
+
+def git(place: Place) -> GitFound:
+    """What git says of the place; never raises."""
+    try:
+        return _found(place)
+    except (ServiceError, Unmeasured) as trouble:
+        reason = trouble.message if isinstance(trouble, ServiceError) else str(trouble)
+        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "unreadable", "problem": reason})
+
+
+def _found(place: Place) -> GitFound:
+    repository = find_repository(place.root, place.roots)
+    if repository is None or repository.bare:
+        state = "bare" if repository else "none"
+        reason = "the repository has no working tree" if repository else "no git repository"
+        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": state})
+    status = read_status(repository)
+    tracked = _tracked(place, repository)
+    if not status.head:
+        reason = "no commits yet"
+        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "empty"}, tracked)
+    days, subjects = _history(repository, place.now)
+    evidence = [
+        Evidence("active_days", float(days), True, "git log", place.now, detail=f"{days} of the last 30 days"),
+        _uncommitted(status, place.now),
+        _subjects(subjects, place.now),
+    ]
+    return GitFound(evidence, _facts(status), tracked)
+
+
+def _facts(status: Status) -> dict[str, Any]:
+    counts = {
+        "staged": len(status.staged),
+        "unstaged": len(status.unstaged),
+        "untracked": len(status.untracked),
+        "conflicted": len(status.conflicted),
+    }
+    named = {"branch": status.branch or "", "head": status.head or ""}
+    return {"state": "ready", **named, **counts, "ahead": status.ahead or 0, "behind": status.behind or 0}
+
+
+def _uncommitted(status: Status, now: datetime) -> Evidence:
+    """Changed tracked files; a conflict is one too. Untracked files are the user's scratch until they are added."""
+    count = len(status.changes) + len(status.conflicted)
+    return Evidence("uncommitted", float(count), True, "git status", now, detail=f"{count} changed files")
+
+
+def _subjects(subjects: Sequence[str], now: datetime) -> Evidence:
+    own = [subject for subject in subjects if not _merge.match(subject)][:subjects_max]
+    if not own:
+        return unmeasured("commit_subjects", "no commits but merges", "git log")
+    good = sum(_says_what_changed(subject) for subject in own)
+    share, detail = round(good / len(own), 4), f"{good} of the last {len(own)}"
+    return Evidence("commit_subjects", share, True, "git log", now, detail=detail)
+
+
+def _says_what_changed(subject: str) -> bool:
+    """At least two words, at most 72 characters, and more than that there was a change."""
+    return len(subject.split()) >= 2 and len(subject) <= 72 and not _says_nothing.fullmatch(subject.strip(" .:!"))
+
+
+def _history(repository: Repository, now: datetime) -> tuple[int, list[str]]:
+    """Days with a commit of the last 30, and the subjects of the last commits, newest first."""
+    options = (f"--max-count={commits_max}", "-z", "--no-show-signature", "--no-mailmap", "--format=%ct %s")
+    finished = repository.git("log", *options, "--end-of-options", "HEAD", "--")
+    if not finished.ok:
+        raise Unmeasured("git log says nothing")
+    days, subjects = set(), []
+    for record in finished.output.decode("utf-8", "replace").split("\0"):
+        stamp, _, subject = record.partition(" ")
+        if stamp.isdigit():
+            time = datetime.fromtimestamp(min(int(stamp), 2**33), UTC)
+            subjects.append(subject)
+            if now - active_within < time <= now:
+                days.add(time.date())
+    return min(len(days), active_within.days), subjects
+
+
+def _tracked(place: Place, repository: Repository) -> list[str]:
+    """Paths relative to the place, which may be a directory inside the repository."""
+    below = os.path.relpath(place.root, repository.root)
+    prefix = b"" if below == "." else os.fsencode(below) + b"/"
+    finished = repository.git("ls-files", "-z", "--cached", "--", below)
+    names = finished.output.split(b"\0")[:-1] if finished.ending != "timed out" else []
+    return [os.fsdecode(name[len(prefix) :]) for name in names if name.startswith(prefix)]

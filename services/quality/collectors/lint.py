@@ -1,0 +1,153 @@
+"""Evidence of linters, type checkers and security scanners, from the reports they left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from services.quality.collectors.place import Place, Unmeasured
+from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, read_json
+from services.quality.collectors.reports import read_json_lines as json_lines
+from services.quality.collectors.xml import read_xml
+from services.quality.evidence import Evidence
+
+PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typescript",)
+_tsc_line = re.compile(r"(?P<path>[^\s(][^(\n]*)\(\d+,\d+\): error TS\d+: ")
+_tsc_end = re.compile(r"Found \d+ errors?")
+_diagnostic_levels = {"error", "warning"}
+
+
+def lint(place: Place) -> list[Evidence]:
+    """Findings of linters and of type checkers per 1,000 lines."""
+    return [
+        find_reports(place, LINT).evidence("lint", per_thousand_lines(place), "no linter's report"),
+        find_reports(place, TYPES).evidence("types", per_thousand_lines(place), "no type checker's report"),
+    ]
+
+
+def security_reports(place: Place) -> list[Evidence]:
+    """Findings of bandit, and vulnerabilities that pip-audit or npm know in the dependencies."""
+    return [
+        find_reports(place, SECURITY_LINT).evidence("security_lint", total, "no security linter's report"),
+        find_reports(place, AUDITS).evidence("vulnerabilities", total, "no dependency audit"),
+    ]
+
+
+def per_thousand_lines(place: Place) -> Callable[[Sequence[Parsed]], float]:
+    """Findings by the lines of the languages that the reports are about."""
+
+    def value(reports: Sequence[Parsed]) -> float:
+        lines = place.lines(*{language for each in reports for language in each.languages})
+        return round(1000 * total(reports) / max(lines, 1.0), 3)
+
+    return value
+
+
+def total(reports: Sequence[Parsed]) -> float:
+    """All that they count."""
+    return sum(each.counted for each in reports)
+
+
+def _findings(found: Sequence[str], languages: tuple[str, ...]) -> Parsed:
+    return Parsed(len(found), paths=list(dict.fromkeys(found)), languages=languages, detail=f"{len(found)} findings")
+
+
+def parse_ruff(_: Place, content: bytes) -> Parsed:
+    """`ruff check --output-format json`."""
+    rows = expect(read_json(content), list)
+    return _findings([expect(expect(row, dict).get("filename"), str) for row in rows], PYTHON)
+
+
+def parse_eslint(_: Place, content: bytes) -> Parsed:
+    """`eslint --format json`: every file it looked at, with its messages."""
+    files = [expect(row, dict) for row in expect(read_json(content), list)]
+    counts = [number(row.get("errorCount")) + number(row.get("warningCount")) for row in files]
+    paths = [expect(row.get("filePath"), str) for row in files]
+    return Parsed(sum(counts), paths=paths, languages=SCRIPT, detail=f"{sum(counts):.0f} findings")
+
+
+def parse_mypy_json(_: Place, content: bytes) -> Parsed:
+    """`mypy --output json`: a line for each message; notes are no errors. Nothing at all may be a report cut off."""
+    rows = [expect(row, dict) for row in json_lines(content)]
+    if not rows:
+        raise Unmeasured("is empty")
+    return _findings([expect(row.get("file"), str) for row in rows if row.get("severity") == "error"], PYTHON)
+
+
+def parse_mypy_junit(_: Place, content: bytes) -> Parsed:
+    """`mypy --junit-xml`: a test case for each file with errors, whose text has a line for each."""
+    errors: list[str] = []
+    cases = 0
+
+    def element(name: str, _: Mapping[str, str]) -> None:
+        nonlocal cases
+        cases += name == "testcase"
+
+    def text(name: str, content: str) -> None:
+        if name in {"failure", "error"}:
+            errors.extend(line.split(":", 1)[0] for line in content.splitlines() if ": error:" in line)
+
+    read_xml(content, element, text)
+    if not cases:
+        raise Unmeasured("holds no test case")
+    return _findings(errors, PYTHON)
+
+
+def parse_pyright(_: Place, content: bytes) -> Parsed:
+    """`pyright --outputjson`; warnings count too."""
+    rows = expect(expect(read_json(content), dict).get("generalDiagnostics"), list)
+    found = [row for row in map(_mapping, rows) if row.get("severity") in _diagnostic_levels]
+    return _findings([expect(row.get("file"), str) for row in found], PYTHON)
+
+
+def _mapping(row: object) -> dict[str, Any]:
+    found: dict[str, Any] = expect(row, dict)
+    return found
+
+
+def parse_tsc(_: Place, content: bytes) -> Parsed:
+    """`tsc --pretty false`: a line for each error. A report without any has to say so: empty may mean cut off."""
+    text = content.decode("utf-8", "replace")
+    found = [match["path"] for line in text.splitlines() if (match := _tsc_line.match(line))]
+    if not found and not _tsc_end.search(text):
+        raise Unmeasured("holds no line of tsc")
+    return _findings(found, TYPESCRIPT)
+
+
+def parse_bandit(_: Place, content: bytes) -> Parsed:
+    """`bandit --format json`; findings of low severity are left to taste."""
+    rows = [_mapping(row) for row in expect(expect(read_json(content), dict).get("results"), list)]
+    found = [row for row in rows if row.get("issue_severity") in {"MEDIUM", "HIGH"}]
+    return _findings([expect(row.get("filename"), str) for row in found], PYTHON)
+
+
+def parse_pip_audit(_: Place, content: bytes) -> Parsed:
+    """`pip-audit --format json`, today's form and the older list."""
+    report = read_json(content)
+    rows = expect(report.get("dependencies") if isinstance(report, dict) else report, list)
+    known = sum(len(expect(_mapping(row).get("vulns", []), list)) for row in rows)
+    return Parsed(known, languages=PYTHON, detail=f"{known} vulnerabilities in {len(rows)} packages")
+
+
+def parse_npm_audit(_: Place, content: bytes) -> Parsed:
+    """`npm audit --json`: a count for each severity."""
+    metadata = expect(expect(read_json(content), dict).get("metadata"), dict)
+    counts = _mapping(metadata.get("vulnerabilities"))
+    known = sum(number(count) for severity, count in counts.items() if severity not in {"total", "info"})
+    return Parsed(known, languages=SCRIPT, detail=f"{known:.0f} vulnerabilities")
+
+
+def _json(tool: str, parse: Parse) -> Format:
+    return Format(tool, (f"{tool}.json", f"{tool}-*.json", f"{tool}_*.json"), parse)
+
+
+LINT = (_json("ruff", parse_ruff), _json("eslint", parse_eslint))
+TYPES = (
+    _json("mypy", parse_mypy_json),
+    Format("mypy", ("mypy.xml", "mypy-*.xml", "mypy_*.xml", "junit-mypy.xml"), parse_mypy_junit),
+    _json("pyright", parse_pyright),
+    Format("tsc", ("tsc.txt", "tsc.log", "tsc-*.txt"), parse_tsc),
+)
+SECURITY_LINT = (_json("bandit", parse_bandit),)
+AUDITS = (_json("pip-audit", parse_pip_audit), _json("npm-audit", parse_npm_audit))

@@ -1,0 +1,83 @@
+"""Evidence of secrets in tracked files, by a detector that the caller gives; what is found is never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from services.quality.collectors.place import File, Place, Unmeasured
+from services.quality.collectors.source import spread
+from services.quality.collectors.tests import is_test
+from services.quality.evidence import Evidence, unmeasured
+
+FindSecrets: TypeAlias = Callable[[str], Sequence[object]]
+"""What of a text is a secret; one item each."""
+
+read_max_bytes = 1_000_000
+file_max_bytes = 100_000
+_likely_suffixes = frozenset(
+    [
+        ".env",
+        ".pem",
+        ".key",
+        ".p12",
+        ".json",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".ini",
+        ".cfg",
+        ".conf",
+        ".properties",
+        ".xml",
+        ".tf",
+        ".tfvars",
+        ".sh",
+    ]
+)
+_locks = frozenset(
+    ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "poetry.lock", "Cargo.lock", "go.sum"]
+)
+_text_suffixes = _likely_suffixes | frozenset(
+    [".py", ".js", ".ts", ".jsx", ".tsx", ".go", ".rs", ".java", ".rb", ".php", ".md", ".txt", ".sql", ".cs", ".kt"]
+)
+
+
+def secrets(place: Place, tracked: Sequence[str] | None, find: FindSecrets | None) -> Evidence:
+    """How many secrets there are in tracked files, tests aside. Likely files first, then a sample spread evenly."""
+    if find is None:
+        return unmeasured("secrets", "no detector of secrets")
+    if not tracked:
+        return unmeasured("secrets", "no tracked files")
+    known = set(tracked)
+    files = [file for file in place.files if file.path in known and _may_hold(file)]
+    likely = [file for file in files if _is_likely(file)]
+    rest = [file for file in files if not _is_likely(file)]
+    chosen = spread(likely, read_max_bytes // 2, file_max_bytes) + spread(rest, read_max_bytes // 2, file_max_bytes)
+    found = [(file.path, count) for file in chosen if (count := _count(place, file, find))]
+    total = sum(count for _, count in found)
+    where = "; in " + ", ".join(path for path, _ in found[:5]) if found else ""
+    detail = f"{len(chosen)} of {len(files)} files read{where}"
+    return Evidence("secrets", float(total), True, "tracked files", place.now, detail=detail[:300])
+
+
+def _may_hold(file: File) -> bool:
+    """Text that is no lock and no test: those are full of made-up secrets and hashes."""
+    path = PurePosixPath(file.path)
+    is_text = path.suffix.lower() in _text_suffixes or path.name.startswith(".env") or not path.suffix
+    return is_text and path.name not in _locks and not is_test(file.path)
+
+
+def _is_likely(file: File) -> bool:
+    path = PurePosixPath(file.path)
+    return path.suffix.lower() in _likely_suffixes or path.name.startswith((".", "id_"))
+
+
+def _count(place: Place, file: File, find: FindSecrets) -> int:
+    place.check_time()
+    try:
+        text = place.text(file.path, file_max_bytes)
+    except Unmeasured:
+        return 0
+    return 0 if "\0" in text else len(find(text))

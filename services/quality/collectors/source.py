@@ -1,0 +1,183 @@
+"""Evidence from the source itself: complexity, types of functions, docstrings.
+
+Python by its syntax tree, the rest by estimate; a bounded sample, spread evenly over the files in order of their paths,
+so that it is the same each time.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from services.quality.collectors.place import File, Place, Unmeasured
+from services.quality.collectors.tests import is_test
+from services.quality.evidence import Evidence, unmeasured
+
+sample_max_bytes = 300_000
+sample_files_max = 200
+file_max_bytes = 200_000
+complexity_max = 10
+"""McCabe's limit for a function."""
+
+_parsing = threading.Lock()
+"""Which warnings are shown is the whole process's; the interpreter parses one at a time anyway."""
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+_branches = (
+    ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler,
+    ast.IfExp, ast.comprehension, ast.match_case, ast.Assert,
+)  # fmt: skip
+_other_function = re.compile(
+    r"^[ \t]*(?:pub(?:\([^)]*\))? |export |default |static |public |private |protected |unsafe )*(?:async )?"
+    r"(?:(?:func|fn|function)\b|(?!(?:if|for|while|switch|catch|match|return|else|do)\b)[\w$#]+ ?\([^()\n]*\) ?\{)"
+    r"|=> ?\{",
+    re.MULTILINE,
+)
+_other_branch = re.compile(r"\b(?:if|for|while|case|catch|loop)\b|&&|\|\||\?\s")
+
+
+@dataclass
+class Tally:
+    """What was counted in a sample."""
+
+    files: int = 0
+    functions: int = 0
+    complex: int = 0
+    annotated: int = 0
+    public: int = 0
+    documented: int = 0
+
+
+def source(place: Place) -> list[Evidence]:
+    """Shares of complex functions, of functions with types, and of documented public names."""
+    python, others = [file for file in place.sources("python") if not is_test(file.path)], _others(place)
+    if not python and not others:
+        return [
+            unmeasured(name, "no source in a known language") for name in ("complexity", "annotations", "docstrings")
+        ]
+    tally = _python_tally(place, python)
+    complexity, functions = _estimated(place, others)
+    note = f"{tally.files} of {len(python)} Python files read" if python else ""
+    estimate = "other languages by estimate" if functions else ""
+    return [
+        _share(place, "complexity", tally.complex + complexity, tally.functions + functions, (note, estimate)),
+        _annotations(place, tally, note),
+        _share(place, "docstrings", tally.documented, tally.public, (note,)),
+    ]
+
+
+def _share(place: Place, name: str, some: int, total: int, notes: Sequence[str]) -> Evidence:
+    if not total:
+        return unmeasured(name, "nothing that could have it", "source")
+    detail = "; ".join(filter(None, (f"{some} of {total}", *notes)))
+    return Evidence(name, round(some / total, 4), True, "source", place.now, detail=detail)
+
+
+def _annotations(place: Place, tally: Tally, note: str) -> Evidence:
+    """By size: Python by what its functions say, JavaScript has none, the compiled languages always have them."""
+    sizes = {language: sum(file.size for file in files) for language, files in place.by_language.items()}
+    if not tally.functions:
+        sizes.pop("python", None)
+    shares = {"python": tally.annotated / max(tally.functions, 1), "javascript": 0.0}
+    total = sum(sizes.values())
+    if not total:
+        return unmeasured("annotations", "no functions", "source")
+    value = sum(size * shares.get(language, 1.0) for language, size in sizes.items()) / total
+    detail = "; ".join(filter(None, (", ".join(sorted(sizes)), note)))
+    return Evidence("annotations", round(value, 4), True, "source", place.now, detail=detail)
+
+
+def spread(files: Sequence[File], total_max_bytes: int, each_max_bytes: int = file_max_bytes) -> list[File]:
+    """Files spread evenly over all, so many that they stay within the limits; the same ones each time."""
+    files = [file for file in files if file.size <= each_max_bytes]
+    step = max(1, -(-len(files) // sample_files_max), -(-sum(file.size for file in files) // total_max_bytes))
+    return files[::step]
+
+
+def _python_tally(place: Place, files: Sequence[File]) -> Tally:
+    tally = Tally()
+    for file in spread(files, sample_max_bytes):
+        place.check_time()
+        tree = _parsed(place, file)
+        if tree is not None:
+            tally.files += 1
+            _count(tree, tally)
+    return tally
+
+
+def _parsed(place: Place, file: File) -> ast.Module | None:
+    """The syntax tree; None where it is no Python of this version, or no longer there."""
+    try:
+        content = place.read(file.path, file_max_bytes)
+        with _parsing, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the source's escapes, which are not ours
+            return ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, Unmeasured):
+        return None
+
+
+def _count(tree: ast.Module, tally: Tally) -> None:
+    for node, is_inside in _definitions(tree):
+        if isinstance(node, Function):
+            tally.functions += 1
+            tally.complex += complexity_of(node) > complexity_max
+            tally.annotated += is_annotated(node)
+        if not is_inside and not node.name.startswith("_"):
+            tally.public += 1
+            tally.documented += ast.get_docstring(node, clean=False) is not None
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[Function | ast.ClassDef, bool]]:
+    """Functions and classes, and whether they are inside a function."""
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        parent, is_inside = waiting.pop()
+        for node in getattr(parent, "body", ()):
+            if isinstance(node, Function | ast.ClassDef):
+                yield node, is_inside
+                waiting.append((node, is_inside or isinstance(node, Function)))
+            elif isinstance(node, ast.If | ast.Try | ast.With):
+                waiting.append((node, is_inside))
+
+
+def complexity_of(function: Function) -> int:
+    """McCabe's cyclomatic complexity: 1 and a point for every branch, `and` and `or`; nested functions included."""
+    found = 1
+    for node in ast.walk(function):
+        if isinstance(node, _branches):
+            found += 1
+        elif isinstance(node, ast.BoolOp):
+            found += len(node.values) - 1
+    return found
+
+
+def is_annotated(function: Function) -> bool:
+    """Whether it says what it returns, or takes something and says of each what it is."""
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    named = [each for each in arguments if each.arg not in {"self", "cls"}]
+    has_types = all(each.annotation for each in named)
+    return has_types and (function.returns is not None or bool(named))
+
+
+def _others(place: Place) -> list[File]:
+    return [file for file in place.sources("javascript", "typescript", "go", "rust") if not is_test(file.path)]
+
+
+def _estimated(place: Place, files: Sequence[File]) -> tuple[int, int]:
+    """Complex functions and all: text from one function's head to the next counts as its body."""
+    complex_ones = total = 0
+    for file in spread(files, sample_max_bytes):
+        place.check_time()
+        try:
+            text = place.text(file.path, file_max_bytes)
+        except Unmeasured:
+            continue
+        heads = [match.start() for match in _other_function.finditer(text)]
+        for begin, end in zip(heads, [*heads[1:], len(text)], strict=False):
+            total += 1
+            complex_ones += 1 + len(_other_branch.findall(text, begin, end)) > complexity_max
+    return complex_ones, total

@@ -1,0 +1,63 @@
+"""XML reports, read as a stream. Hardened: entities are refused, nothing outside is fetched, depth is bounded.
+
+The standard library's expat suffices: a parser that refuses every entity declaration has nothing to expand or fetch.
+A DOCTYPE alone is let through, Cobertura reports carry one; expat does not fetch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+from xml.parsers import expat
+
+from services.quality.collectors.place import Unmeasured
+
+depth_max = 100
+elements_max = 2_000_000
+OnElement: TypeAlias = Callable[[str, Mapping[str, str]], None]
+
+
+def read_xml(content: bytes, on_element: OnElement, on_text: Callable[[str, str], None] | None = None) -> None:
+    """Calls `on_element(name, attributes)` for each element and `on_text(name of its element, text)` for each text.
+
+    Unmeasured where it is not whole or not harmless.
+    """
+    reader = _Reader(on_element, on_text)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.EntityDeclHandler = _refuse
+    parser.ExternalEntityRefHandler = _refuse
+    if on_text:
+        parser.CharacterDataHandler = reader.text
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:  # also an encoding that there is not
+        raise Unmeasured("is not whole XML") from error
+
+
+class _Reader:
+    def __init__(self, on_element: OnElement, on_text: Callable[[str, str], None] | None) -> None:
+        self._on_element = on_element
+        self._on_text = on_text
+        self._open: list[str] = []
+        self._seen = 0
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._open.append(name)
+        self._seen += 1
+        if len(self._open) > depth_max or self._seen > elements_max:
+            raise Unmeasured("is deeper or longer than any report")
+        self._on_element(name, attributes)
+
+    def end(self, _: str) -> None:
+        self._open.pop()
+
+    def text(self, text: str) -> None:
+        if self._on_text and self._open:
+            self._on_text(self._open[-1], text)
+
+
+def _refuse(*_: object) -> int:
+    raise Unmeasured("declares entities, as no report does")

@@ -1,0 +1,197 @@
+"""Evidence: what was measured of a project, by what, and how far it can be trusted. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.kit.errors import InvalidInput, LimitExceeded
+
+reported_max_bytes = 64 * 1024
+text_max_chars = 300
+evidence_max = 100
+facts_max = 20
+clock_skew_max = timedelta(minutes=5)
+REPORTED = "reported by client"
+
+MAXIMUM: Mapping[str, float] = {
+    "test_coverage": 100.0,  # percent of lines
+    "lint": math.inf,  # findings per 1,000 lines
+    "types": math.inf,  # errors of a type checker per 1,000 lines
+    "annotations": 1.0,  # share of functions with types
+    "complexity": 1.0,  # share of functions over the complexity limit
+    "tests_passed": 1.0,  # share of the last run
+    "tests_present": 10.0,  # test files per source file
+    "dependencies": 1.0,  # share of manifests whose lock agrees
+    "readme": 1e6,  # words
+    "docstrings": 1.0,  # share of public functions and classes
+    "continuous_integration": 1.0,  # 1 where it is configured
+    "active_days": 30.0,  # days with a commit, of the last 30
+    "uncommitted": math.inf,  # changed files
+    "commit_subjects": 1.0,  # share of the last commits that say what changed
+    "secrets": math.inf,  # found in tracked files
+    "vulnerabilities": math.inf,  # known, in dependencies
+    "security_lint": math.inf,  # findings of medium severity and above
+    "permissions": 1.0,  # share of rules in force that are narrow
+    "tools": 1.0,  # share of the tools the project asks for
+}
+"""Every name of evidence and the largest value it can have; the smallest is 0."""
+FROM_THE_GATEWAY = frozenset({"permissions"})
+"""Never taken from a client: it would vouch for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One measurement, or why there is none.
+
+    `age_s` is by how much the newest source it speaks of is newer than the measurement; 0 when none is.
+    """
+
+    name: str
+    value: float = 0.0
+    measured: bool = False
+    source: str = ""
+    measured_at: datetime | None = None
+    age_s: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """All evidence of a directory, one a name, and plain facts to show: of git, of dependencies."""
+
+    evidence: Mapping[str, Evidence]
+    git: Mapping[str, Any] = field(default_factory=dict)
+    dependencies: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unmeasured(name: str, reason: str, source: str = "") -> Evidence:
+    """That there is no measurement, and why."""
+    return Evidence(name, source=source, detail=reason[:text_max_chars])
+
+
+def only_possible(evidence: Evidence) -> Evidence:
+    """The evidence where its value can be, else unmeasured: 300 % of coverage is no coverage."""
+    if evidence.measured and not 0 <= evidence.value <= _finite(MAXIMUM[evidence.name]):
+        return unmeasured(evidence.name, f"{evidence.value} is no possible value of {evidence.name}", evidence.source)
+    return evidence
+
+
+def _finite(maximum: float) -> float:
+    return min(maximum, 1e9)
+
+
+def to_json(collected: Collected) -> str:
+    """What `from_json` reads: how a client reports what only it can see."""
+    return json.dumps(
+        {
+            "evidence": [_as_mapping(each) for each in collected.evidence.values()],
+            "git": dict(collected.git),
+            "dependencies": dict(collected.dependencies),
+        },
+        separators=(",", ":"),
+    )
+
+
+def _as_mapping(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "name": evidence.name,
+        "value": evidence.value,
+        "measured": evidence.measured,
+        "source": evidence.source,
+        "measured_at": evidence.measured_at.isoformat() if evidence.measured_at else None,
+        "age_s": evidence.age_s,
+        "detail": evidence.detail,
+    }
+
+
+def from_json(text: str, now: datetime) -> Collected:
+    """A client's report, each source marked as the client's word; unknown names are dropped.
+
+    InvalidInput where a value is impossible, LimitExceeded where it is too large.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > reported_max_bytes:
+        raise LimitExceeded(f"The evidence is over {reported_max_bytes:,} bytes.")
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The evidence is not JSON.") from error
+    if not isinstance(report, dict) or not isinstance(report.get("evidence"), list):
+        raise InvalidInput("The evidence is no object with a list `evidence`.")
+    rows = [row for row in report["evidence"][:evidence_max] if _is_known(row)]
+    found = {row["name"]: _from_client(row, now) for row in rows}
+    return Collected(found, _facts(report.get("git")), _facts(report.get("dependencies")))
+
+
+def _is_known(row: object) -> bool:
+    name = row.get("name") if isinstance(row, dict) else None
+    return isinstance(name, str) and name in MAXIMUM and name not in FROM_THE_GATEWAY
+
+
+def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
+    name, source = row["name"], f"{_text(row.get('source'))} ({REPORTED})".strip()
+    if row.get("measured") is not True:
+        return unmeasured(name, _text(row.get("detail")), source)
+    evidence = Evidence(
+        name,
+        value=_number(name, row.get("value"), MAXIMUM[name]),
+        measured=True,
+        source=source,
+        measured_at=_time(name, row.get("measured_at")),
+        age_s=_number(name, row.get("age_s", 0), math.inf),
+        detail=_text(row.get("detail")),
+    )
+    if evidence.measured_at and evidence.measured_at > now + clock_skew_max:
+        return unmeasured(name, "is from the future", source)
+    return evidence
+
+
+def _number(name: str, value: object, maximum: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _finite(maximum):
+        raise InvalidInput(f"The evidence says what cannot be of {name}; it lies between 0 and {_finite(maximum):g}.")
+    return float(value)
+
+
+def _time(name: str, value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InvalidInput(f"measured_at of {name} is no ISO 8601 time with an offset.")
+    return time.astimezone(UTC)
+
+
+def _text(value: object) -> str:
+    return "".join(character for character in str(value or "")[:text_max_chars] if character.isprintable())
+
+
+def _facts(value: object) -> dict[str, Any]:
+    """Short and flat: text, numbers and truth values."""
+    if not isinstance(value, dict):
+        return {}
+    flat: dict[str, Any] = {}
+    for key, fact in list(value.items())[:facts_max]:
+        if isinstance(fact, bool) or (isinstance(fact, int | float) and math.isfinite(fact)):
+            flat[_text(key)] = fact
+        elif isinstance(fact, str):
+            flat[_text(key)] = _text(fact)
+    return flat
+
+
+def merged(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
+    """One a name: what is measured before what is not, then the later in `evidence`."""
+    best: dict[str, Evidence] = {}
+    for each in map(only_possible, evidence):
+        there = best.get(each.name)
+        if there is None or each.measured or not there.measured:
+            best[each.name] = each
+    for name in MAXIMUM:
+        best.setdefault(name, unmeasured(name, "nothing measures it here"))
+    return {name: best[name] for name in MAXIMUM}

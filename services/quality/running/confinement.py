@@ -1,0 +1,96 @@
+"""A program that runs another one without network, in a process namespace that ends with it.
+
+`python -I -S confinement.py (--require | --allow-none) COMMAND…`, Linux only. With `--require` it exits with 97 where
+the kernel does not allow it; with `--allow-none` it then runs the command all the same. Standard library only: it is
+started by its path, by a bare interpreter.
+
+Whoever kills this process kills the first process of the namespace, and with it the kernel ends all others, also those
+that left the process group.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+import sys
+from pathlib import Path
+
+NOT_ALLOWED = 97
+_NEW_USER, _NEW_PID, _NEW_NET = 0x10000000, 0x20000000, 0x40000000
+_PARENT_DEATH_SIGNAL = 1
+_file_max_bytes = 1 << 30
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command; its exit status, 128 and the signal's number where it was ended by one."""
+    mode, command = arguments[0], arguments[1:]
+    libc = ctypes.CDLL(None, use_errno=True)
+    is_confined = _confine(libc)
+    if mode == "--require" and not is_confined:
+        return NOT_ALLOWED
+    _limit()
+    if not is_confined:
+        os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+    first = os.fork()
+    if first == 0:
+        libc.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        os._exit(_as_first_process(command))
+    return _status(os.waitpid(first, 0)[1])
+
+
+def _confine(libc: ctypes.CDLL) -> bool:
+    """Whether this process has a network namespace of its own, and its children one of processes."""
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(_NEW_NET | _NEW_PID) != 0:  # root may; anybody else needs a user namespace for it
+        if libc.unshare(_NEW_USER | _NEW_NET | _NEW_PID) != 0:
+            return False
+        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
+    _raise_loopback()
+    return True
+
+
+def _raise_loopback() -> None:
+    """Tests talk to themselves; the new namespace's `lo` is down."""
+    import fcntl
+    import socket
+
+    set_flags, up = 0x8914, 0x1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", up))
+
+
+def _limit() -> None:
+    """No core dumps, no file over 1 GiB."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = _file_max_bytes if most == resource.RLIM_INFINITY else min(most, _file_max_bytes)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def _as_first_process(command: list[str]) -> int:
+    """Runs the command as a child, and collects what it leaves behind: a first process has to."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.execvp(command[0], command)  # noqa: S606
+        finally:
+            os._exit(127)
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            return _status(status)
+
+
+def _status(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""The history's schema as numbered migrations; a database says in `schema_version` how far it has come."""
+
+from __future__ import annotations
+
+import duckdb
+
+from services.kit.errors import NotReady
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: a point is a row; the operation that made it makes it once
+    """
+    CREATE TABLE points (
+        user_id      TEXT        NOT NULL,
+        project      TEXT        NOT NULL,
+        operation_id TEXT        NOT NULL,
+        timestamp    TIMESTAMPTZ NOT NULL,
+        kind         TEXT        NOT NULL,
+        overall      DOUBLE      NOT NULL,
+        health       DOUBLE      NOT NULL,
+        permissions  DOUBLE      NOT NULL,
+        tools        DOUBLE      NOT NULL,
+        coverage     DOUBLE      NOT NULL,
+        commit       TEXT        NOT NULL,
+        PRIMARY KEY (user_id, project, operation_id)
+    );
+    """,
+)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Brings the database to this program's schema; NotReady where it comes from a newer program."""
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+    version = (row and row[0]) or 0
+    if version > len(MIGRATIONS):
+        raise NotReady(
+            f"The history has schema {version}; this version of Segue knows {len(MIGRATIONS)}.",
+            "Start the version of Segue that wrote it, or a newer one.",
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.begin()
+        connection.execute(statements)
+        connection.execute("INSERT INTO schema_version VALUES (?)", [number])
+        connection.commit()

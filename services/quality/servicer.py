@@ -1,0 +1,111 @@
+"""The quality service's gRPC face: protobuf in, domain calls, protobuf out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from services.kit import rpc
+from services.kit.errors import InvalidInput
+from services.pb import quality_pb2, quality_pb2_grpc
+from services.quality import wire
+from services.quality.checking import Checking, Report
+from services.quality.condition import Condition
+from services.quality.history import History, checked, points_max
+from services.quality.trend import Point, crossings, trend
+
+points_default = 50
+
+
+class QualityServicer(quality_pb2_grpc.QualityServicer):
+    """Each method is the rpc of its name in quality.proto."""
+
+    def __init__(self, checking: Checking, history: History, condition: Condition) -> None:
+        self._checking = checking
+        self._history = history
+        self._condition = condition
+
+    async def Check(self, request: quality_pb2.CheckRequest, _: Any) -> quality_pb2.CheckResponse:
+        return await self._check(request, lambda *_: None)
+
+    async def CheckWithProgress(
+        self, request: quality_pb2.CheckRequest, _: Any
+    ) -> AsyncIterator[quality_pb2.CheckUpdate]:
+        told: asyncio.Queue[quality_pb2.CheckUpdate] = asyncio.Queue()
+
+        def tell(done: int, total: int, message: str) -> None:
+            progress = quality_pb2.Progress(done=done, total=total, message=message)
+            told.put_nowait(quality_pb2.CheckUpdate(progress=progress))
+
+        async def check() -> quality_pb2.CheckUpdate:
+            return quality_pb2.CheckUpdate(response=await self._check(request, tell))
+
+        answer = asyncio.create_task(check())
+        try:
+            while not answer.done() or not told.empty():
+                update = asyncio.create_task(told.get())
+                await asyncio.wait({answer, update}, return_when=asyncio.FIRST_COMPLETED)
+                if update.done():
+                    yield update.result()
+                else:
+                    update.cancel()
+            yield await answer
+        finally:
+            answer.cancel()
+
+    async def _check(self, request: quality_pb2.CheckRequest, progress: Any) -> quality_pb2.CheckResponse:
+        began = time.perf_counter()
+        if bool(request.project) != bool(request.operation_id):
+            raise InvalidInput("A check that is recorded names both its project and its operation.")
+        report = await self._checking.check(wire.question(request), progress)
+        recorded = None
+        if request.project:
+            point = _point(report, request.operation_id)
+            outcome = await self._history.record(rpc.caller.get(), request.project, _kept(request.project, point))
+            recorded = wire.recorded_message(outcome)
+        took_ms = (time.perf_counter() - began) * 1e3
+        return quality_pb2.CheckResponse(report=wire.report_message(report, took_ms), recorded=recorded)
+
+    async def Record(self, request: quality_pb2.RecordRequest, _: Any) -> quality_pb2.RecordResponse:
+        point = _kept(request.project, wire.requested_point(request, datetime.now(UTC)))
+        return wire.recorded_message(await self._history.record(rpc.caller.get(), request.project, point))
+
+    async def History(self, request: quality_pb2.HistoryRequest, _: Any) -> quality_pb2.HistoryResponse:
+        limit = request.limit or points_default
+        if not 0 < limit <= points_max:
+            raise InvalidInput(f"limit lies between 1 and {points_max}.")
+        points = await self._history.points(rpc.caller.get(), request.project, limit)
+        heading = trend(points)
+        return quality_pb2.HistoryResponse(
+            points=[wire.point_message(each) for each in points],
+            trend=wire.trend_message(heading),
+            forecast=wire.forecast_message(heading.forecast),
+            events=[wire.event_message(each) for each in crossings(points)],
+        )
+
+    async def Health(self, _: quality_pb2.HealthRequest, __: Any) -> quality_pb2.HealthResponse:
+        parts = await self._condition.check()
+        return quality_pb2.HealthResponse(
+            parts={name: quality_pb2.Part(status=part.status, reason=part.reason) for name, part in parts.items()}
+        )
+
+
+def _kept(project: str, point: Point) -> Point:
+    return checked(project, point, datetime.now(UTC))
+
+
+def _point(report: Report, operation_id: str) -> Point:
+    score = report.score
+    return Point(
+        timestamp=datetime.now(UTC),
+        overall=score.overall,
+        health=score.health,
+        permissions=score.permissions,
+        tools=score.tools,
+        coverage=score.coverage,
+        commit=str(report.collected.git.get("head", ""))[:100],
+        operation_id=operation_id,
+    )

@@ -1,0 +1,116 @@
+"""Where a project's scores are heading: slope with its confidence, forecast, thresholds crossed. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import linear_regression
+from typing import Literal
+
+points_min = 4
+"""With fewer points an interval says nothing: a line through three has one degree of freedom."""
+span_min = timedelta(hours=1)
+forecast_ahead_max = timedelta(days=7)
+THRESHOLDS = (50.0, 70.0, 90.0)
+_DAY_S = 86_400.0
+# Two-sided 95 % quantiles of Student's t by degrees of freedom, from 1 on; beyond them the normal's is near enough.
+_T95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+_normal95 = 1.960
+
+Direction = Literal["rising", "falling", "steady", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A score at a time; `commit` is empty where there is no repository."""
+
+    timestamp: datetime
+    overall: float
+    health: float = 0.0
+    permissions: float = 0.0
+    tools: float = 0.0
+    coverage: float = 0.0
+    commit: str = ""
+    kind: str = "check"
+    operation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """The overall score came to be above or below a threshold; on it counts as above."""
+
+    threshold: float
+    direction: Literal["above", "below"]
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The score to expect, and its 95 % prediction interval; within 0 and 100."""
+
+    timestamp: datetime
+    overall: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Points a day, with the 95 % confidence interval; `unknown` where it cannot be told."""
+
+    direction: Direction = "unknown"
+    slope_per_day: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    forecast: Forecast | None = None
+
+
+def trend(points: Sequence[Point]) -> Trend:
+    """Ordinary least squares; it rises or falls only where the interval leaves no doubt."""
+    if len(points) < points_min or points[-1].timestamp - points[0].timestamp < span_min:
+        return Trend()
+    began = points[0].timestamp
+    days = [(point.timestamp - began).total_seconds() / _DAY_S for point in points]
+    scores = [point.overall for point in points]
+    slope, intercept = linear_regression(days, scores)
+    mean = math.fsum(days) / len(days)
+    spread = math.fsum((day - mean) ** 2 for day in days)
+    residual = math.fsum((score - intercept - slope * day) ** 2 for day, score in zip(days, scores, strict=True))
+    freedom = len(points) - 2
+    deviation = math.sqrt(residual / freedom)
+    quantile = _T95[freedom - 1] if freedom <= len(_T95) else _normal95
+    margin = quantile * deviation / math.sqrt(spread)
+    ahead = min(forecast_ahead_max.total_seconds() / _DAY_S, days[-1])  # no further than was looked back
+    day = days[-1] + ahead
+    wide = quantile * deviation * math.sqrt(1 + 1 / len(days) + (day - mean) ** 2 / spread)
+    expected = intercept + slope * day
+    forecast = Forecast(began + timedelta(days=day), _score(expected), _score(expected - wide), _score(expected + wide))
+    low, high = slope - margin, slope + margin
+    return Trend(_direction(low, high), round(slope, 4), round(low, 4), round(high, 4), forecast)
+
+
+def _direction(low: float, high: float) -> Direction:
+    tiny = 1e-9  # what arithmetic leaves of a level line
+    return "rising" if low > tiny else "falling" if high < -tiny else "steady"
+
+
+def _score(value: float) -> float:
+    return round(min(100.0, max(0.0, value)), 2)
+
+
+def crossings(points: Sequence[Point]) -> list[Crossing]:
+    """Every threshold crossed from one point to the next, in order."""
+    found: list[Crossing] = []
+    for before, after in pairwise(points):
+        for threshold in THRESHOLDS:
+            if before.overall < threshold <= after.overall:
+                found.append(Crossing(threshold, "above", after.timestamp))
+            elif after.overall < threshold <= before.overall:
+                found.append(Crossing(threshold, "below", after.timestamp))
+    return found
