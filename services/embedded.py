@@ -12,6 +12,10 @@ from services.gateway.config import GatewaySettings
 from services.kit import telemetry
 from services.memory.app import open_memory
 from services.memory.config import MemorySettings
+from services.quality.app import open_quality
+from services.quality.config import QualitySettings
+from services.session.app import open_session
+from services.session.config import SessionSettings
 
 
 @asynccontextmanager
@@ -20,7 +24,12 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("local", scraped=True))  # before any service sets its own
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))  # made with mode 0700
-        address = f"unix:{sockets / 'memory.sock'}"
-        memory = MemorySettings(address=address, directory=data_dir / "memory")
+        address = {name: f"unix:{sockets / name}.sock" for name in ("session", "memory", "quality")}
+        session = SessionSettings(address=address["session"], directory=data_dir / "session")
+        memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")
+        quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
+        await stack.enter_async_context(open_session(session))
         await stack.enter_async_context(open_memory(memory))
-        yield await stack.enter_async_context(open_gateway(gateway.model_copy(update={"memory_target": address})))
+        await stack.enter_async_context(open_quality(quality))
+        targets = {f"{name}_target": each for name, each in address.items()}
+        yield await stack.enter_async_context(open_gateway(gateway.model_copy(update=targets)))

@@ -22,10 +22,14 @@ def model_directory() -> Path:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """A real Redis in a container."""
+    """A real Redis that keeps what it acknowledged; each test takes a database of its own or empties it."""
     from testcontainers.core.config import testcontainers_config
-    from testcontainers.redis import RedisContainer
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
     testcontainers_config.ryuk_disabled = True  # its image is one more to fetch, and this fixture cleans up
-    with RedisContainer("redis:8.0") as redis:
-        yield f"redis://{redis.get_container_host_ip()}:{redis.get_exposed_port(6379)}/0"
+    command = "redis-server --appendonly yes --appendfsync always --maxmemory-policy noeviction"
+    container = DockerContainer("redis:8.0").with_command(command).with_exposed_ports(6379)
+    container.waiting_for(LogMessageWaitStrategy("Ready to accept connections"))
+    with container:
+        yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -12,36 +13,78 @@ from google.protobuf.message import Message
 from services.gateway.auth import current_user
 from services.gateway.config import GatewaySettings
 from services.kit import healthcheck, rpc
+from services.kit.errors import ServiceError
 from services.pb.memory_pb2_grpc import MemoryStub
+from services.pb.quality_pb2_grpc import QualityStub
+from services.pb.session_pb2_grpc import SessionStub
 
+Stub = TypeVar("Stub")
 Response = TypeVar("Response", bound=Message)
 
 overhead_s = 0.1
 """Kept back from a tool's deadline for the gateway's own work on the answer."""
 
 
-class MemoryBackend:
-    """The memory service, as one user may call it."""
+class Backend(Generic[Stub]):
+    """One service, as one user may call it."""
 
-    def __init__(self, channel: grpc.aio.Channel, timeout_s: float) -> None:
+    def __init__(self, name: str, channel: grpc.aio.Channel, stub: Stub, timeout_s: float) -> None:
+        self.name = name
         self._channel = channel
         self._timeout_s = timeout_s
-        self.stub = MemoryStub(channel)  # type: ignore[no-untyped-call]  # generated without types
+        self.stub = stub
 
     async def call(
         self, method: Callable[..., Awaitable[Response]], request: Message, timeout_s: float | None = None
     ) -> Response:
         """One call of a method of `stub` for the current user; raises the service's errors."""
         left_s = (timeout_s or self._timeout_s) - overhead_s
-        return await rpc.call(method, request, user=current_user(), timeout_s=left_s)
+        try:
+            return await rpc.call(method, request, user=current_user(), timeout_s=left_s)
+        except ServiceError as error:
+            error.service = self.name
+            raise
+
+    async def stream(
+        self, method: Callable[..., AsyncIterable[Response]], request: Message, timeout_s: float
+    ) -> AsyncIterator[Response]:
+        """The same for a method that answers with a stream."""
+        try:
+            async for each in rpc.stream(method, request, user=current_user(), timeout_s=timeout_s - overhead_s):
+                yield each
+        except ServiceError as error:
+            error.service = self.name
+            raise
 
     async def is_serving(self) -> bool:
         """Whether it answers that it takes work."""
         return await healthcheck.is_serving(self._channel)
 
 
+MemoryBackend: TypeAlias = Backend[MemoryStub]
+SessionBackend: TypeAlias = Backend[SessionStub]
+QualityBackend: TypeAlias = Backend[QualityStub]
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """All of them."""
+
+    session: SessionBackend
+    memory: MemoryBackend
+    quality: QualityBackend
+
+
 @asynccontextmanager
-async def open_backends(settings: GatewaySettings) -> AsyncIterator[MemoryBackend]:
+async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
     """Channels to all services; a service that is down is no error until it is called."""
-    async with rpc.open_channel(settings.memory_target) as memory:
-        yield MemoryBackend(memory, settings.call_timeout_s)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(rpc.open_channel(settings.session_target))
+        memory = await stack.enter_async_context(rpc.open_channel(settings.memory_target))
+        quality = await stack.enter_async_context(rpc.open_channel(settings.quality_target))
+        timeout_s = settings.call_timeout_s
+        yield Backends(
+            Backend("session", session, SessionStub(session), timeout_s),  # type: ignore[no-untyped-call]
+            Backend("memory", memory, MemoryStub(memory), timeout_s),  # type: ignore[no-untyped-call]
+            Backend("quality", quality, QualityStub(quality), timeout_s),  # type: ignore[no-untyped-call]
+        )

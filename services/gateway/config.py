@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
@@ -17,8 +19,16 @@ class GatewaySettings(BaseSettings):
     port: int = Field(8377, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     allowed_hosts: list[str] = Field([], description="Names besides the local ones that a Host header may carry")
     memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
+    session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
+    quality_target: str = Field("127.0.0.1:50053", description="The quality service: host:port or unix:/path")
+    roots: str = Field("/", description="Directories in which projects may be worked on, with colons between")
+    checkpoint_commits: Literal["off", "tracked", "all"] = Field(
+        "tracked", description="What a checkpoint commits: nothing, changes to tracked files, or new files, too"
+    )
+    handoff_tokens: int = Field(1500, ge=0, description="How many tokens of memories init returns at most")
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")
+    run_tools_timeout_s: float = Field(330.0, gt=0, le=3600, description="How long quality_check may run tools")
     body_max_bytes: int = Field(4 * 1024 * 1024, gt=0, description="The largest request body that is read")
     time_zone: str = Field(
         "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
@@ -31,3 +41,8 @@ class GatewaySettings(BaseSettings):
         if name and name not in available_timezones():
             raise ValueError(f"there is no time zone {name}")
         return name
+
+    @property
+    def allowed_roots(self) -> list[Path]:
+        """`roots`, one by one."""
+        return [Path(each).expanduser() for each in self.roots.split(":") if each]

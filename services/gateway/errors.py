@@ -47,6 +47,8 @@ def failure(error: Exception) -> dict[str, Any]:
 
 
 def _code(error: errors.ServiceError) -> str:
+    if isinstance(error, errors.Unavailable | errors.NotReady) and error.service:
+        return f"{error.service.upper()}_UNAVAILABLE"
     return next(code for kind, code in CODE.items() if isinstance(error, kind))
 
 

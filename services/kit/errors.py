@@ -14,6 +14,8 @@ class ServiceError(Exception):
         super().__init__(message)
         self.message = message
         self.suggestions = suggestions
+        self.service = ""
+        """Which service raised it, where another one called it."""
 
 
 class InvalidInput(ServiceError):

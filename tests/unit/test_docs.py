@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 from fastmcp import Client, FastMCP
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.cli.__main__ import COMMANDS
-from services.gateway.backends import MemoryBackend, open_backends
+from services.gateway.app import register_tools
+from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
-from services.gateway.moments import local_zone
-from services.gateway.tools import memory, operations, searching
 from services.memory.config import MemorySettings
+from services.quality.config import QualitySettings
+from services.session.config import SessionSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -27,24 +29,21 @@ def test_the_readme_lists_every_command() -> None:
 
 async def test_the_readme_lists_every_tool() -> None:
     mcp = FastMCP("segue")
-    async with open_backends(GatewaySettings()) as backend:
-        assert isinstance(backend, MemoryBackend)
-        memory.register(mcp, backend)
-        searching.register(mcp, backend, local_zone())
-        operations.register(mcp, backend)
+    async with open_backends(GatewaySettings()) as backends:
+        register_tools(mcp, GatewaySettings(), backends)
         async with Client(mcp) as client:
             tools = {tool.name for tool in await client.list_tools()}
     assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == tools
 
 
-@pytest.mark.parametrize("settings", [GatewaySettings, MemorySettings])
+@pytest.mark.parametrize("settings", [GatewaySettings, SessionSettings, MemorySettings, QualitySettings])
 def test_the_example_environment_has_every_setting_with_its_default(settings: type[BaseSettings]) -> None:
     for name, field in settings.model_fields.items():
         variable = f"{settings.model_config['env_prefix']}{name.upper()}"
         line = re.search(rf"^# (.*)\n#?{variable}=(.*)$", ENVIRONMENT, re.MULTILINE)
         assert line, variable
         assert line[1] == field.description
-        default = field.default
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         assert line[2] == (
             "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
         )

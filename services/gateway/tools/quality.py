@@ -1,0 +1,106 @@
+"""The quality tools: how healthy a project is, from evidence, and where it is heading."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastmcp import Context, FastMCP
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from services.gateway.backends import QualityBackend
+from services.gateway.tools import session_shapes as shapes
+from services.gateway.tools.memory import encodable
+from services.gateway.tools.session import Directory
+from services.gateway.tools.shapes import iso
+from services.gateway.workplace import Workplace, asked_directory
+from services.kit.errors import InvalidInput, NotReady
+from services.pb import quality_pb2
+
+
+def register(mcp: FastMCP, quality: QualityBackend, workplace: Workplace, run_timeout_s: float) -> None:
+    """Adds the quality tools to `mcp`."""
+
+    @mcp.tool(annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False))
+    async def quality_check(
+        context: Context,
+        working_directory: Directory = None,
+        run_tools: Annotated[bool, Field(description="Run the project's own tests and linters; takes minutes")] = False,
+    ) -> shapes.QualityAnswer:
+        """Score a project from 0 to 100 by evidence. What was not measured earns nothing and is listed."""
+        place = await workplace.look(asked_directory(working_directory, context))
+        if place.project is None:
+            raise InvalidInput("The gateway does not see this directory.", "Connect through `segue connect` there.")
+        request = quality_pb2.CheckRequest(
+            working_directory=place.directory, run_tools=run_tools, project=place.name, operation_id=str(uuid4())
+        )
+        if not run_tools:
+            return _answer((await quality.call(quality.stub.Check, request)).report)
+        async for update in quality.stream(quality.stub.CheckWithProgress, request, run_timeout_s):
+            if update.HasField("response"):
+                return _answer(update.response.report)
+            await context.report_progress(update.progress.done, update.progress.total, update.progress.message)
+        raise NotReady("The check ended without a report.", "Try again.")
+
+    @mcp.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
+    async def quality_history(
+        context: Context,
+        project: Annotated[str | None, Field(description="The project; the working directory's when left out")] = None,
+        limit: Annotated[int, Field(ge=1, le=1000, description="How many points at most")] = 50,
+    ) -> shapes.HistoryAnswer:
+        """How a project's quality went over time, its trend with confidence, and a forecast."""
+        name = project or (await workplace.look(asked_directory(None, context))).name
+        request = quality_pb2.HistoryRequest(project=encodable(name), limit=limit)
+        answer: quality_pb2.HistoryResponse = await quality.call(quality.stub.History, request)
+        return _history(answer)
+
+
+def _answer(report: quality_pb2.Report) -> shapes.QualityAnswer:
+    components = [
+        shapes.ComponentShape(
+            name=each.name,
+            value=each.value,
+            weight=each.weight,
+            points=each.points,
+            measured=each.measured,
+            source=each.source,
+            measured_at=iso(each.measured_at) if each.HasField("measured_at") else None,
+            detail=each.detail,
+        )
+        for each in report.components
+    ]
+    return shapes.QualityAnswer(
+        report=shapes.QualityReport(
+            overall_score=report.overall_score,
+            project_health=report.project_health,
+            permissions_score=report.permissions_score,
+            tools_availability=report.tools_availability,
+            git_status=json.loads(report.git_status or "null"),
+            dependency_status=json.loads(report.dependency_status or "null"),
+            components=components,
+            evidence_coverage=report.evidence_coverage,
+            recommendations=[f"{each.text} (+{each.points:.1f})" for each in report.recommendations],
+            runs=[{"tool": each.tool, "outcome": each.outcome, "took_s": each.took_s} for each in report.runs],
+            cached=report.cached,
+        )
+    )
+
+
+def _history(answer: quality_pb2.HistoryResponse) -> shapes.HistoryAnswer:
+    trend, forecast = answer.trend, answer.forecast
+    expected: dict[str, Any] | None = None
+    if answer.HasField("forecast"):
+        expected = {"timestamp": iso(forecast.timestamp), "overall_score": forecast.overall_score}
+        expected |= {"low": forecast.low, "high": forecast.high}
+    return shapes.HistoryAnswer(
+        points=[shapes.PointShape.of(each) for each in answer.points],
+        trend=shapes.TrendShape(
+            direction=trend.direction,
+            slope_per_day=trend.slope_per_day,
+            slope_low=trend.slope_low if trend.HasField("slope_low") else None,
+            slope_high=trend.slope_high if trend.HasField("slope_high") else None,
+        ),
+        forecast=expected,
+    )

@@ -1,0 +1,255 @@
+"""The life of a session: init, checkpoint and end, each over all services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.gateway.backends import Backends
+from services.gateway.workflows.owing import pay, store_or_owe
+from services.gateway.workflows.quality import Assessed, assess
+from services.gateway.workplace import Place, Workplace
+from services.kit.errors import ServiceError
+from services.pb import memory_pb2, session_pb2
+from services.workspace.checkpoint import Checkpoint, CheckpointRequest, Policy
+
+learned_max = 50
+LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
+"""What a reflection's tag says it is; without one of these it is an insight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What `init` brought about."""
+
+    session: session_pb2.SessionState
+    resumed: bool
+    place: Place
+    quality: Assessed
+    handoff: session_pb2.HandoffDocument | None
+    memories: Sequence[memory_pb2.Found]
+    memory_trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What `checkpoint` brought about; `git` is None where the place cannot be seen."""
+
+    checkpoint: session_pb2.CheckpointRecord
+    place: Place
+    quality: Assessed
+    git: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What `end` brought about."""
+
+    session: session_pb2.SessionState
+    handoff: session_pb2.HandoffDocument
+    handoff_path: str | None
+    quality: Assessed
+    learned: dict[str, list[str]]
+    pending: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The workflows; `policy` is what a checkpoint commits unless it is told otherwise."""
+
+    backends: Backends
+    workplace: Workplace
+    policy: Policy
+    handoff_tokens: int
+
+    async def init(self, directory: str, session_id: str) -> Begun:
+        """Starts or resumes a session: its place, the last handoff, and what is remembered that belongs to it."""
+        if session_id and not directory:
+            directory = (await self._session(session_pb2.Which(session_id=session_id))).working_directory
+        place = await self.workplace.look(directory)
+        which = session_pb2.Which(session_id=session_id, working_directory=place.directory)
+        request = session_pb2.InitRequest(
+            which=which,
+            project=place.name,
+            root=place.root,
+            abandoned=session_pb2.Facts(git=_git(place)),
+            operation_id=str(uuid4()),
+        )
+        session = self.backends.session
+        begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
+        quality = await assess(self.backends, place)
+        handoff = begun.previous_handoff if begun.HasField("previous_handoff") else None
+        memories, trouble = await self._related(place, handoff)
+        completing = session_pb2.CompleteInitRequest(
+            which=session_pb2.Which(session_id=begun.session.id), quality=quality.message, operation_id=str(uuid4())
+        )
+        completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
+        await pay(self.backends)
+        return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble)
+
+    async def _related(
+        self, place: Place, handoff: session_pb2.HandoffDocument | None
+    ) -> tuple[Sequence[memory_pb2.Found], str]:
+        """Memories of the project that belong to what was left to do; and why there are none, where there are not."""
+        if not self.handoff_tokens:
+            return [], ""
+        subject = " ".join([handoff.summary, *handoff.next_steps][:5]) if handoff else ""
+        request = memory_pb2.SearchRequest(
+            query=(subject or place.name)[:2_000],
+            limit=10,
+            project=place.name,
+            include_related_projects=True,
+            max_tokens=self.handoff_tokens,
+        )
+        try:
+            answer: memory_pb2.SearchResponse = await self.backends.memory.call(
+                self.backends.memory.stub.Search, request
+            )
+        except ServiceError as error:
+            return [], f"memory: {error.message}"
+        return answer.results, ""
+
+    async def checkpoint(self, which: session_pb2.Which, note: str, commit: bool | None) -> Recorded:
+        """Measures, commits what the policy says, and records it."""
+        state = await self._session(which)
+        place = await self._place(state)
+        operation_id = str(uuid4())
+        quality = await assess(self.backends, place, operation_id)
+        git = await self.workplace.commit(place, self._commit(state, place, quality, note, commit, operation_id))
+        request = session_pb2.CheckpointRequest(
+            which=session_pb2.Which(session_id=state.id),
+            note=note,
+            quality=quality.message,
+            git_commit=git.commit_hash or "" if git else "",
+            git_message=git.message if git and git.created else "",
+            git_skipped_reason="" if git and git.created else git.message if git else "the directory is out of sight",
+            files_changed=git.files_changed if git else [],
+            operation_id=operation_id,
+        )
+        session = self.backends.session
+        answer: session_pb2.CheckpointResponse = await session.call(session.stub.Checkpoint, request)
+        return Recorded(answer.checkpoint, place, quality, git)
+
+    def _commit(
+        self,
+        state: session_pb2.SessionState,
+        place: Place,
+        quality: Assessed,
+        note: str,
+        commit: bool | None,
+        operation_id: str,
+    ) -> CheckpointRequest:
+        policy: Policy = self.policy if commit is None else "off" if not commit else _at_least_tracked(self.policy)
+        report = quality.report
+        metrics = {} if report is None else {"project_health": report.project_health}
+        return CheckpointRequest(
+            project=place.name,
+            session_id=state.id,
+            quality_score=report.overall_score if report else None,
+            metrics=metrics,
+            policy=policy,
+            checkpoint_id=operation_id,
+            note=note or None,
+        )
+
+    async def end(self, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:
+        """Ends the session: its handoff, in the project and in the store, and what was learned, in memory."""
+        state = await self._session(which)
+        place = await self._place(state)
+        quality = await assess(self.backends, place, f"end-{state.id}")
+        learned = await self._learned(state)
+        facts.MergeFrom(
+            session_pb2.Facts(
+                insights=learned["insights"],
+                solutions=learned["solutions"],
+                patterns=learned["patterns"],
+                decisions=learned["decisions"],
+                git=_git(place),
+                quality=quality.message,
+            )
+        )
+        session = self.backends.session
+        request = session_pb2.EndRequest(
+            which=session_pb2.Which(session_id=state.id), facts=facts, operation_id=f"end-{state.id}"
+        )
+        answer: session_pb2.EndResponse = await session.call(session.stub.End, request)
+        path = await self.workplace.leave_handoff(place, answer.handoff.file_name, answer.handoff.markdown)
+        pending = await store_or_owe(self.backends, state.id, _summary(answer.handoff))
+        return Ended(answer.session, answer.handoff, path, quality, learned, [*pending, *await pay(self.backends)])
+
+    async def _learned(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
+        """The reflections that were stored in the project since the session began, by what their tags say they are."""
+        learned: dict[str, list[str]] = {"insights": [], "solutions": [], "patterns": [], "decisions": []}
+        request = memory_pb2.SearchRequest(
+            query="insight solution pattern decision lesson",
+            limit=learned_max,
+            project=state.project,
+            filter=memory_pb2.Filter(content_type="reflection", since=state.created_at),
+        )
+        try:
+            found: memory_pb2.SearchResponse = await self.backends.memory.call(
+                self.backends.memory.stub.Search, request
+            )
+        except ServiceError:
+            return learned
+        for each in sorted(found.results, key=lambda result: result.memory.timestamp.ToNanoseconds()):
+            kinds = [LEARNED_AS[tag.casefold()] for tag in each.memory.tags if tag.casefold() in LEARNED_AS]
+            if "handoff" not in each.memory.tags:
+                learned[kinds[0] if kinds else "insights"].append(each.memory.content)
+        return learned
+
+    async def _session(self, which: session_pb2.Which) -> session_pb2.SessionState:
+        session = self.backends.session
+        answer: session_pb2.GetResponse = await session.call(session.stub.Get, session_pb2.GetRequest(which=which))
+        return answer.session
+
+    async def _place(self, state: session_pb2.SessionState) -> Place:
+        """The session's directory, as it is now; nothing known of it where it has gone."""
+        try:
+            return await self.workplace.look(state.working_directory)
+        except ServiceError:
+            return Place(state.working_directory, state.project)
+
+
+def _at_least_tracked(policy: Policy) -> Policy:
+    return "tracked" if policy == "off" else policy
+
+
+def _git(place: Place) -> session_pb2.GitFacts | None:
+    git = place.git
+    if git is None or git.state not in {"ready", "empty"}:
+        return None
+    changed = dict.fromkeys(path for paths in (git.staged, git.unstaged, git.untracked) for path in paths.names)
+    return session_pb2.GitFacts(
+        branch=git.branch or "",
+        commit=git.head or "",
+        ahead=git.ahead or 0,
+        behind=git.behind or 0,
+        uncommitted=list(changed)[:100],
+    )
+
+
+def _summary(handoff: session_pb2.HandoffDocument) -> list[dict[str, Any]]:
+    """The handoff as a memory, so that a search finds it; the same one for the same session."""
+    steps = "".join(f"\nNext: {step}" for step in handoff.next_steps)
+    questions = "".join(f"\nOpen: {question}" for question in handoff.open_questions)
+    if not handoff.summary.strip() and not steps and not questions:
+        return []
+    return [
+        {
+            "id": str(uuid5(NAMESPACE_URL, f"segue:handoff:{handoff.session_id}")),
+            "content": f"Session ended: {handoff.summary}{steps}{questions}",
+            "project": handoff.project,
+            "timestamp": _iso(handoff.ended_at),
+            "tags": ["handoff"],
+        }
+    ]
+
+
+def _iso(time: Timestamp) -> str:
+    return time.ToDatetime(UTC).isoformat() if time.seconds else datetime.now(UTC).isoformat()

@@ -1,0 +1,1 @@
+"""The session service: lifecycle, handoffs, permissions, events."""

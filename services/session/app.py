@@ -1,0 +1,104 @@
+"""The session service, wired top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from services.kit import rpc, telemetry
+from services.kit.errors import Unavailable
+from services.kit.healthcheck import Health
+from services.pb import session_pb2_grpc
+from services.session.condition import Condition
+from services.session.config import SessionSettings
+from services.session.deciding import Deciding
+from services.session.events import Emitter, deliver
+from services.session.finding import Finding, Terms
+from services.session.lifecycle import Lifecycle
+from services.session.servicer import SessionServicer
+from services.session.store import SessionStore
+from services.session.store.sqlite import open_sqlite
+
+logger = logging.getLogger(__name__)
+
+
+class SessionApp:
+    """A running session service. Handlers put on `emitter` hear every event, at least once."""
+
+    def __init__(self, health: Health, emitter: Emitter) -> None:
+        self._health = health
+        self.emitter = emitter
+
+    async def stop_accepting(self) -> None:
+        """Health says no from now on."""
+        await self._health.serving(False)
+
+
+@asynccontextmanager
+async def open_session(settings: SessionSettings, emitter: Emitter | None = None) -> AsyncIterator[SessionApp]:
+    """Serves sessions on the settings' address until the context is left; `emitter` is told what happens."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry.providers("session"))
+        store, directory = await _open_store(stack, settings)
+        finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s))
+        servicer = SessionServicer(
+            Lifecycle(store, finding, settings.quality_threshold),
+            finding,
+            Deciding(store, finding, settings.learn_after),
+            Condition(store, directory),
+        )
+        emitter = emitter or Emitter()
+        health = Health()
+
+        def register(server: rpc.Server) -> None:
+            session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+            health.register(server)
+
+        await stack.enter_async_context(_beside(deliver(store.events, emitter.emit)))
+        await stack.enter_async_context(_beside(finding.sweep(settings.sweep_s)))
+        await stack.enter_async_context(
+            rpc.open_server("session", settings.address, register, drain_s=settings.drain_s)
+        )
+        await health.serving(True)
+        yield SessionApp(health, emitter)
+
+
+async def _open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[SessionStore, Path | None]:
+    """The store, and the directory it needs, where it needs one."""
+    if url := settings.redis_url.get_secret_value():
+        from services.session.store.redis import open_redis  # what runs on one machine does without the package
+
+        store = open_redis(url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max)
+        return await stack.enter_async_context(store), None
+    home = _private(settings.home)
+    return await stack.enter_async_context(open_sqlite(home / "session.sqlite", queue_max=settings.queue_max)), home
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs `work` beside the block, and ends it with the block."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("work in the background ended", exc_info=error)
+
+
+def _private(directory: Path) -> Path:
+    """The directory, made for its owner alone; Unavailable where it cannot be."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
+    return directory

@@ -1,0 +1,32 @@
+"""The session service's settings, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SessionSettings(BaseSettings):
+    """`SEGUE_SESSION_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGUE_SESSION_")
+
+    address: str = Field("127.0.0.1:50051", description="Where to listen: host:port or unix:/path")
+    directory: Path = Field(Path("~/.claude/segue/session"), description="Where the database lives, without Redis")
+    redis_url: SecretStr = Field(SecretStr(""), description="Keep sessions in this Redis: redis://host:6379/0")
+    redis_timeout_s: float = Field(2.0, gt=0, description="How long Redis may take to answer or to connect")
+    lease_s: float = Field(3600.0, gt=0, description="A session that is not heard of for so long is abandoned")
+    sweep_s: float = Field(60.0, gt=0, description="How often is looked for sessions to abandon")
+    quality_threshold: float = Field(70.0, ge=0, le=100, description="Crossing this quality is told as an event")
+    learn_after: int = Field(3, ge=2, description="Allowing the same so often in a project makes it a rule")
+    answers_keep_s: float = Field(604800.0, gt=0, description="How long a repeated call gets the first answer")
+    queue_max: int = Field(1000, ge=1, description="Calls that may wait for the database, without Redis")
+    stream_max: int = Field(100000, ge=1000, description="Events that Redis keeps, about")
+    drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+
+    @property
+    def home(self) -> Path:
+        """`directory`, with the user's home filled in."""
+        return self.directory.expanduser()

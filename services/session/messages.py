@@ -1,0 +1,158 @@
+"""The domain's records and the messages of session.proto, one from the other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.pb import session_pb2 as pb
+from services.session.permissions import Audited, Rule
+from services.session.sessions import (
+    Checkpoint,
+    Facts,
+    GitFacts,
+    Handoff,
+    Learnings,
+    Owed,
+    Quality,
+    Session,
+    Which,
+)
+
+
+def which(message: pb.Which) -> Which:
+    """The same."""
+    return Which(message.session_id, message.working_directory)
+
+
+def quality_of(message: pb.CompleteInitRequest | pb.CheckpointRequest | pb.Facts) -> Quality | None:
+    """The message's quality, where it has one."""
+    if not message.HasField("quality"):
+        return None
+    return Quality(message.quality.overall, dict(message.quality.parts))
+
+
+def facts(message: pb.Facts) -> Facts:
+    """The same."""
+    git = message.git
+    return Facts(
+        summary=message.summary,
+        learnings=Learnings(tuple(message.insights), tuple(message.solutions), tuple(message.patterns)),
+        decisions=tuple(message.decisions),
+        open_questions=tuple(message.open_questions),
+        next_steps=tuple(message.next_steps),
+        files_changed=tuple(message.files_changed),
+        git=GitFacts(git.branch, git.commit, git.ahead, git.behind, tuple(git.uncommitted), tuple(git.commits))
+        if message.HasField("git")
+        else None,
+        quality=quality_of(message),
+    )
+
+
+def session(record: Session) -> pb.SessionState:
+    """The same, but for its user, who is the caller."""
+    return pb.SessionState(
+        id=record.id,
+        working_directory=record.working_directory,
+        root=record.root,
+        project=record.project,
+        state=record.state,
+        created_at=_time(record.created_at),
+        last_seen_at=_time(record.last_seen_at),
+        ended_at=_time(record.ended_at),
+        initialized_at=_time(record.initialized_at),
+        checkpoints=record.checkpoints,
+        first_quality=record.first_quality,
+        last_quality=record.last_quality,
+        owed=record.owed,
+        has_handoff=record.has_handoff,
+        version=record.version,
+    )
+
+
+def checkpoint(record: Checkpoint) -> pb.CheckpointRecord:
+    """The same."""
+    quality = record.quality
+    return pb.CheckpointRecord(
+        id=record.id,
+        session_id=record.session_id,
+        number=record.number,
+        created_at=_time(record.created_at),
+        note=record.note,
+        quality=pb.Quality(overall=quality.overall, parts=quality.parts) if quality else None,
+        quality_delta=record.quality_delta,
+        git_commit=record.git_commit,
+        git_message=record.git_message,
+        git_skipped_reason=record.git_skipped_reason,
+        files_changed=record.files_changed,
+        files_changed_total=record.files_changed_total,
+        decisions=record.decisions,
+    )
+
+
+def handoff(record: Handoff) -> pb.HandoffDocument:
+    """The same."""
+    return pb.HandoffDocument(
+        session_id=record.session_id,
+        project=record.project,
+        ended_at=_time(record.ended_at),
+        state=record.state,
+        summary=record.summary,
+        next_steps=record.next_steps,
+        open_questions=record.open_questions,
+        markdown=record.markdown,
+        file_name=record.file_name,
+    )
+
+
+def owed(record: Owed) -> pb.Owed:
+    """The same."""
+    return pb.Owed(
+        id=record.id,
+        session_id=record.session_id,
+        kind=record.kind,
+        payload=record.payload,
+        created_at=_time(record.created_at),
+    )
+
+
+def rule(record: Rule) -> pb.Rule:
+    """The same."""
+    return pb.Rule(
+        id=record.id,
+        operation=record.operation,
+        pattern=record.pattern,
+        scope=record.scope,
+        decision=record.verdict,
+        level=record.level.name.lower(),
+        source=record.source,
+        project=record.place.project,
+        session_id=record.place.session_id,
+        created_at=_time(record.created_at),
+        expires_at=_time(record.expires_at),
+    )
+
+
+def audit_line(record: Audited) -> pb.AuditLine:
+    """The same."""
+    return pb.AuditLine(
+        at=_time(record.at),
+        action=record.action,
+        operation=record.operation,
+        target=record.target,
+        project=record.place.project,
+        session_id=record.place.session_id,
+        decision=record.verdict,
+        level=record.level.name.lower(),
+        reason=record.reason,
+        rule_id=record.rule_id,
+    )
+
+
+def _time(time: datetime | None) -> Timestamp | None:
+    if time is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(time.astimezone(UTC))
+    return message

@@ -1,0 +1,144 @@
+"""The session service's gRPC face: protobuf in, domain calls, protobuf out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.kit import rpc
+from services.kit.errors import InvalidInput
+from services.pb import session_pb2 as pb
+from services.pb import session_pb2_grpc
+from services.session import messages
+from services.session.condition import Condition
+from services.session.deciding import Asked, Deciding
+from services.session.finding import Finding
+from services.session.lifecycle import Lifecycle, checkpoints_handed_off_max
+from services.session.permissions import Recorded, Rule, Scope, Verdict
+from services.session.sessions import NewCheckpoint, Opening
+
+
+class SessionServicer(session_pb2_grpc.SessionServicer):
+    """Each method is the rpc of its name in session.proto."""
+
+    def __init__(self, lifecycle: Lifecycle, finding: Finding, deciding: Deciding, condition: Condition) -> None:
+        self._lifecycle = lifecycle
+        self._finding = finding
+        self._deciding = deciding
+        self._condition = condition
+
+    async def Init(self, request: pb.InitRequest, _: Any) -> pb.InitResponse:
+        which = messages.which(request.which)
+        opening = Opening(which, request.project, request.root, messages.facts(request.abandoned))
+        opened = await self._lifecycle.init(rpc.caller.get(), opening, request.operation_id)
+        return pb.InitResponse(
+            session=messages.session(opened.session),
+            resumed=opened.resumed,
+            previous_handoff=messages.handoff(opened.previous) if opened.previous else None,
+        )
+
+    async def CompleteInit(self, request: pb.CompleteInitRequest, _: Any) -> pb.SessionResponse:
+        which, quality = messages.which(request.which), messages.quality_of(request)
+        session = await self._lifecycle.complete_init(rpc.caller.get(), which, quality, request.operation_id)
+        return pb.SessionResponse(session=messages.session(session))
+
+    async def Checkpoint(self, request: pb.CheckpointRequest, _: Any) -> pb.CheckpointResponse:
+        new = NewCheckpoint(
+            note=request.note,
+            quality=messages.quality_of(request),
+            git_commit=request.git_commit,
+            git_message=request.git_message,
+            git_skipped_reason=request.git_skipped_reason,
+            files_changed=tuple(request.files_changed),
+            decisions=tuple(request.decisions),
+        )
+        which = messages.which(request.which)
+        session, checkpoint = await self._lifecycle.checkpoint(rpc.caller.get(), which, new, request.operation_id)
+        return pb.CheckpointResponse(checkpoint=messages.checkpoint(checkpoint), session=messages.session(session))
+
+    async def End(self, request: pb.EndRequest, _: Any) -> pb.EndResponse:
+        which, facts = messages.which(request.which), messages.facts(request.facts)
+        session, handoff = await self._lifecycle.end(rpc.caller.get(), which, facts, request.operation_id)
+        return pb.EndResponse(session=messages.session(session), handoff=messages.handoff(handoff))
+
+    async def Get(self, request: pb.GetRequest, _: Any) -> pb.GetResponse:
+        if not 0 <= request.checkpoints <= checkpoints_handed_off_max:
+            raise InvalidInput(f"checkpoints takes 0 to {checkpoints_handed_off_max}.")
+        which = messages.which(request.which)
+        session, checkpoints = await self._lifecycle.get(rpc.caller.get(), which, request.checkpoints)
+        return pb.GetResponse(
+            session=messages.session(session), checkpoints=[messages.checkpoint(each) for each in checkpoints]
+        )
+
+    async def List(self, request: pb.ListRequest, _: Any) -> pb.ListResponse:
+        found, cursor = await self._finding.page(
+            rpc.caller.get(), request.project, request.state, request.limit, request.cursor
+        )
+        return pb.ListResponse(sessions=[messages.session(each) for each in found], next_cursor=cursor)
+
+    async def GetHandoff(self, request: pb.GetHandoffRequest, _: Any) -> pb.HandoffDocument:
+        found = await self._lifecycle.handoff(rpc.caller.get(), request.session_id, request.project)
+        return messages.handoff(found)
+
+    async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
+        which = messages.which(request.which)
+        owed = await self._lifecycle.owe(rpc.caller.get(), which, request.id, request.kind, request.payload)
+        return pb.OweResponse(owed=messages.owed(owed))
+
+    async def Paid(self, request: pb.PaidRequest, _: Any) -> pb.PaidResponse:
+        return pb.PaidResponse(paid=await self._lifecycle.paid(rpc.caller.get(), request.session_id, request.id))
+
+    async def ListPending(self, request: pb.ListPendingRequest, _: Any) -> pb.ListPendingResponse:
+        found = await self._lifecycle.owed(rpc.caller.get(), request.limit)
+        return pb.ListPendingResponse(pending=[messages.owed(each) for each in found])
+
+    async def CheckPermission(self, request: pb.CheckPermissionRequest, _: Any) -> pb.CheckPermissionResponse:
+        decision = await self._deciding.check(rpc.caller.get(), _asked(request))
+        return pb.CheckPermissionResponse(
+            decision=decision.verdict,
+            security_level=decision.level.name.lower(),
+            reason=decision.reason,
+            rule=messages.rule(decision.rule) if decision.rule else None,
+        )
+
+    async def RecordPermission(self, request: pb.RecordPermissionRequest, _: Any) -> pb.RecordPermissionResponse:
+        if request.decision not in {Verdict.ALLOW, Verdict.DENY}:
+            raise InvalidInput("decision is neither allow nor deny.")
+        scope = request.scope or Scope.SESSION
+        if scope not in set(Scope):
+            raise InvalidInput(f"scope is none of {', '.join(Scope)}.")
+        recorded = Recorded(Verdict(request.decision), Scope(scope), request.expires_in_s)
+        rule = await self._deciding.record(rpc.caller.get(), _asked(request), recorded, request.operation_id)
+        return pb.RecordPermissionResponse(rule=messages.rule(rule))
+
+    async def PermissionStatus(self, request: pb.PermissionStatusRequest, _: Any) -> pb.PermissionStatusResponse:
+        status = await self._deciding.status(rpc.caller.get(), request.project, request.history)
+        allows = [rule for rule in status.rules if rule.verdict is Verdict.ALLOW]
+        return pb.PermissionStatusResponse(
+            trusted_operations=sorted({rule.operation for rule in allows if not rule.pattern}),
+            auto_approve_patterns=sorted({_pattern(rule) for rule in allows if rule.pattern}),
+            history=[messages.audit_line(line) for line in status.history],
+            security_level=status.level.name.lower(),
+            rules=[messages.rule(rule) for rule in status.rules],
+        )
+
+    async def RevokePermission(self, request: pb.RevokePermissionRequest, _: Any) -> pb.RevokePermissionResponse:
+        revoked = await self._deciding.revoke(
+            rpc.caller.get(), request.rule_id, request.all, request.project, request.operation_id
+        )
+        return pb.RevokePermissionResponse(revoked=revoked)
+
+    async def Check(self, _: pb.CheckRequest, __: Any) -> pb.CheckResponse:
+        parts, active = await self._condition.check()
+        return pb.CheckResponse(
+            parts={name: pb.Part(status=part.status, reason=part.reason) for name, part in parts.items()},
+            active_sessions=active,
+        )
+
+
+def _asked(request: pb.CheckPermissionRequest | pb.RecordPermissionRequest) -> Asked:
+    which = messages.which(request.which)
+    return Asked(request.operation, request.target, which, request.project, request.root)
+
+
+def _pattern(rule: Rule) -> str:
+    return f"{rule.operation}({rule.pattern})"

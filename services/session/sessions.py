@@ -1,0 +1,363 @@
+"""What a session is and which changes it goes through: the session service's domain.
+
+Knows nothing of gRPC, SQLite or Redis. What it is told of a working directory comes in as plain values.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from services.kit.errors import InvalidInput, LimitExceeded
+
+name_max_chars = 200
+path_max_chars = 4096
+note_max_chars = 4000
+items_max = 100
+"""Learnings of a kind, decisions, questions, steps or commits in one call."""
+files_sent_max = 10_000
+files_kept_max = 200
+checkpoints_max = 2000
+owed_max = 100
+"""What one session may owe at once."""
+payload_max_bytes = 128 * 1024
+
+
+class State(StrEnum):
+    """Where a session is in its life. Abandoned is a presumption: a call that names the session refutes it."""
+
+    ACTIVE = "active"
+    ENDED = "ended"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One stretch of work in one directory. `version` counts its changes; 0 is not stored yet."""
+
+    id: str
+    user: str
+    working_directory: str
+    root: str
+    project: str
+    created_at: datetime
+    last_seen_at: datetime
+    state: State = State.ACTIVE
+    ended_at: datetime | None = None
+    initialized_at: datetime | None = None
+    checkpoints: int = 0
+    first_quality: float | None = None
+    last_quality: float | None = None
+    owed: tuple[str, ...] = ()  # the ids
+    has_handoff: bool = False
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """A project's quality as it was measured, 0-100 each; a part that was not measured is missing."""
+
+    overall: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A moment worth coming back to; `number` counts from 1 within the session."""
+
+    id: str
+    session_id: str
+    number: int
+    created_at: datetime
+    note: str = ""
+    quality: Quality | None = None
+    quality_delta: float | None = None
+    git_commit: str = ""
+    git_message: str = ""
+    git_skipped_reason: str = ""
+    files_changed: tuple[str, ...] = ()
+    files_changed_total: int = 0
+    decisions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What another service could not do yet; `payload` is JSON that only the gateway reads."""
+
+    id: str
+    session_id: str
+    user: str
+    kind: str
+    payload: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Learnings:
+    """What the session taught, by kind."""
+
+    insights: tuple[str, ...] = ()
+    solutions: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GitFacts:
+    """The repository when the session ended."""
+
+    branch: str = ""
+    commit: str = ""
+    ahead: int = 0
+    behind: int = 0
+    uncommitted: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the caller knows of a session besides its checkpoints."""
+
+    summary: str = ""
+    learnings: Learnings = Learnings()
+    decisions: tuple[str, ...] = ()
+    open_questions: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    files_changed: tuple[str, ...] = ()
+    git: GitFacts | None = None
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """What the next session is told; `markdown` is the whole, the rest its parts."""
+
+    session_id: str
+    user: str
+    project: str
+    ended_at: datetime
+    state: State
+    summary: str
+    next_steps: tuple[str, ...]
+    open_questions: tuple[str, ...]
+    markdown: str
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call was answered, kept so that its repetition gets the same."""
+
+    user: str
+    operation_id: str
+    method: str
+    at: datetime
+    session_id: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The session a call means: by id, else the active one in a directory, else the user's only active one."""
+
+    session_id: str = ""
+    working_directory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What `init` is told: where the work is, and what is known there of one that was left behind."""
+
+    which: Which
+    project: str = ""
+    root: str = ""
+    abandoned: Facts = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class NewCheckpoint:
+    """What a checkpoint is told."""
+
+    note: str = ""
+    quality: Quality | None = None
+    git_commit: str = ""
+    git_message: str = ""
+    git_skipped_reason: str = ""
+    files_changed: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+
+
+# --- changes: pure functions from what is to what will be ---------------------------------------
+
+
+def opened(user: str, opening: Opening, now: datetime) -> Session:
+    """A new session."""
+    directory = normalised(opening.which.working_directory)
+    if not directory:
+        raise InvalidInput("working_directory is missing.", "Name the directory, or the session to resume.")
+    return Session(
+        id=str(uuid4()),
+        user=user,
+        working_directory=directory,
+        root=normalised(opening.root) or directory,
+        project=opening.project.strip() or posixpath.basename(directory) or "default",
+        created_at=now,
+        last_seen_at=now,
+    )
+
+
+def seen(session: Session, now: datetime) -> Session:
+    """The session after a call that named it: alive, whatever was presumed."""
+    if session.state is State.ENDED:
+        return session
+    alive = replace(session, last_seen_at=max(now, session.last_seen_at))
+    if session.state is State.ABANDONED:  # what it leaves is to be written again
+        alive = replace(alive, state=State.ACTIVE, ended_at=None, has_handoff=False)
+    return alive
+
+
+def has_expired(session: Session, now: datetime, lease_s: float) -> bool:
+    """Whether nothing was heard of an active session for longer than its lease."""
+    return session.state is State.ACTIVE and session.last_seen_at + timedelta(seconds=lease_s) < now
+
+
+def abandoned(session: Session) -> Session:
+    """The session, given up; it ended when it was last heard of."""
+    return replace(session, state=State.ABANDONED, ended_at=session.last_seen_at)
+
+
+def ended(session: Session, final: Quality | None, now: datetime) -> Session:
+    """The session, finished for good."""
+    quality = final.overall if final else session.last_quality
+    return replace(session, state=State.ENDED, ended_at=now, last_seen_at=now, last_quality=quality)
+
+
+def measured(session: Session, quality: Quality | None) -> Session:
+    """The session with this as its latest quality, and as its first where it had none."""
+    if quality is None:
+        return session
+    first = quality.overall if session.first_quality is None else session.first_quality
+    return replace(session, first_quality=first, last_quality=quality.overall)
+
+
+def checkpointed(session: Session, new: NewCheckpoint, now: datetime) -> tuple[Session, Checkpoint]:
+    """The session with one more checkpoint, and that checkpoint."""
+    if session.checkpoints >= checkpoints_max:
+        raise LimitExceeded(
+            f"This session has {checkpoints_max:,} checkpoints, the most it may have.", "End it and call init."
+        )
+    before = session.last_quality
+    delta = None if new.quality is None or before is None else new.quality.overall - before
+    checkpoint = Checkpoint(
+        id=str(uuid4()),
+        session_id=session.id,
+        number=session.checkpoints + 1,
+        created_at=now,
+        note=new.note,
+        quality=new.quality,
+        quality_delta=delta,
+        git_commit=new.git_commit,
+        git_message=new.git_message,
+        git_skipped_reason=new.git_skipped_reason,
+        files_changed=new.files_changed[:files_kept_max],
+        files_changed_total=len(new.files_changed),
+        decisions=new.decisions,
+    )
+    return replace(measured(seen(session, now), new.quality), checkpoints=checkpoint.number), checkpoint
+
+
+def crossed(before: float | None, after: float | None, threshold: float) -> str:
+    """`fell` or `rose` where the quality went over the threshold, else nothing; a first one can only fall."""
+    if after is None:
+        return ""
+    if after < threshold and (before is None or before >= threshold):
+        return "fell"
+    return "rose" if after >= threshold and before is not None and before < threshold else ""
+
+
+def owing(session: Session, owed: Owed) -> Session:
+    """The session with one more thing owed."""
+    if len(session.owed) >= owed_max:
+        raise LimitExceeded(f"This session owes {owed_max} things already.", "Pay some first.")
+    return replace(session, owed=(*session.owed, owed.id))
+
+
+def with_paid(session: Session, owed_id: str) -> Session:
+    """The session without that."""
+    return replace(session, owed=tuple(each for each in session.owed if each != owed_id))
+
+
+# --- what is accepted ---------------------------------------------------------------------------
+
+
+def normalised(directory: str) -> str:
+    """One spelling for a directory: no doubled or closing slashes. Links are the caller's to resolve."""
+    check_text(directory, path_max_chars, "a directory")
+    if "\0" in directory:
+        raise InvalidInput("A directory's name cannot hold a zero byte.")
+    return posixpath.normpath(directory) if directory.startswith("/") else directory.strip()
+
+
+def check_text(text: str, most: int, name: str) -> None:
+    """LimitExceeded where `text` has more than `most` characters."""
+    if len(text) > most:
+        raise LimitExceeded(f"{name} has {len(text):,} characters; at most {most:,} are taken.")
+
+
+def check_texts(texts: Sequence[str], name: str, most_chars: int = note_max_chars, most: int = items_max) -> None:
+    """LimitExceeded where there are too many, or one is too long."""
+    if len(texts) > most:
+        raise LimitExceeded(f"{name} has {len(texts):,} items; at most {most:,} are taken.")
+    for text in texts:
+        check_text(text, most_chars, name)
+
+
+def check_quality(quality: Quality | None) -> None:
+    """InvalidInput where a score is not within 0-100."""
+    if quality is None:
+        return
+    check_texts(tuple(quality.parts), "quality parts", name_max_chars)
+    for score in (quality.overall, *quality.parts.values()):
+        if not 0.0 <= score <= 100.0:
+            raise InvalidInput(f"A quality of {score} is not within 0 to 100.")
+
+
+def check_checkpoint(new: NewCheckpoint) -> None:
+    """LimitExceeded or InvalidInput where something of it cannot be kept."""
+    for name in ("note", "git_message", "git_skipped_reason"):
+        check_text(getattr(new, name), note_max_chars, name)
+    check_text(new.git_commit, name_max_chars, "git_commit")
+    check_texts(new.files_changed, "files_changed", path_max_chars, files_sent_max)
+    check_texts(new.decisions, "decisions")
+    check_quality(new.quality)
+
+
+def check_facts(facts: Facts) -> None:
+    """LimitExceeded or InvalidInput where something of them cannot be kept."""
+    check_text(facts.summary, note_max_chars, "summary")
+    for name in ("decisions", "open_questions", "next_steps"):
+        check_texts(getattr(facts, name), name)
+    for name in ("insights", "solutions", "patterns"):
+        check_texts(getattr(facts.learnings, name), name)
+    check_texts(facts.files_changed, "files_changed", path_max_chars, files_sent_max)
+    check_quality(facts.quality)
+    if facts.git:
+        check_texts((facts.git.branch, facts.git.commit), "git", path_max_chars)
+        check_texts(facts.git.uncommitted, "uncommitted", path_max_chars, files_sent_max)
+        check_texts(facts.git.commits, "commits")
+
+
+def check_owed(owed: Owed) -> None:
+    """LimitExceeded or InvalidInput where it cannot be kept."""
+    for name in ("id", "kind"):
+        value = getattr(owed, name)
+        check_text(value, name_max_chars, name)
+        if not value or not unicodedata.normalize("NFC", value).isprintable():
+            raise InvalidInput(f"{name} is empty or not printable.")
+    if len(owed.payload.encode("utf-8", "replace")) > payload_max_bytes:
+        raise LimitExceeded(f"payload is over {payload_max_bytes:,} bytes.", "Owe it in parts.")

@@ -1,0 +1,19 @@
+"""The domain's records as JSON, as every store keeps them."""
+
+from __future__ import annotations
+
+from pydantic import TypeAdapter
+
+from services.session.events import Event
+from services.session.permissions import Audited, Ledger, Rule
+from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
+
+SESSION = TypeAdapter(Session)
+CHECKPOINT = TypeAdapter(Checkpoint)
+HANDOFF = TypeAdapter(Handoff)
+OWED = TypeAdapter(Owed)
+ANSWER = TypeAdapter(Answer)
+LEDGER = TypeAdapter(Ledger)
+RULE = TypeAdapter(Rule)
+AUDITED = TypeAdapter(Audited)
+EVENT = TypeAdapter(Event)

@@ -1,0 +1,322 @@
+"""`SessionStore` in Redis, for many replicas: one Lua script checks what a change was made from and writes all of it.
+
+Keys have no time to live: what is kept here is the truth. All share one hash tag, so that one script may
+touch them on a cluster as well. Names of users, projects and directories are hashed into the keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from services.kit.errors import Unavailable
+from services.session.permissions import Audited, Ledger
+from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.session.store import Change, Listing, Stale, audit_max
+from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+from services.session.store.streams import EventStream, translated
+
+logger = logging.getLogger(__name__)
+Record = TypeVar("Record")
+Result = TypeVar("Result")
+
+retries_max = 2
+"""Of a command whose connection broke. A write that had happened after all is found by its version."""
+scanned_at_once = 100
+_tag = "{segue}"
+_states: tuple[State | None, ...] = (None, *State)
+
+# KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
+# then commands [[name, key, arguments...]]. Returns 1 when it wrote, 0 where a check failed and nothing was written.
+_script = """
+local plan = cjson.decode(ARGV[1])
+for _, check in ipairs(plan.checks) do
+  local found
+  local key = KEYS[check[1]]
+  if check[2] == "" then found = redis.call("GET", key) else found = redis.call("HGET", key, check[2]) end
+  if not found then found = "" end
+  local fits = false
+  for _, value in ipairs(check[3]) do if value == found then fits = true end end
+  if not fits then return 0 end
+end
+for _, command in ipairs(plan.commands) do
+  local name, key = command[1], KEYS[command[2]]
+  if name == "DELETE_IF" then
+    if redis.call("GET", key) == command[3] then redis.call("DEL", key) end
+  else
+    redis.call(name, key, unpack(command, 3))
+  end
+end
+return 1
+"""
+
+
+@asynccontextmanager
+async def open_redis(url: str, *, timeout_s: float, stream_max: int) -> AsyncIterator[RedisStore]:
+    """A store on the server at `url`; whether it answers is seen at the first call."""
+    retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries_max)
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=retry,
+        health_check_interval=30,
+    )
+    async with client:
+        consumer = f"{socket.gethostname()}-{uuid4().hex[:8]}"
+        yield RedisStore(client, EventStream(client, f"{_tag}:events", "session", consumer), stream_max)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What the script is to check and to do."""
+
+    keys: list[str] = field(default_factory=list)
+    checks: list[list[Any]] = field(default_factory=list)
+    commands: list[list[Any]] = field(default_factory=list)
+
+    def _key(self, key: str) -> int:
+        if key not in self.keys:
+            self.keys.append(key)
+        return self.keys.index(key) + 1
+
+    def expect(self, key: str, field_name: str, *values: str) -> None:
+        """Writes only where one of `values` is there; empty is nothing."""
+        self.checks.append([self._key(key), field_name, list(values)])
+
+    def do(self, name: str, key: str, *arguments: str) -> None:
+        """One command."""
+        self.commands.append([name, self._key(key), *arguments])
+
+    def text(self) -> str:
+        """As the script reads it; an empty list is left out, for Lua's JSON has no difference to an empty object."""
+        return json.dumps({"checks": self.checks, "commands": self.commands}, ensure_ascii=False)
+
+
+class RedisStore:
+    """`SessionStore` on a Redis client that decodes its answers."""
+
+    def __init__(self, client: Redis, events: EventStream, stream_max: int) -> None:
+        self._client = client
+        self._events = events
+        self._stream_max = stream_max
+        self._commit = client.register_script(_script)
+
+    @property
+    def events(self) -> EventStream:
+        return self._events
+
+    async def commit(self, change: Change) -> None:
+        plan = _planned(change, self._events.key, self._stream_max)
+        written = await translated(self._commit(keys=plan.keys, args=[plan.text()]))
+        if not written:
+            raise Stale("Somebody else changed it meanwhile.")
+
+    async def answered(self, user: str, operation_id: str) -> Answer | None:
+        return _read(ANSWER, await self._ask(self._client.hget(_key("answers", user), operation_id)))
+
+    async def forget_answers(self, before: datetime) -> None:
+        names: list[str] = await self._ask(self._client.zrangebyscore(_key("answered"), "-inf", f"({_score(before)}"))
+        for name in names:
+            key, _, operation_id = name.partition(" ")
+            plan = _Plan()
+            plan.do("HDEL", key, operation_id)
+            plan.do("ZREM", _key("answered"), name)
+            await translated(self._commit(keys=plan.keys, args=[plan.text()]))
+
+    async def session(self, id: str) -> Session | None:
+        return _read(SESSION, await self._ask(self._client.hget(_key("session", id), "body")))
+
+    async def active_in(self, user: str, working_directory: str) -> Session | None:
+        found = await self._ask(self._client.get(_key("active", user, working_directory)))
+        return await self.session(found) if found else None
+
+    async def listed(self, user: str, listing: Listing) -> list[Session]:
+        index = _index(user, listing.project, listing.state)
+        start = f"({_place(*listing.after)}" if listing.after else "+"
+        names: list[str] = await self._ask(
+            self._client.zrange(index, start, "-", bylex=True, desc=True, offset=0, num=listing.limit)
+        )
+        return await self._sessions([name.partition(" ")[2] for name in names])
+
+    async def last_seen_before(self, time: datetime, most: int) -> list[Session]:
+        ids = await self._ask(self._client.zrangebyscore(_key("seen"), "-inf", f"({_score(time)}", start=0, num=most))
+        return await self._sessions(ids)
+
+    async def _sessions(self, ids: Sequence[str]) -> list[Session]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for each in ids:
+                pipeline.hget(_key("session", each), "body")
+            bodies = await self._ask(pipeline.execute())
+        return [SESSION.validate_json(body) for body in bodies if body]
+
+    async def active_count(self) -> int:
+        return int(await self._ask(self._client.zcard(_key("seen"))))
+
+    async def checkpoint(self, session_id: str, number: int) -> Checkpoint | None:
+        return _read(CHECKPOINT, await self._ask(self._client.lindex(_key("checkpoints", session_id), number - 1)))
+
+    async def checkpoints(self, session_id: str, most: int) -> list[Checkpoint]:
+        return _every(CHECKPOINT, await self._ask(self._client.lrange(_key("checkpoints", session_id), -most, -1)))
+
+    async def owed(self, user: str, most: int) -> list[Owed]:
+        ids = await self._ask(self._client.zrange(_key("owed-order", user), 0, most - 1))
+        bodies = await self._ask(self._client.hmget(_key("owed", user), ids)) if ids else []
+        return _every(OWED, [body for body in bodies if body])
+
+    async def handoff(self, session_id: str) -> Handoff | None:
+        return _read(HANDOFF, await self._ask(self._client.get(_key("handoff", session_id))))
+
+    async def latest_handoff(self, user: str, project: str) -> Handoff | None:
+        ids = await self._ask(self._client.zrange(_key("handoffs", user, project), -1, -1))
+        return await self.handoff(ids[0]) if ids else None
+
+    async def ledger(self, user: str) -> Ledger:
+        return _read(LEDGER, await self._ask(self._client.hget(_key("ledger", user), "body"))) or Ledger(user)
+
+    async def audit(self, user: str, project: str, most: int) -> list[Audited]:
+        key = _key("audit", user, project) if project else _key("audit", user)
+        return _every(AUDITED, await self._ask(self._client.lrange(key, 0, most - 1)))
+
+    async def troubles(self) -> Mapping[str, str]:
+        """Whether the server would keep what was acknowledged, as far as it shows its settings."""
+        persistence = await self._ask(self._client.info("persistence"))
+        troubles = {}
+        if not int(persistence.get("aof_enabled", 0)):
+            troubles["persistence"] = "AOF is off: a restart of Redis loses sessions. Set appendonly yes."
+        elif persistence.get("aof_last_write_status") != "ok":
+            troubles["persistence"] = "Redis could not write its AOF."
+        settings = await self._settings()
+        if settings.get("appendfsync", "always") != "always" and not troubles:
+            troubles["persistence"] = f"appendfsync is {settings['appendfsync']}: a crash loses up to a second."
+        policy = settings.get("maxmemory-policy", "noeviction")
+        if settings.get("maxmemory", "0") != "0" and policy.startswith("allkeys"):
+            troubles["eviction"] = f"maxmemory-policy is {policy}: sessions may be dropped. Set noeviction."
+        return troubles
+
+    async def _settings(self) -> Mapping[str, str]:
+        try:
+            found = await self._client.config_get("maxmemory*", "appendfsync")
+        except ResponseError:  # CONFIG is not for everyone
+            return {}
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+        return {str(name): str(value) for name, value in found.items()}
+
+    async def _ask(self, answer: Awaitable[Any] | Any) -> Any:
+        return await translated(answer)
+
+
+# --- one change as a plan -----------------------------------------------------------------------
+
+
+def _planned(change: Change, stream: str, stream_max: int) -> _Plan:
+    plan = _Plan()
+    if answer := change.answer:
+        key = _key("answers", answer.user)
+        plan.expect(key, answer.operation_id, "")
+        plan.do("HSET", key, answer.operation_id, _json(ANSWER, answer))
+        plan.do("ZADD", _key("answered"), _score(answer.at), f"{key} {answer.operation_id}")
+    if change.session:
+        _plan_session(plan, change.session)
+    if change.checkpoint:
+        plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
+    _plan_owed(plan, change)
+    if left := change.handoff:
+        plan.do("SET", _key("handoff", left.session_id), _json(HANDOFF, left))
+        plan.do("ZADD", _key("handoffs", left.user, left.project), _score(left.ended_at), left.session_id)
+    if ledger := change.ledger:
+        key = _key("ledger", ledger.user)
+        plan.expect(key, "version", str(ledger.version) if ledger.version else "")
+        following = replace(ledger, version=ledger.version + 1)
+        plan.do("HSET", key, "version", str(following.version), "body", _json(LEDGER, following))
+    for audited in change.audited:
+        for key in {_key("audit", audited.user), _key("audit", audited.user, audited.place.project)}:
+            plan.do("LPUSH", key, _json(AUDITED, audited))
+            plan.do("LTRIM", key, "0", str(audit_max - 1))
+    for event in change.events:
+        plan.do("XADD", stream, "MAXLEN", "~", str(stream_max), "*", "event", _json(EVENT, event))
+    return plan
+
+
+def _plan_session(plan: _Plan, session: Session) -> None:
+    key = _key("session", session.id)
+    following = replace(session, version=session.version + 1)
+    plan.expect(key, "version", str(session.version) if session.version else "")
+    active = _key("active", session.user, session.working_directory)
+    if session.state is State.ACTIVE:
+        plan.expect(active, "", "", session.id)
+        plan.do("SET", active, session.id)
+        plan.do("ZADD", _key("seen"), _score(session.last_seen_at), session.id)
+    else:
+        plan.do("DELETE_IF", active, session.id)
+        plan.do("ZREM", _key("seen"), session.id)
+    plan.do("HSET", key, "version", str(following.version), "body", _json(SESSION, following))
+    place = _place(session.created_at, session.id)
+    for project in ("", session.project):
+        for state in _states:
+            if state is None or state is session.state:
+                plan.do("ZADD", _index(session.user, project, state), "0", place)
+            else:
+                plan.do("ZREM", _index(session.user, project, state), place)
+
+
+def _plan_owed(plan: _Plan, change: Change) -> None:
+    if owed := change.owed:
+        name = f"{owed.session_id} {owed.id}"
+        plan.expect(_key("owed", owed.user), name, "")
+        plan.do("HSET", _key("owed", owed.user), name, _json(OWED, owed))
+        plan.do("ZADD", _key("owed-order", owed.user), _score(owed.created_at), name)
+    if change.paid and change.session:
+        name = f"{change.session.id} {change.paid}"
+        plan.do("HDEL", _key("owed", change.session.user), name)
+        plan.do("ZREM", _key("owed-order", change.session.user), name)
+
+
+def _key(kind: str, *names: str) -> str:
+    """The key of a kind of record; names may hold anything, so they are hashed."""
+    if not names:
+        return f"{_tag}:{kind}"
+    digest = hashlib.blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=16)
+    return f"{_tag}:{kind}:{len(names)}:{digest.hexdigest()}"
+
+
+def _index(user: str, project: str, state: State | None) -> str:
+    return _key("sessions", user, project, state or "")
+
+
+def _place(created_at: datetime, id: str) -> str:
+    """Sorts as (created_at, id) does."""
+    return f"{_score(created_at):0>20} {id}"
+
+
+def _score(time: datetime) -> str:
+    """Microseconds since 1970: exact in a double until the year 2255."""
+    return str(round(time.timestamp() * 1_000_000))
+
+
+def _json(record: TypeAdapter[Record], value: Record) -> str:
+    return record.dump_json(value).decode()
+
+
+def _read(record: TypeAdapter[Record], body: str | None) -> Record | None:
+    return record.validate_json(body) if body else None
+
+
+def _every(record: TypeAdapter[Record], bodies: Sequence[str]) -> list[Record]:
+    return [record.validate_json(body) for body in bodies]

@@ -1,0 +1,59 @@
+"""The SQLite store's schema as numbered migrations; `user_version` says how far a database has come."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from services.kit.errors import NotReady
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: a record is its JSON; columns are what it is looked up by. Times are ISO 8601 in UTC, of one length.
+    """
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY, user TEXT NOT NULL, working_directory TEXT NOT NULL, project TEXT NOT NULL,
+        state TEXT NOT NULL, created_at TEXT NOT NULL, last_seen_at TEXT NOT NULL, version INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX one_active ON sessions (user, working_directory) WHERE state = 'active';
+    CREATE INDEX lease ON sessions (last_seen_at) WHERE state = 'active';
+    CREATE INDEX of_user ON sessions (user, created_at, id);
+    CREATE INDEX of_project ON sessions (user, project, created_at, id);
+    CREATE TABLE checkpoints (
+        session_id TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (session_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE owed (
+        id TEXT NOT NULL, session_id TEXT NOT NULL, user TEXT NOT NULL, created_at TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (session_id, id)
+    ) STRICT;
+    CREATE INDEX owed_by_user ON owed (user, created_at);
+    CREATE TABLE handoffs (
+        session_id TEXT PRIMARY KEY, user TEXT NOT NULL, project TEXT NOT NULL, ended_at TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX latest_handoff ON handoffs (user, project, ended_at);
+    CREATE TABLE ledgers (user TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+    CREATE TABLE audit (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, project TEXT NOT NULL, body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_of_user ON audit (user, sequence);
+    CREATE INDEX audit_of_project ON audit (user, project, sequence);
+    CREATE TABLE answers (
+        user TEXT NOT NULL, operation_id TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (user, operation_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX answers_by_age ON answers (at);
+    CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the database to this program's schema; NotReady where it comes from a newer program."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise NotReady(
+            f"The session database has schema {version}; this version of Segue knows {len(MIGRATIONS)}.",
+            "Start the version of Segue that wrote it, or a newer one.",
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {statements} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,160 @@
+"""Events in a Redis stream of bounded length: consumer groups, at least once, in order.
+
+The stream is written by the same script as the change it tells of. Each group has one consumer at work at a
+time, by a lease: so a session's events come in order. What one left unsettled comes again to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from services.kit.errors import Unavailable
+from services.session.events import Event, Handler
+from services.session.store.records import EVENT
+
+logger = logging.getLogger(__name__)
+
+lease_ms = 10_000
+block_ms = 1_000
+taken_max = 100
+deliveries_max = 5
+"""How often a handler may fail on one event before it is set aside, in the stream `...:failed`."""
+failed_max = 10_000
+retry_s = 0.5
+_passing = (
+    *("OOM", "MISCONF", "NOREPLICAS", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "BUSY"),
+    *("NOAUTH", "WRONGPASS", "NOPERM"),
+)
+_lease_script = """
+local holder = redis.call("GET", KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+return 1
+"""
+
+
+async def translated(answer: Awaitable[Any]) -> Any:
+    """What Redis answered; Unavailable while it does not, or may not do what was asked."""
+    try:
+        return await answer
+    except ResponseError as error:
+        if isinstance(error, NoScriptError) or (not str(error).startswith(_passing) and type(error) is ResponseError):
+            raise  # a bug of ours
+        logger.error("redis: %s", type(error).__name__)  # noqa: TRY400  # its text may hold arguments
+        raise Unavailable(f"Redis refuses to work ({_word(error)}).", "Look at its log, then try again.") from error
+    except (RedisError, OSError) as error:
+        logger.warning("redis: %s", type(error).__name__)
+        raise Unavailable("Redis, which keeps the sessions, does not answer.", "Try again in a moment.") from error
+
+
+def _word(error: ResponseError) -> str:
+    first = str(error).split(" ", 1)[0]
+    return first if first.isupper() else type(error).__name__
+
+
+class EventStream:
+    """`EventSource` for one consumer of one group on the stream `key`."""
+
+    def __init__(self, client: Redis, key: str, group: str, consumer: str) -> None:
+        self.key = key
+        self._client = client
+        self._group = group
+        self._consumer = consumer
+        self._lease = client.register_script(_lease_script)
+        self._taken: dict[str, str] = {}  # an event's id to its entry's
+        self._has_group = False
+        self._at_work = False
+
+    async def take(self) -> Sequence[Event]:
+        while True:
+            if not await self._may_work():
+                await asyncio.sleep(block_ms / 1000)
+                continue
+            entries = await self._entries()
+            if entries:
+                events = {entry: EVENT.validate_json(fields["event"]) for entry, fields in entries}
+                self._taken = {event.id: entry for entry, event in events.items()}
+                return list(events.values())
+
+    async def settle(self, events: Sequence[Event]) -> None:
+        entries = [self._taken.pop(event.id) for event in events if event.id in self._taken]
+        if entries:
+            await translated(self._client.xack(self.key, self._group, *entries))
+
+    async def consume(self, handler: Handler) -> None:
+        """Hands each event to `handler` until cancelled; one that it fails on comes again, then is set aside."""
+        failures: dict[str, int] = {}
+        while True:
+            try:
+                for event in await self.take():
+                    if await self._handled(event, handler, failures):
+                        continue
+                    break  # the ones behind it wait: order before speed
+            except Unavailable:
+                await asyncio.sleep(retry_s)
+
+    async def _handled(self, event: Event, handler: Handler, failures: dict[str, int]) -> bool:
+        """Whether the event is done with; it is settled at once, so that little comes twice."""
+        if not await self._may_work():
+            return False
+        try:
+            await handler(event)
+        except Exception:  # whatever it is: the event must not be lost, nor stop the others for ever
+            failures[event.id] = failures.get(event.id, 0) + 1
+            logger.exception("a consumer of %s failed on %s", self._group, event.name)
+            if failures[event.id] < deliveries_max:
+                await asyncio.sleep(retry_s)
+                return False
+            body = EVENT.dump_json(event).decode()
+            kept = {"group": self._group, "event": body}
+            await translated(self._client.xadd(f"{self.key}:failed", kept, maxlen=failed_max, approximate=True))  # type: ignore[arg-type]
+        failures.pop(event.id, None)
+        await self.settle([event])
+        return True
+
+    async def _may_work(self) -> bool:
+        """Whether the group's lease is this consumer's, taken or renewed now."""
+        key = f"{self.key}:lease:{self._group}"
+        had, self._at_work = (
+            self._at_work,
+            bool(await translated(self._lease(keys=[key], args=[self._consumer, lease_ms]))),
+        )
+        if self._at_work and not had:
+            await self._ensure_group()
+        return self._at_work
+
+    async def _ensure_group(self) -> None:
+        try:
+            await self._client.xgroup_create(self.key, self._group, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):  # which says that it is there
+                raise Unavailable("Redis refuses to keep a consumer group.") from error
+        except (RedisError, OSError) as error:
+            raise Unavailable("Redis does not answer.") from error
+
+    async def _entries(self) -> list[tuple[str, dict[str, str]]]:
+        """First what any consumer of the group took and did not settle, then what is new."""
+        claimed = await self._in_group(
+            self._client.xautoclaim(self.key, self._group, self._consumer, 0, "0-0", count=taken_max)
+        )
+        if claimed[1]:
+            return [(entry, fields) for entry, fields in claimed[1] if fields]
+        found = await self._in_group(
+            self._client.xreadgroup(self._group, self._consumer, {self.key: ">"}, count=taken_max, block=block_ms)
+        )
+        return [each for _, entries in (found.items() if isinstance(found, dict) else found or ()) for each in entries]
+
+    async def _in_group(self, answer: Awaitable[Any]) -> Any:
+        try:
+            return await translated(answer)
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self._at_work = False  # the server came back without it
+            raise Unavailable("The consumer group is gone.") from error
