@@ -59,6 +59,8 @@ proto: dev ## Generate services/pb from proto/
 
 lock: ## Resolve the dependencies again into deploy/requirements
 	$(bin)/$(lock) --extra gateway --output-file $(locks)/gateway.txt
+	$(bin)/$(lock) --extra session --output-file $(locks)/session.txt
+	$(bin)/$(lock) --extra quality --output-file $(locks)/quality.txt
 	$(bin)/$(lock) --extra memory --output-file $(locks)/memory.txt
 	$(bin)/$(lock) --extra model --output-file $(locks)/model.txt
 	$(bin)/$(lock) --extra laptop --output-file $(locks)/laptop.txt

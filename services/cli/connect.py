@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from services.cli.credentials import BadToken, credentials
 from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
+from services.cli.reported import with_directory
 
 Message = dict[str, Any]
 
@@ -297,7 +298,7 @@ class Bridge:
         if call.cancelled:  # too early for a cancellation to find the exchange
             return None
         headers = routing(call.message, session)
-        with exchange.send("POST", headers | _credentials(), encode(call.message)) as response:
+        with exchange.send("POST", headers | _credentials(), encode(with_directory(call.message))) as response:
             if response.status == 404 and "Mcp-Session-Id" in headers:
                 raise SessionLost(f"{exchange.url} no longer knows this session and opens no other; connect again")
             if response.status != 200:

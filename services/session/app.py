@@ -25,6 +25,8 @@ from services.session.store.sqlite import open_sqlite
 
 logger = logging.getLogger(__name__)
 
+cancel_again_s = 0.5
+
 
 class SessionApp:
     """A running session service. Handlers put on `emitter` hear every event, at least once."""
@@ -86,8 +88,9 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():  # a cancellation can be lost within redis-py's own time limits
+            task.cancel()
+            await asyncio.wait([task], timeout=cancel_again_s)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

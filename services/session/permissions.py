@@ -28,7 +28,7 @@ target_audited_max_chars = 200
 _control = re.compile(r"[;&|`$<>(){}\n\r\\!#]")
 """What lets a command line do more than its first words say: a wildcard never reaches over it."""
 _secret = re.compile(
-    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|authorization|bearer)[\"']?\s*[=:\s]\s*)[^\s\"']+"
+    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|authorization|bearer)[\"']?\s*[=:\s]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"']+"
     r"|(://)[^/\s@]+@|\b(?!(?:[0-9a-f]{40})\b)(?=[a-z]*\d)[a-z0-9+=]{32,}|\b(?:sk|ghp|gho|xox[a-z]|akia)[-_a-z0-9]{12,}"
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -14,7 +14,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from services.kit.errors import Unavailable
-from services.session.events import SESSION_ENDED, Event
+from services.session.events import SESSION_ENDED, Event, Handler
 from services.session.sessions import Session
 from services.session.store import Change
 from services.session.store.redis import open_redis
@@ -87,17 +87,14 @@ async def test_a_server_that_was_killed_comes_back_with_everything_and_is_found_
                 await store.events.take()
             _docker("start", name)
             assert _address(name) == address
-            assert await _until_it_answers(store.session("s1"), lambda: store.session("s1"))
+            assert await _until_it_answers(lambda: store.session("s1"))
             assert [each.id for each in await store.events.take()] == [event.id]
 
 
-async def _until_it_answers(first: Awaitable[Any], again: Callable[[], Awaitable[Any]]) -> Any:
-    answer = first
+async def _until_it_answers(ask: Callable[[], Awaitable[Session | None]]) -> Session | None:
     while True:
-        try:
-            return await answer
-        except Unavailable:
-            answer = again()
+        with suppress(Unavailable):
+            return await ask()
 
 
 def _docker(*arguments: str) -> str:
@@ -152,7 +149,7 @@ async def test_of_two_consumers_in_a_group_one_works_at_a_time(client: Redis, re
     heard: list[tuple[str, str]] = []
     done = asyncio.Event()
 
-    def handler_of(consumer: str):  # type: ignore[no-untyped-def]
+    def handler_of(consumer: str) -> Handler:
         async def handler(event: Event) -> None:
             heard.append((consumer, event.id))
             if len(heard) == len(ids):
@@ -166,7 +163,7 @@ async def test_of_two_consumers_in_a_group_one_works_at_a_time(client: Redis, re
     await asyncio.wait_for(done.wait(), 30)
     for task in tasks:
         task.cancel()
-    assert [name for _, name in heard] == ids
+    assert [heard_id for _, heard_id in heard] == ids
     assert len({consumer for consumer, _ in heard}) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -178,8 +179,8 @@ async def test_the_last_checkpoints_come_oldest_first(store: SessionStore) -> No
 
 async def test_what_is_owed_goes_when_it_is_paid(store: SessionStore) -> None:
     read = await stored(store, new())
-    for version, id in enumerate(("x", "y"), start=1):
-        owed = Owed(id, "s1", "ada", "memory", "{}", BEGAN + timedelta(seconds=version))
+    for version, name in enumerate(("x", "y"), start=1):
+        owed = Owed(name, "s1", "ada", "memory", "{}", BEGAN + timedelta(seconds=version))
         await store.commit(Change(session=replace(read, version=version), owed=owed))
     await store.commit(Change(session=replace(read, version=3), paid="x"))
     assert [each.id for each in await store.owed("ada", 10)] == ["y"]
@@ -250,8 +251,8 @@ async def test_the_database_is_its_owners_alone_and_kept_when_closed(tmp_path: P
     path = tmp_path / "session.sqlite"
     async with open_sqlite(path, queue_max=10) as sqlite:
         await sqlite.commit(Change(session=new(), events=[Event(SESSION_ENDED, "ada", BEGAN, "s1")]))
-        for file in tmp_path.iterdir():
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in os.listdir(tmp_path)}  # noqa: PTH208
+        assert set(modes.values()) == {0o600}
     async with open_sqlite(path, queue_max=10) as sqlite:
         assert await sqlite.session("s1")
         assert len(await sqlite.take()) == 1

@@ -79,7 +79,11 @@ async def open_redis(url: str, *, timeout_s: float, stream_max: int) -> AsyncIte
     )
     async with client:
         consumer = f"{socket.gethostname()}-{uuid4().hex[:8]}"
-        yield RedisStore(client, EventStream(client, f"{_tag}:events", "session", consumer), stream_max)
+        events = EventStream(client, f"{_tag}:events", "session", consumer)
+        try:
+            yield RedisStore(client, events, stream_max)
+        finally:
+            await events.release()
 
 
 @dataclass(slots=True)
@@ -104,7 +108,7 @@ class _Plan:
         self.commands.append([name, self._key(key), *arguments])
 
     def text(self) -> str:
-        """As the script reads it; an empty list is left out, for Lua's JSON has no difference to an empty object."""
+        """As the script reads it."""
         return json.dumps({"checks": self.checks, "commands": self.commands}, ensure_ascii=False)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -58,6 +59,11 @@ def _word(error: ResponseError) -> str:
     return first if first.isupper() else type(error).__name__
 
 
+_release_script = """
+if redis.call("GET", KEYS[1]) == ARGV[1] then redis.call("DEL", KEYS[1]) end
+"""
+
+
 class EventStream:
     """`EventSource` for one consumer of one group on the stream `key`."""
 
@@ -67,6 +73,8 @@ class EventStream:
         self._group = group
         self._consumer = consumer
         self._lease = client.register_script(_lease_script)
+        self._release = client.register_script(_release_script)
+        self._lease_key = f"{key}:lease:{group}"
         self._taken: dict[str, str] = {}  # an event's id to its entry's
         self._has_group = False
         self._at_work = False
@@ -81,6 +89,11 @@ class EventStream:
                 events = {entry: EVENT.validate_json(fields["event"]) for entry, fields in entries}
                 self._taken = {event.id: entry for entry, event in events.items()}
                 return list(events.values())
+
+    async def release(self) -> None:
+        """Lets another consumer of the group go on at once; where this fails, it waits for the lease to run out."""
+        with suppress(Unavailable):
+            await translated(self._release(keys=[self._lease_key], args=[self._consumer]))
 
     async def settle(self, events: Sequence[Event]) -> None:
         entries = [self._taken.pop(event.id) for event in events if event.id in self._taken]
@@ -120,10 +133,9 @@ class EventStream:
 
     async def _may_work(self) -> bool:
         """Whether the group's lease is this consumer's, taken or renewed now."""
-        key = f"{self.key}:lease:{self._group}"
         had, self._at_work = (
             self._at_work,
-            bool(await translated(self._lease(keys=[key], args=[self._consumer, lease_ms]))),
+            bool(await translated(self._lease(keys=[self._lease_key], args=[self._consumer, lease_ms]))),
         )
         if self._at_work and not had:
             await self._ensure_group()
