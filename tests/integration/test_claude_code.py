@@ -135,3 +135,29 @@ def test_transcripts_of_the_client_are_imported_once_and_found(claude: ClaudeCod
     (found,) = tool_results(requests)
     contents = [each["content"] for each in found["results"]]
     assert any("trigger that locks" in content for content in contents)
+
+
+def test_a_second_conversation_begins_with_the_handoff_of_the_first(claude: ClaudeCode) -> None:
+    directory = claude.project  # seen by a gateway on this machine, out of sight for one in a container
+    for arguments in (["init", "-q"], ["config", "user.name", "Ada"], ["config", "user.email", "ada@example.org"]):
+        subprocess.run(["git", *arguments], cwd=directory, check=True)
+    (directory / "app.py").write_text("print(1)\n")
+    subprocess.run(["git", "add", "app.py"], cwd=directory, check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "begin"], cwd=directory, check=True)
+    (directory / "app.py").write_text("print(2)\n")
+    requests = claude.run(
+        [
+            {"tool": "mcp__segue__init", "input": {}},
+            {"tool": "mcp__segue__store_reflection", "input": {"content": "Print two.", "project": "shop"}},
+            {"tool": "mcp__segue__checkpoint", "input": {"note": "print two"}},
+            {"tool": "mcp__segue__end", "input": {"summary": "It prints two.", "next_steps": ["Print three."]}},
+        ]
+    )
+    begun, _, recorded, ended = tool_results(requests)
+    assert begun["project_context"]["name"] == "shop"
+    assert recorded["git_checkpoint_created"] is begun["project_context"]["measured"]
+    assert "It prints two" in ended["handoff"]
+    (following,) = tool_results(claude.run([{"tool": "mcp__segue__init", "input": {}}]))
+    assert following["session_id"] != begun["session_id"]
+    assert following["previous_handoff"]["summary"] == "It prints two."
+    assert following["previous_handoff"]["next_steps"] == ["Print three."]
