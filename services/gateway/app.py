@@ -23,6 +23,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
 from services.gateway.limits import BodyLimit
 from services.gateway.moments import local_zone
+from services.gateway.permitting import Permitting
 from services.gateway.tools import memory, operations, permissions, quality, searching, session
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workplace import Workplace
@@ -80,7 +81,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes."""
-    mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=[ErrorResults()])
+    mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=[ErrorResults(), Permitting(backends.session)])
     register_tools(mcp, settings, backends)
     bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
     mcp.custom_route("/v1/memories", ["POST"])(bulk.__call__)

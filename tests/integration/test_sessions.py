@@ -165,6 +165,17 @@ async def test_a_permission_is_asked_for_until_it_is_given_and_critical_always(
     assert (dangerous["decision"], dangerous["security_level"]) == ("ask", "critical")
 
 
+async def test_what_was_denied_is_not_done(here: ProcessStack, repository: Path) -> None:
+    begun = await call(here, "init", working_directory=str(repository))
+    rule = (await call(here, "record_permission", operation="checkpoint", decision="deny", scope="always"))["rule"]
+    (repository / "app.py").write_text("print(3)\n")
+    assert await refused(here, "checkpoint", session_id=begun["session_id"]) == "PERMISSION_DENIED"
+    assert git(repository, "log", "--format=%s").splitlines() == ["begin"]
+    assert (await call(here, "checkpoint", session_id=begun["session_id"], commit=False))["git_skipped_reason"]
+    await call(here, "revoke_permission", rule_id=rule["id"])
+    assert (await call(here, "checkpoint", session_id=begun["session_id"]))["git_checkpoint_created"] is True
+
+
 async def test_quality_says_what_it_measured(here: ProcessStack, repository: Path, tmp_path: Path) -> None:
     report = (await call(here, "quality_check", working_directory=str(repository)))["report"]
     assert report["overall_score"] == pytest.approx(sum(each["points"] for each in report["components"]), abs=0.05)
