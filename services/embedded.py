@@ -10,11 +10,14 @@ from pathlib import Path
 from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
 from services.kit import telemetry
+from services.kit.backup import Part
 from services.memory.app import open_memory
 from services.memory.config import MemorySettings
 from services.quality.app import open_quality
+from services.quality.backup import QualityPart
 from services.quality.config import QualitySettings
 from services.session.app import open_session
+from services.session.backup import SessionPart
 from services.session.config import SessionSettings
 
 
@@ -29,7 +32,9 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
         memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")
         quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
         await stack.enter_async_context(open_session(session))
-        await stack.enter_async_context(open_memory(memory))
+        beside: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
+        beside += [] if quality.history_target else [QualityPart(quality.home)]
         await stack.enter_async_context(open_quality(quality))
+        await stack.enter_async_context(open_memory(memory, beside))
         targets = {f"{name}_target": each for name, each in address.items()}
         yield await stack.enter_async_context(open_gateway(gateway.model_copy(update=targets)))

@@ -47,6 +47,21 @@ COMMANDS: Mapping[str, Command] = {
             ("--project", {"metavar": "NAME", "help": "file everything under this project"}),
         ),
     ),
+    "export": Command(
+        "export",
+        "all memories as JSON Lines, which import takes",
+        (("file", {"metavar": "FILE.jsonl", "help": "where to write them; - for standard output"}),),
+    ),
+    "backup": Command(
+        "backup",
+        "a consistent copy of everything, while the server serves",
+        (("directory", {"type": Path, "metavar": "DIR", "help": "a directory of the server's machine"}),),
+    ),
+    "restore": Command(
+        "restore",
+        "a backup becomes the data directory, which must be empty",
+        (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
+    ),
     "doctor": Command("doctor", "what is configured, reachable and degraded; stores and finds a probe memory"),
 }
 

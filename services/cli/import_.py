@@ -160,15 +160,21 @@ class Import:
         origin = f"{file.path}:{entry.line}"
         if entry.problem:
             self.tally.skip(entry.problem, origin)
+        elif entry.link and self._project:
+            self.tally.skip("a link, where everything is filed under one project", origin)
+        elif entry.link:
+            self._add(entry.link.encoded(), origin)
         elif entry.memory:
-            line = replace(entry.memory, project=self._project or entry.memory.project).encoded()
-            if not self._batch.has_room_for(line):
-                self._send()
-            self._batch.add(line, origin)
-        last = not entry.problem and entry.memory is None
+            self._add(replace(entry.memory, project=self._project or entry.memory.project).encoded(), origin)
+        last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
         self._done.bytes_of_file = entry.resume.offset
         self._progress.show()
+
+    def _add(self, line: bytes, origin: str) -> None:
+        if not self._batch.has_room_for(line):
+            self._send()
+        self._batch.add(line, origin)
 
     def _send(self) -> None:
         """Hand the batch over, once fewer than the limit are under way."""

@@ -18,9 +18,11 @@ from starlette.responses import JSONResponse, Response
 from services import __version__
 from services.gateway import prompts, resources
 from services.gateway.backends import Backends, open_backends
+from services.gateway.backup import Backup
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
+from services.gateway.export import Export
 from services.gateway.limits import BodyLimit
 from services.gateway.moments import local_zone
 from services.gateway.permitting import Permitting
@@ -85,6 +87,8 @@ def build(settings: GatewaySettings, backends: Backends, app: GatewayApp) -> Fas
     register_tools(mcp, settings, backends)
     bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
     mcp.custom_route("/v1/memories", ["POST"])(bulk.__call__)
+    mcp.custom_route("/v1/memories", ["GET"])(Export(backends.memory).__call__)
+    mcp.custom_route("/v1/backup", ["POST"])(Backup(backends.memory, settings.backup_timeout_s).__call__)
     _register_probes(mcp, backends, app)
     return mcp
 

@@ -1,4 +1,4 @@
-"""`POST /v1/memories`: a batch of memories as JSON Lines, for `segue import`."""
+"""`POST /v1/memories`: a batch of memories, and of links between projects, as JSON Lines, for `segue import`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,16 @@ from services.gateway.tools.shapes import KIND
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
 from services.pb import memory_pb2
 
-STATUS = {"LIMIT_EXCEEDED": 429, "INTERNAL": 500, "INVALID_INPUT": 400, "DEADLINE_EXCEEDED": 504, "CONFLICT": 409}
+STATUS = {
+    "INVALID_INPUT": 400,
+    "PERMISSION_DENIED": 403,
+    "CONFLICT": 409,
+    "LIMIT_EXCEEDED": 429,
+    "INTERNAL": 500,
+    "DEADLINE_EXCEEDED": 504,
+}
 _text_fields = ("project", "session_id", "role", "id")
+_link_fields = ("source", "target", "type", "description")
 
 
 class BodyTooLarge(LimitExceeded):
@@ -37,7 +45,7 @@ class BulkStore:
             return JSONResponse(await self._store(await self._body(request)))
         except Exception as error:
             content = failure(error)
-            return JSONResponse(content, _status(error, content["error_code"]))
+            return JSONResponse(content, status_of(error, content["error_code"]))
 
     async def _body(self, request: Request) -> bytes:
         body = b""
@@ -48,34 +56,48 @@ class BulkStore:
         return body
 
     async def _store(self, body: bytes) -> dict[str, Any]:
-        memories, rejected = [], []
+        request, rejected = memory_pb2.StoreRequest(), []
         for number, line in enumerate(body.splitlines()):
             try:
-                memories.append(_new_memory(line))
+                _add(request, line)
             except ServiceError as error:
                 rejected.append({"line": number, "error_code": failure(error)["error_code"], "error": error.message})
-        if not memories:
+        sent = len(request.memories) + len(request.links)
+        if not sent:
             return {"stored": 0, "duplicates": 0, "embedded": 0, "rejected": rejected}
-        request = memory_pb2.StoreRequest(memories=memories)
         answer = await self._memory.call(self._memory.stub.Store, request, self._timeout_s)
-        duplicates = sum(outcome.duplicate for outcome in answer.outcomes)
-        embedded = sum(outcome.embedding_generated for outcome in answer.outcomes)
-        stored = len(memories) - duplicates
-        return {"stored": stored, "duplicates": duplicates, "embedded": embedded, "rejected": rejected}
+        stored = sum(not outcome.duplicate for outcome in answer.outcomes) + answer.links_stored
+        embedded = sum(outcome.embedding_generated for outcome in answer.outcomes) + answer.links_stored
+        return {"stored": stored, "duplicates": sent - stored, "embedded": embedded, "rejected": rejected}
 
 
-def _status(error: Exception, code: str) -> int:
+def status_of(error: Exception, code: str) -> int:
+    """The HTTP status of a failure."""
     return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
 
 
-def _new_memory(line: bytes) -> memory_pb2.NewMemory:
-    """One line as a memory; InvalidInput, without its content, where it is none."""
+def _add(request: memory_pb2.StoreRequest, line: bytes) -> None:
+    """One line more; InvalidInput, without its content, where it is neither a memory nor a link."""
     try:
         fields = json.loads(line)
     except ValueError as error:
         raise InvalidInput("The line is not JSON.") from error
-    if not isinstance(fields, dict) or not isinstance(fields.get("content"), str):
+    if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
+        request.links.append(_link(fields["link"]))
+    elif isinstance(fields, dict) and isinstance(fields.get("content"), str):
+        request.memories.append(_new_memory(fields))
+    else:
         raise InvalidInput("The line has no content.")
+
+
+def _link(fields: dict[str, Any]) -> memory_pb2.Link:
+    text = {name: fields.get(name) or "" for name in _link_fields}
+    if not all(isinstance(value, str) for value in text.values()):
+        raise InvalidInput(f"One of {', '.join(_link_fields)} is no text.")
+    return memory_pb2.Link(created_at=moment(fields.get("created_at")), **text)
+
+
+def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
     tags, metadata = fields.get("tags") or [], fields.get("metadata") or {}
     if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidInput("tags is no list of words, or metadata is no object.")

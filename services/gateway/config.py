@@ -28,6 +28,7 @@ class GatewaySettings(BaseSettings):
     handoff_tokens: int = Field(1500, ge=0, description="How many tokens of memories init returns at most")
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")
+    backup_timeout_s: float = Field(600.0, gt=0, le=7200, description="How long a backup may take")
     run_tools_timeout_s: float = Field(330.0, gt=0, le=3600, description="How long quality_check may run tools")
     body_max_bytes: int = Field(4 * 1024 * 1024, gt=0, description="The largest request body that is read")
     time_zone: str = Field(

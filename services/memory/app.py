@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from services.kit import lag, rpc, telemetry
+from services.kit.backup import Part
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
 from services.memory.backfill import Backfill
+from services.memory.backups import Backups, MemoryPart, Schedule
 from services.memory.cache import Generations, SearchCache
 from services.memory.condition import Condition
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.exporting import Exporting
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.linking import Linking
 from services.memory.searching import Searching
-from services.memory.servicer import MemoryServicer
+from services.memory.servicer import Domain, MemoryServicer
 from services.memory.shards import open_shards
 from services.memory.shared_cache import RedisCache, open_shared_cache
 from services.memory.store import StoreSettings
@@ -44,8 +48,8 @@ class MemoryApp:
 
 
 @asynccontextmanager
-async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
-    """Serves memory on the settings' address until the context is left."""
+async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> AsyncIterator[MemoryApp]:
+    """Serves memory on the settings' address until the context is left; backups have the parts `beside` it, too."""
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("memory"))
         home = _private(settings.home)
@@ -58,11 +62,16 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared)
         linking = Linking(store, generations)
+        backups = Backups([MemoryPart(store, home), *beside], _schedule(settings))
         servicer = MemoryServicer(
-            Storing(store, index, embedder, generations),
-            Searching(store, index, embedder, linking, SearchCache(shared, generations)),
-            linking,
-            Condition(store, embedder, trouble, home, shared, indexing),
+            Domain(
+                Storing(store, index, embedder, generations),
+                Searching(store, index, embedder, linking, SearchCache(shared, generations)),
+                linking,
+                Condition(store, embedder, trouble, home, shared, indexing, backups),
+                Exporting(store),
+                backups,
+            )
         )
         await stack.enter_async_context(lag.watched())
         health = Health()
@@ -73,6 +82,7 @@ async def open_memory(settings: MemorySettings) -> AsyncIterator[MemoryApp]:
 
         await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
         await stack.enter_async_context(_beside(indexing.run()))
+        await stack.enter_async_context(_beside(backups.run()))
         if embedder:
             await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
         await health.serving(True)
@@ -112,6 +122,14 @@ def _store_settings(settings: MemorySettings) -> StoreSettings:
         readers=settings.readers,
         write_queue_max=settings.write_queue_max,
     )
+
+
+def _schedule(settings: MemorySettings) -> Schedule | None:
+    """When backups are written without being asked for, if at all."""
+    if settings.backup_directory is None:
+        return None
+    directory = settings.backup_directory.expanduser().absolute()
+    return Schedule(directory, timedelta(hours=settings.backup_every_h), settings.backup_keep)
 
 
 async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tuple[Embedder | None, str]:

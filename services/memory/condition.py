@@ -36,6 +36,15 @@ class Reading(Protocol):
         ...
 
 
+class Regular(Protocol):
+    """The backups that are written without being asked for, as far as it is asked how they are."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last one that was due failed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What is asked; `model_trouble` says why there is no embedder, where there is none."""
@@ -46,6 +55,7 @@ class Condition:
     directory: Path
     shared_cache: SharedCache | None
     indexing: Reading
+    backups: Regular
 
     async def stats(self, user: str, project: str) -> Stats:
         """What is stored for the user, and what is degraded."""
@@ -57,8 +67,10 @@ class Condition:
     async def check(self) -> Mapping[str, PartHealth]:
         """Every part's health."""
         cache = {"cache": await self._cache(self.shared_cache)} if self.shared_cache else {}
+        backup = {"backup": PartHealth("degraded", self.backups.trouble)} if self.backups.trouble else {}
         return {
             **cache,
+            **backup,
             "database": await self._database(),
             "embedding_service": await self._embedding(),
             "index": self._index(),
@@ -70,7 +82,7 @@ class Condition:
             await self.store.find("", "")
         except Exception as error:  # whatever it is: that is what was asked
             return PartHealth("unhealthy", type(error).__name__)
-        return PartHealth("healthy")
+        return PartHealth("degraded", " ".join(self.store.troubles)) if self.store.troubles else PartHealth("healthy")
 
     async def _embedding(self) -> PartHealth:
         if self.embedder is None:

@@ -19,9 +19,11 @@ from services.memory.json_lines import (
     BYTE_ORDER_MARK,
     START,
     UNFINISHED,
+    ImportedLink,
     ImportedMemory,
     Line,
     Position,
+    link_of,
     memory_of,
     read_lines,
 )
@@ -48,7 +50,7 @@ class SourceFile(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A memory, or why a line gives none; or neither, at the end of the file.
+    """A memory or a link, or why a line gives none; or nothing, at the end of the file.
 
     Once everything up to an entry is stored, reading may go on from its `resume`.
     """
@@ -57,6 +59,7 @@ class Entry(NamedTuple):
     resume: Position
     memory: ImportedMemory | None = None
     problem: str = ""
+    link: ImportedLink | None = None
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
@@ -121,7 +124,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def read_memories(path: Path, start: Position = START) -> Iterator[Entry]:
-    """What a file gives from `start` on; the last entry is neither memory nor problem.
+    """What a file gives from `start` on; the last entry is empty.
 
     Raises Unreadable, and OSError where the file cannot be read on.
     """
@@ -181,6 +184,8 @@ def _listed(line: Line) -> Entry:
     if line.fields is None:
         return Entry(line.number, line.end, problem=line.problem)
     try:
+        if "link" in line.fields and "content" not in line.fields:
+            return Entry(line.number, line.end, link=link_of(line.fields))
         return _checked(line.number, line.end, memory_of(line.fields))
     except InvalidInput as problem:
         return Entry(line.number, line.end, problem=problem.message)

@@ -74,6 +74,17 @@ class ImportedMemory:
         return whole(json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedLink:
+    """A link between two projects on its way in, as an export wrote it."""
+
+    fields: Mapping[str, str]
+
+    def encoded(self) -> bytes:
+        """The link as a line."""
+        return whole(json.dumps({"link": self.fields}, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
+
+
 def read_lines(file: BinaryIO, start: Position = START) -> Iterator[Line]:
     """The lines from `start` on, in constant memory; blank ones are passed over.
 
@@ -135,6 +146,17 @@ def memory_of(fields: Fields) -> ImportedMemory:
         "metadata": _metadata(fields),
     }
     return ImportedMemory(id=_given_id(fields) or stable_id(json.dumps(described, sort_keys=True)), **described)
+
+
+def link_of(fields: Fields) -> ImportedLink:
+    """The link that a line describes. Raises InvalidInput, which never quotes it."""
+    link = fields["link"]
+    if not isinstance(link, dict):
+        raise InvalidInput("link is not an object")
+    described = {name: _text(link, name) for name in ("source", "target", "type", "description")}
+    if created_at := aware(_text(link, "created_at")):
+        described["created_at"] = created_at
+    return ImportedLink(described)
 
 
 def aware(timestamp: str) -> str:

@@ -26,11 +26,24 @@ class Linking:
         checked_link(link)
         for project in (link.source, link.target):
             await self._require(user, project)
-        if len(await self.links(user)) >= links_max:
-            raise LimitExceeded(f"There are {links_max} links already.", "Take one away with unlink_projects.")
+        _require_room(await self.links(user))
         await self.store.link(user, link)
         await self._changed(user)
         return link
+
+    async def restore(self, user: str, links: Sequence[Link]) -> int:
+        """Keeps links as they were exported, but for those that are there already; how many were kept."""
+        stored = 0
+        for link in links:
+            checked_link(link)
+            known = await self.links(user)
+            if any((link.source, link.target) == (each.source, each.target) for each in known):
+                continue
+            _require_room(known)
+            await self.store.link(user, link)
+            await self._changed(user)
+            stored += 1
+        return stored
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         """Takes the link away; False where there is none."""
@@ -65,3 +78,8 @@ class Linking:
     async def _changed(self, user: str) -> None:
         self._links.pop(user, None)
         await self.generations.move(user, [])
+
+
+def _require_room(links: Sequence[Link]) -> None:
+    if len(links) >= links_max:
+        raise LimitExceeded(f"There are {links_max} links already.", "Take one away with unlink_projects.")

@@ -43,12 +43,16 @@ def _metadata(text: str) -> Mapping[str, Any]:
     if len(text.encode()) > metadata_max_bytes:
         raise LimitExceeded(f"metadata is over {metadata_max_bytes:,} bytes.")
     try:
-        metadata = json.loads(text or "{}")
+        metadata = json.loads(text or "{}", parse_constant=_refused)
     except ValueError as error:
         raise InvalidInput("metadata is not JSON.") from error
     if not isinstance(metadata, dict):
         raise InvalidInput("metadata is no JSON object.")
     return metadata
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def query(request: memory_pb2.SearchRequest) -> Query:
@@ -82,11 +86,11 @@ def _filter(given: memory_pb2.Filter) -> Filter:
     )
 
 
-def link(given: memory_pb2.Link, now: datetime) -> Link:
+def link(given: memory_pb2.Link, made_at: datetime) -> Link:
     """A link to keep."""
     if given.type not in set(LinkType):
         raise InvalidInput(f"dependency_type takes {', '.join(LinkType)}.")
-    return Link(given.source.strip(), given.target.strip(), LinkType(given.type), given.description, now)
+    return Link(given.source.strip(), given.target.strip(), LinkType(given.type), given.description, made_at)
 
 
 # --- what is answered ---------------------------------------------------------------------------

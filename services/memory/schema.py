@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import duckdb
-
-from services.kit.errors import NotReady
-
 MIGRATIONS: tuple[str, ...] = (
     # 1: a memory is a row; its embeddings are rows of their own, so that they can come later and be made anew
     """
@@ -45,20 +41,3 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
 )
-
-
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Brings the database to this program's schema; NotReady where it comes from a newer program."""
-    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
-    version = (row and row[0]) or 0
-    if version > len(MIGRATIONS):
-        raise NotReady(
-            f"The database has schema {version}; this version of Segue knows {len(MIGRATIONS)}.",
-            "Start the version of Segue that wrote it, or a newer one.",
-        )
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.begin()
-        connection.execute(statements)
-        connection.execute("INSERT INTO schema_version VALUES (?)", [number])
-        connection.commit()

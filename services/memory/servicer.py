@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from services.kit import rpc
 from services.kit.errors import LimitExceeded
 from services.memory import messages
+from services.memory.backups import Backups
 from services.memory.condition import Condition
+from services.memory.exporting import Exporting
 from services.memory.linking import Linking
 from services.memory.memories import Chosen
 from services.memory.searching import Searching
@@ -18,21 +22,40 @@ from services.pb import memory_pb2, memory_pb2_grpc
 batch_max = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the methods are about."""
+
+    storing: Storing
+    searching: Searching
+    linking: Linking
+    condition: Condition
+    exporting: Exporting
+    backups: Backups
+
+
 class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     """Each method is the rpc of its name in memory.proto."""
 
-    def __init__(self, storing: Storing, searching: Searching, linking: Linking, condition: Condition) -> None:
-        self._storing = storing
-        self._searching = searching
-        self._linking = linking
-        self._condition = condition
+    def __init__(self, domain: Domain) -> None:
+        self._storing = domain.storing
+        self._searching = domain.searching
+        self._linking = domain.linking
+        self._condition = domain.condition
+        self._exporting = domain.exporting
+        self._backups = domain.backups
 
     async def Store(self, request: memory_pb2.StoreRequest, _: Any) -> memory_pb2.StoreResponse:
-        if len(request.memories) > batch_max:
-            raise LimitExceeded(f"{len(request.memories)} memories in one call; it takes {batch_max} at most.")
+        count = len(request.memories) + len(request.links)
+        if count > batch_max:
+            raise LimitExceeded(f"{count} memories in one call; it takes {batch_max} at most.")
         memories = [messages.new_memory(each) for each in request.memories]
+        links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
         outcomes = await self._storing.remember(rpc.caller.get(), memories)
-        return memory_pb2.StoreResponse(outcomes=[messages.outcome_message(each) for each in outcomes])
+        links_stored = await self._linking.restore(rpc.caller.get(), links)
+        return memory_pb2.StoreResponse(
+            outcomes=[messages.outcome_message(each) for each in outcomes], links_stored=links_stored
+        )
 
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
         results = await self._searching.search(rpc.caller.get(), messages.query(request))
@@ -89,3 +112,13 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.DeleteResponse(
             deleted=deletion.deleted, would_delete=deletion.would_delete, confirmation=deletion.confirmation
         )
+
+    async def Export(self, request: memory_pb2.ExportRequest, _: Any) -> memory_pb2.ExportResponse:
+        page = await self._exporting.page(rpc.caller.get(), request.after, request.limit)
+        memories = [messages.memory_message(each) for each in page.memories]
+        return memory_pb2.ExportResponse(memories=memories, next=page.next)
+
+    async def Backup(self, request: memory_pb2.BackupRequest, _: Any) -> memory_pb2.BackupResponse:
+        path, manifest = await self._backups.make(Path(request.directory))
+        memories = sum(part.counts.get("memories", 0) for part in manifest.parts.values())
+        return memory_pb2.BackupResponse(path=str(path), memories=memories, bytes=manifest.bytes)

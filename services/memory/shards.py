@@ -23,7 +23,7 @@ from services.memory.projects import Link
 from services.memory.store import DuckStore, Loaded, MemoryStore, Sequences, StoreSettings, open_store
 
 shards_max = 64
-_count_file = "shards"
+COUNT_FILE = "shards"
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncI
 
 def _claim(home: Path, count: int) -> None:
     """Writes the number of shards down, or holds it against what is written."""
-    file = home / _count_file
+    file = home / COUNT_FILE
     try:
         if not file.exists():
             known = 1 if (home / "memory.duckdb").exists() else count
@@ -70,6 +70,7 @@ class ShardedStore:
 
     def __init__(self, shards: Sequence[DuckStore]) -> None:
         self._shards = shards
+        self.troubles = [trouble for shard in shards for trouble in shard.troubles]
 
     def _everywhere(self, shard: int, sequence: int) -> int:
         return sequence * len(self._shards) + shard
@@ -175,6 +176,23 @@ class ShardedStore:
         """See MemoryStore."""
         found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))
         return sorted(name for names in found for name in names)
+
+    async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
+        """See MemoryStore."""
+        count = len(self._shards)
+        pages = await asyncio.gather(
+            *(shard.page(user, (after - number) // count, limit) for number, shard in enumerate(self._shards))
+        )
+        found = {
+            self._everywhere(number, sequence): memory
+            for number, its in enumerate(pages)
+            for sequence, memory in its.items()
+        }
+        return {sequence: found[sequence] for sequence in sorted(found)[:limit]}
+
+    async def copy_to(self, directory: Path) -> list[dict[str, int]]:
+        """See MemoryStore; one after the other, each as it was then."""
+        return [counts for shard in self._shards for counts in await shard.copy_to(directory)]
 
     async def links(self, user: str) -> list[Link]:
         """See MemoryStore."""

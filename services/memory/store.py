@@ -12,17 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
-from services.kit.errors import Unavailable
 from services.memory import changes
 from services.memory.changes import Embedded, Inserted, NewRow
+from services.memory.database import Opened, copy_database, open_database
 from services.memory.memories import Chosen, Kind, Memory, Stats
 from services.memory.projects import Link, LinkType
-from services.memory.schema import migrate
 from services.memory.writer import Writer
 
 Sequences = NDArray[np.int64]
@@ -51,6 +49,11 @@ class Loaded:
 
 class MemoryStore(Protocol):
     """What the service needs of a store. What `insert` returned survives a kill."""
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What could not be read when it was opened."""
+        ...
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         """Those of `rows`, by their place in it, that are stored already."""
@@ -96,6 +99,14 @@ class MemoryStore(Protocol):
         """Counts for one user, and for one project where `project` is not empty."""
         ...
 
+    async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
+        """The user's first `limit` memories whose sequence is over `after`, by ascending sequence."""
+        ...
+
+    async def copy_to(self, directory: Path) -> list[dict[str, int]]:
+        """Writes each database, as it is at one moment, into the directory; the counts of its memories and links."""
+        ...
+
     async def projects(self, user: str) -> list[str]:
         """The user's projects that have memories, by name."""
         ...
@@ -116,13 +127,13 @@ class MemoryStore(Protocol):
 @asynccontextmanager
 async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckStore]:
     """The database at `path`, created or migrated as needed; Unavailable where another process holds it."""
-    connection = await asyncio.to_thread(_connect, path, settings)
+    opened = await asyncio.to_thread(_open, path, settings)
     try:
-        async with Writer(connection.cursor(), settings.write_queue_max) as writer:
+        async with Writer(opened.connection.cursor(), settings.write_queue_max) as writer:
             with ThreadPoolExecutor(settings.readers, "memory-reader") as readers:
-                yield DuckStore(path, connection, writer, readers)
+                yield DuckStore(path, opened, writer, readers)
     finally:
-        await asyncio.to_thread(connection.close)
+        await asyncio.to_thread(opened.connection.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,7 @@ class StoreSettings:
     write_queue_max: int = 1000
 
 
-def _connect(path: Path, settings: StoreSettings) -> duckdb.DuckDBPyConnection:
+def _open(path: Path, settings: StoreSettings) -> Opened:
     config: dict[str, Any] = {
         "memory_limit": f"{settings.memory_limit_mb}MB",
         "threads": settings.threads,
@@ -143,28 +154,16 @@ def _connect(path: Path, settings: StoreSettings) -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    try:
-        connection = duckdb.connect(path, config=config)
-        connection.execute("SET TimeZone = 'UTC'")
-        migrate(connection)
-    except (duckdb.IOException, OSError) as error:
-        raise Unavailable(f"{path} cannot be opened: {_first_line(error)}") from error
-    path.chmod(0o600)
-    return connection
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+    return open_database(path, config)
 
 
 class DuckStore:
     """`MemoryStore` on DuckDB."""
 
-    def __init__(
-        self, path: Path, connection: duckdb.DuckDBPyConnection, writer: Writer, readers: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, path: Path, opened: Opened, writer: Writer, readers: ThreadPoolExecutor) -> None:
         self._path = path
-        self._connection = connection
+        self._connection = opened.connection
+        self.troubles = [opened.trouble] if opened.trouble else []
         self._writer = writer
         self._readers = readers
         self._tracer = trace.get_tracer("segue.memory")
@@ -199,6 +198,20 @@ class DuckStore:
         sql = "SELECT sequence FROM memories WHERE id = ? AND user_id = ?"
         rows = await self._read("find", sql, id, user)
         return rows[0][0] if rows else None
+
+    async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
+        sql = f"SELECT {_columns} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
+        return {row[0]: _memory(row) for row in await self._read("page", sql, user, after, limit)}
+
+    async def copy_to(self, directory: Path) -> list[dict[str, int]]:
+        with self._connection.cursor() as cursor:
+            copying = asyncio.create_task(asyncio.to_thread(copy_database, cursor, directory / self._path.name))
+            try:
+                return [await asyncio.shield(copying)]
+            except asyncio.CancelledError:
+                cursor.interrupt()
+                await asyncio.wait([copying])
+                raise
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
         sql = """

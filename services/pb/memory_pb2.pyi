@@ -64,16 +64,20 @@ class StoredMemory(_message.Message):
     def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ...) -> None: ...
 
 class StoreRequest(_message.Message):
-    __slots__ = ("memories",)
+    __slots__ = ("memories", "links")
     MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
     memories: _containers.RepeatedCompositeFieldContainer[NewMemory]
-    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ...) -> None: ...
+    links: _containers.RepeatedCompositeFieldContainer[Link]
+    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ...) -> None: ...
 
 class StoreResponse(_message.Message):
-    __slots__ = ("outcomes",)
+    __slots__ = ("outcomes", "links_stored")
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    LINKS_STORED_FIELD_NUMBER: _ClassVar[int]
     outcomes: _containers.RepeatedCompositeFieldContainer[StoreOutcome]
-    def __init__(self, outcomes: _Optional[_Iterable[_Union[StoreOutcome, _Mapping]]] = ...) -> None: ...
+    links_stored: int
+    def __init__(self, outcomes: _Optional[_Iterable[_Union[StoreOutcome, _Mapping]]] = ..., links_stored: _Optional[int] = ...) -> None: ...
 
 class StoreOutcome(_message.Message):
     __slots__ = ("id", "stored_at", "duplicate", "embedding_generated", "redactions")
@@ -328,3 +332,35 @@ class DeleteResponse(_message.Message):
     would_delete: int
     confirmation: str
     def __init__(self, deleted: _Optional[int] = ..., would_delete: _Optional[int] = ..., confirmation: _Optional[str] = ...) -> None: ...
+
+class ExportRequest(_message.Message):
+    __slots__ = ("after", "limit")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    limit: int
+    def __init__(self, after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ExportResponse(_message.Message):
+    __slots__ = ("memories", "next")
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    memories: _containers.RepeatedCompositeFieldContainer[StoredMemory]
+    next: int
+    def __init__(self, memories: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., next: _Optional[int] = ...) -> None: ...
+
+class BackupRequest(_message.Message):
+    __slots__ = ("directory",)
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    directory: str
+    def __init__(self, directory: _Optional[str] = ...) -> None: ...
+
+class BackupResponse(_message.Message):
+    __slots__ = ("path", "memories", "bytes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    memories: int
+    bytes: int
+    def __init__(self, path: _Optional[str] = ..., memories: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...

@@ -84,6 +84,16 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.DeleteRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.DeleteResponse.FromString,
                 _registered_method=True)
+        self.Export = channel.unary_unary(
+                '/segue.memory.v1.Memory/Export',
+                request_serializer=services_dot_pb_dot_memory__pb2.ExportRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ExportResponse.FromString,
+                _registered_method=True)
+        self.Backup = channel.unary_unary(
+                '/segue.memory.v1.Memory/Backup',
+                request_serializer=services_dot_pb_dot_memory__pb2.BackupRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.BackupResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServicer:
@@ -159,6 +169,20 @@ class MemoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Export(self, request, context):
+        """All memories of the caller, in the order in which they were stored, a page a call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Backup(self, request, context):
+        """Writes a backup of all users' memories to a directory of the service's machine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -211,6 +235,16 @@ def add_MemoryServicer_to_server(servicer, server):
                     servicer.Delete,
                     request_deserializer=services_dot_pb_dot_memory__pb2.DeleteRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.DeleteResponse.SerializeToString,
+            ),
+            'Export': grpc.unary_unary_rpc_method_handler(
+                    servicer.Export,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ExportRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ExportResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_unary_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.BackupRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.BackupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -483,6 +517,60 @@ class Memory:
             '/segue.memory.v1.Memory/Delete',
             services_dot_pb_dot_memory__pb2.DeleteRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.DeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Export(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Export',
+            services_dot_pb_dot_memory__pb2.ExportRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ExportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Backup',
+            services_dot_pb_dot_memory__pb2.BackupRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

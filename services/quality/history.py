@@ -108,7 +108,7 @@ async def open_history(path: Path) -> AsyncIterator[DuckHistory]:
     """The history in the file at `path`, made when it is not there; Unavailable where another process has it."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quality-history")
     try:
-        connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        connection = await asyncio.get_running_loop().run_in_executor(thread, connect, path)
         try:
             yield DuckHistory(connection, thread)
         finally:
@@ -117,7 +117,8 @@ async def open_history(path: Path) -> AsyncIterator[DuckHistory]:
         thread.shutdown()
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to the history at `path`; those of one process share it. Unavailable where it cannot be opened."""
     try:
         connection = duckdb.connect(path, config={"memory_limit": "64MB", "threads": 1})
     except duckdb.IOException as error:

@@ -1,0 +1,86 @@
+"""Backups of the memories while they are in use: one when asked, and one every so often where the settings say so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.kit.backup import Manifest, Part, PartContent, backups_in, prune, write_backup
+from services.kit.errors import Conflict, InvalidInput, ServiceError
+from services.memory.schema import MIGRATIONS
+from services.memory.shards import COUNT_FILE
+from services.memory.store import MemoryStore
+
+logger = logging.getLogger(__name__)
+look_every_s = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Where a backup is written without being asked for, how often, and how many are kept."""
+
+    directory: Path
+    every: timedelta
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPart:
+    """The memories' databases in `home`."""
+
+    store: MemoryStore
+    home: Path
+    name: str = "memory"
+
+    async def copy_to(self, directory: Path) -> PartContent:
+        """See Part."""
+        copies = await self.store.copy_to(directory)
+        await asyncio.to_thread(shutil.copyfile, self.home / COUNT_FILE, directory / COUNT_FILE)
+        counts = {name: sum(copy[name] for copy in copies) for name in copies[0]}
+        return PartContent(len(MIGRATIONS), len(copies), counts)
+
+
+class Backups:
+    """One is written at a time. `trouble` says why the last one that was due failed, and is empty where it did not."""
+
+    def __init__(self, parts: Sequence[Part], schedule: Schedule | None) -> None:
+        self._parts = parts
+        self._writing = asyncio.Lock()
+        self.schedule = schedule
+        self.trouble = ""
+
+    async def make(self, directory: Path) -> tuple[Path, Manifest]:
+        """A backup in the directory, given up where the caller goes; Conflict while another one is written."""
+        if not directory.is_absolute():
+            raise InvalidInput("The directory of a backup must be an absolute path on the server's machine.")
+        if self._writing.locked():
+            raise Conflict("Another backup is being written.", "Try again when it is done.")
+        async with self._writing:
+            made = await write_backup(directory, self._parts)
+        logger.info("backup written: %d files, %d bytes", len(made[1].files), made[1].bytes)
+        return made
+
+    async def run(self) -> None:
+        """Writes a backup whenever one is due, by the clock: a laptop may have slept meanwhile."""
+        while self.schedule:
+            await self.make_if_due(self.schedule, datetime.now(UTC))
+            await asyncio.sleep(look_every_s)
+
+    async def make_if_due(self, schedule: Schedule, now: datetime) -> None:
+        """Writes one if the newest is old enough, and removes the oldest beyond those that are kept."""
+        try:
+            written = await asyncio.to_thread(backups_in, schedule.directory)
+            if written and timedelta(0) <= now - written[-1][0] < schedule.every:
+                return
+            await self.make(schedule.directory)
+            for path in await asyncio.to_thread(prune, schedule.directory, schedule.keep):
+                logger.info("old backup removed: %s", path.name)
+            self.trouble = ""
+        except (ServiceError, OSError) as error:
+            self.trouble = error.message if isinstance(error, ServiceError) else str(error.strerror)
+            logger.error("the backup that was due failed: %s", self.trouble)  # noqa: TRY400  # its message says all

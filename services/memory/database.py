@@ -1,0 +1,106 @@
+"""Opening a database file: with a damaged log as far as it goes, and with an earlier schema by way of a copy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from services.kit.errors import Unavailable
+from services.memory import migration
+from services.memory.wal import committed_bytes, drop_refused, is_damage, keep_aside, wal_of
+
+logger = logging.getLogger(__name__)
+Connection = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open database, and what of it could not be read: empty when all is well."""
+
+    connection: Connection
+    trouble: str = ""
+
+
+def open_database(path: Path, config: Mapping[str, Any]) -> Opened:
+    """The database at `path`, of this program's schema; Unavailable where it cannot be opened."""
+    try:
+        opened = _open_as_far_as_it_goes(path, config)
+        if not migration.is_earlier(opened.connection):
+            migration.create(opened.connection)
+            if not opened.trouble:
+                migration.clean_up(path)
+        else:
+            opened.connection.close()  # takes the log into the file
+            migration.replace_by_migrated_copy(path)
+            opened = Opened(_connect(path, config), opened.trouble)
+    except (duckdb.IOException, OSError) as error:
+        raise Unavailable(f"{path} cannot be opened: {_first_line(error)}") from error
+    path.chmod(0o600)
+    return opened
+
+
+def _connect(path: Path, config: Mapping[str, Any]) -> Connection:
+    connection = duckdb.connect(path, config=dict(config))
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _open_as_far_as_it_goes(path: Path, config: Mapping[str, Any]) -> Opened:
+    """DuckDB refuses a log from its first wrong entry on: what is before it is kept, a copy of all of it, too."""
+    wal = wal_of(path)
+    size = wal.stat().st_size if wal.exists() else 0
+    left = committed_bytes(wal) if size else 0
+    kept = keep_aside(wal) if left < size else None
+    while True:
+        try:
+            connection = _connect(path, config)
+            break
+        except duckdb.Error as error:
+            if not is_damage(str(error)):
+                raise
+            kept = kept or keep_aside(wal)
+            cut = drop_refused(wal, str(error))
+            if cut is None:
+                raise
+            left = min(left, cut)
+    if kept is None:
+        return Opened(connection)
+    connection.execute("CHECKPOINT")  # what was saved is in the file before anything new is logged
+    trouble = (
+        f"{size - left:,} of {size:,} bytes of {wal.name} could not be read: what was stored last may be missing. "
+        f"The file is kept as {kept.name}."
+    )
+    logger.error("%s: %s", path.parent, trouble)
+    return Opened(connection, trouble)
+
+
+def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
+    """Writes what the database holds at this moment to a new file, while others write; its numbers of rows.
+
+    Its rows are written anew, and not its file copied: what was deleted is not in it.
+    """
+    place = str(copy).replace("'", "''")
+    try:
+        name = cursor.execute("SELECT current_database()").fetchall()[0][0]
+        cursor.execute(f"ATTACH '{place}' AS backup")
+        try:
+            cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
+            counts = {table: _count(cursor, table) for table in ("memories", "embeddings", "project_links")}
+        finally:
+            cursor.execute("DETACH backup")  # takes the copy's log into it
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise Unavailable(f"The backup could not be written: {_first_line(error)}", "Is there room for it?") from error
+    return counts
+
+
+def _count(cursor: Connection, table: str) -> int:
+    return int(cursor.execute(f"SELECT count(*) FROM backup.{table}").fetchall()[0][0])  # noqa: S608  # our own names
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]

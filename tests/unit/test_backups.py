@@ -1,0 +1,257 @@
+"""Backups as files: what is in one, which are refused, and how many are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.cli import local_server
+from services.cli.restore import restore, verifiers
+from services.kit.backup import PartContent, backups_in, prune, read_manifest
+from services.kit.errors import Conflict, InvalidInput, NotReady, ServiceError, Unavailable
+from services.memory.backups import Backups, MemoryPart, Schedule
+from services.memory.changes import NewRow
+from services.memory.schema import MIGRATIONS
+from services.memory.shards import open_shards
+from services.memory.store import MemoryStore, StoreSettings
+from tests.earlier_schemas import memory
+from tests.unit.test_store import VECTOR
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+COUNT = 20
+
+
+@pytest.fixture(params=[1, 3])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
+    (tmp_path / "here").mkdir()
+    async with open_shards(tmp_path / "here", request.param, StoreSettings()) as opened:
+        rows = [replace(memory(number), project=f"p{number % 5}") for number in range(COUNT)]
+        await opened.insert([NewRow(each, "ann", VECTOR, VECTOR) for each in rows], "m")
+        yield opened
+
+
+@pytest.fixture
+def backups(store: MemoryStore, tmp_path: Path) -> Backups:
+    return Backups([MemoryPart(store, tmp_path / "here")], None)
+
+
+@pytest.fixture
+async def backup(backups: Backups, tmp_path: Path) -> Path:
+    return (await backups.make(tmp_path / "backups"))[0]
+
+
+def shards(backup: Path) -> int:
+    return read_manifest(backup).parts["memory"].databases
+
+
+async def test_what_was_restored_holds_what_was_stored(backup: Path, tmp_path: Path) -> None:
+    manifest = restore(backup, tmp_path / "there", verifiers())
+    assert manifest.parts["memory"].counts == {"memories": COUNT, "embeddings": COUNT, "project_links": 0}
+    async with open_shards(tmp_path / "there" / "memory", shards(backup), StoreSettings()) as restored:
+        found = await restored.page("ann", 0, 100)
+        assert {each.id for each in found.values()} == {memory(number).id for number in range(COUNT)}
+        inserted = await restored.insert([NewRow(memory(999), "ann", VECTOR, VECTOR)], "m")
+        assert inserted[0].sequence not in found
+        assert (await restored.find("ann", memory(999).id)) == inserted[0].sequence
+
+
+async def test_pages_follow_each_other_without_a_gap(store: MemoryStore) -> None:
+    whole = await store.page("ann", 0, 100)
+    assert list(whole) == sorted(whole)
+    paged: list[int] = []
+    while page := await store.page("ann", paged[-1] if paged else 0, 7):
+        paged += page
+    assert paged == list(whole)
+    assert await store.page("bob", 0, 10) == {}
+
+
+def damaged(backup: Path) -> None:
+    path = next(iter(sorted(backup.glob("memory/*.duckdb"))))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def missing(backup: Path) -> None:
+    next(iter(sorted(backup.glob("memory/*.duckdb")))).unlink()
+
+
+def without_manifest(backup: Path) -> None:
+    (backup / "manifest.json").unlink()
+
+
+def changed(backup: Path, change: Callable[[dict[str, object]], object]) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    change(manifest)
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+
+
+def newer_schema(backup: Path) -> None:
+    changed(backup, lambda manifest: manifest["parts"]["memory"].update(schema=len(MIGRATIONS) + 1))  # type: ignore[index]
+
+
+def newer_format(backup: Path) -> None:
+    changed(backup, lambda manifest: manifest.update(format=2))
+
+
+def unknown_part(backup: Path) -> None:
+    changed(backup, lambda manifest: manifest["parts"].update(moods=manifest["parts"]["memory"]))  # type: ignore[index,attr-defined]
+
+
+def leading_out(backup: Path) -> None:
+    changed(backup, lambda manifest: manifest["files"][0].update(path="../../x"))  # type: ignore[index]
+
+
+def other_counts(backup: Path) -> None:
+    changed(backup, lambda manifest: manifest["parts"]["memory"]["counts"].update(memories=3))  # type: ignore[index]
+
+
+def hostile_counts(backup: Path) -> None:
+    counts = {"memories; DROP TABLE memories": 1}
+    changed(backup, lambda manifest: manifest["parts"]["memory"].update(counts=counts))  # type: ignore[index]
+
+
+@pytest.mark.parametrize("store", [1], indirect=True)
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (damaged, "not as it was written"),
+        (missing, "No such file"),
+        (without_manifest, "is no backup"),
+        (newer_schema, f"schema {len(MIGRATIONS) + 1}; this version of Segue knows {len(MIGRATIONS)}"),
+        (newer_format, "format 2"),
+        (unknown_part, "'moods'"),
+        (leading_out, "damaged"),
+        (other_counts, "does not hold what its manifest says"),
+        (hostile_counts, "damaged"),
+    ],
+)
+def test_a_backup_that_is_not_in_order_is_refused_and_nothing_is_left(
+    backup: Path, tmp_path: Path, harm: Callable[[Path], None], reason: str
+) -> None:
+    harm(backup)
+    with pytest.raises((InvalidInput, NotReady)) as refused:
+        restore(backup, tmp_path / "there", verifiers())
+    assert reason in refused.value.message
+    assert not list((tmp_path / "there").glob("*")) or names(tmp_path / "there") == ["server.lock"]
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.mark.parametrize("store", [1], indirect=True)
+def test_only_an_empty_data_directory_is_restored_into(backup: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "imports.json").write_text("{}")
+    with pytest.raises(InvalidInput, match=r"not empty: it has imports\.json"):
+        restore(backup, there, verifiers())
+    assert names(there) == ["imports.json"]
+    (there / "imports.json").rename(there / "server.log")  # of a server that never got anywhere
+    restore(backup, there, verifiers())
+    with pytest.raises(InvalidInput, match="not empty: it has memory"):
+        restore(backup, there, verifiers())
+
+
+@pytest.mark.parametrize("store", [1], indirect=True)
+def test_a_directory_that_a_server_holds_is_not_restored_into(backup: Path, tmp_path: Path) -> None:
+    with local_server.hold(tmp_path / "there"), pytest.raises(local_server.AlreadyServing):
+        restore(backup, tmp_path / "there", verifiers())
+    assert names(tmp_path / "there") == ["server.lock"]
+
+
+class Slow:
+    """A part that takes until it is told to go on, or fails."""
+
+    name = "slow"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.during: Callable[[], object] = lambda: None
+
+    async def copy_to(self, directory: Path) -> PartContent:
+        (directory / "half").write_text("half of it")
+        if self.error:
+            raise self.error
+        return PartContent(1, 0, {})
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), Unavailable("no"), RuntimeError("a bug")])
+async def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, error: Exception) -> None:
+    expected = Unavailable if isinstance(error, OSError | ServiceError) else RuntimeError
+    with pytest.raises(expected):
+        await Backups([Slow(error)], None).make(tmp_path / "backups")
+    assert names(tmp_path / "backups") == []
+
+
+class Impatient(Slow):
+    """Asks for another backup while one is written."""
+
+    backups: Backups
+
+    async def copy_to(self, directory: Path) -> PartContent:
+        with pytest.raises(Conflict):
+            await self.backups.make(directory)
+        return PartContent(1, 0, {})
+
+
+async def test_one_backup_is_written_at_a_time_and_of_absolute_directories(tmp_path: Path) -> None:
+    part = Impatient()
+    part.backups = Backups([part], None)
+    await part.backups.make(tmp_path / "backups")
+    with pytest.raises(InvalidInput, match="absolute"):
+        await part.backups.make(Path("backups"))
+
+
+def old(directory: Path, *days: int) -> list[Path]:
+    """Backups that were written so many days before NOW."""
+    made = []
+    for day in days:
+        path = directory / f"segue-{(NOW - timedelta(days=day)).strftime('%Y%m%dT%H%M%S.%fZ')}"
+        path.mkdir(parents=True)
+        (path / "manifest.json").write_text("{}")
+        made.append(path)
+    return made
+
+
+def test_only_the_oldest_backups_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    made = old(tmp_path, 5, 4, 3, 2)
+    for name in ("segue-notes", "segue-20200101T000000.000000Z", "photos"):
+        (tmp_path / name).mkdir()  # none of them is a backup
+    assert prune(tmp_path, 3) == made[:1]
+    assert prune(tmp_path, 3) == []
+    assert [path for _, path in backups_in(tmp_path)] == made[1:]
+    assert {"segue-notes", "segue-20200101T000000.000000Z", "photos"} < set(names(tmp_path))
+
+
+@pytest.mark.parametrize(("newest_days", "is_due"), [((), True), ((0,), False), ((3, 1), True), ((-2,), True)])
+async def test_a_backup_is_written_when_the_newest_is_old_enough(
+    tmp_path: Path, newest_days: tuple[int, ...], is_due: bool
+) -> None:
+    old(tmp_path, *newest_days)
+    backups = Backups([Slow()], schedule := Schedule(tmp_path, timedelta(days=1), keep=2))
+    await backups.make_if_due(schedule, NOW + timedelta(seconds=1))
+    assert len(backups_in(tmp_path)) == min(2, len(newest_days) + is_due)
+    assert backups.trouble == ""
+
+
+async def test_a_due_backup_that_fails_is_said_until_one_succeeds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = Slow(OSError(28, "No space left on device"))
+    backups = Backups([part], schedule := Schedule(tmp_path, timedelta(days=1), keep=1))
+    kept = old(tmp_path, 9, 8)
+    await backups.make_if_due(schedule, NOW)
+    assert "No space left" in backups.trouble
+    assert "No space left" in caplog.text
+    assert [path for _, path in backups_in(tmp_path)] == kept  # the old ones are all there is
+    part.error = None
+    await backups.make_if_due(schedule, NOW)
+    assert backups.trouble == ""
+    assert len(backups_in(tmp_path)) == 1
