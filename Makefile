@@ -8,7 +8,7 @@ bin := $(venv)/bin
 locks := deploy/requirements
 lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup run dev check format test test-containers bench proto lock clean
+.PHONY: help setup run dev check format test test-containers torture bench proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ test: dev ## Everything that needs no Docker
 
 test-containers: dev ## What needs Docker
 	TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -m containers
+
+torture: dev ## Kill Segue a hundred times under load and look for what was lost
+	$(bin)/python -m tests.torture --kills 100
 
 bench: dev ## Measure search quality, speed and memory
 	$(bin)/python -m tests.performance.bench

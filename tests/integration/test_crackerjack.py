@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def crackerjack() -> Path:
 
 
 def install(target: Path) -> None:
-    python = next((path for path in map(shutil.which, ("python3.13", "python3")) if path and is_new_enough(path)), None)
+    python = next((path for path in pythons() if is_new_enough(path)), None)
     if python is None:
         pytest.skip("Crackerjack needs Python 3.13, which is not here")
     commands: tuple[list[str | Path], ...] = (
@@ -39,6 +40,13 @@ def install(target: Path) -> None:
         done = subprocess.run(command, capture_output=True, timeout=install_timeout_s, check=False)
         if done.returncode != 0:
             pytest.skip(f"Crackerjack cannot be installed: {done.stderr[-200:].decode('utf-8', 'replace')}")
+
+
+def pythons() -> Iterator[str]:
+    """What may be Python 3.13: on the PATH, or where pyenv keeps the versions that are not chosen here."""
+    yield from filter(None, map(shutil.which, ("python3.13", "python3")))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(pyenv.glob("versions/3.13*/bin/python3.13"), reverse=True))
 
 
 def is_new_enough(python: str) -> bool:

@@ -1,0 +1,34 @@
+"""Ten kills under load; `make torture` does a hundred. And the torture notices what is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.run import Torture
+
+
+@pytest.fixture
+def data(tmp_path: Path, model_directory: Path) -> Path:
+    (tmp_path / "memory").mkdir(mode=0o700)
+    (tmp_path / "memory" / "model").symlink_to(model_directory)
+    return tmp_path
+
+
+async def test_nothing_acknowledged_is_lost_in_ten_kills(data: Path) -> None:
+    torture = Torture(data, seed=7)
+    for _ in range(10):
+        await torture.round()
+    assert torture.counts.clean, str(torture.counts)
+    assert torture.counts.verified >= torture.counts.acknowledged // 2
+
+
+async def test_the_torture_notices_a_store_that_forgets(data: Path) -> None:
+    torture = Torture(data, seed=8)
+    while not torture.counts.acknowledged:
+        await torture.round()
+    for path in (data / "memory").glob("memory.duckdb*"):
+        path.unlink()
+    await torture.round()
+    assert torture.counts.lost > 0
