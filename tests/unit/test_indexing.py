@@ -14,7 +14,7 @@ import pytest
 from services.memory import indexing as limits
 from services.memory.changes import Embedded, NewRow
 from services.memory.index.memory_index import Asked, MemoryIndex
-from services.memory.index.snapshot import SnapshotUnusable, read_snapshot
+from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, write_snapshot
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.memories import Kind, Memory, accepted
 from services.memory.queries import EVERYTHING, Filter
@@ -147,6 +147,23 @@ async def test_a_snapshot_of_another_model_is_not_used(store: MemoryStore, tmp_p
         sequences, has_vectors = await index.held()
         assert len(sequences) == 60
         assert not has_vectors.any()
+
+
+def turned(piece: bytes) -> bytes:
+    return piece[::-1]
+
+
+async def test_a_sealed_snapshot_is_read_by_who_can_open_it(store: MemoryStore, tmp_path: Path) -> None:
+    async with started(store, None) as (index, _):
+        contents = await index.contents()
+        expected = await found(index, ["kettl"])
+    write_snapshot(tmp_path / "sealed", contents, "m", seal=turned)
+    write_snapshot(tmp_path / "open", contents, "m")
+    assert b"tag8" not in (tmp_path / "sealed").read_bytes()
+    assert b"tag8" in (tmp_path / "open").read_bytes()
+    with MemoryIndex(384) as restored:
+        await restored.restore(read_snapshot(tmp_path / "sealed", "m", unseal=turned))
+        assert await found(restored, ["kettl"]) == expected
 
 
 async def test_many_texts_are_read_beside_serving_and_it_is_said(

@@ -35,7 +35,7 @@ def test_the_nearest_are_among_those_that_the_signs_choose() -> None:
         assert 7 in chosen
         assert np.all(np.diff(chosen) > 0)
         among = signs.nearest(near, np.arange(0, 4_000, 2), 100)
-        assert len(among) == 100
+        assert 100 <= len(among) < 150  # those that differ as little as the last come along
         assert not (among % 2).any()
 
 

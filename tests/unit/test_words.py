@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from services.memory.index.columns import Slots
 from services.memory.index.postings import merged, postings
 from services.memory.index.selection import Selection
-from services.memory.index.words import MEMORY, Matches, Words
+from services.memory.index.words import MEMORY, Matches, Words, scanned_min
 
 Texts = st.lists(st.lists(st.sampled_from("abcde"), max_size=8), min_size=1, max_size=30)
 
@@ -127,3 +127,40 @@ def test_an_index_comes_back_from_its_arrays() -> None:
         scores(restored, ["a"], np.arange(4)).tolist()
         == scores(words("a b", "b c", "c", "a"), ["a"], np.arange(4)).tolist()
     )
+
+
+def many() -> tuple[Words, list[list[str]]]:
+    """More memories hold "all" and "most" than are read for one query; every thousandth holds "rare"."""
+    documents = [
+        ["all", *["most"] * (number % 3 > 0), *["rare"] * (number % 1000 == 0)] for number in range(2 * scanned_min)
+    ]
+    index = Words()
+    for first in range(0, len(documents), 7_000):
+        index.append(documents[first : first + 7_000])
+    return index, documents
+
+
+def test_frequent_terms_are_counted_in_what_rarer_ones_find() -> None:
+    index, documents = many()
+    for slots in (np.arange(len(documents)), np.arange(1, len(documents)), np.arange(0, len(documents), 1000)):
+        matches = asked(index, ["all", "most", "rare"], slots)
+        found = np.sort(matches.best(50))
+        assert len(found) == 50
+        assert np.isin(found, slots).all()
+        assert all("rare" in documents[slot] for slot in found)
+        expected = [[documents[slot].count(term) for slot in found] for term in ("all", "most", "rare")]
+        assert matches.counts(found).tolist() == expected
+
+
+def test_how_rare_a_frequent_term_is_is_known_well_enough() -> None:
+    index, documents = many()
+    among = asked(index, ["most", "rare"], np.arange(1, len(documents))).term_shares
+    assert among == pytest.approx(asked(index, ["most", "rare"], np.arange(len(documents))).term_shares, rel=0.02)
+
+
+def test_of_frequent_terms_alone_the_latest_are_found() -> None:
+    index, documents = many()
+    found = asked(index, ["all"], np.arange(len(documents) - 10)).best(20)
+    assert len(found) == 20
+    assert found.min() >= scanned_min - 10
+    assert found.max() < len(documents) - 10

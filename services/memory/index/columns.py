@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 Slots = NDArray[np.int64]
 Names: TypeAlias = Sequence[Sequence[str]]
 _recent_max = 4096
+block_rows = 65_536
 
 
 class Column:
@@ -35,6 +37,66 @@ class Column:
     def rows(self) -> NDArray[Any]:
         """All rows; a view that later growth leaves behind."""
         return self._rows[: self._length]
+
+
+class Blocks:
+    """Rows of one width in blocks that stay where they are: growth copies nothing, however much there is."""
+
+    def __init__(self, dtype: type[np.generic], width: int) -> None:
+        self._dtype, self._width = dtype, width
+        self._blocks: list[NDArray[Any]] = []
+        self._seen: set[int] = set()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Adds `rows` at the end."""
+        while len(rows):
+            place = self._length % block_rows
+            if place == 0:
+                self._blocks.append(np.zeros((block_rows, self._width), self._dtype))
+            fitting = rows[: block_rows - place]
+            self._blocks[-1][place : place + len(fitting)] = fitting
+            self._length += len(fitting)
+            rows = rows[len(fitting) :]
+
+    def parts(self) -> list[NDArray[Any]]:
+        """All rows, one block after the other, as they are now: they show no later change."""
+        self._seen = set(range(len(self._blocks)))
+        return self._views()
+
+    def _views(self) -> list[NDArray[Any]]:
+        return [block[: self._length - number * block_rows] for number, block in enumerate(self._blocks)]
+
+    def firsts(self, width: int) -> NDArray[Any]:
+        """The first `width` values of every row."""
+        return np.concatenate([np.zeros((0, width), self._dtype), *(view[:, :width] for view in self._views())])
+
+    def take(self, slots: Slots) -> NDArray[Any]:
+        """The rows of `slots`, which are ascending."""
+        if len(self._blocks) == 1:
+            return np.asarray(self._blocks[0][: self._length] if len(slots) == self._length else self._blocks[0][slots])
+        taken = np.empty((len(slots), self._width), self._dtype)
+        for number, inside, places in self._split(slots):
+            np.take(self._blocks[number], places, axis=0, out=taken[inside], mode="clip")  # any other mode copies twice
+        return taken
+
+    def put(self, slots: Slots, rows: NDArray[Any]) -> None:
+        """Sets the rows of `slots`, which are ascending."""
+        for number, inside, places in self._split(slots):
+            if number in self._seen:
+                self._blocks[number] = self._blocks[number].copy()
+                self._seen.remove(number)
+            self._blocks[number][places] = rows[inside]
+
+    def _split(self, slots: Slots) -> Iterator[tuple[int, slice, Slots]]:
+        """The number of every block that has any of `slots`, which of them, and their places in it."""
+        ends = np.searchsorted(slots, block_rows * np.arange(1, len(self._blocks) + 1)).tolist()
+        for number, (begin, end) in enumerate(pairwise([0, *ends])):
+            if begin < end:
+                yield number, slice(begin, end), slots[begin:end] - number * block_rows
 
 
 class Codes:
@@ -72,16 +134,21 @@ class SlotMap:
 
     def add(self, sequences: NDArray[np.int64], slots: Slots) -> None:
         """Sequences that are new, and their slots."""
+        if len(sequences) > _recent_max:
+            self._sort(sequences, slots)
+            return
         self._recent.update(zip(sequences.tolist(), slots.tolist(), strict=True))
         if len(self._recent) > _recent_max:
-            self._sort()
+            count, recent = len(self._recent), self._recent
+            self._recent = {}
+            self._sort(np.fromiter(recent.keys(), np.int64, count), np.fromiter(recent.values(), np.int64, count))
 
-    def _sort(self) -> None:
-        count = len(self._recent)
-        sequences = np.concatenate((self._sequences, np.fromiter(self._recent.keys(), np.int64, count)))
-        slots = np.concatenate((self._slots, np.fromiter(self._recent.values(), np.int32, count)))
+    def _sort(self, sequences: NDArray[np.int64], slots: Slots) -> None:
+        left = self._slots >= 0  # one that was removed may have come again
+        sequences = np.concatenate((self._sequences[left], sequences))
+        slots_32 = np.concatenate((self._slots[left], slots.astype(np.int32)))
         order = np.argsort(sequences, kind="stable")
-        self._sequences, self._slots, self._recent = sequences[order], slots[order], {}
+        self._sequences, self._slots = sequences[order], slots_32[order]
 
     def get(self, sequence: int) -> int | None:
         """The slot of a sequence that is there."""

@@ -61,7 +61,8 @@ def postings(slots: Sequence[int], documents: Sequence[Sequence[str]]) -> Postin
 
 def merged(one: Postings, other: Postings) -> Postings:
     """Both in one; every slot of `one` is below every slot of `other`."""
-    keys = np.union1d(one.keys, other.keys)
+    keys = np.sort(np.concatenate((one.keys, other.keys)), kind="stable")  # two ascending runs: merged, not sorted
+    keys = keys[np.append(keys[1:] != keys[:-1], True)] if len(keys) else keys
     sizes, begins = np.zeros(len(keys), np.int64), np.zeros(len(keys) + 1, np.int64)
     places = [np.searchsorted(keys, each.keys) for each in (one, other)]
     for place, each in zip(places, (one, other), strict=True):

@@ -22,6 +22,11 @@ class Selection:
     def __len__(self) -> int:
         return len(self.slots)
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether it holds every slot."""
+        return len(self.slots) == len(self._lengths)
+
     @cached_property
     def _mask(self) -> NDArray[np.bool_]:
         mask = np.zeros(len(self._lengths), np.bool_)
@@ -30,7 +35,7 @@ class Selection:
 
     def holds(self, slots: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Which of `slots` are in it."""
-        if len(self.slots) == len(self._lengths):
+        if self.is_everything:
             return np.ones(len(slots), np.bool_)
         return np.asarray(self._mask[slots])
 
@@ -46,3 +51,13 @@ class Selection:
         inside = session_of >= 0
         lengths = self._lengths[self.slots[inside]]
         return np.bincount(session_of[inside], lengths, self._sessions).astype(np.float64)
+
+    @cached_property
+    def sessions_count(self) -> int:
+        """Sessions with any terms."""
+        return int(np.count_nonzero(self.session_lengths))
+
+    @cached_property
+    def mean_session_length(self) -> float:
+        """Terms a session, on average."""
+        return float(self.session_lengths.sum()) / max(self.sessions_count, 1)

@@ -19,24 +19,29 @@ class SessionVectors:
 
     @property
     def sums(self) -> NDArray[np.float32]:
-        """The sum of every session."""
+        """The sum of each session, by its number."""
         return self._sums.rows
 
     def restore(self, sums: NDArray[np.float32]) -> None:
-        """Nothing becomes what `sums` was."""
+        """No sums become those of a snapshot."""
         self._sums.append(sums)
 
-    def add(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
+    def add(self, sessions: Sessions, vectors: NDArray[np.floating]) -> None:
         """Adds a vector to each one's session."""
+        self._add(sessions, vectors.astype(np.float32))
+
+    def _add(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
         lacking = int(sessions.max(initial=-1)) + 1 - len(self._sums.rows)
         if lacking > 0:
             self._sums.append(np.zeros((lacking, self._dimensions), np.float32))
-        inside = sessions >= 0
-        np.add.at(self._sums.rows, sessions[inside], vectors[inside])
+        order = np.argsort(sessions, kind="stable")[np.count_nonzero(sessions < 0) :]
+        numbers, begins = np.unique(sessions[order], return_index=True)
+        if len(numbers):
+            self._sums.rows[numbers] += np.add.reduceat(vectors[order], begins, axis=0)
 
-    def remove(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
+    def remove(self, sessions: Sessions, vectors: NDArray[np.floating]) -> None:
         """Takes away what was added."""
-        self.add(sessions, -vectors)
+        self._add(sessions, -vectors.astype(np.float32))
 
     def scores(self, query: NDArray[np.float32], sessions: Sessions) -> NDArray[np.float64]:
         """The cosine of `query` (unit length) with each of `sessions`; nan for those without a vector and for -1."""

@@ -1,7 +1,7 @@
 """The index in a file, so that a start need not build it anew. Whole, of this program and model, or not used at all.
 
-The file is a line that names the format, the length of a JSON header, the header, the arrays one after the other, and a
-checksum (BLAKE2b) of all that.
+The file is a line that names the format, pieces of bytes, each after its length, and a checksum (BLAKE2b) of all that.
+The first piece is a JSON header; the arrays follow one after the other, each in as many pieces as it needs.
 """
 
 from __future__ import annotations
@@ -9,42 +9,39 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.index.memory_index import Contents
 
-FORMAT = b"segue index 1\n"
+FORMAT = b"segue index 2\n"
+piece_bytes = 8 * 1024 * 1024
 _checksum_bytes = 32
 _length_bytes = 8
+
+Cipher: TypeAlias = Callable[[bytes], bytes]
+"""Turns a piece into what is kept of it, or back; raises SnapshotUnusable where it cannot."""
 
 
 class SnapshotUnusable(Exception):
     """There is none, or it cannot be used; the message says why."""
 
 
-def write_snapshot(path: Path, contents: Contents, identity: str) -> None:
+def plain(piece: bytes) -> bytes:
+    """Keeps a piece as it is."""
+    return piece
+
+
+def write_snapshot(path: Path, contents: Contents, identity: str, seal: Cipher = plain) -> None:
     """Replaces the file in one step; `identity` names all that the arrays depend on. OSError where it cannot."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in contents.arrays.items()}
-    header = {
-        "identity": identity,
-        "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
-        "names": contents.names,
-    }
-    content = json.dumps(header).encode()
-    parts: list[bytes | memoryview] = [
-        FORMAT,
-        len(content).to_bytes(_length_bytes, "little"),
-        content,
-        *map(_bytes, arrays.values()),
-    ]
     beside = path.with_name(f".{path.name}.new")
     checksum = hashlib.blake2b(digest_size=_checksum_bytes)
     with open(beside, "wb", opener=_private) as file:  # Path.open takes no opener
-        for part in parts:
+        for part in _parts(contents, identity, seal):
             checksum.update(part)
             file.write(part)
         file.write(checksum.digest())
@@ -53,35 +50,67 @@ def write_snapshot(path: Path, contents: Contents, identity: str) -> None:
     beside.replace(path)
 
 
-def _bytes(array: NDArray[Any]) -> memoryview:
-    """Of a contiguous array, without a copy."""
-    return array.reshape(-1).view(np.uint8).data
+def _parts(contents: Contents, identity: str, seal: Cipher) -> Iterator[bytes]:
+    header = {
+        "identity": identity,
+        "arrays": [[name, array.dtype.str, array.shape] for name, array in contents.arrays.items()],
+        "names": contents.names,
+    }
+    yield FORMAT
+    for piece in (json.dumps(header).encode(), *_pieces(contents)):
+        sealed = seal(piece)
+        yield len(sealed).to_bytes(_length_bytes, "little")
+        yield sealed
+
+
+def _pieces(contents: Contents) -> Iterator[bytes]:
+    """Copies, so that a vector that is set meanwhile cannot come between the checksum and the file."""
+    for array in contents.arrays.values():
+        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        for begin in range(0, len(content), piece_bytes):
+            yield content[begin : begin + piece_bytes].tobytes()
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def read_snapshot(path: Path, identity: str) -> Contents:
+def read_snapshot(path: Path, identity: str, unseal: Cipher = plain) -> Contents:
     """What was written; SnapshotUnusable where the file is missing, damaged, or of another identity."""
     try:
-        content = np.fromfile(path, np.uint8)
+        with path.open("rb") as file:
+            _check(file)
+            header: dict[str, Any] = json.loads(_piece(file, unseal))
+            if header["identity"] != identity:
+                raise SnapshotUnusable("it was made by another model or version")
+            arrays = {name: _array(file, unseal, np.dtype(kind), shape) for name, kind, shape in header["arrays"]}
     except OSError as error:
         raise SnapshotUnusable("there is none" if isinstance(error, FileNotFoundError) else str(error)) from error
-    body, checksum = content[:-_checksum_bytes], content[-_checksum_bytes:]
-    if hashlib.blake2b(_bytes(body), digest_size=_checksum_bytes).digest() != checksum.tobytes():
-        raise SnapshotUnusable("it is damaged")
-    if body[: len(FORMAT)].tobytes() != FORMAT:
-        raise SnapshotUnusable("it is of another format")
-    begin = len(FORMAT) + _length_bytes
-    end = begin + int.from_bytes(body[len(FORMAT) : begin].tobytes(), "little")
-    header: dict[str, Any] = json.loads(body[begin:end].tobytes())
-    if header["identity"] != identity:
-        raise SnapshotUnusable("it was made by another model or version")
-    arrays = {}
-    for name, kind, shape in header["arrays"]:
-        dtype = np.dtype(kind)
-        size = int(np.prod(shape)) * dtype.itemsize
-        arrays[name] = body[end : end + size].view(dtype).reshape(shape)
-        end += size
     return Contents(arrays, header["names"])
+
+
+def _check(file: BinaryIO) -> None:
+    """Leaves the file at its first piece if it is whole."""
+    left = file.seek(0, os.SEEK_END) - _checksum_bytes
+    file.seek(0)
+    checksum = hashlib.blake2b(digest_size=_checksum_bytes)
+    while left > 0:
+        part = file.read(min(left, piece_bytes))
+        checksum.update(part)
+        left -= len(part)
+    if file.read() != checksum.digest():
+        raise SnapshotUnusable("it is damaged")
+    file.seek(0)
+    if file.read(len(FORMAT)) != FORMAT:
+        raise SnapshotUnusable("it is of another format")
+
+
+def _piece(file: BinaryIO, unseal: Cipher) -> bytes:
+    return unseal(file.read(int.from_bytes(file.read(_length_bytes), "little")))
+
+
+def _array(file: BinaryIO, unseal: Cipher, dtype: np.dtype[Any], shape: list[int]) -> NDArray[Any]:
+    content = np.empty(int(np.prod(shape)) * dtype.itemsize, np.uint8)
+    for begin in range(0, len(content), piece_bytes):
+        content[begin : begin + piece_bytes] = np.frombuffer(_piece(file, unseal), np.uint8)
+    return content.view(dtype).reshape(shape)

@@ -6,29 +6,35 @@ memory instead of 1,536, and any filter applies to them as it does to the whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Column, Slots
+from services.memory.index.columns import Blocks, Column, Slots
 
 Scores = NDArray[np.float32]
 Rows = NDArray[np.float16]
 
 
 class Vectors:
-    """One vector a slot (float16, unit length); a slot without one holds zeros, and so scores 0."""
+    """One vector a slot (float16, unit length); a slot without one holds zeros, and so scores 0.
+
+    Wherever slots are given, they are ascending.
+    """
 
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions
-        self._vectors = Column(np.float16, dimensions)
+        self._vectors = Blocks(np.float16, dimensions)
 
-    @property
-    def rows(self) -> Rows:
-        """The vector of every slot."""
-        return self._vectors.rows
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def parts(self) -> list[Rows]:
+        """The vector of every slot, a block after the other."""
+        return self._vectors.parts()
 
     def append(self, vectors: Sequence[bytes]) -> None:
         """Adds a vector for each new slot; empty bytes for a memory without one."""
@@ -41,65 +47,103 @@ class Vectors:
         self._vectors.append(rows)
 
     def put(self, slots: Slots, vectors: Sequence[NDArray[np.float16]]) -> None:
-        """Sets the vectors of slots that are there."""
+        """Sets the vectors of slots that are there, ascending."""
         if len(slots):
-            self._vectors.rows[slots] = np.stack(vectors)
+            self._vectors.put(slots, np.stack(vectors))
 
     def present(self, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` have a vector."""
-        return np.asarray(self._vectors.rows[slots, :8].any(axis=1))  # eight zeros in a row: there is none
+        return np.asarray(_any(self._vectors.firsts(_told_by))[slots])
 
-    def of(self, slots: Slots) -> NDArray[np.float32]:
+    def of(self, slots: Slots) -> Rows:
         """The vector of each of `slots`; zeros for none."""
-        return np.asarray(self._vectors.rows[slots], np.float32)
+        return self._vectors.take(slots)
 
     def scores(self, query: NDArray[np.float32], slots: Slots) -> Scores:
         """The cosine of `query` (unit length) with the vector of each slot."""
-        if not len(slots):
-            return np.zeros(0, np.float32)
-        rows = self._vectors.rows
-        chosen = rows if len(slots) == len(rows) else rows[slots]
-        half = np.ascontiguousarray(query, np.float16)[None]
-        return np.asarray(numkong.cdist(half, chosen, metric="dot"), np.float32).reshape(-1)
+        return _dots(query, self._vectors.take(slots))
+
+    def cosines(self, query: NDArray[np.float32], slots: Slots) -> NDArray[np.float64]:
+        """The same, nan for a slot without a vector."""
+        rows = self._vectors.take(slots)
+        return np.where(_any(rows), _dots(query, rows), np.nan).astype(np.float64)
+
+
+def _dots(query: NDArray[np.float32], rows: Rows) -> Scores:
+    if not len(rows):
+        return np.zeros(0, np.float32)
+    half = np.ascontiguousarray(query, np.float16)[None]
+    return np.asarray(numkong.cdist(half, rows, metric="dot"), np.float32).reshape(-1)
+
+
+def _any(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows hold a vector: so many zeros in a row, and there is none."""
+    return np.asarray(rows[:, :_told_by].any(axis=1))
+
+
+_told_by = 8
 
 
 class Signs:
-    """The signs of each slot's two vectors' sum, a bit a dimension.
+    """The signs of each slot's two vectors' sum, a bit a dimension, kept as columns of 64.
 
     A query's dot product with the sum is the sum of its dot products with both; the fewer signs differ, the larger it
     tends to be (Charikar, STOC 2002).
     """
 
     def __init__(self, dimensions: int) -> None:
-        self._bits = Column(np.uint8, dimensions // 8)
+        self._columns = [Column(np.uint64) for _ in range(-(-dimensions // 64))]
 
     def append(self, one: Rows, other: Rows) -> None:
         """Adds the signs of new slots; both have a row for each."""
-        self._bits.append(_signs(one, other))
-
-    @property
-    def bits(self) -> NDArray[np.uint8]:
-        """The signs of every slot, eight a byte."""
-        return self._bits.rows
-
-    def extend(self, bits: NDArray[np.uint8]) -> None:
-        """Adds the signs of new slots as they are."""
-        self._bits.append(bits)
+        for column, signs in zip(self._columns, _signs(one, other), strict=True):
+            column.append(signs)
 
     def put(self, slots: Slots, one: Rows, other: Rows) -> None:
         """Sets the signs of slots that are there."""
-        self._bits.rows[slots] = _signs(one, other)
+        for column, signs in zip(self._columns, _signs(one, other), strict=True):
+            column.rows[slots] = signs
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """All signs, for a snapshot."""
+        return {str(number): column.rows.copy() for number, column in enumerate(self._columns)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """No signs become those of a snapshot."""
+        for number, column in enumerate(self._columns):
+            column.append(arrays[str(number)])
 
     def nearest(self, query: NDArray[np.float32], slots: Slots, most: int) -> Slots:
-        """The `most` of `slots` whose signs differ least from the query's, ascending."""
-        rows = self._bits.rows
-        chosen = rows if len(slots) == len(rows) else rows[slots]
-        differing = np.asarray(numkong.cdist(np.packbits(query > 0)[None], chosen, metric="hamming", dtype="uint1"))[0]
-        return slots[np.sort(np.argpartition(differing, most)[:most])] if most < len(slots) else slots
+        """The `most` of `slots` whose signs differ least from the query's, ascending; more where some are equal."""
+        if len(slots) <= most:
+            return slots
+        most_of_all = 2 * len(slots) > len(self._columns[0].rows)  # then comparing all is quicker than picking them
+        differing = self._differing(query, None)[slots] if most_of_all else self._differing(query, slots)
+        chosen = differing <= np.partition(differing, most - 1)[most - 1]
+        return np.asarray(slots[chosen])
+
+    def _differing(self, query: NDArray[np.float32], slots: Slots | None) -> NDArray[np.uint16]:
+        """How many signs of each of `slots`, or of all, differ from the query's."""
+        asked = _signs(query[None], query[None])
+        differing = np.zeros(len(self._columns[0].rows if slots is None else slots), np.uint16)
+        for first in range(0, len(differing), _block):
+            part = slice(first, first + _block)
+            compared = part if slots is None else slots[part]
+            for column, signs in zip(self._columns, asked, strict=True):
+                differing[part] += np.bitwise_count(column.rows[compared] ^ signs)
+        return differing
 
 
-def _signs(one: Rows, other: Rows) -> NDArray[np.uint8]:
-    return np.packbits(one.astype(np.float32) + other > 0, axis=1)
+_block = 16_384
+"""Signs that are compared at a time: they stay in the processor's cache."""
+
+
+def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArray[np.uint64]]:
+    """A column for every 64 dimensions."""
+    bits = np.packbits(one.astype(np.float32) + other > 0, axis=1)
+    padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    return list(np.ascontiguousarray(padded.view(np.uint64).T))
 
 
 def best(slots: Slots, scores: Scores, most: int) -> tuple[Slots, Scores]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,9 @@ from services.memory.index.vectors import Scores, best
 
 merged_max = 4_000_000
 """Postings up to which two pieces become one: about 50 ms of work. Larger pieces stay side by side."""
-scanned_max = 30_000
-"""Postings read to find candidates, rarest terms first. What stands in so many memories tells few of them apart; a
-candidate gets its score for all terms."""
+scanned_min, scanned_share = 30_000, 20
+"""Postings that are read to find candidates, rarest terms first: at least so many, or one in so many of the memories
+that are searched. A term that stands in more tells few of them apart; a candidate gets its score for all terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,20 @@ MEMORY = Saturation(0.4, 0.3)  # a turn is short: that a term stands in it says 
 SESSION = Saturation(1.2, 0.75)  # a session is long: how often does count
 
 
+Part: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint8]]
+"""Slots, ascending, and how often a term stands in each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where one term of the query stands in the searched part: slots, ascending, and how often in each."""
+    """Where one term of the query stands in the searched part: parts that follow each other, and in how many slots.
 
-    slots: NDArray[np.uint32]
-    counts: NDArray[np.uint8]
+    The parts of a term that is `frequent` may hold slots that are not searched; how many do is an estimate then.
+    """
+
+    parts: Sequence[Part]
+    frequency: int
+    frequent: bool = False
 
 
 class Words:
@@ -109,15 +117,53 @@ class Words:
         return Matches([self._held(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows)
 
     def _held(self, term: str, searched: Selection) -> Held:
-        parts = []
-        for piece in self._pieces:
-            where = piece.find(term_key(term))
-            slots = piece.slots[where]
+        key = term_key(term)
+        found = [(piece, where) for piece in self._pieces if (where := piece.find(key)).stop]
+        parts = [(piece.slots[where], piece.counts[where]) for piece, where in found]
+        size = sum(len(slots) for slots, _ in parts)
+        if size > scanned_max(searched):
+            return self._frequent(parts, size, searched)
+        slots, counts = _together(parts)
+        if not searched.is_everything:
             kept = searched.holds(slots)
-            parts.append((slots[kept], piece.counts[where][kept]))
-        if not parts:
-            return Held(np.zeros(0, np.uint32), np.zeros(0, np.uint8))
-        return Held(np.concatenate([slots for slots, _ in parts]), np.concatenate([counts for _, counts in parts]))
+            slots, counts = slots[kept], counts[kept]
+        return Held([(slots, counts)], len(slots))
+
+    def _frequent(self, parts: Sequence[Part], size: int, searched: Selection) -> Held:
+        """Of a term that stands nearly everywhere nothing is copied."""
+        if searched.is_everything:
+            return Held(parts, size, frequent=True)
+        if len(searched) <= scanned_min:
+            slots = searched.slots.astype(np.uint32)
+            counts = sum((_counted(part, slots) for part in parts), np.zeros(len(slots), np.uint8))
+            return Held([(slots[counts > 0], counts[counts > 0])], int(np.count_nonzero(counts)))
+        step = size // scanned_min
+        inside = sum(int(np.count_nonzero(searched.holds(slots[::step]))) for slots, _ in parts)
+        return Held(parts, min(inside * step, len(searched)), frequent=True)
+
+
+def _together(parts: Sequence[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    slots = [np.zeros(0, np.uint32), *(slots for slots, _ in parts)]
+    return np.concatenate(slots), np.concatenate([np.zeros(0, np.uint8), *(counts for _, counts in parts)])
+
+
+def _counted(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """How often the term of `part` stands in each of `slots`, which are ascending."""
+    held, counts = part
+    counted = np.zeros(len(slots), np.uint8)
+    if len(held):
+        begin, end = np.searchsorted(slots, (held[0], held[-1] + 1))  # the rest is in other parts
+        wanted = slots[begin:end].astype(np.uint32)
+        places = np.searchsorted(held, wanted)
+        counted[begin:end] = np.where(held[places] == wanted, counts[places], 0)
+    return counted
+
+
+def scanned_max(searched: Selection) -> int:
+    """How many postings are read to find candidates in `searched`."""
+    return max(scanned_min, len(searched) // scanned_share)
 
 
 class Matches:
@@ -131,7 +177,7 @@ class Matches:
     @cached_property
     def _idf(self) -> NDArray[np.float64]:
         """Of each term."""
-        return np.array([_idf(len(self._searched), len(each.slots)) for each in self._held])
+        return np.array([_idf(len(self._searched), each.frequency) for each in self._held])
 
     @cached_property
     def term_shares(self) -> NDArray[np.float64]:
@@ -139,26 +185,41 @@ class Matches:
         return np.asarray(self._idf / max(self._idf.sum(), 1e-9))
 
     def best(self, most: int) -> Slots:
-        """The slots of the best by the rarest terms, at most `most`, in no order."""
+        """The slots of the best by the rarest terms, at most `most`, best first.
+
+        Of the term that goes beyond what is read the latest slots are, and of more frequent ones none.
+        """
         sums = np.zeros(len(self._lengths), np.float32)
-        touched: list[Slots] = []
-        scanned = 0
-        for place in np.argsort([len(each.slots) for each in self._held], kind="stable"):
-            held = self._held[place]
-            scanned += len(held.slots)
-            if touched and scanned > scanned_max:
+        left = scanned_max(self._searched)
+        for place in np.argsort([each.frequency for each in self._held], kind="stable"):
+            slots, counts = self._latest(self._held[place], left)
+            sums[slots] += self._weight(counts, self._norm(slots)) * np.float32(self._idf[place])
+            left -= len(slots)
+            if left <= 0:
                 break
-            sums[held.slots] += self._weight(held.counts, self._norm(held.slots)) * np.float32(self._idf[place])
-            touched.append(held.slots)
-        return best(np.flatnonzero(sums), sums[sums > 0], most)[0] if touched else np.zeros(0, np.int64)
+        found = np.flatnonzero(sums > 0)
+        return best(found, sums[found], most)[0]
+
+    def _latest(self, held: Held, most: int) -> Part:
+        """The last slots of a term, at most `most` before those that are not searched are taken out."""
+        latest: list[Part] = []
+        for slots, counts in reversed(held.parts):
+            latest.insert(0, (slots[-most:], counts[-most:]))
+            most -= len(slots)
+            if most <= 0:
+                break
+        slots, counts = _together(latest)
+        if not held.frequent or self._searched.is_everything:
+            return slots, counts
+        kept = self._searched.holds(slots)
+        return slots[kept], counts[kept]
 
     def counts(self, slots: Slots) -> NDArray[np.uint8]:
-        """How often each term stands in each of `slots`: a row a term."""
+        """How often each term stands in each of `slots`, which are ascending: a row a term."""
         counted = np.zeros((len(self._held), len(slots)), np.uint8)
-        for row, held in zip(counted, self._held, strict=True):
-            if len(held.slots):
-                places = np.minimum(np.searchsorted(held.slots, slots), len(held.slots) - 1)
-                row[:] = np.where(held.slots[places] == slots, held.counts[places], 0)
+        for number, held in enumerate(self._held):
+            for part in held.parts:
+                counted[number] += _counted(part, slots)
         return counted
 
     def scores(self, slots: Slots, counts: NDArray[np.uint8]) -> Scores:
@@ -177,26 +238,29 @@ class Matches:
     def session_scores(self, sessions: NDArray[np.int64], session_of: NDArray[np.int32]) -> Scores:
         """For each of `sessions` the score of all that was searched of it, as one document; 0 for session -1.
 
-        `session_of` has the session of each slot. A term that stands in more than `scanned_max` memories is left out.
+        `session_of` has the session of each slot. A frequent term is left out.
         """
         asked, places = np.unique(sessions, return_inverse=True)
         lengths = self._searched.session_lengths
-        documents = int(np.count_nonzero(lengths))
+        documents = self._searched.sessions_count
         if not documents:
             return np.zeros(len(sessions), np.float32)
-        usual = max(float(lengths.sum()) / documents, 1.0)
+        usual = max(self._searched.mean_session_length, 1.0)
         norm = SESSION.k1 * (1 - SESSION.b + SESSION.b * np.where(asked >= 0, lengths[asked], 0) / usual)
-        sums, most = np.zeros(len(asked)), 0.0
-        for held in self._held:
-            if len(held.slots) > scanned_max:
-                continue
-            inside = session_of[held.slots]
-            often = np.bincount(inside[inside >= 0], held.counts[inside >= 0], len(lengths))
-            idf = _idf(documents, int(np.count_nonzero(often)))
-            here = np.where(asked >= 0, often[asked], 0.0)
-            sums += idf * here * (SESSION.k1 + 1) / np.maximum(here + norm, 1e-9)
-            most += idf * (SESSION.k1 + 1)
-        return np.asarray((sums / max(most, 1e-9))[places], np.float32)
+        often = self._often_in_sessions(session_of, len(lengths))
+        idf = np.array([_idf(documents, holding) for holding in np.count_nonzero(often, axis=1).tolist()])
+        here = np.where(asked >= 0, often[:, asked], 0.0)
+        sums = idf @ (here * (SESSION.k1 + 1) / np.maximum(here + norm, 1e-9))
+        return np.asarray((sums / max(idf.sum() * (SESSION.k1 + 1), 1e-9))[places], np.float32)
+
+    def _often_in_sessions(self, session_of: NDArray[np.int32], sessions: int) -> NDArray[np.float64]:
+        """How often each term that is not frequent stands in each session: a row a term."""
+        parts = [_together(held.parts) for held in self._held if not held.frequent]
+        slots, counts = _together(parts)
+        rows = np.repeat(np.arange(len(parts)), [len(held) for held, _ in parts])
+        places = rows * (sessions + 1) + session_of[slots] + 1  # the first of each row is session -1
+        often = np.bincount(places, counts, len(parts) * (sessions + 1))
+        return np.asarray(often.reshape(len(parts), sessions + 1)[:, 1:])
 
 
 def _idf(documents: int, holding: int) -> float:
