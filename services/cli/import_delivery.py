@@ -30,9 +30,9 @@ pause_max_s = 30.0
 message_max_chars = 300
 
 # Another request was in the way, too many requests, a service that is starting, one that took too long.
-BUSY = (409, 429, 503, 504)
+BUSY = (429, 503, 504)
 # Nothing of the batch was stored because of its size, or because of a memory in it: a smaller one may do.
-DIVISIBLE = (400, 413)
+DIVISIBLE = (400, 409, 413)
 ADVICE = {401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE", 404: "is SEGUE_URL the address of a Segue gateway?"}
 
 

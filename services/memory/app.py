@@ -57,7 +57,7 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
         model = embedder.model if embedder else NO_MODEL
-        indexing = Indexing(store, index, model, home / "index.snapshot")
+        indexing = Indexing(store, index, model, home / "index.snapshot", settings.snapshot_every_changes)
         await stack.enter_async_context(open_indexing(indexing))
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared)

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import AlreadyExists
+from services.kit.errors import AlreadyExists, Conflict
 from services.memory.memories import Memory
 
 Vectors = NDArray[np.float16]
@@ -49,7 +49,7 @@ class Inserted:
 
 
 def existing(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-    """By place in `rows`; AlreadyExists where an id belongs to another user's memory."""
+    """By place in `rows`; AlreadyExists where an id is another user's, Conflict where it is another memory's."""
     prints = [str(row.memory.fingerprint(row.user)) for row in rows]
     known = [
         *_known(connection, "id", [row.memory.id for row in rows]),
@@ -61,11 +61,17 @@ def existing(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow]) -> d
         found = by_id.get(row.memory.id) or by_print.get(prints[place])
         if found and found[4] != row.user:
             raise AlreadyExists("That id is taken.", "Leave the id out and one is made.")
+        if found and found[2] != prints[place]:
+            raise _other_content()
         if found:
             known_here[place] = Inserted(
                 found[0], found[1], found[3].astimezone(UTC), duplicate=True, embedded=found[5]
             )
     return known_here
+
+
+def _other_content() -> Conflict:
+    return Conflict("That id is another memory's.", "Leave the id out, or send what was stored under it.")
 
 
 def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -89,6 +95,8 @@ def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow], model:
             continue
         names = [("id", row.memory.id), ("fingerprint", row.memory.fingerprint(row.user))]
         twin = next((first[name] for name in names if name in first), None)
+        if twin is not None and names[1] not in first:
+            raise _other_content()
         if twin is None:
             fresh.append(place)
             first.update(dict.fromkeys(names, place))  # two entries

@@ -27,19 +27,28 @@ INDEX_VERSION = 3
 read_at_start_max = 2_000
 """Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""
 portion = 500
-snapshot_changes = 10_000
 snapshot_changes_min = 1_000
-look_every_s = 30.0
+"""What makes a snapshot worth its writing when a process begins or ends."""
+look_every_s = 1.0
 
 
 class Indexing:
     """Opened by `open_indexing`. `unread` says how many memories are not found by their words yet."""
 
-    def __init__(self, store: MemoryStore, index: MemoryIndex, model: str, snapshot: Path | None) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        index: MemoryIndex,
+        model: str,
+        snapshot: Path | None,
+        snapshot_every_changes: int = 10_000,
+    ) -> None:
         self._store = store
         self._index = index
         self._model = model
         self._snapshot = snapshot
+        self._every = snapshot_every_changes
+        self.least_at_ends = min(snapshot_changes_min, snapshot_every_changes)
         self._written = 0
         self._writing = Lock()
         self._waiting: Sequences = np.zeros(0, np.int64)
@@ -83,15 +92,21 @@ class Indexing:
             async for loaded in self._store.load(self._model, self._waiting[:portion], text=True):
                 await self._index.read(await asyncio.to_thread(_entries, loaded))
             self._waiting = self._waiting[portion:]
-        least = snapshot_changes_min
+        least = self.least_at_ends
         while True:
             await self.write(least)
-            least = snapshot_changes
+            least = self._every
             await asyncio.sleep(look_every_s)
 
     async def write(self, least: int) -> None:
-        """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm."""
+        """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm.
+
+        What was removed may be in no file: from then on there is no snapshot until the next start builds a new one.
+        """
         changes = self._index.changes
+        if self._snapshot and self._index.removed:
+            await asyncio.to_thread(self._discard, self._snapshot)
+            return
         if self._snapshot is None or changes - self._written < least or len(self._waiting):
             return
         try:
@@ -99,6 +114,10 @@ class Indexing:
         except OSError as error:
             logger.warning("no snapshot of the index was written: %s", error.strerror)
         self._written = changes
+
+    def _discard(self, snapshot: Path) -> None:
+        with self._writing:
+            snapshot.unlink(missing_ok=True)
 
     def _write(self, snapshot: Path, contents: Contents) -> None:
         with self._writing:  # a thread goes on when its caller is cancelled
@@ -112,7 +131,7 @@ async def open_indexing(indexing: Indexing) -> AsyncIterator[Indexing]:
     try:
         yield indexing
     finally:
-        await indexing.write(snapshot_changes_min)
+        await indexing.write(indexing.least_at_ends)
 
 
 def _entries(loaded: Loaded) -> list[NewEntry]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted
 from services.memory.store import MemoryStore
 
 NO_MODEL = "none"
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Storing:
     index: MemoryIndex
     embedder: Embedder | None
     generations: Generations
+    _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
@@ -38,6 +42,8 @@ class Storing:
         cleaned = [_without_secrets(memory) for memory in memories]
         rows = [NewRow(accepted(memory, now), user) for memory, _ in cleaned]
         known = await self.store.find_existing(rows)
+        if known and self._under_way:
+            await asyncio.wait(set(self._under_way))  # what is committed is about to be found
         fresh = [place for place in range(len(rows)) if place not in known]
         inserted = await self._insert(user, [rows[place] for place in fresh])
         outcomes = known | dict(zip(fresh, inserted, strict=True))
@@ -47,12 +53,27 @@ class Storing:
         if not rows:
             return []
         rows = await self._embedded(user, rows)
+        return await self._whole(self._commit(user, rows))
+
+    async def _commit(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
         await self.index.add(
             [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if not each.duplicate]
         )
         await self.generations.move(user, [row.memory.project for row in rows])
         return inserted
+
+    async def _whole(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._settled)
+        return await asyncio.shield(task)
+
+    def _settled(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # heard, so that it is not printed with its text where the caller has gone
 
     async def _embedded(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
         """The rows with their two vectors: of the content, and of the content after what was said before it."""
@@ -100,10 +121,13 @@ class Storing:
             return Deletion(would_delete=len(sequences), confirmation=expected)
         if confirmation != expected:
             raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
+        await self._whole(self._remove(sequences))
+        return Deletion(deleted=len(sequences))
+
+    async def _remove(self, sequences: Sequence[int]) -> None:
         await self.store.delete(sequences)
         await self.index.remove(sequences)
         await self.generations.move_all()  # they may be of any project
-        return Deletion(deleted=len(sequences))
 
 
 def _token(user: str, sequences: Sequence[int]) -> str:

@@ -55,6 +55,14 @@ class Promises:
     deleted: set[str] = field(default_factory=set)
 
 
+class Tortured(ProcessStack):
+    """Writes snapshots of its index often."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | {"SEGUE_MEMORY_SNAPSHOT_EVERY_CHANGES": "10"}
+
+
 class Torture:
     """The same data directory through all rounds; everything ever acknowledged is remembered here."""
 
@@ -68,7 +76,7 @@ class Torture:
 
     async def round(self) -> None:
         """One kill."""
-        stack = ProcessStack(self._data)
+        stack = Tortured(self._data)
         await asyncio.to_thread(stack.__enter__)
         self._fresh = []
         working = [asyncio.create_task(self._write(stack, number)) for number in range(writers)]
@@ -111,7 +119,7 @@ class Torture:
             while True:
                 await asyncio.sleep(self._random.uniform(0.05, 0.3))
                 known = sorted(set(self._promises.stored) - self._promises.deleting - self._promises.deleted)
-                if not known:
+                if not known or self._random.random() < 0.5:  # some runs have no deletion, and so keep their snapshots
                     continue
                 name = self._random.choice(known)
                 asked = (await mcp.call_tool("delete_conversations", {"ids": [name]})).structured_content or {}

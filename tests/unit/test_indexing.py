@@ -193,3 +193,19 @@ async def test_a_disk_that_is_full_costs_the_snapshot_alone(store: MemoryStore, 
     async with started(store, tmp_path / "nowhere" / "index.snapshot") as (index, opened):
         await opened.write(1)
         assert (await found(index, ["kettl"]))[0]
+
+
+async def test_what_was_removed_is_in_no_snapshot(store: MemoryStore, tmp_path: Path) -> None:
+    snapshot = tmp_path / "index.snapshot"
+    await write(store, snapshot)
+    (gone, *_), _ = await store.inventory("m")
+    await store.delete([int(gone)])
+    async with started(store, snapshot) as (index, opened):
+        assert index.removed == 1
+        await opened.write(1)
+        assert not await asyncio.to_thread(snapshot.exists)
+    async with started(store, snapshot) as (index, opened):
+        assert index.removed == 0
+        await opened.write(1)
+        assert await asyncio.to_thread(snapshot.exists)
+        assert int(gone) not in (await found(index, ["kettl"]))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.kit.errors import AlreadyExists, NotReady, Unavailable
+from services.kit.errors import AlreadyExists, Conflict, NotReady, Unavailable
 from services.memory.changes import Embedded, NewRow
 from services.memory.memories import Chosen, Kind, Memory, accepted
 from services.memory.projects import Link, LinkType
@@ -53,12 +54,27 @@ async def test_the_same_is_inserted_once(store: MemoryStore) -> None:
 
 
 async def test_an_id_is_one_memory_wherever_its_project_is(store: MemoryStore) -> None:
-    await store.insert([row("mine", "p", id="i")], "m")
+    (first,) = await store.insert([row("mine", "p", id="i")], "m")
+    (again,) = await store.insert([row(" mine", "p", id="i")], "m")
+    assert (again.duplicate, again.sequence) == (True, first.sequence)
     for project in PROJECTS:
-        known = await store.find_existing([row("another text", project, id="i")])
-        assert known[0].duplicate
+        with pytest.raises(Conflict):
+            await store.find_existing([row("another text", project, id="i")])
         with pytest.raises(AlreadyExists):
             await store.find_existing([row("theirs", project, user="bob", id="i")])
+
+
+async def test_an_id_for_two_texts_in_one_call_stores_neither(store: MemoryStore) -> None:
+    with pytest.raises(Conflict):
+        await store.insert([row("one", id="i"), row("another", id="i")], "m")
+    assert await store.find("ann", "i") is None
+
+
+async def test_the_same_call_many_times_at_once_stores_once(store: MemoryStore) -> None:
+    outcomes = await asyncio.gather(*(store.insert([row("once", id="i"), row("and this")], "m") for _ in range(16)))
+    assert [call[0].duplicate for call in outcomes].count(False) == 1
+    assert {call[1].id for call in outcomes} == {outcomes[0][1].id}
+    assert (await store.stats("ann", "", "m")).reflections == 2
 
 
 async def test_what_was_deleted_is_gone_with_its_embeddings(store: MemoryStore) -> None:

@@ -88,6 +88,8 @@ class MemoryIndex:
         self._selections: dict[tuple[str, ...], Selection] = {}
         self.changes = 0
         """How many memories were added, completed, given vectors or removed."""
+        self.removed = 0
+        """How many of them have gone; their slots stay until the index is built anew."""
         self._thread = ThreadPoolExecutor(1, "memory-index")
         self._tracer = trace.get_tracer("segue.memory")
 
@@ -153,6 +155,7 @@ class MemoryIndex:
     def _remove(self, sequences: Iterable[int]) -> None:
         slots = np.sort(self._catalogue.remove(sequences))
         self._session_vectors.remove(self._session(slots), self._content.of(slots))
+        self.removed += len(slots)
         self._changed(len(slots))
 
     def _changed(self, count: int) -> None:
