@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import signal
@@ -16,7 +17,8 @@ from fastmcp import Client
 from services.cli import local_server
 
 ROOT = Path(__file__).parents[2]
-start_timeout_s = 120.0
+IMAGES = f"test-{hashlib.sha256(bytes(ROOT)).hexdigest()[:8]}"
+"""This checkout's images, so that another's tests do not run on them."""
 
 
 class Stack(Protocol):
@@ -110,7 +112,7 @@ class ComposeStack:
     def compose(self, *arguments: str) -> str:
         """Runs `docker compose` on this project; its output."""
         command = ["docker", "compose", "--project-name", self._name, *arguments]
-        environment = os.environ | {"SEGUE_PORT": str(self._port)}
+        environment = os.environ | {"SEGUE_PORT": str(self._port), "SEGUE_VERSION": IMAGES}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
