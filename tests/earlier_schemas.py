@@ -24,6 +24,13 @@ SCHEMA_1 = """
         sequence BIGINT PRIMARY KEY, model TEXT NOT NULL, content BLOB NOT NULL, context BLOB NOT NULL
     );
 """
+SCHEMA_2 = """
+    INSERT INTO schema_version VALUES (2);
+    CREATE TABLE project_links (
+        user_id TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL, type TEXT NOT NULL,
+        description TEXT NOT NULL, created_at TIMESTAMPTZ NOT NULL, PRIMARY KEY (user_id, source, target)
+    );
+"""
 STORED_AT = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
@@ -40,6 +47,13 @@ def memory(number: int) -> Memory:
         metadata={"line": number, "nested": {"deep": [1, None, 2.5]}},
         id=f"00000000-0000-4000-8000-{number:012}",
     )
+
+
+def write_schema_2(path: Path, count: int, user: str = "ann") -> None:
+    """A database of schema 2 that holds `count` memories with embeddings."""
+    write_schema_1(path, count, user)
+    with duckdb.connect(path) as connection:
+        connection.execute(SCHEMA_2)
 
 
 def write_schema_1(path: Path, count: int, user: str = "ann") -> None:

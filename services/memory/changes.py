@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import AlreadyExists, Conflict
-from services.memory.memories import Memory
+from services.kit.errors import Conflict
+from services.memory.memories import Memory, id_key
 
 Vectors = NDArray[np.float16]
 
@@ -49,18 +49,14 @@ class Inserted:
 
 
 def existing(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-    """By place in `rows`; AlreadyExists where an id is another user's, Conflict where it is another memory's."""
+    """By place in `rows`; Conflict where an id is another memory's of the same user."""
     prints = [str(row.memory.fingerprint(row.user)) for row in rows]
-    known = [
-        *_known(connection, "id", [row.memory.id for row in rows]),
-        *_known(connection, "fingerprint", prints),
-    ]
-    by_id, by_print = {row[1]: row for row in known}, {row[2]: row for row in known}
+    keys = [str(id_key(row.user, row.memory.id)) for row in rows]
+    known = [*_known(connection, "key", keys), *_known(connection, "fingerprint", prints)]
+    by_key, by_print = {row[4]: row for row in known}, {row[2]: row for row in known}
     known_here = {}
-    for place, row in enumerate(rows):
-        found = by_id.get(row.memory.id) or by_print.get(prints[place])
-        if found and found[4] != row.user:
-            raise AlreadyExists("That id is taken.", "Leave the id out and one is made.")
+    for place in range(len(rows)):
+        found = by_key.get(keys[place]) or by_print.get(prints[place])
         if found and found[2] != prints[place]:
             raise _other_content()
         if found:
@@ -77,7 +73,7 @@ def _other_content() -> Conflict:
 def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
     marks = ", ".join("?" * len(values))  # single parameters use the column's index, a list would scan
     sql = f"""
-        SELECT m.sequence, m.id, fingerprint::TEXT, stored_at, user_id,
+        SELECT m.sequence, m.id, fingerprint::TEXT, stored_at, key::TEXT,
                EXISTS (FROM embeddings e WHERE e.sequence = m.sequence)
         FROM memories m WHERE {column} IN ({marks})
     """  # noqa: S608  # our own names
@@ -93,7 +89,7 @@ def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow], model:
     for place, row in enumerate(rows):
         if place in outcomes:
             continue
-        names = [("id", row.memory.id), ("fingerprint", row.memory.fingerprint(row.user))]
+        names = [("key", id_key(row.user, row.memory.id)), ("fingerprint", row.memory.fingerprint(row.user))]
         twin = next((first[name] for name in names if name in first), None)
         if twin is not None and names[1] not in first:
             raise _other_content()
@@ -138,17 +134,18 @@ def replace_embeddings(connection: duckdb.DuckDBPyConnection, rows: Sequence[tup
 
 
 _memory_types = (
-    *("BIGINT", "TEXT", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMPTZ", "TIMESTAMPTZ"),
-    *("TEXT", "TEXT", "TEXT[]", "TEXT"),
+    *("BIGINT", "UUID", "TEXT", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMPTZ", "TIMESTAMPTZ"),
+    *("TEXT", "TEXT", "TEXT[]", "TEXT", "BOOLEAN"),
 )
 
 
 def _row(inserted: Inserted, row: NewRow) -> tuple[Any, ...]:
     memory = row.memory
     return (
-        *(inserted.sequence, memory.id, str(memory.fingerprint(row.user)), row.user, memory.project),
+        *(inserted.sequence, str(id_key(row.user, memory.id)), memory.id, str(memory.fingerprint(row.user))),
+        *(row.user, memory.project),
         *(str(memory.kind), memory.content, memory.timestamp, inserted.stored_at, memory.session_id),
-        *(memory.role, list(memory.tags), json.dumps(dict(memory.metadata))),
+        *(memory.role, list(memory.tags), json.dumps(dict(memory.metadata)), memory.shared),
     )
 
 

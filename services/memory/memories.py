@@ -45,12 +45,23 @@ class Memory:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
+    shared: bool = False
+    author: str = ""
+    """Whose it is, where it is another's than the reader's."""
 
     def fingerprint(self, user: str) -> UUID:
         """Equal for what counts as the same memory: user, project, kind, and content but for case of spacing."""
         normalised = " ".join(unicodedata.normalize("NFC", self.content).split())
-        parts = "\0".join((user, self.project, self.kind, normalised))
-        return UUID(bytes=hashlib.sha256(parts.encode("utf-8", "replace")).digest()[:16])
+        return _named(user, self.project, self.kind, normalised)
+
+
+def id_key(user: str, id: str) -> UUID:
+    """Equal for the same id of the same user alone: nobody learns of another's ids by using them."""
+    return _named(user, id)
+
+
+def _named(*parts: str) -> UUID:
+    return UUID(bytes=hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()[:16])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,7 @@ def accepted(memory: Memory, now: datetime) -> Memory:
         tags=tuple(dict.fromkeys(tag.strip() for tag in memory.tags if tag.strip())),
         metadata=memory.metadata,
         id=memory.id or str(uuid4()),
+        shared=memory.shared,
     )
 
 

@@ -39,5 +39,55 @@ MIGRATIONS: tuple[str, ...] = (
         created_at  TIMESTAMPTZ NOT NULL,
         PRIMARY KEY (user_id, source, target)
     );
+    """,  # 3: an id is one user's alone; what is shared, what was removed, how long a project's memories are kept
+    """
+    CREATE TEMP TABLE earlier AS FROM memories;
+    DROP TABLE memories;
+    CREATE TABLE memories (
+        sequence    BIGINT      NOT NULL UNIQUE,  -- order of storing, never reused; what the indexes call it by
+        key         UUID        PRIMARY KEY,      -- of user and id
+        id          TEXT        NOT NULL,
+        fingerprint UUID        NOT NULL UNIQUE,  -- of user, project, kind and content: the same is stored once
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        kind        TEXT        NOT NULL,
+        content     TEXT        NOT NULL,
+        timestamp   TIMESTAMPTZ NOT NULL,
+        stored_at   TIMESTAMPTZ NOT NULL,
+        session_id  TEXT        NOT NULL,
+        role        TEXT        NOT NULL,
+        tags        TEXT[]      NOT NULL,
+        metadata    TEXT        NOT NULL,         -- JSON
+        shared      BOOLEAN     NOT NULL          -- every user may read it
+    );
+    INSERT INTO memories
+        SELECT sequence, left(sha256(user_id || chr(0) || id), 32)::UUID, * EXCLUDE (sequence), false
+        FROM earlier ORDER BY sequence;
+    DROP TABLE earlier;
+    CREATE SEQUENCE removal_sequence;
+    CREATE TABLE removals (
+        number     BIGINT      PRIMARY KEY,
+        removed_at TIMESTAMPTZ NOT NULL,
+        user_id    TEXT        NOT NULL,          -- whose memories they were
+        actor      TEXT        NOT NULL,          -- who removed them
+        reason     TEXT        NOT NULL,
+        project    TEXT        NOT NULL,
+        ids        TEXT[]      NOT NULL,          -- the first ones
+        count      BIGINT      NOT NULL,
+        erased     BOOLEAN     NOT NULL           -- whether their text has left this file
+    );
+    CREATE TABLE retention (
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        days        INTEGER,                      -- NULL is for ever
+        size_mb     DOUBLE,                       -- NULL is any
+        reflections BOOLEAN     NOT NULL,         -- whether it holds for them, too
+        set_at      TIMESTAMPTZ NOT NULL,
+        PRIMARY KEY (user_id, project)
+    );
+    CREATE TABLE upkeep (
+        name  TEXT PRIMARY KEY,
+        value TEXT NOT NULL                       -- JSON
+    );
     """,
 )

@@ -19,13 +19,13 @@ from opentelemetry import trace
 from services.memory import changes
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.database import Opened, copy_database, open_database
-from services.memory.memories import Chosen, Kind, Memory, Stats
+from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
 from services.memory.projects import Link, LinkType
 from services.memory.writer import Writer
 
 Sequences = NDArray[np.int64]
 load_portion = 20_000
-_columns = "sequence, id, content, kind, project, timestamp, session_id, role, tags, metadata"
+_columns = "sequence, id, content, kind, project, timestamp, session_id, role, tags, metadata, shared"
 _row_order = "timestamp, sequence"
 
 
@@ -195,8 +195,8 @@ class DuckStore:
         return {row[0]: _memory(row) for row in await self._read("fetch", sql, *sequences)}
 
     async def find(self, user: str, id: str) -> int | None:
-        sql = "SELECT sequence FROM memories WHERE id = ? AND user_id = ?"
-        rows = await self._read("find", sql, id, user)
+        sql = "SELECT sequence FROM memories WHERE key = ?"
+        rows = await self._read("find", sql, str(id_key(user, id)))
         return rows[0][0] if rows else None
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
@@ -314,6 +314,6 @@ def _utc(time: datetime | None) -> datetime | None:
 
 
 def _memory(row: tuple[Any, ...]) -> Memory:
-    _, name, content, kind, project, timestamp, session_id, role, tags, metadata = row
+    _, name, content, kind, project, timestamp, session_id, role, tags, metadata, shared = row
     when = timestamp.astimezone(UTC)
-    return Memory(content, Kind(kind), project, when, session_id, role, tuple(tags), json.loads(metadata), name)
+    return Memory(content, Kind(kind), project, when, session_id, role, tuple(tags), json.loads(metadata), name, shared)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from services.memory.schema import MIGRATIONS
 from services.memory.shards import open_shards
 from services.memory.store import StoreSettings
 from services.memory.wal import committed_bytes, wal_of
-from tests.earlier_schemas import memory, write_schema_1
+from tests.earlier_schemas import memory, write_schema_1, write_schema_2
 
 COUNT = 12
 KILLED = """
@@ -129,23 +130,25 @@ async def test_a_damaged_log_is_a_trouble_of_the_store_until_the_next_start(data
         assert not store.troubles
 
 
-async def test_a_database_of_schema_1_is_migrated_with_all_that_it_holds(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("schema", "write"), [(1, write_schema_1), (2, write_schema_2)])
+async def test_a_database_of_an_earlier_schema_is_migrated_with_all_that_it_holds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, schema: int, write: Callable[[Path, int], None]
 ) -> None:
     path = tmp_path / "memory.duckdb"
-    write_schema_1(path, 30)
+    write(path, 30)
     earlier = path.read_bytes()
-    kept = tmp_path / "memory.duckdb.schema-1"
+    kept = tmp_path / f"memory.duckdb.schema-{schema}"
     for start in (1, 2):
         async with open_shards(tmp_path, 1, StoreSettings()) as store:
             found = await store.fetch(range(1, 31))
             assert [found[number + 1] for number in range(30)] == [memory(number) for number in range(30)]
+            assert await store.find("ann", memory(7).id) == 8
             assert (await store.stats("ann", "", "m")).embedded == 30
             assert await store.links("ann") == []
         assert kept.exists() == (start == 1)
         if start == 1:
             assert kept.read_bytes() == earlier
-    assert "the database of the earlier schema, memory.duckdb.schema-1, is removed" in caplog.text
+    assert f"the database of the earlier schema, {kept.name}, is removed" in caplog.text
     assert names(tmp_path) == ["memory.duckdb", "shards"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.kit.errors import AlreadyExists, Conflict, NotReady, Unavailable
+from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.changes import Embedded, NewRow
 from services.memory.memories import Chosen, Kind, Memory, accepted
 from services.memory.projects import Link, LinkType
@@ -60,8 +60,14 @@ async def test_an_id_is_one_memory_wherever_its_project_is(store: MemoryStore) -
     for project in PROJECTS:
         with pytest.raises(Conflict):
             await store.find_existing([row("another text", project, id="i")])
-        with pytest.raises(AlreadyExists):
-            await store.find_existing([row("theirs", project, user="bob", id="i")])
+
+
+async def test_an_id_that_another_user_has_is_as_free_as_any(store: MemoryStore) -> None:
+    (mine,) = await store.insert([row("mine", id="i")], "m")
+    assert await store.find_existing([row("mine", user="bob", id="i")]) == {}
+    (theirs,) = await store.insert([row("mine", user="bob", id="i")], "m")
+    assert (theirs.id, theirs.duplicate) == ("i", False)
+    assert [await store.find(user, "i") for user in ("ann", "bob")] == [mine.sequence, theirs.sequence]
 
 
 async def test_an_id_for_two_texts_in_one_call_stores_neither(store: MemoryStore) -> None:
