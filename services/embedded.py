@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
+from services.gateway.exposure import refuse_exposure
 from services.kit import telemetry
 from services.kit.backup import Part
 from services.memory.app import open_memory
@@ -24,6 +25,7 @@ from services.session.config import SessionSettings
 @asynccontextmanager
 async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterator[GatewayApp]:
     """All services on `data_dir` behind a gateway; on leaving, the gateway closes first."""
+    refuse_exposure(gateway)  # before anything is made
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("local", scraped=True))  # before any service sets its own
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))  # made with mode 0700

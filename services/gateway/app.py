@@ -21,11 +21,14 @@ from services.gateway.backends import Backends, open_backends
 from services.gateway.backup import Backup
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
+from services.gateway.door import Door
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
+from services.gateway.exposure import refuse_exposure
 from services.gateway.limits import BodyLimit
 from services.gateway.moments import local_zone
 from services.gateway.permitting import Permitting
+from services.gateway.scopes import Scoping
 from services.gateway.tools import memory, operations, permissions, quality, searching, session
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workplace import Workplace
@@ -66,6 +69,7 @@ class Activity:
 @asynccontextmanager
 async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
     """Serves MCP and HTTP on the settings' address until the context is left."""
+    refuse_exposure(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("gateway", scraped=True))
         # It logs what callers did wrong, and what they sent; `errors.py` logs bugs, without content.
@@ -83,7 +87,9 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes."""
-    mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=[ErrorResults(), Permitting(backends.session)])
+    mcp = FastMCP(
+        "segue", INSTRUCTIONS, version=__version__, middleware=[ErrorResults(), Scoping(), Permitting(backends.session)]
+    )
     register_tools(mcp, settings, backends)
     bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
     mcp.custom_route("/v1/memories", ["POST"])(bulk.__call__)
@@ -165,7 +171,7 @@ async def _serve(
     mcp: FastMCP, settings: GatewaySettings, listening: socket.socket, activity: Activity
 ) -> AsyncIterator[None]:
     served = mcp.http_app(host_origin_protection=True, allowed_hosts=settings.allowed_hosts or None)
-    app = BodyLimit(served, settings.body_max_bytes)
+    app = Door(BodyLimit(served, settings.body_max_bytes), None)
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         activity.last_s = asyncio.get_running_loop().time()
@@ -174,6 +180,7 @@ async def _serve(
     config = uvicorn.Config(
         counted,
         lifespan="on",
+        ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=round(settings.drain_s),

@@ -1,11 +1,74 @@
-"""Who calls. Identity comes from credentials, never from a parameter."""
+"""Who calls, and what they may. Identity comes from credentials, never from a parameter."""
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from fastmcp.server.dependencies import get_http_request
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+
+from services.kit.errors import Denied, Unauthenticated
+
 LOCAL_USER = "local"
-"""Everybody who reaches a gateway that listens on loopback alone: the machine's own user."""
+"""Everybody who reaches a gateway without authentication, which listens on loopback alone: the machine's own user."""
+_key = "segue.caller"
+
+
+class Scope(IntEnum):
+    """How much a caller may; each includes those before it."""
+
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+    @property
+    def word(self) -> str:
+        """As tokens and messages name it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user whose credentials were right, and how much these allow."""
+
+    user: str
+    scope: Scope
+    expires_at: datetime | None = None
+
+    def require(self, needed: Scope, what: str) -> None:
+        """Denied where `what` takes more than this caller may."""
+        if self.scope < needed:
+            raise Denied(
+                f"{what} needs a token of scope {needed.word}; this one has {self.scope.word}.",
+                "Ask whoever runs this Segue for another token.",
+            )
+
+    def enter(self, scope: MutableMapping[str, Any]) -> None:
+        """Makes an ASGI request this caller's: what runs for it, and the MCP connection it may go on with."""
+        words = [each.word for each in Scope if each <= self.scope]
+        scope[_key] = self
+        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=self.user, scopes=words))
+
+
+LOCAL = Caller(LOCAL_USER, Scope.ADMIN)
+
+
+def current_caller() -> Caller:
+    """Whose request is being answered; Unauthenticated where nobody has been let in, whatever the reason."""
+    try:
+        caller = get_http_request().scope.get(_key)
+    except RuntimeError:  # no request at all
+        caller = None
+    if not isinstance(caller, Caller):
+        raise Unauthenticated("Nobody is known to be calling.")
+    return caller
 
 
 def current_user() -> str:
     """The user of the current request."""
-    return LOCAL_USER
+    return current_caller().user

@@ -7,11 +7,11 @@ import json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.gateway.auth import LOCAL_USER, current_user
+from services.gateway.auth import Scope, current_caller
 from services.gateway.backends import MemoryBackend
 from services.gateway.bulk import status_of
 from services.gateway.errors import failure
-from services.kit.errors import Denied, InvalidInput
+from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 
 
@@ -25,18 +25,13 @@ class Backup:
     async def __call__(self, request: Request) -> Response:
         """Answers when the backup is on the disk."""
         try:
-            _require_local_user()
+            current_caller().require(Scope.ADMIN, "A backup")  # it holds everybody's memories
             asked = memory_pb2.BackupRequest(directory=_directory(await request.body()))
             made = await self._memory.call(self._memory.stub.Backup, asked, self._timeout_s)
         except Exception as error:
             content = failure(error)
             return JSONResponse(content, status_of(error, content["error_code"]))
         return JSONResponse({"path": made.path, "memories": made.memories, "bytes": made.bytes})
-
-
-def _require_local_user() -> None:
-    if current_user() != LOCAL_USER:
-        raise Denied("A backup holds everybody's memories: only the server's own user may ask for one.")
 
 
 def _directory(body: bytes) -> str:

@@ -17,6 +17,10 @@ class GatewaySettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8377, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
+    auth: Literal["none", "tokens"] = Field("none", description="How callers are known: none, tokens")
+    published_on: str = Field(
+        "", description="The address at which others find this port, where it is not `host`: compose's, a proxy's"
+    )
     allowed_hosts: list[str] = Field([], description="Names besides the local ones that a Host header may carry")
     memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
     session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
