@@ -28,14 +28,15 @@ from fastmcp.server.dependencies import get_http_request
 from mcp.shared.inbound import decode_header_value
 from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 
-from services.cli.connect import IN_FLIGHT_MAX, header_value
+from services.cli.bridge.forwarding import IN_FLIGHT_MAX
+from services.cli.bridge.messages import header_value
 from services.cli.local_server import ServerInfo, ensure_server, hold, publish, read_server
 
 PATIENCE_S = 30.0
 STAND_IN = (sys.executable, __file__)
 CONNECT = (sys.executable, "-m", "services.cli", "connect")
 # The same as `segue connect`, but what it starts when no server runs is another command.
-LOCALLY = "import sys; from services.cli.connect import Bridge; Bridge(None, {!r}).forward(sys.stdin.buffer)"
+LOCALLY = "import sys; from services.cli.bridge.forwarding import Bridge; Bridge(None, {!r}).forward(sys.stdin.buffer)"
 CONNECT_LOCALLY = (sys.executable, "-c", LOCALLY.format(STAND_IN))
 ERAS = ["legacy", "2026-07-28"]
 

@@ -1,0 +1,290 @@
+"""Forwarding every message of a client to a gateway over Streamable HTTP, and what comes back to the client.
+
+It answers nothing on its own while a gateway can. Both eras of the protocol pass through: with a handshake (a
+session id that the bridge keeps, renews after a restart and ends), and 2026-07-28, where every request stands alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from http.client import HTTPResponse
+from typing import NamedTuple
+
+from services.cli.bridge import messages
+from services.cli.bridge.client import ClientGone, Output, note
+from services.cli.bridge.exchange import TRANSPORT_ERRORS, Exchange, refusal, replies
+from services.cli.bridge.messages import (
+    Failure,
+    Message,
+    Session,
+    SessionLost,
+    Unanswered,
+    Undelivered,
+    encode,
+    error,
+    routing,
+)
+from services.cli.bridge.repeating import Repeating
+from services.cli.credentials import BadToken, credentials
+from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
+from services.cli.reported import with_directory
+
+IN_FLIGHT_MAX = 64
+ORDERED_TIMEOUT_S = 30.0  # nobody reads stdin meanwhile
+RETRY_PAUSE_S, RETRY_PAUSE_MAX_S = 0.05, 1.0
+REPEATS_MAX = 2  # of a request that may have been carried out: it may be what the gateway dies of
+LISTEN_PAUSE_S, LISTEN_PAUSE_MAX_S = 1.0, 30.0
+FINISH_TIMEOUT_S = 0.8  # for calls in flight, then for the goodbye: a client that closed stdin kills after two seconds
+INTERRUPTED = (502, 503, 504)  # what stands before a gateway says while there is none
+
+
+class Patience(NamedTuple):
+    """How long is waited, in seconds."""
+
+    start_s: float = 25.0
+    """For the local server, which is started when it is not there."""
+    restart_s: float = 10.0
+    """For another gateway that was there before."""
+    silence_s: float = 60.0
+    """For a sign of life from a gateway that works on a request; it gives one every 15 seconds."""
+
+
+PATIENCE = Patience()
+
+
+class Call:
+    """A request in flight, which may be cancelled while it waits."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.id = message["id"]
+        self.is_handshake = message["method"] == "initialize"
+        self.version = messages.standalone_version(message)
+        self.cancelled = False
+        self.passed_on = False
+        self.repeats = 0
+        self.done = threading.Event()
+        self.exchange: Exchange | None = None
+
+    def cancel(self) -> bool:
+        """Whether that is all: a request that stands alone is cancelled by hanging up, others by a notification."""
+        self.cancelled = True
+        if self.version and self.exchange:
+            self.exchange.abort()
+        return self.version is not None
+
+
+class Bridge:
+    """Between the stdin and stdout of one client and a gateway; without a URL, the local one."""
+
+    def __init__(
+        self, url: str | None, serve_command: Sequence[str] = SERVE_COMMAND, patience: Patience = PATIENCE
+    ) -> None:
+        self._url, self._serve_command, self._patience = url, serve_command, patience
+        self._session: Session | None = None
+        self._reached = False
+        self._handshake_over = threading.Event()
+        self._handshake_over.set()
+        self._in_flight: dict[str, Call] = {}
+        self._repeating, self._output = Repeating(), Output()
+        self._renewal = threading.Lock()
+
+    def forward(self, lines: Iterable[bytes]) -> None:
+        """Forward all lines, give the calls in flight a moment to finish, and end the session."""
+        with contextlib.suppress(ClientGone):
+            for line in lines:
+                if line.strip():
+                    self._receive(line)
+        self._close()
+
+    def _receive(self, line: bytes) -> None:
+        """Take a line of stdin: a request gets a thread, all else is sent before the next line is read."""
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            return self._output.write(encode(error(None, messages.PARSE_ERROR, "not a line of JSON")))
+        if not isinstance(message, dict) or not isinstance(message.get("method", ""), str):
+            return self._output.write(encode(error(None, messages.INVALID_REQUEST, "not a JSON-RPC message")))
+        if "method" not in message or "id" not in message:
+            return self._notify(message)
+        return self._begin(Call(message))
+
+    def _close(self) -> None:
+        deadline = time.monotonic() + FINISH_TIMEOUT_S
+        for call in list(self._in_flight.values()):
+            call.done.wait(max(0.0, deadline - time.monotonic()))
+        if self._session and self._session.id:
+            headers = routing({}, self._session)
+            with contextlib.suppress(Failure):  # a gateway that is gone has ended it already
+                Exchange(self._address(start=False), FINISH_TIMEOUT_S).send("DELETE", headers | _credentials()).close()
+
+    def _begin(self, call: Call) -> None:
+        if len(self._in_flight) >= IN_FLIGHT_MAX:
+            return self._fail(call, f"{IN_FLIGHT_MAX} requests are in flight; repeat this one when some are answered")
+        self._in_flight[json.dumps(call.id)] = call
+        if call.is_handshake:  # what follows needs the session; meanwhile the end of stdin must not go unnoticed
+            self._handshake_over = call.done
+        return threading.Thread(target=self._serve, args=(call,), daemon=True).start()
+
+    def _serve(self, call: Call) -> None:
+        """See to it that the request is answered, whatever happens."""
+        try:
+            self._deliver(call)
+        except Failure as failure:
+            self._fail(call, str(failure))
+        except Exception as problem:  # a bug here must not leave the client waiting
+            self._fail(call, f"the bridge failed: {type(problem).__name__}")
+        finally:
+            self._in_flight.pop(json.dumps(call.id), None)
+            call.done.set()
+
+    def _deliver(self, call: Call) -> None:
+        """Send until it is answered, over a restart of the gateway and the loss of the session with it."""
+        if not call.is_handshake:
+            self._handshake_over.wait()
+        # A gateway that was never there is more likely a wrong address than one that restarts.
+        patience_s = self._patience.restart_s if self._reached else 0.0
+        deadline = time.monotonic() + (patience_s if self._url else self._patience.start_s)
+        pause_s = RETRY_PAUSE_S
+        while not call.cancelled:
+            try:
+                return self._attempt(call)
+            except Failure as failure:
+                if not self._may_repeat(call, failure) or time.monotonic() + pause_s >= deadline:
+                    raise
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, RETRY_PAUSE_MAX_S)
+        return None
+
+    def _may_repeat(self, call: Call, failure: Failure) -> bool:
+        if isinstance(failure, Unanswered):
+            call.repeats += 1
+            return call.repeats <= REPEATS_MAX and not call.passed_on and self._repeating.allows(call.message)
+        return isinstance(failure, Undelivered)
+
+    def _attempt(self, call: Call) -> None:
+        """Send the request, and once more in a new session where the gateway lost the one it was for."""
+        session = self._session
+        try:
+            return self._post(call, session, self._output.write)
+        except SessionLost:
+            if session is None:
+                raise
+        self._renew(session)
+        return self._post(call, self._session, self._output.write)
+
+    def _post(self, call: Call, session: Session | None, write: Callable[[bytes], None]) -> None:
+        """Send the request once and pass on what comes back, up to its answer."""
+        call.exchange = exchange = Exchange(self._address(start=True), self._patience.silence_s)
+        if call.cancelled:  # too early for a cancellation to find the exchange
+            return None
+        headers = routing(call.message, session)
+        with exchange.send("POST", headers | _credentials(), encode(with_directory(call.message))) as response:
+            self._reached = True
+            if response.status == 404 and "Mcp-Session-Id" in headers:
+                raise SessionLost(exchange.url)
+            if response.status in INTERRUPTED:
+                raise Unanswered(exchange.url, f"{response.status} {response.reason}")
+            if response.status != 200:
+                return write(encode(refusal(response, exchange.url, call.id)))
+            return self._relay(call, exchange.url, response, write)
+
+    def _relay(self, call: Call, url: str, response: HTTPResponse, write: Callable[[bytes], None]) -> None:
+        try:
+            for line, message in replies(response):
+                answered = "method" not in message and message.get("id") == call.id
+                if answered:
+                    self._learn(call, response, message)
+                call.passed_on = True
+                write(line)
+                if answered:
+                    return
+        except TRANSPORT_ERRORS as problem:
+            raise Unanswered(url, problem) from problem
+        raise Unanswered(url, "the stream ended")
+
+    def _learn(self, call: Call, response: HTTPResponse, answer: Message) -> None:
+        """What the bridge itself needs of an answer: the session, and which tools may be called again."""
+        self._repeating.learn(call.message, answer)
+        if call.is_handshake and "result" in answer:
+            version = answer["result"].get("protocolVersion")
+            self._session = Session(response.headers.get("Mcp-Session-Id"), version, call.message)
+
+    def _renew(self, lost: Session) -> None:
+        """Shake hands again in the client's name; of those that lost the same session, the first one does."""
+        with self._renewal:
+            if self._session is lost:
+                try:
+                    self._post(Call({**lost.handshake, "id": "segue-renewal"}), None, lambda _: None)
+                except Unanswered as failure:  # what the session is for was not sent
+                    raise Undelivered(self._url or "the local server", failure) from failure
+                if self._session is not lost:
+                    self._notify({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def _notify(self, message: Message) -> None:
+        """Send what gets no answer. It belongs to the session as it is: nothing is started or renewed for it."""
+        self._handshake_over.wait()
+        method, session = message.get("method", "an answer"), self._session
+        if (method == "notifications/cancelled" and self._cancelled(message.get("params"))) or session is None:
+            return
+        try:
+            exchange = Exchange(self._address(start=False), ORDERED_TIMEOUT_S)
+            with exchange.send("POST", routing(message, session) | _credentials(), encode(message)) as response:
+                if response.status >= 300:
+                    note(f"{method} was refused with {response.status}")
+        except (Failure, RecursionError) as failure:
+            note(f"{method} is lost: {failure}")
+        if method == "notifications/initialized":
+            threading.Thread(target=self._listen, args=(session,), daemon=True).start()
+
+    def _cancelled(self, params: object) -> bool:
+        call = self._in_flight.get(json.dumps(params.get("requestId"))) if isinstance(params, dict) else None
+        return call is not None and call.cancel()
+
+    def _listen(self, session: Session) -> None:
+        """Pass on what the gateway sends of its own accord, if it offers that, while the session lasts."""
+        pause_s = LISTEN_PAUSE_S
+        while self._session is session:
+            heard = False
+            try:
+                exchange = Exchange(self._address(start=False), self._patience.silence_s)
+                with exchange.send("GET", routing({}, session) | _credentials()) as response:
+                    if response.status == 405:
+                        return
+                    if response.status == 404 and session.id:
+                        time.sleep(pause_s)
+                        self._renew(session)
+                    for line, _ in replies(response) if response.status == 200 else ():
+                        heard = True
+                        self._output.write(line)
+            except (Failure, *TRANSPORT_ERRORS):
+                pass  # it is asked again
+            pause_s = LISTEN_PAUSE_S if heard else min(2 * pause_s, LISTEN_PAUSE_MAX_S)
+            time.sleep(pause_s)
+
+    def _address(self, *, start: bool) -> str:
+        if self._url:
+            return self._url
+        data_dir, timeout_s = default_data_dir(), self._patience.start_s
+        try:
+            server = ensure_server(data_dir, timeout_s, self._serve_command) if start else read_server(data_dir)
+        except (NotStarted, OSError) as problem:
+            raise Failure(f"the local server cannot be started: {problem}") from problem
+        if server is None:
+            raise Undelivered("the local server", "it is not running")
+        return server.url
+
+    def _fail(self, call: Call, message: str) -> None:
+        if not call.cancelled:
+            self._output.write(encode(error(call.id, messages.FAILED, message)))
+
+
+def _credentials() -> dict[str, str]:
+    try:
+        return credentials()
+    except BadToken as problem:
+        raise Failure(str(problem)) from None
