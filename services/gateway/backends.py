@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
 
 from services.gateway.auth import current_user
 from services.gateway.config import GatewaySettings
 from services.kit import healthcheck, rpc
 from services.kit.errors import ServiceError
+from services.pb import memory_pb2, quality_pb2, session_pb2
 from services.pb.memory_pb2_grpc import MemoryStub
 from services.pb.quality_pb2_grpc import QualityStub
 from services.pb.session_pb2_grpc import SessionStub
@@ -75,13 +77,18 @@ class Backends:
     quality: QualityBackend
 
 
+def _channel(target: str, file: FileDescriptor) -> AbstractAsyncContextManager[grpc.aio.Channel]:
+    (service,) = file.services_by_name.values()
+    return rpc.open_channel(target, service)
+
+
 @asynccontextmanager
 async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
     """Channels to all services; a service that is down is no error until it is called."""
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(rpc.open_channel(settings.session_target))
-        memory = await stack.enter_async_context(rpc.open_channel(settings.memory_target))
-        quality = await stack.enter_async_context(rpc.open_channel(settings.quality_target))
+        session = await stack.enter_async_context(_channel(settings.session_target, session_pb2.DESCRIPTOR))
+        memory = await stack.enter_async_context(_channel(settings.memory_target, memory_pb2.DESCRIPTOR))
+        quality = await stack.enter_async_context(_channel(settings.quality_target, quality_pb2.DESCRIPTOR))
         timeout_s = settings.call_timeout_s
         yield Backends(
             Backend("session", session, SessionStub(session), timeout_s),  # type: ignore[no-untyped-call]

@@ -38,6 +38,7 @@ class GatewaySettings(BaseSettings):
     time_zone: str = Field(
         "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
     )
+    leave_s: float = Field(0.0, ge=0, description="How long calls are still taken at shutdown while /ready says no")
     drain_s: float = Field(8.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
 
     @field_validator("time_zone")

@@ -21,7 +21,7 @@ from services.workspace.dependencies import DependencyFile, dependency_files
 from services.workspace.git import GitFacts, git_facts
 from services.workspace.handoffs import write_handoff
 from services.workspace.project import Project, find_project
-from services.workspace.roots import resolve_directory
+from services.workspace.roots import inside, resolve_directory
 from services.workspace.tools import find_tools
 
 DIRECTORY_META = "segue/working_directory"
@@ -71,7 +71,8 @@ class Workplace:
         try:
             resolved = resolve_directory(directory, self.roots)
         except NotFound:
-            if Path(directory).parent.exists():
+            parent = Path(directory).parent
+            if parent.exists() and inside(parent, self.roots):
                 raise
             return Place(directory, Path(directory).name)  # on another machine, or not mounted here
         project = find_project(resolved, self.roots)

@@ -15,15 +15,16 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from services.kit import errors, telemetry
+from services.kit.connections import channel_options, server_options
 
 logger = logging.getLogger(__name__)
 
 deadline_min_s = 0.05
 """A call with less time left than this is refused: its answer would come too late to be of use."""
-message_max_bytes = 16 * 1024 * 1024
 
 STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -44,10 +45,6 @@ ERROR_NAMED = {error.__name__: error for error in STATUS}
 _user_key = "segue-user"
 _suggestions_key = "segue-suggestions-bin"
 _error_key = "segue-error-bin"
-_channel_options = [
-    ("grpc.max_receive_message_length", message_max_bytes),
-    ("grpc.max_send_message_length", message_max_bytes),
-]
 
 caller: ContextVar[str] = ContextVar("caller")
 """The user on whose behalf the current call runs, as the gateway established it from credentials."""
@@ -66,10 +63,12 @@ Response = TypeVar("Response", bound=Message)
 
 
 @asynccontextmanager
-async def open_channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to `target` (`host:port` or `unix:/path`); it connects, and reconnects, when it is used."""
-    options = [*_channel_options, ("grpc.max_reconnect_backoff_ms", 2000), ("grpc.default_authority", "segue")]
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
+async def open_channel(target: str, service: ServiceDescriptor | None = None) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to `target` (`host:port`, `dns:///name:port` for all replicas of that name, or `unix:/path`).
+
+    It connects, and reconnects, when it is used. Calls that were lost are repeated where `service` says they may be.
+    """
+    async with grpc.aio.insecure_channel(target, options=channel_options(target, service)) as channel:
         yield channel
 
 
@@ -212,7 +211,7 @@ async def open_server(
     service: str, address: str, register: Callable[[grpc.aio.Server], None], *, drain_s: float
 ) -> AsyncIterator[grpc.aio.Server]:
     """A started gRPC server on `address` that ends by finishing, for at most `drain_s`, what it has begun."""
-    server = grpc.aio.server(interceptors=(Interceptor(service),), options=_channel_options)
+    server = grpc.aio.server(interceptors=(Interceptor(service),), options=server_options(address))
     register(server)
     try:
         server.add_insecure_port(address)

@@ -1,0 +1,89 @@
+"""How channels and servers keep in touch: who is asked, how soon a lost connection is noticed, what is tried again.
+
+A target `dns:///name:port` may stand for several replicas. Calls go round all that say they serve; the name is
+resolved again whenever a connection ends, and servers end connections after a while, so that new replicas get work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+Options: TypeAlias = Sequence[tuple[str, Any]]
+
+message_max_bytes = 16 * 1024 * 1024
+reconnect_max_ms, resolve_again_ms = 1_000, 1_000
+keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
+"""A peer that was cut off, or froze, is given up within these two: what hangs on it fails, and may go elsewhere."""
+connection_age_max_ms = 60_000
+tries_max = 3
+_sizes = [
+    ("grpc.max_receive_message_length", message_max_bytes),
+    ("grpc.max_send_message_length", message_max_bytes),
+]
+
+
+def channel_options(target: str, service: ServiceDescriptor | None = None) -> Options:
+    """For a channel to `target`; calls of `service` that its description says may be repeated are, when lost."""
+    options = [
+        *_sizes,
+        ("grpc.default_authority", "segue"),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 1_000),
+        ("grpc.max_reconnect_backoff_ms", reconnect_max_ms),
+        ("grpc.service_config", json.dumps(_service_config(target, service))),
+    ]
+    if not target.startswith("unix:"):
+        options += [
+            ("grpc.dns_min_time_between_resolutions_ms", resolve_again_ms),
+            ("grpc.keepalive_time_ms", keepalive_ms),
+            ("grpc.keepalive_timeout_ms", keepalive_timeout_ms),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+    return options
+
+
+def server_options(address: str) -> Options:
+    """For a server on `address`."""
+    if address.startswith("unix:"):
+        return _sizes
+    return [
+        *_sizes,
+        ("grpc.max_connection_age_ms", connection_age_max_ms),
+        ("grpc.http2.min_ping_interval_without_data_ms", keepalive_ms // 2),
+        ("grpc.http2.max_ping_strikes", 0),
+        ("grpc.keepalive_time_ms", keepalive_ms),
+        ("grpc.keepalive_timeout_ms", keepalive_timeout_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def _service_config(target: str, service: ServiceDescriptor | None) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    if target.startswith("dns:"):
+        config["loadBalancingConfig"] = [{"round_robin": {}}]
+        config["healthCheckConfig"] = {"serviceName": ""}
+    if names := [{"service": service.full_name, "method": name} for name in _repeatable(service)] if service else []:
+        policy = {
+            "maxAttempts": tries_max,
+            "initialBackoff": "0.1s",
+            "maxBackoff": "0.5s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
+    return config
+
+
+def _repeatable(service: ServiceDescriptor) -> list[str]:
+    """The methods whose `idempotency_level` says that a second call does no more than the first."""
+    return [
+        method.name
+        for method in service.methods
+        if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    ]
