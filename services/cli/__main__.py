@@ -62,6 +62,16 @@ COMMANDS: Mapping[str, Command] = {
         "a backup becomes the data directory, which must be empty",
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
     ),
+    "token": Command(
+        "token",
+        "makes, lists and revokes the bearer tokens of a shared gateway",
+        (
+            ("action", {"choices": ("create", "list", "revoke"), "help": "what to do"}),
+            ("name", {"nargs": "?", "metavar": "NAME", "help": "the user; to revoke, also a token's id"}),
+            ("--scope", {"choices": ("read", "write", "admin"), "default": "write", "help": "how much (%(default)s)"}),
+            ("--expires", {"metavar": "30d", "help": "after how many hours, days, weeks, years: 8h, 30d, 2w, 1y"}),
+        ),
+    ),
     "doctor": Command("doctor", "what is configured, reachable and degraded; stores and finds a probe memory"),
 }
 

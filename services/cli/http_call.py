@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -10,8 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from services.cli import local_server
 from services.cli.credentials import BadToken, credentials
 from services.cli.import_ import gateway_address
-from services.cli.import_delivery import ADVICE, plain
-from services.cli.mcp_call import CallFailed
+from services.cli.mcp_call import CallFailed, reason_of
 
 start_timeout_s = 60.0
 answer_max_bytes = 64 * 1024 * 1024
@@ -40,15 +38,6 @@ class Endpoint:
             with self._opener.open(request, timeout=timeout_s) as response:
                 return response.read(answer_max_bytes), response.headers
         except HTTPError as error:
-            advice = f"; {ADVICE[error.code]}" if error.code in ADVICE else ""
-            raise CallFailed(f"{self.address}: {_reason(error)}{advice}") from error
+            raise CallFailed(f"{self.address}: {reason_of(error)}") from error
         except (URLError, OSError) as error:
             raise CallFailed(f"{self.address} cannot be reached: {getattr(error, 'reason', error)}") from error
-
-
-def _reason(error: HTTPError) -> str:
-    """What the gateway says of a failure, in its own words where it has any."""
-    try:
-        return plain(json.loads(error.read(answer_max_bytes))["error"])
-    except (ValueError, KeyError, TypeError, OSError):
-        return f"it answers {error.code} {plain(error.reason)}"

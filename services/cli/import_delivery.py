@@ -33,7 +33,11 @@ message_max_chars = 300
 BUSY = (429, 503, 504)
 # Nothing of the batch was stored because of its size, or because of a memory in it: a smaller one may do.
 DIVISIBLE = (400, 409, 413)
-ADVICE = {401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE", 404: "is SEGUE_URL the address of a Segue gateway?"}
+ADVICE = {
+    401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE",
+    404: "is SEGUE_URL the address of a Segue gateway?",
+    421: "its SEGUE_GATEWAY_ALLOWED_HOSTS does not have the name by which you call it",
+}
 
 
 class NotDelivered(Exception):

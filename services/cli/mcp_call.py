@@ -10,8 +10,10 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from services.cli import local_server
 from services.cli.credentials import BadToken, credentials
+from services.cli.import_delivery import ADVICE, plain
 
 timeout_s = 30.0
+refusal_max_bytes = 1 << 20
 start_timeout_s = 60.0
 _protocol = "2025-06-18"
 
@@ -74,9 +76,18 @@ class Gateway:
                     self._headers["mcp-session-id"] = session
                 return _message(response.read().decode())
         except HTTPError as error:
-            raise CallFailed(f"{self.url} answers {error.code} {error.reason}") from error
+            raise CallFailed(f"{self.url}: {reason_of(error)}") from error
         except (URLError, OSError) as error:
             raise CallFailed(f"{self.url} cannot be reached: {getattr(error, 'reason', error)}") from error
+
+
+def reason_of(error: HTTPError) -> str:
+    """What the gateway says of a failure, in its own words where it has any, and what to do."""
+    try:
+        said = plain(json.loads(error.read(refusal_max_bytes))["error"])
+    except (ValueError, KeyError, TypeError, OSError):
+        said = f"it answers {error.code} {plain(error.reason)}"
+    return f"{said}; {ADVICE[error.code]}" if error.code in ADVICE else said
 
 
 def _message(text: str) -> dict[str, Any]:

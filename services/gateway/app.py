@@ -22,7 +22,7 @@ from services.gateway.backends import Backends, open_backends
 from services.gateway.backup import Backup
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
-from services.gateway.door import Door
+from services.gateway.door import Door, Verifier
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
@@ -31,7 +31,9 @@ from services.gateway.moments import local_zone
 from services.gateway.permitting import Permitting
 from services.gateway.roaming import Roaming
 from services.gateway.scopes import Scoping
+from services.gateway.tokens import TokenEndpoint
 from services.gateway.tools import memory, operations, permissions, quality, searching, session
+from services.gateway.verifying import TokenVerifier
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workplace import Workplace
 from services.kit import lag, telemetry
@@ -85,7 +87,8 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         mcp = build(settings, backends, app)
         await _keep_schemas(mcp)
         await stack.enter_async_context(lag.watched())
-        await stack.enter_async_context(_serve(mcp, settings, listening, app.activity))
+        verifier = TokenVerifier(backends.access) if settings.auth == "tokens" else None
+        await stack.enter_async_context(_serve(mcp, settings, verifier, listening, app.activity))
         yield app
 
 
@@ -99,6 +102,10 @@ def build(settings: GatewaySettings, backends: Backends, app: GatewayApp) -> Fas
     mcp.custom_route("/v1/memories", ["POST"])(bulk.__call__)
     mcp.custom_route("/v1/memories", ["GET"])(Export(backends.memory).__call__)
     mcp.custom_route("/v1/backup", ["POST"])(Backup(backends.memory, settings.backup_timeout_s).__call__)
+    tokens = TokenEndpoint(backends.access)
+    mcp.custom_route("/v1/tokens", ["POST"])(tokens.create)
+    mcp.custom_route("/v1/tokens", ["GET"])(tokens.list)
+    mcp.custom_route("/v1/tokens/revoke", ["POST"])(tokens.revoke)
     _register_probes(mcp, backends, app)
     return mcp
 
@@ -172,11 +179,11 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def _serve(
-    mcp: FastMCP, settings: GatewaySettings, listening: socket.socket, activity: Activity
+    mcp: FastMCP, settings: GatewaySettings, verifier: Verifier | None, listening: socket.socket, activity: Activity
 ) -> AsyncIterator[None]:
     guard: dict[str, Any] = {"host_origin_protection": True, "allowed_hosts": settings.allowed_hosts or None}
     alone = mcp.http_app(stateless_http=True, **guard)
-    app = Door(BodyLimit(Roaming(mcp.http_app(**guard), alone), settings.body_max_bytes), None)
+    app = Door(BodyLimit(Roaming(mcp.http_app(**guard), alone), settings.body_max_bytes), verifier)
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         activity.last_s = asyncio.get_running_loop().time()

@@ -15,7 +15,8 @@ from services.gateway.auth import current_user
 from services.gateway.config import GatewaySettings
 from services.kit import healthcheck, rpc
 from services.kit.errors import ServiceError
-from services.pb import memory_pb2, quality_pb2, session_pb2
+from services.pb import access_pb2, memory_pb2, quality_pb2, session_pb2
+from services.pb.access_pb2_grpc import AccessStub
 from services.pb.memory_pb2_grpc import MemoryStub
 from services.pb.quality_pb2_grpc import QualityStub
 from services.pb.session_pb2_grpc import SessionStub
@@ -37,12 +38,16 @@ class Backend(Generic[Stub]):
         self.stub = stub
 
     async def call(
-        self, method: Callable[..., Awaitable[Response]], request: Message, timeout_s: float | None = None
+        self,
+        method: Callable[..., Awaitable[Response]],
+        request: Message,
+        timeout_s: float | None = None,
+        user: str = "",
     ) -> Response:
-        """One call of a method of `stub` for the current user; raises the service's errors."""
+        """One call of a method of `stub` for the current user, or the given one; raises the service's errors."""
         left_s = (timeout_s or self._timeout_s) - overhead_s
         try:
-            return await rpc.call(method, request, user=current_user(), timeout_s=left_s)
+            return await rpc.call(method, request, user=user or current_user(), timeout_s=left_s)
         except ServiceError as error:
             error.service = self.name
             raise
@@ -66,6 +71,7 @@ class Backend(Generic[Stub]):
 MemoryBackend: TypeAlias = Backend[MemoryStub]
 SessionBackend: TypeAlias = Backend[SessionStub]
 QualityBackend: TypeAlias = Backend[QualityStub]
+AccessBackend: TypeAlias = Backend[AccessStub]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +81,20 @@ class Backends:
     session: SessionBackend
     memory: MemoryBackend
     quality: QualityBackend
+    access: AccessBackend
+    """Tokens and allowances, in the session service's process."""
 
 
-def _channel(target: str, file: FileDescriptor) -> AbstractAsyncContextManager[grpc.aio.Channel]:
-    (service,) = file.services_by_name.values()
-    return rpc.open_channel(target, service)
+def _channel(target: str, *files: FileDescriptor) -> AbstractAsyncContextManager[grpc.aio.Channel]:
+    return rpc.open_channel(target, *(service for file in files for service in file.services_by_name.values()))
 
 
 @asynccontextmanager
 async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
     """Channels to all services; a service that is down is no error until it is called."""
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(_channel(settings.session_target, session_pb2.DESCRIPTOR))
+        kept_by_session = (session_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR)
+        session = await stack.enter_async_context(_channel(settings.session_target, *kept_by_session))
         memory = await stack.enter_async_context(_channel(settings.memory_target, memory_pb2.DESCRIPTOR))
         quality = await stack.enter_async_context(_channel(settings.quality_target, quality_pb2.DESCRIPTOR))
         timeout_s = settings.call_timeout_s
@@ -94,4 +102,5 @@ async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
             Backend("session", session, SessionStub(session), timeout_s),  # type: ignore[no-untyped-call]
             Backend("memory", memory, MemoryStub(memory), timeout_s),  # type: ignore[no-untyped-call]
             Backend("quality", quality, QualityStub(quality), timeout_s),  # type: ignore[no-untyped-call]
+            Backend("session", session, AccessStub(session), timeout_s),  # type: ignore[no-untyped-call]
         )

@@ -23,6 +23,9 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/memories"): Scope.READ,
     ("POST", "/v1/memories"): Scope.WRITE,
     ("POST", "/v1/backup"): Scope.ADMIN,
+    ("GET", "/v1/tokens"): Scope.ADMIN,
+    ("POST", "/v1/tokens"): Scope.ADMIN,
+    ("POST", "/v1/tokens/revoke"): Scope.ADMIN,
     ("GET", "/metrics"): Scope.READ,
 }
 

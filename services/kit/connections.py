@@ -27,15 +27,15 @@ _sizes = [
 ]
 
 
-def channel_options(target: str, service: ServiceDescriptor | None = None) -> Options:
-    """For a channel to `target`; calls of `service` that its description says may be repeated are, when lost."""
+def channel_options(target: str, *services: ServiceDescriptor) -> Options:
+    """For a channel to `target`; calls of `services` that their descriptions say may be repeated are, when lost."""
     options = [
         *_sizes,
         ("grpc.default_authority", "segue"),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 1_000),
         ("grpc.max_reconnect_backoff_ms", reconnect_max_ms),
-        ("grpc.service_config", json.dumps(_service_config(target, service))),
+        ("grpc.service_config", json.dumps(_service_config(target, services))),
     ]
     if not target.startswith("unix:"):
         options += [
@@ -63,12 +63,12 @@ def server_options(address: str) -> Options:
     ]
 
 
-def _service_config(target: str, service: ServiceDescriptor | None) -> dict[str, Any]:
+def _service_config(target: str, services: Sequence[ServiceDescriptor]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if target.startswith("dns:"):
         config["loadBalancingConfig"] = [{"round_robin": {}}]
         config["healthCheckConfig"] = {"serviceName": ""}
-    if names := [{"service": service.full_name, "method": name} for name in _repeatable(service)] if service else []:
+    if names := [{"service": each.full_name, "method": name} for each in services for name in _repeatable(each)]:
         policy = {
             "maxAttempts": tries_max,
             "initialBackoff": "0.1s",

@@ -63,12 +63,12 @@ Response = TypeVar("Response", bound=Message)
 
 
 @asynccontextmanager
-async def open_channel(target: str, service: ServiceDescriptor | None = None) -> AsyncIterator[grpc.aio.Channel]:
+async def open_channel(target: str, *services: ServiceDescriptor) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to `target` (`host:port`, `dns:///name:port` for all replicas of that name, or `unix:/path`).
 
-    It connects, and reconnects, when it is used. Calls that were lost are repeated where `service` says they may be.
+    It connects, and reconnects, when it is used. Calls that were lost are repeated where `services` say they may be.
     """
-    async with grpc.aio.insecure_channel(target, options=channel_options(target, service)) as channel:
+    async with grpc.aio.insecure_channel(target, options=channel_options(target, *services)) as channel:
         yield channel
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from services.kit import rpc, telemetry
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
-from services.pb import session_pb2_grpc
+from services.pb import access_pb2_grpc, session_pb2_grpc
+from services.session.access_servicer import AccessServicer
 from services.session.condition import Condition
 from services.session.config import SessionSettings
 from services.session.deciding import Deciding
@@ -22,6 +23,7 @@ from services.session.lifecycle import Lifecycle
 from services.session.servicer import SessionServicer
 from services.session.store import SessionStore
 from services.session.store.sqlite import open_sqlite
+from services.session.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
     """Serves sessions on the settings' address until the context is left; `emitter` is told what happens."""
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("session"))
-        store, directory = await _open_store(stack, settings)
+        store, directory = await open_store(stack, settings)
         finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s))
         servicer = SessionServicer(
             Lifecycle(store, finding, settings.quality_threshold),
@@ -53,11 +55,13 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             Deciding(store, finding, settings.learn_after),
             Condition(store, directory),
         )
+        access = AccessServicer(Tokens(store.tokens), store.allowance)
         emitter = emitter or Emitter()
         health = Health()
 
         def register(server: rpc.Server) -> None:
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+            access_pb2_grpc.add_AccessServicer_to_server(access, server)  # type: ignore[no-untyped-call]
             health.register(server)
 
         await stack.enter_async_context(_beside(deliver(store.events, emitter.emit)))
@@ -69,7 +73,7 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         yield SessionApp(health, emitter)
 
 
-async def _open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[SessionStore, Path | None]:
+async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[SessionStore, Path | None]:
     """The store, and the directory it needs, where it needs one."""
     if url := settings.redis_url.get_secret_value():
         from services.session.store.redis import open_redis  # what runs on one machine does without the package

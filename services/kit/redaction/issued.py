@@ -48,6 +48,7 @@ FORMS = (
     Form("Google access token", ("ya29.",), r"ya29\.[A-Za-z0-9_.-]{30,}"),
     Form("Google client secret", ("GOCSPX-",), rf"GOCSPX-{_URL_SAFE}{{28,}}"),
     Form("Azure client secret", ("7Q~", "8Q~"), r"[78]Q~(?<=[A-Za-z0-9_~.]{3}.Q~)[A-Za-z0-9_.~-]{31,}"),
+    Form("Segue token", ("segue_",), rf"segue_[A-Za-z0-9]{{49}}{_END}"),
     Form("npm token", ("npm_",), rf"npm_[A-Za-z0-9]{{36}}{_END}"),
     Form("PyPI token", ("pypi-AgE",), rf"pypi-AgE{_URL_SAFE}{{50,}}"),
     Form("Docker Hub token", ("dckr_",), rf"dckr_[po]at_{_URL_SAFE}{{27,}}"),

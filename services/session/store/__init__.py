@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Protocol
 
 from services.kit.errors import Conflict
+from services.session.allowance import Allowance
 from services.session.events import Event, EventSource
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.session.tokens import TokenStore
 
 audit_max = 10_000
 """Lines of the audit log that are kept for a user, at least; older ones may go."""
@@ -51,6 +53,16 @@ class SessionStore(Protocol):
     @property
     def events(self) -> EventSource:
         """The events of the changes that are durable."""
+        ...
+
+    @property
+    def tokens(self) -> TokenStore:
+        """The bearer tokens, kept beside the sessions."""
+        ...
+
+    @property
+    def allowance(self) -> Allowance:
+        """How much each user may still call, for all who share this store."""
         ...
 
     async def commit(self, change: Change) -> None:

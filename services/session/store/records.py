@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from services.session.events import Event
 from services.session.permissions import Audited, Ledger, Rule
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
+from services.session.tokens import Token
 
 SESSION = TypeAdapter(Session)
 CHECKPOINT = TypeAdapter(Checkpoint)
@@ -17,3 +18,4 @@ LEDGER = TypeAdapter(Ledger)
 RULE = TypeAdapter(Rule)
 AUDITED = TypeAdapter(Audited)
 EVENT = TypeAdapter(Event)
+TOKEN = TypeAdapter(Token)

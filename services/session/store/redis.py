@@ -28,6 +28,7 @@ from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
 from services.session.store import Change, Listing, Stale, audit_max
 from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+from services.session.store.redis_access import RedisAllowance, RedisTokens
 from services.session.store.streams import EventStream, translated
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,8 @@ class RedisStore:
         self._events = events
         self._stream_max = stream_max
         self._commit = client.register_script(_script)
+        self.tokens = RedisTokens(client)
+        self.allowance = RedisAllowance(client)
 
     @property
     def events(self) -> EventStream:

@@ -44,6 +44,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX answers_by_age ON answers (at);
     CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
     """,
+    # 2: bearer tokens, by the SHA-256 of each
+    """
+    CREATE TABLE tokens (
+        digest TEXT PRIMARY KEY, created_at TEXT NOT NULL, last_used_at TEXT, body TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from services.kit.errors import LimitExceeded, Unavailable
+from services.session.allowance import ProcessAllowance
 from services.session.events import Event
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
@@ -31,6 +32,7 @@ from services.session.store.records import (
     SESSION,
 )
 from services.session.store.schema import migrate
+from services.session.store.sqlite_tokens import SqliteTokens
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -80,6 +82,8 @@ class SqliteStore:
         self._waiting = 0
         self._has_events = asyncio.Event()
         self._has_events.set()  # there may be some from before
+        self.tokens = SqliteTokens(self._rows)
+        self.allowance = ProcessAllowance()
 
     @property
     def events(self) -> SqliteStore:

@@ -237,6 +237,7 @@ MAKERS: dict[str, Maker] = {
     "pypi": characters(URL_SAFE, 160, "pypi-AgEIcHlwaS5vcmcC", "x"),
     "replicate": characters(ALNUM, 37, "r8_"),
     "rubygems": characters(HEX, 48, "rubygems_"),
+    "segue": characters(ALNUM, 49, "segue_"),
     "sendgrid": joined("SG.", characters(URL_SAFE, 22), ".", characters(URL_SAFE, 42), "x"),
     "sentry": joined(
         "sntrys_", encoded(lambda rng: f'{{"iat":{rng.random()},"org":"acme"}}'), "_", characters(ALNUM, 43)
