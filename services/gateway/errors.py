@@ -11,7 +11,9 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 
+from services.gateway.reports import WANTED_META, Wanted
 from services.kit import errors, telemetry
+from services.kit.errors import InvalidInput
 from services.kit.rpc import Internal
 
 logger = logging.getLogger(__name__)
@@ -70,12 +72,14 @@ class ErrorResults(Middleware):
         context: MiddlewareContext[mcp_types.CallToolRequestParams],
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        """The tool's result, or its failure as one."""
+        """The tool's result, or its failure as one. Its `_meta` says what a client has to do first, where it has."""
         try:
             return await call_next(context)
         except NotFoundError:
             raise  # no such tool: the protocol's own error
         except Exception as error:
-            content = failure(error)
+            cause = error if isinstance(error, Wanted) else error.__cause__
+            meta = {WANTED_META: cause.what} if isinstance(cause, Wanted) else None
+            content = failure(error if meta is None else InvalidInput(str(cause), "Connect through `segue connect`."))
             text = f"{content['error_code']}: {content['error']}"
-            return ToolResult(content=text, structured_content=content, is_error=True)
+            return ToolResult(content=text, structured_content=content, meta=meta, is_error=True)

@@ -6,53 +6,47 @@ The calls here block; they run in threads, so that the event loop does not wait 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fastmcp.server.context import Context
-
+from services.gateway.reports import Asked, Client, Wanted
 from services.kit import redaction
-from services.kit.errors import InvalidInput, NotFound
+from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
+from services.workspace import wire
 from services.workspace.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
 from services.workspace.dependencies import DependencyFile, dependency_files
 from services.workspace.git import GitFacts, git_facts
 from services.workspace.handoffs import write_handoff
 from services.workspace.project import Project, find_project
-from services.workspace.roots import inside, resolve_directory
+from services.workspace.roots import inside, resolve_directory, shown
 from services.workspace.tools import find_tools
 
-DIRECTORY_META = "segue/working_directory"
-"""Where `segue connect` says, in a request's `_meta`, in which directory it runs."""
+OUT_OF_SIGHT = "the gateway does not see this directory; connect through `segue connect` on its machine"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A working directory; without `project` it is not one that this gateway can see."""
+    """A working directory; without `project` nothing is known of it, for `trouble`.
+
+    With `client` it is out of sight, and known by the client's report, whose `evidence` is for the quality service.
+    """
 
     directory: str
     name: str
+    trouble: str = ""
     project: Project | None = None
     git: GitFacts | None = None
     dependencies: Sequence[DependencyFile] = ()
     tools: Sequence[str] = ()
+    client: Client | None = None
+    evidence: str = ""
 
     @property
     def root(self) -> str:
         """Of the project; the directory where it cannot be seen."""
         return self.project.root if self.project else self.directory
-
-
-def asked_directory(given: str | None, context: Context) -> str:
-    """The directory that is meant: the argument's, else the one in which the client's `segue connect` runs; or ""."""
-    if given:
-        return given
-    request = context.request_context
-    meta = dict(request.meta or {}) if request else {}
-    reported = meta.get(DIRECTORY_META)
-    return reported if isinstance(reported, str) and len(reported) < os.pathconf("/", "PC_PATH_MAX") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +55,26 @@ class Workplace:
 
     roots: Sequence[Path]
 
-    async def look(self, directory: str) -> Place:
-        """What is known of the directory; InvalidInput, NotFound or Denied where it cannot be worked in."""
-        if not directory:
-            raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await asyncio.to_thread(self._look, directory)
+    async def look(self, asked: Asked) -> Place:
+        """What is known of the directory; InvalidInput, NotFound or Denied where it cannot be worked in.
 
-    def _look(self, directory: str) -> Place:
+        Raises Wanted where the client has to say first what is there.
+        """
+        if not asked.directory:
+            raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
+        return await asyncio.to_thread(self._look, asked)
+
+    def _look(self, asked: Asked) -> Place:
+        directory, client = asked.directory, asked.client
+        if client and not client.is_here():
+            return _reported(directory, client)
         try:
             resolved = resolve_directory(directory, self.roots)
         except NotFound:
             parent = Path(directory).parent
             if parent.exists() and inside(parent, self.roots):
                 raise
-            return Place(directory, Path(directory).name)  # on another machine, or not mounted here
+            return Place(directory, Path(directory).name, OUT_OF_SIGHT)  # on another machine, or not mounted here
         project = find_project(resolved, self.roots)
         return Place(
             directory=str(resolved),
@@ -86,9 +86,17 @@ class Workplace:
         )
 
     async def commit(self, place: Place, request: CheckpointRequest) -> Checkpoint | None:
-        """A checkpoint in the place's repository; None where the place cannot be seen."""
+        """A checkpoint in the place's repository; None where the place cannot be seen.
+
+        Where the client sees it, it is asked to make it: raises Wanted until it has.
+        """
         if place.project is None:
             return None
+        if place.client and (made := place.client.committed()):
+            return made[1]
+        if place.client and request.policy != "off":
+            note = wire.readable(request.note) if request.note else None
+            raise Wanted({"commit": wire.to_dict(replace(request, note=note))})
         directory = Path(place.directory)
         return await asyncio.to_thread(
             create_checkpoint, directory, self.roots, request, redaction.find, datetime.now(UTC)
@@ -96,10 +104,34 @@ class Workplace:
 
     async def leave_handoff(self, place: Place, file_name: str, markdown: str) -> str | None:
         """The path of the handoff's copy in the project; None where it cannot be written."""
-        if place.project is None:
+        if place.project is None or place.client:  # `segue connect` writes it where it is
             return None
         try:
             path = await asyncio.to_thread(write_handoff, Path(place.project.root), self.roots, file_name, markdown)
         except (OSError, InvalidInput):
             return None
         return str(path)
+
+
+def _reported(directory: str, client: Client) -> Place:
+    """A place as the client reports it; where nothing of use is reported, why. Raises as `look` does."""
+    if directory != client.directory:
+        where = f"`segue connect` works in {shown(client.directory)}, so nothing is known of {shown(directory)}"
+        return Place(directory, Path(directory).name, where)
+    try:
+        report = client.report()
+    except (InvalidInput, NotFound, Denied):
+        raise
+    except ServiceError as problem:
+        return Place(directory, Path(directory).name, f"{problem.message} (reported by client)")
+    found = report.workspace
+    return Place(
+        directory=found.directory,
+        name=found.project.name,
+        project=found.project,
+        git=found.git,
+        dependencies=found.dependencies,
+        tools=sorted(found.tools),
+        client=client,
+        evidence=report.evidence,
+    )

@@ -15,6 +15,7 @@ reported_max_bytes = 64 * 1024
 text_max_chars = 300
 evidence_max = 100
 facts_max = 20
+fact_max = 2**53
 clock_skew_max = timedelta(minutes=5)
 REPORTED = "reported by client"
 
@@ -86,13 +87,14 @@ def _finite(maximum: float) -> float:
 
 
 def to_json(collected: Collected) -> str:
-    """What `from_json` reads: how a client reports what only it can see."""
+    """What `from_json` reads, within its limits: how a client reports what only it can see."""
     return json.dumps(
         {
             "evidence": [_as_mapping(each) for each in collected.evidence.values()],
-            "git": dict(collected.git),
-            "dependencies": dict(collected.dependencies),
+            "git": _facts(collected.git),
+            "dependencies": _facts(collected.dependencies),
         },
+        ensure_ascii=False,
         separators=(",", ":"),
     )
 
@@ -102,10 +104,10 @@ def _as_mapping(evidence: Evidence) -> dict[str, Any]:
         "name": evidence.name,
         "value": evidence.value,
         "measured": evidence.measured,
-        "source": evidence.source,
+        "source": _text(evidence.source),
         "measured_at": evidence.measured_at.isoformat() if evidence.measured_at else None,
         "age_s": evidence.age_s,
-        "detail": evidence.detail,
+        "detail": _text(evidence.detail),
     }
 
 
@@ -174,11 +176,11 @@ def _text(value: object) -> str:
 
 def _facts(value: object) -> dict[str, Any]:
     """Short and flat: text, numbers and truth values."""
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         return {}
     flat: dict[str, Any] = {}
     for key, fact in list(value.items())[:facts_max]:
-        if isinstance(fact, bool) or (isinstance(fact, int | float) and math.isfinite(fact)):
+        if isinstance(fact, bool) or (isinstance(fact, int | float) and abs(fact) <= fact_max):
             flat[_text(key)] = fact
         elif isinstance(fact, str):
             flat[_text(key)] = _text(fact)

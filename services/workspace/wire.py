@@ -60,7 +60,7 @@ def _checked(kind: Any, value: object, place: str) -> Any:
     if origin is tuple:
         items: Any = _expect(isinstance(value, list) and len(value) <= ITEMS_MAX, value, place, "a short list")
         return tuple(_checked(arguments[0], item, f"{place}[{number}]") for number, item in enumerate(items))
-    if origin is dict:
+    if origin in {dict, Mapping}:
         pairs: Any = _expect(isinstance(value, dict) and len(value) <= ITEMS_MAX, value, place, "a small object")
         return {
             _checked(str, key, place): _checked(arguments[1], item, f"{place} value") for key, item in pairs.items()
@@ -85,6 +85,9 @@ def _scalar(kind: Any, value: object, place: str) -> Any:
     if kind is int:
         is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= NUMBER_MAX
         return _expect(is_count, value, place, "a count")
+    if kind is float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= NUMBER_MAX
+        return _expect(is_number, value, place, "a number")
     if kind is datetime:
         return _time(value, place)
     if kind is Lines:

@@ -31,7 +31,7 @@ from services.cli.bridge.messages import (
 from services.cli.bridge.repeating import Repeating
 from services.cli.credentials import BadToken, credentials
 from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
-from services.cli.reported import with_directory
+from services.cli.reported import Reporter
 
 IN_FLIGHT_MAX = 64
 ORDERED_TIMEOUT_S = 30.0  # nobody reads stdin meanwhile
@@ -91,7 +91,7 @@ class Bridge:
         self._handshake_over.set()
         self._in_flight: dict[str, Call] = {}
         self._repeating, self._output = Repeating(), Output()
-        self._renewal = threading.Lock()
+        self._reporter, self._renewal = Reporter(identify=url is not None), threading.Lock()
 
     def forward(self, lines: Iterable[bytes]) -> None:
         """Forward all lines, give the calls in flight a moment to finish, and end the session."""
@@ -182,8 +182,9 @@ class Bridge:
         call.exchange = exchange = Exchange(self._address(start=True), self._patience.silence_s)
         if call.cancelled:  # too early for a cancellation to find the exchange
             return None
+        call.message = self._reporter.prepared(call.message)
         headers = routing(call.message, session)
-        with exchange.send("POST", headers | _credentials(), encode(with_directory(call.message))) as response:
+        with exchange.send("POST", headers | _credentials(), encode(call.message)) as response:
             self._reached = True
             if response.status == 404 and "Mcp-Session-Id" in headers:
                 raise SessionLost(exchange.url)
@@ -191,18 +192,26 @@ class Bridge:
                 raise Unanswered(exchange.url, f"{response.status} {response.reason}")
             if response.status != 200:
                 return write(encode(refusal(response, exchange.url, call.id)))
-            return self._relay(call, exchange.url, response, write)
+            if self._relay(call, exchange.url, response, write):
+                return None
+        return self._post(call, session, write)
 
-    def _relay(self, call: Call, url: str, response: HTTPResponse, write: Callable[[bytes], None]) -> None:
+    def _relay(self, call: Call, url: str, response: HTTPResponse, write: Callable[[bytes], None]) -> bool:
+        """Whether that was all: else the call is to be sent again, with what the gateway wants of this machine."""
         try:
             for line, message in replies(response):
                 answered = "method" not in message and message.get("id") == call.id
+                outcome = message
                 if answered:
                     self._learn(call, response, message)
+                    outcome = self._reporter.outcome(call.message, message)
+                if answered and "method" in outcome:
+                    call.message = outcome
+                    return False
                 call.passed_on = True
-                write(line)
+                write(line if outcome is message else encode(outcome))
                 if answered:
-                    return
+                    return True
         except TRANSPORT_ERRORS as problem:
             raise Unanswered(url, problem) from problem
         raise Unanswered(url, "the stream ended")

@@ -11,11 +11,12 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.backends import QualityBackend
+from services.gateway.reports import Asked
 from services.gateway.tools import session_shapes as shapes
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.session import Directory
 from services.gateway.tools.shapes import iso
-from services.gateway.workplace import Workplace, asked_directory
+from services.gateway.workplace import Workplace
 from services.kit.errors import InvalidInput, NotReady
 from services.pb import quality_pb2
 
@@ -30,11 +31,21 @@ def register(mcp: FastMCP, quality: QualityBackend, workplace: Workplace, run_ti
         run_tools: Annotated[bool, Field(description="Run the project's own tests and linters; takes minutes")] = False,
     ) -> shapes.QualityAnswer:
         """Score a project from 0 to 100 by evidence. What was not measured earns nothing and is listed."""
-        place = await workplace.look(asked_directory(working_directory, context))
+        place = await workplace.look(Asked.of(working_directory, context))
         if place.project is None:
-            raise InvalidInput("The gateway does not see this directory.", "Connect through `segue connect` there.")
+            raise InvalidInput(f"Nothing is known of this directory: {place.trouble}.")
+        if place.client and run_tools:
+            raise InvalidInput(
+                "Tools run where the directory is, and the gateway does not see it.",
+                "Run them yourself and let them leave reports (junit.xml, coverage.json, ruff.json), which are read.",
+                "Run `segue serve` on the machine of the directory and connect to that.",
+            )
         request = quality_pb2.CheckRequest(
-            working_directory=place.directory, run_tools=run_tools, project=place.name, operation_id=str(uuid4())
+            working_directory="" if place.client else place.directory,
+            evidence=place.evidence,
+            run_tools=run_tools,
+            project=place.name,
+            operation_id=str(uuid4()),
         )
         if not run_tools:
             return _answer((await quality.call(quality.stub.Check, request)).report)
@@ -51,7 +62,7 @@ def register(mcp: FastMCP, quality: QualityBackend, workplace: Workplace, run_ti
         limit: Annotated[int, Field(ge=1, le=1000, description="How many points at most")] = 50,
     ) -> shapes.HistoryAnswer:
         """How a project's quality went over time, its trend with confidence, and a forecast."""
-        name = project or (await workplace.look(asked_directory(None, context))).name
+        name = project or (await workplace.look(Asked.of(None, context))).name
         request = quality_pb2.HistoryRequest(project=encodable(name), limit=limit)
         answer: quality_pb2.HistoryResponse = await quality.call(quality.stub.History, request)
         return _history(answer)

@@ -153,6 +153,7 @@ class EndAnswer(Result):
     handoff_file_created: bool
     handoff_file_path: str | None
     handoff: str = Field(description="The handoff's text")
+    handoff_file_name: str = Field(description="The name of its copy in the project, below .claude/handoffs")
     memory_persisted: bool
     pending: list[str] = Field(description="What a service that is down still owes; done at the next chance")
     cleanup_performed: bool

@@ -48,9 +48,12 @@ PARTS = ("project_health", "permissions_score", "tools_availability")
 async def assess(backends: Backends, place: Place, operation_id: str = "") -> Assessed:
     """The place's quality; with `operation_id` it is a point of the project's history."""
     if place.project is None:
-        return Assessed(None, "the gateway does not see this directory; connect through `segue connect` on its machine")
+        return Assessed(None, place.trouble)
     request = quality_pb2.CheckRequest(
-        working_directory=place.directory, project=place.name if operation_id else "", operation_id=operation_id
+        working_directory="" if place.client else place.directory,
+        evidence=place.evidence,
+        project=place.name if operation_id else "",
+        operation_id=operation_id,
     )
     try:
         answer: quality_pb2.CheckResponse = await backends.quality.call(backends.quality.stub.Check, request)

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.gateway.backends import Backends
+from services.gateway.reports import Asked
 from services.gateway.workflows.owing import pay, store_or_owe
 from services.gateway.workflows.quality import Assessed, assess
 from services.gateway.workplace import Place, Workplace
@@ -67,11 +68,11 @@ class Sessions:
     policy: Policy
     handoff_tokens: int
 
-    async def init(self, directory: str, session_id: str) -> Begun:
+    async def init(self, asked: Asked, session_id: str) -> Begun:
         """Starts or resumes a session: its place, the last handoff, and what is remembered that belongs to it."""
-        if session_id and not directory:
-            directory = (await self._session(session_pb2.Which(session_id=session_id))).working_directory
-        place = await self.workplace.look(directory)
+        if session_id and not asked.directory:
+            asked = asked.at((await self._session(session_pb2.Which(session_id=session_id))).working_directory)
+        place = await self.workplace.look(asked)
         which = session_pb2.Which(session_id=session_id, working_directory=place.directory)
         request = session_pb2.InitRequest(
             which=which,
@@ -114,11 +115,13 @@ class Sessions:
             return [], f"memory: {error.message}"
         return answer.results, ""
 
-    async def checkpoint(self, which: session_pb2.Which, note: str, commit: bool | None) -> Recorded:
-        """Measures, commits what the policy says, and records it."""
+    async def checkpoint(self, asked: Asked, which: session_pb2.Which, note: str, commit: bool | None) -> Recorded:
+        """Measures, commits what the policy says, and records it; in this order, so that nothing is recorded that is
+        not so. Where the client is the one to commit, it takes two calls, of one operation."""
         state = await self._session(which)
-        place = await self._place(state)
-        operation_id = str(uuid4())
+        place = await self._place(asked, state)
+        made = place.client.committed() if place.client else None
+        operation_id = made[0] if made else str(uuid4())
         quality = await assess(self.backends, place, operation_id)
         git = await self.workplace.commit(place, self._commit(state, place, quality, note, commit, operation_id))
         request = session_pb2.CheckpointRequest(
@@ -127,7 +130,7 @@ class Sessions:
             quality=quality.message,
             git_commit=git.commit_hash or "" if git else "",
             git_message=git.message if git and git.created else "",
-            git_skipped_reason="" if git and git.created else git.message if git else "the directory is out of sight",
+            git_skipped_reason="" if git and git.created else git.message if git else place.trouble,
             files_changed=git.files_changed if git else [],
             operation_id=operation_id,
         )
@@ -157,10 +160,10 @@ class Sessions:
             note=note or None,
         )
 
-    async def end(self, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:
+    async def end(self, asked: Asked, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:
         """Ends the session: its handoff, in the project and in the store, and what was learned, in memory."""
         state = await self._session(which)
-        place = await self._place(state)
+        place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
         learned = await self._learned(state)
         facts.MergeFrom(
@@ -208,12 +211,12 @@ class Sessions:
         answer: session_pb2.GetResponse = await session.call(session.stub.Get, session_pb2.GetRequest(which=which))
         return answer.session
 
-    async def _place(self, state: session_pb2.SessionState) -> Place:
+    async def _place(self, asked: Asked, state: session_pb2.SessionState) -> Place:
         """The session's directory, as it is now; nothing known of it where it has gone."""
         try:
-            return await self.workplace.look(state.working_directory)
-        except ServiceError:
-            return Place(state.working_directory, state.project)
+            return await self.workplace.look(asked.at(state.working_directory))
+        except ServiceError as error:
+            return Place(state.working_directory, state.project, error.message)
 
 
 def _at_least_tracked(policy: Policy) -> Policy:
