@@ -1,4 +1,4 @@
-"""The bridge tells the gateway in which directory the client works, and is its eyes and hands where it has none there."""
+"""The bridge tells the gateway in which directory the client works, and is its eyes and hands there."""
 
 from __future__ import annotations
 
@@ -67,6 +67,11 @@ def test_a_gateway_that_wants_the_same_for_ever_is_asked_no_more_than_twice(tmp_
 # --- out of sight ------------------------------------------------------------------------------
 
 
+def transport(command: list[str], directory: Path) -> StdioTransport:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return StdioTransport(command[0], command[1:], environment, str(directory), keep_alive=False)
+
+
 class Hidden:
     """A repository that the stack does not see: at `directory` only for what runs by `connect`, else at `root`."""
 
@@ -81,12 +86,9 @@ class Hidden:
             self._hiding = ("unshare", "--mount", "sh", "-c", mount, "sh", str(self.root), str(self.directory))
 
     @asynccontextmanager
-    async def connected(self, stack: Stack | None = None) -> AsyncIterator[Client[Any]]:
+    async def connected(self) -> AsyncIterator[Client[Any]]:
         """A client whose `segue connect` works there."""
-        command, *arguments = (*self._hiding, *CONNECT, (stack or self.stack).url)
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        cwd = str(self.directory)
-        async with Client(StdioTransport(command, arguments, environment, cwd, keep_alive=False)) as client:
+        async with Client(transport([*self._hiding, *CONNECT, self.stack.url], self.directory)) as client:
             yield client
 
 
@@ -198,10 +200,7 @@ async def test_where_the_gateway_sees_the_directory_nothing_is_reported(stack: S
         pytest.skip("a container sees no directory")
     (tmp_path / "work").mkdir()
     (tmp_path / "work/app.py").write_text("x = 1\n")
-    command, *arguments = (*CONNECT, stack.url)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    transport = StdioTransport(command, arguments, environment, str(tmp_path / "work"), keep_alive=False)
-    async with Client(transport) as client:
+    async with Client(transport([*CONNECT, stack.url], tmp_path / "work")) as client:
         assert (await ask(client, "init"))["project_context"]["root"] == str(tmp_path / "work")
         report = (await ask(client, "quality_check"))["report"]
         assert not [each for each in report["components"] if "reported" in each["source"]]
