@@ -21,6 +21,7 @@ from services.memory.condition import Condition
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.erasing import Erasing
 from services.memory.exporting import Exporting
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.indexing import Indexing, open_indexing
@@ -57,18 +58,20 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
         model = embedder.model if embedder else NO_MODEL
-        indexing = Indexing(store, index, model, home / "index.snapshot", settings.snapshot_every_changes)
+        within_s = settings.erase_within_s
+        indexing = Indexing(store, index, model, home / "index.snapshot", settings.snapshot_every_changes, within_s)
         await stack.enter_async_context(open_indexing(indexing))
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared)
         linking = Linking(store, generations)
+        erasing = Erasing(store, within_s)
         backups = Backups([MemoryPart(store, home), *beside], _schedule(settings))
         servicer = MemoryServicer(
             Domain(
                 Storing(store, index, embedder, generations),
                 Searching(store, index, embedder, linking, SearchCache(shared, generations)),
                 linking,
-                Condition(store, embedder, trouble, home, shared, indexing, backups),
+                Condition(store, embedder, trouble, home, shared, indexing, {"backup": backups, "erasing": erasing}),
                 Exporting(store),
                 backups,
             )
@@ -83,6 +86,7 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
         await stack.enter_async_context(_beside(indexing.run()))
         await stack.enter_async_context(_beside(backups.run()))
+        await stack.enter_async_context(_beside(erasing.run()))
         if embedder:
             await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
         await health.serving(True)

@@ -160,9 +160,3 @@ def _insert_columns(
         return
     columns = ", ".join(f"unnest(?::{kind}[])" for kind in types)
     connection.execute(f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*rows, strict=True)])
-
-
-def delete(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> None:
-    """Removes the memories under `sequences` with their embeddings."""
-    for table in ("embeddings", "memories"):
-        connection.execute(f"DELETE FROM {table} WHERE sequence IN (SELECT unnest(?::BIGINT[]))", [list(sequences)])  # noqa: S608

@@ -37,11 +37,11 @@ class Reading(Protocol):
 
 
 class Regular(Protocol):
-    """The backups that are written without being asked for, as far as it is asked how they are."""
+    """Work that is done without being asked for, as far as it is asked how it goes."""
 
     @property
     def trouble(self) -> str:
-        """Why the last one that was due failed."""
+        """Why what was due is not done; empty where it is."""
         ...
 
 
@@ -55,7 +55,7 @@ class Condition:
     directory: Path
     shared_cache: SharedCache | None
     indexing: Reading
-    backups: Regular
+    regular: Mapping[str, Regular]
 
     async def stats(self, user: str, project: str) -> Stats:
         """What is stored for the user, and what is degraded."""
@@ -67,10 +67,10 @@ class Condition:
     async def check(self) -> Mapping[str, PartHealth]:
         """Every part's health."""
         cache = {"cache": await self._cache(self.shared_cache)} if self.shared_cache else {}
-        backup = {"backup": PartHealth("degraded", self.backups.trouble)} if self.backups.trouble else {}
+        late = {name: PartHealth("degraded", each.trouble) for name, each in self.regular.items() if each.trouble}
         return {
             **cache,
-            **backup,
+            **late,
             "database": await self._database(),
             "embedding_service": await self._embedding(),
             "index": self._index(),

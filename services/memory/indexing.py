@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import numpy as np
 
 from services.memory.index.entries import NewEntry, bare_entry, new_entry
 from services.memory.index.memory_index import Contents, MemoryIndex
+from services.memory.index.shrinking import without_removed
 from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, write_snapshot
 from services.memory.memories import Kind, Memory
 from services.memory.store import Loaded, MemoryStore, Sequences
@@ -42,6 +44,7 @@ class Indexing:
         model: str,
         snapshot: Path | None,
         snapshot_every_changes: int = 10_000,
+        erase_within_s: float = 600.0,
     ) -> None:
         self._store = store
         self._index = index
@@ -50,6 +53,9 @@ class Indexing:
         self._every = snapshot_every_changes
         self.least_at_ends = min(snapshot_changes_min, snapshot_every_changes)
         self._written = 0
+        self._removed = 0
+        self._erase_within_s = erase_within_s
+        self._erase_at_s: float | None = None
         self._writing = Lock()
         self._waiting: Sequences = np.zeros(0, np.int64)
 
@@ -101,27 +107,41 @@ class Indexing:
     async def write(self, least: int) -> None:
         """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm.
 
-        What was removed may be in no file: from then on there is no snapshot until the next start builds a new one.
+        What was removed is in none that is written, and leaves the one that is there in time.
         """
-        changes = self._index.changes
-        if self._snapshot and self._index.removed:
-            await asyncio.to_thread(self._discard, self._snapshot)
+        changes, removed = self._index.changes, self._index.removed
+        if self._snapshot is None:
             return
-        if self._snapshot is None or changes - self._written < least or len(self._waiting):
+        if removed > self._removed and self._erase_at_s is None:
+            self._erase_at_s = time.monotonic() + self._erase_within_s
+        must_erase = self._erase_at_s is not None and time.monotonic() >= self._erase_at_s
+        if len(self._waiting) or not (must_erase or changes - self._written >= least):
+            if must_erase:
+                await self._discard(self._snapshot)
             return
         try:
-            await asyncio.to_thread(self._write, self._snapshot, await self._index.contents())
+            await asyncio.to_thread(self._write, self._snapshot, await self._index.contents(), removed > 0)
         except OSError as error:
             logger.warning("no snapshot of the index was written: %s", error.strerror)
-        self._written = changes
+            if must_erase:
+                await self._discard(self._snapshot)
+        self._written, self._removed, self._erase_at_s = changes, removed, None
 
-    def _discard(self, snapshot: Path) -> None:
-        with self._writing:
-            snapshot.unlink(missing_ok=True)
+    async def close(self) -> None:
+        """Writes the last snapshot, if it is worth it or the one that is there has what was removed."""
+        await self.write(1 if self._index.removed > self._removed else self.least_at_ends)
 
-    def _write(self, snapshot: Path, contents: Contents) -> None:
+    async def _discard(self, snapshot: Path) -> None:
+        def discard() -> None:
+            with self._writing:
+                snapshot.unlink(missing_ok=True)
+
+        await asyncio.to_thread(discard)
+        self._erase_at_s = None
+
+    def _write(self, snapshot: Path, contents: Contents, has_removed: bool) -> None:
         with self._writing:  # a thread goes on when its caller is cancelled
-            write_snapshot(snapshot, contents, self._identity)
+            write_snapshot(snapshot, without_removed(contents) if has_removed else contents, self._identity)
 
 
 @asynccontextmanager
@@ -131,7 +151,7 @@ async def open_indexing(indexing: Indexing) -> AsyncIterator[Indexing]:
     try:
         yield indexing
     finally:
-        await indexing.write(indexing.least_at_ends)
+        await indexing.close()
 
 
 def _entries(loaded: Loaded) -> list[NewEntry]:

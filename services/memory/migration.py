@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from services.kit.errors import NotReady, Unavailable
+from services.memory.compaction import discard
 from services.memory.schema import MIGRATIONS
 from services.memory.wal import wal_of
 
@@ -142,8 +143,9 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def clean_up(path: Path) -> None:
-    """After a start on this schema: what an interrupted migration left, and the earlier database that was kept."""
+    """After a start on this schema: what was interrupted left, and the earlier database that was kept."""
     _discard(_copy_of(path))
+    discard(path)
     for kept in path.parent.glob(f"{path.name}.schema-*"):
         kept.unlink()
         logger.warning("%s is in order; the database of the earlier schema, %s, is removed", path, kept.name)

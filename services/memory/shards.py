@@ -20,6 +20,7 @@ from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.memories import Chosen, Memory, Stats
 from services.memory.projects import Link
+from services.memory.removals import Removal, Removing
 from services.memory.store import DuckStore, Loaded, MemoryStore, Sequences, StoreSettings, open_store
 
 shards_max = 64
@@ -125,9 +126,24 @@ class ShardedStore:
         found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
         return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
 
-    async def delete(self, sequences: Sequence[int]) -> None:
+    async def delete(self, sequences: Sequence[int], by: Removing) -> None:
         """See MemoryStore; one transaction a shard."""
-        await asyncio.gather(*(self._shards[shard].delete(its) for shard, its in self._by_shard(sequences).items()))
+        await asyncio.gather(*(self._shards[shard].delete(its, by) for shard, its in self._by_shard(sequences).items()))
+
+    async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.removals(user, project, limit) for shard in self._shards))
+        return sorted((each for its in found for each in its), key=lambda each: each.removed_at, reverse=True)[:limit]
+
+    async def unerased(self) -> int:
+        """See MemoryStore."""
+        return sum(await asyncio.gather(*(shard.unerased() for shard in self._shards)))
+
+    async def compact(self) -> None:
+        """See MemoryStore; one after the other."""
+        for shard in self._shards:
+            if await shard.unerased():
+                await shard.compact()
 
     async def unembedded(self, model: str, most: int) -> list[int]:
         """See MemoryStore."""

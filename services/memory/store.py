@@ -12,15 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
-from services.memory import changes
+from services.memory import changes, removing
 from services.memory.changes import Embedded, Inserted, NewRow
-from services.memory.database import Opened, copy_database, open_database
+from services.memory.compacting import Compaction
+from services.memory.connections import Connections
+from services.memory.database import open_database
 from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
 from services.memory.projects import Link, LinkType
+from services.memory.removals import Reason, Removal, Removing
 from services.memory.writer import Writer
 
 Sequences = NDArray[np.int64]
@@ -75,8 +79,20 @@ class MemoryStore(Protocol):
         """The sequences of the user's memories that are meant, ascending."""
         ...
 
-    async def delete(self, sequences: Sequence[int]) -> None:
-        """Removes these memories."""
+    async def delete(self, sequences: Sequence[int], by: Removing) -> None:
+        """Removes these memories, and logs that."""
+        ...
+
+    async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
+        """What was removed of the user's, of one project where `project` is not empty; the latest first."""
+        ...
+
+    async def unerased(self) -> int:
+        """Removals whose text is still in a database file."""
+        ...
+
+    async def compact(self) -> None:
+        """Writes the files that hold the text of what was removed anew; Unavailable where that cannot be done now."""
         ...
 
     async def unembedded(self, model: str, most: int) -> list[int]:
@@ -127,13 +143,16 @@ class MemoryStore(Protocol):
 @asynccontextmanager
 async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckStore]:
     """The database at `path`, created or migrated as needed; Unavailable where another process holds it."""
-    opened = await asyncio.to_thread(_open, path, settings)
+    config = _config(path, settings)
+    opened = await asyncio.to_thread(open_database, path, config)
+    connections = Connections(opened.connection)
     try:
         async with Writer(opened.connection.cursor(), settings.write_queue_max) as writer:
             with ThreadPoolExecutor(settings.readers, "memory-reader") as readers:
-                yield DuckStore(path, opened, writer, readers)
+                compaction = Compaction(path, connections, writer, lambda: open_database(path, config).connection)
+                yield DuckStore(path, opened.trouble, Access(connections, writer, readers), compaction)
     finally:
-        await asyncio.to_thread(opened.connection.close)
+        await asyncio.to_thread(connections.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,31 +165,38 @@ class StoreSettings:
     write_queue_max: int = 1000
 
 
-def _open(path: Path, settings: StoreSettings) -> Opened:
-    config: dict[str, Any] = {
+def _config(path: Path, settings: StoreSettings) -> dict[str, Any]:
+    return {
         "memory_limit": f"{settings.memory_limit_mb}MB",
         "threads": settings.threads,
         "temp_directory": str(path.parent / "spill"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    return open_database(path, config)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the database is read and written."""
+
+    connections: Connections
+    writer: Writer
+    readers: ThreadPoolExecutor
 
 
 class DuckStore:
     """`MemoryStore` on DuckDB."""
 
-    def __init__(self, path: Path, opened: Opened, writer: Writer, readers: ThreadPoolExecutor) -> None:
+    def __init__(self, path: Path, trouble: str, access: Access, compaction: Compaction) -> None:
         self._path = path
-        self._connection = opened.connection
-        self.troubles = [opened.trouble] if opened.trouble else []
-        self._writer = writer
-        self._readers = readers
+        self.troubles = [trouble] if trouble else []
+        self._connections, self._writer, self._readers = access.connections, access.writer, access.readers
+        self._compaction = compaction
         self._tracer = trace.get_tracer("segue.memory")
 
     async def _read(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         def read() -> list[tuple[Any, ...]]:
-            with self._connection.cursor() as cursor:
+            with self._connections.cursor() as cursor:
                 return cursor.execute(sql, parameters).fetchall()
 
         with self._tracer.start_as_current_span(f"store.{name}"):
@@ -178,7 +204,7 @@ class DuckStore:
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         def read() -> dict[int, Inserted]:
-            with self._connection.cursor() as cursor:
+            with self._connections.cursor() as cursor:
                 return changes.existing(cursor, rows)
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
@@ -204,14 +230,13 @@ class DuckStore:
         return {row[0]: _memory(row) for row in await self._read("page", sql, user, after, limit)}
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
-        with self._connection.cursor() as cursor:
-            copying = asyncio.create_task(asyncio.to_thread(copy_database, cursor, directory / self._path.name))
-            try:
-                return [await asyncio.shield(copying)]
-            except asyncio.CancelledError:
-                cursor.interrupt()
-                await asyncio.wait([copying])
-                raise
+        return [await self._compaction.copy_to(directory / self._path.name)]
+
+    async def unerased(self) -> int:
+        return int((await self._read("unerased", "SELECT count(*) FROM removals WHERE NOT erased"))[0][0])
+
+    async def compact(self) -> None:
+        await self._compaction.run()
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
         sql = """
@@ -223,8 +248,16 @@ class DuckStore:
         ids, project, before = list(chosen.ids), chosen.project, chosen.before
         return [row[0] for row in await self._read("choose", sql, user, ids, ids, project, project, before, before)]
 
-    async def delete(self, sequences: Sequence[int]) -> None:
-        await self._writer.run(lambda connection: changes.delete(connection, sequences))
+    async def delete(self, sequences: Sequence[int], by: Removing) -> None:
+        await self._writer.run(lambda connection: removing.delete(connection, sequences, by))
+
+    async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
+        sql = """
+            SELECT removed_at, user_id, actor, reason, project, ids, count, erased FROM removals
+            WHERE user_id = ? AND (? = '' OR project = ?) ORDER BY number DESC LIMIT ?
+        """
+        rows = await self._read("removals", sql, user, project, project, limit)
+        return [Removal(at.astimezone(UTC), owner, actor, Reason(why), *rest) for at, owner, actor, why, *rest in rows]
 
     async def unembedded(self, model: str, most: int) -> list[int]:
         sql = """
@@ -237,7 +270,12 @@ class DuckStore:
         rows = [
             (each.sequence, model, each.content_vector.tobytes(), each.context_vector.tobytes()) for each in embedded
         ]
-        await self._writer.run(lambda connection: changes.replace_embeddings(connection, rows))
+
+        def replace_embeddings(connection: duckdb.DuckDBPyConnection) -> None:
+            self._compaction.touch(each.sequence for each in embedded)
+            changes.replace_embeddings(connection, rows)
+
+        await self._writer.run(replace_embeddings)
 
     async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
         for begin in range(0, len(sequences), load_portion):
@@ -252,7 +290,7 @@ class DuckStore:
             LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
             ORDER BY m.sequence
         """
-        with self._connection.cursor() as cursor:
+        with self._connections.cursor() as cursor:
             columns: dict[str, Any] = cursor.execute(sql, [text, sequences.tolist(), model]).fetchnumpy()
         return Loaded(user=columns.pop("user_id"), **columns)
 
@@ -263,7 +301,7 @@ class DuckStore:
         """
 
         def read() -> tuple[Sequences, NDArray[np.bool_]]:
-            with self._connection.cursor() as cursor:
+            with self._connections.cursor() as cursor:
                 columns = cursor.execute(sql, [model]).fetchnumpy()
             return np.asarray(columns["sequence"], np.int64), np.asarray(columns["embedded"], np.bool_)
 

@@ -20,6 +20,7 @@ from services.memory.embedder import Embedder
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
+from services.memory.removals import Removing
 from services.memory.store import MemoryStore
 
 NO_MODEL = "none"
@@ -121,11 +122,15 @@ class Storing:
             return Deletion(would_delete=len(sequences), confirmation=expected)
         if confirmation != expected:
             raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
-        await self._whole(self._remove(sequences))
+        await self.remove(sequences, Removing(user))
         return Deletion(deleted=len(sequences))
 
-    async def _remove(self, sequences: Sequence[int]) -> None:
-        await self.store.delete(sequences)
+    async def remove(self, sequences: Sequence[int], by: Removing) -> None:
+        """Takes them out of the store, the index and what is cached."""
+        await self._whole(self._remove(sequences, by))
+
+    async def _remove(self, sequences: Sequence[int], by: Removing) -> None:
+        await self.store.delete(sequences, by)
         await self.index.remove(sequences)
         await self.generations.move_all()  # they may be of any project
 

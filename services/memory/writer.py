@@ -19,7 +19,8 @@ from services.kit.errors import LimitExceeded, ServiceError, Unavailable
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Job = Callable[[duckdb.DuckDBPyConnection], Any]
+Connection = duckdb.DuckDBPyConnection
+Job = Callable[[Connection], Any]
 
 group_max = 64
 """Jobs that share one transaction, at most."""
@@ -30,6 +31,7 @@ class _Waiting:
     job: Job
     answer: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    alone: bool = False
     outcome: Any = None
 
     def settle(self, error: BaseException | None) -> None:
@@ -47,7 +49,7 @@ class _Waiting:
 class Writer:
     """Opened with `async with`; closing it finishes what is queued."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, write_queue_max: int) -> None:
+    def __init__(self, connection: Connection, write_queue_max: int) -> None:
         self._connection = connection
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(write_queue_max)
         self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
@@ -64,16 +66,27 @@ class Writer:
         """Jobs waiting."""
         return self._queue.qsize()
 
-    async def run(self, job: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+    async def run(self, job: Callable[[Connection], Result]) -> Result:
         """What `job` returned, after its transaction is durable; LimitExceeded when too much is waiting."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(job, loop.create_future(), loop)
+        result: Result = await self._put(_Waiting(job, loop.create_future(), loop))
+        return result
+
+    async def replace(self, job: Callable[[Connection], Connection]) -> None:
+        """Runs `job` with no transaction open; the connection that it returns is the writer's from then on.
+
+        It has closed the earlier one where it returns another. Where it fails after that, every write does, until
+        another `replace`.
+        """
+        loop = asyncio.get_running_loop()
+        await self._put(_Waiting(job, loop.create_future(), loop, alone=True))
+
+    async def _put(self, waiting: _Waiting) -> Any:
         try:
             self._queue.put_nowait(waiting)
         except queue.Full:
             raise LimitExceeded("Too many writes are waiting.", "Send less at a time, or try again later.") from None
-        result: Result = await waiting.answer
-        return result
+        return await waiting.answer
 
     def _work(self) -> None:
         more = True
@@ -82,12 +95,15 @@ class Writer:
             if first is None:
                 return
             group, more = self._group(first)
-            self._commit(group)
+            self._commit([each for each in group if not each.alone])
+            for waiting in group:
+                if waiting.alone:
+                    self._replace(waiting)
 
     def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        """`first` and what waits behind it, and whether there is more to come."""
+        """`first` and what waits behind it, up to what must run alone, and whether there is more to come."""
         group = [first]
-        while len(group) < group_max:
+        while len(group) < group_max and not group[-1].alone:
             try:
                 following = self._queue.get_nowait()
             except queue.Empty:
@@ -97,8 +113,16 @@ class Writer:
             group.append(following)
         return group, True
 
+    def _replace(self, waiting: _Waiting) -> None:
+        try:
+            self._connection = waiting.job(self._connection)
+        except Exception as error:  # its caller must hear
+            waiting.settle(_as_service_error(error))
+        else:
+            waiting.settle(None)
+
     def _commit(self, group: list[_Waiting]) -> None:
-        error = self._try(group)
+        error = self._try(group) if group else None
         if error is None or len(group) == 1:
             for waiting in group:
                 waiting.settle(error)
@@ -134,5 +158,5 @@ def _as_service_error(error: Exception) -> Exception:
     return error
 
 
-_disk_errors = (duckdb.IOException, duckdb.FatalException)
+_disk_errors = (duckdb.IOException, duckdb.FatalException, duckdb.ConnectionException)
 _disk_signs = ("No space left", "Read-only file system", "Could not write")  # within a failed commit's text

@@ -56,11 +56,14 @@ class Promises:
 
 
 class Tortured(ProcessStack):
-    """Writes snapshots of its index often."""
+    """Writes snapshots of its index often, and its database anew after every deletion."""
 
     @property
     def environment(self) -> dict[str, str]:
-        return super().environment | {"SEGUE_MEMORY_SNAPSHOT_EVERY_CHANGES": "10"}
+        return super().environment | {
+            "SEGUE_MEMORY_SNAPSHOT_EVERY_CHANGES": "10",
+            "SEGUE_MEMORY_ERASE_WITHIN_S": "0.05",
+        }
 
 
 class Torture:
@@ -79,10 +82,13 @@ class Torture:
         stack = Tortured(self._data)
         await asyncio.to_thread(stack.__enter__)
         self._fresh = []
+        self._acknowledged = asyncio.Event()
         working = [asyncio.create_task(self._write(stack, number)) for number in range(writers)]
         working.append(asyncio.create_task(self._delete(stack)))
+        if self._random.random() < 0.9:  # else perhaps before anything is acknowledged
+            await asyncio.wait_for(self._acknowledged.wait(), 60)
         await asyncio.sleep(self._random.uniform(0.05, load_max_s))
-        await asyncio.to_thread(_kill, stack)
+        await asyncio.to_thread(kill, stack)
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
@@ -108,6 +114,7 @@ class Torture:
                     self._promises.stored[name] = content
                     self._fresh.append(name)
                     self.counts.acknowledged += 1
+                    self._acknowledged.set()
 
     def _content(self, writer: int) -> str:
         self._number += 1
@@ -190,7 +197,7 @@ def _post(stack: ProcessStack, names: list[str], contents: list[str]) -> None:
             assert not json.load(answer)["rejected"]
 
 
-def _kill(stack: ProcessStack) -> None:
+def kill(stack: ProcessStack) -> None:
     assert stack.process
     assert stack.process.stdout
     stack.process.send_signal(signal.SIGKILL)

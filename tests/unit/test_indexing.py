@@ -18,6 +18,7 @@ from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, writ
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.memories import Kind, Memory, accepted
 from services.memory.queries import EVERYTHING, Filter
+from services.memory.removals import Removing
 from services.memory.shards import open_shards
 from services.memory.store import MemoryStore, StoreSettings
 
@@ -97,7 +98,7 @@ async def test_what_changed_after_the_snapshot_is_replayed(store: MemoryStore, t
     await write(store, tmp_path / "index.snapshot")
     await store.insert([*rows(5, first=60), NewRow(rows(1, first=70)[0].memory, "ann")], "m")
     stored, _ = await store.inventory("m")
-    await store.delete(stored[:3].tolist())
+    await store.delete(stored[:3].tolist(), Removing("ann"))
     expected = await in_full(store)
     async with started(store, tmp_path / "index.snapshot") as (index, _):
         assert (await found(index, ["kettl", "number"]))[0] == expected[0]
@@ -179,7 +180,7 @@ async def test_many_texts_are_read_beside_serving_and_it_is_said(
         assert bare[3] == expected[3]  # found by meaning, exactly
         assert not any(bare[1])
         (later,) = await store.insert(rows(1, first=60), "m")
-        await store.delete([later.sequence])
+        await store.delete([later.sequence], Removing("ann"))
         reading = asyncio.create_task(opened.run())
         while opened.unread:
             await asyncio.sleep(0.001)
@@ -195,17 +196,70 @@ async def test_a_disk_that_is_full_costs_the_snapshot_alone(store: MemoryStore, 
         assert (await found(index, ["kettl"]))[0]
 
 
-async def test_what_was_removed_is_in_no_snapshot(store: MemoryStore, tmp_path: Path) -> None:
+@asynccontextmanager
+async def started_in_haste(store: MemoryStore, snapshot: Path) -> AsyncIterator[tuple[MemoryIndex, Indexing]]:
+    with MemoryIndex(384) as index:
+        opened = Indexing(store, index, "m", snapshot, erase_within_s=0)
+        await opened.start()
+        yield index, opened
+
+
+async def test_what_was_removed_is_in_no_snapshot_and_the_rest_is_found_from_it(
+    store: MemoryStore, tmp_path: Path
+) -> None:
     snapshot = tmp_path / "index.snapshot"
     await write(store, snapshot)
-    (gone, *_), _ = await store.inventory("m")
-    await store.delete([int(gone)])
-    async with started(store, snapshot) as (index, opened):
-        assert index.removed == 1
-        await opened.write(1)
+    assert b"tag17" in await asyncio.to_thread(snapshot.read_bytes)
+    stored, _ = await store.inventory("m")
+    gone = [*stored[:7].tolist(), int(stored[17]), *stored[40:53].tolist()]  # all of session 4
+    await store.delete(gone, Removing("ann"))
+    expected = await in_full(store)
+    async with started_in_haste(store, snapshot) as (index, opened):
+        assert index.removed == len(gone)
+        await opened.write(10**9)
+        kept = await asyncio.to_thread(snapshot.read_bytes)
+        for name in (b"tag17", b"part17.py", b'"tag3"', b'"s4"'):
+            assert name not in kept
+        assert b"tag18" in kept
+    async with started(store, snapshot) as (index, _):
+        assert (index.changes, index.removed) == (0, 0)
+        assert await found(index, ["kettl", "number"]) == expected
+        assert (await found(index, ["kettl"], Filter(tags=("tag20",))))[0] == [int(stored[20])]
+        assert (await found(index, ["kettl"], Filter(file_path="part56.py")))[0] == [int(stored[56])]
+        assert (await found(index, ["kettl"], Filter(session_id="s4")))[0] == []
+        assert await index.latest("ann", "p", "s1", 2e9) == int(stored[19])
+        await store.insert(rows(1, first=99), "m")
+
+
+async def test_a_process_that_ends_leaves_nothing_removed_in_its_snapshot(store: MemoryStore, tmp_path: Path) -> None:
+    snapshot = tmp_path / "index.snapshot"
+    await write(store, snapshot)
+    stored, _ = await store.inventory("m")
+    async with started(store, snapshot) as (index, _):
+        await store.delete([int(stored[17])], Removing("ann"))
+        await index.remove([int(stored[17])])
+    kept = await asyncio.to_thread(snapshot.read_bytes)
+    assert (b"tag17" in kept, b"tag18" in kept) == (False, True)
+
+
+async def test_a_snapshot_that_cannot_be_written_anew_is_removed(store: MemoryStore, tmp_path: Path) -> None:
+    snapshot = tmp_path / "index.snapshot"
+    await write(store, snapshot)
+    stored, _ = await store.inventory("m")
+    async with started_in_haste(store, snapshot) as (index, opened):
+        await index.remove([int(stored[17])])
+        await asyncio.to_thread((tmp_path / ".index.snapshot.new").mkdir)  # nothing can be written there
+        await opened.write(10**9)
         assert not await asyncio.to_thread(snapshot.exists)
-    async with started(store, snapshot) as (index, opened):
-        assert index.removed == 0
-        await opened.write(1)
-        assert await asyncio.to_thread(snapshot.exists)
-        assert int(gone) not in (await found(index, ["kettl"]))[0]
+
+
+async def test_everything_removed_leaves_an_index_that_can_be_used(store: MemoryStore, tmp_path: Path) -> None:
+    snapshot = tmp_path / "index.snapshot"
+    stored, _ = await store.inventory("m")
+    async with started(store, snapshot) as (index, _):
+        await store.delete(stored.tolist(), Removing("ann"))
+        await index.remove(stored.tolist())
+    async with started(store, snapshot) as (index, _):
+        assert index.changes == 0
+        assert (await found(index, ["kettl"]))[0] == []
+        await index.add([])

@@ -15,6 +15,7 @@ from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.changes import Embedded, NewRow
 from services.memory.memories import Chosen, Kind, Memory, accepted
 from services.memory.projects import Link, LinkType
+from services.memory.removals import Removing
 from services.memory.shards import open_shards, shard_of
 from services.memory.store import MemoryStore, StoreSettings
 
@@ -87,7 +88,7 @@ async def test_what_was_deleted_is_gone_with_its_embeddings(store: MemoryStore) 
     inserted = await store.insert([row(f"of {project}", project) for project in PROJECTS], "m")
     meant = await store.choose("ann", Chosen(project=PROJECTS[2]))
     assert meant == [inserted[2].sequence]
-    await store.delete(meant)
+    await store.delete(meant, Removing("ann"))
     assert await store.fetch(meant) == {}
     stats = await store.stats("ann", "", "m")
     assert (stats.reflections, stats.projects, stats.embedded) == (7, 7, 7)
@@ -116,7 +117,7 @@ async def test_what_has_no_embedding_of_the_model_gets_one(store: MemoryStore) -
     assert len(waiting) == len(PROJECTS)
     await store.embed([Embedded(each, VECTOR, VECTOR) for each in waiting[1:]], "m")
     assert await store.unembedded("m", 100) == waiting[:1]
-    await store.delete(waiting[:1])
+    await store.delete(waiting[:1], Removing("ann"))
     await store.embed([Embedded(waiting[0], VECTOR, VECTOR)], "m")  # deleted meanwhile
     assert (await store.stats("ann", "", "m")).embedded == len(PROJECTS) - 1
 

@@ -1,0 +1,52 @@
+"""The log of what was removed: when, by whom, why, how many and which ids. It never holds content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.kit.errors import InvalidInput
+
+entries_max = 10_000
+"""Entries that a database keeps, the newest ones."""
+ids_max = 1_000
+"""Ids that an entry names, the first ones; it counts all."""
+page_max = 1_000
+
+
+class Reason(StrEnum):
+    """Why memories went."""
+
+    USER = "user"
+    RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Removing:
+    """Who removes, and why."""
+
+    actor: str
+    reason: Reason = Reason.USER
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One deletion in one project of `user`; `erased` says that the text has left the database file, too."""
+
+    removed_at: datetime
+    user: str
+    actor: str
+    reason: Reason
+    project: str
+    ids: Sequence[str]
+    count: int
+    erased: bool
+
+
+def checked_page(limit: int) -> int:
+    """The limit, or InvalidInput."""
+    if not 1 <= limit <= page_max:
+        raise InvalidInput(f"limit is {limit}; it takes 1 to {page_max}.")
+    return limit
