@@ -26,8 +26,9 @@ from services.gateway.door import Door, Verifier
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
-from services.gateway.limits import BodyLimit
+from services.gateway.limits import BodyLimit, HeadLimit
 from services.gateway.moments import local_zone
+from services.gateway.patience import patient
 from services.gateway.permitting import Permitting
 from services.gateway.roaming import Roaming
 from services.gateway.scopes import Scoping
@@ -183,7 +184,8 @@ async def _serve(
 ) -> AsyncIterator[None]:
     guard: dict[str, Any] = {"host_origin_protection": True, "allowed_hosts": settings.allowed_hosts or None}
     alone = mcp.http_app(stateless_http=True, **guard)
-    app = Door(BodyLimit(Roaming(mcp.http_app(**guard), alone), settings.body_max_bytes), verifier)
+    inner = BodyLimit(Roaming(mcp.http_app(**guard), alone), settings.body_max_bytes)
+    app = HeadLimit(Door(inner, verifier), settings.head_max_bytes)
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         activity.last_s = asyncio.get_running_loop().time()
@@ -191,6 +193,8 @@ async def _serve(
 
     config = uvicorn.Config(
         counted,
+        http=patient(settings.patience),
+        h11_max_incomplete_event_size=settings.head_max_bytes,
         lifespan="on",
         ws="none",
         log_config=None,

@@ -9,6 +9,8 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.gateway.patience import Patience
+
 
 class GatewaySettings(BaseSettings):
     """`SEGUE_GATEWAY_*`."""
@@ -35,6 +37,11 @@ class GatewaySettings(BaseSettings):
     backup_timeout_s: float = Field(600.0, gt=0, le=7200, description="How long a backup may take")
     run_tools_timeout_s: float = Field(330.0, gt=0, le=3600, description="How long quality_check may run tools")
     body_max_bytes: int = Field(4 * 1024 * 1024, gt=0, description="The largest request body that is read")
+    head_max_bytes: int = Field(32 * 1024, gt=0, description="The largest address and headers that are read")
+    head_timeout_s: float = Field(10.0, gt=0, description="How long a request's head may take to arrive")
+    body_timeout_s: float = Field(120.0, gt=0, description="How long a request's body may take to arrive")
+    write_timeout_s: float = Field(60.0, gt=0, description="How long a client may leave its answer unread")
+    connections_max: int = Field(500, gt=0, description="Connections at once; more are answered 503")
     time_zone: str = Field(
         "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
     )
@@ -47,6 +54,11 @@ class GatewaySettings(BaseSettings):
         if name and name not in available_timezones():
             raise ValueError(f"there is no time zone {name}")
         return name
+
+    @property
+    def patience(self) -> Patience:
+        """What slow clients get of it."""
+        return Patience(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)
 
     @property
     def allowed_roots(self) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from starlette.responses import JSONResponse
@@ -15,6 +16,7 @@ from services.kit.errors import Denied, ServiceError, Unauthenticated
 
 header_max_bytes = 8192
 _scheme = b"bearer "
+_in_address = re.compile(rb"(?:^|&)(?:access_)?token=|segue_", re.IGNORECASE)
 _how = "Send a bearer token in the Authorization header; `segue` takes it from SEGUE_TOKEN or SEGUE_TOKEN_FILE."
 
 
@@ -75,7 +77,7 @@ class NoToken(Unauthenticated):
 
 def _token(scope: Scope) -> str:
     """The request's bearer token; Unauthenticated where there is not just that."""
-    if b"access_token=" in scope["query_string"]:
+    if _in_address.search(scope["query_string"]):
         raise Unauthenticated("A token in the address ends up in logs; it is not read there.", _how)
     sent: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if not sent:

@@ -1,10 +1,12 @@
-"""What a request may cost: today, the size of its body."""
+"""What a request may cost to read: the size of its head and of its body."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.errors import failure
 from services.kit.errors import LimitExceeded
@@ -13,8 +15,27 @@ drained_max_bytes = 64 * 1024 * 1024
 """A body up to this is read to its end and thrown away, so that its sender comes to read the answer."""
 
 
+class HeadLimit:
+    """Answers 431 to a request whose head is too large."""
+
+    def __init__(self, app: ASGIApp, head_max_bytes: int) -> None:
+        self._app = app
+        self._head_max_bytes = head_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] == "http":
+            size = len(scope["raw_path"]) + len(scope["query_string"])
+            size += sum(len(name) + len(value) for name, value in scope["headers"])
+            if size > self._head_max_bytes:
+                error = LimitExceeded(f"The request's head is over {self._head_max_bytes:,} bytes.", "Send less.")
+                await JSONResponse(failure(error), 431, {"connection": "close"})(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 class BodyLimit:
-    """Answers 413, in the contract's words, to a body that says it is too large."""
+    """Answers 413, in the contract's words, to a body that is too large, whether it says so or not."""
 
     def __init__(self, app: ASGIApp, body_max_bytes: int) -> None:
         self._app = app
@@ -22,21 +43,50 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
-        size = _declared_bytes(scope)
-        if size <= self._body_max_bytes:
-            await self._app(scope, receive, send)
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if "transfer-encoding" in headers:  # it does not say how large it is
+            body = await _read(receive, self._body_max_bytes)
+            if body is None:
+                await self._refuse("is over what is read", scope, receive, send)
+                return
+            receive = _again(body, receive)
+        elif (size := _declared_bytes(headers)) > self._body_max_bytes:
+            if size <= drained_max_bytes:
+                await _drain(receive)
+            await self._refuse(f"has {size:,} bytes", scope, receive, send)
             return
-        if size <= drained_max_bytes:
-            await _drain(receive)
-        error = LimitExceeded(
-            f"The request has {size:,} bytes; at most {self._body_max_bytes:,} are read.", "Send it in parts."
-        )
+        await self._app(scope, receive, send)
+
+    async def _refuse(self, size: str, scope: Scope, receive: Receive, send: Send) -> None:
+        error = LimitExceeded(f"The request {size}; at most {self._body_max_bytes:,} are read.", "Send it in parts.")
         await JSONResponse(failure(error), 413, {"connection": "close"})(scope, receive, send)
 
 
-def _declared_bytes(scope: Scope) -> int:
-    declared = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+def _declared_bytes(headers: Mapping[str, str]) -> int:
+    declared = headers.get("content-length", "")
     return int(declared) if declared.isdecimal() else 0
+
+
+async def _read(receive: Receive, max_bytes: int) -> bytes | None:
+    """The whole body; None where it is larger, or its sender left."""
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += bytes(message.get("body", b""))
+        if len(body) > max_bytes:
+            return None
+        if not message.get("more_body", False):
+            return body
+    return None
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read, then whatever comes after it."""
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return left.pop() if left else await receive()
+
+    return receive_again
 
 
 async def _drain(receive: Receive) -> None:

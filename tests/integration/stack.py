@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 from fastmcp import Client
 
@@ -56,8 +56,10 @@ def segue(stack: Stack, *arguments: str | Path) -> subprocess.CompletedProcess[s
 class ProcessStack:
     """`segue serve` on a data directory of its own."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
+        self.settings = settings
+        self.stderr: IO[str] | None = None
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -73,8 +75,9 @@ class ProcessStack:
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "services.cli", "serve", "--port", "0"],
-            env=os.environ | self.environment,
+            env=os.environ | self.environment | self.settings,
             stdout=subprocess.PIPE,
+            stderr=self.stderr,
             text=True,
         )
         assert self.process.stdout
@@ -99,7 +102,7 @@ class ComposeStack:
 
     def __init__(self) -> None:
         self._name = f"segue-test-{secrets.token_hex(3)}"
-        self._port = _free_port()
+        self._port = free_port()
 
     @property
     def url(self) -> str:
@@ -129,7 +132,7 @@ class ComposeStack:
         self.compose("up", "--detach", "--wait")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,110 @@
+"""How long a connection may keep the gateway waiting, and how many there may be: uvicorn itself waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`head_s` from the connection, or a request's first byte, to the end of its head; `body_s` from there to the
+    end of its body; `write_s` until a client that does not read its answer takes some of it."""
+
+    head_s: float
+    body_s: float
+    write_s: float
+    connections_max: int
+
+
+def patient(patience: Patience) -> type[H11Protocol]:
+    """uvicorn's protocol with that patience."""
+
+    class PatientProtocol(_PatientProtocol):
+        pass
+
+    PatientProtocol.patience = patience
+    return PatientProtocol
+
+
+_closing = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s"
+
+
+def _answer(status: bytes, text: bytes) -> bytes:
+    return b"HTTP/1.1 " + status + b"\r\n" + _closing % (len(text), text)
+
+
+class _PatientProtocol(H11Protocol):
+    patience: Patience
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._waiting_for = ""
+        self._is_one_too_many = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._is_one_too_many = len(self.connections) > self.patience.connections_max
+        if len(self.connections) > 2 * self.patience.connections_max:
+            transport.abort()
+            return
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_for("")
+        self._end_write_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_one_too_many:  # told once it has spoken: an answer before that would be lost to it
+            if not self.transport.is_closing():
+                self.transport.write(_answer(b"503 Service Unavailable", b"Too many connections; try again later."))
+                self.transport.close()
+            return
+        super().data_received(data)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Sets the time by which what the client is in the middle of sending must have come."""
+        client = self.conn.their_state
+        self._wait_for("head" if client is h11.IDLE else "body" if client is h11.SEND_BODY else "")
+
+    def _wait_for(self, part: str) -> None:
+        if part == self._waiting_for:
+            return
+        self._waiting_for = part
+        if self._timer:
+            self._timer.cancel()
+        seconds = {"head": self.patience.head_s, "body": self.patience.body_s}.get(part)
+        self._timer = self.loop.call_later(seconds, self._lost_patience) if seconds else None
+
+    def _lost_patience(self) -> None:
+        if self._waiting_for == "head" and not self.transport.is_closing():
+            self.transport.write(_answer(b"408 Request Timeout", b"The request did not come in time."))
+            self.transport.close()
+        else:
+            self.transport.abort()  # what runs for it sees that the client is gone
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait_for("")  # between requests uvicorn's own time for idle connections holds
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._end_write_timer()
+        self._write_timer = self.loop.call_later(self.patience.write_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._end_write_timer()
+
+    def _end_write_timer(self) -> None:
+        if self._write_timer:
+            self._write_timer.cancel()
+            self._write_timer = None
