@@ -12,6 +12,7 @@ from typing import Any
 
 from services.kit import lag, rpc, telemetry
 from services.kit.backup import Part
+from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
 from services.memory.backfill import Backfill
@@ -24,6 +25,7 @@ from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.erasing import Erasing
 from services.memory.exporting import Exporting
 from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.snapshot import SNAPSHOT, SnapshotFile
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.linking import Linking
 from services.memory.searching import Searching
@@ -53,13 +55,14 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
     """Serves memory on the settings' address until the context is left; backups have the parts `beside` it, too."""
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry.providers("memory"))
+        vault = settings.place.ready_vault(settings.encryption_key_file)
         home = _private(settings.home)
-        store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings)))
+        store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings, vault)))
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
         model = embedder.model if embedder else NO_MODEL
-        within_s = settings.erase_within_s
-        indexing = Indexing(store, index, model, home / "index.snapshot", settings.snapshot_every_changes, within_s)
+        within_s, snapshot = settings.erase_within_s, SnapshotFile(home / SNAPSHOT, vault)
+        indexing = Indexing(store, index, model, snapshot, settings.snapshot_every_changes, within_s)
         await stack.enter_async_context(open_indexing(indexing))
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared)
@@ -119,12 +122,13 @@ def _private(directory: Path) -> Path:
     return directory
 
 
-def _store_settings(settings: MemorySettings) -> StoreSettings:
+def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSettings:
     return StoreSettings(
         memory_limit_mb=settings.database_memory_mb,
         threads=settings.database_threads,
         readers=settings.readers,
         write_queue_max=settings.write_queue_max,
+        vault=vault,
     )
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.kit.backup import Manifest, Part, PartContent, backups_in, prune, write_backup
+from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import Conflict, InvalidInput, ServiceError
 from services.memory.schema import MIGRATIONS
 from services.memory.shards import COUNT_FILE
@@ -40,7 +41,9 @@ class MemoryPart:
     async def copy_to(self, directory: Path) -> PartContent:
         """See Part."""
         copies = await self.store.copy_to(directory)
-        await asyncio.to_thread(shutil.copyfile, self.home / COUNT_FILE, directory / COUNT_FILE)
+        for name in (COUNT_FILE, KEYRING):
+            if (self.home / name).exists():
+                await asyncio.to_thread(shutil.copyfile, self.home / name, directory / name)
         counts = {name: sum(copy[name] for copy in copies) for name in copies[0]}
         return PartContent(len(MIGRATIONS), len(copies), counts)
 

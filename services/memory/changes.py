@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.kit.errors import Conflict
 from services.memory.memories import Memory, id_key
+from services.memory.rows import Rows, Texts, Whose
 
 Vectors = NDArray[np.float16]
 
@@ -48,9 +48,9 @@ class Inserted:
     embedded: bool
 
 
-def existing(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow]) -> dict[int, Inserted]:
+def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Inserted]:
     """By place in `rows`; Conflict where an id is another memory's of the same user."""
-    prints = [str(row.memory.fingerprint(row.user)) for row in rows]
+    prints = [str(written.fingerprint(row.memory, row.user)) for row in rows]
     keys = [str(id_key(row.user, row.memory.id)) for row in rows]
     known = [*_known(connection, "key", keys), *_known(connection, "fingerprint", prints)]
     by_key, by_print = {row[4]: row for row in known}, {row[2]: row for row in known}
@@ -80,10 +80,10 @@ def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[
     return connection.execute(sql, values).fetchall()
 
 
-def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow], model: str) -> list[Inserted]:
+def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow], model: str) -> list[Inserted]:
     """Stores `rows`; one that is there already, or twice in `rows`, is not stored again."""
     stored_at = datetime.now(UTC)
-    outcomes = existing(connection, rows)
+    outcomes = existing(connection, written, rows)
     first: dict[tuple[str, object], int] = {}  # twice in one call is stored once, too
     fresh: list[int] = []
     for place, row in enumerate(rows):
@@ -101,7 +101,7 @@ def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[NewRow], model:
     for place, sequence in zip(fresh, _sequences(connection, len(fresh)), strict=True):
         embedded = rows[place].content_vector is not None
         outcomes[place] = Inserted(sequence, rows[place].memory.id, stored_at, duplicate=False, embedded=embedded)
-    _insert_rows(connection, [(outcomes[place], rows[place]) for place in fresh], model)
+    _insert_rows(connection, written, [(outcomes[place], rows[place]) for place in fresh], model)
     return [outcomes[place] for place in range(len(rows))]
 
 
@@ -110,46 +110,58 @@ def _sequences(connection: duckdb.DuckDBPyConnection, count: int) -> list[int]:
     return sorted(row[0] for row in rows)
 
 
-def _insert_rows(connection: duckdb.DuckDBPyConnection, fresh: Sequence[tuple[Inserted, NewRow]], model: str) -> None:
+def _insert_rows(
+    connection: duckdb.DuckDBPyConnection, written: Rows, fresh: Sequence[tuple[Inserted, NewRow]], model: str
+) -> None:
     if not fresh:
         return
-    memories = [_row(inserted, row) for inserted, row in fresh]
-    _insert_columns(connection, "memories", memories, _memory_types)
+    memories = [_row(written, inserted, row) for inserted, row in fresh]
+    insert_columns(connection, "memories", memories, MEMORY_TYPES)
     embeddings = [
-        (inserted.sequence, model, row.content_vector.tobytes(), row.context_vector.tobytes())
+        _embedding(written, Embedded(inserted.sequence, row.content_vector, row.context_vector), model)
         for inserted, row in fresh
         if row.content_vector is not None and row.context_vector is not None
     ]
-    _insert_columns(connection, "embeddings", embeddings, ("BIGINT", "TEXT", "BLOB", "BLOB"))
+    insert_columns(connection, "embeddings", embeddings, EMBEDDING_TYPES)
 
 
-def replace_embeddings(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+def _embedding(written: Rows, embedded: Embedded, model: str) -> tuple[Any, ...]:
+    vectors = (("content", embedded.content_vector), ("context", embedded.context_vector))
+    columns = (written.vector(embedded.sequence, place, vector.tobytes()) for place, vector in vectors)
+    return (embedded.sequence, model, *columns)
+
+
+def replace_embeddings(
+    connection: duckdb.DuckDBPyConnection, written: Rows, embedded: Sequence[Embedded], model: str
+) -> None:
     """Only of memories that still exist: one may have been deleted meanwhile."""
-    sequences = [row[0] for row in rows]
     sql = "SELECT sequence FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
-    alive = {row[0] for row in connection.execute(sql, [sequences]).fetchall()}
-    kept = [row for row in rows if row[0] in alive]
-    for row in kept:
-        connection.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", row)
+    alive = {row[0] for row in connection.execute(sql, [[each.sequence for each in embedded]]).fetchall()}
+    for each in embedded:
+        if each.sequence in alive:
+            row = _embedding(written, each, model)
+            connection.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", row)
 
 
-_memory_types = (
+MEMORY_TYPES = (
     *("BIGINT", "UUID", "TEXT", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMPTZ", "TIMESTAMPTZ"),
     *("TEXT", "TEXT", "TEXT[]", "TEXT", "BOOLEAN"),
 )
+EMBEDDING_TYPES = ("BIGINT", "TEXT", "BLOB", "BLOB")
 
 
-def _row(inserted: Inserted, row: NewRow) -> tuple[Any, ...]:
+def _row(written: Rows, inserted: Inserted, row: NewRow) -> tuple[Any, ...]:
     memory = row.memory
+    texts = written.texts(Whose(inserted.sequence, memory.id, row.user), Texts.of(memory))
     return (
-        *(inserted.sequence, str(id_key(row.user, memory.id)), memory.id, str(memory.fingerprint(row.user))),
-        *(row.user, memory.project),
-        *(str(memory.kind), memory.content, memory.timestamp, inserted.stored_at, memory.session_id),
-        *(memory.role, list(memory.tags), json.dumps(dict(memory.metadata)), memory.shared),
+        *(inserted.sequence, str(id_key(row.user, memory.id)), memory.id, str(written.fingerprint(memory, row.user))),
+        *(row.user, texts.project),
+        *(str(memory.kind), texts.content, memory.timestamp, inserted.stored_at, texts.session_id),
+        *(texts.role, list(texts.tags), texts.metadata, memory.shared),
     )
 
 
-def _insert_columns(
+def insert_columns(
     connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]], types: Sequence[str]
 ) -> None:
     """Inserts few rows one by one and many as columns, whichever is faster (the crossing is near four rows)."""

@@ -7,6 +7,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kit.encryption.place import Place
+
+KEY_FILE_SETTING = "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"
+
 
 class MemorySettings(BaseSettings):
     """`SEGUE_MEMORY_*`."""
@@ -21,6 +25,9 @@ class MemorySettings(BaseSettings):
     database_threads: int = Field(2, ge=1, description="DuckDB's threads")
     embed_workers: int = Field(2, ge=1, description="Texts that are embedded at once, each on one core")
     shards: int = Field(1, ge=1, le=64, description="Databases the projects are spread over; not to be changed later")
+    encryption_key_file: Path | None = Field(
+        None, description="The file of the key that what is stored is encrypted with; nothing is when unset"
+    )
     readers: int = Field(2, ge=1, description="Database reads at once")
     write_queue_max: int = Field(1000, ge=1, description="Writes that may wait")
     redis_url: str = Field(
@@ -32,6 +39,11 @@ class MemorySettings(BaseSettings):
     erase_within_s: float = Field(600, gt=0, description="How soon deleted text has left the files here")
     snapshot_every_changes: int = Field(10_000, ge=1, description="Changes after which the index is written to disk")
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+
+    @property
+    def place(self) -> Place:
+        """What may be encrypted."""
+        return Place(self.home, "The memories", KEY_FILE_SETTING, "memory*.duckdb")
 
     @property
     def home(self) -> Path:

@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 
-from services.kit.errors import Unavailable
+from services.kit.encryption.keyring import KEYRING
+from services.kit.errors import NotReady, Unavailable
 from services.memory import migration
 from services.memory.wal import committed_bytes, drop_refused, is_damage, keep_aside, wal_of
 
@@ -26,22 +27,42 @@ class Opened:
     trouble: str = ""
 
 
-def open_database(path: Path, config: Mapping[str, Any]) -> Opened:
-    """The database at `path`, of this program's schema; Unavailable where it cannot be opened."""
+def open_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> Opened:
+    """The database at `path`, of this program's schema; Unavailable where it cannot be opened.
+
+    `data_key` names the data key that its rows are sealed under; NotReady where they are not.
+    """
     try:
         opened = _open_as_far_as_it_goes(path, config)
         if not migration.is_earlier(opened.connection):
             migration.create(opened.connection)
+            require_data_key(opened.connection, path, data_key)
             if not opened.trouble:
                 migration.clean_up(path)
         else:
             opened.connection.close()  # takes the log into the file
             migration.replace_by_migrated_copy(path)
             opened = Opened(_connect(path, config), opened.trouble)
+            require_data_key(opened.connection, path, data_key)
     except (duckdb.IOException, OSError) as error:
         raise Unavailable(f"{path} cannot be opened: {_first_line(error)}") from error
     path.chmod(0o600)
     return opened
+
+
+def require_data_key(connection: Connection, path: Path, data_key: str) -> None:
+    """Marks an empty database as sealed under the key; NotReady, and it is closed, where another one is in use."""
+    marks = [row[0] for row in connection.execute("SELECT data_key FROM sealing").fetchall()]
+    if data_key and not marks and not connection.execute("SELECT 1 FROM memories LIMIT 1").fetchall():
+        connection.execute("INSERT INTO sealing VALUES (?)", [data_key])
+        marks = [data_key]
+    if marks != ([data_key] if data_key else []):
+        connection.close()
+        raise NotReady(
+            f"{path} and {KEYRING} beside it do not belong together: "
+            f"it is {'encrypted under another data key' if marks else 'not encrypted'}.",
+            "Bring both back from the same backup.",
+        )
 
 
 def _connect(path: Path, config: Mapping[str, Any]) -> Connection:

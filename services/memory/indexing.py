@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -17,9 +16,10 @@ import numpy as np
 from services.memory.index.entries import NewEntry, bare_entry, new_entry
 from services.memory.index.memory_index import Contents, MemoryIndex
 from services.memory.index.shrinking import without_removed
-from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, write_snapshot
+from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
+from services.memory.loading import Loaded, Sequences
 from services.memory.memories import Kind, Memory
-from services.memory.store import Loaded, MemoryStore, Sequences
+from services.memory.store import MemoryStore
 from services.memory.text import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Indexing:
         store: MemoryStore,
         index: MemoryIndex,
         model: str,
-        snapshot: Path | None,
+        snapshot: SnapshotFile | None,
         snapshot_every_changes: int = 10_000,
         erase_within_s: float = 600.0,
     ) -> None:
@@ -72,7 +72,7 @@ class Indexing:
         """Brings the empty index to what is stored; of many texts that no snapshot has, all but the words."""
         if self._snapshot:
             try:
-                await self._index.restore(await asyncio.to_thread(read_snapshot, self._snapshot, self._identity))
+                await self._index.restore(await asyncio.to_thread(self._snapshot.read, self._identity))
             except SnapshotUnusable as error:
                 logger.info("the index is built from the database: its snapshot cannot be used, %s", error)
         self._written = self._index.changes
@@ -131,17 +131,17 @@ class Indexing:
         """Writes the last snapshot, if it is worth it or the one that is there has what was removed."""
         await self.write(1 if self._index.removed > self._removed else self.least_at_ends)
 
-    async def _discard(self, snapshot: Path) -> None:
+    async def _discard(self, snapshot: SnapshotFile) -> None:
         def discard() -> None:
             with self._writing:
-                snapshot.unlink(missing_ok=True)
+                snapshot.path.unlink(missing_ok=True)
 
         await asyncio.to_thread(discard)
         self._erase_at_s = None
 
-    def _write(self, snapshot: Path, contents: Contents, has_removed: bool) -> None:
+    def _write(self, snapshot: SnapshotFile, contents: Contents, has_removed: bool) -> None:
         with self._writing:  # a thread goes on when its caller is cancelled
-            write_snapshot(snapshot, without_removed(contents) if has_removed else contents, self._identity)
+            snapshot.write(without_removed(contents) if has_removed else contents, self._identity)
 
 
 @asynccontextmanager

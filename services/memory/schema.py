@@ -39,7 +39,8 @@ MIGRATIONS: tuple[str, ...] = (
         created_at  TIMESTAMPTZ NOT NULL,
         PRIMARY KEY (user_id, source, target)
     );
-    """,  # 3: an id is one user's alone; what is shared, what was removed, how long a project's memories are kept
+    """,
+    # 3: an id is one user's alone; what is shared, what was removed, how long a project's memories are kept
     """
     CREATE TEMP TABLE earlier AS FROM memories;
     DROP TABLE memories;
@@ -89,5 +90,9 @@ MIGRATIONS: tuple[str, ...] = (
         name  TEXT PRIMARY KEY,
         value TEXT NOT NULL                       -- JSON
     );
+    """,
+    # 4: which data key texts and vectors are sealed under (see rows.py); no row where they are not
+    """
+    CREATE TABLE sealing (data_key TEXT NOT NULL);
     """,
 )

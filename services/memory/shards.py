@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
+from services.memory.loading import Loaded, Sequences
 from services.memory.memories import Chosen, Memory, Stats
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
-from services.memory.store import DuckStore, Loaded, MemoryStore, Sequences, StoreSettings, open_store
+from services.memory.store import DuckStore, MemoryStore, StoreSettings, open_store
 
 shards_max = 64
 COUNT_FILE = "shards"

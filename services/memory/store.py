@@ -4,51 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
+from services.kit.encryption.vault import Vault
 from services.memory import changes, removing
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.compacting import Compaction
 from services.memory.connections import Connections
 from services.memory.database import open_database
+from services.memory.loading import Loaded, Sequences, load_portion, portion
 from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
+from services.memory.rows import LinkTexts, Rows, Texts, Whose, rows_of
 from services.memory.writer import Writer
 
-Sequences = NDArray[np.int64]
-load_portion = 20_000
-_columns = "sequence, id, content, kind, project, timestamp, session_id, role, tags, metadata, shared"
+Connection = duckdb.DuckDBPyConnection
+Result = TypeVar("Result")
+_columns = "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, shared"
 _row_order = "timestamp, sequence"
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Columns of many memories, for building the indexes; vectors are empty bytes where there are none."""
-
-    sequence: NDArray[np.int64]
-    user: Sequence[str]
-    project: Sequence[str]
-    session_id: Sequence[str]
-    role: Sequence[str]
-    kind: Sequence[str]
-    tags: Sequence[Sequence[str]]
-    metadata: Sequence[str]
-    timestamp_s: NDArray[np.float64]
-    content: Sequence[str]
-    content_vector: Sequence[bytes]
-    context_vector: Sequence[bytes]
 
 
 class MemoryStore(Protocol):
@@ -143,26 +128,29 @@ class MemoryStore(Protocol):
 @asynccontextmanager
 async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckStore]:
     """The database at `path`, created or migrated as needed; Unavailable where another process holds it."""
-    config = _config(path, settings)
-    opened = await asyncio.to_thread(open_database, path, config)
+    config, rows = _config(path, settings), rows_of(settings.vault)
+    opened = await asyncio.to_thread(open_database, path, config, rows.data_key)
     connections = Connections(opened.connection)
     try:
         async with Writer(opened.connection.cursor(), settings.write_queue_max) as writer:
             with ThreadPoolExecutor(settings.readers, "memory-reader") as readers:
-                compaction = Compaction(path, connections, writer, lambda: open_database(path, config).connection)
-                yield DuckStore(path, opened.trouble, Access(connections, writer, readers), compaction)
+                compaction = Compaction(
+                    path, connections, writer, lambda: open_database(path, config, rows.data_key).connection
+                )
+                yield DuckStore(path, opened.trouble, Access(connections, writer, readers, rows), compaction)
     finally:
         await asyncio.to_thread(connections.close)
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """How much DuckDB may use, and how much may wait."""
+    """How much DuckDB may use, how much may wait, and what seals the rows."""
 
     memory_limit_mb: int = 256
     threads: int = 2
     readers: int = 2
     write_queue_max: int = 1000
+    vault: Vault | None = None
 
 
 def _config(path: Path, settings: StoreSettings) -> dict[str, Any]:
@@ -182,6 +170,7 @@ class Access:
     connections: Connections
     writer: Writer
     readers: ThreadPoolExecutor
+    rows: Rows
 
 
 class DuckStore:
@@ -191,34 +180,58 @@ class DuckStore:
         self._path = path
         self.troubles = [trouble] if trouble else []
         self._connections, self._writer, self._readers = access.connections, access.writer, access.readers
+        self._rows = access.rows
         self._compaction = compaction
         self._tracer = trace.get_tracer("segue.memory")
 
     async def _read(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        def read() -> list[tuple[Any, ...]]:
+        return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
+
+    async def _memories(self, name: str, sql: str, *parameters: Any) -> dict[int, Memory]:
+        """Memories by their sequence; the statement selects `_columns`."""
+
+        def read(cursor: Connection) -> dict[int, Memory]:
+            return {row[0]: self._memory(row) for row in cursor.execute(sql, parameters).fetchall()}
+
+        return await self._reading(name, read)
+
+    async def _reading(self, name: str, work: Callable[[Connection], Result]) -> Result:
+        def read() -> Result:
             with self._connections.cursor() as cursor:
-                return cursor.execute(sql, parameters).fetchall()
+                return work(cursor)
 
         with self._tracer.start_as_current_span(f"store.{name}"):
             return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
-    async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-        def read() -> dict[int, Inserted]:
-            with self._connections.cursor() as cursor:
-                return changes.existing(cursor, rows)
+    def _memory(self, row: tuple[Any, ...]) -> Memory:
+        sequence, name, user, *columns, kind, timestamp, shared = row
+        texts = self._rows.read(Whose(sequence, name, user), Texts(*columns))
+        return Memory(
+            content=texts.content,
+            kind=Kind(kind),
+            project=texts.project,
+            timestamp=timestamp.astimezone(UTC),
+            session_id=texts.session_id,
+            role=texts.role,
+            tags=tuple(texts.tags),
+            metadata=json.loads(texts.metadata),
+            id=name,
+            shared=shared,
+        )
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+    async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
+        return await self._reading("find_existing", lambda cursor: changes.existing(cursor, self._rows, rows))
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         with self._tracer.start_as_current_span("store.insert", attributes={"segue.memories": len(rows)}):
-            return await self._writer.run(lambda connection: changes.insert(connection, rows, model))
+            return await self._writer.run(lambda connection: changes.insert(connection, self._rows, rows, model))
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
             return {}
         marks = ", ".join("?" * len(sequences))  # a list as one parameter scans; single ones use the index
         sql = f"SELECT {_columns} FROM memories WHERE sequence IN ({marks})"  # noqa: S608  # marks only
-        return {row[0]: _memory(row) for row in await self._read("fetch", sql, *sequences)}
+        return await self._memories("fetch", sql, *sequences)
 
     async def find(self, user: str, id: str) -> int | None:
         sql = "SELECT sequence FROM memories WHERE key = ?"
@@ -227,7 +240,7 @@ class DuckStore:
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
         sql = f"SELECT {_columns} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
-        return {row[0]: _memory(row) for row in await self._read("page", sql, user, after, limit)}
+        return await self._memories("page", sql, user, after, limit)
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
         return [await self._compaction.copy_to(directory / self._path.name)]
@@ -245,7 +258,7 @@ class DuckStore:
               AND (? = '' OR project = ?) AND (?::TIMESTAMPTZ IS NULL OR timestamp < ?::TIMESTAMPTZ)
             ORDER BY sequence
         """
-        ids, project, before = list(chosen.ids), chosen.project, chosen.before
+        ids, project, before = list(chosen.ids), self._rows.name(chosen.project), chosen.before
         return [row[0] for row in await self._read("choose", sql, user, ids, ids, project, project, before, before)]
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
@@ -256,8 +269,11 @@ class DuckStore:
             SELECT removed_at, user_id, actor, reason, project, ids, count, erased FROM removals
             WHERE user_id = ? AND (? = '' OR project = ?) ORDER BY number DESC LIMIT ?
         """
-        rows = await self._read("removals", sql, user, project, project, limit)
-        return [Removal(at.astimezone(UTC), owner, actor, Reason(why), *rest) for at, owner, actor, why, *rest in rows]
+        name = self._rows.name(project)
+        return [
+            Removal(at.astimezone(UTC), owner, actor, Reason(why), self._rows.read_name(of), *rest)
+            for at, owner, actor, why, of, *rest in await self._read("removals", sql, user, name, name, limit)
+        ]
 
     async def unembedded(self, model: str, most: int) -> list[int]:
         sql = """
@@ -267,32 +283,19 @@ class DuckStore:
         return [row[0] for row in await self._read("unembedded", sql, model, most)]
 
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
-        rows = [
-            (each.sequence, model, each.content_vector.tobytes(), each.context_vector.tobytes()) for each in embedded
-        ]
-
         def replace_embeddings(connection: duckdb.DuckDBPyConnection) -> None:
             self._compaction.touch(each.sequence for each in embedded)
-            changes.replace_embeddings(connection, rows)
+            changes.replace_embeddings(connection, self._rows, embedded, model)
 
         await self._writer.run(replace_embeddings)
 
     async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
-        for begin in range(0, len(sequences), load_portion):
-            yield await asyncio.to_thread(self._portion, model, sequences[begin : begin + load_portion], text)
+        for begin in range(0, len(sequences), portion):
+            yield await asyncio.to_thread(self._portion, model, sequences[begin : begin + portion], text)
 
     def _portion(self, model: str, sequences: Sequences, text: bool) -> Loaded:
-        sql = """
-            SELECT m.sequence, user_id, project, session_id, role, kind, tags, metadata,
-                   epoch(timestamp) AS timestamp_s, CASE WHEN ? THEN m.content ELSE '' END AS content,
-                   coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
-            FROM (SELECT unnest(?::BIGINT[]) AS sequence) asked JOIN memories m USING (sequence)
-            LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
-            ORDER BY m.sequence
-        """
         with self._connections.cursor() as cursor:
-            columns: dict[str, Any] = cursor.execute(sql, [text, sequences.tolist(), model]).fetchnumpy()
-        return Loaded(user=columns.pop("user_id"), **columns)
+            return load_portion(cursor, self._rows, model, sequences, text=text)
 
     async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
         sql = """
@@ -314,33 +317,36 @@ class DuckStore:
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
             WHERE user_id = ? AND (? = '' OR project = ?)
         """
-        row = (await self._read("stats", sql, model, user, project, project))[0]
+        name = self._rows.name(project)
+        row = (await self._read("stats", sql, model, user, name, name))[0]
         return Stats(row[0], row[1], row[2], row[3], self._size(), _utc(row[4]), _utc(row[5]))
 
     async def projects(self, user: str) -> list[str]:
-        sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? ORDER BY project"
-        return [row[0] for row in await self._read("projects", sql, user)]
+        sql = "SELECT DISTINCT project FROM memories WHERE user_id = ?"
+        return sorted(self._rows.read_name(row[0]) for row in await self._read("projects", sql, user))
 
     async def links(self, user: str) -> list[Link]:
         sql = """
-            SELECT source, target, type, description, created_at FROM project_links
-            WHERE user_id = ? ORDER BY created_at, source, target
+            SELECT source, target, description, type, created_at FROM project_links WHERE user_id = ?
         """
-        return [
-            Link(source, target, LinkType(kind), description, created_at.astimezone(UTC))
-            for source, target, kind, description, created_at in await self._read("links", sql, user)
+        rows = await self._read("links", sql, user)
+        texts = [self._rows.read_link(user, LinkTexts(*row[:3])) for row in rows]
+        links = [
+            Link(each.source, each.target, LinkType(kind), each.description, created_at.astimezone(UTC))
+            for each, (*_, kind, created_at) in zip(texts, rows, strict=True)
         ]
+        return sorted(links, key=lambda link: (link.created_at, link.source, link.target))
 
     async def link(self, user: str, link: Link) -> None:
-        values = (user, link.source, link.target, str(link.type), link.description, link.created_at)
+        texts = self._rows.link(user, LinkTexts(link.source, link.target, link.description))
+        values = (user, texts.source, texts.target, str(link.type), texts.description, link.created_at)
         sql = "INSERT OR REPLACE INTO project_links VALUES (?, ?, ?, ?, ?, ?)"
         await self._writer.run(lambda connection: connection.execute(sql, values))
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
+        values = (user, self._rows.name(source), self._rows.name(target))
         sql = "DELETE FROM project_links WHERE user_id = ? AND source = ? AND target = ? RETURNING 1"
-        return bool(
-            await self._writer.run(lambda connection: connection.execute(sql, (user, source, target)).fetchall())
-        )
+        return bool(await self._writer.run(lambda connection: connection.execute(sql, values).fetchall()))
 
     def _size(self) -> int:
         beside = (self._path, self._path.with_name(f"{self._path.name}.wal"))
@@ -349,9 +355,3 @@ class DuckStore:
 
 def _utc(time: datetime | None) -> datetime | None:
     return time.astimezone(UTC) if time else None
-
-
-def _memory(row: tuple[Any, ...]) -> Memory:
-    _, name, content, kind, project, timestamp, session_id, role, tags, metadata, shared = row
-    when = timestamp.astimezone(UTC)
-    return Memory(content, Kind(kind), project, when, session_id, role, tuple(tags), json.loads(metadata), name, shared)

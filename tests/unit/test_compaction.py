@@ -17,6 +17,7 @@ from services.memory.compacting import Compaction
 from services.memory.connections import Connections
 from services.memory.database import open_database
 from services.memory.removals import Reason, Removing
+from services.memory.rows import ClearRows
 from services.memory.shards import open_shards
 from services.memory.store import MemoryStore, StoreSettings
 from services.memory.writer import Writer
@@ -160,10 +161,10 @@ async def test_a_database_that_cannot_be_opened_again_is_opened_as_soon_as_it_ca
 
     connections = Connections(open_database(path, {}).connection)
     async with Writer(connections.writing(), 10) as writer:
-        await writer.run(lambda connection: changes.insert(connection, [row("one"), row("two")], "m"))
+        await writer.run(lambda connection: changes.insert(connection, ClearRows(), [row("one"), row("two")], "m"))
         with pytest.raises(Unavailable, match="Too many"):
             await Compaction(path, connections, writer, open_at_the_third_try).run()
-        await writer.run(lambda connection: changes.insert(connection, [row("three")], "m"))
+        await writer.run(lambda connection: changes.insert(connection, ClearRows(), [row("three")], "m"))
         with connections.cursor() as cursor:
             assert cursor.execute("SELECT count(*) FROM memories").fetchall() == [(3,)]
     connections.close()

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.kit.encryption.vault import Vault
 from services.memory import indexing as limits
 from services.memory.changes import Embedded, NewRow
 from services.memory.index.memory_index import Asked, MemoryIndex
-from services.memory.index.snapshot import SnapshotUnusable, read_snapshot, write_snapshot
+from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable, read_snapshot
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.memories import Kind, Memory, accepted
 from services.memory.queries import EVERYTHING, Filter
@@ -51,11 +52,12 @@ async def store(tmp_path: Path) -> AsyncIterator[MemoryStore]:
 
 @asynccontextmanager
 async def started(
-    store: MemoryStore, snapshot: Path | None, model: str = "m"
+    store: MemoryStore, snapshot: Path | None, model: str = "m", vault: Vault | None = None
 ) -> AsyncIterator[tuple[MemoryIndex, Indexing]]:
     async with AsyncExitStack() as stack:
         index = stack.enter_context(MemoryIndex(384))
-        opened = await stack.enter_async_context(open_indexing(Indexing(store, index, model, snapshot)))
+        file = SnapshotFile(snapshot, vault) if snapshot else None
+        opened = await stack.enter_async_context(open_indexing(Indexing(store, index, model, file)))
         yield index, opened
 
 
@@ -150,21 +152,41 @@ async def test_a_snapshot_of_another_model_is_not_used(store: MemoryStore, tmp_p
         assert not has_vectors.any()
 
 
-def turned(piece: bytes) -> bytes:
-    return piece[::-1]
+VAULT = Vault(bytes(32))
 
 
-async def test_a_sealed_snapshot_is_read_by_who_can_open_it(store: MemoryStore, tmp_path: Path) -> None:
+async def test_a_sealed_snapshot_is_read_with_its_key_alone(store: MemoryStore, tmp_path: Path) -> None:
     async with started(store, None) as (index, _):
         contents = await index.contents()
         expected = await found(index, ["kettl"])
-    write_snapshot(tmp_path / "sealed", contents, "m", seal=turned)
-    write_snapshot(tmp_path / "open", contents, "m")
-    assert b"tag8" not in (tmp_path / "sealed").read_bytes()
-    assert b"tag8" in (tmp_path / "open").read_bytes()
+    sealed, clear = SnapshotFile(tmp_path / "sealed", VAULT), SnapshotFile(tmp_path / "clear")
+    sealed.write(contents, "m")
+    clear.write(contents, "m")
+    assert b"tag8" not in sealed.path.read_bytes()
+    assert b"tag8" in clear.path.read_bytes()
     with MemoryIndex(384) as restored:
-        await restored.restore(read_snapshot(tmp_path / "sealed", "m", unseal=turned))
+        await restored.restore(sealed.read("m"))
         assert await found(restored, ["kettl"]) == expected
+    for path, vault in (
+        (sealed.path, None),
+        (clear.path, VAULT),
+        (sealed.path, Vault(bytes(range(32)))),
+    ):
+        with pytest.raises(SnapshotUnusable):
+            SnapshotFile(path, vault).read("m")
+
+
+async def test_a_snapshot_of_another_key_is_built_anew(store: MemoryStore, tmp_path: Path) -> None:
+    snapshot = tmp_path / "index.snapshot"
+    expected = await in_full(store)
+    for vault in (VAULT, None, VAULT):
+        async with started(store, snapshot, vault=vault) as (index, opened):
+            assert await found(index, ["kettl", "number"]) == expected
+            assert index.changes > 0  # not read from what was there
+            await opened.write(1)
+    async with started(store, snapshot, vault=VAULT) as (index, _):
+        assert index.changes == 0
+        assert await found(index, ["kettl", "number"]) == expected
 
 
 async def test_many_texts_are_read_beside_serving_and_it_is_said(
@@ -199,7 +221,7 @@ async def test_a_disk_that_is_full_costs_the_snapshot_alone(store: MemoryStore, 
 @asynccontextmanager
 async def started_in_haste(store: MemoryStore, snapshot: Path) -> AsyncIterator[tuple[MemoryIndex, Indexing]]:
     with MemoryIndex(384) as index:
-        opened = Indexing(store, index, "m", snapshot, erase_within_s=0)
+        opened = Indexing(store, index, "m", SnapshotFile(snapshot), erase_within_s=0)
         await opened.start()
         yield index, opened
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.kit.encryption.vault import Vault
 from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.changes import Embedded, NewRow
 from services.memory.memories import Chosen, Kind, Memory, accepted
@@ -24,9 +25,13 @@ VECTOR = np.full(384, 384**-0.5, np.float16)
 PROJECTS = [f"project-{number}" for number in range(8)]
 
 
-@pytest.fixture(params=[1, 3])
+VAULT = Vault(bytes(range(32)))
+
+
+@pytest.fixture(params=[(1, None), (3, None), (1, VAULT), (3, VAULT)], ids=["one", "three", "sealed", "three sealed"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
-    async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
+    count, vault = request.param
+    async with open_shards(tmp_path, count, StoreSettings(vault=vault)) as opened:
         yield opened
 
 

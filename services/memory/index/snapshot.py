@@ -10,25 +10,44 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.kit.encryption.vault import SealBroken, Vault
 from services.memory.index.memory_index import Contents
 
+SNAPSHOT = "index.snapshot"
 FORMAT = b"segue index 2\n"
 piece_bytes = 8 * 1024 * 1024
 _checksum_bytes = 32
 _length_bytes = 8
 
 Cipher: TypeAlias = Callable[[bytes], bytes]
-"""Turns a piece into what is kept of it, or back; raises SnapshotUnusable where it cannot."""
+"""Turns a piece into what is kept of it, or back; raises SealBroken where it cannot."""
 
 
 class SnapshotUnusable(Exception):
     """There is none, or it cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """Where the snapshot is, and what seals it."""
+
+    path: Path
+    vault: Vault | None = None
+
+    def write(self, contents: Contents, identity: str) -> None:
+        """See write_snapshot."""
+        write_snapshot(self.path, contents, identity, self.vault.sealing("snapshot") if self.vault else plain)
+
+    def read(self, identity: str) -> Contents:
+        """See read_snapshot."""
+        return read_snapshot(self.path, identity, self.vault.opening("snapshot") if self.vault else plain)
 
 
 def plain(piece: bytes) -> bytes:
@@ -86,6 +105,8 @@ def read_snapshot(path: Path, identity: str, unseal: Cipher = plain) -> Contents
             arrays = {name: _array(file, unseal, np.dtype(kind), shape) for name, kind, shape in header["arrays"]}
     except OSError as error:
         raise SnapshotUnusable("there is none" if isinstance(error, FileNotFoundError) else str(error)) from error
+    except (SealBroken, ValueError) as error:
+        raise SnapshotUnusable("it is encrypted under another key, or not at all") from error
     return Contents(arrays, header["names"])
 
 

@@ -1,0 +1,79 @@
+"""The user's key in a file: made once, and read only where nobody else can read it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.kit.backup import sync
+from services.kit.errors import AlreadyExists, InvalidInput
+
+key_bytes = 32
+_check_chars = 8
+_form = re.compile(rf"segue-key-1:([0-9a-f]{{{2 * key_bytes}}}):([0-9a-f]{{{_check_chars}}})\s*")
+_file_max_bytes = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A user's key; `id` names it and says nothing of it."""
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Eight characters that messages call it by."""
+        return hashlib.sha256(b"segue key id\0" + self.secret).hexdigest()[:8]
+
+
+def generate_key(path: Path) -> Key:
+    """A new key in a new file that its owner alone can read; AlreadyExists where there is a file."""
+    key = Key(secrets.token_bytes(key_bytes))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise AlreadyExists(f"{path} is there already and stays as it is.", "Name another file.") from error
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"segue-key-1:{key.secret.hex()}:{_check(key.secret)}\n")
+    for each in (path, path.parent):
+        sync(each)
+    return key
+
+
+def read_key(path: Path) -> Key:
+    """The key in a file; InvalidInput where it is missing, open to others, or no key."""
+    path = path.expanduser()
+    try:
+        with path.open("rb") as file:
+            _require_private(path, os.fstat(file.fileno()))
+            text = file.read(_file_max_bytes).decode("ascii", "replace")
+    except OSError as error:
+        raise InvalidInput(
+            f"The key file {path} cannot be read: {error.strerror}.",
+            "Bring it back from where you keep its copy, or name the file where it is.",
+        ) from error
+    found = _form.fullmatch(text)
+    secret = bytes.fromhex(found[1]) if found else b""
+    if found is None or found[2] != _check(secret):
+        raise InvalidInput(
+            f"{path} holds no key, or not all of it.",
+            "It has one line, segue-key-1:…, as `segue key generate` wrote it; copy it again from where you keep it.",
+        )
+    return Key(secret)
+
+
+def _require_private(path: Path, status: os.stat_result) -> None:
+    """A group may read a file that is not ours: that is how clusters hand out secrets."""
+    mode = status.st_mode
+    if mode & 0o007 or (mode & 0o070 and status.st_uid == os.geteuid()):
+        raise InvalidInput(f"Others than its owner can use the key file {path}.", f"chmod 600 {path}")
+
+
+def _check(secret: bytes) -> str:
+    """Tells a mistyped key from a wrong one."""
+    return hashlib.sha256(b"segue key check\0" + secret).hexdigest()[:_check_chars]

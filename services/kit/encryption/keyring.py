@@ -1,0 +1,93 @@
+"""`encryption.json` beside the data: the data key, wrapped by the user's key."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.kit.backup import sync
+from services.kit.encryption.key_file import Key, key_bytes
+from services.kit.encryption.vault import derived, nonce_bytes
+from services.kit.errors import InvalidInput
+
+KEYRING = "encryption.json"
+_format = 1
+_salt_bytes = 16
+_file_max_bytes = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """A wrapped data key; `key_id` names the user's key that unwraps it."""
+
+    key_id: str
+    salt: str
+    wrapped: str
+
+    def unwrapped(self, key: Key) -> bytes:
+        """The data key; InvalidInput where it is wrapped by another key."""
+        salt, wrapped = bytes.fromhex(self.salt), bytes.fromhex(self.wrapped)
+        try:
+            return _wrapping(key, salt).decrypt(wrapped[:nonce_bytes], wrapped[nonce_bytes:], _purpose)
+        except InvalidTag as error:
+            reason = "is another one" if self.key_id != key.id else "does not open it: its keyring is damaged"
+            raise InvalidInput(
+                f"What is encrypted here needs the key {self.key_id}, and {key.id} {reason}.",
+                f"Name the file of the key {self.key_id}.",
+            ) from error
+
+
+_purpose = b"segue data key 1"
+
+
+def _wrapping(key: Key, salt: bytes) -> AESGCM:
+    return AESGCM(derived(key.secret, salt, "segue wrap"))
+
+
+def new_data_key() -> bytes:
+    """A random one."""
+    return secrets.token_bytes(key_bytes)
+
+
+def wrapped(data_key: bytes, key: Key) -> Keyring:
+    """The data key as the user's key keeps it."""
+    salt, nonce = secrets.token_bytes(_salt_bytes), secrets.token_bytes(nonce_bytes)
+    return Keyring(key.id, salt.hex(), (nonce + _wrapping(key, salt).encrypt(nonce, data_key, _purpose)).hex())
+
+
+def read_keyring(home: Path) -> Keyring | None:
+    """The keyring of a directory, None where nothing is encrypted there; InvalidInput where it is damaged."""
+    path = home / KEYRING
+    try:
+        with path.open("rb") as file:
+            told = json.loads(file.read(_file_max_bytes))
+        keyring = Keyring(str(told["key_id"]), str(told["salt"]), str(told["wrapped"]))
+        if told["format"] != _format:
+            raise InvalidInput(f"{path} has format {told['format']}; this version of Segue knows {_format}.")
+        bytes.fromhex(keyring.salt + keyring.wrapped)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{path} is damaged, and without it nothing here can be read.", "Bring it back from a backup."
+        ) from error
+    return keyring
+
+
+def write_keyring(home: Path, keyring: Keyring) -> None:
+    """Puts it there in one step, instead of one that is there."""
+    draft = home / f".{KEYRING}.new"
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(json.dumps({"format": _format, **asdict(keyring)}) + "\n")
+    sync(draft)
+    draft.replace(home / KEYRING)
+    sync(home)

@@ -1,0 +1,62 @@
+"""A directory whose data may be encrypted: whether it is, and whether the settings fit that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.kit.encryption.key_file import read_key
+from services.kit.encryption.keyring import Keyring, new_data_key, read_keyring, wrapped, write_keyring
+from services.kit.encryption.vault import Vault
+from services.kit.errors import NotReady
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`home`, what is kept there, the setting that names the key's file, and the databases' names as a pattern."""
+
+    home: Path
+    what: str
+    setting: str
+    databases: str
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is a database."""
+        return any(self.home.glob(self.databases))
+
+    def vault(self, key_file: Path | None) -> Vault | None:
+        """What seals the data that is there, None where it is not encrypted; changes nothing.
+
+        InvalidInput where the key is unusable or wrong; NotReady where it is encrypted and no key is named, or is
+        not and one is.
+        """
+        keyring = read_keyring(self.home)
+        if key_file is None:
+            if keyring:
+                raise self._locked(keyring)
+            return None
+        key = read_key(key_file)
+        if keyring is None:
+            raise self._plain(key_file)
+        return Vault(keyring.unwrapped(key))
+
+    def ready_vault(self, key_file: Path | None) -> Vault | None:
+        """The same; where nothing is stored yet, a named key begins a keyring."""
+        if key_file and not self.has_data and read_keyring(self.home) is None:
+            key = read_key(key_file)
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_keyring(self.home, wrapped(new_data_key(), key))
+        return self.vault(key_file)
+
+    def _locked(self, keyring: Keyring) -> NotReady:
+        return NotReady(
+            f"{self.what} in {self.home} are encrypted, and {self.setting} is not set.",
+            f"Set it to the file of the key {keyring.key_id}. Without that key they cannot be read, by nobody.",
+        )
+
+    def _plain(self, key_file: Path) -> NotReady:
+        return NotReady(
+            f"{self.what} in {self.home} are not encrypted, and {self.setting} is set.",
+            f"Encrypt them with `segue key encrypt {key_file}`, or unset {self.setting}.",
+        )

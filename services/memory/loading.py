@@ -1,0 +1,75 @@
+"""Reading many memories at once, as columns, for building the index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.rows import Rows, Texts, Whose
+
+Sequences = NDArray[np.int64]
+portion = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Columns of many memories, for building the indexes; vectors are empty bytes where there are none."""
+
+    sequence: NDArray[np.int64]
+    user: Sequence[str]
+    project: Sequence[str]
+    session_id: Sequence[str]
+    role: Sequence[str]
+    kind: Sequence[str]
+    tags: Sequence[Sequence[str]]
+    metadata: Sequence[str]
+    timestamp_s: NDArray[np.float64]
+    content: Sequence[str]
+    content_vector: Sequence[bytes]
+    context_vector: Sequence[bytes]
+
+
+def load_portion(
+    cursor: duckdb.DuckDBPyConnection, rows: Rows, model: str, sequences: Sequences, *, text: bool
+) -> Loaded:
+    """These memories in their order, with vectors of `model`; without their contents where not `text`."""
+    sql = """
+        SELECT m.sequence, id, user_id, project, session_id, role, kind, tags, metadata,
+               epoch(timestamp) AS timestamp_s, CASE WHEN ? THEN m.content ELSE '' END AS content,
+               coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
+        FROM (SELECT unnest(?::BIGINT[]) AS sequence) asked JOIN memories m USING (sequence)
+        LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
+        ORDER BY m.sequence
+    """
+    sealed = bool(rows.data_key)  # then `content` has all there is
+    columns: dict[str, Any] = cursor.execute(sql, [text or sealed, sequences.tolist(), model]).fetchnumpy()
+    whose = [Whose(*each) for each in _across(columns["sequence"].tolist(), columns["id"], columns["user_id"])]
+    stored = _across(*(columns[name] for name in Texts._fields))
+    texts = [rows.read(each, Texts(*its)) for each, its in zip(whose, stored, strict=True)]
+    return Loaded(
+        sequence=columns["sequence"],
+        user=columns["user_id"],
+        project=[each.project for each in texts],
+        session_id=[each.session_id for each in texts],
+        role=[each.role for each in texts],
+        kind=columns["kind"],
+        tags=[each.tags for each in texts],
+        metadata=[each.metadata for each in texts],
+        timestamp_s=columns["timestamp_s"],
+        content=[each.content if text else "" for each in texts],
+        content_vector=_vectors(rows, whose, "content", columns["content_vector"]),
+        context_vector=_vectors(rows, whose, "context", columns["context_vector"]),
+    )
+
+
+def _vectors(rows: Rows, whose: Sequence[Whose], place: str, column: Sequence[bytes]) -> list[bytes]:
+    return [rows.read_vector(each.sequence, place, bytes(stored)) for each, stored in zip(whose, column, strict=True)]
+
+
+def _across(*columns: Sequence[Any]) -> zip[tuple[Any, ...]]:
+    return zip(*columns, strict=True)
