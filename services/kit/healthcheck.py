@@ -11,6 +11,8 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio  # type: ignore[attr-defined]  # its stubs leave it out
 
+from services.kit import trust
+
 timeout_s = 3.0
 
 
@@ -45,7 +47,7 @@ async def _check(target: str) -> bool:
     if target.startswith("http://"):
         with await asyncio.to_thread(urlopen, target, timeout=timeout_s) as answer:  # http only
             return bool(answer.status == 200)
-    async with grpc.aio.insecure_channel(target) as channel:
+    async with trust.channel(target, [("grpc.default_authority", "segue")]) as channel:
         return await is_serving(channel)
 
 

@@ -18,7 +18,7 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from services.kit import errors, telemetry
+from services.kit import errors, telemetry, trust
 from services.kit.connections import channel_options, server_options
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ async def open_channel(target: str, *services: ServiceDescriptor) -> AsyncIterat
 
     It connects, and reconnects, when it is used. Calls that were lost are repeated where `services` say they may be.
     """
-    async with grpc.aio.insecure_channel(target, options=channel_options(target, *services)) as channel:
+    async with trust.channel(target, channel_options(target, *services)) as channel:
         yield channel
 
 
@@ -100,7 +100,7 @@ def _time_left(timeout_s: float) -> float:
 
 
 def _metadata(user: str) -> tuple[tuple[str, str], ...]:
-    return ((_user_key, user), *telemetry.outgoing_trace())
+    return ((_user_key, user), *trust.shown(), *telemetry.outgoing_trace())
 
 
 def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
@@ -132,10 +132,11 @@ def _suggestions(error: grpc.aio.AioRpcError) -> Sequence[str]:
 
 
 class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs alone
-    """Around every call of a service: deadline, identity, span, duration, and errors as statuses."""
+    """Around every call of a service: trust, deadline, identity, span, duration, and errors as statuses."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, secret: str = "") -> None:
         self._service = service
+        self._secret = secret
 
     async def intercept_service(
         self,
@@ -175,6 +176,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         caller.set(str(metadata.get(_user_key, "")))
         with telemetry.server_span(self._service, method, metadata) as span:
             try:
+                self._refuse_stranger(metadata)
                 _refuse_without_time(context)
                 _refuse_without_caller()
                 yield
@@ -191,6 +193,13 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
                 return
         trailing = ((_suggestions_key, json.dumps(suggestions).encode()), (_error_key, name.encode()))
         await context.abort(status, message, trailing)
+
+    def _refuse_stranger(self, metadata: Mapping[str, Any]) -> None:
+        if not trust.is_trusted(metadata, self._secret):
+            raise errors.NotReady(
+                "The service takes calls from Segue's own processes alone.",
+                "Give all of them the same SEGUE_SERVICE_SECRET_FILE.",
+            )
 
 
 def _refuse_without_time(context: ServicerContext) -> None:
@@ -211,10 +220,11 @@ async def open_server(
     service: str, address: str, register: Callable[[grpc.aio.Server], None], *, drain_s: float
 ) -> AsyncIterator[grpc.aio.Server]:
     """A started gRPC server on `address` that ends by finishing, for at most `drain_s`, what it has begun."""
-    server = grpc.aio.server(interceptors=(Interceptor(service),), options=server_options(address))
+    secret = "" if address.startswith("unix:") else trust.secret()
+    server = grpc.aio.server(interceptors=(Interceptor(service, secret),), options=server_options(address))
     register(server)
     try:
-        server.add_insecure_port(address)
+        trust.open_port(server, address)
     except RuntimeError as error:
         raise errors.Unavailable(f"Cannot listen on {address}: is another server using it?") from error
     await server.start()
