@@ -10,20 +10,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CheckRequest(_message.Message):
-    __slots__ = ("working_directory", "evidence", "run_tools", "permissions", "project", "operation_id")
+    __slots__ = ("working_directory", "evidence", "run_tools", "permissions", "project", "operation_id", "kind")
     WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     RUN_TOOLS_FIELD_NUMBER: _ClassVar[int]
     PERMISSIONS_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     working_directory: str
     evidence: str
     run_tools: bool
     permissions: PermissionFacts
     project: str
     operation_id: str
-    def __init__(self, working_directory: _Optional[str] = ..., evidence: _Optional[str] = ..., run_tools: _Optional[bool] = ..., permissions: _Optional[_Union[PermissionFacts, _Mapping]] = ..., project: _Optional[str] = ..., operation_id: _Optional[str] = ...) -> None: ...
+    kind: str
+    def __init__(self, working_directory: _Optional[str] = ..., evidence: _Optional[str] = ..., run_tools: _Optional[bool] = ..., permissions: _Optional[_Union[PermissionFacts, _Mapping]] = ..., project: _Optional[str] = ..., operation_id: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class PermissionFacts(_message.Message):
     __slots__ = ("rules", "broad_rules")
@@ -114,14 +116,16 @@ class Component(_message.Message):
     def __init__(self, name: _Optional[str] = ..., group: _Optional[str] = ..., value: _Optional[float] = ..., unit: _Optional[str] = ..., weight: _Optional[float] = ..., points: _Optional[float] = ..., measured: _Optional[bool] = ..., source: _Optional[str] = ..., measured_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age_s: _Optional[float] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Recommendation(_message.Message):
-    __slots__ = ("component", "text", "points")
+    __slots__ = ("component", "text", "points", "measured")
     COMPONENT_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
     component: str
     text: str
     points: float
-    def __init__(self, component: _Optional[str] = ..., text: _Optional[str] = ..., points: _Optional[float] = ...) -> None: ...
+    measured: bool
+    def __init__(self, component: _Optional[str] = ..., text: _Optional[str] = ..., points: _Optional[float] = ..., measured: _Optional[bool] = ...) -> None: ...
 
 class ToolRun(_message.Message):
     __slots__ = ("tool", "outcome", "took_s", "detail")

@@ -30,7 +30,11 @@ HEALTH = (Group.CODE, Group.PROJECT, Group.VELOCITY, Group.SECURITY)
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A row of the table. `weight` is the points of 100 that it earns at best; `advice` is what earns them."""
+    """A row of the table. `weight` is the points of 100 that it earns at best.
+
+    `advice` is what earns them; `fact` says the value in words (`{value}`, `{percent}` of a share, `{detail}`);
+    `measure` is what has it measured.
+    """
 
     name: str
     group: Group
@@ -38,35 +42,97 @@ class Component:
     unit: str
     curve: Curve
     advice: str
+    fact: str
+    measure: str
 
 
 SHARE: Curve = ((0, 0), (1, 1))
+RUN = "or call quality_check with run_tools"
+GIT = "Put the project under git."
+SOURCE = "It is read from Python, JavaScript, TypeScript, Go and Rust."
 # Health's four parts are 40, 30, 20 and 10 of 100; health itself is 80 of the 100 overall points, hence x 0.8.
 COMPONENTS: tuple[Component, ...] = (
-    Component("test_coverage", Group.CODE, 12, "percent of lines", ((0, 0), (90, 1)), "Cover more lines by tests."),
-    Component("lint", Group.CODE, 8, "findings per 1,000 lines", ((0, 1), (20, 0)), "Mend what the linter finds."),
-    Component("types", Group.CODE, 4, "type errors per 1,000 lines", ((0, 1), (10, 0)), "Mend the type errors."),
-    Component("annotations", Group.CODE, 4, "share of functions with types", SHARE, "Give functions types."),
     Component(
-        "complexity", Group.CODE, 4, "share of functions over 10 branches", ((0, 1), (0.2, 0)), "Split long functions."
+        "test_coverage", Group.CODE, 12, "percent of lines", ((0, 0), (90, 1)),
+        "Cover more lines by tests", "{value:.0f} % are covered",
+        f"Leave a report (coverage.json, coverage.xml, lcov.info, cover.out), {RUN}.",
     ),
-    Component("tests_passed", Group.PROJECT, 8, "share of the last run", ((0.5, 0), (1, 1)), "Mend the failing tests."),
-    Component("tests_present", Group.PROJECT, 4, "test files per source file", ((0, 0), (0.5, 1)), "Write more tests."),
-    Component("dependencies", Group.PROJECT, 4, "share of locks that agree", SHARE, "Lock the dependencies again."),
-    Component("readme", Group.PROJECT, 2, "words", ((0, 0), (150, 1)), "Write a README."),
-    Component("docstrings", Group.PROJECT, 2, "share of public names", ((0, 0), (0.8, 1)), "Document public names."),
     Component(
-        "continuous_integration", Group.PROJECT, 4, "1 where configured", SHARE, "Set up continuous integration."
+        "lint", Group.CODE, 8, "findings per 1,000 lines", ((0, 1), (20, 0)),
+        "Mend what the linter finds", "{value:.1f} findings in 1,000 lines",
+        f"Leave the linter's report (ruff.json, eslint.json), {RUN}.",
     ),
-    Component("active_days", Group.VELOCITY, 6, "days of 30", ((0, 0), (10, 1)), "Commit more often."),
-    Component("uncommitted", Group.VELOCITY, 5, "changed files", ((0, 1), (50, 0)), "Commit what has changed."),
-    Component("commit_subjects", Group.VELOCITY, 5, "share of commits", SHARE, "Say in a subject what changed."),
-    Component("secrets", Group.SECURITY, 4, "found in tracked files", ((0, 1), (1, 0)), "Take the secrets out."),
-    Component("vulnerabilities", Group.SECURITY, 2, "known", ((0, 1), (5, 0)), "Upgrade vulnerable dependencies."),
-    Component("security_lint", Group.SECURITY, 2, "findings", ((0, 1), (5, 0)), "Mend the security findings."),
-    Component("permissions", Group.PERMISSIONS, 10, "share of narrow rules", SHARE, "Narrow or revoke broad rules."),
-    Component("tools", Group.TOOLS, 10, "share of the project's tools", SHARE, "Install what the project asks for."),
-)
+    Component(
+        "types", Group.CODE, 4, "type errors per 1,000 lines", ((0, 1), (10, 0)),
+        "Mend the type errors", "{value:.1f} in 1,000 lines",
+        f"Leave the type checker's report (mypy.json, pyright.json, tsc.txt), {RUN}.",
+    ),
+    Component(
+        "annotations", Group.CODE, 4, "share of functions with types", SHARE,
+        "Give functions types", "{percent:.0f} % have them", SOURCE,
+    ),
+    Component(
+        "complexity", Group.CODE, 4, "share of functions over 10 branches", ((0, 1), (0.2, 0)),
+        "Split functions of more than 10 branches", "{detail}", SOURCE,
+    ),
+    Component(
+        "tests_passed", Group.PROJECT, 8, "share of the last run", ((0.5, 0), (1, 1)),
+        "Mend the failing tests", "{detail}", f"Leave a report (junit.xml; pytest's cache counts, too), {RUN}.",
+    ),
+    Component(
+        "tests_present", Group.PROJECT, 4, "test files per source file", ((0, 0), (0.5, 1)),
+        "Write more tests", "{detail}", SOURCE,
+    ),
+    Component(
+        "dependencies", Group.PROJECT, 4, "share of locks that agree", SHARE,
+        "Lock the dependencies", "{detail}", "Name them in a manifest (pyproject.toml, package.json, go.mod, …).",
+    ),
+    Component(
+        "readme", Group.PROJECT, 2, "words", ((0, 0), (150, 1)), "Say in a README what this is", "{value:.0f} words",
+        "Write one.",
+    ),
+    Component(
+        "docstrings", Group.PROJECT, 2, "share of public names", ((0, 0), (0.8, 1)),
+        "Document public names", "{percent:.0f} % have a docstring", "It is read from Python.",
+    ),
+    Component(
+        "continuous_integration", Group.PROJECT, 4, "1 where configured", SHARE,
+        "Set up continuous integration", "{detail}", "Set it up.",
+    ),
+    Component(
+        "active_days", Group.VELOCITY, 6, "days of 30", ((0, 0), (10, 1)),
+        "Commit on more days", "{detail}", GIT,
+    ),
+    Component(
+        "uncommitted", Group.VELOCITY, 5, "changed files", ((0, 1), (50, 0)),
+        "Commit what has changed", "{detail}", GIT,
+    ),
+    Component(
+        "commit_subjects", Group.VELOCITY, 5, "share of commits", SHARE,
+        "Say in a commit's subject what changed", "{detail} do", GIT,
+    ),
+    Component(
+        "secrets", Group.SECURITY, 4, "found in tracked files", ((0, 1), (1, 0)),
+        "Take the secrets out", "{value:.0f} found; {detail}", GIT,
+    ),
+    Component(
+        "vulnerabilities", Group.SECURITY, 2, "known", ((0, 1), (5, 0)),
+        "Upgrade vulnerable dependencies", "{value:.0f} known vulnerabilities",
+        "Leave an audit's report (pip-audit.json, npm-audit.json).",
+    ),
+    Component(
+        "security_lint", Group.SECURITY, 2, "findings", ((0, 1), (5, 0)),
+        "Mend the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
+    ),
+    Component(
+        "permissions", Group.PERMISSIONS, 10, "share of narrow rules", SHARE,
+        "Narrow or revoke broad rules", "{detail}", "Record with record_permission what may be done without asking.",
+    ),
+    Component(
+        "tools", Group.TOOLS, 10, "share of the project's tools", SHARE,
+        "Install what the project asks for", "{detail}", "Configure its tools (pyproject.toml, package.json, …).",
+    ),
+)  # fmt: skip
 BY_NAME: Mapping[str, Component] = {component.name: component for component in COMPONENTS}
 _DAY_S = 86_400.0
 TRUST: Curve = ((3_600, 1), (7 * _DAY_S, 0.5), (90 * _DAY_S, 0))
@@ -84,11 +150,12 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What to do, and the points of the overall score it gains."""
+    """What to do, and the points of the overall score it gains; at best, where it is not measured yet."""
 
     component: str
     text: str
     points: float
+    is_measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +233,23 @@ def _recommendations(rows: Sequence[Scored]) -> tuple[Recommendation, ...]:
 
 
 def _recommendation(row: Scored) -> Recommendation:
-    """For what is measured, its advice; for what is stale, to measure again; else how to have it measured."""
+    """For what is measured, its advice; for what is stale, to measure again; else how to have it measured.
+
+    The gain of what is not measured is what it earns at best.
+    """
     component, evidence = row.component, row.evidence
     missing = round(component.weight - row.points, 2)
     if not evidence.measured:
-        text = f"Let {component.name} be measured ({evidence.detail}); worth up to this when it is good."
+        text = f"{component.name} is not measured: {evidence.detail}. {component.measure}"
     elif share(component.curve, evidence.value) == 1:
-        text = f"Measure {component.name} again: its report is older than the sources."
+        text = (
+            f"Measure {component.name} again: {evidence.source} is {_how_long(evidence.age_s)} older than the sources."
+        )
     else:
-        text = f"{component.advice} {component.name} is at {evidence.value:.4g} {component.unit}."
-    return Recommendation(component.name, text, missing)
+        fact = component.fact.format(value=evidence.value, percent=100 * evidence.value, detail=evidence.detail)
+        text = f"{component.advice}: {fact}."
+    return Recommendation(component.name, text, missing, is_measured=evidence.measured)
+
+
+def _how_long(seconds: float) -> str:
+    return f"{seconds / _DAY_S:.0f} days" if seconds >= 2 * _DAY_S else f"{seconds / 3_600:.0f} hours"

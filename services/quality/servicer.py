@@ -63,7 +63,7 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         report = await self._checking.check(wire.question(request), progress)
         recorded = None
         if request.project:
-            point = _point(report, request.operation_id)
+            point = _point(report, request)
             outcome = await self._history.record(rpc.caller.get(), request.project, _kept(request.project, point))
             recorded = wire.recorded_message(outcome)
         took_ms = (time.perf_counter() - began) * 1e3
@@ -97,7 +97,7 @@ def _kept(project: str, point: Point) -> Point:
     return checked(project, point, datetime.now(UTC))
 
 
-def _point(report: Report, operation_id: str) -> Point:
+def _point(report: Report, request: quality_pb2.CheckRequest) -> Point:
     score = report.score
     return Point(
         timestamp=datetime.now(UTC),
@@ -107,5 +107,6 @@ def _point(report: Report, operation_id: str) -> Point:
         tools=score.tools,
         coverage=score.coverage,
         commit=str(report.collected.git.get("head", ""))[:100],
-        operation_id=operation_id,
+        kind=request.kind or "check",
+        operation_id=request.operation_id,
     )

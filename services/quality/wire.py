@@ -35,7 +35,9 @@ def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
         components=[_component(each) for each in score.components],
         evidence_coverage=score.coverage,
         recommendations=[
-            quality_pb2.Recommendation(component=each.component, text=each.text, points=each.points)
+            quality_pb2.Recommendation(
+                component=each.component, text=each.text, points=each.points, measured=each.is_measured
+            )
             for each in score.recommendations
         ],
         runs=[

@@ -8,7 +8,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -59,7 +59,9 @@ def dependency_files(root: Path) -> tuple[DependencyFile, ...]:
         ecosystem = _python_ecosystem(root, content)
         locks: dict[str, Compare] = {"uv.lock": python_locks.uv}
         locks = {"poetry.lock": python_locks.poetry} if ecosystem == "poetry" else locks
-        found.append(_compared(root, Manifest(ecosystem, "pyproject.toml", content), locks))
+        found.append(
+            _of_pyproject(root, _compared(root, Manifest(ecosystem, "pyproject.toml", content), locks), content)
+        )
     if (content := _json(root / "package.json")) is not None:
         locks = {"package-lock.json": npm, "npm-shrinkwrap.json": npm, "yarn.lock": yarn, "pnpm-lock.yaml": pnpm}
         found.append(_compared(root, Manifest("npm", "package.json", content), locks))
@@ -96,6 +98,22 @@ def _compared(root: Path, manifest: Manifest, locks: dict[str, Compare]) -> Depe
     verdict = _judged(root, manifest, lock, locks)
     reason = readable(verdict.reason) if verdict.reason else None
     return DependencyFile(manifest.ecosystem, manifest.name, lock, verdict.status, reason)
+
+
+def _of_pyproject(root: Path, found: DependencyFile, content: dict[str, Any]) -> DependencyFile:
+    """The same, or what compiled requirements say where they stand in for a lock."""
+    from services.workspace import python_locks
+
+    try:
+        stands_in = python_locks.compiled(root, content) if found.status == "missing lock" else None
+    except (ValueError, AttributeError, TypeError):
+        stands_in = None
+    if stands_in is None:
+        return found
+    lock, verdict = stands_in
+    return replace(
+        found, lock=readable(lock), status=verdict.status, reason=verdict.reason and readable(verdict.reason)
+    )
 
 
 def _judged(root: Path, manifest: Manifest, lock: str | None, locks: dict[str, Compare]) -> Verdict:

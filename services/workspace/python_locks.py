@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from services.workspace.dependencies import MANIFEST_MAX_BYTES, DependencyFile, Verdict, read_text
+from services.workspace.dependencies import LOCK_MAX_BYTES, MANIFEST_MAX_BYTES, DependencyFile, Verdict, read_text
 from services.workspace.wire import readable
 
 REQUIREMENTS_MAX = 8
+COMPILED = ("requirements", "*/requirements")
+"""Directories where locks are kept that were compiled from pyproject.toml."""
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;@)#]*)")
 ROOT_SOURCE = re.compile(r'^source = \{ (?:virtual|editable|directory) = "\." \}$', re.MULTILINE)
 # What a uv.lock says of a requirement that does not come from an index by its version.
@@ -69,6 +71,21 @@ def requirements(root: Path) -> Iterator[DependencyFile]:
         manifest = source if wanted is not None else file
         reason = readable(verdict.reason) if verdict.reason else None
         yield DependencyFile("pip", readable(manifest.name), readable(file.name), verdict.status, reason)
+
+
+def compiled(root: Path, manifest: dict[str, Any]) -> tuple[str, Verdict] | None:
+    """The directory with requirements that pin whatever pyproject.toml asks for; None where there is none."""
+    wanted = [*manifest.get("project", {}).get("dependencies", [])]
+    wanted += _grouped(manifest.get("project", {}).get("optional-dependencies", {}))
+    own = _normal(str(manifest.get("project", {}).get("name", "")))
+    for directory in (found for pattern in COMPILED for found in sorted(root.glob(pattern)) if not found.is_symlink()):
+        texts = [read_text(file, LOCK_MAX_BYTES) or "" for file in sorted(directory.glob("*.txt"))[:REQUIREMENTS_MAX]]
+        pinned = {name for text in texts for name, version in _names(text.splitlines()) if version.startswith("==")}
+        if pinned:
+            missing = sorted({name for name, _ in _names(wanted)} - pinned - {own})
+            name = directory.relative_to(root).as_posix()
+            return name, Verdict("stale", f"{missing[0]} is not in {name}") if missing else Verdict("agrees")
+    return None
 
 
 def _matched(wanted: dict[str, str], locked: dict[str, dict[str, Any]]) -> Verdict:

@@ -68,7 +68,7 @@ async def test_a_session_goes_from_init_to_a_handoff_that_the_next_init_returns(
     assert git(repository, "log", "-1", "--format=%s").startswith(f"checkpoint: {repository.name} (quality: ")
     assert 0 <= recorded["quality_score"]["overall"] <= 100
     history = await call(here, "quality_history", project=repository.name)
-    assert [point["kind"] for point in history["points"]] == ["check"]
+    assert [point["kind"] for point in history["points"]] == ["checkpoint"]
 
     await call(
         here,
@@ -183,6 +183,47 @@ async def test_quality_says_what_it_measured(here: ProcessStack, repository: Pat
     (tmp_path / "empty").mkdir()
     empty = (await call(here, "quality_check", working_directory=str(tmp_path / "empty")))["report"]
     assert empty["overall_score"] == 0
+
+
+async def test_broad_permission_rules_cost_points_and_a_recommendation_names_them(
+    here: ProcessStack, repository: Path
+) -> None:
+    asked = {"working_directory": str(repository)}
+    unruled = (await call(here, "quality_check", **asked))["report"]
+    assert unruled["permissions_score"] == 0
+    assert any("record_permission" in each and "(up to +10.0)" in each for each in unruled["recommendations"])
+    rules = []
+    for operation in ("read_file", "git_push"):
+        allowed = {"operation": operation, "decision": "allow", "scope": "always"}
+        rules.append((await call(here, "record_permission", **allowed))["rule"])
+    ruled = await call(here, "quality_check", **asked)
+    broad = sum(each["level"] in {"high", "critical"} for each in rules)
+    assert broad
+    assert ruled["report"]["permissions_score"] == 100 * (len(rules) - broad) / len(rules)
+    assert ruled["quality_delta"] == pytest.approx(ruled["report"]["overall_score"] - unruled["overall_score"])
+    for rule in rules:
+        await call(here, "revoke_permission", rule_id=rule["id"])
+
+
+async def test_a_history_can_be_drawn_and_names_the_thresholds_that_were_crossed(
+    here: ProcessStack, repository: Path
+) -> None:
+    await call(here, "quality_check", working_directory=str(repository))
+    (repository / "README.md").write_text("word " * 200)
+    (repository / "test_app.py").write_text("def test_app() -> None:\n    assert True\n")
+    (repository / "coverage.json").write_text(
+        '{"files": {"app.py": {}}, "totals": {"covered_lines": 9, "num_statements": 10}}'
+    )
+    (repository / "ruff.json").write_text("[]")
+    (repository / "mypy.xml").write_text("<testsuite><testcase/></testsuite>")
+    (repository / "junit.xml").write_text('<testsuite><testcase classname="test_app" name="a"/></testsuite>')
+    better = await call(here, "quality_check", working_directory=str(repository))
+    assert better["quality_delta"] > 0
+    history = await call(here, "quality_history", project=repository.name)
+    assert [point["overall_score"] for point in history["points"]][-1] == better["report"]["overall_score"]
+    assert history["trend"]["direction"] == "unknown"  # two points are no trend
+    assert history["events"] == better["events"]
+    assert better["events"][0].startswith("above 50")
 
 
 def _text(path: Path) -> str:

@@ -206,6 +206,18 @@ def test_poetry_is_compared_by_its_own_hash(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("place", ["requirements", "deploy/requirements"])
+def test_requirements_compiled_from_the_manifest_stand_in_for_a_lock(tmp_path: Path, place: str) -> None:
+    extras = '[project.optional-dependencies]\nall = ["shop[web]"]\nweb = ["flask"]\n'
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "shop"\ndependencies = ["Rich>=1"]\n{extras}')
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "base.txt").write_text("rich==1.0 \\\n    --hash=sha256:x\n")
+    (found,) = dependency_files(tmp_path)
+    assert (found.status, found.lock, found.reason) == ("stale", place, f"flask is not in {place}")
+    (tmp_path / place / "web.txt").write_text("Flask==3.0\n")
+    assert dependency_files(tmp_path)[0].status == "agrees"
+
+
 def test_requirements_are_a_lock_of_their_own_only_when_pinned(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("-r other.txt\nruff==1 --hash=sha256:x\n")
     (tmp_path / "requirements-dev.txt").write_text("mypy>=2\n")

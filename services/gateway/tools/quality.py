@@ -10,19 +10,21 @@ from fastmcp import Context, FastMCP
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from services.gateway.backends import QualityBackend
+from services.gateway.backends import Backends
 from services.gateway.reports import Asked
 from services.gateway.tools import session_shapes as shapes
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.session import Directory
 from services.gateway.tools.shapes import iso
+from services.gateway.workflows.quality import permission_facts, recommendations
 from services.gateway.workplace import Workplace
 from services.kit.errors import InvalidInput, NotReady
 from services.pb import quality_pb2
 
 
-def register(mcp: FastMCP, quality: QualityBackend, workplace: Workplace, run_timeout_s: float) -> None:
+def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout_s: float) -> None:
     """Adds the quality tools to `mcp`."""
+    quality = backends.quality
 
     @mcp.tool(annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False))
     async def quality_check(
@@ -43,15 +45,16 @@ def register(mcp: FastMCP, quality: QualityBackend, workplace: Workplace, run_ti
         request = quality_pb2.CheckRequest(
             working_directory="" if place.client else place.directory,
             evidence=place.evidence,
+            permissions=await permission_facts(backends, place.name),
             run_tools=run_tools,
             project=place.name,
             operation_id=str(uuid4()),
         )
         if not run_tools:
-            return _answer((await quality.call(quality.stub.Check, request)).report)
+            return _answer(await quality.call(quality.stub.Check, request))
         async for update in quality.stream(quality.stub.CheckWithProgress, request, run_timeout_s):
             if update.HasField("response"):
-                return _answer(update.response.report)
+                return _answer(update.response)
             await context.report_progress(update.progress.done, update.progress.total, update.progress.message)
         raise NotReady("The check ended without a report.", "Try again.")
 
@@ -68,7 +71,8 @@ def register(mcp: FastMCP, quality: QualityBackend, workplace: Workplace, run_ti
         return _history(answer)
 
 
-def _answer(report: quality_pb2.Report) -> shapes.QualityAnswer:
+def _answer(response: quality_pb2.CheckResponse) -> shapes.QualityAnswer:
+    report, recorded = response.report, response.recorded
     components = [
         shapes.ComponentShape(
             name=each.name,
@@ -92,11 +96,20 @@ def _answer(report: quality_pb2.Report) -> shapes.QualityAnswer:
             dependency_status=json.loads(report.dependency_status or "null"),
             components=components,
             evidence_coverage=report.evidence_coverage,
-            recommendations=[f"{each.text} (+{each.points:.1f})" for each in report.recommendations],
-            runs=[{"tool": each.tool, "outcome": each.outcome, "took_s": each.took_s} for each in report.runs],
+            recommendations=recommendations(report),
+            runs=[
+                {"tool": each.tool, "outcome": each.outcome, "took_s": round(each.took_s, 2), "detail": each.detail}
+                for each in report.runs
+            ],
             cached=report.cached,
-        )
+        ),
+        quality_delta=recorded.delta if recorded.HasField("delta") else None,
+        events=[_event(each) for each in recorded.events],
     )
+
+
+def _event(event: quality_pb2.ThresholdEvent) -> str:
+    return f"{event.direction} {event.threshold:g} since {iso(event.timestamp)}"
 
 
 def _history(answer: quality_pb2.HistoryResponse) -> shapes.HistoryAnswer:
@@ -114,4 +127,5 @@ def _history(answer: quality_pb2.HistoryResponse) -> shapes.HistoryAnswer:
             slope_high=trend.slope_high if trend.HasField("slope_high") else None,
         ),
         forecast=expected,
+        events=[_event(each) for each in answer.events],
     )

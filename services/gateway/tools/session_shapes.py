@@ -324,6 +324,8 @@ class QualityAnswer(Result):
     """Answer of `quality_check`."""
 
     report: QualityReport
+    quality_delta: float | None = Field(description="By how much the score changed since the point before")
+    events: list[str] = Field(description="Thresholds (50, 70, 90) that the score came to be above or below")
 
 
 class PointShape(BaseModel):
@@ -331,8 +333,10 @@ class PointShape(BaseModel):
 
     timestamp: str
     overall_score: float
+    project_health: float
+    evidence_coverage: float
     commit: str | None
-    kind: str
+    kind: str = Field(description="check or checkpoint")
 
     @classmethod
     def of(cls, point: quality_pb2.Point) -> PointShape:
@@ -340,6 +344,8 @@ class PointShape(BaseModel):
         return cls(
             timestamp=iso(point.timestamp),
             overall_score=point.overall_score,
+            project_health=point.project_health,
+            evidence_coverage=point.evidence_coverage,
             commit=point.commit or None,
             kind=point.kind,
         )
@@ -360,3 +366,4 @@ class HistoryAnswer(Result):
     points: list[PointShape]
     trend: TrendShape
     forecast: dict[str, Any] | None
+    events: list[str] = Field(description="Thresholds that the score came to be above or below, oldest first")

@@ -39,13 +39,35 @@ class Assessed:
     @property
     def recommendations(self) -> list[str]:
         """The ones that gain most."""
-        return [f"{each.text} (+{each.points:.1f})" for each in self.report.recommendations[:5]] if self.report else []
+        return recommendations(self.report)[:5] if self.report else []
 
 
 PARTS = ("project_health", "permissions_score", "tools_availability")
 
 
-async def assess(backends: Backends, place: Place, operation_id: str = "") -> Assessed:
+def recommendations(report: quality_pb2.Report) -> list[str]:
+    """What to do, each with the points of the overall score that it gains, the largest gain first."""
+    return [f"{each.text} ({'+' if each.measured else 'up to +'}{each.points:.1f})" for each in report.recommendations]
+
+
+async def permission_facts(backends: Backends, project: str) -> quality_pb2.PermissionFacts | None:
+    """The rules in force in the project, and how many of them are broad; None where session does not say."""
+    asked = session_pb2.PermissionStatusRequest(project=project)
+    try:
+        status: session_pb2.PermissionStatusResponse = await backends.session.call(
+            backends.session.stub.PermissionStatus, asked
+        )
+    except ServiceError:
+        return None
+    return quality_pb2.PermissionFacts(rules=len(status.rules), broad_rules=sum(map(_is_broad, status.rules)))
+
+
+def _is_broad(rule: session_pb2.Rule) -> bool:
+    allows = rule.decision == "allow" and rule.level in {"high", "critical"}
+    return allows and rule.scope == "always" and not rule.HasField("expires_at")
+
+
+async def assess(backends: Backends, place: Place, operation_id: str = "", kind: str = "check") -> Assessed:
     """The place's quality; with `operation_id` it is a point of the project's history."""
     if place.project is None:
         return Assessed(None, place.trouble)
@@ -53,7 +75,9 @@ async def assess(backends: Backends, place: Place, operation_id: str = "") -> As
         working_directory="" if place.client else place.directory,
         evidence=place.evidence,
         project=place.name if operation_id else "",
+        permissions=await permission_facts(backends, place.name),
         operation_id=operation_id,
+        kind=kind,
     )
     try:
         answer: quality_pb2.CheckResponse = await backends.quality.call(backends.quality.stub.Check, request)

@@ -122,7 +122,7 @@ class Sessions:
         place = await self._place(asked, state)
         made = place.client.committed() if place.client else None
         operation_id = made[0] if made else str(uuid4())
-        quality = await assess(self.backends, place, operation_id)
+        quality = await assess(self.backends, place, operation_id, "checkpoint")
         git = await self.workplace.commit(place, self._commit(state, place, quality, note, commit, operation_id))
         request = session_pb2.CheckpointRequest(
             which=session_pb2.Which(session_id=state.id),

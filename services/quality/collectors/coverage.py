@@ -44,7 +44,7 @@ def _parsed(counted: float, total: float, paths: Sequence[str], taken_at: dateti
         raise Unmeasured("counts no lines")
     if counted > total:
         raise Unmeasured(f"claims {100 * counted / total:.0f} % coverage")
-    return Parsed(counted, total, paths, languages_of(paths), taken_at)
+    return Parsed(counted, total, paths, languages_of(paths), taken_at, f"{counted:,.0f} of {total:,.0f} lines")
 
 
 def parse_coverage_json(_: Place, content: bytes) -> Parsed:

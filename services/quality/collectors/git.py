@@ -54,6 +54,9 @@ def _found(place: Place) -> GitFound:
     if not status.head:
         reason = "no commits yet"
         return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "empty"}, tracked)
+    if not tracked:
+        reason = "git tracks nothing here"
+        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "untracked"}, tracked)
     days, subjects = _history(repository, place.now)
     evidence = [
         Evidence("active_days", float(days), True, "git log", place.now, detail=f"{days} of the last 30 days"),

@@ -66,7 +66,9 @@ def source(place: Place) -> list[Evidence]:
     return [
         _share(place, "complexity", tally.complex + complexity, tally.functions + functions, (note, estimate)),
         _annotations(place, tally, note),
-        _share(place, "docstrings", tally.documented, tally.public, (note,)),
+        _share(place, "docstrings", tally.documented, tally.public, (note,))
+        if python
+        else unmeasured("docstrings", "no Python source"),
     ]
 
 
