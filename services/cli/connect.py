@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 
-from services.cli.bridge.client import watch_client
+from services.cli.bridge.client import watched_client
 from services.cli.bridge.forwarding import Bridge
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve this process's stdin until it ends, or until whoever started it does."""
-    watch_client()
-    Bridge(options.url or os.environ.get("SEGUE_URL")).forward(sys.stdin.buffer)
+    with watched_client():
+        Bridge(options.url or os.environ.get("SEGUE_URL")).forward(sys.stdin.buffer)
     return 0

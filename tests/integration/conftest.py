@@ -1,13 +1,18 @@
-"""The `stack` fixture: the same scenarios on one process and on compose."""
+"""The `stack` fixture: the same scenarios on one process and on compose. And a bridge to a stand-in."""
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from services.cli.local_server import ServerInfo, ensure_server, read_server
+from tests.bridged import CONNECT, PATIENCE_S, Connect, Connection, StandInGateway, kill
 from tests.integration.stack import ComposeStack, ProcessStack, Stack
+from tests.stand_in_server import STAND_IN
 
 
 @pytest.fixture(scope="session", params=["process", pytest.param("compose", marks=pytest.mark.containers)])
@@ -22,3 +27,43 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def project() -> str:
     """A project nobody else has."""
     return f"project-{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandInGateway]:
+    """The stand-in, for tests that leave it as it is."""
+    directory = tmp_path_factory.mktemp("stand-in")
+    server = ensure_server(directory, PATIENCE_S, STAND_IN)
+    yield StandInGateway(server.url, directory)
+    kill(directory, server)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """Of a local server that a test has started; whatever serves it ends with the test."""
+    yield tmp_path / "data"
+    if server := read_server(tmp_path / "data"):
+        kill(tmp_path / "data", server)
+
+
+@pytest.fixture
+def server(data_dir: Path) -> ServerInfo:
+    """A stand-in of the test's own, serving `data_dir`."""
+    return ensure_server(data_dir, PATIENCE_S, STAND_IN)
+
+
+@pytest.fixture
+def connect(data_dir: Path) -> Iterator[Connect]:
+    """Starts `segue connect` with arguments, on `data_dir`; they end with the test."""
+    connections = []
+
+    def start(*arguments: str, command: tuple[str, ...] = CONNECT, **environment: str) -> Connection:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+        settings = {**inherited, "SEGUE_DATA_DIR": str(data_dir), **environment}
+        connections.append(Connection((*command, *arguments), settings))
+        return connections[-1]
+
+    yield start
+    for connection in connections:
+        if connection.process.poll() is None:
+            connection.end()

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 PARENT_LOOK_S = 2.0
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -42,11 +43,14 @@ def leave() -> None:
     os.kill(os.getpid(), signal.SIGHUP)
 
 
-def watch_client() -> None:
-    """From now on ClientGone is raised in the main thread when a signal comes or the parent ends; once."""
-    for number in SIGNALS:
-        signal.signal(number, _gone)
-    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+@contextlib.contextmanager
+def watched_client() -> Iterator[None]:
+    """ClientGone is raised in the block, which is the main thread's, when a signal comes or the parent ends; once."""
+    with contextlib.suppress(ClientGone):
+        for number in SIGNALS:
+            signal.signal(number, _gone)
+        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+        yield
 
 
 def _gone(number: int, frame: object) -> None:

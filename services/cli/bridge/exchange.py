@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
-from services.cli.bridge.messages import FAILED, Message, Unanswered, Undelivered, encode, error
+from services.cli.bridge.messages import FAILED, Failure, Message, Unanswered, Undelivered, encode, error
 
 CONNECT_TIMEOUT_S = 10.0
 REFUSAL_MAX_BYTES = 1 << 20
+LARGE_BYTES = 4 << 20
 # Probes after 20 s without a word, and the end 20 s later, or when what was sent is not taken for 40 s.
 PROBES = {"TCP_KEEPIDLE": 20, "TCP_KEEPALIVE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
 ADVICE = {
@@ -52,11 +53,22 @@ class Exchange:
         try:
             self._connection.request(method, target, body, {**accept, "Connection": "close", **headers})
         except TRANSPORT_ERRORS as problem:
-            raise Undelivered(self.url, problem) from problem
+            return self._answered_early(problem, len(body or b""))
         try:
             return self._connection.getresponse()
         except TRANSPORT_ERRORS as problem:
             raise Unanswered(self.url, problem) from problem
+
+    def _answered_early(self, problem: Exception, size: int) -> HTTPResponse:
+        """What was answered before the message was sent whole, which is how too large a one is refused."""
+        try:
+            response = HTTPResponse(self._socket, method="POST")
+            response.begin()
+        except TRANSPORT_ERRORS:
+            if size > LARGE_BYTES:
+                raise Failure(f"{self.url} hung up on a message of {size:,} bytes; {ADVICE[413]}") from problem
+            raise Undelivered(self.url, problem) from problem
+        return response
 
     def abort(self) -> None:
         """Hang up from another thread; the reader sees the stream end."""

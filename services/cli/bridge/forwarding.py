@@ -34,7 +34,7 @@ from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_di
 from services.cli.reported import Reporter
 
 IN_FLIGHT_MAX = 64
-ORDERED_TIMEOUT_S = 30.0  # nobody reads stdin meanwhile
+ORDERED_TIMEOUT_S = 10.0  # for what gets no answer: nobody reads stdin meanwhile
 RETRY_PAUSE_S, RETRY_PAUSE_MAX_S = 0.05, 1.0
 REPEATS_MAX = 2  # of a request that may have been carried out: it may be what the gateway dies of
 LISTEN_PAUSE_S, LISTEN_PAUSE_MAX_S = 1.0, 30.0
@@ -241,7 +241,7 @@ class Bridge:
         if (method == "notifications/cancelled" and self._cancelled(message.get("params"))) or session is None:
             return
         try:
-            exchange = Exchange(self._address(start=False), ORDERED_TIMEOUT_S)
+            exchange = Exchange(self._address(start=False), min(ORDERED_TIMEOUT_S, self._patience.silence_s))
             with exchange.send("POST", routing(message, session) | _credentials(), encode(message)) as response:
                 if response.status >= 300:
                     note(f"{method} was refused with {response.status}")

@@ -11,6 +11,8 @@ Message = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST, FAILED = -32700, -32600, -32000
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
+ADDRESS_ADVICE = "check that it runs, and the address: http:// or https:// to /mcp"
+CERTIFICATE_ADVICE = "name the certificate authority that you trust in SSL_CERT_FILE"
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}  # what Mcp-Name repeats
 
 
@@ -22,9 +24,11 @@ class Undelivered(Failure):
     """The gateway cannot have seen the message whole: it may be sent again."""
 
     def __init__(self, url: str, problem: object) -> None:
-        super().__init__(
-            f"cannot reach {url} ({problem}); check that it runs, and the address: http:// or https:// to /mcp"
+        certificate = "certificate verify failed" in str(problem)
+        advice = (
+            CERTIFICATE_ADVICE if certificate else "check that it runs, and the address: http:// or https:// to /mcp"
         )
+        super().__init__(f"cannot reach {url} ({problem}); {advice}")
 
 
 class Unanswered(Failure):
@@ -57,8 +61,11 @@ def error(request_id: object, code: int, message: str) -> Message:
 
 
 def encode(message: Message) -> bytes:
-    """The message as the gateway gets it."""
-    return json.dumps(message, separators=(",", ":")).encode()
+    """The message as the gateway gets it: in its own script, which is shorter, where that is Unicode."""
+    try:
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return json.dumps(message, separators=(",", ":")).encode()
 
 
 def standalone_version(message: Message) -> str | None:

@@ -1,0 +1,180 @@
+"""How `segue connect` ends, whatever its client does; and that nothing is left behind of many."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.cli.local_server import ServerInfo, hold, read_server
+from tests.bridged import (
+    CONNECT,
+    HANDSHAKE,
+    PATIENCE_S,
+    Connect,
+    StandInGateway,
+    connect_locally,
+    kill,
+    lines,
+    text,
+    tool_call,
+    until,
+)
+
+STARTS = 200
+
+
+def test_the_end_of_stdin_ends_session_and_process(server: ServerInfo, data_dir: Path, connect: Connect) -> None:
+    connection = connect(server.url).opened()
+    connection.send({"id": 1, **tool_call("wait", name="w")})
+    until((data_dir / "w.started").exists)
+    connection.send({"id": 2, **tool_call("echo", text="last words")})
+    assert connection.end() == 0
+    assert text(connection.answer(2)) == "last words"
+    assert connection.diagnostics == ""
+    until(lambda: "DELETE /mcp" in (data_dir / "server.log").read_text())
+
+
+def test_the_end_of_stdin_ends_it_while_the_server_starts(data_dir: Path, connect: Connect) -> None:
+    with hold(data_dir):
+        connection = connect(command=connect_locally())
+        connection.send({"id": 0, "method": "initialize", "params": {}})
+        assert connection.end() == 0
+    assert connection.lines.empty()
+
+
+def ended_sessions(gateway: StandInGateway) -> int:
+    return (gateway.directory / "server.log").read_text().count("DELETE /mcp")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_session_and_process(gateway: StandInGateway, connect: Connect, number: int) -> None:
+    before = ended_sessions(gateway)
+    connection = connect(gateway.url).opened()
+    connection.process.send_signal(number)
+    assert connection.process.wait(PATIENCE_S) == 0
+    until(lambda: ended_sessions(gateway) > before)
+
+
+def test_a_signal_ends_it_while_the_server_starts(data_dir: Path, connect: Connect) -> None:
+    with hold(data_dir):
+        connection = connect(command=connect_locally())
+        connection.send(*HANDSHAKE)
+        until(lambda: handles(connection.process.pid, signal.SIGTERM))
+        connection.process.terminate()
+        assert connection.process.wait(PATIENCE_S) == 0
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler of its own for the signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def test_a_client_that_closes_stdout_ends_it(gateway: StandInGateway, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with subprocess.Popen([*CONNECT, gateway.url], stdin=subprocess.PIPE, stdout=writing) as process:
+        os.close(writing)
+        os.close(reading)
+        assert process.stdin
+        process.stdin.write(lines(*HANDSHAKE))
+        process.stdin.flush()
+        assert process.wait(PATIENCE_S) == 0
+
+
+CLIENT = """
+import os, subprocess, sys
+# A client with a child of its own that has all its pipes, and outlives it.
+bridge = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+os.set_inheritable(bridge.stdin.fileno(), True)
+bystander = subprocess.Popen(["sleep", "600"], close_fds=False)
+bridge.stdin.write(sys.argv[1].encode())
+bridge.stdin.flush()
+print(bridge.stdout.readline().decode().strip())
+print(bridge.pid, bystander.pid, flush=True)
+bridge.wait()
+"""
+
+
+def test_a_client_that_is_killed_leaves_no_orphan_even_where_its_pipes_stay_open(gateway: StandInGateway) -> None:
+    command = [sys.executable, "-c", CLIENT, lines(*HANDSHAKE).decode(), *CONNECT, gateway.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
+        assert client.stdout
+        assert "result" in json.loads(client.stdout.readline())
+        bridge, bystander = map(int, client.stdout.readline().split())
+        before = ended_sessions(gateway)
+        client.kill()
+        until(lambda: ended(bridge))
+        assert not ended(bystander)
+        os.kill(bystander, signal.SIGKILL)
+    assert ended_sessions(gateway) > before
+
+
+def ended(pid: int) -> bool:
+    """Whether it runs no more; who reaps it is not asked."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A place in which everything lands that a process of ours may leave."""
+    for name in ("data", "tmp"):
+        (tmp_path / name).mkdir(mode=0o700)
+    yield tmp_path
+    if server := read_server(tmp_path / "data"):
+        kill(tmp_path / "data", server)
+
+
+def processes(mark: str) -> dict[int, str]:
+    """All that carry the mark in their environment, whoever their parent is."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdecimal() and mark.encode() in (process / "environ").read_bytes():
+                found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has just ended, or is another user's
+            continue
+    return found
+
+
+def test_two_hundred_starts_at_once_share_one_server_and_their_ends_leave_nothing(home: Path) -> None:
+    mark, shared = f"SEGUE_DATA_DIR={home}/data", set(Path(tempfile.gettempdir()).glob("segue*"))
+    environment = {**os.environ, "SEGUE_DATA_DIR": f"{home}/data", "TMPDIR": f"{home}/tmp"}
+    pipe = subprocess.PIPE
+    clients = [
+        subprocess.Popen(connect_locally(), stdin=pipe, stdout=pipe, env=environment, cwd=home) for _ in range(STARTS)
+    ]
+    for client in clients:
+        assert client.stdin
+        client.stdin.write(lines(HANDSHAKE[0]))
+        client.stdin.flush()
+    for client in clients:
+        assert client.stdout
+        assert "result" in json.loads(client.stdout.readline())
+    server = read_server(home / "data")
+    assert server
+    assert {pid for pid, command in processes(mark).items() if "stand_in" in command.split()[1]} == {server.pid}
+    assert (home / "data" / "server.log").read_text().count("Started server process") == 1
+    for client in random.Random(8).sample(clients, STARTS // 2):
+        client.kill()
+    for client in clients:
+        client.communicate(timeout=PATIENCE_S)
+    assert {client.returncode for client in clients} == {0, -signal.SIGKILL}
+    assert set(processes(mark)) == {server.pid}
+    os.kill(server.pid, signal.SIGTERM)
+    until(lambda: not processes(mark))
+    assert {path.name for path in (home / "data").iterdir()} == {"server.lock", "server.log", "start.lock"}
+    assert not list((home / "tmp").iterdir())
+    assert not set(Path(tempfile.gettempdir()).glob("segue*")) - shared
