@@ -10,8 +10,8 @@ from pathlib import Path
 from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
 from services.gateway.exposure import refuse_exposure
-from services.kit import telemetry
 from services.kit.backup import Part
+from services.kit.providers import providers
 from services.memory.app import open_memory
 from services.memory.config import MemorySettings
 from services.quality.app import open_quality
@@ -27,7 +27,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
     """All services on `data_dir` behind a gateway; on leaving, the gateway closes first."""
     refuse_exposure(gateway)  # before anything is made
     async with AsyncExitStack() as stack:
-        stack.enter_context(telemetry.providers("local", scraped=True))  # before any service sets its own
+        stack.enter_context(providers("local"))  # before any service sets its own
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))  # made with mode 0700
         address = {name: f"unix:{sockets / name}.sock" for name in ("session", "memory", "quality")}
         session = SessionSettings(address=address["session"], directory=data_dir / "session")

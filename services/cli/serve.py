@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def _serve(data_dir: Path, options: argparse.Namespace) -> int:
     from services.gateway.config import GatewaySettings
     from services.kit.errors import ServiceError
-    from services.kit.telemetry import start_logs
+    from services.kit.logs import start_logs
 
     start_logs("embedded", "INFO" if options.background else "WARNING")
     # Who started it in passing finds it by server.json, so that any free port will do.

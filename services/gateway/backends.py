@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import grpc.aio
 from google.protobuf.descriptor import FileDescriptor
@@ -15,15 +15,17 @@ from services.gateway.auth import current_user
 from services.gateway.config import GatewaySettings
 from services.kit import healthcheck, rpc
 from services.kit.errors import ServiceError
-from services.pb import access_pb2, memory_pb2, quality_pb2, session_pb2
+from services.pb import access_pb2, memory_pb2, quality_pb2, session_pb2, telemetry_pb2
 from services.pb.access_pb2_grpc import AccessStub
 from services.pb.memory_pb2_grpc import MemoryStub
 from services.pb.quality_pb2_grpc import QualityStub
 from services.pb.session_pb2_grpc import SessionStub
+from services.pb.telemetry_pb2_grpc import TelemetryStub
 
 Stub = TypeVar("Stub")
 Response = TypeVar("Response", bound=Message)
 
+figures_timeout_s = 2.0
 overhead_s = 0.1
 """Kept back from a tool's deadline for the gateway's own work on the answer."""
 
@@ -63,9 +65,17 @@ class Backend(Generic[Stub]):
             error.service = self.name
             raise
 
-    async def is_serving(self) -> bool:
-        """Whether it answers that it takes work."""
-        return await healthcheck.is_serving(self._channel)
+    async def trouble(self) -> str:
+        """Why it takes no work, as far as that shows from here; empty where it takes some."""
+        return await healthcheck.trouble(self._channel)
+
+    async def figures(self) -> telemetry_pb2.FiguresResponse:
+        """What it measured; of replicas, one."""
+        stub = TelemetryStub(self._channel)  # type: ignore[no-untyped-call]
+        answer: telemetry_pb2.FiguresResponse = await self.call(
+            stub.Figures, telemetry_pb2.FiguresRequest(), figures_timeout_s
+        )
+        return answer
 
 
 MemoryBackend: TypeAlias = Backend[MemoryStub]
@@ -83,6 +93,11 @@ class Backends:
     quality: QualityBackend
     access: AccessBackend
     """Tokens and allowances, in the session service's process."""
+
+    @property
+    def all(self) -> Sequence[Backend[Any]]:
+        """Each process's."""
+        return (self.session, self.memory, self.quality)
 
 
 def _channel(target: str, *files: FileDescriptor) -> AbstractAsyncContextManager[grpc.aio.Channel]:

@@ -13,34 +13,53 @@ from grpc_health.v1.health import aio  # type: ignore[attr-defined]  # its stubs
 
 from services.kit import trust
 
+LIVENESS = "liveness"
 timeout_s = 3.0
 
 
 class Health:
-    """Whether this service takes work; starts as not serving."""
+    """Whether this service takes work; not until it is said.
 
-    def __init__(self) -> None:
+    It is asked under the service's name and under none. Under `LIVENESS` the answer is yes as long as there is one.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._names = ("", service)
         self._servicer = aio.HealthServicer()
+        self._is_stopping = False
+        self.is_known = asyncio.Event()
+        """Set once it was said whether work is taken."""
 
-    def register(self, server: grpc.aio.Server) -> None:
+    async def start(self, server: grpc.aio.Server) -> None:
         """Adds the health service to `server`."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        for name in self._names:
+            await self._servicer.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._servicer.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
 
     async def serving(self, is_serving: bool) -> None:
         """Says whether work is taken."""
-        status = health_pb2.HealthCheckResponse
-        await self._servicer.set("", status.SERVING if is_serving else status.NOT_SERVING)
+        takes = is_serving and not self._is_stopping
+        status = health_pb2.HealthCheckResponse.SERVING if takes else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._names:
+            await self._servicer.set(name, status)
+        self.is_known.set()
+
+    async def stop(self) -> None:
+        """No work is taken from now on, whatever is said."""
+        self._is_stopping = True
+        await self.serving(False)
 
 
-async def is_serving(channel: grpc.aio.Channel, within_s: float = timeout_s) -> bool:
-    """Whether the service behind `channel` says, in time, that it takes work."""
+async def trouble(channel: grpc.aio.Channel, within_s: float = timeout_s) -> str:
+    """Why the service behind `channel` takes no work; empty where it says, in time, that it does."""
     try:
         answer = await health_pb2_grpc.HealthStub(channel).Check(
             health_pb2.HealthCheckRequest(), timeout=within_s, wait_for_ready=False
         )
     except grpc.aio.AioRpcError:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return "does not answer"
+    return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else "is not ready"
 
 
 async def _check(target: str) -> bool:
@@ -48,8 +67,8 @@ async def _check(target: str) -> bool:
         with await asyncio.to_thread(urlopen, target, timeout=timeout_s) as answer:  # http only
             return bool(answer.status == 200)
     async with trust.channel(target, [("grpc.default_authority", "segue")]) as channel:
-        return await is_serving(channel)
+        return not await trouble(channel)
 
 
-if __name__ == "__main__":  # python -m services.kit.health TARGET
+if __name__ == "__main__":  # python -m services.kit.healthcheck TARGET
     sys.exit(0 if asyncio.run(_check(sys.argv[1])) else 1)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from opentelemetry import metrics
+from services.kit import telemetry
 
 look_every_s = 0.05
 _boundaries_s = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
@@ -24,8 +24,7 @@ async def watched() -> AsyncIterator[None]:
 
 
 async def _watch() -> None:
-    meter = metrics.get_meter("segue.loop")
-    lag = meter.create_histogram(
+    lag = telemetry.meter().create_histogram(
         "segue.loop.lag", "s", "Delay of the event loop", explicit_bucket_boundaries_advisory=_boundaries_s
     )
     loop = asyncio.get_running_loop()

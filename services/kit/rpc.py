@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
@@ -20,6 +20,9 @@ from google.protobuf.message import Message
 
 from services.kit import errors, telemetry, trust
 from services.kit.connections import channel_options, server_options
+from services.kit.figures import TelemetryServicer
+from services.kit.healthcheck import Health
+from services.pb import telemetry_pb2_grpc
 
 logger = logging.getLogger(__name__)
 
@@ -76,21 +79,38 @@ async def call(
     method: Callable[..., Awaitable[Response]], request: Message, *, user: str, timeout_s: float
 ) -> Response:
     """One call on behalf of `user`; raises the `ServiceError` that the service raised."""
-    try:
+    with _calling(method):
         return await method(request, timeout=_time_left(timeout_s), metadata=_metadata(user))
-    except grpc.aio.AioRpcError as error:
-        raise _as_service_error(error) from error
 
 
 async def stream(
     method: Callable[..., AsyncIterable[Response]], request: Message, *, user: str, timeout_s: float
 ) -> AsyncIterator[Response]:
     """As `call`, for a method that answers with a stream."""
-    try:
+    with _calling(method):
         async for each in method(request, timeout=_time_left(timeout_s), metadata=_metadata(user)):
             yield each
-    except grpc.aio.AioRpcError as error:
-        raise _as_service_error(error) from error
+
+
+@contextmanager
+def _calling(method: Any) -> Iterator[None]:
+    """One call that is made: what it ended with, for its span and as an error of ours."""
+    with telemetry.made_call(_path(method)) as call:
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            telemetry.ended(call, error.code().name, faults=_not_ok)
+            raise _as_service_error(error) from error
+        telemetry.ended(call, grpc.StatusCode.OK.name, faults=_not_ok)
+
+
+def _path(method: Any) -> str:
+    """The full name of a stub's method."""
+    name: bytes = method._method  # noqa: SLF001  # gRPC has no other place for it
+    return name.decode()
+
+
+_not_ok = frozenset(status.name for status in grpc.StatusCode if status is not grpc.StatusCode.OK)
 
 
 def _time_left(timeout_s: float) -> float:
@@ -134,8 +154,7 @@ def _suggestions(error: grpc.aio.AioRpcError) -> Sequence[str]:
 class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs alone
     """Around every call of a service: trust, deadline, identity, span, duration, and errors as statuses."""
 
-    def __init__(self, service: str, secret: str = "") -> None:
-        self._service = service
+    def __init__(self, secret: str = "") -> None:
         self._secret = secret
 
     async def intercept_service(
@@ -174,23 +193,23 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         """One call: what is raised within ends it with its status."""
         metadata = dict(context.invocation_metadata() or ())
         caller.set(str(metadata.get(_user_key, "")))
-        with telemetry.server_span(self._service, method, metadata) as span:
+        with telemetry.served_call(method, metadata) as call:
             try:
                 self._refuse_stranger(metadata)
                 _refuse_without_time(context)
                 _refuse_without_caller()
                 yield
             except errors.ServiceError as error:
-                span.failed(type(error).__name__)
                 status, message, suggestions = STATUS[type(error)], error.message, error.suggestions
                 name = type(error).__name__
             except Exception:  # a bug: the caller learns only where to find it
-                span.failed("INTERNAL")
                 logger.exception("unexpected error in %s", method)
                 status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
                 name = ""
             else:
+                telemetry.ended(call, grpc.StatusCode.OK.name, faults=telemetry.SERVER_FAULTS)
                 return
+            telemetry.ended(call, status.name, faults=telemetry.SERVER_FAULTS)
         trailing = ((_suggestions_key, json.dumps(suggestions).encode()), (_error_key, name.encode()))
         await context.abort(status, message, trailing)
 
@@ -217,12 +236,14 @@ def _refuse_without_caller() -> None:
 
 @asynccontextmanager
 async def open_server(
-    service: str, address: str, register: Callable[[grpc.aio.Server], None], *, drain_s: float
+    address: str, register: Callable[[grpc.aio.Server], None], health: Health, *, drain_s: float
 ) -> AsyncIterator[grpc.aio.Server]:
     """A started gRPC server on `address` that ends by finishing, for at most `drain_s`, what it has begun."""
     secret = "" if address.startswith("unix:") else trust.secret()
-    server = grpc.aio.server(interceptors=(Interceptor(service, secret),), options=server_options(address))
+    server = grpc.aio.server(interceptors=(Interceptor(secret),), options=server_options(address))
     register(server)
+    telemetry_pb2_grpc.add_TelemetryServicer_to_server(TelemetryServicer(), server)  # type: ignore[no-untyped-call]
+    await health.start(server)
     try:
         trust.open_port(server, address)
     except RuntimeError as error:

@@ -1,32 +1,31 @@
-"""Logs in JSON with trace ids, spans that cross gRPC, and metrics. No content of memories in any of them."""
+"""Spans that cross the services, and the durations beside them, by OpenTelemetry's semantic conventions.
+
+What they carry is a name of ours, a number or an error's class: never a text, nor a path or name that a user chose.
+So exceptions are not recorded in spans: their messages may hold content.
+"""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
+SCOPE = "segue"
+DURATION_BOUNDARIES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 _trace_keys = ("traceparent", "tracestate")
+SERVER_FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
+"""The statuses that are a service's own fault, and not its caller's."""
+
+Attributes = dict[str, str | int | float | bool]
 
 
-# --- spans --------------------------------------------------------------------------------------
+# --- traces between processes -------------------------------------------------------------------
 
 
 def outgoing_trace() -> tuple[tuple[str, str], ...]:
@@ -36,131 +35,189 @@ def outgoing_trace() -> tuple[tuple[str, str], ...]:
     return tuple((key, carrier[key]) for key in _trace_keys if key in carrier)
 
 
+def incoming_trace(carrier: Mapping[str, Any]) -> Span | None:
+    """The caller's span as `carrier` tells it (metadata, headers, `_meta`); None where it tells none."""
+    told = {key: str(carrier[key]) for key in _trace_keys if key in carrier}
+    if "traceparent" not in told:
+        return None
+    span = trace.get_current_span(propagate.extract(told))
+    return span if span.get_span_context().is_valid else None
+
+
 def trace_id() -> str:
     """The current trace's id in hexadecimal; zeros outside a trace."""
     return trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
 
 
-@dataclass
-class ServerCall:
-    """One call being served; what it ended with is told to its span and its metric."""
-
-    span: Span
-    status: str = "OK"
-
-    def failed(self, status: str) -> None:
-        """Marks the call as failed; `status` is the error's class, never its text."""
-        self.status = status
-        self.span.set_status(Status(StatusCode.ERROR, status))
+# --- spans --------------------------------------------------------------------------------------
 
 
 @contextmanager
-def server_span(service: str, method: str, metadata: Mapping[str, Any]) -> Iterator[ServerCall]:
-    """The span and duration of one served call, a child of the caller's span in `metadata`."""
-    parent = propagate.extract({key: str(metadata[key]) for key in _trace_keys if key in metadata})
-    tracer = trace.get_tracer(f"segue.{service}")
-    name = method.lstrip("/")
-    attributes = {"rpc.system": "grpc", "rpc.method": name}
-    began = time.perf_counter()
-    with tracer.start_as_current_span(name, parent, SpanKind.SERVER, attributes) as span:
-        served = ServerCall(span)
+def span(
+    name: str,
+    attributes: Attributes | None = None,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    parent: Span | None = None,
+    links: Sequence[Span] = (),
+) -> Iterator[Span]:
+    """A span around the block, current within it; what the block raises is told by its class alone.
+
+    Only what is served begins a trace: there is no span of what the process does by itself, nor within a trace that is
+    not recorded, where not even asking for one saves most of what tracing costs.
+    """
+    if kind is not SpanKind.SERVER and not trace.get_current_span().is_recording():
+        yield trace.INVALID_SPAN
+        return
+    with _tracer().start_as_current_span(
+        name,
+        trace.set_span_in_context(parent) if parent else None,
+        kind,
+        attributes,
+        [Link(each.get_span_context()) for each in links],
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as made:
         try:
-            yield served
-        finally:
-            duration_s = time.perf_counter() - began
-            _duration().record(duration_s, {**attributes, "segue.status": served.status})
+            yield made
+        except BaseException as error:
+            failed(made, type(error).__name__)
+            raise
+
+
+def failed(span: Span, error_type: str) -> None:
+    """Marks the span as failed; `error_type` is of few values."""
+    span.set_attribute("error.type", error_type)
+    span.set_status(Status(StatusCode.ERROR))
 
 
 @cache
-def _duration() -> metrics.Histogram:
-    meter = metrics.get_meter("segue.rpc")
-    return meter.create_histogram("rpc.server.call.duration", "s", "Duration of served calls")
+def _tracer() -> trace.Tracer:
+    return trace.get_tracer(SCOPE)
 
 
-# --- logs ---------------------------------------------------------------------------------------
+# --- operations: a span, and its duration as a metric -------------------------------------------
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the trace it belongs to."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is under way. `labels` are for both its span and its metric: of few values each."""
 
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self._service = service
+    span: Span
+    labels: Attributes
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "service": self._service,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        context = trace.get_current_span().get_span_context()
-        if context.is_valid:
-            line["trace_id"] = trace.format_trace_id(context.trace_id)
-            line["span_id"] = trace.format_span_id(context.span_id)
-        if record.exc_info and record.exc_info[0]:
-            line["error"] = record.exc_info[0].__name__
-            line["at"] = _places(record.exc_info[2])
-        return json.dumps(line)
+    def label(self, name: str, value: str) -> None:
+        """One label more."""
+        self.labels[name] = value
+        self.span.set_attribute(name, value)
 
-
-def _places(traceback: Any) -> str:
-    """Where it happened, innermost last, without the error's text or any source line: both may hold content."""
-    places = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        places.append(f"{os.path.relpath(code.co_filename)}:{traceback.tb_lineno} {code.co_name}")
-        traceback = traceback.tb_next
-    return " > ".join(places[-8:])
-
-
-def start_logs(service: str, level: str = "INFO") -> None:
-    """Sends this process's logs to standard error, as JSON."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(service))
-    # What logs to the root itself is no part of Segue: onnxruntime's quantisation tells every node.
-    handler.addFilter(lambda record: record.name != "root" or record.levelno >= logging.WARNING)
-    logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name, least in _quiet.items():
-        logging.getLogger(name).setLevel(least)
-
-
-_quiet = {
-    "mcp": logging.WARNING,
-    "uvicorn": logging.WARNING,
-}
-
-
-# --- the process's providers --------------------------------------------------------------------
+    def failed(self, error_type: str) -> None:
+        """It failed, without having raised anything."""
+        self.labels["error.type"] = error_type
+        failed(self.span, error_type)
 
 
 @contextmanager
-def providers(service: str, *, scraped: bool = False) -> Iterator[None]:
-    """This process's tracer and meter; spans leave it only when `OTEL_EXPORTER_OTLP_ENDPOINT` says where to, and
-    Prometheus can read the metrics where they are `scraped`.
+def operation(
+    name: str,
+    duration: metrics.Histogram,
+    labels: Attributes,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    parent: Span | None = None,
+    links: Sequence[Span] = (),
+) -> Iterator[Operation]:
+    """A span of that name around the block, and how long it took in the histogram."""
+    began = time.perf_counter()
+    labels = dict(labels)
+    try:
+        with span(name, labels, kind=kind, parent=parent, links=links) as made:
+            yield Operation(made, labels)
+    except BaseException as error:
+        labels["error.type"] = type(error).__name__
+        raise
+    finally:
+        duration.record(time.perf_counter() - began, labels)
 
-    A process has one of each: where a provider is set already (a test's, an embedder's), it is kept.
-    """
-    resource = Resource.create({"service.name": f"segue-{service}"})
-    with ExitStack() as stack:
-        if not isinstance(trace.get_tracer_provider(), TracerProvider):
-            tracer = _tracer(resource)
-            stack.callback(tracer.shutdown)
-            trace.set_tracer_provider(tracer)
-        if not isinstance(metrics.get_meter_provider(), MeterProvider):
-            meter = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()] if scraped else [])
-            stack.callback(meter.shutdown)
-            metrics.set_meter_provider(meter)
-        yield
+
+@cache
+def duration(name: str, description: str) -> metrics.Histogram:
+    """The histogram of that name, in seconds."""
+    return meter().create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=DURATION_BOUNDARIES_S)
 
 
-def _tracer(resource: Resource) -> TracerProvider:
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return TracerProvider(ALWAYS_OFF, resource)  # there are trace ids all the same
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+@cache
+def meter() -> metrics.Meter:
+    """What makes this process's instruments."""
+    return metrics.get_meter(SCOPE)
 
-    tracer = TracerProvider(resource=resource)
-    tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return tracer
+
+@contextmanager
+def served_call(method: str, metadata: Mapping[str, Any]) -> Iterator[Operation]:
+    """One gRPC call that is served, a child of the caller's span in `metadata`."""
+    took = duration("rpc.server.call.duration", "Duration of served calls")
+    labels, parent = _rpc_labels(method), incoming_trace(metadata)
+    with operation(_method(method), took, labels, kind=SpanKind.SERVER, parent=parent) as served:
+        yield served
+
+
+@contextmanager
+def made_call(method: str) -> Iterator[Operation]:
+    """One gRPC call that this process makes."""
+    took = duration("rpc.client.call.duration", "Duration of calls to a service")
+    with operation(_method(method), took, _rpc_labels(method), kind=SpanKind.CLIENT) as made:
+        yield made
+
+
+def ended(call: Operation, status: str, *, faults: Container[str]) -> None:
+    """What a gRPC call ended with; one of `faults` is an error."""
+    call.label("rpc.response.status_code", status)
+    if status in faults:
+        call.failed(status)
+
+
+def _method(method: str) -> str:
+    return method.lstrip("/")
+
+
+def _rpc_labels(method: str) -> Attributes:
+    return {"rpc.system.name": "grpc", "rpc.method": _method(method)}
+
+
+@contextmanager
+def query(system: str, name: str, collection: str = "", **place: str | int) -> Iterator[Operation]:
+    """One operation on a database; `place` says where it is (`server_address`, `server_port`), for the span alone."""
+    took = duration("db.client.operation.duration", "Duration of database operations")
+    labels: Attributes = {"db.system.name": system, "db.operation.name": name}
+    if collection:
+        labels["db.collection.name"] = collection
+    with operation(f"{name} {collection}".rstrip(), took, labels, kind=SpanKind.CLIENT) as made:
+        made.span.set_attributes({key.replace("_", ".", 1): value for key, value in place.items()})
+        yield made
+
+
+@contextmanager
+def child_process(executable: str, command: str) -> Iterator[Span]:
+    """A program that is run; `command` is a word of ours, as git's subcommand."""
+    attributes: Attributes = {"process.executable.name": executable}
+    with span(f"{executable} {command}".rstrip(), attributes, kind=SpanKind.CLIENT) as made:
+        yield made
+
+
+# --- counts -------------------------------------------------------------------------------------
+
+
+def looked_up(name: str, *, hit: bool) -> None:
+    """One lookup in the cache of that name."""
+    _lookups().add(1, {"segue.cache": name, "segue.outcome": "hit" if hit else "miss"})
+
+
+@cache
+def _lookups() -> metrics.Counter:
+    return meter().create_counter("segue.cache.lookups", "{lookup}", "Lookups in caches")
+
+
+@cache
+def waiting(queue: str) -> metrics.UpDownCounter:
+    """How much waits in the queue of that name, told as it comes and goes."""
+    return meter().create_up_down_counter(f"segue.{queue}.waiting", "{entry}", f"Entries waiting in the {queue}")

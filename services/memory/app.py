@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from services.kit import lag, rpc, telemetry
+from services.kit import lag, rpc
 from services.kit.backup import Part
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.kit.providers import providers
+from services.kit.watching import Watching, watched
 from services.memory.backfill import Backfill
 from services.memory.backups import Backups, MemoryPart, Schedule
 from services.memory.cache import Generations, SearchCache
-from services.memory.condition import Condition
+from services.memory.condition import Condition, Regular
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
@@ -47,14 +49,14 @@ class MemoryApp:
 
     async def stop_accepting(self) -> None:
         """Health says no from now on."""
-        await self._health.serving(False)
+        await self._health.stop()
 
 
 @asynccontextmanager
 async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> AsyncIterator[MemoryApp]:
     """Serves memory on the settings' address until the context is left; backups have the parts `beside` it, too."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(telemetry.providers("memory"))
+        stack.enter_context(providers("memory"))
         vault = settings.place.ready_vault(settings.encryption_key_file)
         home = _private(settings.home)
         store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings, vault)))
@@ -69,30 +71,32 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         linking = Linking(store, generations)
         erasing = Erasing(store, within_s)
         backups = Backups([MemoryPart(store, home), *beside], _schedule(settings))
+        regular: Mapping[str, Regular] = {"backup": backups, "erasing": erasing}
+        condition = Condition(store, embedder, trouble, home, shared, indexing, regular)
         servicer = MemoryServicer(
             Domain(
                 Storing(store, index, embedder, generations),
                 Searching(store, index, embedder, linking, SearchCache(shared, generations)),
                 linking,
-                Condition(store, embedder, trouble, home, shared, indexing, {"backup": backups, "erasing": erasing}),
+                condition,
                 Exporting(store),
                 backups,
             )
         )
         await stack.enter_async_context(lag.watched())
-        health = Health()
+        health = Health("segue.memory.v1.Memory")
 
         def register(server: rpc.Server) -> None:
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
-            health.register(server)
 
-        await stack.enter_async_context(rpc.open_server("memory", settings.address, register, drain_s=settings.drain_s))
+        await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(_beside(indexing.run()))
         await stack.enter_async_context(_beside(backups.run()))
         await stack.enter_async_context(_beside(erasing.run()))
         if embedder:
             await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
-        await health.serving(True)
+        watching = Watching("memory", "database", condition.look, condition.count, health)
+        await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)
 
 

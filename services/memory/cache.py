@@ -10,12 +10,11 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from typing import Protocol
 
 from cachetools import TTLCache
-from opentelemetry import metrics
 
+from services.kit import telemetry
 from services.kit.errors import InvalidInput, NotFound, Unavailable
 from services.memory.queries import Results
 from services.memory.rankings import Ranking, unpacked
@@ -115,7 +114,7 @@ class SearchCache:
         if not key:
             return None
         found = self._pages.get(key)
-        _count("l1", found is not None)
+        telemetry.looked_up("l1", hit=found is not None)
         return found
 
     def keep_page(self, key: str, results: Results) -> None:
@@ -128,7 +127,7 @@ class SearchCache:
         if self._shared is None or not key:
             return None
         content = await self._get(f"ranking:{key}")
-        _count("l2", content is not None)
+        telemetry.looked_up("l2", hit=content is not None)
         return unpacked(content) if content else None
 
     async def keep_ranking(self, key: str, ranking: Ranking) -> None:
@@ -184,12 +183,3 @@ def query_key(*parts: object) -> str:
 
 def _cursor_key(user: str, name: str) -> str:
     return "cursor:" + _key(user, name)
-
-
-def _count(level: str, hit: bool) -> None:
-    _requests().add(1, {"segue.cache": level, "segue.outcome": "hit" if hit else "miss"})
-
-
-@cache
-def _requests() -> metrics.Counter:
-    return metrics.get_meter("segue.memory").create_counter("segue.cache.requests", "1", "Lookups in the search caches")

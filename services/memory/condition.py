@@ -35,6 +35,11 @@ class Reading(Protocol):
         """Memories whose text is not read yet."""
         ...
 
+    @property
+    def indexed(self) -> int:
+        """Memories that can be found."""
+        ...
+
 
 class Regular(Protocol):
     """Work that is done without being asked for, as far as it is asked how it goes."""
@@ -65,16 +70,29 @@ class Condition:
         return replace(stats, degraded=degraded)
 
     async def check(self) -> Mapping[str, PartHealth]:
-        """Every part's health."""
-        cache = {"cache": await self._cache(self.shared_cache)} if self.shared_cache else {}
+        """Every part's health; the model's by using it."""
+        return {**await self.look(), "embedding_service": await self._embedding()}
+
+    async def look(self) -> Mapping[str, PartHealth]:
+        """The same at little cost: of the model only whether there is one."""
         late = {name: PartHealth("degraded", each.trouble) for name, each in self.regular.items() if each.trouble}
         return {
-            **cache,
             **late,
+            "cache": await self._cache(),
             "database": await self._database(),
-            "embedding_service": await self._embedding(),
+            "embedding_service": PartHealth("healthy") if self.embedder else self._no_model(),
             "index": self._index(),
             "file_system": await asyncio.to_thread(self._file_system),
+        }
+
+    async def count(self) -> Mapping[str, float]:
+        """The service's gauges."""
+        memories, size_bytes = await self.store.size()
+        return {
+            "segue.memories": memories,
+            "segue.database.size": size_bytes,
+            "segue.index.memories": self.indexing.indexed,
+            "segue.index.unread": self.indexing.unread,
         }
 
     async def _database(self) -> PartHealth:
@@ -86,20 +104,23 @@ class Condition:
 
     async def _embedding(self) -> PartHealth:
         if self.embedder is None:
-            return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")
+            return self._no_model()
         try:
             await self.embedder.embed([f"health {time.time_ns()}"])  # not one that the cache knows
         except ServiceError as error:
             return PartHealth("degraded", error.message)
         return PartHealth("healthy")
 
+    def _no_model(self) -> PartHealth:
+        return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")
+
     def _index(self) -> PartHealth:
         if unread := self.indexing.unread:
             return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
         return PartHealth("healthy")
 
-    async def _cache(self, shared: SharedCache) -> PartHealth:
-        if await shared.is_reachable():
+    async def _cache(self) -> PartHealth:
+        if self.shared_cache is None or await self.shared_cache.is_reachable():
             return PartHealth("healthy")
         return PartHealth("degraded", "Redis does not answer. Searches are slower, not wrong.")
 

@@ -65,6 +65,11 @@ class Indexing:
         return len(self._waiting)
 
     @property
+    def indexed(self) -> int:
+        """Memories that can be found."""
+        return len(self._index)
+
+    @property
     def _identity(self) -> str:
         return f"index {INDEX_VERSION}, terms {TERMS_VERSION}, model {self._model}"
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry import trace
 
+from services.kit import telemetry
 from services.kit.errors import InvalidInput, LimitExceeded, NotFound
 from services.memory.cache import SearchCache, query_key
 from services.memory.embedder import Embedder
@@ -66,7 +67,10 @@ class Searching:
             results = await self._results(user, ranking, query)
             if ranking.hybrid or self.embedder is None:
                 self.cache.keep_page(page_key, results)
-        return replace(results, took_ms=(time.perf_counter() - began) * 1e3)
+        took_s = time.perf_counter() - began
+        took = telemetry.duration("segue.search.duration", "Duration of searches")
+        took.record(took_s, {"segue.strategy": results.strategy})
+        return replace(results, took_ms=took_s * 1e3)
 
     async def more(self, user: str, cursor: str, limit: int) -> Results:
         """The next results of the search that gave the cursor."""

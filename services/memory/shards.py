@@ -189,6 +189,11 @@ class ShardedStore:
             most_recent=max((each.most_recent for each in parts if each.most_recent), default=None),
         )
 
+    async def size(self) -> tuple[int, int]:
+        """See MemoryStore."""
+        sizes = await asyncio.gather(*(shard.size() for shard in self._shards))
+        return sum(memories for memories, _ in sizes), sum(size_bytes for _, size_bytes in sizes)
+
     async def projects(self, user: str) -> list[str]:
         """See MemoryStore."""
         found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))

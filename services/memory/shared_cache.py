@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.kit.errors import Unavailable
+from services.kit.redis import TracedRedis
 
 timeout_s = 0.25
 rest_s = 2.0
@@ -19,7 +20,7 @@ rest_s = 2.0
 @asynccontextmanager
 async def open_shared_cache(url: str, prefix: str = "segue:memory:") -> AsyncIterator[RedisCache]:
     """The cache at `url` (`redis://host:port/0`); whether it answers shows when it is used."""
-    client = Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+    client = TracedRedis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     try:
         yield RedisCache(client, prefix)
     finally:

@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry import trace
 
+from services.kit import telemetry
 from services.kit.encryption.vault import Vault
 from services.memory import changes, removing
 from services.memory.changes import Embedded, Inserted, NewRow
@@ -98,6 +98,10 @@ class MemoryStore(Protocol):
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
         """Counts for one user, and for one project where `project` is not empty."""
+        ...
+
+    async def size(self) -> tuple[int, int]:
+        """How many memories there are, of all users, and the bytes on disk."""
         ...
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
@@ -182,7 +186,6 @@ class DuckStore:
         self._connections, self._writer, self._readers = access.connections, access.writer, access.readers
         self._rows = access.rows
         self._compaction = compaction
-        self._tracer = trace.get_tracer("segue.memory")
 
     async def _read(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
@@ -200,8 +203,12 @@ class DuckStore:
             with self._connections.cursor() as cursor:
                 return work(cursor)
 
-        with self._tracer.start_as_current_span(f"store.{name}"):
+        with telemetry.query("duckdb", name, "memories"):
             return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    async def _write(self, name: str, job: Callable[[Connection], Result]) -> Result:
+        with telemetry.query("duckdb", name, "memories"):
+            return await self._writer.run(job)
 
     def _memory(self, row: tuple[Any, ...]) -> Memory:
         sequence, name, user, *columns, kind, timestamp, shared = row
@@ -223,8 +230,7 @@ class DuckStore:
         return await self._reading("find_existing", lambda cursor: changes.existing(cursor, self._rows, rows))
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        with self._tracer.start_as_current_span("store.insert", attributes={"segue.memories": len(rows)}):
-            return await self._writer.run(lambda connection: changes.insert(connection, self._rows, rows, model))
+        return await self._write("insert", lambda connection: changes.insert(connection, self._rows, rows, model))
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
@@ -262,7 +268,7 @@ class DuckStore:
         return [row[0] for row in await self._read("choose", sql, user, ids, ids, project, project, before, before)]
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        await self._writer.run(lambda connection: removing.delete(connection, sequences, by))
+        await self._write("delete", lambda connection: removing.delete(connection, sequences, by))
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         sql = """
@@ -287,7 +293,7 @@ class DuckStore:
             self._compaction.touch(each.sequence for each in embedded)
             changes.replace_embeddings(connection, self._rows, embedded, model)
 
-        await self._writer.run(replace_embeddings)
+        await self._write("embed", replace_embeddings)
 
     async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
         for begin in range(0, len(sequences), portion):
@@ -321,6 +327,9 @@ class DuckStore:
         row = (await self._read("stats", sql, model, user, name, name))[0]
         return Stats(row[0], row[1], row[2], row[3], self._size(), _utc(row[4]), _utc(row[5]))
 
+    async def size(self) -> tuple[int, int]:
+        return (await self._read("size", "SELECT count(*) FROM memories"))[0][0], self._size()
+
     async def projects(self, user: str) -> list[str]:
         sql = "SELECT DISTINCT project FROM memories WHERE user_id = ?"
         return sorted(self._rows.read_name(row[0]) for row in await self._read("projects", sql, user))
@@ -341,12 +350,12 @@ class DuckStore:
         texts = self._rows.link(user, LinkTexts(link.source, link.target, link.description))
         values = (user, texts.source, texts.target, str(link.type), texts.description, link.created_at)
         sql = "INSERT OR REPLACE INTO project_links VALUES (?, ?, ?, ?, ?, ?)"
-        await self._writer.run(lambda connection: connection.execute(sql, values))
+        await self._write("link", lambda connection: connection.execute(sql, values))
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         values = (user, self._rows.name(source), self._rows.name(target))
         sql = "DELETE FROM project_links WHERE user_id = ? AND source = ? AND target = ? RETURNING 1"
-        return bool(await self._writer.run(lambda connection: connection.execute(sql, values).fetchall()))
+        return bool(await self._write("unlink", lambda connection: connection.execute(sql, values).fetchall()))
 
     def _size(self) -> int:
         beside = (self._path, self._path.with_name(f"{self._path.name}.wal"))

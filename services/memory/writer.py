@@ -9,12 +9,14 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import duckdb
 
+from services.kit import telemetry
 from services.kit.errors import LimitExceeded, ServiceError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -62,10 +64,6 @@ class Writer:
         await asyncio.to_thread(self._queue.put, None)
         await asyncio.to_thread(self._thread.join)
 
-    def depth(self) -> int:
-        """Jobs waiting."""
-        return self._queue.qsize()
-
     async def run(self, job: Callable[[Connection], Result]) -> Result:
         """What `job` returned, after its transaction is durable; LimitExceeded when too much is waiting."""
         loop = asyncio.get_running_loop()
@@ -86,6 +84,7 @@ class Writer:
             self._queue.put_nowait(waiting)
         except queue.Full:
             raise LimitExceeded("Too many writes are waiting.", "Send less at a time, or try again later.") from None
+        telemetry.waiting("write_queue").add(1)
         return await waiting.answer
 
     def _work(self) -> None:
@@ -95,6 +94,7 @@ class Writer:
             if first is None:
                 return
             group, more = self._group(first)
+            telemetry.waiting("write_queue").add(-len(group))
             self._commit([each for each in group if not each.alone])
             for waiting in group:
                 if waiting.alone:
@@ -131,6 +131,7 @@ class Writer:
             waiting.settle(self._try([waiting]))
 
     def _try(self, group: list[_Waiting]) -> Exception | None:
+        began, labels = time.perf_counter(), dict[str, str]()
         try:
             self._connection.begin()
             for waiting in group:
@@ -138,7 +139,11 @@ class Writer:
             self._connection.commit()
         except Exception as error:  # whatever it is, the transaction must end and the caller must hear
             self._roll_back()
+            labels["error.type"] = type(error).__name__
             return _as_service_error(error)
+        finally:
+            took = telemetry.duration("segue.commit.duration", "Duration of transactions that write memories")
+            took.record(time.perf_counter() - began, labels)
         return None
 
     def _roll_back(self) -> None:

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from services.kit import redaction, rpc, telemetry
+from services.kit import lag, redaction, rpc
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.kit.providers import providers
+from services.kit.watching import Watching, watched
 from services.pb import quality_pb2_grpc
 from services.quality.checking import Checking
 from services.quality.collectors.security import FindSecrets
@@ -28,7 +30,7 @@ class QualityApp:
 
     async def stop_accepting(self) -> None:
         """Health says no from now on."""
-        await self._health.serving(False)
+        await self._health.stop()
 
 
 @asynccontextmanager
@@ -37,23 +39,23 @@ async def open_quality(
 ) -> AsyncIterator[QualityApp]:
     """Serves quality on the settings' address until the context is left."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(telemetry.providers("quality"))
+        stack.enter_context(providers("quality"))
         history, directory = await _open_history(stack, settings)
         runs = await stack.enter_async_context(Runs(settings.run_timeout_s))
         checking = Checking(
             settings.allowed_roots, runs, run_tools_allowed=settings.run_tools, find_secrets=find_secrets
         )
-        servicer = QualityServicer(checking, history, Condition(history, directory))
-        health = Health()
+        condition = Condition(history, directory)
+        servicer = QualityServicer(checking, history, condition)
+        health = Health("segue.quality.v1.Quality")
 
         def register(server: rpc.Server) -> None:
             quality_pb2_grpc.add_QualityServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
-            health.register(server)
 
-        await stack.enter_async_context(
-            rpc.open_server("quality", settings.address, register, drain_s=settings.drain_s)
-        )
-        await health.serving(True)
+        await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
+        await stack.enter_async_context(lag.watched())
+        watching = Watching("quality", "history", condition.check, condition.count, health)
+        await stack.enter_async_context(watched(watching))
         yield QualityApp(health)
 
 

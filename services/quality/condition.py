@@ -36,6 +36,10 @@ class Condition:
             parts["file_system"] = await asyncio.to_thread(_file_system, self.directory)
         return parts
 
+    async def count(self) -> Mapping[str, float]:
+        """The service's gauges: it has none."""
+        return {}
+
     async def _history(self) -> PartHealth:
         try:
             await self.history.points("health", "health", 1)

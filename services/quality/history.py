@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 import duckdb
 
+from services.kit import telemetry
 from services.kit.errors import InvalidInput, LimitExceeded, Unavailable
 from services.quality.evidence import clock_skew_max
 from services.quality.schema import migrate
@@ -69,19 +70,20 @@ class DuckHistory:
 
     async def record(self, user: str, project: str, point: Point) -> Recorded:
         """As the Protocol says."""
-        return await self._run(lambda: self._record(user, project, point))
+        return await self._run("record", lambda: self._record(user, project, point))
 
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
         """As the Protocol says."""
-        rows = await self._run(lambda: self._rows(_last, [user, project, limit]))
+        rows = await self._run("points", lambda: self._rows(_last, [user, project, limit]))
         return rows[::-1]
 
-    async def _run(self, job: Callable[[], Result]) -> Result:
+    async def _run(self, name: str, job: Callable[[], Result]) -> Result:
         if self._waiting >= waiting_max:
             raise LimitExceeded("Too much is waiting for the history.", "Send less at a time, or try again later.")
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, job)
+            with telemetry.query("duckdb", name, "points"):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, job)
         except (duckdb.IOException, duckdb.FatalException) as error:
             logger.error("the history failed: %s", type(error).__name__)  # noqa: TRY400  # its text may hold content
             raise Unavailable("The history cannot be used: is the disk full or read-only?", "Mend it.") from error

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from services.kit import rpc
+from services.kit import rpc, telemetry
 from services.kit.errors import InvalidInput
 from services.pb import quality_pb2, quality_pb2_grpc
 from services.quality import wire
@@ -16,6 +16,7 @@ from services.quality.checking import Checking, Report
 from services.quality.condition import Condition
 from services.quality.history import History, checked, points_max
 from services.quality.trend import Point, crossings, trend
+from services.workspace import process
 
 points_default = 50
 
@@ -58,6 +59,7 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
 
     async def _check(self, request: quality_pb2.CheckRequest, progress: Any) -> quality_pb2.CheckResponse:
         began = time.perf_counter()
+        process.watch.set(telemetry.child_process)
         if bool(request.project) != bool(request.operation_id):
             raise InvalidInput("A check that is recorded names both its project and its operation.")
         report = await self._checking.check(wire.question(request), progress)

@@ -9,9 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.kit import rpc, telemetry
+from services.kit import lag, rpc
 from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.kit.providers import providers
+from services.kit.watching import Watching, watched
 from services.pb import access_pb2_grpc, session_pb2_grpc
 from services.session.access_servicer import AccessServicer
 from services.session.condition import Condition
@@ -39,37 +41,37 @@ class SessionApp:
 
     async def stop_accepting(self) -> None:
         """Health says no from now on."""
-        await self._health.serving(False)
+        await self._health.stop()
 
 
 @asynccontextmanager
 async def open_session(settings: SessionSettings, emitter: Emitter | None = None) -> AsyncIterator[SessionApp]:
     """Serves sessions on the settings' address until the context is left; `emitter` is told what happens."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(telemetry.providers("session"))
+        stack.enter_context(providers("session"))
         store, directory = await open_store(stack, settings)
         finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s))
+        condition = Condition(store, directory)
         servicer = SessionServicer(
             Lifecycle(store, finding, settings.quality_threshold),
             finding,
             Deciding(store, finding, settings.learn_after),
-            Condition(store, directory),
+            condition,
         )
         access = AccessServicer(Tokens(store.tokens), store.allowance)
         emitter = emitter or Emitter()
-        health = Health()
+        health = Health("segue.session.v1.Session")
 
         def register(server: rpc.Server) -> None:
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
             access_pb2_grpc.add_AccessServicer_to_server(access, server)  # type: ignore[no-untyped-call]
-            health.register(server)
 
         await stack.enter_async_context(_beside(deliver(store.events, emitter.emit)))
         await stack.enter_async_context(_beside(finding.sweep(settings.sweep_s)))
-        await stack.enter_async_context(
-            rpc.open_server("session", settings.address, register, drain_s=settings.drain_s)
-        )
-        await health.serving(True)
+        await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
+        await stack.enter_async_context(lag.watched())
+        watching = Watching("session", "store", condition.look, condition.count, health)
+        await stack.enter_async_context(watched(watching))
         yield SessionApp(health, emitter)
 
 

@@ -39,6 +39,14 @@ class Condition:
         parts = {name: PartHealth("degraded", reason) for name, reason in troubles.items()}
         return {"store": PartHealth("healthy"), **parts, **await self._disk()}, active
 
+    async def look(self) -> Mapping[str, PartHealth]:
+        """Every part's health."""
+        return (await self.check())[0]
+
+    async def count(self) -> Mapping[str, float]:
+        """The service's gauges."""
+        return {"segue.sessions.active": await self.store.active_count()}
+
     async def _disk(self) -> Mapping[str, PartHealth]:
         return {"file_system": await asyncio.to_thread(_file_system, self.directory)} if self.directory else {}
 

@@ -8,15 +8,27 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 ERROR_MAX_BYTES = 4096
 READ_BYTES = 1 << 16
 
 Ending = Literal["exited", "timed out", "too much output"]
+Watch = Callable[[str, str], AbstractContextManager[Any]]
+
+watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+"""What is around each child of the current call, given its program and its command; a service traces them so."""
+
+
+def watched(program: str, command: str) -> AbstractContextManager[Any]:
+    """Around one child."""
+    around = watch.get()
+    return around(program, command) if around else nullcontext()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.kit.errors import Denied, Unavailable
-from services.workspace.process import Finished, Limits, run
+from services.workspace.process import Finished, Limits, run, watched
 from services.workspace.roots import inside, shown, upwards
 from services.workspace.tools import find_tool, safe_path
 
@@ -68,12 +68,14 @@ class Repository:
         """Run one git command safely. Raises Denied for a configuration that cannot be made safe, and Unavailable."""
         overrides = (*OVERRIDES, *self._switched_off)
         options = [word for override in overrides for word in ("-c", override)]
-        return self._run([*options, "--no-pager", *arguments], given, environment or {})
+        with watched("git", arguments[0]):
+            return self._run([*options, "--no-pager", *arguments], given, environment or {})
 
     @cached_property
     def config(self) -> Mapping[str, str]:
         """The effective configuration: section and name in lower case, the last value of each. Raises Denied."""
-        listed = self._run(["config", "--list", "--includes", "-z"], b"", {})
+        with watched("git", "config"):
+            listed = self._run(["config", "--list", "--includes", "-z"], b"", {})
         if not listed.ok:
             # Whatever could not be read in full could name a program.
             raise Denied("git cannot read the repository's configuration", "Run `git config --list` there.")

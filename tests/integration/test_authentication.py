@@ -19,7 +19,9 @@ from services.gateway.app import Activity, GatewayApp, build, open_gateway, regi
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
 from services.gateway.exposure import refuse_exposure
+from services.gateway.readiness import Readiness
 from services.gateway.scopes import OPEN, ROUTES, TOOLS
+from services.gateway.tracing import Tracing
 from services.kit import bearer
 from services.kit.errors import NotReady
 from services.session.app import open_session
@@ -196,8 +198,8 @@ async def test_every_tool_has_its_scope() -> None:
 
 async def test_every_route_has_its_scope() -> None:
     async with open_backends(GatewaySettings()) as backends:
-        app = GatewayApp("", Activity(), 0)
-        mcp = build(GatewaySettings(), backends, app)
+        app = GatewayApp("", Activity(), Readiness(backends), 0)
+        mcp = build(GatewaySettings(), backends, app, Tracing())
         routes = [route for route in mcp.http_app().routes if isinstance(route, Route)]
     served = {(method, route.path) for route in routes for method in route.methods or () if method != "HEAD"}
     assert served - {(method, path) for method, path in served if path in OPEN} <= ROUTES.keys()

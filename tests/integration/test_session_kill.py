@@ -18,7 +18,7 @@ import pytest
 
 from services.kit import rpc
 from services.kit.errors import ServiceError
-from services.kit.healthcheck import is_serving
+from services.kit.healthcheck import trouble
 from services.pb import session_pb2 as pb
 from services.pb.session_pb2_grpc import SessionStub
 from tests.integration.stack import ROOT
@@ -51,7 +51,7 @@ async def child(home: Path) -> AsyncIterator[tuple[subprocess.Popen[bytes], Sess
     )
     try:
         async with rpc.open_channel(address) as channel:
-            while not await is_serving(channel):
+            while await trouble(channel):
                 assert process.poll() is None
             yield process, SessionClient(SessionStub(channel), [])  # type: ignore[no-untyped-call]
     finally:

@@ -12,6 +12,7 @@ import grpc.aio
 import pytest
 
 from services.kit import errors, rpc
+from services.kit.healthcheck import Health
 from services.pb import memory_pb2, memory_pb2_grpc, session_pb2_grpc
 
 
@@ -43,7 +44,7 @@ async def lossy(tmp_path: Path) -> AsyncIterator[tuple[Lossy, str]]:
     def register(server: rpc.Server) -> None:
         memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
-    async with rpc.open_server("memory", address, register, drain_s=1):
+    async with rpc.open_server(address, register, Health("segue.memory.v1.Memory"), drain_s=1):
         yield servicer, address
 
 

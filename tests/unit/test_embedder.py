@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.kit.errors import LimitExceeded, Unavailable
@@ -196,17 +195,21 @@ class TestWaiting:
 
 
 class TestSpans:
-    async def test_inference_is_a_child_span_with_counts_and_no_content(self, model_directory: Path) -> None:
-        provider, exporter = TracerProvider(), InMemorySpanExporter()
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
-        async with OnnxEmbedder(model_directory, tracer_provider=provider) as embedder:
-            with provider.get_tracer("caller").start_as_current_span("caller") as caller:
+    async def test_inference_is_a_child_span_with_counts_and_no_content(
+        self, model_directory: Path, spans: InMemorySpanExporter
+    ) -> None:
+        async with OnnxEmbedder(model_directory) as embedder:
+            with trace.get_tracer("caller").start_as_current_span("caller") as caller:
                 await embedder.embed(["a secret", "two words"])
-        span = exporter.get_finished_spans()[0]
-        assert span.name == "embed"
+        span = next(each for each in spans.get_finished_spans() if each.name == "embed")
         assert span.parent is not None
         assert span.parent.span_id == caller.get_span_context().span_id
-        assert span.attributes == {"embed.texts": 2, "embed.tokens": 8}
+        assert span.attributes == {
+            "gen_ai.operation.name": "embeddings",
+            "gen_ai.request.model": embedder.model,
+            "gen_ai.usage.input_tokens": 8,
+            "segue.texts": 2,
+        }
 
 
 class TestCache:

@@ -1,4 +1,4 @@
-"""The operations tools: is it well?"""
+"""The operations tools: is it well, and how quick is it?"""
 
 from __future__ import annotations
 
@@ -11,20 +11,39 @@ from fastmcp import FastMCP
 from mcp_types import ToolAnnotations
 
 from services.gateway.backends import Backends
-from services.gateway.tools.shapes import Check, HealthAnswer
+from services.gateway.measures import measure
+from services.gateway.tools.shapes import Check, HealthAnswer, MetricsAnswer
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, quality_pb2, session_pb2
 
+_reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _order = ("healthy", "degraded", "unhealthy")
 
 
 def register(mcp: FastMCP, backends: Backends) -> None:
     """Adds the operations tools to `mcp`."""
 
-    @mcp.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
+    @mcp.tool(annotations=_reads)
     async def health_check() -> HealthAnswer:
         """Whether every part works, measured now, and what is degraded."""
         return await health(backends)
+
+    @mcp.tool(annotations=_reads)
+    async def system_metrics() -> MetricsAnswer:
+        """How much Segue does and how quickly, over the last five minutes: calls, queries, embeddings, caches."""
+        measured = await measure(backends)
+        return MetricsAnswer(
+            requests_per_minute=round(measured.requests_per_minute, 2),
+            average_response_time_ms=round(measured.response_ms, 3),
+            database_query_time_ms=round(measured.query_ms, 3),
+            embedding_generation_time_ms=round(measured.embedding_ms, 3),
+            memory_usage_mb=round(measured.memory_mb, 1),
+            active_sessions=measured.active_sessions,
+            error_rate=round(measured.error_rate, 4),
+            cache_hit_rates={name: round(rate, 4) for name, rate in measured.cache_hit_rates.items()},
+            window_s=round(measured.window_s, 1),
+            missing=list(measured.missing),
+        )
 
 
 async def health(backends: Backends) -> HealthAnswer:

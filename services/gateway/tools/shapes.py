@@ -282,3 +282,18 @@ class HealthAnswer(Result):
     status: str = Field(description="healthy, degraded or unhealthy")
     checks: dict[str, Check]
     timestamp: str
+
+
+class MetricsAnswer(Result):
+    """Answer of `system_metrics`."""
+
+    requests_per_minute: float = Field(description="Tool calls")
+    average_response_time_ms: float = Field(description="Of a tool call")
+    database_query_time_ms: float = Field(description="Of an operation on DuckDB, SQLite or Redis, on average")
+    embedding_generation_time_ms: float = Field(description="Of embedding what one call sends, on average")
+    memory_usage_mb: float = Field(description="Resident, all processes together")
+    active_sessions: int
+    error_rate: float = Field(description="The share of tool calls that failed")
+    cache_hit_rates: dict[str, float] = Field(description="l1, l2 and embedding; without those nobody asked")
+    window_s: float = Field(description="What the rates and averages are taken over")
+    missing: list[str] = Field(description="Services whose numbers are not in it, and why")

@@ -12,13 +12,15 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry import trace
 
+from services.kit import telemetry
 from services.kit.errors import Unavailable
 from services.memory.embedder import DIMENSIONS, MODEL
 from services.memory.embedder.cache import EmbeddingCache
 from services.memory.embedder.model import Model, open_model
 from services.memory.embedder.waiting import INTERACTIVE_TEXTS_MAX, Position, Request, WaitingTexts
+
+_labels: telemetry.Attributes = {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": MODEL}
 
 
 class _Opened(NamedTuple):
@@ -45,14 +47,12 @@ class OnnxEmbedder:
         embed_queue_max: int = 4096,
         workers: int | None = None,
         intra_op_threads: int = 1,
-        tracer_provider: trace.TracerProvider | None = None,
     ) -> None:
         self._directory = directory
         self._waiting = WaitingTexts(embed_queue_max)
         self._workers = workers or min(2, os.cpu_count() or 1)
         self._intra_op_threads = intra_op_threads
         self.cache = EmbeddingCache()
-        self._tracer = trace.get_tracer("segue.memory", tracer_provider=tracer_provider)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -96,6 +96,7 @@ class OnnxEmbedder:
         missing = [position for position, embedding in enumerate(known) if embedding is None]
         embeddings = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for position, embedding in enumerate(known):
+            telemetry.looked_up("embedding", hit=embedding is not None)
             if embedding is not None:
                 embeddings[position] = embedding
         if missing:
@@ -106,8 +107,8 @@ class OnnxEmbedder:
 
     async def _inferred(self, texts: Sequence[str]) -> NDArray[np.float32]:
         request = Request(texts, asyncio.get_running_loop().create_future())
-        with self._tracer.start_span("embed") as span:
-            span.set_attribute("embed.texts", len(texts))
+        took = telemetry.duration("segue.embedding.duration", "Duration of embedding what one call sends")
+        with telemetry.operation("embed", took, _labels) as embedding:
             self._waiting.put(request)
             try:
                 self._start_workers()
@@ -115,7 +116,8 @@ class OnnxEmbedder:
             finally:
                 # When the caller is cancelled, nobody wants the rest.
                 self._waiting.drop(request)
-            span.set_attribute("embed.tokens", sum(request.token_counts))
+            counts = {"segue.texts": len(texts), "gen_ai.usage.input_tokens": sum(request.token_counts)}
+            embedding.span.set_attributes(counts)
         return request.embeddings
 
     def _start_workers(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from services.kit import telemetry
 from services.kit.errors import LimitExceeded
 from services.memory.embedder import DIMENSIONS
 
@@ -64,7 +65,7 @@ class WaitingTexts:
                 f"{self._count} texts wait to be embedded, {len(request.texts)} more would pass {self._texts_max}",
                 "send fewer texts at once, or try again in a moment",
             )
-        self._count += len(request.texts)
+        self._counted(len(request.texts))
         self._queue(request).append(request)
 
     def take(self) -> list[Position]:
@@ -77,9 +78,9 @@ class WaitingTexts:
             batch.append((request, request.taken))
             characters += len(request.texts[request.taken])
             request.taken += 1
-            self._count -= 1
             if request.taken == len(request.texts):
                 queue.popleft()
+        self._counted(-len(batch))
         return batch
 
     def drop(self, request: Request) -> None:
@@ -87,7 +88,7 @@ class WaitingTexts:
         remaining = len(request.texts) - request.taken
         if remaining:
             self._queue(request).remove(request)
-            self._count -= remaining
+            self._counted(-remaining)
             request.taken = len(request.texts)
 
     def drop_all(self) -> list[Request]:
@@ -96,6 +97,10 @@ class WaitingTexts:
         for request in requests:
             self.drop(request)
         return requests
+
+    def _counted(self, more: int) -> None:
+        self._count += more
+        telemetry.waiting("embedding_queue").add(more)
 
     def _queue(self, request: Request) -> deque[Request]:
         return self._interactive if request.is_interactive else self._bulk

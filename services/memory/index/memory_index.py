@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry import trace
 
+from services.kit import telemetry
 from services.memory.changes import Embedded
 from services.memory.index.catalogue import Catalogue
 from services.memory.index.columns import Names, Slots
@@ -91,7 +91,6 @@ class MemoryIndex:
         self.removed = 0
         """How many of them have gone; their slots stay until the index is built anew."""
         self._thread = ThreadPoolExecutor(1, "memory-index")
-        self._tracer = trace.get_tracer("segue.memory")
 
     def __enter__(self) -> MemoryIndex:
         return self
@@ -99,8 +98,11 @@ class MemoryIndex:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
+    def __len__(self) -> int:
+        return len(self._catalogue) - self.removed
+
     async def _run(self, name: str, work: Callable[[], Result]) -> Result:
-        with self._tracer.start_as_current_span(f"index.{name}"):
+        with telemetry.span(f"index.{name}"):
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     # --- changes ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from services.quality.running import confinement
+from services.workspace.process import watched
 
 output_max_bytes = 16 * 1024 * 1024
 read_bytes = 1 << 16
@@ -75,6 +76,11 @@ async def can_confine() -> bool:
 
 async def run_child(child: Child) -> Ended:
     """Runs it to its end or its limit; cancelled, it ends the child first."""
+    with watched(Path(child.command[0]).name, ""):
+        return await _run(child)
+
+
+async def _run(child: Child) -> Ended:
     began = time.monotonic()
     try:
         process = await asyncio.create_subprocess_exec(

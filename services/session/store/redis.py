@@ -23,7 +23,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from services.kit import telemetry
 from services.kit.errors import Unavailable
+from services.kit.redis import TracedRedis
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
 from services.session.store import Change, Listing, Stale, audit_max
@@ -70,7 +72,7 @@ return 1
 async def open_redis(url: str, *, timeout_s: float, stream_max: int) -> AsyncIterator[RedisStore]:
     """A store on the server at `url`; whether it answers is seen at the first call."""
     retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries_max)
-    client: Redis = Redis.from_url(
+    client: Redis = TracedRedis.from_url(
         url,
         decode_responses=True,
         socket_timeout=timeout_s,
@@ -169,7 +171,8 @@ class RedisStore:
         async with self._client.pipeline(transaction=False) as pipeline:
             for each in ids:
                 pipeline.hget(_key("session", each), "body")
-            bodies = await self._ask(pipeline.execute())
+            with telemetry.query("redis", "PIPELINE"):
+                bodies = await self._ask(pipeline.execute())
         return [SESSION.validate_json(body) for body in bodies if body]
 
     async def active_count(self) -> int:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from services.kit import telemetry
 from services.kit.errors import LimitExceeded, Unavailable
 from services.session.allowance import ProcessAllowance
 from services.session.events import Event
@@ -89,13 +90,14 @@ class SqliteStore:
     def events(self) -> SqliteStore:
         return self
 
-    async def _run(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        """What `job` returned; LimitExceeded when too much is waiting."""
+    async def _run(self, name: str, job: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What `job` returned; LimitExceeded when too much is waiting. `name` is the SQL command it amounts to."""
         if self._waiting >= self._queue_max:
             raise LimitExceeded("Too many calls are waiting for the session store.", "Try again later.")
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, job)
+            with telemetry.query("sqlite", name):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, job)
         finally:
             self._waiting -= 1
 
@@ -109,7 +111,8 @@ class SqliteStore:
                 self._connection.rollback()
 
     async def _rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        return await self._run(lambda connection: connection.execute(sql, parameters).fetchall())
+        command = sql.split(maxsplit=1)[0]
+        return await self._run(command, lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def _one(self, record: TypeAdapter[Record], sql: str, *parameters: Any) -> Record | None:
         rows = await self._rows(sql, *parameters)
@@ -119,7 +122,7 @@ class SqliteStore:
         return [record.validate_json(body) for (body, *_) in await self._rows(sql, *parameters)]
 
     async def commit(self, change: Change) -> None:
-        await self._run(lambda connection: _commit(connection, change))
+        await self._run("COMMIT", lambda connection: _commit(connection, change))
         if change.events:
             self._has_events.set()
 

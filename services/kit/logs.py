@@ -1,0 +1,90 @@
+"""This process's logs: a JSON object a line, with the trace it belongs to, and no content of memories.
+
+Our own messages are told as they are. Of other packages' messages the values are left out: they may be a request's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import trace
+
+_quiet = {"mcp": logging.WARNING, "uvicorn": logging.WARNING}
+_before_a_value = re.compile(r"[:(<\[{'\"\n]")
+_told_max_chars = 200
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and the trace it belongs to."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": message(record),
+        }
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            line["trace_id"] = trace.format_trace_id(context.trace_id)
+            line["span_id"] = trace.format_span_id(context.span_id)
+        return json.dumps(line | trouble(record))
+
+
+def message(record: logging.LogRecord) -> str:
+    """What the record says; where another package says it, without values."""
+    if record.name.split(".")[0] in {"services", "__main__"}:
+        return record.getMessage()
+    if record.args:
+        return str(record.msg)
+    return _before_a_value.split(str(record.msg), maxsplit=1)[0].strip()[:_told_max_chars]
+
+
+def trouble(record: logging.LogRecord) -> dict[str, str]:
+    """The class of the error that the record is about, and where it happened; nothing where it is about none."""
+    if not record.exc_info or not record.exc_info[0]:
+        return {}
+    return {"error": record.exc_info[0].__name__, "at": _places(record.exc_info[2])}
+
+
+def _places(traceback: TracebackType | None) -> str:
+    """Where it happened, innermost last, without the error's text or any source line: both may hold content."""
+    places = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        places.append(f"{os.path.relpath(code.co_filename)}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return " > ".join(places[-8:])
+
+
+def start_logs(service: str, level: str = "INFO") -> None:
+    """Sends all that this process says on its way, warnings and threads' errors too, to standard error, as JSON."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines are no JSON; what fails is told by whom it fails
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(service))
+    # What logs to the root itself is no part of Segue: onnxruntime's quantisation tells every node.
+    handler.addFilter(lambda record: record.name != "root" or record.levelno >= logging.WARNING)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _thread_failed
+    for name, least in _quiet.items():
+        logging.getLogger(name).setLevel(least)
+
+
+def _thread_failed(failed: Any) -> None:
+    info = (failed.exc_type, failed.exc_value, failed.exc_traceback)
+    logging.getLogger(__name__).error("a thread ended", exc_info=info)

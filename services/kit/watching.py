@@ -1,0 +1,143 @@
+"""Looks again and again at how a service is: its readiness and its metrics say what was seen last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, TypeAlias
+
+from opentelemetry import metrics
+
+from services.kit import figures, telemetry
+from services.kit.errors import ServiceError
+from services.kit.healthcheck import Health
+
+logger = logging.getLogger(__name__)
+
+look_every_s = 2.0
+first_look_max_s = 1.0
+"""A service that does not know by then how it is, is up and not ready."""
+cancel_again_s = 0.5
+LEVELS = {"healthy": 0, "degraded": 1, "unhealthy": 2}
+
+
+class Part(Protocol):
+    """One part's health."""
+
+    @property
+    def status(self) -> str:
+        """`healthy`, `degraded` or `unhealthy`."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy."""
+        ...
+
+
+Look: TypeAlias = Callable[[], Awaitable[Mapping[str, Part]]]
+Count: TypeAlias = Callable[[], Awaitable[Mapping[str, float]]]
+
+
+@dataclass
+class Watching:
+    """What is looked at. The service is ready while the part `needed` is not unhealthy.
+
+    `look` gives every part's health, `count` the service's gauges.
+    """
+
+    service: str
+    needed: str
+    look: Look
+    count: Count
+    health: Health
+
+    def __post_init__(self) -> None:
+        self._telling = Telling(self.service)
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await self.once()
+            await asyncio.sleep(look_every_s)
+
+    async def once(self) -> None:
+        """One look; whatever fails in it is a part's trouble, and no end of the looking."""
+        try:
+            parts = await self.look()
+            self._telling.tell(parts)
+            ready = parts[self.needed].status != "unhealthy"
+            await self.health.serving(ready)
+            if ready:
+                for name, value in (await self.count()).items():
+                    gauge(name).set(value)
+            figures.of_this_process().keep()
+        except ServiceError as error:  # it went between two looks
+            logger.info("%s: %s", self.service, error.message)
+        except Exception:
+            logger.exception("%s could not be looked at", self.service)
+            await self.health.serving(False)
+
+
+class Telling:
+    """Tells the metrics how a service's parts are, and the log what has changed."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._told: dict[str, str] = {}
+
+    def tell(self, parts: Mapping[str, Part]) -> None:
+        """As seen just now; a part that is not among them any more is well again."""
+        for name in {*parts, *self._told}:
+            status, reason = (parts[name].status, parts[name].reason) if name in parts else ("healthy", "")
+            labels = {"segue.service": self._service, "segue.part": name}
+            gauge("segue.part.health").set(LEVELS[status], labels)
+            if status != self._told.get(name, "healthy"):
+                level = logging.INFO if status == "healthy" else logging.WARNING
+                logger.log(level, "%s: %s is %s%s", self._service, name, status, f": {reason}" if reason else "")
+            self._told[name] = status
+
+
+@asynccontextmanager
+async def watched(watching: Watching) -> AsyncIterator[None]:
+    """Looks once before the block, if that goes quickly, and on while it runs."""
+    looking = asyncio.create_task(watching.run())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(first_look_max_s):
+            await watching.health.is_known.wait()
+    try:
+        yield
+    finally:
+        await watching.health.stop()
+        while not looking.done():  # a cancellation can be lost within redis-py's own time limits
+            looking.cancel()
+            await asyncio.wait([looking], timeout=cancel_again_s)
+
+
+@asynccontextmanager
+async def told(service: str, look: Look) -> AsyncIterator[None]:
+    """Looks, and tells what was seen, while the block runs: for what has no readiness of its own to keep."""
+
+    async def run() -> None:
+        telling = Telling(service)
+        while True:
+            telling.tell(await look())
+            figures.of_this_process().keep()
+            await asyncio.sleep(look_every_s)
+
+    looking = asyncio.create_task(run())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
+
+
+@cache
+def gauge(name: str) -> metrics._Gauge:
+    """The gauge of that name."""
+    return telemetry.meter().create_gauge(name)
