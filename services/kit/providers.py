@@ -33,7 +33,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBasedTraceIdRatio
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 
 from services import __version__
-from services.kit import logs
+from services.kit import logs, telemetry
 from services.kit.errors import InvalidInput
 
 sampled_share = 0.1
@@ -120,7 +120,7 @@ def _sampler() -> Sampler | None:
 
 
 def _readers() -> list[MetricReader]:
-    readers: list[MetricReader] = [PrometheusMetricReader(registry=registry())]
+    readers: list[MetricReader] = [PrometheusMetricReader(scope_info_enabled=False, registry=registry())]
     if _is_sent("METRICS"):
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
@@ -194,7 +194,7 @@ class _Sender(logging.Handler):
 
 
 def _observe_process() -> None:
-    meter = metrics.get_meter("segue.process")
+    meter = telemetry.meter()
     meter.create_observable_up_down_counter("process.memory.usage", [_resident_memory], "By", "Resident memory")
     meter.create_observable_counter("process.cpu.time", [_processor_time], "s", "Processor time used")
     meter.create_observable_up_down_counter("process.thread.count", [_threads], "{thread}", "Threads")

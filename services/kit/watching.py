@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from services.kit.healthcheck import Health
 logger = logging.getLogger(__name__)
 
 look_every_s = 2.0
+counted_every_s = 10.0
 first_look_max_s = 1.0
 """A service that does not know by then how it is, is up and not ready."""
 cancel_again_s = 0.5
@@ -58,6 +60,7 @@ class Watching:
 
     def __post_init__(self) -> None:
         self._telling = Telling(self.service)
+        self._counted_s = -counted_every_s
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -72,7 +75,8 @@ class Watching:
             self._telling.tell(parts)
             ready = parts[self.needed].status != "unhealthy"
             await self.health.serving(ready)
-            if ready:
+            if ready and time.monotonic() > self._counted_s + counted_every_s:
+                self._counted_s = time.monotonic()
                 for name, value in (await self.count()).items():
                     gauge(name).set(value)
             figures.of_this_process().keep()
@@ -140,4 +144,15 @@ async def told(service: str, look: Look) -> AsyncIterator[None]:
 @cache
 def gauge(name: str) -> metrics._Gauge:
     """The gauge of that name."""
-    return telemetry.meter().create_gauge(name)
+    unit, description = _gauges[name]
+    return telemetry.meter().create_gauge(name, unit, description)
+
+
+_gauges = {
+    "segue.part.health": ("{level}", "How a part is: 0 healthy, 1 degraded, 2 unhealthy"),
+    "segue.sessions.active": ("{session}", "Sessions that are active, of all users"),
+    "segue.memories": ("{memory}", "Memories stored, of all users"),
+    "segue.database.size": ("By", "The memories' database on disk"),
+    "segue.index.memories": ("{memory}", "Memories in the index"),
+    "segue.index.unread": ("{memory}", "Memories whose text is not in the index yet"),
+}
