@@ -29,6 +29,7 @@ endef
 
 setup: ## Install Segue into .venv, from the lock
 	$(call install,laptop)
+	@$(bin)/python -m services.cli.program
 
 dev:
 	$(call install,dev)

@@ -39,6 +39,11 @@ COMMANDS: Mapping[str, Command] = {
         "an MCP server on stdio that forwards to a gateway",
         (("url", {"nargs": "?", "metavar": "URL", "help": "the gateway (SEGUE_URL, else the local server)"}),),
     ),
+    "hook": Command(
+        "hook",
+        "what Claude Code's hooks call: JSON on stdin, JSON or nothing on stdout",
+        (("event", {"metavar": "EVENT", "help": "SessionStart, Stop, … as the client names it"}),),
+    ),
     "import": Command(
         "import_",
         "Claude Code transcripts, or memories as JSON Lines; safe to repeat",

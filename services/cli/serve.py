@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services import __version__
-from services.cli import local_server
+from services.cli import local_server, program
 from services.cli.local_server import ServerInfo
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     data_dir = local_server.default_data_dir()
     try:
         with local_server.hold(data_dir):
+            program.note(data_dir)
             return _serve(data_dir, options)
     except local_server.AlreadyServing as error:
         print(f"segue: {error}.", file=sys.stderr)

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from services import __version__
 from services.gateway import prompts, resources
 from services.gateway.backends import Backends, open_backends
+from services.gateway.background import Background, drained
 from services.gateway.backup import Backup
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
@@ -26,6 +27,7 @@ from services.gateway.door import Door, Verifier
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
+from services.gateway.hooks import HookEndpoint
 from services.gateway.limits import BodyLimit, HeadLimit
 from services.gateway.moments import local_zone
 from services.gateway.patience import patient
@@ -37,6 +39,7 @@ from services.gateway.tokens import TokenEndpoint
 from services.gateway.tools import memory, operations, permissions, quality, searching, session
 from services.gateway.tracing import Endpoint, Tracing, only_ours, traced
 from services.gateway.verifying import TokenVerifier
+from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workplace import Workplace
 from services.kit import lag
@@ -58,6 +61,7 @@ class GatewayApp:
         self.url = url
         self.activity = activity
         self.readiness = readiness
+        self.background = Background()
         self._leave_s = leave_s
 
     async def stop_accepting(self) -> None:
@@ -90,6 +94,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         listening = stack.enter_context(_listen(settings))
         port = listening.getsockname()[1]
         app = GatewayApp(f"http://{settings.host}:{port}/mcp", Activity(), Readiness(backends), settings.leave_s)
+        await stack.enter_async_context(drained(app.background, settings.drain_s))
         tracing = Tracing()
         mcp = build(settings, backends, app, tracing)
         await _know_tools(mcp, tracing)
@@ -104,7 +109,9 @@ def build(settings: GatewaySettings, backends: Backends, app: GatewayApp, tracin
     """The MCP server with all its tools and routes."""
     middleware = [tracing, ErrorResults(), Scoping(), Permitting(backends.session)]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
-    register_tools(mcp, settings, backends)
+    sessions = register_tools(mcp, settings, backends)
+    for event, handler in Hooks(sessions, app.background).handlers.items():
+        _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler).__call__)
     bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
     _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
@@ -121,8 +128,8 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
     mcp.custom_route(path, [method])(traced(method, path, endpoint))
 
 
-def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> None:
-    """Adds every tool, prompt and resource to `mcp`."""
+def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:
+    """Adds every tool, prompt and resource to `mcp`; the workflows they use."""
     workplace = Workplace(settings.allowed_roots)
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
@@ -133,6 +140,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     operations.register(mcp, backends)
     prompts.register(mcp)
     resources.register(mcp, backends)
+    return sessions
 
 
 async def _know_tools(mcp: FastMCP, tracing: Tracing) -> None:

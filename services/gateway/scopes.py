@@ -27,6 +27,13 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens/revoke"): Scope.ADMIN,
     ("GET", "/metrics"): Scope.READ,
+    ("POST", "/v1/hooks/SessionStart"): Scope.WRITE,
+    ("POST", "/v1/hooks/UserPromptSubmit"): Scope.READ,
+    ("POST", "/v1/hooks/PreToolUse"): Scope.READ,
+    ("POST", "/v1/hooks/PostToolUse"): Scope.WRITE,
+    ("POST", "/v1/hooks/PreCompact"): Scope.WRITE,
+    ("POST", "/v1/hooks/Stop"): Scope.WRITE,
+    ("POST", "/v1/hooks/SessionEnd"): Scope.WRITE,
 }
 
 TOOLS: Mapping[str, Scope] = {

@@ -85,6 +85,18 @@ class Workplace:
             tools=sorted(find_tools(resolved)),
         )
 
+    async def name(self, asked: Asked) -> str:
+        """The project's name and no more, at once; the directory's own where the gateway does not see it."""
+        return await asyncio.to_thread(self._name, asked)
+
+    def _name(self, asked: Asked) -> str:
+        try:
+            if asked.client and not asked.client.is_here():
+                return Path(asked.directory).name
+            return find_project(resolve_directory(asked.directory, self.roots), self.roots).name
+        except NotFound:
+            return Path(asked.directory).name
+
     async def commit(self, place: Place, request: CheckpointRequest) -> Checkpoint | None:
         """A checkpoint in the place's repository; None where the place cannot be seen.
 

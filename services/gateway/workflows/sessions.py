@@ -115,13 +115,15 @@ class Sessions:
             return [], f"memory: {error.message}"
         return answer.results, ""
 
-    async def checkpoint(self, asked: Asked, which: session_pb2.Which, note: str, commit: bool | None) -> Recorded:
+    async def checkpoint(
+        self, asked: Asked, which: session_pb2.Which, note: str, commit: bool | None, operation_id: str = ""
+    ) -> Recorded:
         """Measures, commits what the policy says, and records it; in this order, so that nothing is recorded that is
         not so. Where the client is the one to commit, it takes two calls, of one operation."""
         state = await self._session(which)
         place = await self._place(asked, state)
         made = place.client.committed() if place.client else None
-        operation_id = made[0] if made else str(uuid4())
+        operation_id = made[0] if made else operation_id or str(uuid4())
         quality = await assess(self.backends, place, operation_id, "checkpoint")
         git = await self.workplace.commit(place, self._commit(state, place, quality, note, commit, operation_id))
         request = session_pb2.CheckpointRequest(

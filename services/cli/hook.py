@@ -1,0 +1,170 @@
+"""`segue hook EVENT`: what Claude Code's hooks call. JSON on stdin; on stdout what the client shall do, or nothing.
+
+It answers in its time or gets out of the way: whatever goes wrong costs a line in the hook log and nothing else, and
+what takes longer than a moment is left to a process of its own (`hooks/spool.py`). This file runs by itself, too:
+`python -I -S services/cli/hook.py EVENT` does without what Python looks up when it starts, and without all that a
+command line imports.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+import time
+
+if not __package__:
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from services.cli.hooks import places, spool, told
+from services.cli.hooks.places import log
+from services.cli.hooks.table import HOOKS, OFF
+
+MYPY = False
+if MYPY:
+    import argparse
+
+    from services.cli.hooks.gateway import Answer
+
+TIME_LIMIT_S = 0.75
+"""Of everything after Python's own start; a second is what the client may be kept at the very most."""
+ANSWER_WITHIN_MS = 500
+HEARTBEAT_EVERY_S = 30.0
+HEARD = (200, 204)
+UNHEARD = (0, 429, 500, 503, 504)
+LEFT_FOR_LATER = ("PreCompact", "Stop", "SessionEnd")
+TOKENS, TOKENS_MAX = 1500, 10_000
+PROMPT_TOKENS, PROMPT_TOKENS_MAX = 300, 2_000
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command; 0 whatever happens."""
+    return serve(str(options.event))
+
+
+def serve(event: str) -> int:
+    """Answers on stdout in time; else says nothing, and the log says why.
+
+    The work is in a thread of its own, for a name that resolves slowly or a disk that hangs heeds no signal.
+    """
+    answer: list[bytes] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+    _thread.start_new_thread(_work, (event, answer, done))
+    if not done.acquire(timeout=TIME_LIMIT_S):
+        log(event, f"not done in {TIME_LIMIT_S} s")
+    elif answer:
+        _say(answer[0])
+    os._exit(0)  # what hangs must not keep the client
+
+
+def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
+    try:
+        if event not in HOOKS:
+            log(event[: places.NAME_MAX_CHARS], "there is no such hook")
+        elif said := _handled(event):
+            answer.append(said)
+    except Exception as problem:  # the client's own work goes on, whatever happens to ours
+        log(event, str(problem) if type(problem).__module__.startswith("services.") else type(problem).__name__)
+    finally:
+        done.release()
+
+
+def _handled(event: str) -> bytes:
+    raw = told.read(0)
+    if not is_on(event):
+        return b""
+    places.seen(event)
+    if event in LEFT_FOR_LATER:
+        return _leave(event, raw)
+    if event == "PreToolUse":
+        return _ask(event, raw).body
+    session = told.session(raw)
+    if event == "SessionStart":
+        return _start(raw, session)
+    if _is_due(event, raw) or places.is_owed(session):
+        answer = _ask(event, raw)
+        places.owe(session, answer.status not in HEARD and places.is_owed(session))
+        return answer.body
+    return b""
+
+
+def is_on(event: str) -> bool:
+    """Whether the user wants it. A prompt is also when the model is told what it could not be told at the start."""
+    hook = HOOKS[event]
+    if not places.is_on(os.environ.get("SEGUE_HOOK", "on")):
+        return False
+    return event == "UserPromptSubmit" or places.is_on(os.environ.get(hook.setting, hook.default))
+
+
+def _leave(event: str, raw: bytes) -> bytes:
+    """What stores or ends something is done when it is done, not while the client waits."""
+    import json
+
+    spool.put(event, told.envelope(json.dumps(told.fields(raw)).encode()))
+    spool.deliver()
+    return b""
+
+
+def _start(raw: bytes, session: str) -> bytes:
+    """What the model is told at the start. Where no server answers, one is started and told by a process of its own;
+    what it has to say then, or too late now, a later hook brings. A gateway elsewhere is told there, too, for it may
+    want to know first what is in the directory."""
+    answer = _ask("SessionStart", raw)
+    places.owe(session, answer.status not in HEARD)
+    is_elsewhere = bool(os.environ.get("SEGUE_URL", "").strip())
+    if answer.status in UNHEARD or is_elsewhere:
+        owed = {} if answer.status in HEARD else _budgets()  # one briefing is enough
+        spool.put("SessionStart", told.envelope(raw, **owed))
+        spool.deliver()
+    return answer.body
+
+
+def _is_due(event: str, raw: bytes) -> bool:
+    """Whether there is something to ask: a prompt for which memories are wanted, or a sign of life."""
+    if event == "UserPromptSubmit":
+        return bool(_prompt_tokens())
+    fields = told.fields(raw)
+    path = fields.get("tool_input", {}).get("file_path") or fields.get("tool_input", {}).get("notebook_path")
+    return places.touched(fields.get("session_id", ""), path or "", HEARTBEAT_EVERY_S)
+
+
+def _ask(event: str, raw: bytes) -> Answer:
+    """What the gateway answers, in time; its body is what the client shall do."""
+    from services.cli.hooks.gateway import Answer, Unreachable, gateway, post
+
+    deadline = time.monotonic() + TIME_LIMIT_S - 0.1
+    try:
+        address = gateway()
+        if address is None:
+            return Answer(0)
+        answer = post(address, f"/v1/hooks/{event}", told.envelope(raw, **_budgets()), deadline)
+    except Unreachable as problem:
+        log(event, str(problem))
+        return Answer(0)
+    if answer.status in {200, 202, 204}:
+        places.injected(event, answer.header("segue-injected"))
+        return answer
+    log(event, f"the gateway answers {answer.status}")
+    return Answer(answer.status)
+
+
+def _budgets() -> dict[str, int]:
+    tokens = places.number("SEGUE_HOOK_TOKENS", TOKENS, TOKENS_MAX)
+    return {"tokens": tokens, "prompt_tokens": _prompt_tokens(), "within_ms": ANSWER_WITHIN_MS}
+
+
+def _prompt_tokens() -> int:
+    hook = HOOKS["UserPromptSubmit"]
+    if not places.is_on(os.environ.get(hook.setting, OFF)):
+        return 0
+    return places.number("SEGUE_HOOK_PROMPT_TOKENS", PROMPT_TOKENS, PROMPT_TOKENS_MAX)
+
+
+def _say(answer: bytes) -> None:
+    while answer:
+        answer = answer[os.write(1, answer) :]
+
+
+if __name__ == "__main__":
+    sys.exit(serve(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,0 +1,196 @@
+"""The process that hooks leave work to: stores a transcript's new turns, then tells the gateway what happened.
+
+One at a time for a gateway; what cannot be delivered stays in the spool for the next one. Where the server is this
+machine's own, it is started if none runs. Standard library only, as everything that runs beside the client.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from services.cli import local_server
+from services.cli.hooks import places, spool
+from services.cli.hooks.gateway import Address, Answer, Unreachable, parsed, post
+from services.cli.import_ import LOCAL, Import, connect, gateway_address
+from services.cli.import_delivery import NotDelivered
+from services.cli.import_state import ImportState
+from services.cli.reported import call_here
+from services.workspace.sight import WANTED_META
+
+LIFETIME_S = 600
+"""Whatever hangs, the process ends after this; what it did not deliver waits for the next one."""
+NICENESS = 5
+ANSWER_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 60.0
+ATTEMPTS_MAX = 3
+PAUSE_S = 1.0
+KEPT_S = 7 * 24 * 3600
+CAPTURED_AT = frozenset({"PreCompact", "Stop", "SessionEnd"})
+ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "end"}
+"""The tool that does the same: what it wants of a directory out of sight, the event may want."""
+HEARD = frozenset({200, 202, 204})
+WANTS = 428
+NEVER_TAKEN = frozenset({400, 404, 413, 422})
+
+
+class Refused(Exception):
+    """A transcript that is not read; the message is for the hook log."""
+
+
+def main() -> int:
+    """Delivers what waits, until nothing does or nothing can be."""
+    signal.alarm(LIFETIME_S)
+    os.nice(NICENESS)
+    directory = Path(spool.directory())
+    while waiting := spool.names(str(directory)):
+        with (directory / "delivery.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return 0  # it looks again after it has let go
+            if not _delivered(directory, waiting):
+                return 1
+    for part in ("touched", "owed"):
+        _forget_old(Path(places.hooks_directory(part)))
+    return 0
+
+
+def _delivered(directory: Path, waiting: Sequence[str]) -> bool:
+    try:
+        for name in waiting:
+            event = name.removesuffix(spool.SUFFIX).rsplit("-", 1)[-1]
+            _deliver(event, directory / name)
+            (directory / name).unlink(missing_ok=True)
+    except (Unreachable, NotDelivered, local_server.NotStarted) as problem:
+        places.log("delivery", f"{len(waiting)} events wait: {problem}")
+        return False
+    return True
+
+
+def _deliver(event: str, path: Path) -> None:
+    """One event: what is to be stored first, for what follows speaks of it."""
+    try:
+        told = json.loads(path.read_bytes())
+        client = dict(told["input"])
+        age_s = time.time() - path.stat().st_mtime
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        places.log(event, "what waited is not readable, and dropped")
+        return
+    if age_s > KEPT_S:
+        places.log(event, "what waited is too old, and dropped")
+        return
+    if event in CAPTURED_AT and places.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
+        capture(event, client.get("transcript_path"))
+    told |= {"files": _touched(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
+    directory = str(told.get("directory") or "/")
+    asked = {"method": "tools/call", "params": {"name": ASKED_AS.get(event, ""), "_meta": told.pop("meta", {})}}
+    call_here(asked, lambda message: _told(event, {**told, "meta": message["params"]["_meta"]}), directory)
+    if event == "SessionEnd":
+        _forget(client.get("session_id"))
+
+
+def capture(event: str, transcript: object) -> None:
+    """Stores what is new in the transcript, and in those of its subagents. Raises NotDelivered."""
+    try:
+        path = readable(transcript)
+    except Refused as problem:
+        places.log(event, str(problem))
+        return
+    beside = path.with_suffix("")  # the client keeps what subagents said in a folder of the session's name
+    work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None)
+    work.run([path, *([beside] if beside.is_dir() and not beside.is_symlink() else [])])
+    for reason in work.tally.unreadable:
+        places.log(event, reason)
+
+
+def readable(transcript: object) -> Path:
+    """The transcript, links resolved. Raises Refused for what is none of the user's own files."""
+    if not isinstance(transcript, str) or not transcript.startswith("/") or "\0" in transcript:
+        raise Refused("no transcript is named")
+    path = Path(os.path.realpath(transcript))
+    homes = [Path(os.path.realpath(each)) for each in (Path.home(), os.environ.get("CLAUDE_CONFIG_DIR")) if each]
+    if path.suffix != ".jsonl" or not any(path.is_relative_to(home) for home in homes):
+        raise Refused("the transcript is not one in the home directory: not read")
+    try:
+        status = path.stat()
+    except OSError as problem:
+        raise Refused(f"the transcript cannot be read: {problem.strerror}") from None
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+        raise Refused("the transcript is not a file of this user: not read")
+    return path
+
+
+def _told(event: str, told: dict[str, Any]) -> dict[str, Any]:
+    """What came of it, in the form of a tool's answer; that way the reporter understands what a gateway wants first.
+
+    The gateway knows of it then, or will never take it. Raises Unreachable, NotStarted.
+    """
+    body = json.dumps(told).encode()
+    answer = Answer(0)
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            answer = post(_gateway(), f"/v1/hooks/{event}", body, time.monotonic() + ANSWER_TIMEOUT_S)
+        except Unreachable:
+            if attempt == ATTEMPTS_MAX:
+                raise
+        if answer.status in HEARD:
+            return {"result": {"structuredContent": _content(answer)}}
+        if answer.status == WANTS:
+            return {"result": {"isError": True, "_meta": {WANTED_META: _content(answer).get("wanted")}}}
+        if answer.status in NEVER_TAKEN:
+            places.log(event, f"the gateway answers {answer.status}: dropped")
+            return {}
+        time.sleep(PAUSE_S * attempt)
+    raise Unreachable(f"the gateway answers {answer.status}")
+
+
+def _content(answer: Answer) -> dict[str, Any]:
+    try:
+        content = json.loads(answer.body or b"{}")
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _gateway() -> Address:
+    if url := gateway_address():
+        return parsed(url)
+    return parsed(local_server.ensure_server(local_server.default_data_dir(), START_TIMEOUT_S).url)
+
+
+def _touched(session: object) -> list[str]:
+    """The files that the conversation's tools touched, each once, the last ones last."""
+    path = places.of_session("touched", session if isinstance(session, str) else "")
+    try:
+        return list(dict.fromkeys(Path(path).read_text("utf-8", "replace").splitlines()))[-200:] if path else []
+    except OSError:
+        return []
+
+
+def _forget(session: object) -> None:
+    """What was kept of a conversation that is over."""
+    for part in ("touched", "owed"):
+        if path := places.of_session(part, session if isinstance(session, str) else ""):
+            Path(path).unlink(missing_ok=True)
+
+
+def _forget_old(directory: Path) -> None:
+    for path in directory.iterdir():
+        if time.time() - path.stat().st_mtime > KEPT_S:
+            path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Where hooks keep what they know, below the data directory; and which setting says what. Imports next to nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+
+HOOK_LOG = "hook.log"
+HOOKS_DIRECTORY = "hooks"
+"""Below it: `seen/EVENT`, whose time is when that hook last ran; `spool/GATEWAY`, what waits for a server;
+`touched/SESSION`, the files a conversation touched; `owed/SESSION`, that it was not told at its start what it should
+be; `injected`, by which hook the model was last given how many tokens and memories, whose time says when.
+"""
+DEFAULT_DATA_DIR = "~/.claude/segue"
+LOG_MAX_BYTES = 256 * 1024
+NAME_MAX_CHARS = 80
+TOUCHED_MAX_BYTES = 64 * 1024
+
+
+def data_directory() -> str:
+    """`SEGUE_DATA_DIR`, or the directory beside Claude Code's own data."""
+    return os.path.expanduser(os.environ.get("SEGUE_DATA_DIR") or DEFAULT_DATA_DIR)
+
+
+def hooks_directory(part: str) -> str:
+    """That part of what hooks keep, made where it is missing."""
+    path = os.path.join(data_directory(), HOOKS_DIRECTORY, part)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+
+def gateway_name() -> str:
+    """A name, fit for a directory, of the gateway that `SEGUE_URL` names, or `local`."""
+    url = os.environ.get("SEGUE_URL", "").strip()
+    return "".join(each if each.isalnum() else "-" for each in url)[:NAME_MAX_CHARS] or "local"
+
+
+def is_on(value: str) -> bool:
+    """What a setting says."""
+    return value.strip().lower() not in {"off", "0", "false", "no"}
+
+
+def number(setting: str, default: int, most: int) -> int:
+    """A setting that is a number; the default where it is none."""
+    text = os.environ.get(setting, "").strip()
+    return min(int(text), most) if text.isdecimal() else default
+
+
+def log(event: str, message: str) -> None:
+    """A line of the hook log, which never tells what was said. Rotated once it is large; failing is no trouble."""
+    try:
+        path = os.path.join(data_directory(), HOOK_LOG)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        if os.path.exists(path) and os.stat(path).st_size > LOG_MAX_BYTES:
+            os.replace(path, f"{path}.1")
+        line = f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {event}: {' '.join(message.split())[:500]}\n"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, line.encode("utf-8", "replace"))
+        finally:
+            os.close(descriptor)
+    except OSError:  # a full disk or a directory that is no one's must not keep the client waiting
+        return
+
+
+def seen(event: str) -> None:
+    """Says when the hook last ran, by a file's time."""
+    path = os.path.join(hooks_directory("seen"), event)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.utime(path)
+
+
+def injected(event: str, given: str) -> None:
+    """Notes how much the model was given, never what; nothing where it was given nothing."""
+    if not given:
+        return
+    path = os.path.join(data_directory(), HOOKS_DIRECTORY, "injected")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, f"{event} {given[:200]}\n".encode("ascii", "replace"))
+    finally:
+        os.close(descriptor)
+
+
+def of_session(part: str, session: str) -> str:
+    """A conversation's file in a part of what hooks keep; empty for a name that is none."""
+    name = "".join(each for each in session if each.isalnum() or each == "-")[:NAME_MAX_CHARS]
+    return os.path.join(hooks_directory(part), name) if name else ""
+
+
+def owe(session: str, owed: bool) -> None:
+    """Says whether the conversation is still to be told what it should have been told at its start."""
+    path = of_session("owed", session)
+    if path and owed:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    elif path and os.path.lexists(path):
+        os.unlink(path)
+
+
+def is_owed(session: str) -> bool:
+    """Whether it is."""
+    path = of_session("owed", session)
+    return bool(path) and os.path.lexists(path)
+
+
+def touched(session: str, path: str, every_s: float) -> bool:
+    """Notes that a conversation touched a file; whether it is `every_s` or more since this last said True."""
+    if not (kept := of_session("touched", session)):
+        return False
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        if path and path.isprintable() and os.fstat(descriptor).st_size < TOUCHED_MAX_BYTES:
+            os.write(descriptor, f"{path}\n".encode("utf-8", "replace"))
+    finally:
+        os.close(descriptor)
+    beat = os.path.join(hooks_directory("seen"), "heartbeat")
+    if os.path.exists(beat) and time.time() - os.stat(beat).st_mtime < every_s:
+        return False
+    seen("heartbeat")
+    return True

@@ -1,0 +1,58 @@
+"""What hooks have to say and nobody has heard yet: a bounded directory of small files, and the process that delivers.
+
+A hook puts its event here and is done; `services/cli/hooks/delivery.py`, a process of its own, takes it from there.
+Whatever happens to that process, to the server or to the machine, the file stays until the gateway has taken it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from services.cli.hooks.places import gateway_name, hooks_directory, log
+
+FILES_MAX = 200
+FILE_MAX_BYTES = 1 << 20
+SUFFIX = ".json"
+DELIVERY = os.path.join(os.path.dirname(__file__), "delivery.py")
+
+
+def directory() -> str:
+    """Where what is meant for the present gateway waits."""
+    return hooks_directory(os.path.join("spool", gateway_name()))
+
+
+def names(path: str) -> list[str]:
+    """What waits there, oldest first."""
+    return sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
+
+
+def put(event: str, body: bytes) -> None:
+    """Keep an event, whole or not at all; the oldest make room."""
+    if len(body) > FILE_MAX_BYTES:
+        log(event, f"not kept: {len(body):,} bytes are too many")
+        return
+    path = directory()
+    for name in names(path)[: -FILES_MAX + 1] if len(names(path)) >= FILES_MAX else []:
+        log(event, "the spool is full: the oldest event is dropped")
+        os.unlink(os.path.join(path, name))
+    draft = os.path.join(path, f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, body)
+    finally:
+        os.close(descriptor)
+    os.replace(draft, os.path.join(path, f"{time.time_ns():020}-{os.getpid()}-{event}{SUFFIX}"))
+
+
+def deliver() -> None:
+    """Have a process of its own deliver what waits; it outlives this one and holds none of its files."""
+    null = (os.devnull, os.O_RDWR, 0)
+    os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-S", DELIVERY],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_OPEN, descriptor, *null) for descriptor in (0, 1, 2)],
+        setsid=True,
+    )

@@ -1,0 +1,69 @@
+"""Which hooks Segue has in Claude Code: the one table, from which the plugin and `segue install` are made.
+
+Imports nothing, for `segue hook` reads it at every start.
+"""
+
+from __future__ import annotations
+
+ON, OFF = "on", "off"
+
+
+class Hook:
+    """One event of the client: what it is for, how the client is told of it, and the setting that turns it off."""
+
+    def __init__(
+        self, purpose: str, setting: str, *, default: str = ON, matcher: str = "", asynchronous: bool = False
+    ) -> None:
+        self.purpose = purpose
+        self.setting = setting
+        self.default = default
+        self.matcher = matcher
+        self.asynchronous = asynchronous
+
+
+HOOKS = {
+    "SessionStart": Hook(
+        "begins the session; the last handoff, decisions and related memories go to the model",
+        "SEGUE_HOOK_SESSION_START",
+    ),
+    "UserPromptSubmit": Hook(
+        "memories that belong to this prompt go to the model",
+        "SEGUE_HOOK_USER_PROMPT_SUBMIT",
+        default=OFF,
+    ),
+    "PreToolUse": Hook(
+        "a tool runs without asking where you allowed it, and not at all where you denied it",
+        "SEGUE_HOOK_PRE_TOOL_USE",
+        matcher="*",
+    ),
+    "PostToolUse": Hook(
+        "says that the session lives, and which files it touched",
+        "SEGUE_HOOK_POST_TOOL_USE",
+        matcher="*",
+        asynchronous=True,
+    ),
+    "PreCompact": Hook(
+        "stores what is about to be compacted, and makes a checkpoint without a commit",
+        "SEGUE_HOOK_PRE_COMPACT",
+    ),
+    "Stop": Hook("stores the new turns of the conversation", "SEGUE_HOOK_STOP"),
+    "SessionEnd": Hook("stores the last turns, and ends the session with a handoff", "SEGUE_HOOK_SESSION_END"),
+}
+
+CLIENT_TIMEOUT_S = 5
+"""When the client gives a hook up; it gives itself up after a second."""
+
+
+def settings(command: str) -> dict[str, object]:
+    """The client's `hooks` setting, where `command` followed by the event's name is what to run."""
+    return {event: [_entry(command, event, hook)] for event, hook in HOOKS.items()}
+
+
+def _entry(command: str, event: str, hook: Hook) -> dict[str, object]:
+    action: dict[str, object] = {
+        "type": "command",
+        "command": f"{command} {event}",
+        "timeout": CLIENT_TIMEOUT_S,
+        **({"async": True} if hook.asynchronous else {}),
+    }
+    return {**({"matcher": hook.matcher} if hook.matcher else {}), "hooks": [action]}

@@ -1,0 +1,36 @@
+"""Where Segue is on this machine: how a client's hooks run it, and the note by which the plugin finds it.
+
+The plugin's copy in the client's own folder knows neither the virtual environment nor the checkout.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from services.cli.local_server import default_data_dir
+
+NOTE = "program"
+ROOT = Path(__file__).resolve().parents[2]
+HOOK = ROOT / "services" / "cli" / "hook.py"
+
+
+def hook_command() -> str:
+    """The shell's words before an event's name: `segue hook` without what Python and a command line take to start."""
+    return f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(HOOK))}"
+
+
+def note(data_dir: Path) -> None:
+    """Writes down Python's path and that of the directory with the package; for `clients/claude-code/bin/segue`."""
+    content, path = f"{sys.executable}\n{ROOT}\n", data_dir / NOTE
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") == content:
+        return
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{NOTE}")
+    draft.write_text(content, encoding="utf-8")
+    draft.replace(path)
+
+
+if __name__ == "__main__":
+    note(default_data_dir())

@@ -1,0 +1,230 @@
+"""What the hooks of a coding agent bring about: sessions that begin and end by themselves, briefings, permissions.
+
+A briefing that is not ready while the client waits is given at the next hook that can. It is kept in this process:
+where it is lost the model goes without one, and nothing else is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.auth import current_user
+from services.gateway.background import Background
+from services.gateway.briefing import NOTHING, Briefing, compose
+from services.gateway.reports import Asked, Client, Wanted
+from services.gateway.workflows.recalling import Recalling
+from services.gateway.workflows.sessions import Sessions
+from services.kit.errors import Conflict, NotFound, ServiceError
+from services.pb import session_pb2
+from services.workspace.sight import IDENTITY_META
+
+briefed_after = frozenset({"startup", "clear", "compact", ""})
+"""A conversation that is resumed has its briefing in it already."""
+owed_max = 200
+owed_age_max_s = 900
+clients_max = 500
+note_before_compaction = "Before the conversation was compacted."
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvent:
+    """What a hook told; what it did not is empty."""
+
+    directory: str = ""
+    session: str = ""
+    source: str = ""
+    tool: str = ""
+    tool_input: Mapping[str, str] = field(default_factory=dict)
+    prompt: str = ""
+    delivery: str = ""
+    files: Sequence[str] = ()
+    tokens: int = 0
+    prompt_tokens: int = 0
+    within_s: float = 0.0
+    age_s: int = 0
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def which(self) -> session_pb2.Which:
+        """The session of the directory in which the conversation began."""
+        return session_pb2.Which(working_directory=self.directory)
+
+    @property
+    def asked(self) -> Asked:
+        """The directory, and what the client says of it."""
+        identity = self.meta.get(IDENTITY_META)
+        known = isinstance(identity, str) and identity and self.directory
+        return Asked(self.directory, Client(self.directory, str(identity), self.meta) if known else None)
+
+    @property
+    def target(self) -> str:
+        """What the tool is to work on."""
+        named = (self.tool_input.get(key, "") for key in ("command", "file_path", "notebook_path", "url", "path"))
+        return next((each for each in named if each), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the client is to do, as it wants it told; and what the model is given with it."""
+
+    answer: dict[str, Any]
+    briefing: Briefing = NOTHING
+
+
+LATER = Said({})
+"""The briefing is not ready: ask again."""
+Handler = Callable[[HookEvent], Awaitable[Said | None]]
+
+
+class Hooks:
+    """The handlers. One instance a gateway."""
+
+    def __init__(self, sessions: Sessions, background: Background) -> None:
+        self._sessions = sessions
+        self._background = background
+        self._recalling = Recalling(sessions.backends)
+        self._owed: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
+        self._clients: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        self.handlers: Mapping[str, Handler] = {
+            "SessionStart": self.session_start,
+            "UserPromptSubmit": self.user_prompt_submit,
+            "PreToolUse": self.pre_tool_use,
+            "PostToolUse": self.post_tool_use,
+            "PreCompact": self.pre_compact,
+            "Stop": self.stop,
+            "SessionEnd": self.session_end,
+        }
+
+    async def session_start(self, event: HookEvent) -> Said | None:
+        """Begins the session; the briefing, if it is there in time, and else at a later hook."""
+        user = current_user()
+        self._note_client(user, event)
+        if event.tokens and event.source in briefed_after and event.age_s < owed_age_max_s:
+            self._owed[user, event.session] = self._background.begin(user, self._brief(event))
+            while len(self._owed) > owed_max:
+                self._owed.popitem(last=False)
+        if event.delivery:
+            await self._sessions.init(event.asked, "")
+        else:
+            self._background.begin(user, self._begin(event))
+        return await self._paid(event, "SessionStart")
+
+    async def _brief(self, event: HookEvent) -> Briefing:
+        project = await self._sessions.workplace.name(event.asked)
+        handoff, sections = await self._recalling.for_start(project)
+        return compose(handoff, sections, event.tokens)
+
+    async def _begin(self, event: HookEvent) -> None:
+        """Begins the session, where the gateway sees its directory; where not, the hook has it begun with a report."""
+        with suppress(Wanted):
+            await self._sessions.init(event.asked, "")
+
+    async def _paid(self, event: HookEvent, name: str) -> Said | None:
+        """The briefing that is owed to the conversation, where it is ready in time; it is given once."""
+        key = (current_user(), event.session)
+        task = self._owed.get(key)
+        if task is None:
+            return None
+        try:
+            briefing = await asyncio.wait_for(asyncio.shield(task), event.within_s or None)
+        except TimeoutError:
+            return LATER
+        except ServiceError:
+            self._owed.pop(key, None)
+            raise
+        if self._owed.pop(key, None) is None:  # another hook was first
+            return None
+        return _context(name, briefing)
+
+    async def user_prompt_submit(self, event: HookEvent) -> Said | None:
+        """What is owed from the start; else what is remembered that belongs to the prompt, where that is wanted."""
+        owed = await self._paid(event, "UserPromptSubmit")
+        if owed or not event.prompt_tokens or not event.prompt.strip():
+            return owed
+        project = await self._sessions.workplace.name(event.asked)
+        briefing = compose(None, await self._recalling.for_prompt(project, event.prompt), event.prompt_tokens)
+        return _context("UserPromptSubmit", briefing)
+
+    async def pre_tool_use(self, event: HookEvent) -> Said | None:
+        """What the user's rules say: allow or deny. What is critical is always asked; what no rule covers is the
+        client's to decide."""
+        if not event.tool:
+            return None
+        session = self._sessions.backends.session
+        request = session_pb2.CheckPermissionRequest(operation=event.tool, target=event.target, which=event.which)
+        said: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
+        if said.decision == "deny":
+            return _permission("deny", f"Segue: {said.reason}. revoke_permission takes the rule back.")
+        if said.security_level == "critical":
+            return _permission("ask", f"Segue: {said.reason}.")
+        if said.decision == "allow" and said.HasField("rule"):
+            return _permission("allow", f"Segue: {said.reason}.")
+        return None
+
+    async def post_tool_use(self, event: HookEvent) -> Said | None:
+        """The session lives; and what is owed from the start."""
+        await self._heartbeat(event)
+        return await self._paid(event, "PostToolUse")
+
+    async def pre_compact(self, event: HookEvent) -> None:
+        """A checkpoint, without a commit: nobody asked for one."""
+        operation_id = f"hook-{event.delivery}" if event.delivery else ""
+        try:
+            await self._sessions.checkpoint(event.asked, event.which, note_before_compaction, False, operation_id)
+        except NotFound:
+            await self._sessions.init(event.asked, "")
+            await self._sessions.checkpoint(event.asked, event.which, note_before_compaction, False, operation_id)
+
+    async def stop(self, event: HookEvent) -> None:
+        """The session lives."""
+        await self._heartbeat(event)
+
+    async def session_end(self, event: HookEvent) -> Said | None:
+        """Ends the session with what the conversation left in memory, unless another conversation is still in it."""
+        user = current_user()
+        self._owed.pop((user, event.session), None)
+        others = self._clients.get((user, event.which.working_directory), set())
+        others.discard(event.session)
+        if others:
+            return None
+        facts = await self._recalling.facts(event.session, event.files)
+        try:
+            ended = await self._sessions.end(event.asked, event.which, facts)
+        except (NotFound, Conflict):  # the model ended it, or it was never begun
+            return None
+        document = ended.handoff
+        left = {"handoff_file_created": ended.handoff_path is not None, "handoff_file_name": document.file_name}
+        return Said({**left, "handoff": document.markdown})
+
+    async def _heartbeat(self, event: HookEvent) -> None:
+        self._note_client(current_user(), event)
+        session = self._sessions.backends.session
+        try:
+            await session.call(session.stub.Get, session_pb2.GetRequest(which=event.which))
+        except NotFound:
+            self._background.begin(current_user(), self._begin(event))
+
+    def _note_client(self, user: str, event: HookEvent) -> None:
+        """Which conversations are at work in a directory: its session ends with the last of them."""
+        key = (user, event.which.working_directory)
+        self._clients.setdefault(key, set()).add(event.session)
+        self._clients.move_to_end(key)
+        while len(self._clients) > clients_max:
+            self._clients.popitem(last=False)
+
+
+def _context(event: str, briefing: Briefing) -> Said | None:
+    if not briefing.text:
+        return None
+    told = {"hookEventName": event, "additionalContext": briefing.text}
+    return Said({"hookSpecificOutput": told, "suppressOutput": True}, briefing)
+
+
+def _permission(decision: str, reason: str) -> Said:
+    told = {"hookEventName": "PreToolUse", "permissionDecision": decision, "permissionDecisionReason": reason}
+    return Said({"hookSpecificOutput": told, "suppressOutput": True})

@@ -1,0 +1,110 @@
+"""What is recalled for a conversation that begins, for a prompt, and for the handoff of one that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from services.gateway.backends import Backends
+from services.gateway.briefing import Section
+from services.gateway.moments import timestamp
+from services.kit.errors import NotFound, ServiceError
+from services.pb import memory_pb2, session_pb2
+
+marked_max = 12
+related_max = 20
+prompt_max_chars = 2_000
+prompt_score_min = 0.5
+ended_lookback = timedelta(hours=12)
+summary_max_chars = 600
+decision_max_chars = 300
+decisions_max = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Recalling:
+    """Asks memory and session."""
+
+    backends: Backends
+
+    async def for_start(self, project: str) -> tuple[session_pb2.HandoffDocument | None, Sequence[Section]]:
+        """The project's last handoff; what the user decided and corrected; and what belongs to what was left to do."""
+        handoff = await self._handoff(project)
+        subject = " ".join([handoff.summary, *handoff.next_steps][:5]) if handoff else project
+        decided = await self._marked(project, "decision")
+        corrected = await self._marked(project, "correction")
+        related = await self._search(subject or project, project, related_max)
+        return handoff, [
+            Section("What was decided:", decided),
+            Section("What the user corrected:", corrected),
+            Section("Related:", related),
+        ]
+
+    async def for_prompt(self, project: str, prompt: str) -> Sequence[Section]:
+        """What is remembered that answers to the prompt."""
+        found = await self._search(prompt[:prompt_max_chars], project, 5, min_score=prompt_score_min)
+        return [Section("What may belong to this prompt:", found)]
+
+    async def facts(self, conversation: str, files: Sequence[str]) -> session_pb2.Facts:
+        """What a conversation left in memory, for the handoff: what was asked and said last, and what was decided."""
+        facts = session_pb2.Facts(files_changed=files)
+        if not conversation:
+            return facts
+        since = timestamp(datetime.now(UTC) - ended_lookback)
+        given = memory_pb2.Filter(session_id=conversation, since=since)
+        said = sorted(
+            await self._search("what was done and decided", "", 50, given),
+            key=lambda each: each.timestamp.ToNanoseconds(),
+        )
+        asked = [each.content for each in said if each.role == "user"]
+        answered = [each.content for each in said if each.role == "assistant"]
+        parts = [f"Asked: {_cut(asked[-1], summary_max_chars // 2)}"] if asked else []
+        parts += [_cut(answered[-1], summary_max_chars)] if answered else []
+        facts.summary = "\n".join(parts)
+        decided = [_cut(each.content, decision_max_chars) for each in said if "decision" in each.tags]
+        facts.decisions.extend(decided[-decisions_max:])
+        return facts
+
+    async def _handoff(self, project: str) -> session_pb2.HandoffDocument | None:
+        session = self.backends.session
+        request = session_pb2.GetHandoffRequest(project=project)
+        try:
+            handoff: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
+        except NotFound:
+            return None
+        return handoff
+
+    async def _marked(self, project: str, tag: str) -> list[memory_pb2.StoredMemory]:
+        """The latest memories with the tag, newest first."""
+        found = await self._search(tag, project, marked_max, memory_pb2.Filter(tags=[tag]))
+        return sorted(found, key=lambda each: -each.timestamp.ToNanoseconds())
+
+    async def _search(
+        self,
+        query: str,
+        project: str,
+        limit: int,
+        given: memory_pb2.Filter | None = None,
+        min_score: float = 0.0,
+    ) -> list[memory_pb2.StoredMemory]:
+        """Nothing, where memory does not answer: a session goes on without."""
+        memory = self.backends.memory
+        request = memory_pb2.SearchRequest(
+            query=query[:prompt_max_chars],
+            limit=limit,
+            project=project,
+            include_related_projects=True,
+            filter=given,
+            min_score=min_score,
+        )
+        try:
+            answer: memory_pb2.SearchResponse = await memory.call(memory.stub.Search, request)
+        except ServiceError:
+            return []
+        return [each.memory for each in answer.results]
+
+
+def _cut(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
