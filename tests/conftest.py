@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.memory.embedder.build import build_model
@@ -39,14 +39,28 @@ def redis_url() -> Iterator[str]:
         yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
 
 
-@pytest.fixture(scope="session")
-def spans() -> Iterator[InMemorySpanExporter]:
-    """What this process's spans come to, in tests that run a service within it; a test clears it first."""
-    exporter = InMemorySpanExporter()
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
+class KeptSpans(InMemorySpanExporter):
+    """Keeps spans while a test asks for them."""
+
+    is_keeping = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return super().export(spans) if self.is_keeping else SpanExportResult.SUCCESS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_span() -> KeptSpans:
+    """What this process's spans come to; set before any service sets its own provider, which a process has one of."""
+    exporter, provider = KeptSpans(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    yield exporter
-    exporter.shutdown()
+    trace.set_tracer_provider(provider)
+    return exporter
+
+
+@pytest.fixture
+def spans(every_span: KeptSpans) -> Iterator[InMemorySpanExporter]:
+    """The spans of a test that runs a service within this process."""
+    every_span.clear()
+    every_span.is_keeping = True
+    yield every_span
+    every_span.is_keeping = False
