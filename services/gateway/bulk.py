@@ -107,11 +107,15 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
     text = {name: fields.get(name) or "" for name in _text_fields}
     if not all(isinstance(value, str) for value in text.values()):
         raise InvalidInput(f"One of {', '.join(_text_fields)} is no text.")
+    shared = fields.get("shared")
+    if not (shared is None or isinstance(shared, bool)):
+        raise InvalidInput("shared is neither true nor false.")
     return memory_pb2.NewMemory(
         content=fields["content"].encode("utf-8", "replace"),
         kind=kind,
         timestamp=moment(fields.get("timestamp")),
         tags=tags,
         metadata=json.dumps(metadata),
+        shared=shared,
         **text,
     )

@@ -68,6 +68,7 @@ def _memory(memory: memory_pb2.StoredMemory) -> dict[str, Any]:
         "role": memory.role,
         "tags": list(memory.tags),
         "metadata": json.loads(memory.metadata),
+        "shared": memory.shared,
     }
     return {name: value for name, value in fields.items() if value}
 

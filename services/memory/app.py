@@ -30,6 +30,8 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.snapshot import SNAPSHOT, SnapshotFile
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.linking import Linking
+from services.memory.retaining import Retaining
+from services.memory.retention import Rule
 from services.memory.searching import Searching
 from services.memory.servicer import Domain, MemoryServicer
 from services.memory.shards import open_shards
@@ -71,17 +73,21 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         linking = Linking(store, generations)
         erasing = Erasing(store, within_s)
         backups = Backups([MemoryPart(store, home), *beside], _schedule(settings))
-        regular: Mapping[str, Regular] = {"backup": backups, "erasing": erasing}
+        storing = Storing(store, index, embedder, generations)
+        retaining = Retaining(store, storing, _default_rule(settings))
+        regular: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
         condition = Condition(store, embedder, trouble, home, shared, indexing, regular)
         servicer = MemoryServicer(
             Domain(
-                Storing(store, index, embedder, generations),
+                storing,
                 Searching(store, index, embedder, linking, SearchCache(shared, generations)),
                 linking,
                 condition,
                 Exporting(store),
                 backups,
-            )
+                retaining,
+            ),
+            settings.share_by_default,
         )
         await stack.enter_async_context(lag.watched())
         health = Health("segue.memory.v1.Memory")
@@ -93,6 +99,7 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         await stack.enter_async_context(_beside(indexing.run()))
         await stack.enter_async_context(_beside(backups.run()))
         await stack.enter_async_context(_beside(erasing.run()))
+        await stack.enter_async_context(_beside(retaining.run()))
         if embedder:
             await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
         watching = Watching("memory", "database", condition.look, condition.count, health)
@@ -142,6 +149,12 @@ def _schedule(settings: MemorySettings) -> Schedule | None:
         return None
     directory = settings.backup_directory.expanduser().absolute()
     return Schedule(directory, timedelta(hours=settings.backup_every_h), settings.backup_keep)
+
+
+def _default_rule(settings: MemorySettings) -> Rule:
+    """How long memories are kept in projects without a rule of their own."""
+    days, size_mb = settings.retention_days, settings.retention_size_mb
+    return Rule(days=days, size_mb=size_mb, reflections=settings.retention_reflections, is_default=True)
 
 
 async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tuple[Embedder | None, str]:

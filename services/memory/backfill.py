@@ -14,7 +14,7 @@ from services.memory.cache import Generations
 from services.memory.changes import Embedded
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.store import MemoryStore
+from services.memory.memory_store import MemoryStore
 
 logger = logging.getLogger(__name__)
 

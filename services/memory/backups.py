@@ -13,9 +13,9 @@ from pathlib import Path
 from services.kit.backup import Manifest, Part, PartContent, backups_in, prune, write_backup
 from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import Conflict, InvalidInput, ServiceError
+from services.memory.memory_store import MemoryStore
 from services.memory.schema import MIGRATIONS
 from services.memory.shards import COUNT_FILE
-from services.memory.store import MemoryStore
 
 logger = logging.getLogger(__name__)
 look_every_s = 600.0

@@ -13,7 +13,7 @@ from typing import Protocol
 from services.kit.errors import ServiceError
 from services.memory.embedder import Embedder
 from services.memory.memories import PartHealth, Stats
-from services.memory.store import MemoryStore
+from services.memory.memory_store import MemoryStore
 from services.memory.storing import NO_MODEL
 
 disk_free_min_bytes = 256 * 1024 * 1024

@@ -36,6 +36,12 @@ class MemorySettings(BaseSettings):
     backup_directory: Path | None = Field(None, description="Where backups are written regularly; none when unset")
     backup_every_h: float = Field(24, gt=0, description="Hours between two of them")
     backup_keep: int = Field(7, ge=1, description="How many of the newest in that directory are kept")
+    share_by_default: bool = Field(False, description="Whether every user may read what is stored without saying so")
+    retention_days: int | None = Field(None, ge=1, description="Days conversations are kept; for ever when unset")
+    retention_size_mb: float | None = Field(
+        None, gt=0, description="Text of conversations that a project keeps, the newest; any size when unset"
+    )
+    retention_reflections: bool = Field(False, description="Whether both hold for reflections, too")
     erase_within_s: float = Field(600, gt=0, description="How soon deleted text has left the files here")
     snapshot_every_changes: int = Field(10_000, ge=1, description="Changes after which the index is written to disk")
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")

@@ -7,7 +7,7 @@ import logging
 import time
 
 from services.kit.errors import ServiceError
-from services.memory.store import MemoryStore
+from services.memory.memory_store import MemoryStore
 
 logger = logging.getLogger(__name__)
 look_every_s = 5.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from services.kit.errors import InvalidInput
 from services.memory.memories import Memory
-from services.memory.store import MemoryStore
+from services.memory.memory_store import MemoryStore
 
 page_max_memories = 256
 page_max_bytes = 2 * 1024 * 1024

@@ -19,12 +19,12 @@ from services.memory.index.shrinking import without_removed
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
 from services.memory.loading import Loaded, Sequences
 from services.memory.memories import Kind, Memory
-from services.memory.store import MemoryStore
+from services.memory.memory_store import MemoryStore
 from services.memory.text import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Moves on when the index keeps something else of a memory than before."""
 read_at_start_max = 2_000
 """Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""
@@ -91,7 +91,9 @@ class Indexing:
     async def _compare(self) -> Sequences:
         """Takes out what is not stored any more, or not as it is indexed; the sequences that are then missing."""
         held, has_vectors = await self._index.held()
-        stored, embedded = await self._store.inventory(self._model)
+        inventory = await self._store.inventory(self._model)
+        stored, embedded = inventory.sequences, inventory.embedded
+        await self._index.share_exactly(stored[inventory.shared])
         stale = held[np.isin(held, stored[embedded]) & ~has_vectors]
         gone = np.concatenate((np.setdiff1d(held, stored), stale))
         await self._index.remove(gone.tolist())
@@ -187,4 +189,5 @@ def _memory(loaded: Loaded, place: int) -> Memory:
         role=loaded.role[place],
         tags=tuple(loaded.tags[place]),
         metadata=json.loads(loaded.metadata[place]),
+        shared=bool(loaded.shared[place]),
     )

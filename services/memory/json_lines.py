@@ -66,11 +66,14 @@ class ImportedMemory:
     role: str = ""
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    shared: bool | None = None
 
     def encoded(self) -> bytes:
         """The memory as a line; what is empty is left out."""
         keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata")
         pairs = {key: value for key in keys if (value := getattr(self, key))}
+        if self.shared is not None:
+            pairs["shared"] = self.shared
         return whole(json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
 
 
@@ -145,7 +148,8 @@ def memory_of(fields: Fields) -> ImportedMemory:
         "tags": _tags(fields),
         "metadata": _metadata(fields),
     }
-    return ImportedMemory(id=_given_id(fields) or stable_id(json.dumps(described, sort_keys=True)), **described)
+    name = _given_id(fields) or stable_id(json.dumps(described, sort_keys=True))
+    return ImportedMemory(id=name, shared=_shared(fields), **described)
 
 
 def link_of(fields: Fields) -> ImportedLink:
@@ -197,6 +201,13 @@ def _kind(fields: Fields) -> str:
     if kind not in list(Kind):
         raise InvalidInput(f"kind is neither {' nor '.join(Kind)}")
     return kind
+
+
+def _shared(fields: Fields) -> bool | None:
+    shared = fields.get("shared")
+    if not (shared is None or isinstance(shared, bool)):
+        raise InvalidInput("shared is neither true nor false")
+    return shared
 
 
 def _tags(fields: Fields) -> tuple[str, ...]:

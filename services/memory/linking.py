@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from services.kit.errors import LimitExceeded, ProjectNotFound
 from services.memory import projects
 from services.memory.cache import Generations
+from services.memory.memory_store import MemoryStore
 from services.memory.projects import Link, checked_link, links_max
-from services.memory.store import MemoryStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Loaded:
     tags: Sequence[Sequence[str]]
     metadata: Sequence[str]
     timestamp_s: NDArray[np.float64]
+    shared: NDArray[np.bool_]
     content: Sequence[str]
     content_vector: Sequence[bytes]
     context_vector: Sequence[bytes]
@@ -40,7 +41,7 @@ def load_portion(
     """These memories in their order, with vectors of `model`; without their contents where not `text`."""
     sql = """
         SELECT m.sequence, id, user_id, project, session_id, role, kind, tags, metadata,
-               epoch(timestamp) AS timestamp_s, CASE WHEN ? THEN m.content ELSE '' END AS content,
+               epoch(timestamp) AS timestamp_s, shared, CASE WHEN ? THEN m.content ELSE '' END AS content,
                coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
         FROM (SELECT unnest(?::BIGINT[]) AS sequence) asked JOIN memories m USING (sequence)
         LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
@@ -61,6 +62,7 @@ def load_portion(
         tags=[each.tags for each in texts],
         metadata=[each.metadata for each in texts],
         timestamp_s=columns["timestamp_s"],
+        shared=columns["shared"],
         content=[each.content if text else "" for each in texts],
         content_vector=_vectors(rows, whose, "content", columns["content_vector"]),
         context_vector=_vectors(rows, whose, "context", columns["context_vector"]),

@@ -113,6 +113,8 @@ class Stats:
     storage_bytes: int
     oldest: datetime | None
     most_recent: datetime | None
+    shared_by_user: int = 0
+    shared_by_others: int = 0
     degraded: Sequence[str] = ()
 
 

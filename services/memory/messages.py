@@ -13,6 +13,9 @@ from services.kit.errors import InvalidInput, LimitExceeded
 from services.memory.memories import Kind, Memory, Outcome, metadata_max_bytes
 from services.memory.projects import Link, LinkType
 from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
+from services.memory.removals import Removal
+from services.memory.retaining import Retained
+from services.memory.retention import Rule
 from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
@@ -22,7 +25,7 @@ KIND_NUMBER = {kind: number for number, kind in KIND.items()}
 # --- what is asked ------------------------------------------------------------------------------
 
 
-def new_memory(new: memory_pb2.NewMemory) -> Memory:
+def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
     """A memory to store; InvalidInput or LimitExceeded where it is none."""
     if new.kind not in KIND:
         raise InvalidInput("kind is neither conversation nor reflection.")
@@ -36,6 +39,7 @@ def new_memory(new: memory_pb2.NewMemory) -> Memory:
         tags=tuple(new.tags),
         metadata=_metadata(new.metadata),
         id=new.id,
+        shared=new.shared if new.HasField("shared") else shared_by_default,
     )
 
 
@@ -93,6 +97,16 @@ def link(given: memory_pb2.Link, made_at: datetime) -> Link:
     return Link(given.source.strip(), given.target.strip(), LinkType(given.type), given.description, made_at)
 
 
+def rule(given: memory_pb2.Retention) -> Rule:
+    """A rule of retention."""
+    return Rule(
+        project=given.project.strip(),
+        days=given.days if given.HasField("days") else None,
+        size_mb=given.size_mb if given.HasField("size_mb") else None,
+        reflections=given.reflections,
+    )
+
+
 # --- what is answered ---------------------------------------------------------------------------
 
 
@@ -117,6 +131,8 @@ def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
         role=memory.role,
         tags=memory.tags,
         metadata=json.dumps(dict(memory.metadata)),
+        shared=memory.shared,
+        author=memory.author,
     )
 
 
@@ -158,6 +174,32 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         suggestions=results.suggestions,
         next_cursor=results.next_cursor,
         facets=facets,
+    )
+
+
+def removal_message(removal: Removal) -> memory_pb2.Removal:
+    """An entry of the log."""
+    return memory_pb2.Removal(
+        removed_at=time_message(removal.removed_at),
+        actor=removal.actor,
+        reason=removal.reason,
+        project=removal.project,
+        ids=removal.ids,
+        count=removal.count,
+        erased=removal.erased,
+    )
+
+
+def retention_message(retained: Retained) -> memory_pb2.Retention:
+    """A rule, and what would go by it."""
+    rule = retained.rule
+    return memory_pb2.Retention(
+        project=rule.project,
+        days=rule.days,
+        size_mb=rule.size_mb,
+        reflections=rule.reflections,
+        is_default=rule.is_default,
+        would_remove=retained.would_remove,
     )
 
 

@@ -19,12 +19,12 @@ from services.memory.embedder import Embedder
 from services.memory.index.memory_index import Asked, MemoryIndex
 from services.memory.linking import Linking
 from services.memory.memories import Memory, Surroundings, neighbours_max
+from services.memory.memory_store import MemoryStore
 from services.memory.mentions import has_code
 from services.memory.queries import EVERYTHING, Facets, Found, Query, Results, checked, checked_limit
 from services.memory.ranking import rank
 from services.memory.rankings import Ranking, ranking
 from services.memory.speech import words_of
-from services.memory.store import MemoryStore
 from services.memory.text import date_spans, query_terms
 
 chars_per_token = 4
@@ -77,7 +77,7 @@ class Searching:
         began = time.perf_counter()
         name, offset = _read_cursor(cursor)
         ranking = await self.cache.at_cursor(user, name)
-        page = await self._page(ranking, offset, checked_limit(limit), max_tokens=0)
+        page = await self._page(user, ranking, offset, checked_limit(limit), max_tokens=0)
         return Results(
             found=page.found,
             total=len(ranking),
@@ -104,7 +104,7 @@ class Searching:
 
     async def _results(self, user: str, ranking: Ranking, query: Query) -> Results:
         name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
-        page = await self._page(ranking, offset, query.limit, query.max_tokens)
+        page = await self._page(user, ranking, offset, query.limit, query.max_tokens)
         if query.paged and not name and page.following < len(ranking):
             name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking)
         return Results(
@@ -115,7 +115,7 @@ class Searching:
             truncated=page.truncated,
             suggestions=() if page.found else await self._suggestions(user, query, ranking),
             next_cursor=_cursor(name, page.following, ranking),
-            facets=await self._facets(ranking) if query.facets else {},
+            facets=await self._facets(user, ranking) if query.facets else {},
         )
 
     async def _embedded(self, text: str) -> NDArray[np.float32] | None:
@@ -129,30 +129,30 @@ class Searching:
             return None
         return embedding
 
-    async def _page(self, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
+    async def _page(self, user: str, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
         """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens`."""
         found: list[tuple[int, Found]] = []
         following = offset
         while len(found) < limit and following < len(ranking):
             places = range(following, min(following + limit - len(found), len(ranking)))
-            found += await self._found(ranking, places)
+            found += await self._found(user, ranking, places)
             following = places.stop
         kept = _fitting([each for _, each in found], max_tokens)
         if kept < len(found):
             return Page([each for _, each in found[:kept]], found[kept][0], truncated=True)
         return Page([each for _, each in found], following, truncated=False)
 
-    async def _found(self, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
-        """What stands at these places, with its neighbours; without what was deleted meanwhile."""
+    async def _found(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
+        """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
-        memories = await self.store.fetch(sorted(needed))
+        memories = await self.store.seen(user, sorted(needed))
         return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
 
-    async def _facets(self, ranking: Ranking) -> Facets:
+    async def _facets(self, user: str, ranking: Ranking) -> Facets:
         """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
         counts: dict[str, Counter[str]] = {name: Counter() for name in ("project", "content_type", "tags", "month")}
-        for memory in (await self.store.fetch(ranking.sequences)).values():
+        for memory in (await self.store.seen(user, ranking.sequences)).values():
             counts["project"][memory.project] += 1
             counts["content_type"].update([memory.kind, *(["code"] if has_code(memory.content) else [])])
             counts["tags"].update(memory.tags)
@@ -175,14 +175,16 @@ class Searching:
         return tips
 
     async def get(self, user: str, id: str, neighbours: int) -> Surroundings:
-        """One of the user's memories with up to `neighbours` before and after it in its session."""
+        """A memory that the user may read, with up to `neighbours` of those before and after it in its session."""
         if not 0 <= neighbours <= neighbours_max:
             raise InvalidInput(f"neighbours is {neighbours}; it takes 0 to {neighbours_max}.")
         sequence = await self.store.find(user, id)
         if sequence is None:
+            sequence = await self.store.find_shared(id)
+        ((before, after),) = await self.index.around([sequence], neighbours) if sequence is not None else [([], [])]
+        memories = await self.store.seen(user, [sequence, *before, *after]) if sequence is not None else {}
+        if sequence not in memories:  # or not any more
             raise NotFound("There is no memory with that id.", "Search for it with reflect_on_past.")
-        ((before, after),) = await self.index.around([sequence], neighbours)
-        memories = await self.store.fetch([sequence, *before, *after])
         return Surroundings(
             memories[sequence],
             [memories[each] for each in before if each in memories],

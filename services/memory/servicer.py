@@ -15,6 +15,7 @@ from services.memory.condition import Condition
 from services.memory.exporting import Exporting
 from services.memory.linking import Linking
 from services.memory.memories import Chosen
+from services.memory.retaining import Retaining
 from services.memory.searching import Searching
 from services.memory.storing import Storing
 from services.pb import memory_pb2, memory_pb2_grpc
@@ -32,24 +33,27 @@ class Domain:
     condition: Condition
     exporting: Exporting
     backups: Backups
+    retaining: Retaining
 
 
 class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     """Each method is the rpc of its name in memory.proto."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, share_by_default: bool) -> None:
         self._storing = domain.storing
         self._searching = domain.searching
         self._linking = domain.linking
         self._condition = domain.condition
         self._exporting = domain.exporting
         self._backups = domain.backups
+        self._retaining = domain.retaining
+        self._share_by_default = share_by_default
 
     async def Store(self, request: memory_pb2.StoreRequest, _: Any) -> memory_pb2.StoreResponse:
         count = len(request.memories) + len(request.links)
         if count > batch_max:
             raise LimitExceeded(f"{count} memories in one call; it takes {batch_max} at most.")
-        memories = [messages.new_memory(each) for each in request.memories]
+        memories = [messages.new_memory(each, self._share_by_default) for each in request.memories]
         links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
         outcomes = await self._storing.remember(rpc.caller.get(), memories)
         links_stored = await self._linking.restore(rpc.caller.get(), links)
@@ -97,6 +101,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             oldest=messages.time_message(stats.oldest),
             most_recent=messages.time_message(stats.most_recent),
             degraded=stats.degraded,
+            shared_by_caller=stats.shared_by_user,
+            shared_by_others=stats.shared_by_others,
         )
 
     async def Check(self, _: memory_pb2.CheckRequest, __: Any) -> memory_pb2.CheckResponse:
@@ -117,6 +123,25 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         page = await self._exporting.page(rpc.caller.get(), request.after, request.limit)
         memories = [messages.memory_message(each) for each in page.memories]
         return memory_pb2.ExportResponse(memories=memories, next=page.next)
+
+    async def Share(self, request: memory_pb2.ShareRequest, _: Any) -> memory_pb2.ShareResponse:
+        await self._storing.share(rpc.caller.get(), request.id, request.shared)
+        return memory_pb2.ShareResponse()
+
+    async def Removals(self, request: memory_pb2.RemovalsRequest, _: Any) -> memory_pb2.RemovalsResponse:
+        found = await self._storing.removals(rpc.caller.get(), request.project, request.limit)
+        return memory_pb2.RemovalsResponse(removals=[messages.removal_message(each) for each in found])
+
+    async def SetRetention(self, request: memory_pb2.SetRetentionRequest, _: Any) -> memory_pb2.Retention:
+        user, rule = rpc.caller.get(), messages.rule(request.retention)
+        if request.reset:
+            return messages.retention_message(await self._retaining.reset_rule(user, rule.project))
+        return messages.retention_message(await self._retaining.set_rule(user, rule))
+
+    async def ListRetention(self, _: memory_pb2.ListRetentionRequest, __: Any) -> memory_pb2.ListRetentionResponse:
+        found = await self._retaining.rules(rpc.caller.get())
+        retentions = [messages.retention_message(each) for each in found]
+        return memory_pb2.ListRetentionResponse(retentions=retentions, waiting=self._retaining.trouble)
 
     async def Backup(self, request: memory_pb2.BackupRequest, _: Any) -> memory_pb2.BackupResponse:
         path, manifest = await self._backups.make(Path(request.directory))

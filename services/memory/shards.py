@@ -11,18 +11,20 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.loading import Loaded, Sequences
 from services.memory.memories import Chosen, Memory, Stats
+from services.memory.memory_store import Inventory, MemoryStore
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
-from services.memory.store import DuckStore, MemoryStore, StoreSettings, open_store
+from services.memory.retention import Rule
+from services.memory.store import DuckStore, StoreSettings, open_store
 
 shards_max = 64
 COUNT_FILE = "shards"
@@ -111,6 +113,17 @@ class ShardedStore:
         """See MemoryStore."""
         parts = self._by_shard(sequences)
         found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
+        return self._joined(parts, found)
+
+    async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
+        """See MemoryStore."""
+        parts = self._by_shard(sequences)
+        return self._joined(
+            parts, await asyncio.gather(*(self._shards[at].seen(user, its) for at, its in parts.items()))
+        )
+
+    def _joined(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
+        """What each of the shards in `parts` found."""
         return {
             self._everywhere(shard, sequence): memory
             for shard, memories in zip(parts, found, strict=True)
@@ -119,8 +132,18 @@ class ShardedStore:
 
     async def find(self, user: str, id: str) -> int | None:
         """See MemoryStore."""
-        found = await asyncio.gather(*(shard.find(user, id) for shard in self._shards))
+        return self._first(await asyncio.gather(*(shard.find(user, id) for shard in self._shards)))
+
+    async def find_shared(self, id: str) -> int | None:
+        """See MemoryStore."""
+        return self._first(await asyncio.gather(*(shard.find_shared(id) for shard in self._shards)))
+
+    def _first(self, found: Sequence[int | None]) -> int | None:
         return next((self._everywhere(shard, each) for shard, each in enumerate(found) if each is not None), None)
+
+    async def share(self, sequence: int, shared: bool) -> None:
+        """See MemoryStore."""
+        await self._shards[sequence % len(self._shards)].share(sequence // len(self._shards), shared)
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
         """See MemoryStore."""
@@ -146,6 +169,46 @@ class ShardedStore:
             if await shard.unerased():
                 await shard.compact()
 
+    async def has_rules(self) -> bool:
+        """See MemoryStore."""
+        return any(await asyncio.gather(*(shard.has_rules() for shard in self._shards)))
+
+    async def rules(self, user: str) -> list[Rule]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.rules(user) for shard in self._shards))
+        return sorted((rule for rules in found for rule in rules), key=lambda rule: rule.project)
+
+    async def set_rule(self, user: str, rule: Rule, now: datetime) -> None:
+        """See MemoryStore; where the project's memories are."""
+        await self._shards[shard_of(user, rule.project, len(self._shards))].set_rule(user, rule, now)
+
+    async def reset_rule(self, user: str, project: str) -> None:
+        """See MemoryStore."""
+        await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project)
+
+    async def due(self, default: Rule, stored_before: datetime, now: datetime, most: int) -> list[int]:
+        """See MemoryStore; the earliest of each shard."""
+        found = await asyncio.gather(*(shard.due(default, stored_before, now, most) for shard in self._shards))
+        return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its]
+
+    async def due_counts(self, user: str, default: Rule, stored_before: datetime, now: datetime) -> dict[str, int]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.due_counts(user, default, stored_before, now) for shard in self._shards))
+        return {project: count for counts in found for project, count in counts.items()}
+
+    async def newest(self) -> datetime | None:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.newest() for shard in self._shards))
+        return max((each for each in found if each), default=None)
+
+    async def upkeep(self, name: str) -> str | None:
+        """See MemoryStore."""
+        return await self._shards[0].upkeep(name)
+
+    async def keep_upkeep(self, name: str, value: str) -> None:
+        """See MemoryStore."""
+        await self._shards[0].keep_upkeep(name, value)
+
     async def unembedded(self, model: str, most: int) -> list[int]:
         """See MemoryStore."""
         found = await asyncio.gather(*(shard.unembedded(model, most) for shard in self._shards))
@@ -167,14 +230,15 @@ class ShardedStore:
             async for loaded in shard.load(model, its, text=text):
                 yield replace(loaded, sequence=loaded.sequence * count + number)
 
-    async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
+    async def inventory(self, model: str) -> Inventory:
         """See MemoryStore."""
         count = len(self._shards)
         parts = await asyncio.gather(*(shard.inventory(model) for shard in self._shards))
-        sequences = np.concatenate([its * count + number for number, (its, _) in enumerate(parts)])
-        embedded = np.concatenate([embedded for _, embedded in parts])
+        sequences = np.concatenate([its.sequences * count + number for number, its in enumerate(parts)])
         order = np.argsort(sequences)
-        return sequences[order], embedded[order]
+        embedded = np.concatenate([its.embedded for its in parts])
+        shared = np.concatenate([its.shared for its in parts])
+        return Inventory(sequences[order], embedded[order], shared[order])
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
         """See MemoryStore."""
@@ -187,6 +251,8 @@ class ShardedStore:
             storage_bytes=sum(each.storage_bytes for each in parts),
             oldest=min((each.oldest for each in parts if each.oldest), default=None),
             most_recent=max((each.most_recent for each in parts if each.most_recent), default=None),
+            shared_by_user=sum(each.shared_by_user for each in parts),
+            shared_by_others=sum(each.shared_by_others for each in parts),
         )
 
     async def size(self) -> tuple[int, int]:
@@ -197,7 +263,7 @@ class ShardedStore:
     async def projects(self, user: str) -> list[str]:
         """See MemoryStore."""
         found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))
-        return sorted(name for names in found for name in names)
+        return sorted({name for names in found for name in names})
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
         """See MemoryStore."""

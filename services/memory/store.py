@@ -7,14 +7,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
 from services.kit import telemetry
 from services.kit.encryption.vault import Vault
@@ -25,108 +24,18 @@ from services.memory.connections import Connections
 from services.memory.database import open_database
 from services.memory.loading import Loaded, Sequences, load_portion, portion
 from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
+from services.memory.memory_store import Inventory
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
+from services.memory.retention import Rule
 from services.memory.rows import LinkTexts, Rows, Texts, Whose, rows_of
 from services.memory.writer import Writer
 
 Connection = duckdb.DuckDBPyConnection
 Result = TypeVar("Result")
 _columns = "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, shared"
+_own = "'' AS author"
 _row_order = "timestamp, sequence"
-
-
-class MemoryStore(Protocol):
-    """What the service needs of a store. What `insert` returned survives a kill."""
-
-    @property
-    def troubles(self) -> Sequence[str]:
-        """What could not be read when it was opened."""
-        ...
-
-    async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-        """Those of `rows`, by their place in it, that are stored already."""
-        ...
-
-    async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        """Stores `rows` in one transaction; one that is there already is not stored again."""
-        ...
-
-    async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
-        """The memories under these sequences that exist."""
-        ...
-
-    async def find(self, user: str, id: str) -> int | None:
-        """The sequence of the user's memory `id`."""
-        ...
-
-    async def choose(self, user: str, chosen: Chosen) -> list[int]:
-        """The sequences of the user's memories that are meant, ascending."""
-        ...
-
-    async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        """Removes these memories, and logs that."""
-        ...
-
-    async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
-        """What was removed of the user's, of one project where `project` is not empty; the latest first."""
-        ...
-
-    async def unerased(self) -> int:
-        """Removals whose text is still in a database file."""
-        ...
-
-    async def compact(self) -> None:
-        """Writes the files that hold the text of what was removed anew; Unavailable where that cannot be done now."""
-        ...
-
-    async def unembedded(self, model: str, most: int) -> list[int]:
-        """The first sequences that have no embedding of `model`."""
-        ...
-
-    async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
-        """Keeps these embeddings instead of what there was."""
-        ...
-
-    def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
-        """These memories in their order, in portions; vectors of other models are left out, texts where not `text`."""
-        ...
-
-    async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
-        """All sequences, ascending, and which of them have an embedding of `model`."""
-        ...
-
-    async def stats(self, user: str, project: str, model: str) -> Stats:
-        """Counts for one user, and for one project where `project` is not empty."""
-        ...
-
-    async def size(self) -> tuple[int, int]:
-        """How many memories there are, of all users, and the bytes on disk."""
-        ...
-
-    async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
-        """The user's first `limit` memories whose sequence is over `after`, by ascending sequence."""
-        ...
-
-    async def copy_to(self, directory: Path) -> list[dict[str, int]]:
-        """Writes each database, as it is at one moment, into the directory; the counts of its memories and links."""
-        ...
-
-    async def projects(self, user: str) -> list[str]:
-        """The user's projects that have memories, by name."""
-        ...
-
-    async def links(self, user: str) -> list[Link]:
-        """The links between the user's projects, oldest first."""
-        ...
-
-    async def link(self, user: str, link: Link) -> None:
-        """Keeps the link, instead of one that is there between the same two."""
-        ...
-
-    async def unlink(self, user: str, source: str, target: str) -> bool:
-        """Removes the link; False where there is none."""
-        ...
 
 
 @asynccontextmanager
@@ -211,7 +120,7 @@ class DuckStore:
             return await self._writer.run(job)
 
     def _memory(self, row: tuple[Any, ...]) -> Memory:
-        sequence, name, user, *columns, kind, timestamp, shared = row
+        sequence, name, user, *columns, kind, timestamp, shared, author = row
         texts = self._rows.read(Whose(sequence, name, user), Texts(*columns))
         return Memory(
             content=texts.content,
@@ -224,6 +133,7 @@ class DuckStore:
             metadata=json.loads(texts.metadata),
             id=name,
             shared=shared,
+            author=author,
         )
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
@@ -236,7 +146,7 @@ class DuckStore:
         if not sequences:
             return {}
         marks = ", ".join("?" * len(sequences))  # a list as one parameter scans; single ones use the index
-        sql = f"SELECT {_columns} FROM memories WHERE sequence IN ({marks})"  # noqa: S608  # marks only
+        sql = f"SELECT {_columns}, {_own} FROM memories WHERE sequence IN ({marks})"  # noqa: S608  # marks only
         return await self._memories("fetch", sql, *sequences)
 
     async def find(self, user: str, id: str) -> int | None:
@@ -244,8 +154,32 @@ class DuckStore:
         rows = await self._read("find", sql, str(id_key(user, id)))
         return rows[0][0] if rows else None
 
+    async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
+        if not sequences:
+            return {}
+        marks = ", ".join("?" * len(sequences))
+        sql = f"""
+            SELECT {_columns}, CASE WHEN user_id = ? THEN '' ELSE user_id END AS author FROM memories
+            WHERE sequence IN ({marks}) AND (user_id = ? OR shared)
+        """  # noqa: S608  # marks only
+        return await self._memories("seen", sql, user, *sequences, user)
+
+    async def find_shared(self, id: str) -> int | None:
+        rows = await self._read("find_shared", "SELECT min(sequence) FROM memories WHERE shared AND id = ?", id)
+        sequence: int | None = rows[0][0]
+        return sequence
+
+    async def share(self, sequence: int, shared: bool) -> None:
+        def share(connection: Connection) -> None:
+            self._compaction.touch([sequence])
+            connection.execute("UPDATE memories SET shared = ? WHERE sequence = ?", [shared, sequence])
+
+        await self._write("share", share)
+
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
-        sql = f"SELECT {_columns} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
+        sql = f"""
+            SELECT {_columns}, {_own} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?
+        """  # noqa: S608  # our own names
         return await self._memories("page", sql, user, after, limit)
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
@@ -281,6 +215,42 @@ class DuckStore:
             for at, owner, actor, why, of, *rest in await self._read("removals", sql, user, name, name, limit)
         ]
 
+    async def has_rules(self) -> bool:
+        return bool(await self._read("rules", "SELECT 1 FROM retention LIMIT 1"))
+
+    async def rules(self, user: str) -> list[Rule]:
+        sql = "SELECT project, days, size_mb, reflections FROM retention WHERE user_id = ?"
+        found = [Rule(self._rows.read_name(of), *rest) for of, *rest in await self._read("rules", sql, user)]
+        return sorted(found, key=lambda rule: rule.project)
+
+    async def set_rule(self, user: str, rule: Rule, now: datetime) -> None:
+        sealed = replace(rule, project=self._rows.name(rule.project))
+        await self._write("set_rule", lambda connection: removing.set_rule(connection, user, sealed, now))
+
+    async def reset_rule(self, user: str, project: str) -> None:
+        name = self._rows.name(project)
+        await self._write("reset_rule", lambda connection: removing.reset_rule(connection, user, name))
+
+    async def due(self, default: Rule, stored_before: datetime, now: datetime, most: int) -> list[int]:
+        sql = f"SELECT sequence {removing.DUE} ORDER BY timestamp, sequence LIMIT ?"  # our own
+        return [row[0] for row in await self._read("due", sql, *removing.asked(default, stored_before, now), most)]
+
+    async def due_counts(self, user: str, default: Rule, stored_before: datetime, now: datetime) -> dict[str, int]:
+        sql = f"SELECT project, count(*) {removing.DUE} AND user_id = ? GROUP BY project"  # our own
+        rows = await self._read("due", sql, *removing.asked(default, stored_before, now), user)
+        return {self._rows.read_name(of): count for of, count in rows}
+
+    async def newest(self) -> datetime | None:
+        return _utc((await self._read("newest", "SELECT max(stored_at) FROM memories"))[0][0])
+
+    async def upkeep(self, name: str) -> str | None:
+        rows = await self._read("upkeep", "SELECT value FROM upkeep WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
+    async def keep_upkeep(self, name: str, value: str) -> None:
+        sql = "INSERT OR REPLACE INTO upkeep VALUES (?, ?)"
+        await self._write("upkeep", lambda connection: connection.execute(sql, (name, value)))
+
     async def unembedded(self, model: str, most: int) -> list[int]:
         sql = """
             SELECT m.sequence FROM memories m ANTI JOIN (FROM embeddings WHERE model = ?) e USING (sequence)
@@ -303,35 +273,38 @@ class DuckStore:
         with self._connections.cursor() as cursor:
             return load_portion(cursor, self._rows, model, sequences, text=text)
 
-    async def inventory(self, model: str) -> tuple[Sequences, NDArray[np.bool_]]:
+    async def inventory(self, model: str) -> Inventory:
         sql = """
-            SELECT m.sequence, e.sequence IS NOT NULL AS embedded
+            SELECT m.sequence, e.sequence IS NOT NULL AS embedded, shared
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ? ORDER BY m.sequence
         """
 
-        def read() -> tuple[Sequences, NDArray[np.bool_]]:
+        def read() -> Inventory:
             with self._connections.cursor() as cursor:
                 columns = cursor.execute(sql, [model]).fetchnumpy()
-            return np.asarray(columns["sequence"], np.int64), np.asarray(columns["embedded"], np.bool_)
+            flags = (np.asarray(columns[name], np.bool_) for name in ("embedded", "shared"))
+            return Inventory(np.asarray(columns["sequence"], np.int64), *flags)
 
         return await asyncio.to_thread(read)
 
     async def stats(self, user: str, project: str, model: str) -> Stats:
         sql = """
             SELECT count(*) FILTER (kind = 'conversation'), count(*) FILTER (kind = 'reflection'),
-                   count(DISTINCT project), count(e.sequence), min(timestamp), max(timestamp)
+                   count(DISTINCT project), count(e.sequence), min(timestamp), max(timestamp),
+                   count(*) FILTER (shared AND user_id = ?), count(*) FILTER (user_id <> ?)
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
-            WHERE user_id = ? AND (? = '' OR project = ?)
+            WHERE (user_id = ? OR shared) AND (? = '' OR project = ?)
         """
         name = self._rows.name(project)
-        row = (await self._read("stats", sql, model, user, name, name))[0]
-        return Stats(row[0], row[1], row[2], row[3], self._size(), _utc(row[4]), _utc(row[5]))
+        row = (await self._read("stats", sql, user, user, model, user, name, name))[0]
+        counts = (row[0], row[1], row[2], row[3])
+        return Stats(*counts, self._size(), _utc(row[4]), _utc(row[5]), row[6], row[7])
 
     async def size(self) -> tuple[int, int]:
         return (await self._read("size", "SELECT count(*) FROM memories"))[0][0], self._size()
 
     async def projects(self, user: str) -> list[str]:
-        sql = "SELECT DISTINCT project FROM memories WHERE user_id = ?"
+        sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? OR shared"
         return sorted(self._rows.read_name(row[0]) for row in await self._read("projects", sql, user))
 
     async def links(self, user: str) -> list[Link]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import Conflict, InvalidInput
+from services.kit.errors import Conflict, Denied, InvalidInput, NotFound
 from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
@@ -20,8 +20,8 @@ from services.memory.embedder import Embedder
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
-from services.memory.removals import Removing
-from services.memory.store import MemoryStore
+from services.memory.memory_store import MemoryStore
+from services.memory.removals import Removal, Removing, checked_page
 
 NO_MODEL = "none"
 Result = TypeVar("Result")
@@ -61,7 +61,10 @@ class Storing:
         await self.index.add(
             [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if not each.duplicate]
         )
-        await self.generations.move(user, [row.memory.project for row in rows])
+        if any(row.memory.shared for row in rows):
+            await self.generations.move_all()  # others find it, too
+        else:
+            await self.generations.move(user, [row.memory.project for row in rows])
         return inserted
 
     async def _whole(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -124,6 +127,25 @@ class Storing:
             raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
         await self.remove(sequences, Removing(user))
         return Deletion(deleted=len(sequences))
+
+    async def removals(self, user: str, project: str, limit: int) -> Sequence[Removal]:
+        """What was removed of the user's memories, the latest first."""
+        return await self.store.removals(user, project, checked_page(limit))
+
+    async def share(self, user: str, id: str, shared: bool) -> None:
+        """Lets every user read one of the user's own memories, or no longer; Denied where it is another's."""
+        sequence = await self.store.find(user, id)
+        if sequence is not None:
+            await self._whole(self._share(sequence, shared))
+        elif await self.store.find_shared(id) is not None:
+            raise Denied("That memory is another user's: only its author shares it, or stops to.")
+        else:
+            raise NotFound("There is no memory of yours with that id.", "Search for it with reflect_on_past.")
+
+    async def _share(self, sequence: int, shared: bool) -> None:
+        await self.store.share(sequence, shared)
+        await self.index.share(sequence, shared)
+        await self.generations.move_all()
 
     async def remove(self, sequences: Sequence[int], by: Removing) -> None:
         """Takes them out of the store, the index and what is cached."""

@@ -20,7 +20,7 @@ KIND_CONVERSATION: Kind
 KIND_REFLECTION: Kind
 
 class NewMemory(_message.Message):
-    __slots__ = ("content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "id")
+    __slots__ = ("content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "id", "shared")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class NewMemory(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
     content: str
     kind: Kind
     project: str
@@ -39,10 +40,11 @@ class NewMemory(_message.Message):
     tags: _containers.RepeatedScalarFieldContainer[str]
     metadata: str
     id: str
-    def __init__(self, content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
+    shared: bool
+    def __init__(self, content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., id: _Optional[str] = ..., shared: _Optional[bool] = ...) -> None: ...
 
 class StoredMemory(_message.Message):
-    __slots__ = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata")
+    __slots__ = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "shared", "author")
     ID_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +54,8 @@ class StoredMemory(_message.Message):
     ROLE_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
     id: str
     content: str
     kind: Kind
@@ -61,7 +65,9 @@ class StoredMemory(_message.Message):
     role: str
     tags: _containers.RepeatedScalarFieldContainer[str]
     metadata: str
-    def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ...) -> None: ...
+    shared: bool
+    author: str
+    def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., shared: _Optional[bool] = ..., author: _Optional[str] = ...) -> None: ...
 
 class StoreRequest(_message.Message):
     __slots__ = ("memories", "links")
@@ -267,7 +273,7 @@ class StatsRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ...) -> None: ...
 
 class StatsResponse(_message.Message):
-    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded")
+    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded", "shared_by_caller", "shared_by_others")
     CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
     REFLECTIONS_FIELD_NUMBER: _ClassVar[int]
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +282,8 @@ class StatsResponse(_message.Message):
     OLDEST_FIELD_NUMBER: _ClassVar[int]
     MOST_RECENT_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    SHARED_BY_CALLER_FIELD_NUMBER: _ClassVar[int]
+    SHARED_BY_OTHERS_FIELD_NUMBER: _ClassVar[int]
     conversations: int
     reflections: int
     projects: int
@@ -284,7 +292,9 @@ class StatsResponse(_message.Message):
     oldest: _timestamp_pb2.Timestamp
     most_recent: _timestamp_pb2.Timestamp
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    shared_by_caller: int
+    shared_by_others: int
+    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., shared_by_caller: _Optional[int] = ..., shared_by_others: _Optional[int] = ...) -> None: ...
 
 class CheckRequest(_message.Message):
     __slots__ = ()
@@ -348,6 +358,86 @@ class ExportResponse(_message.Message):
     memories: _containers.RepeatedCompositeFieldContainer[StoredMemory]
     next: int
     def __init__(self, memories: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., next: _Optional[int] = ...) -> None: ...
+
+class ShareRequest(_message.Message):
+    __slots__ = ("id", "shared")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    shared: bool
+    def __init__(self, id: _Optional[str] = ..., shared: _Optional[bool] = ...) -> None: ...
+
+class ShareResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RemovalsRequest(_message.Message):
+    __slots__ = ("project", "limit")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    limit: int
+    def __init__(self, project: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Removal(_message.Message):
+    __slots__ = ("removed_at", "actor", "reason", "project", "ids", "count", "erased")
+    REMOVED_AT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERASED_FIELD_NUMBER: _ClassVar[int]
+    removed_at: _timestamp_pb2.Timestamp
+    actor: str
+    reason: str
+    project: str
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    count: int
+    erased: bool
+    def __init__(self, removed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., project: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., erased: _Optional[bool] = ...) -> None: ...
+
+class RemovalsResponse(_message.Message):
+    __slots__ = ("removals",)
+    REMOVALS_FIELD_NUMBER: _ClassVar[int]
+    removals: _containers.RepeatedCompositeFieldContainer[Removal]
+    def __init__(self, removals: _Optional[_Iterable[_Union[Removal, _Mapping]]] = ...) -> None: ...
+
+class Retention(_message.Message):
+    __slots__ = ("project", "days", "size_mb", "reflections", "is_default", "would_remove")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_MB_FIELD_NUMBER: _ClassVar[int]
+    REFLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    WOULD_REMOVE_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    days: int
+    size_mb: float
+    reflections: bool
+    is_default: bool
+    would_remove: int
+    def __init__(self, project: _Optional[str] = ..., days: _Optional[int] = ..., size_mb: _Optional[float] = ..., reflections: _Optional[bool] = ..., is_default: _Optional[bool] = ..., would_remove: _Optional[int] = ...) -> None: ...
+
+class SetRetentionRequest(_message.Message):
+    __slots__ = ("retention", "reset")
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
+    retention: Retention
+    reset: bool
+    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ..., reset: _Optional[bool] = ...) -> None: ...
+
+class ListRetentionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListRetentionResponse(_message.Message):
+    __slots__ = ("retentions", "waiting")
+    RETENTIONS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    retentions: _containers.RepeatedCompositeFieldContainer[Retention]
+    waiting: str
+    def __init__(self, retentions: _Optional[_Iterable[_Union[Retention, _Mapping]]] = ..., waiting: _Optional[str] = ...) -> None: ...
 
 class BackupRequest(_message.Message):
     __slots__ = ("directory",)

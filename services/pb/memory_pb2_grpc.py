@@ -89,6 +89,26 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.ExportRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.ExportResponse.FromString,
                 _registered_method=True)
+        self.Share = channel.unary_unary(
+                '/segue.memory.v1.Memory/Share',
+                request_serializer=services_dot_pb_dot_memory__pb2.ShareRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ShareResponse.FromString,
+                _registered_method=True)
+        self.Removals = channel.unary_unary(
+                '/segue.memory.v1.Memory/Removals',
+                request_serializer=services_dot_pb_dot_memory__pb2.RemovalsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.RemovalsResponse.FromString,
+                _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/segue.memory.v1.Memory/SetRetention',
+                request_serializer=services_dot_pb_dot_memory__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.Retention.FromString,
+                _registered_method=True)
+        self.ListRetention = channel.unary_unary(
+                '/segue.memory.v1.Memory/ListRetention',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListRetentionRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListRetentionResponse.FromString,
+                _registered_method=True)
         self.Backup = channel.unary_unary(
                 '/segue.memory.v1.Memory/Backup',
                 request_serializer=services_dot_pb_dot_memory__pb2.BackupRequest.SerializeToString,
@@ -176,6 +196,34 @@ class MemoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Share(self, request, context):
+        """Lets every user read one of the caller's memories, or no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Removals(self, request, context):
+        """What was removed of the caller's memories, the latest first: no content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRetention(self, request, context):
+        """How long the caller's memories of a project are kept, from now on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRetention(self, request, context):
+        """How long they are kept, by project, and what would go now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Backup(self, request, context):
         """Writes a backup of all users' memories to a directory of the service's machine.
         """
@@ -240,6 +288,26 @@ def add_MemoryServicer_to_server(servicer, server):
                     servicer.Export,
                     request_deserializer=services_dot_pb_dot_memory__pb2.ExportRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.ExportResponse.SerializeToString,
+            ),
+            'Share': grpc.unary_unary_rpc_method_handler(
+                    servicer.Share,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ShareRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ShareResponse.SerializeToString,
+            ),
+            'Removals': grpc.unary_unary_rpc_method_handler(
+                    servicer.Removals,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.RemovalsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.RemovalsResponse.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.SetRetentionRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.Retention.SerializeToString,
+            ),
+            'ListRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRetention,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListRetentionRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListRetentionResponse.SerializeToString,
             ),
             'Backup': grpc.unary_unary_rpc_method_handler(
                     servicer.Backup,
@@ -544,6 +612,114 @@ class Memory:
             '/segue.memory.v1.Memory/Export',
             services_dot_pb_dot_memory__pb2.ExportRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.ExportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Share(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Share',
+            services_dot_pb_dot_memory__pb2.ShareRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ShareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Removals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Removals',
+            services_dot_pb_dot_memory__pb2.RemovalsRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.RemovalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/SetRetention',
+            services_dot_pb_dot_memory__pb2.SetRetentionRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.Retention.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/ListRetention',
+            services_dot_pb_dot_memory__pb2.ListRetentionRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

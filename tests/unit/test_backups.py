@@ -16,9 +16,10 @@ from services.kit.backup import PartContent, backups_in, prune, read_manifest
 from services.kit.errors import Conflict, InvalidInput, NotReady, ServiceError, Unavailable
 from services.memory.backups import Backups, MemoryPart, Schedule
 from services.memory.changes import NewRow
+from services.memory.memory_store import MemoryStore
 from services.memory.schema import MIGRATIONS
 from services.memory.shards import open_shards
-from services.memory.store import MemoryStore, StoreSettings
+from services.memory.store import StoreSettings
 from tests.earlier_schemas import memory
 from tests.unit.test_store import VECTOR
 

@@ -16,10 +16,11 @@ from services.memory.changes import Embedded, NewRow
 from services.memory.compacting import Compaction
 from services.memory.connections import Connections
 from services.memory.database import open_database
+from services.memory.memory_store import MemoryStore
 from services.memory.removals import Reason, Removing
 from services.memory.rows import ClearRows
 from services.memory.shards import open_shards
-from services.memory.store import MemoryStore, StoreSettings
+from services.memory.store import StoreSettings
 from services.memory.writer import Writer
 from tests.unit.test_store import PROJECTS, VECTOR, row
 

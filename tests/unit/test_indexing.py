@@ -18,10 +18,11 @@ from services.memory.index.memory_index import Asked, MemoryIndex
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable, read_snapshot
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.memories import Kind, Memory, accepted
+from services.memory.memory_store import MemoryStore
 from services.memory.queries import EVERYTHING, Filter
 from services.memory.removals import Removing
 from services.memory.shards import open_shards
-from services.memory.store import MemoryStore, StoreSettings
+from services.memory.store import StoreSettings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SUBJECTS = ("kettle", "harbour", "violin", "glacier")
@@ -99,7 +100,7 @@ async def test_a_start_from_the_snapshot_finds_the_same(store: MemoryStore, tmp_
 async def test_what_changed_after_the_snapshot_is_replayed(store: MemoryStore, tmp_path: Path) -> None:
     await write(store, tmp_path / "index.snapshot")
     await store.insert([*rows(5, first=60), NewRow(rows(1, first=70)[0].memory, "ann")], "m")
-    stored, _ = await store.inventory("m")
+    stored = (await store.inventory("m")).sequences
     await store.delete(stored[:3].tolist(), Removing("ann"))
     expected = await in_full(store)
     async with started(store, tmp_path / "index.snapshot") as (index, _):
@@ -232,7 +233,7 @@ async def test_what_was_removed_is_in_no_snapshot_and_the_rest_is_found_from_it(
     snapshot = tmp_path / "index.snapshot"
     await write(store, snapshot)
     assert b"tag17" in await asyncio.to_thread(snapshot.read_bytes)
-    stored, _ = await store.inventory("m")
+    stored = (await store.inventory("m")).sequences
     gone = [*stored[:7].tolist(), int(stored[17]), *stored[40:53].tolist()]  # all of session 4
     await store.delete(gone, Removing("ann"))
     expected = await in_full(store)
@@ -256,7 +257,7 @@ async def test_what_was_removed_is_in_no_snapshot_and_the_rest_is_found_from_it(
 async def test_a_process_that_ends_leaves_nothing_removed_in_its_snapshot(store: MemoryStore, tmp_path: Path) -> None:
     snapshot = tmp_path / "index.snapshot"
     await write(store, snapshot)
-    stored, _ = await store.inventory("m")
+    stored = (await store.inventory("m")).sequences
     async with started(store, snapshot) as (index, _):
         await store.delete([int(stored[17])], Removing("ann"))
         await index.remove([int(stored[17])])
@@ -267,7 +268,7 @@ async def test_a_process_that_ends_leaves_nothing_removed_in_its_snapshot(store:
 async def test_a_snapshot_that_cannot_be_written_anew_is_removed(store: MemoryStore, tmp_path: Path) -> None:
     snapshot = tmp_path / "index.snapshot"
     await write(store, snapshot)
-    stored, _ = await store.inventory("m")
+    stored = (await store.inventory("m")).sequences
     async with started_in_haste(store, snapshot) as (index, opened):
         await index.remove([int(stored[17])])
         await asyncio.to_thread((tmp_path / ".index.snapshot.new").mkdir)  # nothing can be written there
@@ -277,7 +278,7 @@ async def test_a_snapshot_that_cannot_be_written_anew_is_removed(store: MemorySt
 
 async def test_everything_removed_leaves_an_index_that_can_be_used(store: MemoryStore, tmp_path: Path) -> None:
     snapshot = tmp_path / "index.snapshot"
-    stored, _ = await store.inventory("m")
+    stored = (await store.inventory("m")).sequences
     async with started(store, snapshot) as (index, _):
         await store.delete(stored.tolist(), Removing("ann"))
         await index.remove(stored.tolist())

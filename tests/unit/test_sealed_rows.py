@@ -11,9 +11,10 @@ from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import NotReady
 from services.memory.database import open_database
 from services.memory.memories import Chosen
+from services.memory.memory_store import MemoryStore
 from services.memory.projects import Link, LinkType
 from services.memory.shards import open_shards
-from services.memory.store import MemoryStore, StoreSettings
+from services.memory.store import StoreSettings
 from tests.unit.test_store import NOW, VECTOR, row
 
 VAULT = Vault(bytes(range(32)))
@@ -109,7 +110,7 @@ async def test_a_vector_of_another_place_is_not_read(tmp_path: Path, statement: 
 
 
 async def loaded(store: MemoryStore) -> int:
-    sequences, _ = await store.inventory("m")
+    sequences = (await store.inventory("m")).sequences
     return sum([len(portion.sequence) async for portion in store.load("m", sequences, text=False)])
 
 

@@ -15,10 +15,11 @@ from services.kit.encryption.vault import Vault
 from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.changes import Embedded, NewRow
 from services.memory.memories import Chosen, Kind, Memory, accepted
+from services.memory.memory_store import MemoryStore
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Removing
 from services.memory.shards import open_shards, shard_of
-from services.memory.store import MemoryStore, StoreSettings
+from services.memory.store import StoreSettings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 VECTOR = np.full(384, 384**-0.5, np.float16)
@@ -102,7 +103,8 @@ async def test_what_was_deleted_is_gone_with_its_embeddings(store: MemoryStore) 
 
 async def test_everything_is_loaded_once_with_its_vectors(store: MemoryStore) -> None:
     inserted = await store.insert([row(f"of {project}", project) for project in PROJECTS], "m")
-    stored, embedded = await store.inventory("m")
+    inventory = await store.inventory("m")
+    stored, embedded = inventory.sequences, inventory.embedded
     assert stored.tolist() == sorted(each.sequence for each in inserted)
     assert embedded.all()
     loaded = [portion async for portion in store.load("m", stored, text=True)]
@@ -113,7 +115,7 @@ async def test_everything_is_loaded_once_with_its_vectors(store: MemoryStore) ->
     other = [portion async for portion in store.load("another model", stored, text=False)]
     assert {bytes(each) for portion in other for each in portion.content_vector} == {b""}
     assert {each for portion in other for each in portion.content} == {""}
-    assert not (await store.inventory("another model"))[1].any()
+    assert not (await store.inventory("another model")).embedded.any()
 
 
 async def test_what_has_no_embedding_of_the_model_gets_one(store: MemoryStore) -> None:

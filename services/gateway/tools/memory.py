@@ -25,6 +25,7 @@ Content = Annotated[str, Field(description="The text to remember, at most 256 Ki
 Project = Annotated[str | None, Field(description="The project it belongs to; 'default' when left out")]
 InProject = Annotated[str | None, Field(description="Only this project; all of them when left out")]
 Tags = Annotated[list[str] | None, Field(description="Words to find it by")]
+Shared = Annotated[bool | None, Field(description="Whether every user of this Segue may read it; private by default")]
 Moment = Annotated[str | None, Field(description="When it was said: ISO 8601 with an offset; now when left out")]
 
 
@@ -32,19 +33,21 @@ def register(mcp: FastMCP, memory: MemoryBackend) -> None:
     """Adds the memory tools to `mcp`."""
     _register_storing(mcp, memory)
     _register_reading(mcp, memory)
+    _register_sharing(mcp, memory)
     _register_linking(mcp, memory)
     _register_forgetting(mcp, memory)
 
 
 def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_adds)
-    async def store_conversation(  # the contract's parameters
+    async def store_conversation(  # noqa: PLR0913, PLR0917  # the contract's parameters
         content: Content,
         project: Project = None,
         session_id: Annotated[str | None, Field(description="The session it was said in")] = None,
         role: Annotated[str | None, Field(description="Who said it: user or assistant")] = None,
         timestamp: Moment = None,
         metadata: Annotated[dict[str, Any] | None, Field(description="Anything else to keep with it")] = None,
+        shared: Shared = None,
     ) -> shapes.ConversationStored:
         """Remember a piece of conversation. Storing the same text in the same project again changes nothing."""
         outcome = await _store(
@@ -57,6 +60,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
                 session_id=session_id or "",
                 role=role or "",
                 metadata=json.dumps(metadata or {}),
+                shared=shared,
             ),
         )
         return shapes.ConversationStored(
@@ -68,7 +72,9 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
         )
 
     @mcp.tool(annotations=_adds)
-    async def store_reflection(content: Content, tags: Tags = None, project: Project = None) -> shapes.ReflectionStored:
+    async def store_reflection(
+        content: Content, tags: Tags = None, project: Project = None, shared: Shared = None
+    ) -> shapes.ReflectionStored:
         """Remember an insight, a decision or a lesson, in your own words, so that later sessions can find it."""
         new = memory_pb2.NewMemory(
             content=encodable(content),
@@ -76,6 +82,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             project=project or "",
             timestamp=moment(None),
             tags=tags or [],
+            shared=shared,
         )
         outcome = await _store(memory, new)
         return shapes.ReflectionStored(
@@ -110,12 +117,25 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
             total_conversations=answer.conversations,
             total_reflections=answer.reflections,
             projects_tracked=answer.projects,
+            shared_by_you=answer.shared_by_caller,
+            shared_by_others=answer.shared_by_others,
             embedding_coverage=round(answer.embedding_coverage, 4),
             storage_size_mb=round(answer.storage_bytes / 1e6, 3),
             oldest=shapes.iso(answer.oldest) if answer.HasField("oldest") else None,
             most_recent=shapes.iso(answer.most_recent) if answer.HasField("most_recent") else None,
             degraded=list(answer.degraded),
         )
+
+
+def _register_sharing(mcp: FastMCP, memory: MemoryBackend) -> None:
+    @mcp.tool(annotations=_adds)
+    async def share_memory(
+        id: Annotated[str, Field(description="A memory of yours")],
+        shared: Annotated[bool, Field(description="Whether every user of this Segue may read it")] = True,
+    ) -> shapes.SharedAnswer:
+        """Share a memory with everyone on this Segue, or make it private again. Only its author can."""
+        await memory.call(memory.stub.Share, memory_pb2.ShareRequest(id=encodable(id), shared=shared))
+        return shapes.SharedAnswer(id=id, shared=shared)
 
 
 def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:

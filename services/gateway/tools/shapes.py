@@ -38,6 +38,8 @@ class MemoryShape(BaseModel):
     role: str | None
     tags: list[str]
     metadata: dict[str, Any]
+    shared: bool = Field(description="Whether every user of this Segue may read it")
+    author: str | None = Field(description="Whose it is, where it is not yours")
 
     @classmethod
     def of(cls, memory: memory_pb2.StoredMemory) -> MemoryShape:
@@ -56,6 +58,8 @@ def _memory_fields(memory: memory_pb2.StoredMemory) -> dict[str, Any]:
         "role": memory.role or None,
         "tags": list(memory.tags),
         "metadata": json.loads(memory.metadata or "{}"),
+        "shared": memory.shared,
+        "author": memory.author or None,
     }
 
 
@@ -248,11 +252,20 @@ class MemoryAnswer(Result):
     after: list[MemoryShape]
 
 
+class SharedAnswer(Result):
+    """Answer of `share_memory`."""
+
+    id: str
+    shared: bool
+
+
 class StatsAnswer(Result):
     """Answer of `reflection_stats`."""
 
-    total_conversations: int
+    total_conversations: int = Field(description="Yours, and what others share with you")
     total_reflections: int
+    shared_by_you: int = Field(description="How many of yours every user may read")
+    shared_by_others: int = Field(description="How many of these are another user's")
     projects_tracked: int
     embedding_coverage: float = Field(description="Share of memories that have an embedding, 0 to 1")
     storage_size_mb: float

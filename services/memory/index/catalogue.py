@@ -28,6 +28,7 @@ class Entry:
     speaker: str = ""
     asks: bool = False
     likeness: int = 0
+    shared: bool = False
 
 
 class Catalogue:
@@ -47,6 +48,7 @@ class Catalogue:
             "before": Column(np.int32),
             "after": Column(np.int32),
             "alive": Column(np.bool_),
+            "shared": Column(np.bool_),
         }
         self._last = Column(np.int32)  # of each session, its last memory's slot; -1 for none
         self._slots = SlotMap()
@@ -56,7 +58,7 @@ class Catalogue:
 
     def column(self, name: str) -> NDArray[Any]:
         """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, likeness,
-        before and after (the neighbours' slots in the session, -1 for none) or alive."""
+        before and after (the neighbours' slots in the session, -1 for none), alive or shared."""
         return self._columns[name].rows
 
     def add(self, entries: Sequence[Entry]) -> Slots:
@@ -67,7 +69,7 @@ class Catalogue:
         values: dict[str, Sequence[float]] = {
             "sequence": [entry.sequence for entry in entries],
             "user": [self._users.of(entry.user) for entry in entries],
-            "project": [self._projects.of(entry.user, entry.project) for entry in entries],
+            "project": [self._projects.of(entry.project) for entry in entries],
             "session": sessions,
             "timestamp_s": [entry.timestamp_s for entry in entries],
             "speaker": [self._speakers.of(entry.speaker) for entry in entries],
@@ -76,6 +78,7 @@ class Catalogue:
             "before": [-1] * len(entries),
             "after": [-1] * len(entries),
             "alive": [True] * len(entries),
+            "shared": [entry.shared for entry in entries],
         }
         for name, column in self._columns.items():
             column.append(np.asarray(values[name], column.rows.dtype))
@@ -138,22 +141,40 @@ class Catalogue:
         return len(self._sessions)
 
     def select(self, user: str, projects: Sequence[str] = ()) -> Slots:
-        """The slots of the user's memories that are alive; of these projects alone if any are given."""
-        alive = self.column("alive")
-        if not projects:
-            return np.flatnonzero((self.column("user") == self._users.known(user)) & alive)
-        codes = [self._projects.known(user, project) for project in projects]
-        return np.flatnonzero(np.isin(self.column("project"), codes) & alive)
+        """The slots that are alive and that the user may see: their own, and what others share; of these projects
+        alone if any are given."""
+        mine = self.column("user") == self._users.known(user)
+        visible = self.column("alive") & (mine | self.column("shared"))
+        if projects:
+            visible &= np.isin(self.column("project"), [self._projects.known(project) for project in projects])
+        return np.flatnonzero(visible)
 
-    def of_project(self, user: str, project: str, slots: Slots) -> NDArray[np.bool_]:
-        """Which of `slots` belong to the project."""
-        return np.asarray(self.column("project")[slots] == self._projects.known(user, project))
+    def of_project(self, project: str, slots: Slots) -> NDArray[np.bool_]:
+        """Which of `slots` belong to a project of that name."""
+        return np.asarray(self.column("project")[slots] == self._projects.known(project))
 
-    def matching(self, asked: Filter, user: str, slots: Slots) -> Slots:
+    def of_user(self, user: str, slots: Slots) -> NDArray[np.bool_]:
+        """Which of `slots` are the user's own."""
+        return np.asarray(self.column("user")[slots] == self._users.known(user))
+
+    def share(self, sequence: int, shared: bool) -> None:
+        """Whether others may see a memory that is alive."""
+        if (slot := self._slots.get(sequence)) is not None:
+            self.column("shared")[slot] = shared
+
+    def share_exactly(self, sequences: NDArray[np.int64]) -> int:
+        """These are shared, and no others; how many of those that are alive were not so before."""
+        alive = np.flatnonzero(self.column("alive"))
+        shared = np.isin(self.column("sequence")[alive], sequences)
+        changed = int(np.count_nonzero(self.column("shared")[alive] != shared))
+        self.column("shared")[alive] = shared
+        return changed
+
+    def matching(self, asked: Filter, slots: Slots) -> Slots:
         """Those of `slots` that every condition on session and time holds for."""
         if asked.session_id:
             named = enumerate(self._sessions.names())
-            codes = [code for code, name in named if (name[0], name[2]) == (user, asked.session_id)]
+            codes = [code for code, name in named if name[2] == asked.session_id]
             slots = slots[np.isin(self.column("session")[slots], codes)]
         said = self.column("timestamp_s")
         if asked.since:

@@ -29,7 +29,8 @@ def bare_entry(
     sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:
     """The same without what only the text says: found by meaning, not yet by words."""
-    entry = Entry(sequence, user, memory.project, memory.session_id, memory.timestamp.timestamp())
+    said_s = memory.timestamp.timestamp()
+    entry = Entry(sequence, user, memory.project, memory.session_id, said_s, shared=memory.shared)
     label = Label(memory.kind, memory.role, memory.tags)
     return NewEntry(entry, label, (), content_vector, context_vector)
 
@@ -48,6 +49,7 @@ def new_entry(
         speaker=speaker(memory.content),
         asks=asks(memory.content),
         likeness=likeness(found),
+        shared=memory.shared,
     )
     label = Label(
         kind=memory.kind,

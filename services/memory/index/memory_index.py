@@ -160,6 +160,18 @@ class MemoryIndex:
         self.removed += len(slots)
         self._changed(len(slots))
 
+    async def share(self, sequence: int, shared: bool) -> None:
+        """From now on others find a memory, or do not."""
+        await self._run("share", lambda: self._share(sequence, shared))
+
+    def _share(self, sequence: int, shared: bool) -> None:
+        self._catalogue.share(sequence, shared)
+        self._changed(1)
+
+    async def share_exactly(self, sequences: NDArray[np.int64]) -> None:
+        """Others find these, and nothing else."""
+        await self._run("share", lambda: self._changed(self._catalogue.share_exactly(sequences)))
+
     def _changed(self, count: int) -> None:
         self.changes += count
         self._selections.clear()
@@ -199,14 +211,15 @@ class MemoryIndex:
     def _candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
-        chosen = self._with_neighbours([matches.best(depth), *self._nearest(asked.vector, searched)], searched)
+        chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
         counts, sessions = matches.counts(chosen), self._session(chosen)
+        sessions[~self._catalogue.of_user(user, chosen)] = -1  # what another's session is about may be private
         column = self._catalogue.column
         signals = Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
             session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
             vector=None if asked.vector is None else self._content.cosines(asked.vector, chosen),
-            context_vector=None if asked.vector is None else self._context.cosines(asked.vector, chosen),
+            context_vector=None if asked.vector is None else self._in_context(user, asked.vector, chosen),
             session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions),
             in_session=sessions >= 0,
             holds=counts > 0,
@@ -214,11 +227,11 @@ class MemoryIndex:
             length=self._words.lengths[chosen].astype(np.int64),
             by_named_speaker=self._by_named_speaker(chosen, asked.words),
             asks=column("asks")[chosen],
-            answers=self._answers(chosen),
+            answers=self._answers(chosen, searched),
             before=self._places("before", chosen),
             after=self._places("after", chosen),
             timestamp_s=column("timestamp_s")[chosen],
-            linked=self._linked(user, projects, chosen),
+            linked=self._linked(projects, chosen),
             dates=asked.dates,
         )
         return Candidates(column("sequence")[chosen], column("likeness")[chosen], signals)
@@ -230,7 +243,7 @@ class MemoryIndex:
             return self._selections[key]
         slots = self._catalogue.select(user, projects)
         if only != EVERYTHING:
-            slots = self._labels.matching(only, self._catalogue.matching(only, user, slots))
+            slots = self._labels.matching(only, self._catalogue.matching(only, slots))
         session_of = self._catalogue.column("session")
         selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
         if only == EVERYTHING:
@@ -239,12 +252,21 @@ class MemoryIndex:
             self._selections[key] = selection
         return selection
 
-    def _nearest(self, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
-        """The slots nearest to the query by either vector."""
+    def _nearest(self, user: str, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
+        """The slots nearest to the query by either vector; another's by its content alone."""
         if query is None:
             return []
         slots = self._compared(query, searched.slots)
-        return [best(slots, each.scores(query, slots), depth)[0] for each in (self._content, self._context)]
+        own = slots[self._catalogue.of_user(user, slots)]
+        return [
+            best(slots, self._content.scores(query, slots), depth)[0],
+            best(own, self._context.scores(query, own), depth)[0],
+        ]
+
+    def _in_context(self, user: str, query: NDArray[np.float32], chosen: Slots) -> NDArray[np.float64]:
+        """The cosines with the vectors that know what was said before: of another's memory that may be private."""
+        own = self._catalogue.of_user(user, chosen)
+        return np.where(own, self._context.cosines(query, chosen), self._content.cosines(query, chosen))
 
     def _compared(self, query: NDArray[np.float32], slots: Slots) -> Slots:
         """Those of `slots` whose vectors are compared with the query."""
@@ -270,11 +292,11 @@ class MemoryIndex:
         """The session of each of `slots`, -1 for none."""
         return self._catalogue.column("session")[slots].astype(np.int64)
 
-    def _linked(self, user: str, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
+    def _linked(self, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
         """Which are of another project than the one that was asked for."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)
-        return ~self._catalogue.of_project(user, projects[0], chosen)
+        return ~self._catalogue.of_project(projects[0], chosen)
 
     def _beside(self, direction: str, slots: Slots) -> Slots:
         """The slots just before or after in the session, -1 for none."""
@@ -293,10 +315,12 @@ class MemoryIndex:
         present = [code for code in named if (speakers == code).any()]
         return np.asarray(speakers == present[0] if len(present) == 1 else np.zeros(len(chosen), np.bool_))
 
-    def _answers(self, chosen: Slots) -> NDArray[np.bool_]:
-        """Those that follow a question in their session."""
+    def _answers(self, chosen: Slots, searched: Selection) -> NDArray[np.bool_]:
+        """Those that follow a question in their session, as far as that is searched."""
         before = self._beside("before", chosen)
-        return np.asarray((before >= 0) & self._catalogue.column("asks")[before] if len(chosen) else before >= 0)
+        if not len(chosen):
+            return before >= 0
+        return np.asarray((before >= 0) & self._catalogue.column("asks")[before] & searched.holds(before))
 
     # --- snapshots --------------------------------------------------------------------------------
 

@@ -1,0 +1,76 @@
+"""How long memories are kept: a project's rule, the settings' for those without one, and when the clock is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.kit.errors import InvalidInput
+from services.memory.memories import at_most, name_max_chars
+
+days_max = 36_500
+size_mb_max = 1_000_000.0
+grace = timedelta(days=1)
+"""What was stored since is not removed, however long ago it was said: an import can be thought over."""
+jump_max = timedelta(days=7)
+"""A clock that went on by more since it was last believed may be wrong."""
+doubt_lasts = timedelta(days=1)
+"""So long it must go on evenly to be believed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Of one project, or of all without one where `project` is empty. None keeps for ever, and whatever the size.
+
+    Memories go that were said more than `days` ago, and the oldest beyond `size_mb` of text; reflections stay unless
+    `reflections`.
+    """
+
+    project: str = ""
+    days: int | None = None
+    size_mb: float | None = None
+    reflections: bool = False
+    is_default: bool = False
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing ever goes by it."""
+        return self.days is None and self.size_mb is None
+
+
+def checked_rule(rule: Rule) -> Rule:
+    """The rule, or InvalidInput with what is wrong with it."""
+    at_most(len(rule.project), name_max_chars, "project", "characters")
+    if not rule.project.strip():
+        raise InvalidInput("A rule is for a project.", "What holds for all is a setting: SEGUE_MEMORY_RETENTION_DAYS.")
+    if rule.days is not None and not 1 <= rule.days <= days_max:
+        raise InvalidInput(f"days is {rule.days}; it takes 1 to {days_max:,}.")
+    if rule.size_mb is not None and not 0 < rule.size_mb <= size_mb_max:
+        raise InvalidInput(f"size_mb is {rule.size_mb}; it takes more than 0, and at most {size_mb_max:,.0f}.")
+    return replace(rule, project=rule.project.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What is known of the clock: when it was last believed, since when it is doubted, and its last reading."""
+
+    believed: datetime
+    doubted_since: datetime | None = None
+    seen: datetime | None = None
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether memories may be removed by it."""
+        return self.doubted_since is None
+
+
+def read(clock: Clock, now: datetime) -> Clock:
+    """What is known after it shows `now`. A clock set back makes nothing old: it is believed."""
+    if now - clock.believed <= jump_max:
+        return Clock(believed=now)
+    since = clock.doubted_since
+    if since is None or clock.seen is None or not timedelta(0) <= now - clock.seen <= jump_max:
+        return replace(clock, doubted_since=now, seen=now)
+    if now - since >= doubt_lasts:
+        return Clock(believed=now)
+    return replace(clock, seen=now)
