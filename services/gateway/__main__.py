@@ -16,4 +16,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(run_until_signalled(open_gateway(GatewaySettings())))
     except ServiceError as error:
-        sys.exit(f"segue gateway: {error.message}")
+        sys.exit(" ".join((f"segue gateway: {error.message}", *error.suggestions)))

@@ -5,30 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastmcp import FastMCP
+from fastmcp.server.middleware import Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services import __version__
 from services.gateway import prompts, resources
+from services.gateway.allowances import Allowances, Allowing
 from services.gateway.backends import Backends, open_backends
 from services.gateway.background import Background, drained
 from services.gateway.backup import Backup
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
-from services.gateway.door import Door, Verifier
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
+from services.gateway.guards import Guards, guards
 from services.gateway.hooks import HookEndpoint
-from services.gateway.limits import BodyLimit, HeadLimit
 from services.gateway.moments import local_zone
 from services.gateway.patience import patient
 from services.gateway.permitting import Permitting
@@ -38,7 +39,6 @@ from services.gateway.scopes import Scoping
 from services.gateway.tokens import TokenEndpoint
 from services.gateway.tools import memory, operations, permissions, quality, searching, session
 from services.gateway.tracing import Endpoint, Tracing, only_ours, traced
-from services.gateway.verifying import TokenVerifier
 from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workplace import Workplace
@@ -96,18 +96,19 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         app = GatewayApp(f"http://{settings.host}:{port}/mcp", Activity(), Readiness(backends), settings.leave_s)
         await stack.enter_async_context(drained(app.background, settings.drain_s))
         tracing = Tracing()
-        mcp = build(settings, backends, app, tracing)
+        allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
+        mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances)], app)
         await _know_tools(mcp, tracing)
         await stack.enter_async_context(lag.watched())
         await stack.enter_async_context(told("gateway", app.readiness.look))
-        verifier = TokenVerifier(backends.access) if settings.auth == "tokens" else None
-        await stack.enter_async_context(_serve(mcp, settings, verifier, listening, app.activity))
+        guarded = guards(settings, backends, allowances)
+        await stack.enter_async_context(_serve(mcp, settings, guarded, listening, app.activity))
         yield app
 
 
-def build(settings: GatewaySettings, backends: Backends, app: GatewayApp, tracing: Tracing) -> FastMCP:
-    """The MCP server with all its tools and routes."""
-    middleware = [tracing, ErrorResults(), Scoping(), Permitting(backends.session)]
+def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
+    """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
+    middleware = [*first, Scoping(), Permitting(backends.session)]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends)
     for event, handler in Hooks(sessions, app.background).handlers.items():
@@ -145,8 +146,9 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
 
 async def _know_tools(mcp: FastMCP, tracing: Tracing) -> None:
     """Names each tool's schema to the SDK, which else lists all tools before every call to look for one: 8 ms."""
-    schemas = {tool.name: tool.parameters for tool in await mcp.list_tools()}
-    tracing.names = frozenset(schemas) | {prompt.name for prompt in await mcp.list_prompts()}
+    schemas = {tool.name: tool.parameters for tool in await mcp.list_tools(run_middleware=False)}
+    prompts_known = {prompt.name for prompt in await mcp.list_prompts(run_middleware=False)}
+    tracing.names = frozenset(schemas) | prompts_known
     mcp._mcp_server.get_tool_input_schema = schemas.get  # noqa: SLF001  # FastMCP does not pass the argument on
 
 
@@ -197,12 +199,15 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def _serve(
-    mcp: FastMCP, settings: GatewaySettings, verifier: Verifier | None, listening: socket.socket, activity: Activity
+    mcp: FastMCP,
+    settings: GatewaySettings,
+    guarded: Guards,
+    listening: socket.socket,
+    activity: Activity,
 ) -> AsyncIterator[None]:
     guard: dict[str, Any] = {"host_origin_protection": True, "allowed_hosts": settings.allowed_hosts or None}
     alone = mcp.http_app(stateless_http=True, **guard)
-    inner = BodyLimit(Roaming(mcp.http_app(**guard), alone), settings.body_max_bytes)
-    app = HeadLimit(Door(inner, verifier), settings.head_max_bytes)
+    app = guarded(Roaming(mcp.http_app(**guard), alone))
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         activity.last_s = asyncio.get_running_loop().time()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -67,6 +67,12 @@ def current_caller() -> Caller:
     if not isinstance(caller, Caller):
         raise Unauthenticated("Nobody is known to be calling.")
     return caller
+
+
+def user_of(scope: Mapping[str, Any]) -> str | None:
+    """The user of an ASGI request; None where nobody had to be known."""
+    caller = scope.get(_key)
+    return caller.user if isinstance(caller, Caller) else None
 
 
 def current_user() -> str:

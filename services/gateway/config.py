@@ -42,6 +42,10 @@ class GatewaySettings(BaseSettings):
     body_timeout_s: float = Field(120.0, gt=0, description="How long a request's body may take to arrive")
     write_timeout_s: float = Field(60.0, gt=0, description="How long a client may leave its answer unread")
     connections_max: int = Field(500, gt=0, description="Connections at once; more are answered 503")
+    calls_per_minute: int = Field(
+        12_000, gt=0, description="Calls a user may make in a minute, at all gateways together"
+    )
+    calls_at_once: int = Field(128, gt=0, description="Calls a user may have at once, at each gateway")
     time_zone: str = Field(
         "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
     )

@@ -37,7 +37,10 @@ def failure(error: Exception) -> dict[str, Any]:
     """The contract's structured content of a failure; of a bug, only where to find it."""
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
-        return _structured(_code(cause), cause.message, *cause.suggestions)
+        content = _structured(_code(cause), cause.message, *cause.suggestions)
+        if isinstance(cause, errors.LimitExceeded) and cause.retry_after_s:
+            content["retry_after_s"] = cause.retry_after_s
+        return content
     if isinstance(cause, PydanticValidationError):
         return _structured("INVALID_INPUT", _arguments(cause), "See the tool's input schema.")
     if isinstance(error, ValidationError):

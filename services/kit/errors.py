@@ -43,7 +43,9 @@ class NotReady(ServiceError):
 
 
 class LimitExceeded(ServiceError):
-    """Too much; the caller sends less, or later."""
+    """Too much; the caller sends less, or later: after `retry_after_s`, where that is known."""
+
+    retry_after_s: float = 0.0
 
 
 class Unauthenticated(ServiceError):

@@ -8,10 +8,10 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit import rpc
+from services.kit.allowance import Allowance, Rate
 from services.kit.errors import InvalidInput
 from services.pb import access_pb2 as pb
 from services.pb import access_pb2_grpc
-from services.session.allowance import Allowance, Rate
 from services.session.tokens import Token, Tokens
 
 

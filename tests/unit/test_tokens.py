@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from services.kit import bearer
+from services.kit.allowance import Allowance, ProcessAllowance, Rate
 from services.kit.errors import InvalidInput, NotFound, Unauthenticated
 from services.kit.redaction import redact
-from services.session.allowance import Allowance, ProcessAllowance, Rate
 from services.session.store import SessionStore
 from services.session.store.redis import open_redis
 from services.session.store.sqlite import open_sqlite

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.kit.allowance import Allowance
 from services.kit.errors import Conflict
-from services.session.allowance import Allowance
 from services.session.events import Event, EventSource
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from services.session.allowance import Granted, Rate
+from services.kit.allowance import Granted, Rate
 from services.session.store.records import TOKEN
 from services.session.store.streams import translated
 from services.session.tokens import Token

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from services.kit import telemetry
+from services.kit.allowance import ProcessAllowance
 from services.kit.errors import LimitExceeded, Unavailable
-from services.session.allowance import ProcessAllowance
 from services.session.events import Event
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
