@@ -52,8 +52,8 @@ class Transcript:
             self.line(type="assistant", message=body, **more)
         return self
 
-    def tool_result(self, content: str = "exit 0") -> Transcript:
-        block = {"tool_use_id": "toolu_01", "type": "tool_result", "content": content, "is_error": False}
+    def tool_result(self, content: str = "exit 0", *, failed: bool = False) -> Transcript:
+        block = {"tool_use_id": "toolu_01", "type": "tool_result", "content": content, "is_error": failed}
         return self.user([block], toolUseResult={"stdout": content, "stderr": "", "interrupted": False})
 
     def attachment(self, **attachment: Any) -> Transcript:

@@ -28,13 +28,15 @@ from services.memory.json_lines import (
     read_lines,
 )
 from services.memory.memories import Kind, Memory, accepted, content_max_bytes
-from services.memory.transcripts import Projects, conversation, first_cwd, is_transcript_line
+from services.memory.transcripts import Projects, Said, conversation, first_cwd, is_transcript_line
 
 SUFFIX = ".jsonl"
 TOO_LARGE = "too large"
 # How much of a file is looked at to see what it is.
 binary_probe_bytes = 8192
 head_max_lines = 100
+# How far back of where reading goes on.
+earlier_max_bytes = 512 * 1024
 
 
 class Unreadable(InvalidInput):
@@ -134,7 +136,8 @@ def read_memories(path: Path, start: Position = START) -> Iterator[Entry]:
         reached = [start]
         lines = _tracked(read_lines(file, start), reached)
         if _is_transcript(head):
-            yield from _said(lines, Projects(path, first_cwd(head)))
+            projects = Projects(path, first_cwd(head))
+            yield from _said(conversation(lines, projects, _before(path, start)))
         else:
             yield from map(_listed, lines)
         yield Entry(reached[0].lines, reached[0])
@@ -172,8 +175,22 @@ def _tracked(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
         yield line
 
 
-def _said(lines: Iterable[Line], projects: Projects) -> Iterator[Entry]:
-    for item in conversation(lines, projects):
+def _before(path: Path, start: Position) -> Iterator[Line]:
+    """The lines before `start`, as far back as something that failed may be mended after it."""
+    if not start.offset:
+        return
+    begin = max(0, start.offset - earlier_max_bytes)
+    with path.open("rb") as file:
+        file.seek(begin)
+        passed = len(file.readline()) if begin else 0  # it may begin in the middle of a line
+        for line in read_lines(file, Position(begin + passed)):
+            if line.end.offset > start.offset or line.problem == UNFINISHED:
+                return
+            yield line
+
+
+def _said(items: Iterable[Said | Line]) -> Iterator[Entry]:
+    for item in items:
         if isinstance(item, Line):
             yield Entry(item.number, item.end, problem=item.problem)
         else:

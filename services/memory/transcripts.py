@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from services.kit.errors import InvalidInput
 from services.memory.json_lines import Fields, ImportedMemory, Line, Position, aware, stable_id, whole
+from services.memory.marks import marks
+from services.memory.tool_calls import Doings, Failures
 
 SOURCE = "claude-code"
 tools_max = 50
@@ -26,6 +28,7 @@ name_max_chars = 300
 CLIENT_FLAGS = ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly", "isApiErrorMessage")
 SYNTHETIC_MODEL = "<synthetic>"
 INTERRUPTED = "[Request interrupted by user"
+TOLD_BY = {"tool_use": "assistant", "tool_result": "user"}
 FILE_PARAMETERS = ("file_path", "notebook_path")
 # What the client wraps around, or puts into, a user's text.
 WRAPPERS = (
@@ -69,6 +72,14 @@ class Draft:
     text: str
     tools: dict[str, None] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
+    doings: Doings = field(default_factory=Doings)
+
+    @property
+    def id(self) -> str:
+        """The memory's: the same whenever and however often its line is read."""
+        fields = self.line.fields or {}
+        origin = _string(fields, "uuid") or stable_id(_string(fields, "sessionId"), _time(fields), self.role, self.text)
+        return stable_id(SOURCE, origin, str(self.index))
 
     def takes_tools_of(self, fields: Fields) -> bool:
         """Whether both are in the same conversation: of the main agent, or of the same subagent."""
@@ -118,8 +129,18 @@ def first_cwd(lines: Iterable[Line]) -> str:
     return next(found, "")
 
 
-def conversation(lines: Iterable[Line], projects: Projects) -> Iterator[Said | Line]:
-    """What was said, in order; and each line that could not be read."""
+def conversation(lines: Iterable[Line], projects: Projects, earlier: Iterable[Line] = ()) -> Iterator[Said | Line]:
+    """What was said, in order; and each line that could not be read.
+
+    `earlier` are lines before these, which are known already: what failed in them may be mended here.
+    """
+    failures = Failures()
+    for _ in _conversation(earlier, projects, failures):
+        pass
+    return _conversation(lines, projects, failures)
+
+
+def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures) -> Iterator[Said | Line]:
     draft: Draft | None = None
     turn_files: dict[str, None] = {}
     for line in lines:
@@ -132,9 +153,11 @@ def conversation(lines: Iterable[Line], projects: Projects) -> Iterator[Said | L
             draft = next_draft
             if draft.role == "user":
                 turn_files = {}
-        for tool in _blocks(line.fields, "tool_use"):
-            if draft and draft.takes_tools_of(line.fields):
+        if draft and draft.takes_tools_of(line.fields):
+            for tool in _blocks(line.fields, "tool_use"):
                 _note_tool(tool, draft, turn_files)
+            for result in _blocks(line.fields, "tool_result"):
+                failures.take(result, draft.doings, draft.id)
     if draft:
         yield finished(draft, turn_files, projects)
 
@@ -156,17 +179,17 @@ def finished(draft: Draft, turn_files: dict[str, None], projects: Projects) -> S
         "files": list(files),
         "sidechain": fields.get("isSidechain") is True,
         "agent": _string(fields, "agentId"),
+        **draft.doings.metadata(),
     }
-    session_id = _string(fields, "sessionId")
-    timestamp = _time(fields)
-    origin = _string(fields, "uuid") or stable_id(session_id, timestamp, draft.role, draft.text)
+    tags = marks(draft.text) if draft.role == "user" else ()
     memory = ImportedMemory(
         content=draft.text,
-        id=stable_id(SOURCE, origin, str(draft.index)),
+        id=draft.id,
         project=projects.name(_string(fields, "cwd")),
-        timestamp=timestamp,
-        session_id=session_id,
+        timestamp=_time(fields),
+        session_id=_string(fields, "sessionId"),
         role=draft.role,
+        tags=(*tags, *draft.doings.tags),
         metadata={key: value for key, value in metadata.items() if value},
     )
     return Said(memory, draft.line.number, draft.resume)
@@ -228,7 +251,7 @@ def _texts(content: Any) -> list[tuple[int, str]]:
 
 
 def _blocks(fields: Fields, kind: str) -> Iterator[Fields]:
-    content = _content(fields) if fields.get("type") == "assistant" else None
+    content = _content(fields) if fields.get("type") == TOLD_BY[kind] else None
     for block in content if isinstance(content, list) else []:
         if isinstance(block, dict) and block.get("type") == kind:
             yield block
@@ -236,6 +259,7 @@ def _blocks(fields: Fields, kind: str) -> Iterator[Fields]:
 
 def _note_tool(tool: Fields, draft: Draft, turn_files: dict[str, None]) -> None:
     _note(_string(tool, "name"), draft.tools, tools_max)
+    draft.doings.called(tool)
     given = tool.get("input")
     parameters: Fields = given if isinstance(given, dict) else {}
     for key in FILE_PARAMETERS:

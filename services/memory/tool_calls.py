@@ -1,0 +1,148 @@
+"""What an agent's tools did, in a line each, by rules: which file, which command, did it fail, and what mended it.
+
+Only the call and the first words of a failure are kept: what a tool read or wrote is the project's, not a memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Fields = dict[str, Any]
+
+actions_max = 20
+failures_max = 5
+open_max = 30
+line_max_chars = 160
+
+# What a call works on: the parameter to show for each tool. Tools that only read are not worth a line.
+SHOWN = {
+    "Bash": "command",
+    "Edit": "file_path",
+    "MultiEdit": "file_path",
+    "Write": "file_path",
+    "NotebookEdit": "notebook_path",
+    "WebFetch": "url",
+    "Task": "description",
+    "Agent": "description",
+}
+# Commands whose failure says that nothing was found, or that a question was answered with no.
+ASKING = frozenset({"grep", "rg", "ls", "find", "test", "[", "which", "diff", "cmp", "cat", "head", "pgrep"})
+_runners = re.compile(
+    r"^(?:cd \S+ ?(?:&&|;) ?|\w+=\S* |(?:sudo|time|env|nice|exec|uv run|poetry run|pipenv run|npx|bunx|bundle exec"
+    r"|python3? -m|(?:\S+/)?bin/python3? -m) )+"
+)
+_failure = re.compile(
+    r"error|exception|fail|fatal|not found|denied|cannot|no such|refused|panic|undefined", re.IGNORECASE
+)
+_named_failure = re.compile(r"\b\w*(?:Error|Exception)\b|\berror(?:\[\w+\])?:|\bfatal:|\bpanic:")
+_refusals = ("The user doesn't want to proceed", "Permission to use", "[Request interrupted", "This command requires")
+
+
+@dataclass(slots=True)
+class Call:
+    """A tool call that waits for its result."""
+
+    key: str
+    line: str
+    place: int
+
+
+@dataclass(slots=True)
+class Doings:
+    """What the tools did that were called after one text."""
+
+    actions: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    fixes: dict[str, None] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+
+    def called(self, tool: Fields) -> None:
+        """The agent called a tool."""
+        name, given = _text(tool, "name"), tool.get("input")
+        subject = _text(given, SHOWN.get(name, "")) if isinstance(given, dict) else ""
+        if not subject or len(self.actions) >= actions_max:
+            return
+        line = _line(subject)
+        self.calls[_text(tool, "id")] = Call(_key(name, subject), line, len(self.actions))
+        self.actions.append(f"{name}: {line}")
+
+    def metadata(self) -> Fields:
+        """What is kept of it; nothing where nothing was done."""
+        kept = {"actions": self.actions, "failures": self.failures, "fixes": list(self.fixes)}
+        return {name: value for name, value in kept.items() if value}
+
+    @property
+    def tags(self) -> list[str]:
+        """`error` where something failed, `fix` where something that had failed works."""
+        return [*(["error"] if self.failures else []), *(["fix"] if self.fixes else [])]
+
+
+class Failures:
+    """What failed in a conversation and has not worked since, by what was run; each with the memory that says so."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, str] = OrderedDict()
+
+    def take(self, result: Fields, doings: Doings, memory_id: str) -> None:
+        """A tool's result: it failed, or what had failed before works now."""
+        call = doings.calls.pop(_text(result, "tool_use_id"), None)
+        if call is None:
+            return
+        text = _result_text(result.get("content"))
+        if result.get("is_error") is not True:
+            if failed_in := self._open.pop(call.key, None):
+                doings.fixes[failed_in] = None
+        elif text.startswith(_refusals):
+            doings.actions[call.place] += " (refused)"
+        elif call.key.split(" ", 1)[0] not in ASKING:
+            self._failed(call, doings, memory_id, _telling(text))
+
+    def _failed(self, call: Call, doings: Doings, memory_id: str, why: str) -> None:
+        doings.actions[call.place] += " (failed)"
+        if len(doings.failures) < failures_max:
+            doings.failures.append(f"{call.line}: {why}" if why else call.line)
+        self._open[call.key] = memory_id
+        self._open.move_to_end(call.key)
+        while len(self._open) > open_max:
+            self._open.popitem(last=False)
+
+
+def _key(name: str, subject: str) -> str:
+    """The same for another try of the same: a file, or a command's program and what it is to do."""
+    if name != "Bash":
+        return f"{name} {subject}"
+    words = _runners.sub("", " ".join(subject.split())[:1000]).split(" ")
+    second = next((word for word in words[1:] if not word.startswith("-")), "")
+    return f"{words[0]} {second}".strip()
+
+
+def _telling(text: str) -> str:
+    """The line of a failure that says most: the last that names an error, or speaks of one; else the first."""
+    lines = [line for line in _lines(text) if not re.fullmatch(r"Exit code \d+", line)]
+    told = [line for pattern in (_named_failure, _failure) for line in reversed(lines) if pattern.search(line)]
+    return _line([*told, *lines, ""][0])
+
+
+def _lines(text: str) -> Iterator[str]:
+    yield from (line.strip() for line in text[-8000:].splitlines() if line.strip())
+
+
+def _line(text: str) -> str:
+    line = " ".join(text[: line_max_chars * 4].split())
+    return line if len(line) <= line_max_chars else f"{line[: line_max_chars - 1]}…"
+
+
+def _result_text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    return "\n".join(_text(block, "text") for block in blocks if isinstance(block, dict))
+
+
+def _text(fields: Fields, key: str) -> str:
+    value = fields.get(key)
+    return value if isinstance(value, str) else ""
