@@ -12,7 +12,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.exposure import refuse_exposure
 from services.kit.backup import Part
 from services.kit.providers import providers
-from services.memory.app import open_memory
+from services.memory.app import open_memory, open_vault
 from services.memory.config import MemorySettings
 from services.quality.app import open_quality
 from services.quality.backup import QualityPart
@@ -33,6 +33,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
         session = SessionSettings(address=address["session"], directory=data_dir / "session")
         memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")
         quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
+        open_vault(memory)  # where that is refused, nothing of the others is begun
         await stack.enter_async_context(open_session(session))
         beside: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
         beside += [] if quality.history_target else [QualityPart(quality.home)]

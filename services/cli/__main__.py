@@ -77,6 +77,16 @@ COMMANDS: Mapping[str, Command] = {
             ("--expires", {"metavar": "30d", "help": "after how many hours, days, weeks, years: 8h, 30d, 2w, 1y"}),
         ),
     ),
+    "key": Command(
+        "key",
+        "makes the key that memories are encrypted with; encrypts, decrypts, changes the key",
+        (
+            ("action", {"choices": ("generate", "encrypt", "rotate", "decrypt", "status"), "help": "what to do"}),
+            ("file", {"nargs": "?", "type": Path, "metavar": "FILE", "help": "the key's file; to rotate, the new one"}),
+            ("--anew", {"action": "store_true", "help": "rotate: write everything anew, for a key that was seen"}),
+            ("--directory", {"type": Path, "metavar": "DIR", "help": "where a memory service of its own keeps it all"}),
+        ),
+    ),
     "doctor": Command("doctor", "what is configured, reachable and degraded; stores and finds a probe memory"),
 }
 

@@ -53,11 +53,15 @@ def verifiers() -> Mapping[str, Verifier]:
 
 def restore(backup: Path, data_dir: Path, verifiers: Mapping[str, Verifier]) -> Manifest:
     """Copies a backup that is in order into an empty data directory; InvalidInput where either is not."""
+    from services.memory.restoring import require_key
+
     manifest = read_manifest(backup)
     for name in manifest.parts:
         if name not in verifiers:
             raise InvalidInput(f"{backup} has a part {name!r} that this version of Segue does not know.")
     verify(backup, manifest)
+    if "memory" in manifest.parts:
+        require_key(backup / "memory")
     _require_empty(data_dir)
     with local_server.hold(data_dir):
         _require_empty(data_dir)  # a server may have run in between

@@ -24,6 +24,7 @@ from services.memory.condition import Condition, Regular
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.encrypting import discard_unfinished, require_settled
 from services.memory.erasing import Erasing
 from services.memory.exporting import Exporting
 from services.memory.index.memory_index import MemoryIndex
@@ -59,9 +60,10 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
     """Serves memory on the settings' address until the context is left; backups have the parts `beside` it, too."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("memory"))
-        vault = settings.place.ready_vault(settings.encryption_key_file)
+        vault = open_vault(settings)
         home = _private(settings.home)
         store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings, vault)))
+        await asyncio.to_thread(discard_unfinished, home)
         embedder, trouble = await _open_embedder(stack, settings)
         index = stack.enter_context(MemoryIndex(DIMENSIONS))
         model = embedder.model if embedder else NO_MODEL
@@ -105,6 +107,12 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)
+
+
+def open_vault(settings: MemorySettings) -> Vault | None:
+    """What seals all that is stored; a key that is missing, wrong or not to be used is refused, and nothing changed."""
+    require_settled(settings.home)
+    return settings.place.ready_vault(settings.encryption_key_file)
 
 
 @asynccontextmanager

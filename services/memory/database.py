@@ -50,9 +50,16 @@ def open_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> 
     return opened
 
 
+def data_keys(connection: Connection) -> list[str]:
+    """The data key that the database is sealed under; none where it is not, or is of an earlier schema."""
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sealing'").fetchall():
+        return []
+    return [row[0] for row in connection.execute("SELECT data_key FROM sealing").fetchall()]
+
+
 def require_data_key(connection: Connection, path: Path, data_key: str) -> None:
     """Marks an empty database as sealed under the key; NotReady, and it is closed, where another one is in use."""
-    marks = [row[0] for row in connection.execute("SELECT data_key FROM sealing").fetchall()]
+    marks = data_keys(connection)
     if data_key and not marks and not connection.execute("SELECT 1 FROM memories LIMIT 1").fetchall():
         connection.execute("INSERT INTO sealing VALUES (?)", [data_key])
         marks = [data_key]
