@@ -24,6 +24,15 @@ class Command(NamedTuple):
     arguments: tuple[Argument, ...] = ()
 
 
+CLIENTS = ("claude-code", "cursor", "vscode", "codex", "gemini")
+_SCOPES: tuple[Argument, ...] = (
+    ("client", {"choices": CLIENTS, "help": "which one"}),
+    ("--user", {"action": "store_false", "dest": "project", "default": False, "help": "for all you do (the default)"}),
+    ("--project", {"action": "store_true", "help": "for whoever works in this directory"}),
+    ("--yes", {"action": "store_true", "help": "write without asking"}),
+    ("--dry-run", {"action": "store_true", "help": "show what would change, and change nothing"}),
+)
+
 COMMANDS: Mapping[str, Command] = {
     "serve": Command(
         "serve",
@@ -39,6 +48,12 @@ COMMANDS: Mapping[str, Command] = {
         "an MCP server on stdio that forwards to a gateway",
         (("url", {"nargs": "?", "metavar": "URL", "help": "the gateway (SEGUE_URL, else the local server)"}),),
     ),
+    "install": Command(
+        "install",
+        "tells Claude Code of Segue, its server and its hooks; prints the lines for other clients",
+        (*_SCOPES, ("--print", {"action": "store_true", "help": "print the lines, to add them by hand"})),
+    ),
+    "uninstall": Command("install", "takes out of a client's settings what install wrote, and nothing else", _SCOPES),
     "hook": Command(
         "hook",
         "what Claude Code's hooks call: JSON on stdin, JSON or nothing on stdout",

@@ -98,8 +98,8 @@ def _welcome(url: str, data_dir: Path) -> str:
 Segue is ready at {url}
 Everything it keeps is in {data_dir}
 
-Connect Claude Code with
-  claude mcp add --scope user segue -- {segue} connect
-Try it, from another terminal, with
+Connect Claude Code, from another terminal, with
+  {segue} install claude-code
+See whether all works with
   {segue} doctor
 Ctrl-C ends it."""

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.cli.__main__ import COMMANDS
+from services.cli.clients import CLIENTS
 from services.gateway.app import register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
@@ -25,6 +26,13 @@ ENVIRONMENT = (ROOT / ".env.example").read_text()
 
 def test_the_readme_lists_every_command() -> None:
     assert set(re.findall(r"^\| `segue (\w+)", README, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_the_readme_has_the_lines_for_every_client() -> None:
+    shown = README.partition("<!-- `segue install CLIENT`")[2].partition("<!-- end -->")[0]
+    for name, client in CLIENTS.items():
+        assert f"`segue install {name}` — {client.title}, in {client.where}:\n" in shown
+        assert f"\n{client.lines('segue', {})}\n```" in shown
 
 
 async def test_the_readme_lists_every_tool() -> None:
