@@ -82,6 +82,27 @@ COMMANDS: Mapping[str, Command] = {
         "a backup becomes the data directory, which must be empty",
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
     ),
+    "removals": Command(
+        "removals",
+        "what was removed of your memories, when, by whom and why",
+        (
+            ("--project", {"metavar": "NAME", "help": "of this project alone"}),
+            ("--limit", {"type": int, "default": 50, "help": "how many, the latest (%(default)s)"}),
+            ("--json", {"action": "store_true", "help": "with the ids, as JSON Lines"}),
+        ),
+    ),
+    "retention": Command(
+        "retention",
+        "how long memories are kept; shows it, or sets it for a project",
+        (
+            ("project", {"nargs": "?", "metavar": "PROJECT", "help": "the project to set it for"}),
+            ("--days", {"type": int, "metavar": "N", "help": "remove conversations N days after they were said"}),
+            ("--size-mb", {"type": float, "metavar": "N", "help": "keep the newest N MB of conversations"}),
+            ("--reflections", {"action": "store_true", "help": "let it hold for reflections, too"}),
+            ("--forever", {"action": "store_true", "help": "keep everything of the project"}),
+            ("--reset", {"action": "store_true", "help": "take the project's rule back"}),
+        ),
+    ),
     "token": Command(
         "token",
         "makes, lists and revokes the bearer tokens of a shared gateway",

@@ -78,4 +78,5 @@ def _removed(gateway: Gateway, id: str) -> bool:
 
 def _counted(stats: dict[str, Any]) -> str:
     count = stats["total_conversations"] + stats["total_reflections"]
-    return f"{count:,} in {stats['projects_tracked']:,} projects, {stats['storage_size_mb']:.1f} MB"
+    retention = f"; {stats['retention']}" if stats["retention"] else ""
+    return f"{count:,} in {stats['projects_tracked']:,} projects, {stats['storage_size_mb']:.1f} MB{retention}"

@@ -30,6 +30,7 @@ from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
 from services.gateway.guards import Guards, guards
 from services.gateway.hooks import HookEndpoint
+from services.gateway.keeping import Keeping
 from services.gateway.moments import local_zone
 from services.gateway.patience import patient
 from services.gateway.permitting import Permitting
@@ -117,6 +118,10 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
     _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
     _route(mcp, "POST", "/v1/backup", Backup(backends.memory, settings.backup_timeout_s).__call__)
+    keeping = Keeping(backends.memory)
+    _route(mcp, "GET", "/v1/removals", keeping.removals)
+    _route(mcp, "GET", "/v1/retention", keeping.rules)
+    _route(mcp, "POST", "/v1/retention", keeping.set_rule)
     tokens = TokenEndpoint(backends.access)
     _route(mcp, "POST", "/v1/tokens", tokens.create)
     _route(mcp, "GET", "/v1/tokens", tokens.list)

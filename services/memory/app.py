@@ -98,12 +98,9 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        await stack.enter_async_context(_beside(indexing.run()))
-        await stack.enter_async_context(_beside(backups.run()))
-        await stack.enter_async_context(_beside(erasing.run()))
-        await stack.enter_async_context(_beside(retaining.run()))
-        if embedder:
-            await stack.enter_async_context(_beside(Backfill(store, index, embedder, generations).run()))
+        filling = [Backfill(store, index, embedder, generations)] if embedder else []
+        for work in (indexing, backups, erasing, retaining, *filling):
+            await stack.enter_async_context(_beside(work.run()))
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)

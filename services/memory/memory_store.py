@@ -100,12 +100,12 @@ class MemoryStore(Protocol):
         """The project has no rule from now on."""
         ...
 
-    async def due(self, default: Rule, stored_before: datetime, now: datetime, most: int) -> list[int]:
-        """Memories of anyone that the rules do not keep, the earliest said first; only those stored before then."""
+    async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
+        """Memories of anyone that the rules in force do not keep, the earliest said first."""
         ...
 
-    async def due_counts(self, user: str, default: Rule, stored_before: datetime, now: datetime) -> dict[str, int]:
-        """How many of the user's these are, by project."""
+    async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
+        """How many of the user's the rules do not keep, in force or about to be, by project."""
         ...
 
     async def newest(self) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from services.memory.removals import Removing, entries_max, ids_max
-from services.memory.retention import Rule
+from services.memory.retention import Rule, grace
 
 _log = f"""
     INSERT INTO removals
@@ -24,7 +24,7 @@ _trim = f"""
 
 DUE = """
     FROM (
-        SELECT m.sequence, m.user_id, m.project, m.timestamp, m.stored_at,
+        SELECT m.sequence, m.user_id, m.project, m.timestamp, m.stored_at, r.set_at,
                CASE WHEN r.project IS NULL THEN ?::INTEGER ELSE r.days END AS days,
                CASE WHEN r.project IS NULL THEN ?::DOUBLE ELSE r.size_mb END AS size_mb,
                sum(strlen(m.content) + strlen(m.metadata)) OVER (
@@ -37,9 +37,12 @@ DUE = """
 """Memories that the rules do not keep; takes what `asked` gives."""
 
 
-def asked(default: Rule, stored_before: datetime, now: datetime) -> tuple[Any, ...]:
+IN_FORCE = "(set_at IS NULL OR set_at <= ?::TIMESTAMPTZ)"
+
+
+def asked(default: Rule, now: datetime) -> tuple[Any, ...]:
     """What `DUE` takes."""
-    return default.days, default.size_mb, default.reflections, stored_before, now
+    return default.days, default.size_mb, default.reflections, now - grace, now
 
 
 def set_rule(connection: duckdb.DuckDBPyConnection, user: str, rule: Rule, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Retention at work: removes what is older or more than its project's rule keeps, in small batches, every hour."""
+"""Retention at work: removes what is older or more than its project's rule keeps, in small batches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from services.kit.errors import ServiceError
 from services.memory.memory_store import MemoryStore
 from services.memory.removals import Reason, Removing
-from services.memory.retention import Clock, Rule, checked_rule, grace, read
+from services.memory.retention import Clock, Rule, checked_rule, read
 from services.memory.storing import Storing
 
 logger = logging.getLogger(__name__)
-look_every_s = 3600.0
+look_every_s = 600.0
 batch = 500
 pause_s = 0.05
 """Between two batches, for the stores that wait."""
@@ -50,22 +50,17 @@ class Retaining:
         self._storing = storing
         self._default = default
         self._now = now
-        self._woken = asyncio.Event()
         self.trouble = ""
 
     async def run(self) -> None:
-        """Looks at once, every hour, and when a rule has changed."""
+        """Looks at once, and then every so often."""
         while True:
-            self._woken.clear()
             try:
                 await self.look()
             except ServiceError as error:
                 self.trouble = error.message
                 logger.warning("retention waits: %s", error.message)
-            try:
-                await asyncio.wait_for(self._woken.wait(), look_every_s)
-            except TimeoutError:
-                continue
+            await asyncio.sleep(look_every_s)
 
     async def look(self) -> int:
         """Removes what is due; how much that was. Nothing while the clock is doubted."""
@@ -76,7 +71,7 @@ class Retaining:
         clock = await self._read_clock(now)
         self.trouble = "" if clock.is_believed else _doubt(clock, now)
         removed = 0
-        while clock.is_believed and (due := await self._store.due(self._default, now - grace, now, batch)):
+        while clock.is_believed and (due := await self._store.due(self._default, now, batch)):
             await self._storing.remove(due, Removing("", Reason.RETENTION))
             removed += len(due)
             await asyncio.sleep(pause_s)
@@ -95,7 +90,6 @@ class Retaining:
         """The rule holds for the user's project from now on."""
         rule = checked_rule(rule)
         await self._store.set_rule(user, rule, self._now())
-        self._woken.set()
         return next(each for each in await self.rules(user) if each.rule.project == rule.project)
 
     async def reset_rule(self, user: str, project: str) -> Retained:
@@ -107,10 +101,16 @@ class Retaining:
         """What holds for the user's projects, the settings' default first."""
         rules = await self._store.rules(user)
         now = self._now()
-        due = await self._store.due_counts(user, self._default, now - grace, now)
+        due = await self._store.due_counts(user, self._default, now)
         own = {rule.project for rule in rules}
         rest = sum(count for project, count in due.items() if project not in own)
         return [Retained(self._default, rest), *(Retained(rule, due.get(rule.project, 0)) for rule in rules)]
+
+    async def told(self, user: str, project: str) -> str:
+        """What holds for a project, or where it has no rule: empty where everything is kept."""
+        rules = await self.rules(user)
+        found = next((each for each in rules if each.rule.project == project), rules[0])
+        return "" if found.rule.keeps_all else f"{found.rule.words}; {found.would_remove:,} due"
 
 
 def _doubt(clock: Clock, now: datetime) -> str:

@@ -12,6 +12,8 @@ days_max = 36_500
 size_mb_max = 1_000_000.0
 grace = timedelta(days=1)
 """What was stored since is not removed, however long ago it was said: an import can be thought over."""
+in_force_after = timedelta(hours=1)
+"""After it was set a project's rule removes something: it can be taken back."""
 jump_max = timedelta(days=7)
 """A clock that went on by more since it was last believed may be wrong."""
 doubt_lasts = timedelta(days=1)
@@ -36,6 +38,14 @@ class Rule:
     def keeps_all(self) -> bool:
         """Whether nothing ever goes by it."""
         return self.days is None and self.size_mb is None
+
+    @property
+    def words(self) -> str:
+        """What is kept."""
+        what = "conversations and reflections" if self.reflections else "conversations"
+        limits = [f"for {self.days:,} days"] if self.days is not None else []
+        limits += [f"up to {self.size_mb:g} MB, the newest"] if self.size_mb is not None else []
+        return f"{what} kept {' and '.join(limits) or 'for ever'}"
 
 
 def checked_rule(rule: Rule) -> Rule:

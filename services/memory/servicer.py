@@ -103,6 +103,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             degraded=stats.degraded,
             shared_by_caller=stats.shared_by_user,
             shared_by_others=stats.shared_by_others,
+            retention=await self._retaining.told(rpc.caller.get(), request.project),
         )
 
     async def Check(self, _: memory_pb2.CheckRequest, __: Any) -> memory_pb2.CheckResponse:

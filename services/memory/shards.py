@@ -186,14 +186,14 @@ class ShardedStore:
         """See MemoryStore."""
         await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project)
 
-    async def due(self, default: Rule, stored_before: datetime, now: datetime, most: int) -> list[int]:
+    async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
         """See MemoryStore; the earliest of each shard."""
-        found = await asyncio.gather(*(shard.due(default, stored_before, now, most) for shard in self._shards))
+        found = await asyncio.gather(*(shard.due(default, now, most) for shard in self._shards))
         return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its]
 
-    async def due_counts(self, user: str, default: Rule, stored_before: datetime, now: datetime) -> dict[str, int]:
+    async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
         """See MemoryStore."""
-        found = await asyncio.gather(*(shard.due_counts(user, default, stored_before, now) for shard in self._shards))
+        found = await asyncio.gather(*(shard.due_counts(user, default, now) for shard in self._shards))
         return {project: count for counts in found for project, count in counts.items()}
 
     async def newest(self) -> datetime | None:

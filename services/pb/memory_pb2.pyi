@@ -273,7 +273,7 @@ class StatsRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ...) -> None: ...
 
 class StatsResponse(_message.Message):
-    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded", "shared_by_caller", "shared_by_others")
+    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded", "shared_by_caller", "shared_by_others", "retention")
     CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
     REFLECTIONS_FIELD_NUMBER: _ClassVar[int]
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
@@ -284,6 +284,7 @@ class StatsResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     SHARED_BY_CALLER_FIELD_NUMBER: _ClassVar[int]
     SHARED_BY_OTHERS_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
     conversations: int
     reflections: int
     projects: int
@@ -294,7 +295,8 @@ class StatsResponse(_message.Message):
     degraded: _containers.RepeatedScalarFieldContainer[str]
     shared_by_caller: int
     shared_by_others: int
-    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., shared_by_caller: _Optional[int] = ..., shared_by_others: _Optional[int] = ...) -> None: ...
+    retention: str
+    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., shared_by_caller: _Optional[int] = ..., shared_by_others: _Optional[int] = ..., retention: _Optional[str] = ...) -> None: ...
 
 class CheckRequest(_message.Message):
     __slots__ = ()

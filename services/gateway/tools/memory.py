@@ -123,6 +123,7 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
             storage_size_mb=round(answer.storage_bytes / 1e6, 3),
             oldest=shapes.iso(answer.oldest) if answer.HasField("oldest") else None,
             most_recent=shapes.iso(answer.most_recent) if answer.HasField("most_recent") else None,
+            retention=answer.retention or None,
             degraded=list(answer.degraded),
         )
 

@@ -271,6 +271,7 @@ class StatsAnswer(Result):
     storage_size_mb: float
     oldest: str | None
     most_recent: str | None
+    retention: str | None = Field(description="How long conversations are kept; null is for ever")
     degraded: list[str]
 
 

@@ -1,0 +1,202 @@
+"""How long memories are kept: by rules, in batches, never by a clock that jumped, and with a way back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.kit.errors import InvalidInput
+from services.memory import retaining
+from services.memory.cache import Generations
+from services.memory.changes import NewRow
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.indexing import Indexing
+from services.memory.memories import Kind, Memory, accepted
+from services.memory.memory_store import MemoryStore
+from services.memory.removals import Reason
+from services.memory.retaining import Retaining
+from services.memory.retention import Clock, Rule, doubt_lasts, jump_max, read
+from services.memory.shards import open_shards
+from services.memory.store import StoreSettings
+from services.memory.storing import Storing
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(days=2)
+"""When what the tests store may be removed."""
+NINETY = Rule(days=90, is_default=True)
+NONE = Rule(is_default=True)
+
+
+@pytest.fixture(params=[1, 3])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
+    async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
+        yield opened
+
+
+class At:
+    """A clock that shows what it is told."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def remember(
+    store: MemoryStore,
+    *ages_days: float,
+    project: str = "p",
+    kind: Kind = Kind.CONVERSATION,
+    text: str = "",
+    user: str = "ann",
+) -> list[str]:
+    rows = []
+    for age in ages_days:
+        content = text or f"said {age} days ago in {project}"
+        memory = Memory(f"{content} {age}", kind, project, NOW - timedelta(days=age))
+        rows.append(NewRow(accepted(memory, NOW), user))
+    return [each.id for each in await store.insert(rows, "none")]
+
+
+def retaining_of(store: MemoryStore, default: Rule, clock: At) -> Retaining:
+    index = MemoryIndex(384)
+    return Retaining(store, Storing(store, index, None, Generations(None)), default, clock)
+
+
+async def left(store: MemoryStore, user: str = "ann") -> set[str]:
+    return {each.id for each in (await store.page(user, 0, 1000)).values()}
+
+
+async def test_conversations_age_and_reflections_stay(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retaining, "batch", 2)
+    await remember(store, 100, 200, 300, 400, 89.9 + 2)
+    kept = [*await remember(store, 1, 80), *await remember(store, 500, kind=Kind.REFLECTION)]
+    assert await retaining_of(store, NINETY, At(LATER)).look() == 5
+    assert await left(store) == set(kept)
+    entries = await store.removals("ann", "", 10)
+    assert sum(each.count for each in entries) == 5
+    assert {(each.actor, each.reason) for each in entries} == {("", Reason.RETENTION)}
+    assert await retaining_of(store, replace(NINETY, reflections=True), At(LATER)).look() == 1
+
+
+async def test_a_project_keeps_the_newest_that_fit(store: MemoryStore) -> None:
+    text = "x" * 10_000
+    _, *kept = await remember(store, 3, 2, 1, text=text)
+    other = await remember(store, 3, project="q", text=text)
+    assert await retaining_of(store, Rule(size_mb=0.025, is_default=True), At(LATER)).look() == 1
+    assert await left(store) == {*kept, *other}
+
+
+async def test_a_projects_own_rule_replaces_the_default_and_can_be_taken_back(store: MemoryStore) -> None:
+    await remember(store, 100, project="short")
+    await remember(store, 100, project="default")
+    forever = await remember(store, 100, project="kept")
+    clock = At(LATER)
+    at_work = retaining_of(store, NINETY, clock)
+    assert (await at_work.set_rule("ann", Rule("kept"))).would_remove == 0
+    assert (await at_work.set_rule("ann", Rule("short", days=365))).would_remove == 0
+    told = await at_work.set_rule("ann", Rule("short", days=10))
+    assert (told.would_remove, told.rule.days) == (1, 10)
+    assert await at_work.look() == 1  # of the default: a new rule has an hour to be taken back
+    clock.now += timedelta(minutes=61)
+    assert await at_work.look() == 1
+    assert await left(store) == set(forever)
+    rules = await at_work.rules("ann")
+    assert [(each.rule.project, each.rule.days) for each in rules] == [("", 90), ("kept", None), ("short", 10)]
+    assert await at_work.told("ann", "kept") == ""
+    assert "for 10 days" in await at_work.told("ann", "short")
+    assert (await at_work.reset_rule("ann", "kept")).would_remove == 1
+    assert await at_work.look() == 1
+    assert await left(store) == set()
+
+
+async def test_a_rule_is_its_users_alone(store: MemoryStore) -> None:
+    theirs = await remember(store, 100, user="bob")
+    await remember(store, 100)
+    clock = At(LATER)
+    at_work = retaining_of(store, NONE, clock)
+    await at_work.set_rule("ann", Rule("p", days=10))
+    clock.now += timedelta(hours=2)
+    assert [each.would_remove for each in await at_work.rules("bob")] == [0]
+    assert await at_work.look() == 1
+    assert (await left(store), await left(store, "bob")) == (set(), set(theirs))
+
+
+async def test_what_was_just_stored_stays_a_day_however_long_ago_it_was_said(store: MemoryStore) -> None:
+    imported = await remember(store, 1000)
+    assert await retaining_of(store, NINETY, At(NOW + timedelta(hours=23))).look() == 0
+    assert await left(store) == set(imported)
+    assert await retaining_of(store, NINETY, At(LATER)).look() == 1
+
+
+async def test_nothing_is_removed_by_a_clock_that_jumped_until_it_went_on_for_a_day(store: MemoryStore) -> None:
+    known = await remember(store, 1, 2, 3)
+    clock = At(NOW + timedelta(days=1000))
+    first = retaining_of(store, NINETY, clock)  # it has never looked: what was stored last tells the time
+    assert await first.look() == 0
+    assert "999 days" in first.trouble or "1,000 days" in first.trouble
+    clock.now += timedelta(hours=23)
+    assert await retaining_of(store, NINETY, clock).look() == 0  # another process doubts it, too
+    clock.now = LATER
+    put_right = retaining_of(store, NINETY, clock)
+    assert await put_right.look() == 0
+    assert put_right.trouble == ""
+    assert await left(store) == set(known)
+    clock.now += timedelta(days=200)  # a laptop that slept for long
+    assert await put_right.look() == 0
+    for _ in range(24):
+        clock.now += timedelta(hours=1)
+        await put_right.look()
+    assert await left(store) == set()
+
+
+async def test_a_clock_set_back_removes_nothing(store: MemoryStore) -> None:
+    known = await remember(store, 100)
+    at_work = retaining_of(store, NINETY, At(NOW - timedelta(days=3000)))
+    assert await at_work.look() == 0
+    assert at_work.trouble == ""
+    assert await left(store) == set(known)
+
+
+@given(st.lists(st.timedeltas(timedelta(days=-4000), timedelta(days=4000)), max_size=30))
+def test_however_a_clock_goes_it_is_believed_only_after_a_small_step_or_a_day(steps: list[timedelta]) -> None:
+    clock, now = Clock(believed=NOW), NOW
+    doubted_since: datetime | None = None
+    for step in steps:
+        before, now = clock, now + step
+        clock = read(before, now)
+        if clock.is_believed and before.is_believed:
+            assert now - before.believed <= jump_max
+        elif clock.is_believed:
+            assert now - before.believed <= jump_max or (doubted_since and now - doubted_since >= doubt_lasts)
+        doubted_since = clock.doubted_since
+        assert clock.is_believed == (clock.believed == now)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Rule(), Rule("  "), Rule("p", days=0), Rule("p", days=10**6), Rule("p", size_mb=0), Rule("p", size_mb=-1.0)],
+)
+async def test_a_rule_that_makes_no_sense_is_refused(store: MemoryStore, rule: Rule) -> None:
+    with pytest.raises(InvalidInput):
+        await retaining_of(store, NONE, At(NOW)).set_rule("ann", rule)
+
+
+async def test_a_search_finds_nothing_that_retention_removed(store: MemoryStore) -> None:
+    vector = np.full(384, 384**-0.5, np.float16)
+    memory = accepted(Memory("the old walrus", Kind.CONVERSATION, "p", NOW - timedelta(days=100)), NOW)
+    inserted = await store.insert([NewRow(memory, "ann", vector, vector)], "m")
+    with MemoryIndex(384) as index:
+        await Indexing(store, index, "m", None).start()
+        storing = Storing(store, index, None, Generations(None))
+        assert await Retaining(store, storing, NINETY, At(LATER)).look() == 1
+        held, _ = await index.held()
+        assert inserted[0].sequence not in held.tolist()
