@@ -98,9 +98,9 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        filling = [Backfill(store, index, embedder, generations)] if embedder else []
-        for work in (indexing, backups, erasing, retaining, *filling):
-            await stack.enter_async_context(_beside(work.run()))
+        filling = [Backfill(store, index, embedder, generations).run] if embedder else []
+        for run in (indexing.run, backups.run, erasing.run, retaining.run, *filling):
+            await stack.enter_async_context(_beside(run()))
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)
