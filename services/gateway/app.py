@@ -28,7 +28,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
-from services.gateway.guards import Guards, guards
+from services.gateway.guards import Guards, guards, register_issuer
 from services.gateway.hooks import HookEndpoint
 from services.gateway.keeping import Keeping
 from services.gateway.moments import local_zone
@@ -126,6 +126,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "POST", "/v1/tokens", tokens.create)
     _route(mcp, "GET", "/v1/tokens", tokens.list)
     _route(mcp, "POST", "/v1/tokens/revoke", tokens.revoke)
+    register_issuer(mcp, settings)
     _register_probes(mcp, app)
     return mcp
 
@@ -210,7 +211,7 @@ async def _serve(
     listening: socket.socket,
     activity: Activity,
 ) -> AsyncIterator[None]:
-    guard: dict[str, Any] = {"host_origin_protection": True, "allowed_hosts": settings.allowed_hosts or None}
+    guard: dict[str, Any] = {"host_origin_protection": True, "allowed_hosts": settings.hosts}
     alone = mcp.http_app(stateless_http=True, **guard)
     app = guarded(Roaming(mcp.http_app(**guard), alone))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.gateway.patience import Patience
@@ -19,7 +20,19 @@ class GatewaySettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8377, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
-    auth: Literal["none", "tokens"] = Field("none", description="How callers are known: none, tokens")
+    auth: Literal["none", "tokens", "jwt"] = Field(
+        "none", description="How callers are known: none, tokens (`segue token`), jwt (an issuer's)"
+    )
+    jwt_issuer: str = Field("", description="Who signs tokens, by OpenID Connect: https://…")
+    jwt_audience: str = Field("", description="What a token's aud must have")
+    jwt_jwks_uri: str = Field("", description="Where the issuer's keys are; found by its configuration when empty")
+    jwt_algorithm: str = Field("RS256", description="The one algorithm that is taken; never a symmetric one")
+    jwt_user_claim: str = Field("sub", description="The claim that names the user")
+    jwt_scopes_claim: str = Field("", description="The claim that has read, write or admin; scope or scp when empty")
+    jwt_default_scope: Literal["", "read", "write"] = Field(
+        "", description="What a token without any may; none is let in when empty"
+    )
+    public_url: str = Field("", description="The address by which clients find this gateway, without /mcp: https://…")
     published_on: str = Field(
         "", description="The address at which others find this port, where it is not `host`: compose's, a proxy's"
     )
@@ -58,6 +71,21 @@ class GatewaySettings(BaseSettings):
         if name and name not in available_timezones():
             raise ValueError(f"there is no time zone {name}")
         return name
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.auth == "jwt":
+            if not (self.jwt_issuer and self.jwt_audience):
+                raise ValueError("SEGUE_GATEWAY_AUTH=jwt needs SEGUE_GATEWAY_JWT_ISSUER and SEGUE_GATEWAY_JWT_AUDIENCE")
+            if self.jwt_algorithm.startswith("HS"):
+                raise ValueError("SEGUE_GATEWAY_JWT_ALGORITHM is symmetric: whoever checks such a token could make one")
+        return self
+
+    @property
+    def hosts(self) -> list[str] | None:
+        """`allowed_hosts`, and the one of `public_url`."""
+        public = urlsplit(self.public_url).hostname
+        return [*self.allowed_hosts, *([public] if public else [])] or None
 
     @property
     def patience(self) -> Patience:

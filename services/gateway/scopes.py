@@ -12,9 +12,10 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 
 from services.gateway.auth import Scope, current_caller
+from services.gateway.issued import METADATA_PATH
 
-OPEN = frozenset({"/health", "/ready"})
-"""Paths that everybody may ask: they tell nothing but whether Segue works."""
+OPEN = frozenset({"/health", "/ready", METADATA_PATH})
+"""Paths that everybody may ask: they tell whether Segue works, and who gives tokens for it."""
 
 ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/mcp"): Scope.READ,
