@@ -64,7 +64,25 @@ class Workplace:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
         return await asyncio.to_thread(self._look, asked)
 
+    async def find(self, asked: Asked) -> Place:
+        """The same, of a directory in sight only which one it is and of which project: git is not asked."""
+        if not asked.directory:
+            raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
+        return await asyncio.to_thread(self._find, asked)
+
     def _look(self, asked: Asked) -> Place:
+        place = self._find(asked)
+        if place.project is None or place.client:
+            return place
+        directory = Path(place.directory)
+        return replace(
+            place,
+            git=git_facts(directory, self.roots, datetime.now(UTC)),
+            dependencies=dependency_files(Path(place.project.root)),
+            tools=sorted(find_tools(directory)),
+        )
+
+    def _find(self, asked: Asked) -> Place:
         directory, client = asked.directory, asked.client
         if client and not client.is_here():
             return _reported(directory, client)
@@ -76,14 +94,7 @@ class Workplace:
                 raise
             return Place(directory, Path(directory).name, OUT_OF_SIGHT)  # on another machine, or not mounted here
         project = find_project(resolved, self.roots)
-        return Place(
-            directory=str(resolved),
-            name=project.name,
-            project=project,
-            git=git_facts(resolved, self.roots, datetime.now(UTC)),
-            dependencies=dependency_files(Path(project.root)),
-            tools=sorted(find_tools(resolved)),
-        )
+        return Place(str(resolved), project.name, project=project)
 
     async def name(self, asked: Asked) -> str:
         """The project's name and no more, at once; the directory's own where the gateway does not see it."""

@@ -45,6 +45,7 @@ async def open_quality(
         checking = Checking(
             settings.allowed_roots, runs, run_tools_allowed=settings.run_tools, find_secrets=find_secrets
         )
+        stack.callback(checking.close)
         condition = Condition(history, directory)
         servicer = QualityServicer(checking, history, condition)
         health = Health("segue.quality.v1.Quality")

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from services.kit.errors import InvalidInput, NotReady
 from services.quality.collectors import collect
-from services.quality.collectors.place import Place, look
+from services.quality.collectors.place import Place
 from services.quality.collectors.security import FindSecrets
 from services.quality.evidence import Collected, Evidence, from_json, merged, unmeasured
+from services.quality.looking import Looking
 from services.quality.running.runs import Progress, Runs, ToolRun
 from services.quality.scoring import Score, score
 
@@ -57,7 +58,7 @@ class Checking:
     def __init__(
         self, roots: Sequence[Path], runs: Runs, *, run_tools_allowed: bool, find_secrets: FindSecrets | None
     ) -> None:
-        self._roots = roots
+        self._looking = Looking(roots)
         self._runs = runs
         self._run_tools_allowed = run_tools_allowed
         self._find_secrets = find_secrets
@@ -73,12 +74,25 @@ class Checking:
             return _report(from_json(question.evidence, now), question, (), is_cached=False)
         if not question.working_directory:
             raise InvalidInput("Neither a working directory nor evidence of one is given.")
-        place = await asyncio.to_thread(look, Path(question.working_directory), self._roots, now)
+        directory = Path(question.working_directory)
+        if not question.run_tools and (known := await self._known_of(directory, now)):
+            return _report(known, question, (), is_cached=True)
+        place = await asyncio.to_thread(self._looking.look, directory, now)
         runs = await self._run(place, progress) if question.run_tools else ()
         if runs:  # tools leave caches and reports behind
-            place = await asyncio.to_thread(look, place.root, self._roots, now)
+            place = await asyncio.to_thread(self._looking.look, directory, now)
         collected, is_cached = await self._collected(place)
-        return _report(self._with_runs(place, collected), question, runs, is_cached=is_cached)
+        return _report(self._with_runs(place.root, place.newest(), collected), question, runs, is_cached=is_cached)
+
+    def close(self) -> None:
+        """Ends what watches directories."""
+        self._looking.close()
+
+    async def _known_of(self, directory: Path, now: datetime) -> Collected | None:
+        """What is known of a directory in which nothing has changed."""
+        seen = await asyncio.to_thread(self._looking.unchanged, directory)
+        known = self._known.get(_key(seen.root, seen.state, now)) if seen else None
+        return self._with_runs(seen.root, seen.newest, known) if seen and known else None
 
     async def _run(self, place: Place, progress: Progress) -> Sequence[ToolRun]:
         if not self._run_tools_allowed:
@@ -89,7 +103,7 @@ class Checking:
 
     async def _collected(self, place: Place) -> tuple[Collected, bool]:
         """What is known of this state; the day is part of it, for activity is counted back from today."""
-        key = (place.root, place.state, place.now.date().isoformat())
+        key = _key(place.root, place.state, place.now)
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key], True
@@ -97,15 +111,18 @@ class Checking:
         _keep(self._known, key, collected)
         return collected, False
 
-    def _with_runs(self, place: Place, collected: Collected) -> Collected:
+    def _with_runs(self, root: Path, newest: float, collected: Collected) -> Collected:
         """With what the last run of the tools found, by now as old as the sources have become newer."""
-        newest = place.newest()
         ran = [
             replace(each, age_s=round(max(0.0, newest - each.measured_at.timestamp()), 3))
-            for each in self._ran.get(place.root, ())
+            for each in self._ran.get(root, ())
             if each.measured_at and _is_newer(each.measured_at, collected.evidence[each.name])
         ]
         return replace(collected, evidence=merged([*collected.evidence.values(), *ran])) if ran else collected
+
+
+def _key(root: Path, state: str, now: datetime) -> tuple[Path, str, str]:
+    return root, state, now.date().isoformat()
 
 
 def _is_newer(measured_at: datetime, than: Evidence) -> bool:

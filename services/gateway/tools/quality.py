@@ -33,7 +33,7 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
         run_tools: Annotated[bool, Field(description="Run the project's own tests and linters; takes minutes")] = False,
     ) -> shapes.QualityAnswer:
         """Score a project from 0 to 100 by evidence. What was not measured earns nothing and is listed."""
-        place = await workplace.look(Asked.of(working_directory, context))
+        place = await workplace.find(Asked.of(working_directory, context))
         if place.project is None:
             raise InvalidInput(f"Nothing is known of this directory: {place.trouble}.")
         if place.client and run_tools:
@@ -65,7 +65,7 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
         limit: Annotated[int, Field(ge=1, le=1000, description="How many points at most")] = 50,
     ) -> shapes.HistoryAnswer:
         """How a project's quality went over time, its trend with confidence, and a forecast."""
-        name = project or (await workplace.look(Asked.of(None, context))).name
+        name = project or (await workplace.find(Asked.of(None, context))).name
         request = quality_pb2.HistoryRequest(project=encodable(name), limit=limit)
         answer: quality_pb2.HistoryResponse = await quality.call(quality.stub.History, request)
         return _history(answer)

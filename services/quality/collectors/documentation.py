@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from services.quality.collectors.place import Place, Unmeasured
+from services.quality.collectors.place import WORKFLOWS, Place, Unmeasured
 from services.quality.evidence import Evidence, unmeasured
 
 readme_max_bytes = 1024 * 1024
@@ -24,7 +24,6 @@ CONTINUOUS_INTEGRATION = {
     "Woodpecker": (".woodpecker.yml", ".woodpecker.yaml"),
     "a script": (".ci/run", "ci/run"),
 }
-WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
 
 
 def documentation(place: Place) -> list[Evidence]:

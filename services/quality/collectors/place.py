@@ -6,14 +6,16 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from services.workspace.roots import resolve_directory
+from services.workspace.tools import safe_path
 
 files_max = 100_000
 depth_max = 40
@@ -71,6 +73,14 @@ REPORT_DIRECTORIES = [
 ]
 GIT_STATE = ("HEAD", "logs/HEAD", "index", "packed-refs")
 """Within git's directory: what changes with a commit, a checkout and an add."""
+WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
+OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
+"""Where a project's own environment has its tools."""
+HIDDEN_STATE = (*WORKFLOWS.values(), ".circleci", ".buildkite", ".ci", *OWN_PLACES)
+"""Directories that the walk leaves out, of which the collectors ask whether something is there."""
+
+
+_by_name = attrgetter("name")
 
 
 class Unmeasured(Exception):
@@ -149,50 +159,74 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
         descriptor = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise Unmeasured(f"{path} cannot be read") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Unmeasured(f"{path} is no file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unmeasured(f"{path} is no file")
         if status.st_size > limit_bytes:
             raise Unmeasured(f"{path} is over {limit_bytes // 1024:,} KiB")
         return file.read(limit_bytes)
 
 
-def look(directory: Path, roots: Sequence[Path], now: datetime | None = None, limit_s: float = 10.0) -> Place:
+def look(
+    directory: Path,
+    roots: Sequence[Path],
+    now: datetime | None = None,
+    limit_s: float = 10.0,
+    entering: Callable[[str], None] = lambda _: None,
+) -> Place:
     """Everything that `Place` says, by one walk over the directory; nothing above `roots` is looked at.
 
-    InvalidInput, NotFound or Denied where it may not be looked at.
+    `entering` is told every directory that `state` depends on, before it is read. InvalidInput, NotFound or Denied
+    where it may not be looked at.
     """
     deadline_s = time.monotonic() + limit_s
     root = resolve_directory(directory, roots)
+    git_directory = _git_directory(root)
+    for each in (*_with_parents(root, (*REPORT_DIRECTORIES, *HIDDEN_STATE)), git_directory, git_directory / "logs"):
+        entering(str(each))
     files: list[File] = []
-    for file in _walk(str(root)):
+    for file in _walk(str(root), entering):
         files.append(file)
         if len(files) >= files_max or (len(files) % 1000 == 0 and time.monotonic() > deadline_s):
             break
     reports = [file for directory in REPORT_DIRECTORIES for file in _listed(root, directory)]
-    state = _state(root, files, reports)
+    state = _state(root, git_directory, [*files, *reports])
     return Place(root, now or datetime.now(UTC), files, reports, len(files) >= files_max, state, deadline_s, roots)
 
 
-def _walk(root: str) -> Iterator[File]:
+def _with_parents(root: Path, directories: Sequence[str]) -> list[Path]:
+    """Those that are there, and what lies between them and the root, which is where a missing one would appear."""
+    places = dict.fromkeys(root / parent for each in directories for parent in (Path(each), *Path(each).parents))
+    return [place for place in places if place.is_dir()]
+
+
+def _walk(root: str, entering: Callable[[str], None]) -> Iterator[File]:
+    """Every regular file, a directory's own before those below; the loop of all checks, so it is kept tight."""
     waiting = [(root, "", 0)]
     while waiting:
         directory, prefix, depth = waiting.pop()
+        entering(directory)
         deeper = []
         for entry in _entries(directory):
-            if entry.is_dir(follow_symlinks=False):
-                if depth < depth_max and not entry.name.startswith(".") and entry.name not in NOT_SOURCES:
-                    deeper.append((entry.path, f"{prefix}{entry.name}/", depth + 1))
-            elif entry.is_file(follow_symlinks=False) and (file := _file(entry, prefix)):
-                yield file
+            name = entry.name
+            if entry.is_file(follow_symlinks=False):
+                if file := _file(entry, prefix):
+                    yield file
+            elif _is_walked(name) and depth < depth_max and entry.is_dir(follow_symlinks=False):
+                deeper.append((entry.path, f"{prefix}{name}/", depth + 1))
         waiting.extend(reversed(deeper))
+
+
+def _is_walked(name: str) -> bool:
+    return name not in NOT_SOURCES and not name.startswith(".")
 
 
 def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            return sorted(entries, key=_by_name)
     except OSError:
         return []  # gone meanwhile, or not ours to read: then it is not measured
 
@@ -215,11 +249,22 @@ def _listed(root: Path, directory: str) -> list[File]:
     return [file for entry in entries if (file := _file(entry, prefix))]
 
 
-def _state(root: Path, files: Sequence[File], reports: Sequence[File]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    lines = [f"{file.path}\0{file.size}\0{file.modified}" for file in (*files, *reports)]
+def environment_state(root: Path) -> tuple[float, ...]:
+    """Of the places where tools are installed: they are no part of the project, and change without it."""
+    return tuple(_modified(place) for place in (*safe_path(root), *(root / each for each in HIDDEN_STATE)))
+
+
+def _modified(place: Path) -> float:
+    try:
+        return place.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _state(root: Path, git: Path, files: Sequence[File]) -> str:
+    digest = hashlib.blake2b(repr(environment_state(root)).encode(), digest_size=16)
+    lines = [f"{file.path}\0{file.size}\0{file.modified}" for file in files]
     digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
-    git = _git_directory(root)
     for name in GIT_STATE:
         try:
             status = (git / name).stat()
@@ -232,7 +277,8 @@ def _state(root: Path, files: Sequence[File], reports: Sequence[File]) -> str:
 def _git_directory(root: Path) -> Path:
     """Where git keeps this directory's state; nothing is there where it is in no repository."""
     marker = next((each / ".git" for each in (root, *root.parents) if (each / ".git").exists()), root / ".git")
-    if marker.is_file():
+    try:
         named = read_file(marker.parent, ".git", 4096).decode("utf-8", "replace").removeprefix("gitdir:").strip()
-        return marker.parent / named.replace("\0", "")
-    return marker
+    except Unmeasured:
+        return marker
+    return marker.parent / named.replace("\0", "")

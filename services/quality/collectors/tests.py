@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import PurePosixPath
 
-from services.quality.collectors.place import File, Place, Unmeasured
+from services.quality.collectors.place import LANGUAGES, File, Place, Unmeasured
 from services.quality.collectors.reports import Format, Parsed, expect, find_reports, languages_of, own_time, read_json
 from services.quality.collectors.xml import read_xml
 from services.quality.evidence import Evidence, unmeasured
@@ -138,4 +137,7 @@ RESULTS = (
 
 def is_test(path: str) -> bool:
     """Whether a file is a test by its language's convention."""
-    return any(pattern.search(path) for pattern in CONVENTIONS.values()) or "tests" in PurePosixPath(path).parts[:-1]
+    if "/tests/" in f"/{path}":
+        return True
+    convention = CONVENTIONS.get(LANGUAGES.get(path[path.rfind(".") :], ""))
+    return convention is not None and convention.search(path) is not None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from services.quality.collectors.place import Place, Unmeasured
+from services.quality.collectors.place import OWN_PLACES, Place, Unmeasured
 from services.quality.collectors.reports import read_json
 from services.quality.evidence import Evidence, unmeasured
 from services.workspace.tools import find_tool, safe_path
 
-OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 ASKED_BY_FILE = {
     "uv": ("uv.lock",),
     "poetry": ("poetry.lock",),

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from services.quality.collectors.coverage import percent
 from services.quality.collectors.lint import per_thousand_lines
-from services.quality.collectors.place import Place, Unmeasured, read_file
+from services.quality.collectors.place import OWN_PLACES, Place, Unmeasured, read_file
 from services.quality.collectors.reports import Parsed, Reports, Taken, refuse_foreign
 from services.quality.collectors.tests import passed_share
-from services.quality.collectors.tools import OWN_PLACES, find
+from services.quality.collectors.tools import find
 from services.quality.evidence import Evidence
 from services.quality.running import crackerjack
 from services.quality.running.child import Child, Ended, can_confine, output_max_bytes, run_child
