@@ -8,7 +8,7 @@ bin := $(venv)/bin
 locks := deploy/requirements
 lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup run dev check format test test-containers torture bench proto lock clean
+.PHONY: help setup run dev check format test test-containers test-load test-conformance torture bench proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -47,10 +47,18 @@ format: dev ## Format and fix what can be fixed
 	$(bin)/ruff format .
 
 test: dev ## Everything that needs no Docker
-	$(bin)/python -m pytest -m 'not containers'
+	$(bin)/python -m pytest -m 'not containers and not conformance'
 
 test-containers: dev ## What needs Docker
 	TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -m containers
+
+test-load: dev ## A hundred clients on compose for a minute
+	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -s tests/integration/test_compose_load.py
+
+test-conformance: dev ## The official MCP conformance suite; needs npm
+	mkdir -p $(venv)/conformance && cp tests/conformance/package*.json $(venv)/conformance
+	cd $(venv)/conformance && npm ci --silent --no-audit --no-fund --ignore-scripts
+	$(bin)/python -m pytest -m conformance
 
 torture: dev ## Kill Segue a hundred times under load and look for what was lost
 	$(bin)/python -m tests.torture --kills 100

@@ -161,7 +161,7 @@ async def _know_tools(mcp: FastMCP, tracing: Tracing) -> None:
 def _register_probes(mcp: FastMCP, app: GatewayApp) -> None:
     @mcp.custom_route("/health", ["GET"])
     async def health(_: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+        return JSONResponse({"status": "stopping" if app.readiness.is_stopping else "alive"})
 
     @mcp.custom_route("/ready", ["GET"])
     async def ready(_: Request) -> Response:

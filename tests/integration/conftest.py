@@ -23,6 +23,28 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield made
 
 
+@pytest.fixture(scope="session")
+def team_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a team's projects; not root's, where the tests are."""
+    directory = tmp_path_factory.mktemp("projects")
+    if os.geteuid() == 0:
+        os.chown(directory, 1000, 1000)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def team(team_workspace: Path) -> Iterator[ComposeStack]:
+    """Replicas behind one address, and a workspace in which checkpoints commit, as its owner."""
+    owner = team_workspace.stat()
+    settings = {
+        "SEGUE_WORKSPACE": str(team_workspace),
+        "SEGUE_WORKSPACE_MODE": "rw",
+        "SEGUE_WORKSPACE_USER": f"{owner.st_uid}:{owner.st_gid}",
+    }
+    with ComposeStack({"gateway": 2, "session": 2, "quality": 2}, settings) as made:
+        yield made
+
+
 @pytest.fixture
 def project() -> str:
     """A project nobody else has."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Protocol, Self
 
@@ -98,11 +99,19 @@ class ProcessStack:
 
 
 class ComposeStack:
-    """`docker compose up` under a project name and port of its own; its volume goes with it."""
+    """`docker compose up` under a project name and port of its own; its volumes go with it.
 
-    def __init__(self) -> None:
-        self._name = f"segue-test-{secrets.token_hex(3)}"
+    `scale` says how many of which service, `settings` what its user would have in `.env`.
+    """
+
+    def __init__(
+        self, scale: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None, root: Path = ROOT
+    ) -> None:
+        self.name = f"segue-test-{secrets.token_hex(3)}"
         self._port = free_port()
+        self._scale = scale or {}
+        self._settings = settings or {}
+        self._root = root
 
     @property
     def url(self) -> str:
@@ -114,22 +123,40 @@ class ComposeStack:
 
     def compose(self, *arguments: str) -> str:
         """Runs `docker compose` on this project; its output."""
-        command = ["docker", "compose", "--project-name", self._name, *arguments]
-        environment = os.environ | {"SEGUE_PORT": str(self._port), "SEGUE_VERSION": IMAGES}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = self.attempted(*arguments)
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
+    def attempted(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same where it may fail."""
+        command = ["docker", "compose", "--project-name", self.name, *arguments]
+        environment = os.environ | {"SEGUE_PORT": str(self._port), "SEGUE_VERSION": IMAGES} | dict(self._settings)
+        return subprocess.run(command, cwd=self._root, env=environment, capture_output=True, text=True, check=False)
+
+    def up(self, *arguments: str) -> None:
+        """`docker compose up`, until all of it is healthy."""
+        scale = [part for service, count in self._scale.items() for part in ("--scale", f"{service}={count}")]
+        self.compose("up", "--detach", "--wait", *scale, *arguments)
+
     def __enter__(self) -> Self:
-        self.compose("up", "--build", "--detach", "--wait")
+        try:
+            self.up("--build")
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.compose("down", "--volumes")
+        self.compose("down", "--volumes", "--remove-orphans")
 
     def restart(self) -> None:
         self.compose("down")
-        self.compose("up", "--detach", "--wait")
+        self.up()
+
+    def upgrade(self) -> None:
+        """From the version it was started with to this checkout's, in place."""
+        self._root, self._settings = ROOT, {}
+        self.up("--build", "--remove-orphans")
 
 
 def free_port() -> int:
