@@ -108,10 +108,10 @@ class Hooks:
             self._owed[user, event.session] = self._background.begin(user, self._brief(event))
             while len(self._owed) > owed_max:
                 self._owed.popitem(last=False)
-        if event.delivery:
+        if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
             await self._sessions.init(event.asked, "")
-        else:
-            self._background.begin(user, self._begin(event))
+            return None
+        self._background.begin(user, self._begin(event))
         return await self._paid(event, "SessionStart")
 
     async def _brief(self, event: HookEvent) -> Briefing:

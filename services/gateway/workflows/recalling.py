@@ -16,7 +16,8 @@ marked_max = 12
 related_max = 20
 prompt_max_chars = 2_000
 prompt_score_min = 0.5
-ended_lookback = timedelta(hours=12)
+ended_lookback = timedelta(hours=2)
+left_behind = "what was done and decided"
 summary_max_chars = 600
 decision_max_chars = 300
 decisions_max = 20
@@ -51,12 +52,10 @@ class Recalling:
         facts = session_pb2.Facts(files_changed=files)
         if not conversation:
             return facts
-        since = timestamp(datetime.now(UTC) - ended_lookback)
-        given = memory_pb2.Filter(session_id=conversation, since=since)
-        said = sorted(
-            await self._search("what was done and decided", "", 50, given),
-            key=lambda each: each.timestamp.ToNanoseconds(),
-        )
+        lately = memory_pb2.Filter(session_id=conversation, since=timestamp(datetime.now(UTC) - ended_lookback))
+        ever = memory_pb2.Filter(session_id=conversation)
+        found = await self._search(left_behind, "", 50, lately) or await self._search(left_behind, "", 50, ever)
+        said = sorted(found, key=lambda each: each.timestamp.ToNanoseconds())
         asked = [each.content for each in said if each.role == "user"]
         answered = [each.content for each in said if each.role == "assistant"]
         parts = [f"Asked: {_cut(asked[-1], summary_max_chars // 2)}"] if asked else []
