@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -10,7 +12,9 @@ from urllib.parse import urlsplit
 
 from fastmcp import Client
 
-from tests.integration.stack import ProcessStack, segue
+from services.session.store.sqlite import open_sqlite
+from services.session.tokens import Tokens
+from tests.integration.stack import ProcessStack
 
 HANDSHAKE = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "team", "version": "1"}}
 
@@ -46,13 +50,17 @@ class TeamStack(ProcessStack):
         return self
 
     def token(self, user: str, scope: str = "write") -> str:
-        """One that was made on the machine of the data directory, once for the whole stack."""
+        """One of the user's, made in the store as `segue token` makes it, once for the whole stack."""
         key = f"{user} {scope}"
         if key not in self.tokens:
-            made = segue(self, "token", "create", user, "--scope", scope)
-            assert made.returncode == 0, made.stderr
-            self.tokens[key] = made.stdout.strip()
+            with ThreadPoolExecutor(1) as thread:  # the caller may have a loop of its own
+                self.tokens[key] = thread.submit(asyncio.run, self._create(user, scope)).result()
         return self.tokens[key]
+
+    async def _create(self, user: str, scope: str) -> str:
+        async with open_sqlite(self.data_dir / "session" / "session.sqlite", queue_max=10) as store:
+            _, shown = await Tokens(store.tokens).create(user, scope, 0)
+        return shown
 
     def client(self, user: str, scope: str = "write", mode: str = "auto") -> Client:  # type: ignore[type-arg]
         """An MCP client of the user's."""
