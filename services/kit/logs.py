@@ -18,6 +18,8 @@ from typing import Any
 from opentelemetry import trace
 
 _quiet = {"mcp": logging.WARNING, "uvicorn": logging.WARNING}
+_told_whole = frozenset({"services", "__main__", "opentelemetry"})
+"""Ours, and what sends telemetry: its values are addresses and statuses."""
 _before_a_value = re.compile(r"[:(<\[{'\"\n]")
 _told_max_chars = 200
 
@@ -47,7 +49,7 @@ class JsonFormatter(logging.Formatter):
 
 def message(record: logging.LogRecord) -> str:
     """What the record says; where another package says it, without values."""
-    if record.name.split(".")[0] in {"services", "__main__"}:
+    if record.name.split(".")[0] in _told_whole:
         return record.getMessage()
     if record.args:
         return str(record.msg)

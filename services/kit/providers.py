@@ -12,7 +12,8 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,8 @@ from services import __version__
 from services.kit import logs, telemetry
 from services.kit.errors import InvalidInput
 
+sending_max_s = 2.0
+"""A collector that is away keeps no process from ending for longer, and what would be sent waits meanwhile."""
 sampled_share = 0.1
 """Of the traces that begin here. What the caller began is followed as the caller says."""
 _signals = {"TRACES": "otlp", "METRICS": "otlp,prometheus", "LOGS": "otlp"}
@@ -49,19 +52,31 @@ def providers(service: str) -> Iterator[None]:
     A process has one of each: where a provider is set already (a test's, an embedder's), it is kept.
     """
     _refuse_other_protocols()
-    with ExitStack() as stack:
+    with ExitStack() as stack, _ended_together() as endings:
         if not isinstance(trace.get_tracer_provider(), TracerProvider):
             tracer = _tracer(_resource(service))
-            stack.callback(tracer.shutdown)
+            endings.append(tracer.shutdown)
             trace.set_tracer_provider(tracer)
         if not isinstance(metrics.get_meter_provider(), MeterProvider):
             meter = MeterProvider(_readers(), _resource(service))
-            stack.callback(meter.shutdown)
+            endings.append(meter.shutdown)
             metrics.set_meter_provider(meter)
             _observe_process()
             stack.enter_context(_scraped())
-            stack.enter_context(_logs_sent(_resource(service)))
+            stack.enter_context(_logs_sent(_resource(service), endings))
         yield
+
+
+@contextmanager
+def _ended_together() -> Iterator[list[Callable[[], object]]]:
+    """Calls what was added, side by side: with a collector that is away each waits for its time limit."""
+    endings: list[Callable[[], object]] = []
+    try:
+        yield endings
+    finally:
+        with ThreadPoolExecutor(len(endings) or 1) as threads:
+            for ending in endings:
+                threads.submit(ending)
 
 
 def exposition() -> bytes:
@@ -110,8 +125,13 @@ def _tracer(described: Resource) -> TracerProvider:
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
     tracer = TracerProvider(_sampler(), described)
-    tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_timeout_s())))
     return tracer
+
+
+def _timeout_s() -> float | None:
+    """How long one sending may take; None where the environment says it."""
+    return None if os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") else sending_max_s
 
 
 def _sampler() -> Sampler | None:
@@ -124,7 +144,7 @@ def _readers() -> list[MetricReader]:
     if _is_sent("METRICS"):
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
-        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(timeout=_timeout_s())))
     return readers
 
 
@@ -154,21 +174,21 @@ def _scraped() -> Iterator[None]:
 
 
 @contextmanager
-def _logs_sent(described: Resource) -> Iterator[None]:
+def _logs_sent(described: Resource, endings: list[Callable[[], object]]) -> Iterator[None]:
     if not _is_sent("LOGS"):
         yield
         return
     from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 
     provider = LoggerProvider(described)
-    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(timeout=_timeout_s())))
     handler = _Sender(provider)
     logging.getLogger().addHandler(handler)
     try:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
-        provider.shutdown()
+        endings.append(provider.shutdown)
 
 
 class _Sender(logging.Handler):

@@ -18,7 +18,9 @@ from tests.stand_in_server import STAND_IN
 @pytest.fixture(scope="session", params=["process", pytest.param("compose", marks=pytest.mark.containers)])
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running Segue; each scenario uses a project of its own."""
-    made: Stack = ComposeStack() if request.param == "compose" else ProcessStack(tmp_path_factory.mktemp("segue"))
+    made: Stack = ProcessStack(tmp_path_factory.mktemp("segue"))
+    if request.param == "compose":
+        made = ComposeStack(settings={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"})  # if a test brings one
     with made:
         yield made
 

@@ -1,4 +1,4 @@
-"""What one process must do beyond the scenarios: traces, faults of the data directory, a missing model."""
+"""What one process must do beyond the scenarios: faults of the data directory, a missing model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from urllib.error import HTTPError
 import duckdb
 import pytest
 from fastmcp import Client
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.embedded import open_embedded
 from services.gateway.app import GatewayApp
@@ -30,38 +28,6 @@ from tests.integration.stack import ROOT, ProcessStack
 async def embedded(data_dir: Path) -> AsyncIterator[GatewayApp]:
     async with open_embedded(data_dir, GatewaySettings(port=0)) as app:
         yield app
-
-
-async def test_a_search_is_one_tree_of_spans(tmp_path: Path, spans: InMemorySpanExporter) -> None:
-    async with embedded(tmp_path) as app, Client(app.url) as mcp:
-        await mcp.call_tool("store_reflection", {"content": "The heron stands on one leg."})
-        spans.clear()
-        await mcp.call_tool("reflect_on_past", {"query": "birds that balance"})
-    found = [
-        span
-        for span in spans.get_finished_spans()
-        if span.name.endswith("Memory/Search") and span.kind.name == "SERVER"
-    ]
-    assert len(found) == 1
-    mine = [span for span in spans.get_finished_spans() if trace_of(span) == trace_of(found[0])]
-    by_id = {span.context.span_id: span for span in mine if span.context}
-    gateway = next(span for span in mine if span.name == "tools/call reflect_on_past" and span.kind.name == "SERVER")
-    for name in ("embed", "index.candidates", "fetch memories"):
-        span = next(span for span in mine if span.name == name)
-        assert found[0] in ancestors(span, by_id), name
-        assert gateway in ancestors(span, by_id), name
-    assert not any("balance" in json.dumps(dict(span.attributes or {})) for span in mine)
-
-
-def trace_of(span: ReadableSpan) -> int:
-    assert span.context
-    return int(span.context.trace_id)
-
-
-def ancestors(span: ReadableSpan, by_id: dict[int, ReadableSpan]) -> Iterator[ReadableSpan]:
-    while span.parent and span.parent.span_id in by_id:
-        span = by_id[span.parent.span_id]
-        yield span
 
 
 async def test_without_a_model_words_alone_answer_and_it_is_said(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from services.quality.collectors.coverage import coverage
 from services.quality.collectors.dependencies import dependencies
@@ -41,7 +42,7 @@ COLLECTORS: tuple[tuple[Collector, tuple[str, ...]], ...] = (
 def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
     """All evidence of a place, one a name, measured side by side; never raises."""
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="collector") as threads:
-        of_git = threads.submit(_guarded_git, place)
+        of_git = threads.submit(copy_context().run, _guarded_git, place)  # what watches its children is the call's
         waiting = [threads.submit(_guarded, collector, names, place) for collector, names in COLLECTORS]
         found = of_git.result()
         waiting.append(
