@@ -243,10 +243,11 @@ class ShardedStore:
     async def stats(self, user: str, project: str, model: str) -> Stats:
         """See MemoryStore."""
         parts = await asyncio.gather(*(shard.stats(user, project, model) for shard in self._shards))
+        names = [project] if project else await self.projects(user)  # users' projects of one name are in several
         return Stats(
             conversations=sum(each.conversations for each in parts),
             reflections=sum(each.reflections for each in parts),
-            projects=sum(each.projects for each in parts),
+            projects=min(len(names), sum(each.projects for each in parts)),
             embedded=sum(each.embedded for each in parts),
             storage_bytes=sum(each.storage_bytes for each in parts),
             oldest=min((each.oldest for each in parts if each.oldest), default=None),
