@@ -123,7 +123,13 @@ COMMANDS: Mapping[str, Command] = {
             ("--directory", {"type": Path, "metavar": "DIR", "help": "where a memory service of its own keeps it all"}),
         ),
     ),
-    "doctor": Command("doctor", "what is configured, reachable and degraded; stores and finds a probe memory"),
+    "status": Command("status", "how things stand: server, sessions, memories, what the model was given"),
+    "stop": Command("stop", "ends this machine's server; a client that needs one starts it again"),
+    "doctor": Command(
+        "doctor",
+        "what is wrong and what mends it; stores and finds a probe memory",
+        (("--json", {"action": "store_true", "help": "as JSON, for programs"}),),
+    ),
 }
 
 

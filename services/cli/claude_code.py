@@ -125,6 +125,12 @@ def _our_hooks(text: str) -> list[tuple[tuple[Any, ...], bool]]:
     return found
 
 
+def hook_commands(text: str) -> list[str]:
+    """What the hooks of ours run."""
+    entries = _at(text, ("hooks",))
+    return [entries[event][place]["hooks"][number]["command"] for (_, event, place, _, number), _ in _our_hooks(text)]
+
+
 def has_hooks(text: str) -> bool:
     """Whether any hook of ours is in the settings."""
     return bool(_our_hooks(text))

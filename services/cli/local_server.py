@@ -66,6 +66,14 @@ def read_server(data_dir: Path) -> ServerInfo | None:
     return _published(data_dir) if _is_held(data_dir / SERVER_LOCK) else None
 
 
+def serving_pid(data_dir: Path) -> int | None:
+    """The process that serves the directory, or is about to; None where none does."""
+    if not _is_held(data_dir / SERVER_LOCK):
+        return None
+    holder = (data_dir / SERVER_LOCK).read_bytes()[:20].decode("ascii", "replace")
+    return int(holder) if holder.isdecimal() else None
+
+
 @contextmanager
 def hold(data_dir: Path) -> Iterator[None]:
     """Be the one server of the directory until the block ends.

@@ -32,6 +32,7 @@ from services.gateway.guards import Guards, guards, register_issuer
 from services.gateway.hooks import HookEndpoint
 from services.gateway.keeping import Keeping
 from services.gateway.moments import local_zone
+from services.gateway.overview import Overview
 from services.gateway.patience import patient
 from services.gateway.permitting import Permitting
 from services.gateway.readiness import Readiness
@@ -122,6 +123,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/removals", keeping.removals)
     _route(mcp, "GET", "/v1/retention", keeping.rules)
     _route(mcp, "POST", "/v1/retention", keeping.set_rule)
+    _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
     tokens = TokenEndpoint(backends.access)
     _route(mcp, "POST", "/v1/tokens", tokens.create)
     _route(mcp, "GET", "/v1/tokens", tokens.list)

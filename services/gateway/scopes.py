@@ -26,6 +26,7 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/removals"): Scope.READ,
     ("GET", "/v1/retention"): Scope.READ,
     ("POST", "/v1/retention"): Scope.WRITE,
+    ("GET", "/v1/overview"): Scope.READ,
     ("POST", "/v1/backup"): Scope.ADMIN,
     ("GET", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens"): Scope.ADMIN,

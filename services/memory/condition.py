@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -62,9 +63,9 @@ class Condition:
     indexing: Reading
     regular: Mapping[str, Regular]
 
-    async def stats(self, user: str, project: str) -> Stats:
+    async def stats(self, user: str, project: str, since: datetime | None) -> Stats:
         """What is stored for the user, and what is degraded."""
-        stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL)
+        stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL, since)
         parts = await self.check()
         degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
         return replace(stats, degraded=degraded)

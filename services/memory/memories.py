@@ -115,6 +115,8 @@ class Stats:
     most_recent: datetime | None
     shared_by_user: int = 0
     shared_by_others: int = 0
+    stored_since: int = 0
+    last_stored: datetime | None = None
     degraded: Sequence[str] = ()
 
 

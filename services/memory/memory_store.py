@@ -136,8 +136,8 @@ class MemoryStore(Protocol):
         """What there is; embeddings of `model` count."""
         ...
 
-    async def stats(self, user: str, project: str, model: str) -> Stats:
-        """Counts of what the user may read, and of one project where `project` is not empty."""
+    async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
+        """Counts of what the user may read, of one project where that is named; and of what came from `since` on."""
         ...
 
     async def size(self) -> tuple[int, int]:

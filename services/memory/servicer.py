@@ -90,7 +90,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.ListLinksResponse(links=[messages.link_message(each) for each in links])
 
     async def Stats(self, request: memory_pb2.StatsRequest, _: Any) -> memory_pb2.StatsResponse:
-        stats = await self._condition.stats(rpc.caller.get(), request.project)
+        since = request.since.ToDatetime(UTC) if request.HasField("since") else None
+        stats = await self._condition.stats(rpc.caller.get(), request.project, since)
         total = stats.conversations + stats.reflections
         return memory_pb2.StatsResponse(
             conversations=stats.conversations,
@@ -104,6 +105,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             shared_by_caller=stats.shared_by_user,
             shared_by_others=stats.shared_by_others,
             retention=await self._retaining.told(rpc.caller.get(), request.project),
+            stored_since=stats.stored_since,
+            last_stored=messages.time_message(stats.last_stored),
         )
 
     async def Check(self, _: memory_pb2.CheckRequest, __: Any) -> memory_pb2.CheckResponse:

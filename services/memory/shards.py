@@ -240,9 +240,9 @@ class ShardedStore:
         shared = np.concatenate([its.shared for its in parts])
         return Inventory(sequences[order], embedded[order], shared[order])
 
-    async def stats(self, user: str, project: str, model: str) -> Stats:
+    async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
         """See MemoryStore."""
-        parts = await asyncio.gather(*(shard.stats(user, project, model) for shard in self._shards))
+        parts = await asyncio.gather(*(shard.stats(user, project, model, since) for shard in self._shards))
         names = [project] if project else await self.projects(user)  # users' projects of one name are in several
         return Stats(
             conversations=sum(each.conversations for each in parts),
@@ -254,6 +254,8 @@ class ShardedStore:
             most_recent=max((each.most_recent for each in parts if each.most_recent), default=None),
             shared_by_user=sum(each.shared_by_user for each in parts),
             shared_by_others=sum(each.shared_by_others for each in parts),
+            stored_since=sum(each.stored_since for each in parts),
+            last_stored=max((each.last_stored for each in parts if each.last_stored), default=None),
         )
 
     async def size(self) -> tuple[int, int]:

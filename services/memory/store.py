@@ -288,18 +288,19 @@ class DuckStore:
 
         return await asyncio.to_thread(read)
 
-    async def stats(self, user: str, project: str, model: str) -> Stats:
+    async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
         sql = """
             SELECT count(*) FILTER (kind = 'conversation'), count(*) FILTER (kind = 'reflection'),
                    count(DISTINCT project), count(e.sequence), min(timestamp), max(timestamp),
-                   count(*) FILTER (shared AND user_id = ?), count(*) FILTER (user_id <> ?)
+                   count(*) FILTER (shared AND user_id = ?), count(*) FILTER (user_id <> ?),
+                   count(*) FILTER (stored_at >= ?), max(stored_at)
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
             WHERE (user_id = ? OR shared) AND (? = '' OR project = ?)
         """
         name = self._rows.name(project)
-        row = (await self._read("stats", sql, user, user, model, user, name, name))[0]
+        row = (await self._read("stats", sql, user, user, since, model, user, name, name))[0]
         counts = (row[0], row[1], row[2], row[3])
-        return Stats(*counts, self._size(), _utc(row[4]), _utc(row[5]), row[6], row[7])
+        return Stats(*counts, self._size(), _utc(row[4]), _utc(row[5]), row[6], row[7], row[8], _utc(row[9]))
 
     async def size(self) -> tuple[int, int]:
         return (await self._read("size", "SELECT count(*) FROM memories"))[0][0], self._size()

@@ -267,13 +267,15 @@ class ListLinksResponse(_message.Message):
     def __init__(self, links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ...) -> None: ...
 
 class StatsRequest(_message.Message):
-    __slots__ = ("project",)
+    __slots__ = ("project", "since")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
     project: str
-    def __init__(self, project: _Optional[str] = ...) -> None: ...
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, project: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StatsResponse(_message.Message):
-    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded", "shared_by_caller", "shared_by_others", "retention")
+    __slots__ = ("conversations", "reflections", "projects", "embedding_coverage", "storage_bytes", "oldest", "most_recent", "degraded", "shared_by_caller", "shared_by_others", "retention", "stored_since", "last_stored")
     CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
     REFLECTIONS_FIELD_NUMBER: _ClassVar[int]
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +287,8 @@ class StatsResponse(_message.Message):
     SHARED_BY_CALLER_FIELD_NUMBER: _ClassVar[int]
     SHARED_BY_OTHERS_FIELD_NUMBER: _ClassVar[int]
     RETENTION_FIELD_NUMBER: _ClassVar[int]
+    STORED_SINCE_FIELD_NUMBER: _ClassVar[int]
+    LAST_STORED_FIELD_NUMBER: _ClassVar[int]
     conversations: int
     reflections: int
     projects: int
@@ -296,7 +300,9 @@ class StatsResponse(_message.Message):
     shared_by_caller: int
     shared_by_others: int
     retention: str
-    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., shared_by_caller: _Optional[int] = ..., shared_by_others: _Optional[int] = ..., retention: _Optional[str] = ...) -> None: ...
+    stored_since: int
+    last_stored: _timestamp_pb2.Timestamp
+    def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., shared_by_caller: _Optional[int] = ..., shared_by_others: _Optional[int] = ..., retention: _Optional[str] = ..., stored_since: _Optional[int] = ..., last_stored: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CheckRequest(_message.Message):
     __slots__ = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -190,9 +191,13 @@ async def test_memories_survive_a_restart(stack: Stack, project: str) -> None:
 
 
 def test_doctor_finds_a_healthy_stack_and_leaves_nothing_behind(stack: Stack) -> None:
-    done = segue(stack, "doctor")
+    done = segue(stack, "doctor", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "stored, found" in done.stdout
-    assert "Everything works." in done.stdout
-    again = segue(stack, "doctor")
-    assert done.stdout.splitlines()[-2] == again.stdout.splitlines()[-2]
+    found, again = (json.loads(each.stdout)["findings"] for each in (done, segue(stack, "doctor", "--json")))
+    assert not [each for each in found if each["status"] == "broken"]
+    assert next(each for each in found if each["name"] == "probe")["detail"].startswith("stored, found")
+    assert counted(found) == counted(again)
+
+
+def counted(findings: list[dict[str, str]]) -> str:
+    return next(each["detail"] for each in findings if each["name"] == "memories").partition(",")[0]

@@ -1,0 +1,1 @@
+"""What `segue doctor` looks at. Standard library only."""

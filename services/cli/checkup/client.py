@@ -1,0 +1,121 @@
+"""Whether Claude Code knows Segue, and whether its hooks come and get through."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from services.cli import claude_code
+from services.cli.ages import ago
+from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding
+from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY, is_on
+from services.cli.settings_file import NotOurs, SettingsFile
+
+INSTALL, UNINSTALL = "segue install claude-code", "segue uninstall claude-code"
+RECENT_S = 86_400
+WAITING_MAX_S = 3_600
+LOG_READ_BYTES = 64 * 1024
+
+
+def client(data_dir: Path) -> Iterator[Finding]:
+    """Everything of the client."""
+    places = [claude_code.project_place(Path.cwd()), claude_code.user_place(Path.home(), _config_dir())]
+    settings: list[str] = []
+    servers: list[str] = []
+    for place in places:
+        for path, texts in ((place.settings, settings), (place.servers, servers)):
+            try:
+                texts.append(SettingsFile(path).text)
+            except NotOurs as problem:
+                yield Finding("claude-code", BROKEN, f"{problem}: Claude Code cannot read it either", f"nano {path}")
+    installed = _installed(settings, servers)
+    yield installed
+    if installed.status == OK:
+        yield _firing(data_dir / HOOKS_DIRECTORY / "seen")
+    yield from _troubles(data_dir / HOOK_LOG, time.time())
+    yield from _waiting(data_dir / HOOKS_DIRECTORY / "spool", time.time())
+
+
+def _config_dir() -> str | None:
+    return os.environ.get("CLAUDE_CONFIG_DIR")
+
+
+def _installed(settings: Sequence[str], servers: Sequence[str]) -> Finding:
+    """Whether the hooks and the server are there, once, and may run."""
+    plugin = any(map(claude_code.has_plugin, settings))
+    hooks, server = any(map(claude_code.has_hooks, settings)), any(map(claude_code.has_server, servers))
+    silenced = any(json.loads(text or "{}").get("disableAllHooks") is True for text in settings)
+    gone = next((path for text in settings for path in _programs(text) if not Path(path).exists()), None)
+    faults = (
+        (silenced, DEGRADED, "Claude Code's settings switch all hooks off", "take disableAllHooks out of them"),
+        (not is_on(os.environ.get("SEGUE_HOOK", "on")), DEGRADED, "SEGUE_HOOK switches them off", "unset SEGUE_HOOK"),
+        (plugin and (hooks or server), DEGRADED, "installed twice, by the plugin and in the settings", UNINSTALL),
+        (gone, BROKEN, f"they run {gone}, which is not there", INSTALL),
+        (not (plugin or hooks or server), DEGRADED, "Claude Code knows nothing of Segue", INSTALL),
+        (not (plugin or hooks), DEGRADED, "Claude Code has the server without the hooks", INSTALL),
+        (not (plugin or server), DEGRADED, "Claude Code has the hooks without the server", INSTALL),
+    )
+    found = next((Finding("hooks", *rest) for is_so, *rest in faults if is_so), None)
+    return found or Finding("hooks", OK, "installed by the plugin" if plugin else "installed in Claude Code's settings")
+
+
+def _programs(text: str) -> Iterator[str]:
+    """The absolute paths in the commands of our hooks."""
+    for command in claude_code.hook_commands(text):
+        try:
+            yield from (word for word in shlex.split(command) if word.startswith("/"))
+        except ValueError:
+            continue
+
+
+def _firing(seen: Path) -> Finding:
+    """When a hook of ours last ran."""
+    times = {path.name: path.stat().st_mtime for path in seen.glob("*")} if seen.exists() else {}
+    if not times:
+        return Finding(
+            "firing", DEGRADED, "no hook has run yet", "claude  # begin a conversation; restart one that runs"
+        )
+    event = max(times, key=times.__getitem__)
+    return Finding("firing", OK, f"{event} ran {ago(time.time() - times[event])}")
+
+
+def _troubles(log: Path, now: float) -> Iterator[Finding]:
+    """What went wrong in hooks of late, in the log's own words, which hold no content."""
+    try:
+        lines = log.read_bytes()[-LOG_READ_BYTES:].decode("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    late = [line for line in lines if now - _written_at(line) < RECENT_S]
+    if late:
+        what = re.sub(r"^\S+ ", "", late[-1])[:160]
+        yield Finding(
+            "hook log",
+            DEGRADED,
+            f"{len(late)} troubles within a day, the last: {what}",
+            f"tail {shlex.quote(str(log))}",
+        )
+
+
+def _written_at(line: str) -> float:
+    try:
+        return datetime.strptime(line.split(maxsplit=1)[0], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except (ValueError, IndexError):
+        return 0.0
+
+
+def _waiting(spool: Path, now: float) -> Iterator[Finding]:
+    """Events that no server has taken although there was time."""
+    old = [path for path in spool.glob("*/*.json") if now - path.stat().st_mtime > WAITING_MAX_S]
+    if old:
+        yield Finding(
+            "waiting",
+            DEGRADED,
+            f"{len(old)} events of hooks wait for over an hour",
+            "segue serve  # says why it does not start",
+        )

@@ -1,0 +1,89 @@
+"""What can go wrong on this machine: the data directory, the disk, backups that do not come."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from services.cli.ages import ago
+from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding
+
+FREE_WANTED_BYTES, FREE_NEEDED_BYTES = 1 << 30, 64 << 20
+BACKUPS_MAX = 5_000
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+KEY_FILE = "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"
+BACKUP_DIRECTORY, BACKUP_EVERY_H = "SEGUE_MEMORY_BACKUP_DIRECTORY", "SEGUE_MEMORY_BACKUP_EVERY_H"
+LATE = 2.0
+"""A backup is missed when it is so many times as old as it should be."""
+
+
+def machine(data_dir: Path) -> Iterator[Finding]:
+    """Everything of this machine."""
+    yield _data_directory(data_dir)
+    yield _disk(data_dir)
+    yield _encryption()
+    yield _backups(time.time())
+
+
+def _data_directory(data_dir: Path) -> Finding:
+    quoted = shlex.quote(str(data_dir))
+    try:
+        status = data_dir.stat()
+    except FileNotFoundError:
+        return Finding("data", OK, f"{data_dir} is made at the first start")
+    except OSError as problem:
+        return Finding("data", BROKEN, f"{data_dir}: {problem.strerror}", f"ls -ld {quoted}")
+    mode = status.st_mode
+    faults = (
+        (not stat.S_ISDIR(mode), BROKEN, f"{data_dir} is no directory", f"mv {quoted} {quoted}.aside"),
+        (status.st_uid != os.getuid(), BROKEN, f"{data_dir} is another user's", f"sudo chown -R $(id -u) {quoted}"),
+        (mode & stat.S_IRWXU != stat.S_IRWXU, BROKEN, f"{data_dir} cannot be written", f"chmod 700 {quoted}"),
+        (mode & OTHERS, DEGRADED, f"others on this machine may look into {data_dir}", f"chmod 700 {quoted}"),
+    )
+    found = next((Finding("data", *rest) for is_so, *rest in faults if is_so), None)
+    return found or Finding("data", OK, f"{data_dir}, yours alone")
+
+
+def _disk(data_dir: Path) -> Finding:
+    there = next((path for path in (data_dir, *data_dir.parents) if path.exists()), Path("/"))
+    free = shutil.disk_usage(there).free
+    status = OK if free >= FREE_WANTED_BYTES else DEGRADED if free >= FREE_NEEDED_BYTES else BROKEN
+    return Finding(
+        "disk", status, f"{free / 1e9:.1f} GB free", "" if status == OK else f"df -h {shlex.quote(str(there))}"
+    )
+
+
+def _encryption() -> Finding:
+    """Of the key that the environment names; whether it is the right one, the server finds out at its start."""
+    named = os.environ.get(KEY_FILE)
+    if not named:
+        return Finding("encryption", OK, f"off; `segue key generate` and {KEY_FILE} switch it on")
+    path = Path(named).expanduser()
+    try:
+        mode = path.stat().st_mode
+    except OSError as problem:
+        return Finding("encryption", BROKEN, f"the key {path} cannot be read: {problem.strerror}", f"ls -l {path}")
+    if mode & OTHERS:
+        return Finding("encryption", DEGRADED, f"others may read the key {path}", f"chmod 600 {shlex.quote(str(path))}")
+    return Finding("encryption", OK, f"by the key in {path}; keep a copy elsewhere")
+
+
+def _backups(now: float) -> Finding:
+    """Of the place that the environment names: the server may have been started with another."""
+    place = os.environ.get(BACKUP_DIRECTORY)
+    if not place:
+        return Finding("backups", OK, f"none come by themselves; {BACKUP_DIRECTORY} would have them come")
+    directory = Path(place).expanduser()
+    made = sorted(path.stat().st_mtime for path in islice(directory.glob("segue-*"), BACKUPS_MAX))
+    mend = f"segue backup {shlex.quote(str(directory))}"
+    if not made:
+        return Finding("backups", DEGRADED, f"there is none in {directory} yet", mend)
+    age_s = now - made[-1]
+    late = age_s > LATE * float(os.environ.get(BACKUP_EVERY_H) or 24) * 3_600
+    return Finding("backups", DEGRADED if late else OK, f"the last was made {ago(age_s)}", mend if late else "")

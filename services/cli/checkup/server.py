@@ -1,0 +1,139 @@
+"""Whether the gateway is there, is the right one, lets us in, and works: asked of itself, and by a probe."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from services import __version__
+from services.cli import local_server
+from services.cli.ages import ago
+from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding
+from services.cli.mcp_call import CallFailed, Gateway, start_timeout_s
+from services.cli.overview import NotTold, Overview, overview
+
+ANSWER_TIMEOUT_S = 10.0
+SKEW_MAX_S = 30.0
+EXPIRES_SOON_S = 7 * 86_400
+PROJECT = "segue-doctor"
+STATUS = {"healthy": OK, "degraded": DEGRADED, "unhealthy": BROKEN}
+RESTART = "segue stop  # the next call starts it anew"
+LET_IN = "segue token create {user}  # by who runs the gateway; then set SEGUE_TOKEN or SEGUE_TOKEN_FILE"
+MENDS = {
+    "file_system": "df -h",
+    "embedding_service": "segue stop  # at the next start the model is built again where it is missing",
+    "cache": "redis-cli ping  # on the server's machine",
+    "index": "",  # it mends itself
+}
+
+
+def server(data_dir: Path, start_timeout_s: float = start_timeout_s) -> Iterator[Finding]:
+    """Everything of the gateway; what does not answer is not asked further."""
+    url = os.environ.get("SEGUE_URL")
+    try:
+        address = url or local_server.ensure_server(data_dir, start_timeout_s).url
+    except (local_server.NotStarted, OSError) as problem:
+        yield Finding("server", BROKEN, f"it does not start: {' '.join(str(problem).split())}", "segue serve")
+        return
+    try:
+        found = overview(address, ANSWER_TIMEOUT_S)
+    except NotTold as problem:
+        yield _not_told(problem, is_local=url is None)
+        return
+    yield Finding("server", OK, f"{address} answers, version {found.told['version']}")
+    yield from _skews(found, is_local=url is None)
+    yield from _token(found.told)
+    yield from _parts(address, is_local=url is None)
+    yield from _memories(found.told)
+
+
+def _not_told(problem: NotTold, *, is_local: bool) -> Finding:
+    mend = RESTART if is_local else "echo $SEGUE_URL  # is it right, and does it run?"
+    if problem.status == 401:
+        return Finding("token", BROKEN, str(problem), LET_IN.format(user="NAME"))
+    if problem.status == 404:
+        return Finding("server", BROKEN, f"{problem}: an older version, or no Segue", mend)
+    return Finding("server", BROKEN, str(problem), mend)
+
+
+def _skews(found: Overview, *, is_local: bool) -> Iterator[Finding]:
+    """What differs between here and there: versions, clocks."""
+    version = found.told["version"]
+    if version != __version__:
+        mend = RESTART if is_local else "git pull && make setup  # or have the gateway upgraded"
+        yield Finding("version", DEGRADED, f"the server has {version}, this command {__version__}", mend)
+    if found.clock:
+        skew_s = (found.clock - datetime.now(UTC)).total_seconds()
+        ahead = "ahead of" if skew_s > 0 else "behind"
+        if abs(skew_s) > SKEW_MAX_S:
+            detail = f"the server's is {abs(skew_s):,.0f} seconds {ahead} this machine's; times will be wrong"
+            yield Finding("clock", DEGRADED, detail, "timedatectl set-ntp true  # on the one that is wrong")
+        else:
+            yield Finding("clock", OK, "the same here and there")
+
+
+def _token(told: Mapping[str, Any]) -> Iterator[Finding]:
+    if told["user"] == "local" and not os.environ.get("SEGUE_URL"):
+        return
+    who = f"{told['user']}, scope {told['scope']}"
+    if not told["expires_at"]:
+        yield Finding("token", OK, f"you are {who}; it does not expire")
+        return
+    left_s = datetime.fromisoformat(told["expires_at"]).timestamp() - time.time()
+    days = f"{left_s / 86_400:.0f} days" if left_s > 86_400 else f"{max(left_s, 0) / 3_600:.0f} hours"
+    mend = LET_IN.format(user=told["user"]) if left_s < EXPIRES_SOON_S else ""
+    yield Finding("token", DEGRADED if mend else OK, f"you are {who}; it expires in {days}", mend)
+
+
+def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
+    """Each part of each service, and a memory that goes the whole way."""
+    try:
+        gateway = Gateway(address)
+        gateway.open()
+        for name, check in gateway.call("health_check")["checks"].items():
+            status = STATUS[check["status"]]
+            mend = "" if status == OK else MENDS.get(name, RESTART if is_local else "docker compose logs")
+            yield Finding(name, status, check["reason"] or check["status"], mend)
+        yield _probe(gateway)
+    except CallFailed as problem:
+        yield Finding("gateway", BROKEN, str(problem), RESTART if is_local else "docker compose logs gateway")
+
+
+def _probe(gateway: Gateway) -> Finding:
+    """Stores a memory, finds it by its own words, and removes it."""
+    mark = f"segue doctor probe {uuid4().hex}"
+    probe = gateway.call("store_reflection", content=mark, project=PROJECT)["reflection_id"]
+    try:
+        found = gateway.call("reflect_on_past", query=mark, project=PROJECT, limit=1)
+    finally:
+        removed = _removed(gateway, probe)
+    if probe not in [result["id"] for result in found["results"]]:
+        return Finding("probe", BROKEN, "a memory was stored and not found again", RESTART)
+    if not removed:
+        return Finding("probe", BROKEN, "a memory was stored and could not be removed", RESTART)
+    took = f"stored, found in {found['took_ms']:.1f} ms ({found['search_strategy']}), removed"
+    return Finding("probe", OK, took)
+
+
+def _removed(gateway: Gateway, id: str) -> bool:
+    token = gateway.call("delete_conversations", ids=[id])["confirmation_token"]
+    deleted = gateway.call("delete_conversations", ids=[id], confirm=True, confirmation_token=token)["deleted"]
+    return bool(deleted == 1)
+
+
+def _memories(told: Mapping[str, Any]) -> Iterator[Finding]:
+    if told["memories"] is None:
+        return
+    if not told["last_stored"]:
+        yield Finding("memories", OK, "none yet; `segue import ~/.claude/projects` brings what was said before")
+        return
+    age_s = time.time() - datetime.fromisoformat(told["last_stored"]).timestamp()
+    kept = f"; {told['retention']}" if told["retention"] else ""
+    yield Finding("memories", OK, f"{told['memories']:,}, the last stored {ago(age_s)}{kept}")
+    if told["pending"]:
+        yield Finding("pending", DEGRADED, f"{told['pending']} are owed since memory did not answer", "segue status")

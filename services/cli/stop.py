@@ -1,0 +1,47 @@
+"""`segue stop`: ends this machine's server, as the one who started it in the background has no other way to."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from services.cli import local_server
+
+DRAIN_S = 20.0
+"""How long a server may take to finish what it has begun."""
+KILLED_S = 5.0
+LOOK_S = 0.05
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when no server runs any more."""
+    del options
+    data_dir = local_server.default_data_dir()
+    pid = local_server.serving_pid(data_dir)
+    if pid is None:
+        print("No server runs here.")
+        return 0
+    for number, patience_s in ((signal.SIGTERM, DRAIN_S), (signal.SIGKILL, KILLED_S)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)  # one that was stopped could not end
+        if _ended(data_dir, pid, patience_s):
+            word = "ended" if number == signal.SIGTERM else "had to be killed; what it acknowledged is kept"
+            print(f"The server (process {pid}) {word}. It is started again when a client needs it.")
+            return 0
+    print(f"segue: process {pid} does not end.", file=sys.stderr)
+    return 1
+
+
+def _ended(data_dir: Path, pid: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while local_server.serving_pid(data_dir) == pid:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(LOOK_S)
+    return True

@@ -1,0 +1,89 @@
+"""`segue doctor`, `segue status` and `segue stop` against a real server, which lacks its model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.cli.hooks import places
+from services.cli.local_server import ensure_server, read_server, serving_pid
+from tests.bridged import PATIENCE_S
+from tests.integration.stack import ROOT, ProcessStack, client
+from tests.stand_in_server import STAND_IN
+
+
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStack]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SEGUE_MEMORY_MODEL_BUILD", "false")
+        with ProcessStack(tmp_path_factory.mktemp("lacking") / "data") as stack:
+            yield stack
+
+
+def segue(data_dir: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.cli", *arguments]
+    settings = {**os.environ, "SEGUE_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, env=settings, input=stdin, capture_output=True, text=True, check=False)
+
+
+def test_doctor_says_what_is_degraded_and_what_mends_it(lacking: ProcessStack) -> None:
+    done = segue(lacking.data_dir, "doctor")
+    assert done.returncode == 0
+    line = next(line for line in done.stdout.splitlines() if "embedding_service" in line)
+    assert line.startswith("[degraded]")
+    assert "Searches go by words alone" in line
+    assert "→ segue stop" in line
+
+
+async def test_status_counts_what_there_is_and_says_what_the_model_was_given(
+    lacking: ProcessStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = segue(lacking.data_dir, "status").stdout
+    assert lacking.url in before
+    assert "injected  nothing yet" in before
+    async with client(lacking) as mcp:
+        await mcp.call_tool("store_reflection", {"content": "We chose gRPC.", "project": "shop", "tags": ["decision"]})
+        await mcp.call_tool("init", {"working_directory": str(tmp_path)})
+    monkeypatch.setenv("SEGUE_DATA_DIR", str(lacking.data_dir))
+    places.injected("SessionStart", "tokens=1180 memories=7")
+    after = segue(lacking.data_dir, "status").stdout
+    assert "1 today, 1 in all; the last just now" in after
+    assert "sessions  1 active" in after
+    assert "injected  1,180 tokens, 7 memories, by SessionStart just now" in after
+    assert "degraded  embedding_service" in after
+
+
+def test_status_is_of_use_while_no_server_runs(tmp_path: Path) -> None:
+    done = segue(tmp_path / "data", "status")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        "server    none runs; it is started when a client needs it",
+    )
+    elsewhere = segue(tmp_path / "data", "status", SEGUE_URL="http://127.0.0.1:1/mcp")
+    assert elsewhere.returncode == 1
+    assert "127.0.0.1:1 does not answer" in elsewhere.stdout
+
+
+def test_status_imports_nothing_heavy(lacking: ProcessStack) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "services.cli", "status"]
+    done = subprocess.run(command, env=os.environ | lacking.environment, capture_output=True, text=True, check=True)
+    imported = {line.split("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert not imported & {"fastmcp", "mcp", "pydantic", "grpc", "duckdb", "asyncio", "urllib.request"}
+
+
+@pytest.mark.parametrize("state", [signal.SIGCONT, signal.SIGSTOP])
+def test_stop_ends_a_server_also_one_that_hangs(tmp_path: Path, state: signal.Signals) -> None:
+    server = ensure_server(tmp_path / "data", PATIENCE_S, STAND_IN)
+    os.kill(server.pid, state)
+    done = segue(tmp_path / "data", "stop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"process {server.pid}" in done.stdout
+    assert serving_pid(tmp_path / "data") is None
+    assert read_server(tmp_path / "data") is None
+    assert segue(tmp_path / "data", "stop").stdout == "No server runs here.\n"
