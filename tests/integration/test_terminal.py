@@ -51,6 +51,7 @@ async def test_status_counts_what_there_is_and_says_what_the_model_was_given(
         await mcp.call_tool("store_reflection", {"content": "We chose gRPC.", "project": "shop", "tags": ["decision"]})
         await mcp.call_tool("init", {"working_directory": str(tmp_path)})
     monkeypatch.setenv("SEGUE_DATA_DIR", str(lacking.data_dir))
+    places.seen("SessionStart")
     places.injected("SessionStart", "tokens=1180 memories=7")
     after = segue(lacking.data_dir, "status").stdout
     assert "1 today, 1 in all; the last just now" in after
