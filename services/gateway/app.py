@@ -35,6 +35,7 @@ from services.gateway.moments import local_zone
 from services.gateway.overview import Overview
 from services.gateway.patience import patient
 from services.gateway.permitting import Permitting
+from services.gateway.quotas import Quotas
 from services.gateway.readiness import Readiness
 from services.gateway.roaming import Roaming
 from services.gateway.scopes import Scoping
@@ -97,6 +98,8 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         port = listening.getsockname()[1]
         app = GatewayApp(f"http://{settings.host}:{port}/mcp", Activity(), Readiness(backends), settings.leave_s)
         await stack.enter_async_context(drained(app.background, settings.drain_s))
+        if settings.memories_max or settings.memories_max_bytes:
+            backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
         tracing = Tracing()
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
         mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances)], app)

@@ -38,6 +38,8 @@ class Backend(Generic[Stub]):
         self._channel = channel
         self._timeout_s = timeout_s
         self.stub = stub
+        self.admit: Callable[[Message], Awaitable[None]] | None = None
+        """Asked before each call of a user's; what it raises ends the call."""
 
     async def call(
         self,
@@ -48,6 +50,8 @@ class Backend(Generic[Stub]):
     ) -> Response:
         """One call of a method of `stub` for the current user, or the given one; raises the service's errors."""
         left_s = (timeout_s or self._timeout_s) - overhead_s
+        if self.admit:
+            await self.admit(request)
         try:
             return await rpc.call(method, request, user=user or current_user(), timeout_s=left_s)
         except ServiceError as error:

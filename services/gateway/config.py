@@ -59,6 +59,8 @@ class GatewaySettings(BaseSettings):
         12_000, gt=0, description="Calls a user may make in a minute, at all gateways together"
     )
     calls_at_once: int = Field(128, gt=0, description="Calls a user may have at once, at each gateway")
+    memories_max: int = Field(0, ge=0, description="Memories a user may keep; 0 is no limit")
+    memories_max_bytes: int = Field(0, ge=0, description="Bytes of memories a user may keep; 0 is no limit")
     time_zone: str = Field(
         "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
     )

@@ -70,6 +70,10 @@ class Condition:
         degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
         return replace(stats, degraded=degraded)
 
+    async def usage(self, user: str) -> tuple[int, int]:
+        """How many memories are the user's, and the bytes of their contents."""
+        return await self.store.usage(user)
+
     async def check(self) -> Mapping[str, PartHealth]:
         """Every part's health; the model's by using it."""
         return {**await self.look(), "embedding_service": await self._embedding()}

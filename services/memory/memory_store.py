@@ -144,6 +144,10 @@ class MemoryStore(Protocol):
         """How many memories there are, of all users, and the bytes on disk."""
         ...
 
+    async def usage(self, user: str) -> tuple[int, int]:
+        """How many memories are the user's, and the bytes of their contents."""
+        ...
+
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
         """The user's own first `limit` memories whose sequence is over `after`, by ascending sequence."""
         ...

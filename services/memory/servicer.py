@@ -109,6 +109,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             last_stored=messages.time_message(stats.last_stored),
         )
 
+    async def Usage(self, _: memory_pb2.UsageRequest, __: Any) -> memory_pb2.UsageResponse:
+        memories, content_bytes = await self._condition.usage(rpc.caller.get())
+        return memory_pb2.UsageResponse(memories=memories, content_bytes=content_bytes)
+
     async def Check(self, _: memory_pb2.CheckRequest, __: Any) -> memory_pb2.CheckResponse:
         parts = await self._condition.check()
         return memory_pb2.CheckResponse(

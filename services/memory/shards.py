@@ -263,6 +263,11 @@ class ShardedStore:
         sizes = await asyncio.gather(*(shard.size() for shard in self._shards))
         return sum(memories for memories, _ in sizes), sum(size_bytes for _, size_bytes in sizes)
 
+    async def usage(self, user: str) -> tuple[int, int]:
+        """See MemoryStore."""
+        parts = await asyncio.gather(*(shard.usage(user) for shard in self._shards))
+        return sum(memories for memories, _ in parts), sum(content_bytes for _, content_bytes in parts)
+
     async def projects(self, user: str) -> list[str]:
         """See MemoryStore."""
         found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))

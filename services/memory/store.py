@@ -305,6 +305,11 @@ class DuckStore:
     async def size(self) -> tuple[int, int]:
         return (await self._read("size", "SELECT count(*) FROM memories"))[0][0], self._size()
 
+    async def usage(self, user: str) -> tuple[int, int]:
+        sql = "SELECT count(*), coalesce(sum(strlen(content)), 0)::BIGINT FROM memories WHERE user_id = ?"
+        memories, content_bytes = (await self._read("usage", sql, user))[0]
+        return memories, content_bytes
+
     async def projects(self, user: str) -> list[str]:
         sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? OR shared"
         return sorted(self._rows.read_name(row[0]) for row in await self._read("projects", sql, user))

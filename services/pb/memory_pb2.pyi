@@ -304,6 +304,18 @@ class StatsResponse(_message.Message):
     last_stored: _timestamp_pb2.Timestamp
     def __init__(self, conversations: _Optional[int] = ..., reflections: _Optional[int] = ..., projects: _Optional[int] = ..., embedding_coverage: _Optional[float] = ..., storage_bytes: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_recent: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., shared_by_caller: _Optional[int] = ..., shared_by_others: _Optional[int] = ..., retention: _Optional[str] = ..., stored_since: _Optional[int] = ..., last_stored: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class UsageRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class UsageResponse(_message.Message):
+    __slots__ = ("memories", "content_bytes")
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    memories: int
+    content_bytes: int
+    def __init__(self, memories: _Optional[int] = ..., content_bytes: _Optional[int] = ...) -> None: ...
+
 class CheckRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -74,6 +74,11 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.StatsRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.StatsResponse.FromString,
                 _registered_method=True)
+        self.Usage = channel.unary_unary(
+                '/segue.memory.v1.Memory/Usage',
+                request_serializer=services_dot_pb_dot_memory__pb2.UsageRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.UsageResponse.FromString,
+                _registered_method=True)
         self.Check = channel.unary_unary(
                 '/segue.memory.v1.Memory/Check',
                 request_serializer=services_dot_pb_dot_memory__pb2.CheckRequest.SerializeToString,
@@ -170,6 +175,13 @@ class MemoryServicer:
 
     def Stats(self, request, context):
         """What is stored, and what is degraded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Usage(self, request, context):
+        """How much is stored for the caller alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,6 +285,11 @@ def add_MemoryServicer_to_server(servicer, server):
                     servicer.Stats,
                     request_deserializer=services_dot_pb_dot_memory__pb2.StatsRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.StatsResponse.SerializeToString,
+            ),
+            'Usage': grpc.unary_unary_rpc_method_handler(
+                    servicer.Usage,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.UsageRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.UsageResponse.SerializeToString,
             ),
             'Check': grpc.unary_unary_rpc_method_handler(
                     servicer.Check,
@@ -531,6 +548,33 @@ class Memory:
             '/segue.memory.v1.Memory/Stats',
             services_dot_pb_dot_memory__pb2.StatsRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.StatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Usage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Usage',
+            services_dot_pb_dot_memory__pb2.UsageRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.UsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

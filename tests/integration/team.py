@@ -38,8 +38,9 @@ class Answer(NamedTuple):
 class TeamStack(ProcessStack):
     """`segue serve` that asks for tokens; what it logs is in `log`."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
-        super().__init__(data_dir, SEGUE_GATEWAY_AUTH="tokens", **settings)
+    def __init__(self, data_dir: Path, model_directory: Path, **settings: str) -> None:
+        settings |= {"SEGUE_GATEWAY_AUTH": "tokens", "SEGUE_MEMORY_MODEL_DIRECTORY": str(model_directory)}
+        super().__init__(data_dir, **settings)
         self.log = data_dir.with_suffix(".log")
         self.tokens: dict[str, str] = {}
 

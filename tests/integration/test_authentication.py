@@ -42,8 +42,8 @@ WRONG = [
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamStack]:
-    with TeamStack(tmp_path_factory.mktemp("team") / "data") as stack:
+def team(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> Iterator[TeamStack]:
+    with TeamStack(tmp_path_factory.mktemp("team") / "data", model_directory) as stack:
         yield stack
 
 

@@ -20,7 +20,7 @@ from services.session.app import open_session
 from services.session.config import SessionSettings
 from services.session.store.sqlite import open_sqlite
 from services.session.tokens import Tokens
-from tests.integration.team import Answer, request
+from tests.integration.team import Answer, TeamStack, request
 
 
 class Team:
@@ -114,3 +114,30 @@ async def test_gateways_share_one_allowance(tmp_path: Path) -> None:
         for each in gateways:
             with pytest.raises(LimitExceeded):
                 await each.spend("ada")
+
+
+async def test_a_user_over_the_quota_is_told_what_to_do_and_others_go_on(tmp_path: Path, model_directory: Path) -> None:
+    limits = {"SEGUE_GATEWAY_MEMORIES_MAX": "3", "SEGUE_GATEWAY_MEMORIES_MAX_BYTES": "1000"}
+    with TeamStack(tmp_path / "data", model_directory, **limits) as stack:
+        async with stack.client("ada") as ada, stack.client("bob") as bob:
+
+            async def store(client: Any, content: str) -> dict[str, Any]:
+                result = await client.call_tool("store_reflection", {"content": content}, raise_on_error=False)
+                content_of: dict[str, Any] = result.structured_content
+                return content_of
+
+            kept = [await store(ada, f"Memory number {number} of three.") for number in range(3)]
+            refused = await store(ada, "One too many.")
+            assert refused["error_code"] == "LIMIT_EXCEEDED"
+            assert "3 memories" in refused["error"]
+            assert any("delete_conversations" in each for each in refused["suggestions"])
+            batch = b'{"content": "one more"}\n{"content": "and another"}\n'
+            assert stack.ask("POST", "/v1/memories", stack.token("ada"), batch).status == 429
+            assert (await store(bob, "x" * 900))["success"] is True
+            too_large = await store(bob, "y" * 200)
+            assert "1,000 bytes" in too_large["error"]
+            chosen = {"ids": [kept[0]["reflection_id"]]}
+            asked = (await ada.call_tool("delete_conversations", chosen)).structured_content
+            confirmed = chosen | {"confirm": True, "confirmation_token": asked["confirmation_token"]}
+            assert (await ada.call_tool("delete_conversations", confirmed)).structured_content["deleted"] == 1
+            assert (await store(ada, "There is room again."))["success"] is True

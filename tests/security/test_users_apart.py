@@ -222,9 +222,9 @@ steps = st.lists(
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("apart")
-    with TeamStack(directory / "data") as stack:
+    with TeamStack(directory / "data", model_directory) as stack:
         yield World(stack, directory)
 
 
