@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from services.gateway.app import GatewayApp, open_gateway
@@ -21,6 +23,25 @@ from services.session.app import open_session
 from services.session.backup import SessionPart
 from services.session.config import SessionSettings
 
+SOCKET_PATH_MAX_BYTES = 103
+"""The least that a system allows, which is macOS."""
+
+
+@contextmanager
+def _sockets(data_dir: Path) -> Iterator[Path]:
+    """A private directory for sockets. In the data directory, so that a server that is killed leaves none elsewhere."""
+    directory = data_dir.absolute() / "run"
+    if len(os.fsencode(directory / "session.sock")) > SOCKET_PATH_MAX_BYTES:
+        with tempfile.TemporaryDirectory(prefix="segue-") as name:  # made with mode 0700
+            yield Path(name)
+        return
+    shutil.rmtree(directory, ignore_errors=True)  # of one that was killed
+    directory.mkdir(mode=0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
 
 @asynccontextmanager
 async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterator[GatewayApp]:
@@ -28,7 +49,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
     refuse_exposure(gateway)  # before anything is made
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("local"))  # before any service sets its own
-        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))  # made with mode 0700
+        sockets = stack.enter_context(_sockets(data_dir))
         address = {name: f"unix:{sockets / name}.sock" for name in ("session", "memory", "quality")}
         session = SessionSettings(address=address["session"], directory=data_dir / "session")
         memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")

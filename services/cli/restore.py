@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from services.cli import local_server
+from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY
 from services.kit.backup import Manifest, PartContent, read_manifest, sync, verify
 from services.kit.errors import InvalidInput, ServiceError
 
 FILES_OF_NO_CONTENT = {
-    *(local_server.SERVER_LOCK, local_server.START_LOCK, local_server.LOG_FILE, f"{local_server.LOG_FILE}.1")
+    *(local_server.SERVER_LOCK, local_server.START_LOCK, local_server.LOG_FILE, f"{local_server.LOG_FILE}.1"),
+    *("run", "program", HOOK_LOG, f"{HOOK_LOG}.1", HOOKS_DIRECTORY),  # hooks may have run already
 }
 _staging = ".restoring"
 

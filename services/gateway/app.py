@@ -96,7 +96,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         backends = await stack.enter_async_context(open_backends(settings))
         listening = stack.enter_context(_listen(settings))
         port = listening.getsockname()[1]
-        app = GatewayApp(f"http://{settings.host}:{port}/mcp", Activity(), Readiness(backends), settings.leave_s)
+        app = GatewayApp(_address(settings.host, port), Activity(), Readiness(backends), settings.leave_s)
         await stack.enter_async_context(drained(app.background, settings.drain_s))
         if settings.memories_max or settings.memories_max_bytes:
             backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
@@ -176,6 +176,12 @@ def _register_probes(mcp: FastMCP, app: GatewayApp) -> None:
     @mcp.custom_route("/metrics", ["GET"])
     async def metrics(_: Request) -> Response:
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _address(host: str, port: int) -> str:
+    """Where a client on this machine reaches it."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # asked about, not listened on
+    return f"http://[{reached}]:{port}/mcp" if ":" in reached else f"http://{reached}:{port}/mcp"
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:

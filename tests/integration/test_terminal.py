@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,30 @@ def test_status_imports_nothing_heavy(lacking: ProcessStack) -> None:
     done = subprocess.run(command, env=os.environ | lacking.environment, capture_output=True, text=True, check=True)
     imported = {line.split("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert not imported & {"fastmcp", "mcp", "pydantic", "grpc", "duckdb", "asyncio", "urllib.request"}
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose sockets have a name that is short enough; pytest's own are not."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="s") as name:
+        yield Path(name)
+
+
+def test_a_server_that_is_killed_again_and_again_leaves_nothing_outside_of_its_directory(short: Path) -> None:
+    command = [sys.executable, "-m", "services.cli", "serve", "--host", "::1", "--port", "0"]
+    settings = {"SEGUE_DATA_DIR": str(short / "data"), "TMPDIR": str(short / "tmp"), "SEGUE_MEMORY_MODEL_BUILD": "no"}
+    (short / "tmp").mkdir()
+    left = []
+    for _ in range(2):
+        with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline().startswith("Segue is ready at http://[::1]:")
+            assert "server    http://[::1]:" in segue(short / "data", "status").stdout
+            process.kill()
+        left.append(sorted(path.relative_to(short) for path in (short / "data").rglob("*.sock")))
+    assert left[0] == left[1]
+    assert len(left[0]) == 3
+    assert not list((short / "tmp").iterdir())
 
 
 @pytest.mark.parametrize("state", [signal.SIGCONT, signal.SIGSTOP])

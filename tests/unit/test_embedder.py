@@ -338,3 +338,12 @@ class TestImports:
 )
 def test_halves_of_a_character_are_joined_or_replaced(text: str, expected: str) -> None:
     assert encodable(text) == expected
+
+
+def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """Where it does, it leaves a file with an id that it reports under."""
+    for module in ("services.memory.embedder.model", "services.memory.embedder.graph"):
+        environment = {name: value for name, value in os.environ.items() if name not in {"ORT_DISABLE_TELEMETRY", "CI"}}
+        command = [sys.executable, "-c", f"import {module}"]
+        subprocess.run(command, env=environment | {"TMPDIR": str(tmp_path)}, check=True)
+        assert not list(tmp_path.iterdir())

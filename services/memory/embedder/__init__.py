@@ -5,12 +5,16 @@ Nothing heavy is imported here; `onnx.py` has the embedder, `build.py` makes its
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+# onnxruntime reports to its maker from its import on, unless this is set before. Whoever imports it comes by here.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 MODEL = "all-MiniLM-L6-v2/int8"
 DIMENSIONS = 384
