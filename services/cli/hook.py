@@ -119,6 +119,7 @@ def _start(raw: bytes, session: str) -> bytes:
     if answer.status in UNHEARD or is_elsewhere:
         owed = {} if answer.status in HEARD else _budgets()  # one briefing is enough
         spool.put("SessionStart", told.envelope(raw, **owed))
+    if spool.names(spool.directory()):
         spool.deliver()
     return answer.body
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from typing import Any
 import pytest
 
 from services.cli import local_server
-from tests.hooked import Hooked
+from services.cli.directory_work import DirectoryWork
+from services.cli.hooks.gateway import parsed, post
+from services.cli.hooks.table import HOOKS
+from services.workspace.sight import IDENTITY_META, REPORT_META
+from tests.hooked import DELIVERY, Hooked
 from tests.integration.stack import Stack, client
 
 SEGUE = (sys.executable, "-P", "-m", "services.cli")
@@ -212,6 +217,62 @@ async def test_the_handoff_names_the_files_that_tools_touched(hooked: Hooked, st
     following = await call(stack, "init", working_directory=str(hooked.project))
     assert "The pears are fixed." in following["previous_handoff"]["summary"]
     assert list((hooked.data / "hooks" / "touched").iterdir()) == []
+
+
+async def test_what_a_killed_delivery_was_at_is_delivered_by_the_next(hooked: Hooked, stack: Stack) -> None:
+    for number in range(30):
+        hooked.say(f"Count the pears, time {number}.", f"There are {number} pears.")
+    hooked.hook("Stop")
+    with subprocess.Popen(DELIVERY, env=hooked.environment) as process:
+        process.kill()
+    hooked.settle()
+    stats = await call(stack, "reflection_stats", project=hooked.project.name)
+    assert stats["total_conversations"] == 60
+
+
+def test_a_gateway_that_does_not_see_the_directory_is_told_what_is_there(
+    stack: Stack, hooked: Hooked, tmp_path: Path
+) -> None:
+    """Whatever this gateway sees: the event says that the directory is another machine's."""
+    if "SEGUE_URL" in stack.environment:
+        pytest.skip("compose sees no directory of this machine anyway")
+    meta: dict[str, Any] = {IDENTITY_META: "of another machine"}
+    event = {"directory": str(hooked.project), "delivery": "1", "meta": meta, "input": {"session_id": "s"}}
+    status, answer = told(stack, "SessionStart", event)
+    assert (status, answer) == (428, {"wanted": {"report": True}})
+    meta[REPORT_META] = DirectoryWork().report(str(hooked.project))
+    assert told(stack, "SessionStart", event)[0] == 204
+    assert told(stack, "PreCompact", event)[0] == 204
+    status, answer = told(stack, "SessionEnd", event)
+    assert status == 200
+    assert answer["handoff_file_created"] is False  # that is for the hook to do, where the directory is
+    assert "Before the conversation was compacted" in answer["handoff"]
+
+
+def told(stack: Stack, event: str, envelope: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The gateway's answer to an event."""
+    address = parsed(stack.url)
+    answer = post(address, f"/v1/hooks/{event}", json.dumps(envelope).encode(), time.monotonic() + 30)
+    return answer.status, json.loads(answer.body or b"{}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"input": 3}',
+        b'{"input": {}}',
+        b'{"input": {"session_id": 3}, "tokens": "x", "files": {}}',
+    ],
+)
+@pytest.mark.parametrize("event", HOOKS)
+def test_an_envelope_of_any_form_is_answered(stack: Stack, event: str, body: bytes) -> None:
+    answer = post(parsed(stack.url), f"/v1/hooks/{event}", body, time.monotonic() + 30)
+    assert answer.status in {200, 204, 400}
+    assert b"INTERNAL" not in answer.body
 
 
 # A server of the test's own

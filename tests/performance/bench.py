@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.memory.embedder.build import build_model
 from tests.integration.stack import ROOT, ProcessStack
-from tests.performance import coding, commands, conversations, embedding, nearest, searches, sessions
+from tests.performance import coding, commands, conversations, embedding, hooks, nearest, searches, sessions
 from tests.performance.rows import Row, Rows
 from tests.performance.synthetic import fill
 
@@ -50,6 +50,7 @@ def _conversations(directory: Path) -> Iterator[Row]:
     with ProcessStack(data) as stack:
         yield from conversations.rows(stack, directory)
         yield from commands.rows(stack)
+        yield from hooks.rows(stack, directory / "hooks")
         yield from sessions.rows(stack)
 
 

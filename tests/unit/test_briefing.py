@@ -42,7 +42,7 @@ def test_what_is_remembered_stays_between_the_marks(content: str) -> None:
 
 
 def test_the_mark_is_another_each_time() -> None:
-    marks = {compose(None, [Section("Related:", [memory("x")])], 500).text.splitlines()[0] for _ in range(20)}
+    marks = {compose(None, [Section("Related:", [memory("x" * 30)])], 500).text.splitlines()[0] for _ in range(20)}
     assert len(marks) == 20
 
 
@@ -56,11 +56,24 @@ def test_a_briefing_is_within_its_budget(tokens: int, content: str) -> None:
 
 
 def test_the_most_useful_come_first_and_each_once() -> None:
-    decision, other = memory("Use gRPC.", "1", ("decision",)), memory("We spoke of gRPC.", "2")
+    decision, other = (
+        memory("Use gRPC between services.", "1", ("decision",)),
+        memory("We spoke of gRPC at length.", "2"),
+    )
     briefing = compose(None, [Section("Decided:", [decision]), Section("Related:", [decision, other])], 500)
     assert briefing.memory_ids == ["1", "2"]
-    assert briefing.text.index("Use gRPC.") < briefing.text.index("We spoke")
-    assert briefing.text.count("Use gRPC.") == 1
+    assert briefing.text.index("Use gRPC") < briefing.text.index("We spoke")
+    assert briefing.text.count("Use gRPC") == 1
+
+
+def test_what_the_handoff_tells_is_not_told_again_and_a_word_is_not_worth_a_line() -> None:
+    handoff = session_pb2.HandoffDocument(summary="Asked: x\nThe cache is bounded now, and measured.")
+    said = [
+        memory("The cache is bounded now,\nand measured.", "1"),
+        memory("go", "2"),
+        memory("Measure it on Monday.", "3"),
+    ]
+    assert compose(handoff, [Section("Related:", said)], 1500).memory_ids == ["3"]
 
 
 def test_nothing_to_tell_is_no_text() -> None:

@@ -90,6 +90,31 @@ def test_a_gateway_that_answers_nonsense_is_not_believed(tmp_path: Path, answer:
         thread.join(10)
 
 
+def test_a_hook_says_who_calls_and_a_token_that_is_none_is_not_quoted(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hooked = Hooked(tmp_path, SEGUE_URL=f"http://127.0.0.1:{server.getsockname()[1]}")
+        (tmp_path / "token").write_text("segue_0123\n")
+        hooked.environment["SEGUE_TOKEN_FILE"] = str(tmp_path / "token")
+        received: list[bytes] = []
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                received.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        hooked.hook("PreToolUse", tool_name="Bash")
+        thread.join(10)
+        assert b"\r\nAuthorization: Bearer segue_0123\r\n" in received[0]
+        assert received[0].startswith(b"POST /v1/hooks/PreToolUse HTTP/1.0\r\n")
+        (tmp_path / "token").write_text("two words")
+        hooked.hook("PreToolUse", tool_name="Bash")
+    assert "one word of ASCII" in hooked.log
+    assert "two words" not in hooked.log
+
+
 @pytest.mark.parametrize("setting", ["SEGUE_HOOK", *(hook.setting for hook in HOOKS.values())])
 def test_a_hook_that_is_turned_off_asks_nobody(hooked: Hooked, setting: str) -> None:
     hooked.environment |= {"SEGUE_HOOK_USER_PROMPT_SUBMIT": "on", setting: "off"}

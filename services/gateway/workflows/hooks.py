@@ -28,6 +28,7 @@ briefed_after = frozenset({"startup", "clear", "compact", ""})
 owed_max = 200
 owed_age_max_s = 900
 clients_max = 500
+echo_s = 2.0
 note_before_compaction = "Before the conversation was compacted."
 
 
@@ -89,6 +90,7 @@ class Hooks:
         self._background = background
         self._recalling = Recalling(sessions.backends)
         self._owed: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
+        self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._clients: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         self.handlers: Mapping[str, Handler] = {
             "SessionStart": self.session_start,
@@ -104,6 +106,8 @@ class Hooks:
         """Begins the session; the briefing, if it is there in time, and else at a later hook."""
         user = current_user()
         self._note_client(user, event)
+        if self._is_echo(user, event):
+            return None
         if event.tokens and event.source in briefed_after and event.age_s < owed_age_max_s:
             self._owed[user, event.session] = self._background.begin(user, self._brief(event))
             while len(self._owed) > owed_max:
@@ -113,6 +117,17 @@ class Hooks:
             return None
         self._background.begin(user, self._begin(event))
         return await self._paid(event, "SessionStart")
+
+    def _is_echo(self, user: str, event: HookEvent) -> bool:
+        """Whether the client told the same a moment ago: one that has the hooks twice, by a plugin and by hand."""
+        key, now = (user, event.session, event.source), asyncio.get_running_loop().time()
+        began = self._began.get(key, -echo_s)
+        if event.delivery or not event.session:
+            return False
+        self._began[key] = now
+        while len(self._began) > clients_max:
+            self._began.popitem(last=False)
+        return now - began < echo_s
 
     async def _brief(self, event: HookEvent) -> Briefing:
         project = await self._sessions.workplace.name(event.asked)
