@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from services.quality.collectors.place import Place, environment_state, look
+from services.quality.collectors.place import File, Place, environment_state, look
 from services.quality.watching import Watch
 from services.workspace.roots import resolve_directory
 
 watched_max = 16
+measured_max = 5_000
+"""Single files of a project of which is remembered what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Seen:
     identity: tuple[int, int]
     environment: Sequence[float]
     watch: Watch
+    measured: dict[tuple[str, File], Any]
 
 
 class Looking:
@@ -49,14 +53,15 @@ class Looking:
     def look(self, directory: Path, now: datetime) -> Place:
         """A look, of which `unchanged` knows from then on."""
         root = resolve_directory(directory, self._roots)
-        watch = Watch()
+        watch, before = Watch(), self._seen.get(root)
+        measured = before.measured if before and len(before.measured) <= measured_max else {}
         try:
             environment, identity = environment_state(root), _identity(root)
-            place = look(root, self._roots, now, entering=watch.add)
+            place = look(root, self._roots, now, entering=watch.add, measured=measured)
         except BaseException:
             watch.close()
             raise
-        self._keep(Seen(root, place.state, place.newest(), identity, environment, watch))
+        self._keep(Seen(root, place.state, place.newest(), identity, environment, watch, measured))
         return place
 
     def close(self) -> None:

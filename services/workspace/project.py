@@ -160,7 +160,8 @@ def _languages(root: Path, names: Sequence[str]) -> tuple[str, ...]:
         found.discard("javascript")
     if not found:
         below = [name for place in sorted(names)[:DIRECTORIES_MAX] for name in _names_below(root / place)]
-        counts = Counter(SUFFIXES[suffix] for name in (*names, *below) if (suffix := Path(name).suffix) in SUFFIXES)
+        suffixes = (os.path.splitext(name)[1] for name in (*names, *below))  # noqa: PTH122 - pathlib takes ten times as long
+        counts = Counter(SUFFIXES[suffix] for suffix in suffixes if suffix in SUFFIXES)
         found = {language for language, _ in counts.most_common(1)}
     return tuple(sorted(found))
 

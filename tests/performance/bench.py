@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.memory.embedder.build import build_model
 from tests.integration.stack import ROOT, ProcessStack
-from tests.performance import coding, commands, conversations, embedding, hooks, nearest, searches, sessions
+from tests.performance import coding, commands, conversations, embedding, hooks, nearest, quality, searches, sessions
 from tests.performance.rows import Row, Rows
 from tests.performance.synthetic import fill
 
@@ -52,6 +52,7 @@ def _conversations(directory: Path) -> Iterator[Row]:
         yield from commands.rows(stack)
         yield from hooks.rows(stack, directory / "hooks")
         yield from sessions.rows(stack)
+        yield from quality.rows(stack)
 
 
 def _sizes(directory: Path) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.quality.collectors import collect
 from services.quality.collectors.place import look
 from services.quality.looking import Looking, watched_max
 from services.quality.watching import Watch
@@ -168,3 +169,18 @@ def test_a_file_system_that_others_write_to_is_not_watched(tmp_path: Path) -> No
     watch.add(str(tmp_path))
     assert not watch.is_silent()
     watch.close()
+
+
+def test_only_what_changed_is_measured_again_and_the_score_is_that_of_a_first_look(
+    looking: Looking, shop: Path
+) -> None:
+    looking.look(shop, NOW)
+    first = collect(looking.look(shop, NOW))
+    (shop / "deep/er/cart.py").write_text("def total(prices):\n    return sum(prices)\n")
+    (shop / "deep/er/card.py").write_text('def pay() -> None:\n    """Pays."""\n')
+    place = looking.look(shop, NOW)
+    known = len(place.measured)
+    again = collect(place)
+    assert again != first
+    assert again == collect(look(shop, [shop.parent], NOW))
+    assert len(place.measured) == known + 2

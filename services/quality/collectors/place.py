@@ -7,12 +7,12 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from services.workspace.roots import resolve_directory
 from services.workspace.tools import safe_path
@@ -81,6 +81,7 @@ HIDDEN_STATE = (*WORKFLOWS.values(), ".circleci", ".buildkite", ".ci", *OWN_PLAC
 
 
 _by_name = attrgetter("name")
+Measured = TypeVar("Measured")
 
 
 class Unmeasured(Exception):
@@ -107,6 +108,8 @@ class Place:
     state: str
     deadline_s: float
     roots: Sequence[Path]
+    measured: dict[tuple[str, File], Any] = field(default_factory=dict)
+    """What was measured of single files: what an earlier look left here is not measured again."""
 
     @cached_property
     def paths(self) -> frozenset[str]:
@@ -147,6 +150,13 @@ class Place:
         """A file's text; what is no UTF-8 is replaced."""
         return self.read(path, limit_bytes).decode("utf-8", "replace")
 
+    def once(self, what: str, file: File, measure: Callable[[], Measured]) -> Measured:
+        """What `measure` finds in a file, or found when it had the same size and time."""
+        if (what, file) not in self.measured:
+            self.measured[what, file] = measure()
+        found: Measured = self.measured[what, file]
+        return found
+
     def check_time(self) -> None:
         """Unmeasured once the time for looking is over: long loops ask."""
         if time.monotonic() > self.deadline_s:
@@ -175,11 +185,12 @@ def look(
     now: datetime | None = None,
     limit_s: float = 10.0,
     entering: Callable[[str], None] = lambda _: None,
+    measured: dict[tuple[str, File], Any] | None = None,
 ) -> Place:
     """Everything that `Place` says, by one walk over the directory; nothing above `roots` is looked at.
 
-    `entering` is told every directory that `state` depends on, before it is read. InvalidInput, NotFound or Denied
-    where it may not be looked at.
+    `entering` is told every directory that `state` depends on, before it is read; `measured` is that of an earlier
+    look. InvalidInput, NotFound or Denied where it may not be looked at.
     """
     deadline_s = time.monotonic() + limit_s
     root = resolve_directory(directory, roots)
@@ -193,7 +204,9 @@ def look(
             break
     reports = [file for directory in REPORT_DIRECTORIES for file in _listed(root, directory)]
     state = _state(root, git_directory, [*files, *reports])
-    return Place(root, now or datetime.now(UTC), files, reports, len(files) >= files_max, state, deadline_s, roots)
+    is_cut = len(files) >= files_max
+    known = {} if measured is None else measured
+    return Place(root, now or datetime.now(UTC), files, reports, is_cut, state, deadline_s, roots, known)
 
 
 def _with_parents(root: Path, directories: Sequence[str]) -> list[Path]:

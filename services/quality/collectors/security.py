@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from services.quality.collectors.place import File, Place, Unmeasured
@@ -55,7 +56,8 @@ def secrets(place: Place, tracked: Sequence[str] | None, find: FindSecrets | Non
     likely = [file for file in files if _is_likely(file)]
     rest = [file for file in files if not _is_likely(file)]
     chosen = spread(likely, read_max_bytes // 2, file_max_bytes) + spread(rest, read_max_bytes // 2, file_max_bytes)
-    found = [(file.path, count) for file in chosen if (count := _count(place, file, find))]
+    counts = {file: place.once("secrets", file, partial(_count, place, file, find)) for file in chosen}
+    found = [(file.path, count) for file, count in counts.items() if count]
     total = sum(count for _, count in found)
     where = "; in " + ", ".join(path for path, _ in found[:5]) if found else ""
     detail = f"{len(chosen)} of {len(files)} files read{where}"

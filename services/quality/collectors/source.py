@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from services.quality.collectors.place import File, Place, Unmeasured
@@ -50,6 +51,11 @@ class Tally:
     annotated: int = 0
     public: int = 0
     documented: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Counts what another one counted."""
+        for name in vars(other):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 def source(place: Place) -> list[Evidence]:
@@ -101,13 +107,19 @@ def spread(files: Sequence[File], total_max_bytes: int, each_max_bytes: int = fi
 
 
 def _python_tally(place: Place, files: Sequence[File]) -> Tally:
-    tally = Tally()
+    total = Tally()
     for file in spread(files, sample_max_bytes):
         place.check_time()
-        tree = _parsed(place, file)
-        if tree is not None:
-            tally.files += 1
-            _count(tree, tally)
+        total.add(place.once("source", file, partial(_tally_of, place, file)))
+    return total
+
+
+def _tally_of(place: Place, file: File) -> Tally:
+    tally = Tally()
+    tree = _parsed(place, file)
+    if tree is not None:
+        tally.files += 1
+        _count(tree, tally)
     return tally
 
 
@@ -181,12 +193,17 @@ def _estimated(place: Place, files: Sequence[File]) -> tuple[int, int]:
     complex_ones = total = 0
     for file in spread(files, sample_max_bytes):
         place.check_time()
-        try:
-            text = place.text(file.path, file_max_bytes)
-        except Unmeasured:
-            continue
-        heads = [match.start() for match in _other_function.finditer(text)]
-        for begin, end in zip(heads, [*heads[1:], len(text)], strict=False):
-            total += 1
-            complex_ones += 1 + len(_other_branch.findall(text, begin, end)) > complexity_max
+        complex_here, here = place.once("estimate", file, partial(_estimated_in, place, file))
+        complex_ones, total = complex_ones + complex_here, total + here
     return complex_ones, total
+
+
+def _estimated_in(place: Place, file: File) -> tuple[int, int]:
+    try:
+        text = place.text(file.path, file_max_bytes)
+    except Unmeasured:
+        return 0, 0
+    heads = [match.start() for match in _other_function.finditer(text)]
+    bodies = zip(heads, [*heads[1:], len(text)], strict=False)
+    branches = [1 + len(_other_branch.findall(text, begin, end)) for begin, end in bodies]
+    return sum(each > complexity_max for each in branches), len(branches)
