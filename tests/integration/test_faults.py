@@ -27,16 +27,22 @@ def small_disk(at: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(at)], check=True)
 
 
-@pytest.mark.parametrize(("options", "reason"), [("size=64k", "No space left"), ("size=1m,ro", "Read-only")])
-def test_a_disk_that_takes_nothing_is_said_at_the_start(tmp_path: Path, options: str, reason: str) -> None:
+@pytest.mark.parametrize(("options", "reason"), [("size=48m", "No space left"), ("size=48m,ro", "Read-only")])
+def test_a_disk_that_takes_nothing_is_said_at_the_start_and_what_it_was_is_gone_with_it(
+    tmp_path: Path, options: str, reason: str
+) -> None:
     with small_disk(tmp_path / "disk", options) as disk:
         if "ro" not in options:
             with pytest.raises(OSError, match="No space"):
                 fill(disk)
         done = serve(disk)
-    assert done.returncode == 1
-    assert reason in done.stderr
-    assert "SEGUE_DATA_DIR" in done.stderr
+        assert done.returncode == 1
+        assert reason in done.stderr
+        assert "SEGUE_DATA_DIR" in done.stderr
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        (disk / "filler").unlink(missing_ok=True)
+        with ProcessStack(disk, SEGUE_MEMORY_MODEL_BUILD="false"):
+            pass
 
 
 async def test_a_full_disk_refuses_stores_answers_searches_and_recovers(tmp_path: Path) -> None:

@@ -121,6 +121,9 @@ def test_a_database_held_by_another_process_is_said(tmp_path: Path) -> None:
         done = serve(tmp_path)
     assert done.returncode == 1
     assert "cannot be opened" in done.stderr
+    assert f"PID {os.getpid()}" in done.stderr
+    with ProcessStack(tmp_path, SEGUE_MEMORY_MODEL_BUILD="false"):
+        pass  # once it is free, it starts
 
 
 def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path) -> None:
