@@ -144,6 +144,13 @@ def test_a_report_that_cannot_be_believed_is_unmeasured_and_says_why(project: Pa
     assert reason in found.detail
 
 
+@pytest.mark.parametrize(("path", "name"), [("junit.xml", "tests_passed"), ("mypy.xml", "types")])
+@pytest.mark.parametrize("content", [BOMB, OUTSIDE, PARAMETER])
+def test_no_other_xml_may_declare_entities_either(project: Path, path: str, name: str, content: str) -> None:
+    write(project, path, content)
+    assert "entities" in evidence(project, name).detail
+
+
 def test_a_report_written_in_the_future_is_unmeasured(project: Path) -> None:
     write(project, "coverage.json", coverage_json(), age_s=-3600)
     assert "future" in evidence(project, "test_coverage").detail
