@@ -73,7 +73,7 @@ async def _open(
         info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
         local_server.publish(data_dir, info)
         if not background:
-            print(_welcome(app.url, data_dir), flush=True)
+            print(_welcome(app.url, data_dir, settings.auth), flush=True)
             yield app
             return
         watch = asyncio.create_task(_leave_when_idle(app.activity, stop))
@@ -92,12 +92,14 @@ async def _leave_when_idle(activity: Activity, stop: asyncio.Event) -> None:
     stop.set()
 
 
-def _welcome(url: str, data_dir: Path) -> str:
+def _welcome(url: str, data_dir: Path, auth: str) -> str:
     segue = Path(sys.executable).with_name("segue")
+    who = f"It asks who calls: make a token, and set SEGUE_TOKEN to it\n  {segue} token create NAME\n"
     return f"""\
 Segue is ready at {url}
 Everything it keeps is in {data_dir}
 
+{who if auth == "tokens" else ""}\
 Connect Claude Code, from another terminal, with
   {segue} install claude-code
 See whether all works with

@@ -282,6 +282,28 @@ def test_no_token_is_in_the_logs_or_the_data(team: TeamStack) -> None:
         assert all(token.encode() not in content for token in team.tokens.values()), path
 
 
+async def test_what_one_gateway_revokes_another_refuses_soon(tmp_path: Path) -> None:
+    address, nowhere = f"unix:{tmp_path}/session", f"unix:{tmp_path}/nowhere"
+    settings = GatewaySettings(
+        port=0, auth="tokens", session_target=address, memory_target=nowhere, quality_target=nowhere
+    )
+    async with open_session(SessionSettings(address=address, directory=tmp_path)):
+        async with open_sqlite(tmp_path / "session.sqlite", queue_max=10) as store:
+            made = {scope: (await Tokens(store.tokens).create(scope, scope, 0))[1] for scope in ("admin", "read")}
+        async with open_gateway(settings) as one, open_gateway(settings) as other:
+
+            async def ask(url: str, scope: str, method: str, path: str, body: bytes | None = None) -> Answer:
+                headers: list[tuple[str, str | bytes]] = [("Authorization", f"Bearer {made[scope]}")]
+                return await asyncio.to_thread(request, url, method, path, headers, body)
+
+            assert (await ask(other.url, "read", "GET", "/metrics")).status == 200
+            revoked = await ask(one.url, "admin", "POST", "/v1/tokens/revoke", b'{"which": "read"}')
+            assert revoked.content == {"revoked": 1}
+            while (answer := await ask(other.url, "read", "GET", "/metrics")).status == 200:
+                pass
+            refused(answer, 401, "UNAUTHENTICATED")
+
+
 # --- a gateway that others can reach --------------------------------------------------------------
 
 

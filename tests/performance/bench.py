@@ -16,7 +16,18 @@ from pathlib import Path
 
 from services.memory.embedder.build import build_model
 from tests.integration.stack import ROOT, ProcessStack
-from tests.performance import coding, commands, conversations, embedding, hooks, nearest, quality, searches, sessions
+from tests.performance import (
+    callers,
+    coding,
+    commands,
+    conversations,
+    embedding,
+    hooks,
+    nearest,
+    quality,
+    searches,
+    sessions,
+)
 from tests.performance.rows import Row, Rows
 from tests.performance.synthetic import fill
 
@@ -34,7 +45,7 @@ def main() -> None:
 
 
 def _measured(directory: Path) -> Iterator[Row]:
-    for part in (_embedding, _conversations, _sizes):
+    for part in (_embedding, _conversations, _callers, _sizes):
         for row in part(directory):
             print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
@@ -53,6 +64,10 @@ def _conversations(directory: Path) -> Iterator[Row]:
         yield from hooks.rows(stack, directory / "hooks")
         yield from sessions.rows(stack)
         yield from quality.rows(stack)
+
+
+def _callers(directory: Path) -> Rows:
+    return callers.rows(directory / "callers", directory / "model")
 
 
 def _sizes(directory: Path) -> Iterator[Row]:
