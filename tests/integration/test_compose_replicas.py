@@ -69,6 +69,14 @@ def _received_bytes(container: Container) -> int:
     return sum(int(line.split(":")[1].split()[0]) for line in lines if ":" in line and " lo:" not in line)
 
 
+def test_the_first_token_is_made_where_they_are_kept(team: ComposeStack) -> None:
+    command = ("exec", "--no-TTY", "session", "python", "-m", "services.cli", "token")
+    token = team.compose(*command, "create", "ada", "--scope", "admin").strip()
+    assert len(token) > 20
+    assert "ada" in team.compose(*command, "list")
+    assert token not in team.compose(*command, "list")
+
+
 @pytest.fixture
 def repository(team_workspace: Path, project: str) -> Path:
     """A changed repository in the workspace, which belongs to the workspace's owner."""
