@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     url, status = os.environ.get("SEGUE_URL") or _local(data_dir), 0
     if url:
         try:
-            _print(_told(overview(url, ANSWER_TIMEOUT_S, **_query()).told, url))
+            query = _query()
+            _print(_told(overview(url, ANSWER_TIMEOUT_S, **query).told, url, query["project"]))
         except NotTold as problem:
             _print([("server", f"{problem}. `segue doctor` says more")])
             status = 1
@@ -42,17 +43,13 @@ def _local(data_dir: Path) -> str | None:
 
 
 def _query() -> dict[str, str]:
+    from services.workspace.project import project_name
+
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"since": midnight.isoformat(), "project": _project()}
+    return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
 
 
-def _project() -> str:
-    """The name under which this directory is known: that of its repository, else its own."""
-    here = Path.cwd()
-    return next((path.name for path in (here, *here.parents) if (path / ".git").exists()), here.name)
-
-
-def _told(told: Any, url: str) -> Iterator[tuple[str, str]]:
+def _told(told: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
     yield "server", f"{url}, version {told['version']}" + (f", as {told['user']}" if told["user"] != "local" else "")
     for name in told["unavailable"]:
         yield name, "does not answer"
@@ -63,7 +60,7 @@ def _told(told: Any, url: str) -> Iterator[tuple[str, str]]:
         yield "memories", f"{told['memories_since']:,} today, {told['memories']:,} in all{last}"
     if told["quality"]:
         measured = _ago(told["quality"]["timestamp"])
-        yield "quality", f"{told['quality']['overall_score']:.0f} of 100 in {_project()}, measured {measured}"
+        yield "quality", f"{told['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
     if told["pending"]:
         yield "pending", f"{told['pending']} to be stored once memory answers"
     for each in told["degraded"]:

@@ -110,13 +110,18 @@ def find_project(directory: Path, roots: Sequence[Path]) -> Project:
     names = _names(root)
     languages = _languages(root, names)
     return Project(
-        name=readable(_name(root), 100) or "unnamed",
+        name=_readable_name(root),
         type=languages[0] if len(languages) == 1 else "mixed" if languages else "unknown",
         languages=languages,
         root=readable(str(root)),
         repository_root=readable(str(repository_root)) if repository_root else None,
         structure=_structure(names),
     )
+
+
+def project_name(directory: Path, roots: Sequence[Path]) -> str:
+    """The name alone."""
+    return _readable_name(project_root(directory, roots))
 
 
 def project_root(directory: Path, roots: Sequence[Path]) -> Path:
@@ -127,6 +132,10 @@ def project_root(directory: Path, roots: Sequence[Path]) -> Path:
 
 def _is_repository(place: Path) -> bool:
     return os.path.lexists(place / ".git")
+
+
+def _readable_name(root: Path) -> str:
+    return readable(_name(root), 100) or "unnamed"
 
 
 def _name(root: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,18 +46,23 @@ def test_doctor_says_what_is_degraded_and_what_mends_it(lacking: ProcessStack) -
 async def test_status_counts_what_there_is_and_says_what_the_model_was_given(
     lacking: ProcessStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "shop" / "src").mkdir(parents=True)
+    (tmp_path / "shop" / "pyproject.toml").write_text("[project]")
+    monkeypatch.chdir(tmp_path / "shop" / "src")
     before = segue(lacking.data_dir, "status").stdout
     assert lacking.url in before
     assert "injected  nothing yet" in before
     async with client(lacking) as mcp:
         await mcp.call_tool("store_reflection", {"content": "We chose gRPC.", "project": "shop", "tags": ["decision"]})
-        await mcp.call_tool("init", {"working_directory": str(tmp_path)})
+        await mcp.call_tool("init", {"working_directory": str(tmp_path / "shop")})
+        await mcp.call_tool("checkpoint")
     monkeypatch.setenv("SEGUE_DATA_DIR", str(lacking.data_dir))
     places.seen("SessionStart")
     places.injected("SessionStart", "tokens=1180 memories=7")
     after = segue(lacking.data_dir, "status").stdout
     assert "1 today, 1 in all; the last just now" in after
     assert "sessions  1 active" in after
+    assert re.search(r"^quality   \d+ of 100 in shop, measured just now$", after, re.MULTILINE)
     assert "injected  1,180 tokens, 7 memories, by SessionStart just now" in after
     assert "degraded  embedding_service" in after
 
