@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,23 @@ from services.cli.reported import Reporter
 from services.quality.evidence import MAXIMUM, Collected, Evidence, from_json, reported_max_bytes, to_json
 from services.workspace.evidence import WORKSPACE_MAX_BYTES, Workspace
 from services.workspace.sight import COMMITTED_META, REPORT_META
+from tests.repositories import RepositoryOnDisk, home_of_its_own
 from tests.unit.test_evidence import NOW
 
 Message = dict[str, Any]
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "-q", "-b", "main", "shop")
-    shop = tmp_path / "shop"
-    git(shop, "config", "user.name", "Ada")
-    git(shop, "config", "user.email", "ada@example.org")
-    (shop / "cart.py").write_text("x = 1\n")
-    git(shop, "add", ".")
-    git(shop, "commit", "-q", "-m", "Begin with a cart")
-    return shop
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RepositoryOnDisk:
+    home_of_its_own(tmp_path, monkeypatch)
+    made = RepositoryOnDisk(tmp_path / "shop")
+    made.commit(cart__py="x = 1\n")
+    return made
 
 
-def git(directory: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=directory, capture_output=True, text=True, check=True).stdout.strip()
+@pytest.fixture
+def shop(repository: RepositoryOnDisk) -> Path:
+    return repository.root
 
 
 def wanted(identifier: str, **changes: object) -> Message:
@@ -61,26 +58,28 @@ def made(message: Message) -> Message:
     return told
 
 
-def test_a_commit_whose_record_was_lost_counts_for_the_next_checkpoint(shop: Path) -> None:
+def test_a_commit_whose_record_was_lost_counts_for_the_next_checkpoint(
+    repository: RepositoryOnDisk, shop: Path
+) -> None:
     reporter = Reporter(str(shop))
     (shop / "cart.py").write_text("x = 2\n")
     lost: Message = {"isError": True, "content": []}
     first = made(checkpoint(reporter, [commit_wanted("c-1"), lost])[-1])
-    assert first["checkpoint"]["commit_hash"] == git(shop, "rev-parse", "HEAD")
+    assert first["checkpoint"]["commit_hash"] == repository.git("rev-parse", "HEAD")
     again = made(checkpoint(reporter, [commit_wanted("c-2"), {"content": []}])[-1])
     assert again["checkpoint_id"] == "c-2"
     assert again["checkpoint"]["commit_hash"] == first["checkpoint"]["commit_hash"]
-    assert git(shop, "rev-list", "--count", "HEAD") == "2"
+    assert repository.git("rev-list", "--count", "HEAD") == "2"
     # From here on it is recorded, so nothing changed means nothing.
     third = made(checkpoint(reporter, [commit_wanted("c-3")])[-1])
     assert (third["checkpoint"]["created"], third["checkpoint"]["reason"]) == (False, "nothing_changed")
 
 
-def test_the_same_checkpoint_is_committed_once(shop: Path) -> None:
+def test_the_same_checkpoint_is_committed_once(repository: RepositoryOnDisk, shop: Path) -> None:
     (shop / "cart.py").write_text("x = 2\n")
     hashes = {DirectoryWork().commit(str(shop), wanted("c-1"))["checkpoint"]["commit_hash"] for _ in range(2)}
-    assert hashes == {git(shop, "rev-parse", "HEAD")}
-    assert git(shop, "log", "-1", "--format=%s").startswith("checkpoint: shop (quality: 62/100)")
+    assert hashes == {repository.git("rev-parse", "HEAD")}
+    assert repository.git("log", "-1", "--format=%s").startswith("checkpoint: shop (quality: 62/100)")
 
 
 @pytest.mark.parametrize(
@@ -99,11 +98,13 @@ def test_the_same_checkpoint_is_committed_once(shop: Path) -> None:
         wanted("c-1", project="x" * 10_000),
     ],
 )
-def test_a_gateway_that_wants_what_cannot_be_gets_no_commit(shop: Path, asked: object) -> None:
+def test_a_gateway_that_wants_what_cannot_be_gets_no_commit(
+    repository: RepositoryOnDisk, shop: Path, asked: object
+) -> None:
     (shop / "cart.py").write_text("x = 2\n")
     told = DirectoryWork().commit(str(shop), asked)
     assert (told["checkpoint"]["created"], told["checkpoint"]["reason"]) == (False, "failed")
-    assert git(shop, "rev-list", "--count", "HEAD") == "1"
+    assert repository.git("rev-list", "--count", "HEAD") == "1"
 
 
 @pytest.mark.parametrize(

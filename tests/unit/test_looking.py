@@ -14,6 +14,7 @@ from services.quality.collectors import collect
 from services.quality.collectors.place import look
 from services.quality.looking import Looking, watched_max
 from services.quality.watching import Watch
+from tests.repositories import RepositoryOnDisk, home_of_its_own
 
 NOW = datetime.now(UTC)
 
@@ -32,20 +33,18 @@ def looking(tmp_path: Path) -> Iterator[Looking]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "shop/deep/er").mkdir(parents=True)
     (tmp_path / "shop/deep/er/cart.py").write_text("x = 1\n")
     (tmp_path / "shop/README.md").write_text("A shop.\n")
     (tmp_path / "shop/.hidden").mkdir()
-    git(tmp_path / "shop", "init", "-q")
-    git(tmp_path / "shop", "add", ".")
-    git(tmp_path / "shop", "commit", "-q", "-m", "Begin with a cart")
+    home_of_its_own(tmp_path, monkeypatch)
+    RepositoryOnDisk(tmp_path / "shop").commit()
     return tmp_path / "shop"
 
 
-def git(directory: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True)
+def git(shop: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=shop, check=True, capture_output=True)
 
 
 def test_what_has_not_changed_is_known_again(looking: Looking, shop: Path) -> None:

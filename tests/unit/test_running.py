@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from services.quality.collectors.place import Unmeasured, look
 from services.quality.running import crackerjack
 from services.quality.running.child import Child, Ended, can_confine, run_child
 from services.quality.running.runs import Ran, Runs
-from services.quality.running.toolbox import parse_cargo_test, parse_clippy, parse_go_test, parse_go_vet
+from services.quality.running.toolbox import (
+    parse_cargo_test,
+    parse_clippy,
+    parse_go_test,
+    parse_go_vet,
+    parse_npm_ls,
+    parse_pip_check,
+)
 
 
 async def run(tmp_path: Path, code: str, timeout_s: float = 20.0) -> Ended:
@@ -185,6 +193,34 @@ async def test_a_caller_that_leaves_does_not_end_the_run_of_another(tmp_path: Pa
 
 
 # --- what tools print ------------------------------------------------------------------------------
+
+
+def test_conflicts_among_what_is_installed_are_read_and_none_is_no_evidence(tmp_path: Path) -> None:
+    place = look(tmp_path, [tmp_path])
+    pip = b"shop 1.0 requires rich, which is not installed.\nbank 2.0 has requirement x>=2, but you have x 1.0.\n"
+    assert parse_pip_check(place, pip).counted == 2
+    assert "rich" in parse_pip_check(place, pip).detail
+    npm = json.dumps({"problems": ["missing: left-pad@1, required by shop@1"]}).encode()
+    assert parse_npm_ls(place, npm).counted == 1
+    for parse, content in ((parse_pip_check, b"No broken requirements found.\n"), (parse_npm_ls, b'{"name": "shop"}')):
+        with pytest.raises(Unmeasured, match="no conflicts"):
+            parse(place, content)
+    with pytest.raises(Unmeasured):
+        parse_npm_ls(place, b'{"problems": 5}')
+
+
+async def test_a_real_pip_finds_the_conflicts_of_the_projects_own_environment(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "shop/.venv"], check=True, capture_output=True)
+    (tmp_path / "shop/cart.py").write_text("x = 1\n")
+    assert (await run_all(tmp_path / "shop")).evidence == []
+    installed = next((tmp_path / "shop/.venv/lib").glob("python*/site-packages")) / "bank-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: bank\nVersion: 1.0\nRequires-Dist: vault\n")
+    ran = await run_all(tmp_path / "shop")
+    assert [(each.name, each.value, each.source) for each in ran.evidence] == [
+        ("dependencies", 0.0, "pip check, run now")
+    ]
+    assert "vault" in ran.evidence[0].detail
 
 
 def test_go_and_cargo_are_read(tmp_path: Path) -> None:

@@ -17,10 +17,16 @@ def dependencies(place: Place) -> list[Evidence]:
         reasons = "; ".join(file.reason or file.manifest for file in files)
         return [unmeasured("dependencies", reasons or "no manifest")]
     good = sum(file.status == "agrees" for file in known)
-    detail = "; ".join(f"{file.manifest}: {file.reason or file.status}" for file in files)
+    detail = "; ".join(f"{file.manifest}: {file.reason or file.status}{_age(place, file)}" for file in files)
     source = ", ".join(dict.fromkeys(file.lock or file.manifest for file in known))
     share = round(good / len(known), 4)
     return [Evidence("dependencies", share, True, source, place.now, detail=detail[:300])]
+
+
+def _age(place: Place, file: DependencyFile) -> str:
+    """When it was locked, by the lock's own time on this disk."""
+    lock = next((each for each in place.files if each.path == file.lock), None)
+    return f", locked {max(0.0, place.now.timestamp() - lock.modified) / 86_400:.0f} days ago" if lock else ""
 
 
 def _that_count(files: Sequence[DependencyFile]) -> list[DependencyFile]:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from services.quality.collectors.coverage import parse_coverage_json, parse_go
 from services.quality.collectors.lint import parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
-from services.quality.collectors.place import Place, Unmeasured
-from services.quality.collectors.reports import Parse, Parsed
+from services.quality.collectors.place import OWN_PLACES, Place, Unmeasured
+from services.quality.collectors.reports import Parse, Parsed, expect, read_json
 from services.quality.collectors.tests import CONVENTIONS, parse_junit
 from services.quality.collectors.tools import asked_for, find, json_object, pyproject
+from services.workspace.wire import readable
 
 OUTPUT = ""
 """The report is what the tool prints."""
 _cargo_result = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.MULTILINE)
+_pip_conflict = re.compile(r"^\S+ \S+ (?:requires|has requirement) .+$", re.MULTILINE)
 _vet_line = re.compile(r"^(?:vet: )?(\S+\.go):\d+:\d+: ", re.MULTILINE)
 
 
@@ -118,6 +120,31 @@ def parse_clippy(_: Place, content: bytes) -> Parsed:
     return Parsed(found, languages=("rust",), detail=f"{found} findings")
 
 
+def parse_pip_check(_: Place, content: bytes) -> Parsed:
+    """`pip check`: a line for each requirement of an installed package that is not met."""
+    return _conflicts(_pip_conflict.findall(content.decode("utf-8", "replace")))
+
+
+def parse_npm_ls(_: Place, content: bytes) -> Parsed:
+    """`npm ls --json`: `problems` are what is missing, and what another version was asked for of."""
+    return _conflicts([str(each) for each in expect(expect(read_json(content), dict).get("problems", []), list)])
+
+
+def _conflicts(found: Sequence[str]) -> Parsed:
+    """That there are none says nothing of the lock, so it is no evidence."""
+    if not found:
+        raise Unmeasured("no conflicts among what is installed")
+    return Parsed(len(found), detail=f"{len(found)} conflicts, as {readable(found[0], 150)}")
+
+
+def _has_pip(place: Place) -> bool:
+    return any((place.root / own / "pip").is_file() for own in OWN_PLACES)
+
+
+def _has_node_modules(place: Place) -> bool:
+    return "package.json" in place.paths and (place.root / "node_modules").is_dir()
+
+
 def _typescript(place: Place) -> bool:
     return "tsconfig.json" in place.paths and (place.root / "node_modules/.bin/tsc").is_file()
 
@@ -132,6 +159,14 @@ def _tsc(place: Place, content: bytes) -> Parsed:
 
 
 TOOLS = (
+    Tool(
+        "pip check", "pip", _has_pip, lambda path, _, __: [str(path), "--no-input", "check"],
+        (Result("dependencies", OUTPUT, parse_pip_check),),
+    ),
+    Tool(
+        "npm ls", "npm", _has_node_modules, lambda path, _, __: [str(path), "ls", "--all", "--json", "--offline"],
+        (Result("dependencies", OUTPUT, parse_npm_ls),),
+    ),
     Tool(
         "ruff", "ruff", _asked("ruff"),
         lambda path, _, __: [str(path), "check", "--output-format", "json", "--no-cache", "--exit-zero", "."],
