@@ -28,6 +28,7 @@ def note(data_dir: Path) -> None:
         return
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{NOTE}")
+    draft.touch(mode=0o600)
     draft.write_text(content, encoding="utf-8")
     draft.replace(path)
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from services import __version__
 from services.cli import local_server, program
 from services.cli.local_server import ServerInfo
+from services.kit.errors import Unavailable
+from services.kit.private import private_directory
 
 if TYPE_CHECKING:
     from services.gateway.app import Activity, GatewayApp
@@ -27,13 +29,17 @@ _held_status = 3
 def run(options: argparse.Namespace) -> int:
     """Serves until a signal; 3 when another server holds the data directory."""
     data_dir = local_server.default_data_dir()
+    os.umask(0o077)  # what a server writes is its owner's alone
     try:
-        with local_server.hold(data_dir):
+        with local_server.hold(private_directory(data_dir)):
             program.note(data_dir)
             return _serve(data_dir, options)
     except local_server.AlreadyServing as error:
         print(f"segue: {error}.", file=sys.stderr)
         return _held_status
+    except Unavailable as error:
+        print(f"segue: {error.message} {error.suggestions[0]}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"segue: {data_dir} cannot be used: {error.strerror}. Set SEGUE_DATA_DIR.", file=sys.stderr)
         return 1

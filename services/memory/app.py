@@ -13,8 +13,8 @@ from typing import Any
 from services.kit import lag, rpc
 from services.kit.backup import Part
 from services.kit.encryption.vault import Vault
-from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.kit.private import private_directory
 from services.kit.providers import providers
 from services.kit.watching import Watching, watched
 from services.memory.backfill import Backfill
@@ -61,7 +61,7 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("memory"))
         vault = open_vault(settings)
-        home = _private(settings.home)
+        home = private_directory(settings.home)
         store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings, vault)))
         await asyncio.to_thread(discard_unfinished, home)
         embedder, trouble = await _open_embedder(stack, settings)
@@ -127,15 +127,6 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
         logger.error("work in the background ended", exc_info=error)
-
-
-def _private(directory: Path) -> Path:
-    """The directory, made for its owner alone; Unavailable where it cannot be."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
-    return directory
 
 
 def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSettings:

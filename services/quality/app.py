@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from services.kit import lag, redaction, rpc
-from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.kit.private import private_directory
 from services.kit.providers import providers
 from services.kit.watching import Watching, watched
 from services.pb import quality_pb2_grpc
@@ -65,14 +65,5 @@ async def _open_history(stack: AsyncExitStack, settings: QualitySettings) -> tup
     if settings.history_target:
         peer = open_peer_history(settings.history_target, settings.history_timeout_s)
         return await stack.enter_async_context(peer), None
-    home = _private(settings.home)
+    home = private_directory(settings.home)
     return await stack.enter_async_context(open_history(home / "quality.duckdb")), home
-
-
-def _private(directory: Path) -> Path:
-    """The directory, made for its owner alone; Unavailable where it cannot be."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
-    return directory

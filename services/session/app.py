@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from services.kit import lag, rpc
-from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
+from services.kit.private import private_directory
 from services.kit.providers import providers
 from services.kit.watching import Watching, watched
 from services.pb import access_pb2_grpc, session_pb2_grpc
@@ -82,7 +82,7 @@ async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[
 
         store = open_redis(url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max)
         return await stack.enter_async_context(store), None
-    home = _private(settings.home)
+    home = private_directory(settings.home)
     return await stack.enter_async_context(open_sqlite(home / "session.sqlite", queue_max=settings.queue_max)), home
 
 
@@ -102,12 +102,3 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
         logger.error("work in the background ended", exc_info=error)
-
-
-def _private(directory: Path) -> Path:
-    """The directory, made for its owner alone; Unavailable where it cannot be."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
-    return directory

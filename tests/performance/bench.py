@@ -22,6 +22,7 @@ from tests.performance import (
     commands,
     conversations,
     embedding,
+    encryption,
     hooks,
     nearest,
     quality,
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _measured(directory: Path) -> Iterator[Row]:
-    for part in (_embedding, _conversations, _callers, _sizes):
+    for part in (_embedding, _conversations, _callers, _sizes, _encrypted):
         for row in part(directory):
             print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
@@ -82,6 +83,10 @@ def _sizes(directory: Path) -> Iterator[Row]:
         first = first or measured
         yield from searches.rows(measured, first)
         shutil.rmtree(data)
+
+
+def _encrypted(directory: Path) -> Iterator[Row]:
+    yield from encryption.rows(_data_directory(directory, "clear"), directory / "encrypted", 10_000)
 
 
 def _data_directory(directory: Path, name: str) -> Path:

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from services.kit.encryption.key_file import generate_key
+from services.memory.config import KEY_FILE_SETTING
 from services.memory.embedder.build import build_model
 from tests.torture.run import Torture
 
@@ -18,12 +20,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="repeats a run")
+    parser.add_argument("--encrypted", action="store_true", help="with encryption at rest")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
         (data / "memory").mkdir(mode=0o700, parents=True)
         build_model(data / "memory" / "model")
-        torture = Torture(data, options.seed)
+        settings = {}
+        if options.encrypted:
+            generate_key(Path(name) / "key")
+            settings[KEY_FILE_SETTING] = str(Path(name) / "key")
+        torture = Torture(data, options.seed, settings)
         print(f"seed {options.seed}", flush=True)
         for kill in range(1, options.kills + 1):
             asyncio.run(torture.round())

@@ -9,7 +9,7 @@ import random
 import shutil
 import signal
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,9 @@ class Tortured(ProcessStack):
 class Torture:
     """The same data directory through all rounds; everything ever acknowledged is remembered here."""
 
-    def __init__(self, data: Path, seed: int) -> None:
+    def __init__(self, data: Path, seed: int, settings: Mapping[str, str] | None = None) -> None:
         self._data = data
+        self._settings = dict(settings or {})
         self._random = random.Random(seed)
         self._promises = Promises()
         self._fresh: list[str] = []
@@ -79,7 +80,7 @@ class Torture:
 
     async def round(self) -> None:
         """One kill."""
-        stack = Tortured(self._data)
+        stack = Tortured(self._data, **self._settings)
         await asyncio.to_thread(stack.__enter__)
         self._fresh = []
         self._acknowledged = asyncio.Event()

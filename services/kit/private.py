@@ -1,0 +1,20 @@
+"""Directories that are their owner's alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from services.kit.errors import Unavailable
+
+
+def private_directory(directory: Path) -> Path:
+    """The directory, made where it is not there, and closed to others where it is ours; Unavailable where not."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = directory.stat()
+        if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+            directory.chmod(0o700)
+    except OSError as error:
+        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
+    return directory
