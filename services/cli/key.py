@@ -1,4 +1,4 @@
-"""`segue key`: makes the key that memories are encrypted with, and encrypts, decrypts or moves them under another.
+"""`segue key`: makes the key for encryption at rest, and encrypts, decrypts or moves what is stored under another.
 
 It works on the files themselves, and only while no server does.
 """
@@ -9,8 +9,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,9 @@ from services.cli import local_server
 from services.kit.errors import InvalidInput, NotReady, ServiceError
 
 if TYPE_CHECKING:
+    from services.kit.encryption.changing import Changeable
     from services.kit.encryption.key_file import Key
     from services.kit.encryption.keyring import Keyring
-    from services.memory.config import MemorySettings
 
 _held_status = 3
 
@@ -55,56 +56,54 @@ def _generate(options: argparse.Namespace) -> int:
 def _encrypt(options: argparse.Namespace) -> int:
     key_file = _file(options)
     with _alone(options):
-        settings = _settings(options)
-        if _finished(settings):
-            return 0
-        key = _key(key_file)
-        if _keyring(settings):
-            raise NotReady(f"{settings.home} is encrypted already.", "`segue key rotate FILE` changes the key.")
-        _change(settings, None, key)
-    print(f"Everything in {settings.home} is encrypted with the key {key.id}.\nStart with {_setting()}={key_file}")
+        key, parts = _key(key_file), _parts(options)
+        for part in parts:
+            if (keyring := _keyring(part)) and keyring.key_id != key.id:
+                raise NotReady(
+                    f"{part.home} is encrypted already, with the key {keyring.key_id}.",
+                    "`segue key rotate FILE` changes the key.",
+                )
+        _change([part for part in parts if _keyring(part) is None], {}, key)
+    print(f"Everything in {_home(options)} is encrypted with the key {key.id}.\nStart with {_setting()}={key_file}")
     return 0
 
 
 def _decrypt(options: argparse.Namespace) -> int:
     with _alone(options):
-        settings = _settings(options)
-        if _finished(settings):
-            return 0
-        _change(settings, _present(settings), None)
-    print(f"Nothing in {settings.home} is encrypted any more.\nStart without {_setting()}.")
+        keys = _present(_parts(options))
+        _change(list(keys), keys, None)
+    print(f"Nothing in {_home(options)} is encrypted any more.\nStart without {_setting()}.")
     return 0
 
 
 def _rotate(options: argparse.Namespace) -> int:
-    from services.memory.encrypting import rewrap
+    from services.kit.encryption.changing import rewrap
 
     key_file = _file(options)
     with _alone(options):
-        settings = _settings(options)
-        if _finished(settings):
-            return 0
-        key, new = _present(settings), _key(key_file)
+        new, parts = _key(key_file), _parts(options)
+        keys = _present([part for part in parts if not _has_key(part, new)])
         if options.anew:
-            _change(settings, key, new)
-        elif keyring := _keyring(settings):
-            rewrap(settings.home, keyring, key, new)
+            _change(list(keys), keys, new)
+        else:
+            for part, key in keys.items():
+                rewrap(part.home, key, new)
+    earlier = ", ".join({key.id for key in keys.values()})
     print(
-        f"{settings.home} needs the key {new.id} now. Start with {_setting()}={key_file}\n"
-        f"Backups made before need the key {key.id}: keep it as long as you keep them."
+        f"{_home(options)} needs the key {new.id} now. Start with {_setting()}={key_file}\n"
+        f"Backups made before need the key {earlier}: keep it as long as you keep them."
     )
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    keyring = _keyring(settings)
-    if keyring is None:
-        print(f"Nothing in {settings.home} is encrypted.")
-        return 0
-    print(f"{settings.home} is encrypted with the key {keyring.key_id}.")
-    _present(settings)
-    print(f"{settings.encryption_key_file} is that key.")
+    parts = _parts(options)
+    for part in parts:
+        keyring = _keyring(part)
+        print(f"{part.home} is {f'encrypted with the key {keyring.key_id}' if keyring else 'not encrypted'}.")
+    if any(_keyring(part) for part in parts):
+        _present(parts)
+        print("The key that is set opens it.")
     return 0
 
 
@@ -140,18 +139,35 @@ def _file(options: argparse.Namespace) -> Path:
     return file
 
 
-def _settings(options: argparse.Namespace) -> MemorySettings:
-    """The memory service's, of the data directory or of the directory that is named."""
-    from services.memory.config import MemorySettings
+def _home(options: argparse.Namespace) -> Path:
+    named: Path = options.directory or local_server.default_data_dir()
+    return named.expanduser().absolute()
 
-    home = options.directory or local_server.default_data_dir() / "memory"
-    settings = MemorySettings(directory=home.expanduser().absolute())
-    if not settings.place.has_data:
+
+def _parts(options: argparse.Namespace) -> list[Part]:
+    """What of the directory has data, after what was interrupted there is done."""
+    from services.kit.encryption.changing import finish_interrupted
+    from services.memory.config import MemorySettings
+    from services.memory.encrypting import changeable_memory
+    from services.session.config import SessionSettings
+    from services.session.encrypting import changeable_sessions
+
+    home = _home(options)
+    memory = MemorySettings(directory=home if options.directory else home / "memory")
+    session = SessionSettings(directory=home if options.directory else home / "session")
+    parts = [
+        Part(changeable_memory(memory.place), memory.encryption_key_file),
+        Part(changeable_sessions(session.place), session.encryption_key_file or memory.encryption_key_file),
+    ]
+    for part in parts:
+        finish_interrupted(part.changeable)
+    found = [part for part in parts if part.changeable.place.has_data]
+    if not found:
         raise InvalidInput(
-            f"There are no memories in {settings.home}.",
+            f"There is nothing to encrypt or decrypt in {home}.",
             f"Set SEGUE_DATA_DIR. A new data directory is encrypted from the start where {_setting()} is set.",
         )
-    return settings
+    return found
 
 
 def _alone(options: argparse.Namespace) -> AbstractContextManager[None]:
@@ -159,10 +175,10 @@ def _alone(options: argparse.Namespace) -> AbstractContextManager[None]:
     return nullcontext() if options.directory else local_server.hold(local_server.default_data_dir())
 
 
-def _keyring(settings: MemorySettings) -> Keyring | None:
+def _keyring(part: Part) -> Keyring | None:
     from services.kit.encryption.keyring import read_keyring
 
-    return read_keyring(settings.home)
+    return read_keyring(part.home)
 
 
 def _key(path: Path) -> Key:
@@ -171,40 +187,50 @@ def _key(path: Path) -> Key:
     return read_key(path)
 
 
-def _present(settings: MemorySettings) -> Key:
-    """The key that is in use, once it has been seen to open what is there."""
-    keyring = _keyring(settings)
-    if keyring is None:
-        raise NotReady(f"{settings.home} is not encrypted.", "`segue key encrypt FILE` does that.")
-    settings.place.vault(settings.encryption_key_file)
-    if settings.encryption_key_file is None:
-        raise InvalidInput(f"{_setting()} is not set.", f"Set it to the file of the key {keyring.key_id}.")
-    return _key(settings.encryption_key_file)
+def _has_key(part: Part, key: Key) -> bool:
+    keyring = _keyring(part)
+    return keyring is not None and keyring.key_id == key.id
 
 
-def _finished(settings: MemorySettings) -> bool:
-    """Whether there was an interrupted change, which is then done."""
-    from services.memory.encrypting import finish_interrupted
+def _present(parts: Sequence[Part]) -> dict[Part, Key]:
+    """Of each part that is encrypted its key, once it has been seen to open what is there."""
+    encrypted = [part for part in parts if _keyring(part)]
+    if not encrypted:
+        raise NotReady("Nothing there is encrypted, or not with another key.", "`segue key status` says what is.")
+    keys = {}
+    for part in encrypted:
+        part.changeable.place.vault(part.key_file)  # raises what is wrong with it
+        if part.key_file:
+            keys[part] = _key(part.key_file)
+    return keys
 
-    if not finish_interrupted(settings.home):
-        return False
-    keyring = _keyring(settings)
-    print(f"The change that was interrupted is done: {settings.home} is {'encrypted' if keyring else 'not encrypted'}.")
-    print("If you wanted something else, repeat that.")
-    return True
 
-
-def _change(settings: MemorySettings, key: Key | None, new: Key | None) -> None:
-    from services.memory.encrypting import change, damaged_logs
+def _change(parts: Sequence[Part], keys: Mapping[Part, Key], new: Key | None) -> None:
+    from services.kit.encryption.changing import change
+    from services.memory.encrypting import damaged_logs
 
     progress = Progress()
-    change(settings.home, key, new, progress.told)
-    progress.end()
-    if logs := damaged_logs(settings.home):
-        print(
-            "These logs could not be read once, and are as they were. Remove what you do not need:\n  "
-            + "\n  ".join(str(path) for path in logs)
-        )
+    try:
+        for part in parts:
+            change(part.changeable, keys.get(part), new, progress.told)
+    finally:
+        progress.end()
+    if logs := [path for part in parts for path in damaged_logs(part.home)]:
+        print("These logs could not be read once, and are as they were. Remove what you do not need:")
+        print("\n".join(f"  {path}" for path in logs))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Memories or sessions, and the file of the key that the settings name for them."""
+
+    changeable: Changeable
+    key_file: Path | None
+
+    @property
+    def home(self) -> Path:
+        """Where they are."""
+        return self.changeable.home
 
 
 class Progress:

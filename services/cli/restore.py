@@ -55,15 +55,12 @@ def verifiers() -> Mapping[str, Verifier]:
 
 def restore(backup: Path, data_dir: Path, verifiers: Mapping[str, Verifier]) -> Manifest:
     """Copies a backup that is in order into an empty data directory; InvalidInput where either is not."""
-    from services.memory.restoring import require_key
-
     manifest = read_manifest(backup)
     for name in manifest.parts:
         if name not in verifiers:
             raise InvalidInput(f"{backup} has a part {name!r} that this version of Segue does not know.")
     verify(backup, manifest)
-    if "memory" in manifest.parts:
-        require_key(backup / "memory")
+    _require_keys(backup)
     _require_empty(data_dir)
     with local_server.hold(data_dir):
         _require_empty(data_dir)  # a server may have run in between
@@ -77,6 +74,16 @@ def restore(backup: Path, data_dir: Path, verifiers: Mapping[str, Verifier]) -> 
         finally:
             shutil.rmtree(staged, ignore_errors=True)
     return manifest
+
+
+def _require_keys(backup: Path) -> None:
+    """NotReady or InvalidInput where the key of what is encrypted is not at hand."""
+    from services.memory.config import MemorySettings
+    from services.session.config import SessionSettings
+
+    memory, session = MemorySettings(directory=backup / "memory"), SessionSettings(directory=backup / "session")
+    memory.place.backup_vault(memory.encryption_key_file)
+    session.place.backup_vault(session.encryption_key_file or memory.encryption_key_file)
 
 
 def _require_empty(data_dir: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from services.kit import lag, rpc
 from services.kit.backup import Part
+from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
 from services.kit.private import private_directory
@@ -24,7 +25,6 @@ from services.memory.condition import Condition, Regular
 from services.memory.config import MemorySettings
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.encrypting import discard_unfinished, require_settled
 from services.memory.erasing import Erasing
 from services.memory.exporting import Exporting
 from services.memory.index.memory_index import MemoryIndex

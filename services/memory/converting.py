@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import duckdb
 
+from services.kit.encryption.changing import Report
 from services.kit.errors import Unavailable
 from services.memory import migration
 from services.memory.changes import insert_columns
@@ -20,8 +21,6 @@ from services.memory.rows import LinkTexts, Rows, Texts, Whose
 Connection = duckdb.DuckDBPyConnection
 Row: TypeAlias = Mapping[str, Any]
 Way: TypeAlias = Callable[[Rows, Row], Row]
-Report: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how many rows are, and of how many."""
 
 portion = 2_000
 _by_sequence = ("memories", "embeddings")

@@ -7,10 +7,9 @@ from pathlib import Path
 import duckdb
 
 from services.kit.backup import PartContent
-from services.kit.encryption.keyring import read_keyring
 from services.kit.encryption.vault import Vault
-from services.kit.errors import InvalidInput, NotReady
-from services.memory.config import KEY_FILE_SETTING, MemorySettings
+from services.kit.errors import InvalidInput
+from services.memory.config import MemorySettings
 from services.memory.database import data_keys
 from services.memory.migration import check_version
 
@@ -18,13 +17,7 @@ from services.memory.migration import check_version
 def require_key(directory: Path) -> Vault | None:
     """What opens a copy of the memories, None where it is not encrypted; NotReady or InvalidInput without its key."""
     settings = MemorySettings(directory=directory)
-    key_file = settings.encryption_key_file
-    if key_file and read_keyring(directory) is None:
-        raise NotReady(
-            f"The memories in the backup are not encrypted, and {KEY_FILE_SETTING} is set.",
-            f"Unset it, restore, then encrypt them with `segue key encrypt {key_file}`.",
-        )
-    return settings.place.vault(key_file)
+    return settings.place.backup_vault(settings.encryption_key_file)
 
 
 def verify_memory(directory: Path, content: PartContent) -> None:

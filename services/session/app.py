@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from services.kit import lag, rpc
+from services.kit.encryption.changing import discard_unfinished, require_settled
+from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
 from services.kit.private import private_directory
 from services.kit.providers import providers
@@ -82,8 +84,18 @@ async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[
 
         store = open_redis(url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max)
         return await stack.enter_async_context(store), None
+    vault = open_vault(settings)
     home = private_directory(settings.home)
-    return await stack.enter_async_context(open_sqlite(home / "session.sqlite", queue_max=settings.queue_max)), home
+    store_of = open_sqlite(home / "session.sqlite", queue_max=settings.queue_max, vault=vault)
+    opened = await stack.enter_async_context(store_of)
+    await asyncio.to_thread(discard_unfinished, home)
+    return opened, home
+
+
+def open_vault(settings: SessionSettings) -> Vault | None:
+    """What seals the sessions; a key that is missing, wrong or not to be used is refused, and nothing changed."""
+    require_settled(settings.home)
+    return settings.place.ready_vault(settings.encryption_key_file)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.kit.backup import PartContent
+from services.kit.encryption.keyring import KEYRING, read_keyring
 from services.kit.errors import InvalidInput, NotReady, Unavailable
 from services.session.store.schema import MIGRATIONS
 
@@ -29,6 +31,8 @@ class SessionPart:
         return await asyncio.to_thread(self._copy, directory / FILE)
 
     def _copy(self, target: Path) -> PartContent:
+        if (self.home / KEYRING).exists():
+            shutil.copyfile(self.home / KEYRING, target.with_name(KEYRING))
         try:
             with closing(sqlite3.connect(self.home / FILE)) as source, closing(sqlite3.connect(target)) as copy:
                 source.backup(copy)
@@ -55,5 +59,8 @@ def verify_session(directory: Path, content: PartContent) -> None:
         raise InvalidInput("The backup does not hold what its manifest says.", "Use another backup.")
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         sound = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        is_sealed = connection.execute("PRAGMA application_id").fetchone() != (0,)
+        if is_sealed != (read_keyring(directory) is not None):
+            raise InvalidInput("The backup's database and keyring do not belong together.", "Use another backup.")
         if not sound or _counts(connection, content.counts) != dict(content.counts):
             raise InvalidInput("The backup does not hold what its manifest says.", "Use another backup.")

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kit.encryption.place import Place
+
 
 class SessionSettings(BaseSettings):
     """`SEGUE_SESSION_*`."""
@@ -15,6 +17,9 @@ class SessionSettings(BaseSettings):
 
     address: str = Field("127.0.0.1:50051", description="Where to listen: host:port or unix:/path")
     directory: Path = Field(Path("~/.claude/segue/session"), description="Where the database lives, without Redis")
+    encryption_key_file: Path | None = Field(
+        None, description="The file of the key for sessions in SQLite; memory's in one process, where this is unset"
+    )
     redis_url: SecretStr = Field(SecretStr(""), description="Keep sessions in this Redis: redis://host:6379/0")
     redis_timeout_s: float = Field(2.0, gt=0, description="How long Redis may take to answer or to connect")
     lease_s: float = Field(3600.0, gt=0, description="A session that is not heard of for so long is abandoned")
@@ -25,6 +30,11 @@ class SessionSettings(BaseSettings):
     queue_max: int = Field(1000, ge=1, description="Calls that may wait for the database, without Redis")
     stream_max: int = Field(100000, ge=1000, description="Events that Redis keeps, about")
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+
+    @property
+    def place(self) -> Place:
+        """What may be encrypted."""
+        return Place(self.home, "The sessions", "SEGUE_SESSION_ENCRYPTION_KEY_FILE", "session.sqlite")
 
     @property
     def home(self) -> Path:

@@ -29,6 +29,8 @@ TEXTS = {
     "session": "vestibule-session",
     "project": "observatory-project",
     "link": "lanterns light both",
+    "checkpoint's note": "varnish the telescope",
+    "handoff": "marzipan for the pelicans",
 }
 
 
@@ -103,6 +105,9 @@ async def used(stack: Stack, work: Path) -> str:
         await mcp.call_tool("link_projects", link | {"dependency_type": "related"})
         gone = await mcp.call_tool("store_reflection", {"content": f"The {TEXTS['deleted content']} left."})
         assert await delete(mcp, ids=[(gone.structured_content or {})["reflection_id"]]) == 1
+        await mcp.call_tool("init", {"working_directory": str(work)})
+        await mcp.call_tool("checkpoint", {"note": TEXTS["checkpoint's note"]})
+        await mcp.call_tool("end", {"summary": TEXTS["handoff"]})
         return str((stored.structured_content or {})["conversation_id"])
 
 

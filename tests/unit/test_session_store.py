@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
 from services.session.events import SESSION_ENDED, Event
 from services.session.learning import record
@@ -24,13 +25,15 @@ from services.session.store.redis import open_redis
 from services.session.store.sqlite import open_sqlite
 
 BEGAN = datetime(2026, 3, 1, 9, 30, 0, 123456, tzinfo=UTC)
+VAULT = Vault(bytes(range(32)))
 ODD = "naïve \n\t\x00 '\"\\ {} 🦢 %s"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.containers)])
+@pytest.fixture(params=["sqlite", "sealed sqlite", pytest.param("redis", marks=pytest.mark.containers)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
-    if request.param == "sqlite":
-        async with open_sqlite(tmp_path / "session.sqlite", queue_max=1000) as sqlite:
+    if "sqlite" in request.param:
+        vault = VAULT if "sealed" in request.param else None
+        async with open_sqlite(tmp_path / "session.sqlite", queue_max=1000, vault=vault) as sqlite:
             yield sqlite
         return
     url = request.getfixturevalue("redis_url")

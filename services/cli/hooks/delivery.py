@@ -53,6 +53,7 @@ def main() -> int:
     """Delivers what waits, until nothing does or nothing can be."""
     signal.alarm(LIFETIME_S)
     os.nice(NICENESS)
+    os.umask(0o077)  # what it and a server that it starts write is their owner's alone
     directory = Path(spool.directory())
     while waiting := spool.names(str(directory)):
         with (directory / "delivery.lock").open("a") as lock:

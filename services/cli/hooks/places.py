@@ -24,8 +24,12 @@ def data_directory() -> str:
 
 def hooks_directory(part: str) -> str:
     """That part of what hooks keep, made where it is missing."""
-    path = os.path.join(data_directory(), HOOKS_DIRECTORY, part)
+    path = data_directory()
     os.makedirs(path, mode=0o700, exist_ok=True)
+    for name in (HOOKS_DIRECTORY, *part.split(os.sep)):  # makedirs gives the mode to the last one alone
+        path = os.path.join(path, name)
+        if not os.path.isdir(path):
+            os.makedirs(path, mode=0o700, exist_ok=True)
     return path
 
 

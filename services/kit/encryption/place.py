@@ -49,6 +49,15 @@ class Place:
             write_keyring(self.home, wrapped(new_data_key(), key))
         return self.vault(key_file)
 
+    def backup_vault(self, key_file: Path | None) -> Vault | None:
+        """As `vault`, of a backup."""
+        if key_file and self.has_data and read_keyring(self.home) is None:
+            raise NotReady(
+                f"{self.what} in the backup are not encrypted, and {self.setting} is set.",
+                f"Unset it, restore, then encrypt them with `segue key encrypt {key_file}`.",
+            )
+        return self.vault(key_file) if self.has_data else None
+
     def _locked(self, keyring: Keyring) -> NotReady:
         return NotReady(
             f"{self.what} in {self.home} are encrypted, and {self.setting} is not set.",

@@ -1,0 +1,109 @@
+"""One commit of the SQLite store: everything of a change, or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from services.session.permissions import Audited, Ledger
+from services.session.sessions import Session
+from services.session.store import Change, Stale, audit_max
+from services.session.store.bodies import Bodies
+from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+
+Record = TypeVar("Record")
+audit_trimmed_every = 100
+
+
+def iso(time: datetime) -> str:
+    """As the tables have times: in UTC, all of one length."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """Writes records as `bodies` has them."""
+
+    bodies: Bodies
+
+    def commit(self, connection: sqlite3.Connection, change: Change) -> None:
+        """Stale where another call was first."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._write(connection, change)
+        except sqlite3.IntegrityError as error:  # the directory has an active session, or the operation its answer
+            raise Stale("Another call was first.") from error
+        connection.execute("COMMIT")
+
+    def _write(self, connection: sqlite3.Connection, change: Change) -> None:
+        if answer := change.answer:
+            body = self._body(ANSWER, answer, "answer", answer.user, answer.operation_id)
+            row = (answer.user, answer.operation_id, iso(answer.at), body)
+            connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", row)
+        if change.session:
+            self._write_session(connection, change.session)
+        if done := change.checkpoint:
+            body = self._body(CHECKPOINT, done, "checkpoint", done.session_id, done.number)
+            connection.execute("INSERT INTO checkpoints VALUES (?, ?, ?)", (done.session_id, done.number, body))
+        if owed := change.owed:
+            body = self._body(OWED, owed, "owed", owed.session_id, owed.id)
+            values = (owed.id, owed.session_id, owed.user, iso(owed.created_at), body)
+            connection.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?)", values)
+        if change.paid and change.session:
+            connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.paid))
+        if left := change.handoff:
+            body = self._body(HANDOFF, left, "handoff", left.session_id)
+            values = (left.session_id, left.user, self.bodies.name(left.project), iso(left.ended_at), body)
+            connection.execute("INSERT OR REPLACE INTO handoffs VALUES (?, ?, ?, ?, ?)", values)
+        if change.ledger:
+            self._write_ledger(connection, change.ledger)
+        for audited in change.audited:
+            self._write_audit(connection, audited)
+        events = [(self._body(EVENT, each, "event"),) for each in change.events]
+        connection.executemany("INSERT INTO outbox (body) VALUES (?)", events)
+
+    def _write_session(self, connection: sqlite3.Connection, session: Session) -> None:
+        following = replace(session, version=session.version + 1)
+        names = (self.bodies.name(following.working_directory), self.bodies.name(following.project))
+        times = (iso(following.created_at), iso(following.last_seen_at))
+        body = self._body(SESSION, following, "session", session.id)
+        values = (*names, following.state, *times, following.version, body)
+        if session.version == 0:
+            sql = """INSERT INTO sessions
+                     (working_directory, project, state, created_at, last_seen_at, version, body, id, user)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+            connection.execute(sql, (*values, session.id, session.user))
+            return
+        sql = """UPDATE sessions SET working_directory = ?, project = ?, state = ?, created_at = ?, last_seen_at = ?,
+                     version = ?, body = ? WHERE id = ? AND user = ? AND version = ?"""
+        _must_change(connection.execute(sql, (*values, session.id, session.user, session.version)))
+
+    def _write_ledger(self, connection: sqlite3.Connection, ledger: Ledger) -> None:
+        following = replace(ledger, version=ledger.version + 1)
+        row = (following.version, self._body(LEDGER, following, "ledger", ledger.user), ledger.user)
+        if ledger.version == 0:
+            connection.execute("INSERT INTO ledgers (version, body, user) VALUES (?, ?, ?)", row)
+            return
+        sql = "UPDATE ledgers SET version = ?, body = ? WHERE user = ? AND version = ?"
+        _must_change(connection.execute(sql, (*row, ledger.version)))
+
+    def _write_audit(self, connection: sqlite3.Connection, audited: Audited) -> None:
+        body = self._body(AUDITED, audited, "audit", audited.user)
+        row = (audited.user, self.bodies.name(audited.place.project), body)
+        cursor = connection.execute("INSERT INTO audit (user, project, body) VALUES (?, ?, ?)", row)
+        if (cursor.lastrowid or 0) % audit_trimmed_every == 0:
+            sql = """DELETE FROM audit WHERE user = ?1 AND sequence <= (
+                         SELECT sequence FROM audit WHERE user = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)"""
+            connection.execute(sql, (audited.user, audit_max))
+
+    def _body(self, record: TypeAdapter[Record], value: Record, *whose: str | int) -> str:
+        return self.bodies.body(whose, record.dump_json(value).decode())
+
+
+def _must_change(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount != 1:
+        raise Stale("Somebody else changed it meanwhile.")
