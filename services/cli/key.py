@@ -159,9 +159,9 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         Part(changeable_memory(memory.place), memory.encryption_key_file),
         Part(changeable_sessions(session.place), session.encryption_key_file or memory.encryption_key_file),
     ]
-    for part in parts:
-        finish_interrupted(part.changeable)
     found = [part for part in parts if part.changeable.place.has_data]
+    for part in found:
+        finish_interrupted(part.changeable)
     if not found:
         raise InvalidInput(
             f"There is nothing to encrypt or decrypt in {home}.",

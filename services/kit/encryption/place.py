@@ -61,7 +61,7 @@ class Place:
     def _locked(self, keyring: Keyring) -> NotReady:
         return NotReady(
             f"{self.what} in {self.home} are encrypted, and {self.setting} is not set.",
-            f"Set it to the file of the key {keyring.key_id}. Without that key they cannot be read, by nobody.",
+            f"Set it to the file of the key {keyring.key_id}. Without it nobody can read them.",
         )
 
     def _plain(self, key_file: Path) -> NotReady:
