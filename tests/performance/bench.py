@@ -24,6 +24,7 @@ from tests.performance import (
     embedding,
     encryption,
     hooks,
+    keeping,
     nearest,
     quality,
     searches,
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def _measured(directory: Path) -> Iterator[Row]:
-    for part in (_embedding, _conversations, _callers, _sizes, _encrypted):
+    for part in (_embedding, _conversations, _callers, _keeping, _sizes, _encrypted):
         for row in part(directory):
             print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
@@ -69,6 +70,10 @@ def _conversations(directory: Path) -> Iterator[Row]:
 
 def _callers(directory: Path) -> Rows:
     return callers.rows(directory / "callers", directory / "model")
+
+
+def _keeping(directory: Path) -> Rows:
+    return keeping.rows(directory / "keeping")
 
 
 def _sizes(directory: Path) -> Iterator[Row]:

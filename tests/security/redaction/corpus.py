@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from services.kit.redaction import find
+
 FOLDER = Path(__file__).parent
 _MARK = re.compile("⟦([a-z0-9_]+)⟧")
 
@@ -295,3 +297,9 @@ MAKERS: dict[str, Maker] = {
     "private_key_quoted": _pem(_private_key, 4, "\n> "),
     "private_key_rsa": _pem(f"RSA {_private_key}", 8),
 }
+
+
+def covers(line: Line) -> bool:
+    """Whether every character of every secret is found."""
+    found = find(line.text)
+    return all(any(secret.start <= start and end <= secret.end for secret in found) for start, end in line.secrets)

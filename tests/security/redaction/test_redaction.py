@@ -14,18 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.redaction import DEPTH_MAX, find, redact, redact_json, without_private
-from tests.security.redaction.corpus import MAKERS, Line, characters, harmless_lines, secret_lines
+from tests.security.redaction.corpus import MAKERS, characters, covers, harmless_lines, secret_lines
 
 SECRETS, HARMLESS = secret_lines(), harmless_lines()
 RECALL_MIN = PRECISION_MIN = 0.98
 EXACT_MIN = 0.95
 HOSTILE_CHARS = 256 * 1024
-
-
-def covers(line: Line) -> bool:
-    """Whether every character of every secret is gone."""
-    found = find(line.text)
-    return all(any(secret.start <= start and end <= secret.end for secret in found) for start, end in line.secrets)
 
 
 def share(lines: Iterable[bool]) -> float:
