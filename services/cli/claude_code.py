@@ -74,6 +74,12 @@ def without_server(text: str) -> str:
     return _or_nothing(without(text, path)) if _is_ours(_at(text, path)) else text
 
 
+def carried_along(text: str) -> dict[str, str]:
+    """The settings that install gave our server in the servers' file, and with them the hooks."""
+    given = (_at(text, ("mcpServers", SERVER_NAME)) or {}).get("env") if has_server(text) else None
+    return {name: str(given[name]) for name in CARRIED if name in given} if isinstance(given, dict) else {}
+
+
 def with_hooks(text: str, command: str, carried: Mapping[str, str]) -> str:
     """The settings with our hooks in them, as they are now: others of ours, of an earlier version, are replaced."""
     wanted = settings(command)
@@ -96,13 +102,13 @@ def _with_hook(text: str, event: str, wanted: Any) -> str:
     return text
 
 
-def without_hooks(text: str) -> str:
-    """The settings without any hook of ours, and without where the gateway is."""
-    text = _without_hooks(text, lambda _: True)
-    for name in CARRIED:
-        if _at(text, ("env", name)) is not None:
-            text = without(text, ("env", name))
-    return _or_nothing(text)
+def without_hooks(text: str, carried: Mapping[str, str]) -> str:
+    """The settings without any hook of ours, and without what was carried along for them."""
+    left = _without_hooks(text, lambda _: True)
+    for name, value in carried.items():
+        if _at(left, ("env", name)) == value:
+            left = without(left, ("env", name))
+    return text if left == text else _or_nothing(left)
 
 
 def _without_hooks(text: str, meant: Callable[[str], bool]) -> str:

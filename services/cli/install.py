@@ -67,7 +67,7 @@ def _apply(changes: list[Change], options: argparse.Namespace, after: str) -> in
         try:
             file = SettingsFile(change.path)
             text = change.edit(file.text)
-        except (NotOurs, claude_code.Taken) as problem:
+        except (NotOurs, claude_code.Taken, ValueError) as problem:
             left = _leave(change, problem)
             continue
         if text != file.text:
@@ -98,7 +98,7 @@ def _agreed() -> bool:
 
 
 def _leave(change: Change, problem: Exception) -> int:
-    print(f"segue: {problem}. It is left as it is.", file=sys.stderr)
+    print(f"segue: {change.path} is left as it is: {problem}.", file=sys.stderr)
     if change.lines:
         print(f"Add these lines to {change.path} yourself:\n{change.lines}", file=sys.stderr)
     else:
@@ -118,8 +118,12 @@ def _additions(place: claude_code.Place, program: Program) -> Iterator[Change]:
 
 
 def _removals(place: claude_code.Place) -> Iterator[Change]:
-    for path, edit in zip(place, (claude_code.without_server, claude_code.without_hooks), strict=True):
-        yield Change(path, edit, "")
+    try:
+        carried = claude_code.carried_along(SettingsFile(place.servers).text)
+    except NotOurs:  # which is told when it is its turn
+        carried = {}
+    yield Change(place.settings, lambda text: claude_code.without_hooks(text, carried), "")
+    yield Change(place.servers, claude_code.without_server, "")
 
 
 def _place(*, project: bool) -> claude_code.Place:

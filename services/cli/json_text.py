@@ -37,13 +37,18 @@ class Part:
 
 
 def changed(text: str, path: Path, value: Any) -> str:
-    """The text with `value` at `path`: in place of what is there, else after its siblings; parents are made."""
+    """The text with `value` at `path`: in place of what is there, else after its siblings; parents are made.
+
+    Raises ValueError where a value stands in the way that cannot have such a part.
+    """
     node, rest = _reached(text, path)
     if not rest:
         indent, depth = _indent(text), len(path)
         return (
             text[: node.start] + _written(value, indent, _margin(text, node.start, indent * depth)) + text[node.end :]
         )
+    if node.is_object != isinstance(rest[0], str) or text[node.start] not in "{[":
+        raise ValueError(f"{' in '.join(map(str, reversed(path[: len(path) - len(rest)]))) or 'it'} is of another kind")
     for name in reversed(rest[1:]):
         value = {name: value} if isinstance(name, str) else [value]
     return _inserted(text, node, len(path) - len(rest), rest[0], value)

@@ -32,23 +32,23 @@ class SettingsFile:
         except FileNotFoundError:
             self._status = None
         except OSError as problem:
-            raise NotOurs(f"{path} cannot be read: {problem.strerror}") from problem
+            raise NotOurs(f"it cannot be read: {problem.strerror}") from problem
         self.text = self._read(self._status) if self._status else ""
 
     def _read(self, status: os.stat_result) -> str:
         if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_MAX_BYTES:
-            raise NotOurs(f"{self.path} is no file of settings")
+            raise NotOurs("it is no file of settings")
         try:
             text = self._target.read_bytes().decode()
         except OSError as problem:
-            raise NotOurs(f"{self.path} cannot be read: {problem.strerror}") from problem
+            raise NotOurs(f"it cannot be read: {problem.strerror}") from problem
         except UnicodeDecodeError:
-            raise NotOurs(f"{self.path} is not UTF-8") from None
+            raise NotOurs("it is not UTF-8") from None
         try:
             if text.strip():
                 parsed(text)
         except ValueError as problem:
-            raise NotOurs(f"{self.path} is not plain JSON ({problem})") from problem
+            raise NotOurs(f"it is not plain JSON ({problem})") from problem
         return text
 
     def diff(self, text: str) -> str:
@@ -59,22 +59,28 @@ class SettingsFile:
     def write(self, text: str) -> None:
         """Put `text` in its place; where that is empty, and the file was, too, nothing is left. Raises NotOurs."""
         if self._status and not self._status.st_mode & 0o222:
-            raise NotOurs(f"{self.path} is read-only")
+            raise NotOurs("it is read-only")
         try:
             self._write(text)
         except OSError as problem:
-            raise NotOurs(f"{self.path} cannot be written: {problem.strerror}") from problem
+            raise NotOurs(f"it cannot be written: {problem.strerror}") from problem
 
     def _write(self, text: str) -> None:
         self._target.parent.mkdir(parents=True, exist_ok=True)
+        if self._moment() != (self._status.st_mtime_ns if self._status else None):
+            raise NotOurs("it was changed meanwhile; repeat the command")
         if self._status:
-            if self._target.stat().st_mtime_ns != self._status.st_mtime_ns:
-                raise NotOurs(f"{self.path} was changed meanwhile; repeat the command")
             self._replace(self._target.with_name(self._target.name + BACKUP_SUFFIX), self.text)
         if text:
             self._replace(self._target, text)
         else:
             self._target.unlink()
+
+    def _moment(self) -> int | None:
+        try:
+            return self._target.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
     def _replace(self, path: Path, text: str) -> None:
         draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -169,6 +169,34 @@ def test_settings_that_are_no_plain_json_are_left_alone_with_the_lines_to_add(fu
     assert has_server(furnished.servers.read_text())
 
 
+@pytest.mark.parametrize(
+    ("servers", "settings"),
+    [
+        ('{"mcpServers": null}', '{"hooks": []}'),
+        ('{"mcpServers": []}', '{"hooks": {"Stop": {}}}'),
+        ("{}", '{"hooks": 1}'),
+    ],
+)
+def test_settings_of_another_kind_than_expected_are_left_alone(furnished: Machine, servers: str, settings: str) -> None:
+    furnished.servers.write_text(servers)
+    furnished.settings.write_text(settings)
+    done = furnished.install()
+    assert done.returncode == 1
+    assert "is of another kind" in done.stderr
+    assert furnished.settings.read_text() == settings
+    assert servers == "{}" or furnished.servers.read_text() == servers
+
+
+def test_uninstall_leaves_what_is_not_of_install(furnished: Machine) -> None:
+    furnished.servers.write_text("{}")
+    furnished.settings.write_text('{"env": {"SEGUE_URL": "http://mine.example/mcp"}}')
+    assert furnished.uninstall().returncode == 0
+    assert furnished.servers.read_text() == "{}"
+    furnished.install()
+    furnished.uninstall()
+    assert furnished.settings.read_text() == '{"env": {"SEGUE_URL": "http://mine.example/mcp"}}'
+
+
 def test_a_server_of_that_name_that_is_not_ours_is_left_alone(furnished: Machine) -> None:
     text = '{"mcpServers": {"segue": {"command": "npx", "args": ["another-segue"]}}}'
     furnished.servers.write_text(text)

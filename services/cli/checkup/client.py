@@ -33,7 +33,9 @@ def client(data_dir: Path) -> Iterator[Finding]:
             try:
                 texts.append(SettingsFile(path).text)
             except NotOurs as problem:
-                yield Finding("claude-code", BROKEN, f"{problem}: Claude Code cannot read it either", f"nano {path}")
+                yield Finding(
+                    "claude-code", BROKEN, f"{path}: {problem}; Claude Code cannot read it either", f"nano {path}"
+                )
     installed = _installed(settings, servers)
     yield installed
     if installed.status == OK:
