@@ -32,10 +32,11 @@ _note = (
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Memories under a heading, the most useful first."""
+    """Memories under a heading, the most useful first; said again, or only where the handoff does not say it."""
 
     heading: str
     memories: Sequence[memory_pb2.StoredMemory]
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ def compose(handoff: session_pb2.HandoffDocument | None, sections: Iterable[Sect
     shown: list[str] = []
     known = " ".join(handoff.summary.split()) if handoff else ""
     for section in sections:
-        fresh = [each for each in section.memories if each.id not in shown and _is_news(each, known)]
+        fresh = [
+            each for each in section.memories if each.id not in shown and _is_news(each, "" if section.again else known)
+        ]
         shown += lines.add_all(section.heading, [(each.id, _item(each)) for each in fresh])
     if not lines.kept:
         return NOTHING
@@ -120,7 +123,7 @@ def _add_handoff(lines: _Lines, handoff: session_pb2.HandoffDocument) -> None:
 
 
 def _is_news(memory: memory_pb2.StoredMemory, known: str) -> bool:
-    """Whether it says something, and something that the handoff does not say already."""
+    """Whether it says something, and something that is not known already."""
     line = " ".join(memory.content.split())
     return "handoff" not in memory.tags and len(line) >= item_min_chars and line[:told_chars] not in known
 

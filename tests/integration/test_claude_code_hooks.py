@@ -27,6 +27,7 @@ class PluggedIn:
     def __init__(self, stack: Stack | None, at: Path, **environment: str) -> None:
         there = stack.environment if stack else {}
         self.hooked = Hooked(at, "shop", **{"SEGUE_DATA_DIR": str(at / "data"), **there, **environment})
+        self.hooked.environment["SEGUE_HOOK_WITHIN_MS"] = "4500"  # the client itself gives a hook up after 5 s
         (self.hooked.home / ".claude").mkdir(parents=True)
         self.allow()
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -307,13 +310,58 @@ def test_a_killed_server_costs_no_hook_more_than_a_line(alone: Hooked) -> None:
     alone.settle()
     server = local_server.read_server(alone.data)
     assert server
+    alone.environment["SEGUE_HOOK_WITHIN_MS"] = ""
     os.kill(server.pid, signal.SIGSTOP)  # it hangs
     for event in ("UserPromptSubmit", "PreToolUse", "PostToolUse"):
         assert alone.hook(event, prompt="x", tool_name="Bash", tool_input={"command": "make"}).stdout == b""
     os.kill(server.pid, signal.SIGKILL)
+    alone.environment["SEGUE_HOOK_WITHIN_MS"] = "30000"
     alone.say("Are the pears lost?", "No pears are lost.")
     for event in ("PreToolUse", "PostToolUse", "Stop", "SessionEnd"):
         assert alone.hook(event, tool_name="Bash", tool_input={"command": "make"}).stdout == b""
     alone.settle()
     given = another(alone).context("SessionStart", source="startup")
     assert "No pears are lost." in given
+
+
+def test_many_conversations_at_once_start_one_server_and_leave_no_process(alone: Hooked) -> None:
+    conversations = [another(alone) for _ in range(conversations_at_once)]
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda each: each.hook("SessionStart", source="startup").stdout, conversations))
+    assert set(given) == {b""}
+    alone.settle()
+    server = local_server.read_server(alone.data)
+    assert server
+    for pid in processes(alone.data) - {server.pid}:
+        ended(pid)
+    assert processes(alone.data) == {server.pid}
+    left = [path.name for path in (alone.data / "hooks").rglob("*") if path.is_file()]
+    assert sorted(set(left)) == sorted({"SessionStart", "delivery.lock", *map(session_of, conversations)})
+
+
+conversations_at_once = 24
+
+
+def session_of(hooked: Hooked) -> str:
+    return hooked.transcript.session_id
+
+
+def processes(data: Path) -> set[int]:
+    """All that were started with this data directory."""
+    mine = f"SEGUE_DATA_DIR={data}".encode()
+    found = set()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # another user's, or gone
+            if mine in environment.read_bytes().split(b"\0"):
+                found.add(int(environment.parent.name))
+    return found
+
+
+def ended(pid: int) -> None:
+    """Waits for the end of a process."""
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            assert select.select([descriptor], [], [], 60)[0], f"{pid} does not end"
+        finally:
+            os.close(descriptor)

@@ -22,7 +22,7 @@ WRAPPER = ("sh", str(ROOT / "clients" / "claude-code" / "bin" / "segue"), "hook"
 def rows(stack: ProcessStack, directory: Path) -> Iterator[Row]:
     """The median and the 99th percentile of each hook."""
     directory.mkdir()
-    hooked = Hooked(directory, **stack.environment)
+    hooked = Hooked(directory, **stack.environment, SEGUE_HOOK_WITHIN_MS="750")
     absent = Hooked(directory, SEGUE_DATA_DIR=str(directory / "absent"), SEGUE_HOOK_SESSION_START="off")
     hooked.converse("Let's keep the pears cold from now on.", "Cold it is.")
     bare = _took((sys.executable, "-c", "pass"), hooked)

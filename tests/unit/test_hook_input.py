@@ -65,7 +65,7 @@ def test_a_hook_that_is_none_is_a_line_in_the_log(hooked: Hooked, event: str) ->
 def test_a_gateway_that_never_answers_is_not_waited_for(tmp_path: Path, event: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         hooked = Hooked(tmp_path, SEGUE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/mcp")
-        hooked.environment["SEGUE_HOOK_USER_PROMPT_SUBMIT"] = "on"
+        hooked.environment |= {"SEGUE_HOOK_USER_PROMPT_SUBMIT": "on", "SEGUE_HOOK_WITHIN_MS": ""}
         assert hooked.hook(event, prompt="why", tool_name="Bash", tool_input={"command": "x"}).stdout == b""
         if event in {"SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse"}:
             assert f"{event}: the gateway does not answer: TimeoutError" in hooked.log

@@ -37,8 +37,8 @@ class Recalling:
         corrected = await self._marked(project, "correction")
         related = await self._search(subject or project, project, related_max)
         return handoff, [
-            Section("What was decided:", decided),
-            Section("What the user corrected:", corrected),
+            Section("What was decided:", decided, again=True),
+            Section("What the user corrected:", corrected, again=True),
             Section("Related:", related),
         ]
 
