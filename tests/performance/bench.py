@@ -29,6 +29,7 @@ from tests.performance import (
     quality,
     searches,
     sessions,
+    telemetry,
 )
 from tests.performance.rows import Row, Rows
 from tests.performance.synthetic import fill
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def _measured(directory: Path) -> Iterator[Row]:
-    for part in (_embedding, _conversations, _callers, _keeping, _sizes, _encrypted):
+    for part in (_embedding, _conversations, _callers, _keeping, _telemetry, _sizes, _encrypted):
         for row in part(directory):
             print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
@@ -74,6 +75,10 @@ def _callers(directory: Path) -> Rows:
 
 def _keeping(directory: Path) -> Rows:
     return keeping.rows(directory / "keeping")
+
+
+def _telemetry(directory: Path) -> Iterator[Row]:
+    yield from telemetry.rows(directory / "model")
 
 
 def _sizes(directory: Path) -> Iterator[Row]:

@@ -84,6 +84,13 @@ def test_importing_opens_nothing(path: Path) -> None:
 
 
 @every_source
+def test_spans_are_made_in_one_place(path: Path) -> None:
+    """Where it is seen to that they hold no error's text."""
+    if path != ROOT / "services" / "kit" / "telemetry.py":
+        assert not re.search(r"\.(start_span|start_as_current_span|record_exception)\(", path.read_text())
+
+
+@every_source
 def test_names_say_what_a_thing_is(path: Path) -> None:
     assert path.stem not in {"utils", "helpers", "helper", "manager", "common", "base", "misc"}
 
