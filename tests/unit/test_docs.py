@@ -28,6 +28,10 @@ def test_the_readme_lists_every_command() -> None:
     assert set(re.findall(r"^\| `segue (\w+)", README, re.MULTILINE)) == set(COMMANDS)
 
 
+def test_every_command_that_the_readme_names_exists() -> None:
+    assert set(re.findall(r"`(?:\S*/)?segue ([a-z]+)", README)) <= set(COMMANDS)
+
+
 def test_the_readme_has_the_lines_for_every_client() -> None:
     shown = README.partition("<!-- `segue install CLIENT`")[2].partition("<!-- end -->")[0]
     for name, client in CLIENTS.items():
