@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 
 from services.cli.hooks.places import data_directory
+
+MYPY = False
+if MYPY:
+    import socket
 
 ANSWER_MAX_BYTES = 1 << 20
 SCHEMES = {"http": 80, "https": 443}
@@ -125,6 +128,8 @@ def post(address: Address, path: str, body: bytes, deadline: float) -> Answer:
 
 
 def _connected(address: Address, deadline: float) -> socket.socket:
+    import socket  # half of a hook's time, and for nothing where no server runs
+
     connection = socket.create_connection((address.host, address.port), timeout=_left(deadline))
     if address.scheme == "http":
         return connection

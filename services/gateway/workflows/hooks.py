@@ -108,14 +108,15 @@ class Hooks:
         self._note_client(user, event)
         if self._is_echo(user, event):
             return None
+        briefing = None
         if event.tokens and event.source in briefed_after and event.age_s < owed_age_max_s:
-            self._owed[user, event.session] = self._background.begin(user, self._brief(event))
+            briefing = self._owed[user, event.session] = self._background.begin(user, self._brief(event))
             while len(self._owed) > owed_max:
                 self._owed.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
             await self._sessions.init(event.asked, "")
             return None
-        self._background.begin(user, self._begin(event))
+        self._background.begin(user, self._begin(event, briefing))
         return await self._paid(event, "SessionStart")
 
     def _is_echo(self, user: str, event: HookEvent) -> bool:
@@ -134,8 +135,11 @@ class Hooks:
         handoff, sections = await self._recalling.for_start(project)
         return compose(handoff, sections, event.tokens)
 
-    async def _begin(self, event: HookEvent) -> None:
-        """Begins the session, where the gateway sees its directory; where not, the hook has it begun with a report."""
+    async def _begin(self, event: HookEvent, after: asyncio.Task[Briefing] | None = None) -> None:
+        """Begins the session, where the gateway sees its directory; where not, the hook has it begun with a report.
+        The client waits for the briefing: what is looked at here comes `after` it."""
+        if after:
+            await asyncio.wait({after})
         with suppress(Wanted):
             await self._sessions.init(event.asked, "")
 

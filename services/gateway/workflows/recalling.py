@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,10 +32,10 @@ class Recalling:
 
     async def for_start(self, project: str) -> tuple[session_pb2.HandoffDocument | None, Sequence[Section]]:
         """The project's last handoff; what the user decided and corrected; and what belongs to what was left to do."""
-        handoff = await self._handoff(project)
+        handoff, decided, corrected = await asyncio.gather(
+            self._handoff(project), self._marked(project, "decision"), self._marked(project, "correction")
+        )
         subject = " ".join([handoff.summary, *handoff.next_steps][:5]) if handoff else project
-        decided = await self._marked(project, "decision")
-        corrected = await self._marked(project, "correction")
         related = await self._search(subject or project, project, related_max)
         return handoff, [
             Section("What was decided:", decided, again=True),
