@@ -55,8 +55,6 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
         memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")
         quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
         open_vault(memory)  # where that is refused, nothing of the others is begun
-        if session.encryption_key_file is None:
-            session = session.model_copy(update={"encryption_key_file": memory.encryption_key_file})
         await stack.enter_async_context(open_session(session))
         beside: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
         beside += [] if quality.history_target else [QualityPart(quality.home)]

@@ -117,8 +117,15 @@ COMMANDS: Mapping[str, Command] = {
         "key",
         "makes the key that memories are encrypted with; encrypts, decrypts, changes the key",
         (
-            ("action", {"choices": ("generate", "encrypt", "rotate", "decrypt", "status"), "help": "what to do"}),
-            ("file", {"nargs": "?", "type": Path, "metavar": "FILE", "help": "the key's file; to rotate, the new one"}),
+            (
+                "action",
+                {
+                    "choices": ("generate", "encrypt", "rotate", "decrypt", "status"),
+                    "help": "generate FILE: a new key; encrypt FILE: what is there already; rotate FILE: from now on "
+                    "that key is needed; decrypt: encryption off; status: how things stand",
+                },
+            ),
+            ("file", {"nargs": "?", "type": Path, "metavar": "FILE", "help": "the key's file"}),
             ("--anew", {"action": "store_true", "help": "rotate: write everything anew, for a key that was seen"}),
             ("--directory", {"type": Path, "metavar": "DIR", "help": "where a memory service of its own keeps it all"}),
         ),

@@ -157,7 +157,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
     session = SessionSettings(directory=home if options.directory else home / "session")
     parts = [
         Part(changeable_memory(memory.place), memory.encryption_key_file),
-        Part(changeable_sessions(session.place), session.encryption_key_file or memory.encryption_key_file),
+        Part(changeable_sessions(session.place), session.encryption_key_file),
     ]
     found = [part for part in parts if part.changeable.place.has_data]
     for part in found:

@@ -83,7 +83,7 @@ def _require_keys(backup: Path) -> None:
 
     memory, session = MemorySettings(directory=backup / "memory"), SessionSettings(directory=backup / "session")
     memory.place.backup_vault(memory.encryption_key_file)
-    session.place.backup_vault(session.encryption_key_file or memory.encryption_key_file)
+    session.place.backup_vault(session.encryption_key_file)
 
 
 def _require_empty(data_dir: Path) -> None:

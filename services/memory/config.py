@@ -15,7 +15,7 @@ KEY_FILE_SETTING = "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"
 class MemorySettings(BaseSettings):
     """`SEGUE_MEMORY_*`."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_MEMORY_", protected_namespaces=())
+    model_config = SettingsConfigDict(env_prefix="SEGUE_MEMORY_", env_ignore_empty=True, protected_namespaces=())
 
     address: str = Field("127.0.0.1:50052", description="Where to listen: host:port or unix:/path")
     directory: Path = Field(Path("~/.claude/segue/memory"), description="Where the database and the model live")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.kit.encryption.place import Place
@@ -13,12 +13,14 @@ from services.kit.encryption.place import Place
 class SessionSettings(BaseSettings):
     """`SEGUE_SESSION_*`."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_SESSION_")
+    model_config = SettingsConfigDict(env_prefix="SEGUE_SESSION_", env_ignore_empty=True, populate_by_name=True)
 
     address: str = Field("127.0.0.1:50051", description="Where to listen: host:port or unix:/path")
     directory: Path = Field(Path("~/.claude/segue/session"), description="Where the database lives, without Redis")
     encryption_key_file: Path | None = Field(
-        None, description="The file of the key for sessions in SQLite; memory's in one process, where this is unset"
+        None,
+        validation_alias=AliasChoices("SEGUE_SESSION_ENCRYPTION_KEY_FILE", "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"),
+        description="The file of the key that sessions in SQLite are encrypted with; memory's when unset",
     )
     redis_url: SecretStr = Field(SecretStr(""), description="Keep sessions in this Redis: redis://host:6379/0")
     redis_timeout_s: float = Field(2.0, gt=0, description="How long Redis may take to answer or to connect")
@@ -34,7 +36,7 @@ class SessionSettings(BaseSettings):
     @property
     def place(self) -> Place:
         """What may be encrypted."""
-        return Place(self.home, "The sessions", "SEGUE_SESSION_ENCRYPTION_KEY_FILE", "session.sqlite")
+        return Place(self.home, "The sessions", "SEGUE_MEMORY_ENCRYPTION_KEY_FILE", "session.sqlite")
 
     @property
     def home(self) -> Path:

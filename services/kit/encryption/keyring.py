@@ -71,7 +71,7 @@ def read_keyring(home: Path) -> Keyring | None:
         if told["format"] != _format:
             raise InvalidInput(f"{path} has format {told['format']}; this version of Segue knows {_format}.")
         bytes.fromhex(keyring.salt + keyring.wrapped)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
