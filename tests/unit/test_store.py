@@ -29,7 +29,7 @@ PROJECTS = [f"project-{number}" for number in range(8)]
 VAULT = Vault(bytes(range(32)))
 
 
-@pytest.fixture(params=[(1, None), (3, None), (1, VAULT), (3, VAULT)], ids=["one", "three", "sealed", "three sealed"])
+@pytest.fixture(params=[(1, None), (3, None), (2, VAULT)], ids=["one", "three", "two sealed"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
     count, vault = request.param
     async with open_shards(tmp_path, count, StoreSettings(vault=vault)) as opened:
