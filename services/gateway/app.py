@@ -175,7 +175,7 @@ def _register_probes(mcp: FastMCP, app: GatewayApp) -> None:
 
     @mcp.custom_route("/metrics", ["GET"])
     async def metrics(_: Request) -> Response:
-        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await asyncio.to_thread(exposition), media_type=CONTENT_TYPE_LATEST)
 
 
 def _address(host: str, port: int) -> str:

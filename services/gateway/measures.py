@@ -108,7 +108,7 @@ def _is_hit(labels: Mapping[str, str], cache: str) -> bool:
 async def measure(backends: Backends) -> Measures:
     """This process's numbers and those of every service that answers; of replicas, the one that is asked."""
     answers = await asyncio.gather(*(each.figures() for each in backends.all), return_exceptions=True)
-    window_s, own = of_this_process().now()
+    window_s, own = await of_this_process().now()
     series, missing, seen = list(own), [], {instance_id()}
     for backend, answer in zip(backends.all, answers, strict=True):
         if isinstance(answer, ServiceError):

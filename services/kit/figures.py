@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -31,26 +32,32 @@ class Figure:
 
 
 class Figures:
-    """Keeps what there was, as far back as the window reaches. `keep` is to be called now and then."""
+    """Keeps what there was, as far back as the window reaches. `keep` is to be called now and then.
+
+    Reading all series takes some ten milliseconds, so it is done in threads.
+    """
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, Totals]] = deque([(time.monotonic(), {})])
+        self._last_s = time.monotonic()
 
-    def keep(self) -> None:
+    async def keep(self) -> None:
         """Remembers the present totals, unless others from a moment ago are."""
         now = time.monotonic()
-        if now - self._kept[-1][0] < kept_every_s:
+        if now - self._last_s < kept_every_s:
             return
-        self._kept.append((now, totals()))
+        self._last_s = now
+        self._kept.append((now, await asyncio.to_thread(totals)))
         while len(self._kept) > 1 and now - self._kept[1][0] >= window_s:
             self._kept.popleft()
 
-    def now(self) -> tuple[float, list[Figure]]:
+    async def now(self) -> tuple[float, list[Figure]]:
         """How long the window is by now, in seconds, and every series."""
         since, before = self._kept[0]
+        present = await asyncio.to_thread(totals)
         series = [
             Figure(name, dict(labels), value, value - before.get((name, labels), 0.0))
-            for (name, labels), value in totals().items()
+            for (name, labels), value in present.items()
         ]
         return time.monotonic() - since, series
 
@@ -76,7 +83,7 @@ class TelemetryServicer(telemetry_pb2_grpc.TelemetryServicer):
 
     async def Figures(self, _: telemetry_pb2.FiguresRequest, __: Any) -> telemetry_pb2.FiguresResponse:  # noqa: N802
         """All of them."""
-        since_s, series = of_this_process().now()
+        since_s, series = await of_this_process().now()
         return telemetry_pb2.FiguresResponse(
             instance=instance_id(),
             window_s=since_s,

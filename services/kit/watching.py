@@ -79,7 +79,7 @@ class Watching:
                 self._counted_s = time.monotonic()
                 for name, value in (await self.count()).items():
                     gauge(name).set(value)
-            figures.of_this_process().keep()
+            await figures.of_this_process().keep()
         except ServiceError as error:  # it went between two looks
             logger.info("%s: %s", self.service, error.message)
         except Exception:
@@ -129,8 +129,11 @@ async def told(service: str, look: Look) -> AsyncIterator[None]:
     async def run() -> None:
         telling = Telling(service)
         while True:
-            telling.tell(await look())
-            figures.of_this_process().keep()
+            try:
+                telling.tell(await look())
+                await figures.of_this_process().keep()
+            except Exception:  # the next look may go well
+                logger.exception("%s could not be looked at", service)
             await asyncio.sleep(look_every_s)
 
     looking = asyncio.create_task(run())
