@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,10 @@ def install(target: Path) -> None:
     python = next((path for path in pythons() if is_new_enough(path)), None)
     if python is None:
         pytest.skip("Crackerjack needs Python 3.13, which is not here")
+    uv = Path(sys.executable).with_name("uv")  # pip tries version after version of what its dependencies ask for
     commands: tuple[list[str | Path], ...] = (
         [python, "-m", "venv", "--clear", target],
-        [target / "bin/pip", "install", "--quiet", "crackerjack"],
+        [uv, "pip", "install", "--quiet", "--python", target, "crackerjack"],
     )
     for command in commands:
         done = subprocess.run(command, capture_output=True, timeout=install_timeout_s, check=False)
@@ -62,7 +64,8 @@ async def test_the_real_crackerjack_is_run_on_a_copy_and_read(crackerjack: Path,
 
 
 IN_A_CONTAINER = """
-python3 -m venv /opt/crackerjack && /opt/crackerjack/bin/pip install --quiet crackerjack >&2
+pip install --quiet --root-user-action=ignore uv >&2
+python3 -m venv /opt/crackerjack && uv pip install --quiet --python /opt/crackerjack crackerjack >&2
 PYTHONPATH=/segue exec python3 -m tests.integration.crackerjack_trial /opt/crackerjack/bin/crackerjack /srv
 """
 
