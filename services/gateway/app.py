@@ -222,7 +222,8 @@ async def _serve(
     listening: socket.socket,
     activity: Activity,
 ) -> AsyncIterator[None]:
-    guard: dict[str, Any] = {"host_origin_protection": True, "allowed_hosts": settings.hosts}
+    named = {"allowed_hosts": settings.hosts, "allowed_origins": settings.origins}
+    guard: dict[str, Any] = {"host_origin_protection": True, **named}
     alone = mcp.http_app(stateless_http=True, **guard)
     app = guarded(Roaming(mcp.http_app(**guard), alone))
 

@@ -90,6 +90,12 @@ class GatewaySettings(BaseSettings):
         return [*self.allowed_hosts, *([public] if public else [])] or None
 
     @property
+    def origins(self) -> list[str] | None:
+        """The origin of `public_url`: with TLS in front of it, the gateway cannot know it by itself."""
+        public = urlsplit(self.public_url)
+        return [f"{public.scheme}://{public.netloc}"] if public.netloc else None
+
+    @property
     def patience(self) -> Patience:
         """What slow clients get of it."""
         return Patience(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)

@@ -13,10 +13,11 @@ from services.gateway.bulk import status_of
 from services.gateway.errors import failure
 from services.gateway.scopes import needed_for
 from services.kit.errors import Denied, ServiceError, Unauthenticated
+from services.kit.rpc import Internal
 
 header_max_bytes = 8192
 _scheme = b"bearer "
-_in_address = re.compile(rb"(?:^|&)(?:access_)?token=|segue_", re.IGNORECASE)
+_in_address = re.compile(rb"(?:^|&)(?:access_)?token=|segue_[0-9A-Za-z]{49}", re.IGNORECASE)
 _how = "Send a bearer token in the Authorization header; `segue` takes it from SEGUE_TOKEN or SEGUE_TOKEN_FILE."
 
 
@@ -46,7 +47,7 @@ class Door:
             try:
                 caller = await self._caller(scope)
                 caller.require(needed, scope["path"])
-            except ServiceError as error:
+            except (ServiceError, Internal) as error:
                 await self._refusal(error, needed.word)(scope, receive, send)
                 return
             caller.enter(scope)
@@ -57,7 +58,7 @@ class Door:
             return LOCAL
         return await self._verifier.verify(_token(scope))
 
-    def _refusal(self, error: ServiceError, needed: str) -> JSONResponse:
+    def _refusal(self, error: Exception, needed: str) -> JSONResponse:
         content = failure(error)
         if isinstance(error, Unauthenticated):
             reason = "" if isinstance(error, NoToken) else 'error="invalid_token"'

@@ -115,6 +115,8 @@ def test_a_token_in_the_address_is_refused_even_beside_the_header(team: TeamStac
     for sent in (None, token):
         refused(team.ask("GET", f"/v1/memories?access_token={token}", sent), 401, "UNAUTHENTICATED")
         refused(team.ask("GET", f"/v1/memories?token={token}", sent), 401, "UNAUTHENTICATED")
+        refused(team.ask("GET", f"/v1/memories?key={token}", sent), 401, "UNAUTHENTICATED")
+    assert team.ask("GET", "/v1/removals?project=segue_core", token).status == 200
 
 
 def test_a_header_that_is_too_long_is_not_read(team: TeamStack) -> None:
@@ -331,6 +333,13 @@ def test_a_gateway_beyond_loopback_asks_who_calls_or_does_not_start(
     with pytest.raises(NotReady, match="anybody") as refusal:
         refuse_exposure(settings)
     assert any("SEGUE_GATEWAY_AUTH=tokens" in each for each in refusal.value.suggestions)
+
+
+def test_the_public_address_may_be_called_by_its_name() -> None:
+    settings = GatewaySettings(allowed_hosts=["segue.lan"], public_url="https://segue.example:8443/")
+    assert settings.hosts == ["segue.lan", "segue.example"]
+    assert settings.origins == ["https://segue.example:8443"]
+    assert (GatewaySettings().hosts, GatewaySettings().origins) == (None, None)
 
 
 def test_segue_serve_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:

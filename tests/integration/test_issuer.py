@@ -256,9 +256,9 @@ async def test_a_gateway_says_whom_to_ask_and_takes_what_they_sign(tmp_path: Pat
     issuer: dict[str, Any] = {"jwt_issuer": keys.url, "jwt_audience": AUDIENCE, "public_url": "https://segue.example"}
     async with open_gateway(GatewaySettings(port=0, auth="jwt", **issuer, **targets)) as gateway:
 
-        async def ask(path: str, token: str = "", host: str = "") -> Answer:
+        async def ask(path: str, token: str = "", origin: str = "") -> Answer:
             headers: list[tuple[str, str | bytes]] = [("Authorization", f"Bearer {token}")] if token else []
-            headers += [("X-Host", host)] if host else []
+            headers += [("Origin", origin)] if origin else []
             return await asyncio.to_thread(request, gateway.url, "GET", path, headers)
 
         refused = await ask("/metrics")
@@ -271,5 +271,7 @@ async def test_a_gateway_says_whom_to_ask_and_takes_what_they_sign(tmp_path: Pat
         assert told.content["authorization_servers"] == [f"{keys.url}/"]
         assert told.content["scopes_supported"] == ["read", "write", "admin"]
         assert (await ask("/metrics", keys.sign(scope="read"))).status == 200
+        assert (await ask("/metrics", keys.sign(), "https://segue.example")).status == 200
+        assert (await ask("/metrics", keys.sign(), "https://evil.example")).status == 403
         assert (await ask("/v1/tokens", keys.sign(scope="write"))).status == 403
         assert (await ask("/metrics", keys.sign(exp=1))).status == 401
