@@ -66,12 +66,13 @@ class DirectoryWork:
 
         One that was made, and whose report was then lost, counts for the next, if nothing has changed since.
         """
+        request = None
         try:
             request = wire.from_dict(CheckpointRequest, wanted)
             real = resolve_directory(directory, ROOTS)
             made = create_checkpoint(real, ROOTS, request, redaction.find, datetime.now(UTC))
         except ServiceError as problem:
-            request, made = None, Checkpoint(False, wire.Lines(wire.readable(problem.message)), "failed")
+            made = Checkpoint(False, wire.Lines(wire.readable(problem.message)), "failed")
         key = f"{directory}\0{request.session_id if request else ''}"
         if made.reason == "nothing_changed":
             made = self._unrecorded.get(key, made)

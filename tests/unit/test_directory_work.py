@@ -107,6 +107,11 @@ def test_a_gateway_that_wants_what_cannot_be_gets_no_commit(
     assert repository.git("rev-list", "--count", "HEAD") == "1"
 
 
+def test_a_directory_that_has_gone_is_told_for_the_checkpoint_that_was_wanted(tmp_path: Path) -> None:
+    told = DirectoryWork().commit(str(tmp_path / "gone"), wanted("c-1"))
+    assert (told["checkpoint_id"], told["checkpoint"]["reason"]) == ("c-1", "failed")
+
+
 @pytest.mark.parametrize(
     ("answer", "left"),
     [
