@@ -17,7 +17,7 @@ import pytest
 from services.cli.hooks import delivery, places, spool, told
 from services.cli.hooks.gateway import Unreachable, parsed
 from services.cli.hooks.table import HOOKS
-from tests.hooked import Hooked
+from tests.hooked import DELIVERY, Hooked
 
 INPUTS = {
     "nothing": b"",
@@ -153,6 +153,33 @@ def test_the_spool_is_bounded_and_the_oldest_make_room(data: Path) -> None:
     spool.put("Stop", b"x" * (spool.FILE_MAX_BYTES + 1))
     assert len(spool.names(spool.directory())) == spool.FILES_MAX
     assert "the spool is full" in (data / "hook.log").read_text()
+
+
+@pytest.mark.parametrize(
+    "waiting", [b"", b"{", b"[]", b'{"input": 3}', b'{"input": [[]]}', b"\xff", b'{"input": {}, "meta": 3}']
+)
+def test_what_waits_and_is_no_event_does_not_keep_what_follows(
+    data: Path, monkeypatch: pytest.MonkeyPatch, waiting: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("SEGUE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        spool.put("SessionStart", waiting)
+        spool.put("SessionStart", b'{"input": {"session_id": "s"}}')
+        received: list[bytes] = []
+
+        def serve() -> None:
+            while not received or b'"s"' not in received[-1]:
+                connection, _ = server.accept()
+                with connection:
+                    received.append(connection.makefile("rb").read1())
+                    connection.sendall(b"HTTP/1.0 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        subprocess.run([*DELIVERY], env=os.environ, check=True, timeout=60)
+        thread.join(10)
+        assert b'"session_id": "s"' in received[-1]
+        assert spool.names(spool.directory()) == []
 
 
 def test_the_hook_log_is_rotated(data: Path) -> None:

@@ -69,14 +69,16 @@ def main() -> int:
 
 
 def _delivered(directory: Path, waiting: Sequence[str]) -> bool:
-    try:
-        for name in waiting:
-            event = name.removesuffix(spool.SUFFIX).rsplit("-", 1)[-1]
+    for name in waiting:
+        event = name.removesuffix(spool.SUFFIX).rsplit("-", 1)[-1]
+        try:
             _deliver(event, directory / name)
-            (directory / name).unlink(missing_ok=True)
-    except (Unreachable, NotDelivered, local_server.NotStarted) as problem:
-        places.log("delivery", f"{len(waiting)} events wait: {problem}")
-        return False
+        except (Unreachable, NotDelivered, local_server.NotStarted, OSError) as problem:
+            places.log("delivery", f"{len(waiting)} events wait: {problem}")
+            return False
+        except Exception as problem:  # one that cannot be handled must not keep all that follow
+            places.log(event, f"dropped: {type(problem).__name__}")
+        (directory / name).unlink(missing_ok=True)
     return True
 
 

@@ -32,7 +32,7 @@ HOOKS = {
         default=OFF,
     ),
     "PreToolUse": Hook(
-        "a tool runs without asking where you allowed it, and not at all where you denied it",
+        "a tool runs unasked where you allowed it, not at all where you denied it; what destroys is always asked",
         "SEGUE_HOOK_PRE_TOOL_USE",
         matcher="*",
     ),
