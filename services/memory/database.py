@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def open_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> 
             opened = Opened(_connect(path, config), opened.trouble)
             require_data_key(opened.connection, path, data_key)
     except (duckdb.IOException, OSError) as error:
-        raise Unavailable(f"{path} cannot be opened: {_first_line(error)}") from error
+        raise Unavailable(f"{path} cannot be opened: {_held(error) or _first_line(error)}") from error
     path.chmod(0o600)
     return opened
 
@@ -128,6 +129,15 @@ def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
 
 def _count(cursor: Connection, table: str) -> int:
     return int(cursor.execute(f"SELECT count(*) FROM backup.{table}").fetchall()[0][0])  # noqa: S608  # our own names
+
+
+def _held(error: Exception) -> str:
+    """That another process has the database, where that is why; in a container of its own its number is not known."""
+    found = re.search(r"Conflicting lock is held in .*?PID (\d+)", str(error))
+    if not found:
+        return ""
+    number = "" if found[1] == "0" else f" (PID {found[1]})"
+    return f"another process{number} has it, and only one may."
 
 
 def _first_line(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,9 +42,22 @@ def team(team_workspace: Path) -> Iterator[ComposeStack]:
         "SEGUE_WORKSPACE": str(team_workspace),
         "SEGUE_WORKSPACE_MODE": "rw",
         "SEGUE_WORKSPACE_USER": f"{owner.st_uid}:{owner.st_gid}",
+        "SEGUE_GATEWAY_CALLS_PER_MINUTE": "1000000",  # all that the tests do is one user's
+        "SEGUE_GATEWAY_CALLS_AT_ONCE": "1000",
     }
     with ComposeStack({"gateway": 2, "session": 2, "quality": 2}, settings) as made:
         yield made
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a line to whoever runs the tests, at once."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", end="", flush=True)
+
+    return say
 
 
 @pytest.fixture

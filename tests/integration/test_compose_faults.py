@@ -1,13 +1,13 @@
 """Each container is killed, frozen, restarted and cut off while clients work: what goes on, and what was lost.
 
-Two gateways, two sessions and two qualities, so that some of this is not to be noticed at all. Run with `-s` to read
-what was done and what came of it.
+Two gateways, two sessions and two qualities, so that some of this is not to be noticed at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 from fastmcp import Client
@@ -42,21 +42,27 @@ CASES = [
 ]
 
 
-async def test_nothing_acknowledged_is_lost_whatever_happens_to_a_container(team: ComposeStack) -> None:
+async def test_nothing_acknowledged_is_lost_whatever_happens_to_a_container(
+    team: ComposeStack, report: Callable[[str], None]
+) -> None:
     load = Load(team.url, "faults", clients=6, think_s=0.1)
     async with load.running():
         for service, fault in CASES:
             with load.noted() as calls:
-                await _suffer(team, containers(team, service)[0], fault)
+                after_s = await _suffer(team, containers(team, service)[0], fault)
+            report(f"{fault} {service}: whole again after {after_s:.1f} s; {told(calls)}")
             _check(service, fault, calls)
     missing = await lost(team.url, load.promises)
-    print(f"{len(load.promises.memories)} memories and {len(load.promises.checkpoints)} sessions, lost: {len(missing)}")
+    report(
+        f"{len(load.promises.memories)} memories and {len(load.promises.checkpoints)} sessions, lost: {len(missing)}"
+    )
     assert len(load.promises.memories) > 50
     assert missing == []
     assert await _duplicated(team) == 0
 
 
-async def _suffer(team: ComposeStack, container: Container, fault: str) -> None:
+async def _suffer(team: ComposeStack, container: Container, fault: str) -> float:
+    """The fault from its beginning to when all works again; how long that took once the fault was over, in seconds."""
     begin, end = FAULTS[fault]
     await asyncio.sleep(calm_s)
     await asyncio.to_thread(begin, container)
@@ -65,12 +71,12 @@ async def _suffer(team: ComposeStack, container: Container, fault: str) -> None:
         await asyncio.to_thread(end, container)
     began = time.monotonic()
     await asyncio.to_thread(wait_until_whole, team.url)
-    print(f"{fault} {container.service}: whole again after {time.monotonic() - began:.1f} s; ", end="")
+    took_s = time.monotonic() - began
     await asyncio.sleep(calm_s)
+    return took_s
 
 
 def _check(service: str, fault: str, calls: list[Call]) -> None:
-    print(told(calls))
     assert calls
     failed = [call for call in calls if call.outcome != OK]
     assert [call for call in failed if call.tool in GOES_ON[service]] == [], f"{fault} {service}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -19,7 +20,9 @@ LIMITS = {"LIMIT_EXCEEDED"}
 _units = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
 
 
-async def test_a_hundred_clients_meet_no_error_but_limits_and_memory_stays_flat(team: ComposeStack) -> None:
+async def test_a_hundred_clients_meet_no_error_but_limits_and_memory_stays_flat(
+    team: ComposeStack, report: Callable[[str], None]
+) -> None:
     load = Load(team.url, "hundred", clients)
     async with load.running():
         await asyncio.sleep(warm_up_s)
@@ -27,10 +30,10 @@ async def test_a_hundred_clients_meet_no_error_but_limits_and_memory_stays_flat(
         with load.noted() as calls:
             await asyncio.sleep(load_s)
         after = await asyncio.to_thread(_memory_mib, team)
-    print(f"{clients} clients for {load_s:.0f} s: {len(calls) / load_s:.0f} calls/s; {told(calls)}")
+    report(f"{clients} clients for {load_s:.0f} s: {len(calls) / load_s:.0f} calls/s; {told(calls)}")
     for tool in sorted({call.tool for call in calls}):
-        print(f"  {tool}: {told([call for call in calls if call.tool == tool])}")
-    print("MiB: " + ", ".join(f"{name} {before[name]:.0f} → {after[name]:.0f}" for name in sorted(before)))
+        report(f"  {tool}: {told([call for call in calls if call.tool == tool])}")
+    report("MiB: " + ", ".join(f"{name} {before[name]:.0f} → {after[name]:.0f}" for name in sorted(before)))
     assert len(calls) > clients
     assert {outcome for call in calls for outcome in call.outcomes} - {"ok"} <= LIMITS
     assert await lost(team.url, load.promises) == []

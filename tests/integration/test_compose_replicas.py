@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def test_a_client_that_shook_hands_goes_from_one_gateway_to_the_other(team: Comp
             gateway.unpause()
 
 
-async def test_a_rolling_restart_costs_no_call_more_than_another_try(team: ComposeStack) -> None:
+async def test_a_rolling_restart_costs_no_call_more_than_another_try(
+    team: ComposeStack, report: Callable[[str], None]
+) -> None:
     load = Load(team.url, "rolling", clients=6, think_s=0.1)
     with load.noted() as calls:
         async with load.running():
@@ -37,7 +40,7 @@ async def test_a_rolling_restart_costs_no_call_more_than_another_try(team: Compo
                 for container in containers(team, service):
                     await asyncio.to_thread(container.restart)
                     await asyncio.to_thread(wait_until_whole, team.url)
-    print(f"rolling restart: {told(calls)}")
+    report(f"rolling restart: {told(calls)}")
     assert calls
     assert [call for call in calls if call.outcome != OK] == []
     assert await lost(team.url, load.promises) == []

@@ -21,6 +21,7 @@ from services.session.config import SessionSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+COMPOSE = (ROOT / "compose.yaml").read_text()
 ENVIRONMENT = (ROOT / ".env.example").read_text()
 
 
@@ -59,6 +60,16 @@ def test_the_example_environment_has_every_setting_with_its_default(settings: ty
         assert line[2] == (
             "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
         )
+
+
+FIXED_IN_COMPOSE = {"host", "port", "address", "directory", "model_directory", "model_build", "queue_max", "drain_s"}
+"""What the images and compose itself depend on; and a key is a file that compose would have to be told of."""
+
+
+@pytest.mark.parametrize("settings", [GatewaySettings, SessionSettings, MemorySettings, QualitySettings])
+def test_compose_passes_every_setting_on(settings: type[BaseSettings]) -> None:
+    for name in set(settings.model_fields) - FIXED_IN_COMPOSE - {"encryption_key_file"}:
+        assert re.search(rf"^ +{settings.model_config['env_prefix']}{name.upper()}:", COMPOSE, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", sorted({*re.findall(r"SEGUE_\w+", README)}))
