@@ -17,6 +17,7 @@ from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
 from services.memory.config import MemorySettings
 from services.quality.config import QualitySettings
+from services.quality.scoring import COMPONENTS, Group
 from services.session.config import SessionSettings
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +76,12 @@ def test_compose_passes_every_setting_on(settings: type[BaseSettings]) -> None:
 @pytest.mark.parametrize("name", sorted({*re.findall(r"SEGUE_\w+", README)}))
 def test_every_variable_that_the_readme_names_is_in_the_example_environment(name: str) -> None:
     assert name in ENVIRONMENT
+
+
+def test_the_readme_says_what_the_parts_of_a_quality_score_weigh() -> None:
+    weights = {group: sum(each.weight for each in COMPONENTS if each.group == group) for group in Group}
+    code, project, velocity, security, permissions, tools = (f"{weights[group]:g}" for group in Group)
+    said = " ".join(README.split())
+    assert f"code quality has {code}, the project {project}, velocity {velocity}, security {security}" in said
+    assert permissions == tools
+    assert f"permissions and tools {tools} each" in said
