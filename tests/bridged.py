@@ -48,10 +48,10 @@ def connect_patiently(url: str, **patience: float) -> tuple[str, ...]:
 def scripted(bridge: str) -> tuple[str, ...]:
     lines = (
         "import sys",
-        "from services.cli.bridge.client import watched_client",
+        "from services.cli.bridge.client import while_client_lives",
         "from services.cli.bridge.forwarding import Bridge, Patience",
-        "with watched_client():",
-        f"    {bridge}.forward(sys.stdin.buffer)",
+        f"bridge = {bridge}",
+        "while_client_lives(lambda: bridge.forward(sys.stdin.buffer))",
     )
     return (sys.executable, "-c", "\n".join(lines))
 

@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 
-from services.cli.bridge.client import watched_client
+from services.cli.bridge.client import note, while_client_lives
 from services.cli.bridge.forwarding import Bridge
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve this process's stdin until it ends, or until whoever started it does."""
-    with watched_client():
-        Bridge(options.url or os.environ.get("SEGUE_URL")).forward(sys.stdin.buffer)
+    if sys.stdin.isatty():
+        note("an MCP client starts this, and speaks to it; `segue install claude-code` tells it so. Ctrl-D ends it")
+    bridge = Bridge(options.url or os.environ.get("SEGUE_URL"))
+    while_client_lives(lambda: bridge.forward(sys.stdin.buffer))
     return 0

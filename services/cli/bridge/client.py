@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 PARENT_LOOK_S = 2.0
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -43,14 +43,13 @@ def leave() -> None:
     os.kill(os.getpid(), signal.SIGHUP)
 
 
-@contextlib.contextmanager
-def watched_client() -> Iterator[None]:
-    """ClientGone is raised in the block, which is the main thread's, when a signal comes or the parent ends; once."""
+def while_client_lives(work: Callable[[], None]) -> None:
+    """Do the work, in the main thread; ClientGone is raised in it once, when a signal comes or the parent ends."""
     with contextlib.suppress(ClientGone):
         for number in SIGNALS:
             signal.signal(number, _gone)
         threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
-        yield
+        work()
 
 
 def _gone(number: int, frame: object) -> None:
