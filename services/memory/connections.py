@@ -65,6 +65,12 @@ class Connections:
                 raise Unavailable("The database is closed.")
             return self._connection.cursor()
 
+    def revive(self, open_again: Callable[[], Connection], writing: Connection) -> Connection:
+        """For the writer: closes a database that DuckDB has given up, and opens it again."""
+        writing.close()
+        self.replace(open_again, wait_max_s)
+        return self.writing()
+
     @property
     def is_open(self) -> bool:
         """Whether there is a database."""

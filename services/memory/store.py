@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +46,8 @@ async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckS
     opened = await asyncio.to_thread(open_database, path, config, rows.data_key)
     connections = Connections(opened.connection)
     try:
-        async with Writer(opened.connection.cursor(), settings.write_queue_max) as writer:
+        revive = partial(connections.revive, lambda: open_database(path, config, rows.data_key).connection)
+        async with Writer(opened.connection.cursor(), settings.write_queue_max, revive) as writer:
             with ThreadPoolExecutor(settings.readers, "memory-reader") as readers:
                 compaction = Compaction(
                     path, connections, writer, lambda: open_database(path, config, rows.data_key).connection
@@ -113,7 +115,11 @@ class DuckStore:
                 return work(cursor)
 
         with telemetry.query("duckdb", name, "memories"):
-            return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+            except duckdb.FatalException:
+                await self._writer.run(lambda connection: connection.execute("SELECT 1"))  # opens it again
+                return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
     async def _write(self, name: str, job: Callable[[Connection], Result]) -> Result:
         with telemetry.query("duckdb", name, "memories"):

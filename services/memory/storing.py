@@ -59,7 +59,7 @@ class Storing:
     async def _commit(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
         await self.index.add(
-            [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if not each.duplicate]
+            [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if each.sequence >= 0]
         )
         if any(row.memory.shared for row in rows):
             await self.generations.move_all()  # others find it, too

@@ -51,8 +51,12 @@ class _Waiting:
 class Writer:
     """Opened with `async with`; closing it finishes what is queued."""
 
-    def __init__(self, connection: Connection, write_queue_max: int) -> None:
+    def __init__(
+        self, connection: Connection, write_queue_max: int, revive: Callable[[Connection], Connection] | None = None
+    ) -> None:
         self._connection = connection
+        self._revive = revive
+        self._revived = False
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(write_queue_max)
         self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
 
@@ -123,7 +127,7 @@ class Writer:
 
     def _commit(self, group: list[_Waiting]) -> None:
         error = self._try(group) if group else None
-        if error is None or len(group) == 1:
+        if error is None or (len(group) == 1 and not self._revived):
             for waiting in group:
                 waiting.settle(error)
             return
@@ -131,6 +135,7 @@ class Writer:
             waiting.settle(self._try([waiting]))
 
     def _try(self, group: list[_Waiting]) -> Exception | None:
+        self._revived = False
         began, labels = time.perf_counter(), dict[str, str]()
         try:
             self._connection.begin()
@@ -139,12 +144,24 @@ class Writer:
             self._connection.commit()
         except Exception as error:  # whatever it is, the transaction must end and the caller must hear
             self._roll_back()
+            if isinstance(error, _given_up):
+                self._open_again()
             labels["error.type"] = type(error).__name__
             return _as_service_error(error)
         finally:
             took = telemetry.duration("segue.commit.duration", "Duration of transactions that write memories")
             took.record(time.perf_counter() - began, labels)
         return None
+
+    def _open_again(self) -> None:
+        """DuckDB gives up a database that it cannot checkpoint, on a full disk say; its log has all that counts."""
+        try:
+            if self._revive:
+                self._connection = self._revive(self._connection)
+                self._revived = True
+                logger.warning("the database was given up and is open again")
+        except Exception as error:  # the next write tries again
+            logger.error("the database cannot be opened again: %s", type(error).__name__)  # noqa: TRY400
 
     def _roll_back(self) -> None:
         try:
@@ -164,4 +181,5 @@ def _as_service_error(error: Exception) -> Exception:
 
 
 _disk_errors = (duckdb.IOException, duckdb.FatalException, duckdb.ConnectionException)
+_given_up = (duckdb.FatalException, duckdb.ConnectionException)
 _disk_signs = ("No space left", "Read-only file system", "Could not write")  # within a failed commit's text

@@ -6,14 +6,22 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fastmcp import Client
 
+from services.kit.errors import Unavailable
+from services.memory.changes import NewRow
+from services.memory.memories import Kind, Memory, accepted
+from services.memory.memory_store import MemoryStore
+from services.memory.shards import open_shards
+from services.memory.store import StoreSettings
 from tests.integration.stack import ProcessStack
 from tests.integration.test_one_process import serve
 
+NOW = datetime.now(UTC)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
 
 
@@ -61,6 +69,43 @@ async def test_a_full_disk_refuses_stores_answers_searches_and_recovers(tmp_path
             stored = await mcp.call_tool("store_reflection", {"content": "Stored after there was room again."})
             assert stored.structured_content
             assert stored.structured_content["success"] is True
+
+
+async def test_a_disk_that_fills_while_the_log_is_taken_in_costs_nothing_that_was_acknowledged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DuckDB gives up a database whose checkpoint fails; it must be opened again, with all that was committed."""
+    with small_disk(tmp_path / "disk", "size=64m") as disk:
+        kept: dict[int, str] = {}
+        async with open_shards(disk, 1, StoreSettings()) as store:
+            while size(disk / "memory.duckdb.wal") < 15_500_000:  # at 16 MiB it is taken into the file
+                kept |= await insert(store, f"{len(kept)} {os.urandom(100_000).hex()}")
+            with pytest.raises(OSError, match="No space"):
+                fill(disk)
+            os.truncate(disk / "filler", size(disk / "filler") - 4_000_000)  # room for the log, not for the file
+            refused = 0
+            while refused < 3:
+                try:
+                    kept |= await insert(store, f"{len(kept)} {os.urandom(50_000).hex()}")
+                except Unavailable:
+                    refused += 1
+                    assert await store.fetch([min(kept)])  # reads go on
+            assert "was given up" in caplog.text  # as it should be by this test
+            (disk / "filler").unlink()
+            kept |= await insert(store, "there is room again")
+            assert {name: memory.content for name, memory in (await store.fetch(list(kept))).items()} == kept
+        async with open_shards(disk, 1, StoreSettings()) as store:
+            assert {name: memory.content for name, memory in (await store.fetch(list(kept))).items()} == kept
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+async def insert(store: MemoryStore, content: str) -> dict[int, str]:
+    memory = accepted(Memory(content, Kind.CONVERSATION, "p", NOW), NOW)
+    (inserted,) = await store.insert([NewRow(memory, "ann")], "none")
+    return {inserted.sequence: content}
 
 
 async def first_refusal(mcp: Client) -> dict[str, object]:  # type: ignore[type-arg]
