@@ -21,6 +21,7 @@ from services.cli import local_server
 from services.cli.directory_work import DirectoryWork
 from services.cli.hooks.gateway import parsed, post
 from services.cli.hooks.table import HOOKS
+from services.gateway.briefing import estimated_tokens
 from services.workspace.sight import IDENTITY_META, REPORT_META
 from tests.hooked import DELIVERY, Hooked
 from tests.integration.stack import Stack, client
@@ -125,6 +126,24 @@ async def test_secrets_and_private_words_are_not_stored(hooked: Hooked, stack: S
     assert "ghp_" not in text
     assert "diary" not in text
     assert "Pears noted." in text
+
+
+async def test_a_prompt_brings_what_belongs_to_it_where_that_is_wanted(hooked: Hooked, stack: Stack) -> None:
+    lessons = (
+        "Pears are picked in September, for later the wasps come.",
+        "Checkout timed out because the connection pool was exhausted; we doubled its size.",
+        "The logo is 40 pixels high.",
+    )
+    for lesson in lessons:
+        await call(stack, "store_reflection", content=lesson, project=hooked.project.name)
+    question = "Why does paying take so long that requests fail in checkout?"
+    assert hooked.context("UserPromptSubmit", prompt=question) == ""
+    hooked.environment["SEGUE_HOOK_USER_PROMPT_SUBMIT"] = "on"
+    given = hooked.context("UserPromptSubmit", prompt=question)
+    assert lessons[1] in given
+    assert lessons[2] not in given
+    assert estimated_tokens(given) <= 300
+    assert hooked.context("UserPromptSubmit", prompt="go on") == ""
 
 
 async def test_a_hostile_memory_stays_data(hooked: Hooked, stack: Stack) -> None:
