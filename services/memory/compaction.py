@@ -6,13 +6,13 @@ whole database with everything acknowledged: before the rename it is the earlier
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
+from services.kit.backup import sync
 from services.kit.errors import Unavailable
 from services.memory.wal import wal_of
 
@@ -104,19 +104,11 @@ def put_in_place(path: Path) -> None:
         raise Unavailable(f"{path} cannot be replaced: its log could not be taken into it.", "Is the disk full?")
     copy = copy_of(path)
     copy.chmod(0o600)
-    _sync(copy)
+    sync(copy)
     copy.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def has_mark(connection: Connection, mark: str) -> bool:
     """Whether this is the database that `catch_up` marked."""
     return bool(connection.execute("SELECT 1 FROM upkeep WHERE name = ? AND value = ?", [_mark, mark]).fetchall())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,12 +7,12 @@ At every moment the file of that name is whole, of the one schema or the other. 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from pathlib import Path
 
 import duckdb
 
+from services.kit.backup import sync
 from services.kit.errors import NotReady, Unavailable
 from services.memory.compaction import discard
 from services.memory.schema import MIGRATIONS
@@ -73,14 +73,14 @@ def replace_by_migrated_copy(path: Path) -> None:
         shutil.copyfile(path, copy)
         copy.chmod(0o600)
         version = _migrated(copy)
-        _sync(copy)
+        sync(copy)
     except (duckdb.Error, OSError, Unavailable) as error:
         _discard(copy)
         reason = error.message if isinstance(error, Unavailable) else str(error).split("\n", 1)[0]
         raise Unavailable(f"{path} could not be migrated and is unchanged: {reason}") from error
     kept = _kept(path, version)
     copy.replace(path)  # the one step that counts
-    _sync(path.parent)
+    sync(path.parent)
     logger.warning("%s is migrated from schema %d to %d; the earlier is %s", path, version, len(MIGRATIONS), kept.name)
 
 
@@ -92,7 +92,7 @@ def _kept(path: Path, version: int) -> Path:
     except OSError:  # not every file system has them
         shutil.copyfile(path, kept)
         kept.chmod(0o600)
-        _sync(kept)
+        sync(kept)
     return kept
 
 
@@ -149,11 +149,3 @@ def clean_up(path: Path) -> None:
     for kept in path.parent.glob(f"{path.name}.schema-*"):
         kept.unlink()
         logger.warning("%s is in order; the database of the earlier schema, %s, is removed", path, kept.name)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -104,3 +104,12 @@ def connect(data_dir: Path) -> Iterator[Connect]:
     for connection in connections:
         if connection.process.poll() is None:
             connection.end()
+
+
+@pytest.fixture
+def data(tmp_path: Path, model_directory: Path) -> Path:
+    """A data directory that has the model already."""
+    directory = tmp_path / "data"
+    (directory / "memory").mkdir(mode=0o700, parents=True)
+    (directory / "memory" / "model").symlink_to(model_directory)
+    return directory

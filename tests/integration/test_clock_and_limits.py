@@ -23,15 +23,6 @@ from tests.integration.test_backup import ask
 DAY_S = 86_400
 
 
-@pytest.fixture
-def data(tmp_path: Path, model_directory: Path) -> Path:
-    """A data directory that has the model already."""
-    directory = tmp_path / "data"
-    (directory / "memory").mkdir(mode=0o700, parents=True)
-    (directory / "memory" / "model").symlink_to(model_directory)
-    return directory
-
-
 class Clock:
     """The wall clock of a child process."""
 

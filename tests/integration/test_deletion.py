@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
 from fastmcp import Client
 
 from tests.integration.stack import ProcessStack, client, segue
@@ -35,15 +34,6 @@ def holding(directory: Path, *texts: str) -> list[str]:
             continue
         found += [path.name for text in texts if text.lower().encode() in content]
     return found
-
-
-@pytest.fixture
-def data(tmp_path: Path, model_directory: Path) -> Path:
-    """A data directory that has the model already."""
-    directory = tmp_path / "data"
-    (directory / "memory").mkdir(mode=0o700, parents=True)
-    (directory / "memory" / "model").symlink_to(model_directory)
-    return directory
 
 
 async def delete(mcp: Client, **meant: object) -> int:  # type: ignore[type-arg]

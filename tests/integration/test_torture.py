@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.torture.run import Torture
-
-
-@pytest.fixture
-def data(tmp_path: Path, model_directory: Path) -> Path:
-    (tmp_path / "memory").mkdir(mode=0o700)
-    (tmp_path / "memory" / "model").symlink_to(model_directory)
-    return tmp_path
 
 
 async def test_nothing_acknowledged_is_lost_in_ten_kills(data: Path) -> None:
