@@ -121,6 +121,7 @@ async def test_nothing_that_leaves_the_containers_has_what_a_client_sends(watche
     caller = Caller()
     send(watched.stack.url, "reflection_stats", {}, meta=caller)
     await asyncio.to_thread(until, lambda: edges(watched.spans(), caller.trace_id), "the last trace")
+    assert len({span.name for span in watched.spans() if span.name.startswith("tools/call")}) > 20
     assert mark not in json.dumps(watched.requests())
     logs = watched.stack.compose("logs", "--no-log-prefix", "gateway", "session", "memory", "quality", "history")
     logs = logs.replace("\x1b[2K", "")  # compose's own, where a line may be overwritten

@@ -208,7 +208,8 @@ async def send_everywhere(url: str, mark: str, directory: Path) -> None:
         tools = await mcp.list_tools()
         for tool in sorted(tools, key=lambda tool: order(tool.name)):
             for arguments in (filled(tool.input_schema, mark, given), {"nonsense": mark}):
-                await mcp.call_tool(tool.name, arguments, raise_on_error=False)
+                with suppress(MCPError):  # such as one of a host that is too busy
+                    await mcp.call_tool(tool.name, arguments, raise_on_error=False)
         for call in (
             mcp.call_tool(mark),
             mcp.get_prompt(mark, {"x": mark}),
