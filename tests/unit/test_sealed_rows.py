@@ -9,10 +9,12 @@ import pytest
 
 from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import NotReady
+from services.memory import migration
 from services.memory.database import open_database
 from services.memory.memories import Chosen
 from services.memory.memory_store import MemoryStore
 from services.memory.projects import Link, LinkType
+from services.memory.schema import MIGRATIONS
 from services.memory.shards import open_shards
 from services.memory.store import StoreSettings
 from tests.unit.test_store import NOW, VECTOR, row
@@ -60,6 +62,10 @@ def change(directory: Path, *statements: str) -> list[tuple[object, ...]]:
         for statement in statements:
             rows = connection.execute(statement).fetchall()
     return rows
+
+
+def holds(directory: Path, *words: bytes) -> list[Path]:
+    return [path for path in directory.iterdir() if path.is_file() and any(word in path.read_bytes() for word in words)]
 
 
 async def test_no_column_shows_any_text(tmp_path: Path) -> None:
@@ -141,3 +147,18 @@ async def test_a_database_of_another_data_key_is_not_opened(tmp_path: Path) -> N
     with pytest.raises(NotReady, match="another data key"):
         async with open_shards(tmp_path, 1, StoreSettings(vault=Vault(bytes(32)))):
             pass
+
+
+async def test_a_sealed_database_is_migrated_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(tmp_path, SEALED)
+    monkeypatch.setattr(migration, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE later (number INTEGER)"))
+    async with open_shards(tmp_path, 1, SEALED) as store:
+        assert await loaded(store) == 2
+        assert (tmp_path / f"memory.duckdb.schema-{len(MIGRATIONS)}").exists()
+        assert not holds(tmp_path, b"otter", b"river", b"both are wet")
+
+
+async def test_a_database_that_a_kill_left_empty_and_unmarked_is_taken_up(tmp_path: Path) -> None:
+    open_database(tmp_path / "memory.duckdb", {}).connection.close()  # as it is before it is marked
+    await filled(tmp_path, SEALED)
+    assert change(tmp_path, "FROM sealing") == [(VAULT.id,)]
