@@ -53,12 +53,16 @@ def serve(event: str) -> int:
     answer: list[bytes] = []
     done = _thread.allocate_lock()
     done.acquire()
-    _thread.start_new_thread(_work, (event, answer, done))
-    if not done.acquire(timeout=max(0.0, _deadline() - time.monotonic())):
-        log(event, f"not done in {_within_ms()} ms")
-    elif answer:
-        _say(answer[0])
-    os._exit(0)  # what hangs must not keep the client
+    try:
+        _thread.start_new_thread(_work, (event, answer, done))
+        if not done.acquire(timeout=max(0.0, _deadline() - time.monotonic())):
+            log(event, f"not done in {_within_ms()} ms")
+        elif answer:
+            _say(answer[0])
+    except (OSError, KeyboardInterrupt):  # the client has gone, or goes
+        pass
+    finally:
+        os._exit(0)  # what hangs must not keep the client
 
 
 def _deadline() -> float:

@@ -17,7 +17,7 @@ import pytest
 from services.cli.hooks import delivery, places, spool, told
 from services.cli.hooks.gateway import Unreachable, parsed
 from services.cli.hooks.table import HOOKS
-from tests.hooked import DELIVERY, Hooked
+from tests.hooked import DELIVERY, HOOK, Hooked
 
 INPUTS = {
     "nothing": b"",
@@ -88,6 +88,35 @@ def test_a_gateway_that_answers_nonsense_is_not_believed(tmp_path: Path, answer:
         thread.start()
         assert hooked.hook("PreToolUse", tool_name="Bash").stdout == b""
         thread.join(10)
+
+
+def test_a_client_that_has_gone_is_no_trouble(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hooked = Hooked(tmp_path, SEGUE_URL=f"http://127.0.0.1:{server.getsockname()[1]}")
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n{}")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [*HOOK, "PreToolUse"]
+        done = subprocess.run(
+            command,
+            input=b"{}",
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env=hooked.environment,
+            timeout=60,
+            check=False,
+        )
+        os.close(writing)
+        thread.join(10)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_hook_says_who_calls_and_a_token_that_is_none_is_not_quoted(tmp_path: Path) -> None:
