@@ -49,7 +49,7 @@ def _show() -> int:
     answer, _ = Endpoint().call("/v1/retention", None, call_timeout_s)
     told = json.loads(answer)
     for rule in told["rules"]:
-        due = f" ({rule['would_remove']:,} due)" if rule["would_remove"] else ""
+        due = f" ({rule['would_remove']:,} to go)" if rule["would_remove"] else ""
         print(f"{plain(rule['project'] or 'every other project')}: {_said(rule)}{due}")
     if told["waiting"]:
         print(f"Waiting: {told['waiting']}")

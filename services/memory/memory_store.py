@@ -105,7 +105,7 @@ class MemoryStore(Protocol):
         ...
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
-        """How many of the user's the rules do not keep, in force or about to be, by project."""
+        """How many of the user's the rules do not keep, now or in a day, by project."""
         ...
 
     async def newest(self) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from services.memory.removals import Removing, entries_max, ids_max
-from services.memory.retention import Rule, grace
+from services.memory.retention import Rule
 
 _log = f"""
     INSERT INTO removals
@@ -40,9 +40,9 @@ DUE = """
 IN_FORCE = "(set_at IS NULL OR set_at <= ?::TIMESTAMPTZ)"
 
 
-def asked(default: Rule, now: datetime) -> tuple[Any, ...]:
+def asked(default: Rule, now: datetime, stored_before: datetime) -> tuple[Any, ...]:
     """What `DUE` takes."""
-    return default.days, default.size_mb, default.reflections, now - grace, now
+    return default.days, default.size_mb, default.reflections, stored_before, now
 
 
 def set_rule(connection: duckdb.DuckDBPyConnection, user: str, rule: Rule, now: datetime) -> None:

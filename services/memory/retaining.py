@@ -110,7 +110,7 @@ class Retaining:
         """What holds for a project, or where it has no rule: empty where everything is kept."""
         rules = await self.rules(user)
         found = next((each for each in rules if each.rule.project == project), rules[0])
-        return "" if found.rule.keeps_all else f"{found.rule.words}; {found.would_remove:,} due"
+        return "" if found.rule.keeps_all else f"{found.rule.words}; {found.would_remove:,} to go"
 
 
 def _doubt(clock: Clock, now: datetime) -> str:

@@ -28,7 +28,7 @@ from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
 from services.memory.memory_store import Inventory
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
-from services.memory.retention import Rule, in_force_after
+from services.memory.retention import Rule, grace, in_force_after
 from services.memory.rows import LinkTexts, Rows, Texts, Whose, rows_of
 from services.memory.writer import Writer
 
@@ -239,12 +239,12 @@ class DuckStore:
 
     async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
         sql = f"SELECT sequence {removing.DUE} AND {removing.IN_FORCE} ORDER BY timestamp, sequence LIMIT ?"
-        asked = (*removing.asked(default, now), now - in_force_after, most)
+        asked = (*removing.asked(default, now, now - grace), now - in_force_after, most)
         return [row[0] for row in await self._read("due", sql, *asked)]
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
         sql = f"SELECT project, count(*) {removing.DUE} AND user_id = ? GROUP BY project"  # our own
-        rows = await self._read("due", sql, *removing.asked(default, now), user)
+        rows = await self._read("due", sql, *removing.asked(default, now, now), user)
         return {self._rows.read_name(of): count for of, count in rows}
 
     async def newest(self) -> datetime | None:

@@ -132,7 +132,9 @@ async def test_a_rule_is_its_users_alone(store: MemoryStore) -> None:
 
 async def test_what_was_just_stored_stays_a_day_however_long_ago_it_was_said(store: MemoryStore) -> None:
     imported = await remember(store, 1000)
-    assert await retaining_of(store, NINETY, At(NOW + timedelta(hours=23))).look() == 0
+    soon = retaining_of(store, NINETY, At(NOW + timedelta(hours=23)))
+    assert await soon.look() == 0
+    assert [each.would_remove for each in await soon.rules("ann")] == [1]  # it is said before it happens
     assert await left(store) == set(imported)
     assert await retaining_of(store, NINETY, At(LATER)).look() == 1
 
