@@ -116,6 +116,7 @@ def traced(method: str, route: str, endpoint: Endpoint) -> Endpoint:
         took = telemetry.duration("http.server.request.duration", "Duration of HTTP requests beside MCP")
         parent = telemetry.incoming_trace(request.headers)
         with telemetry.operation(f"{method} {route}", took, labels, kind=SpanKind.SERVER, parent=parent) as served:
+            process.watch.set(telemetry.child_process)
             response = await endpoint(request)
             served.label("http.response.status_code", str(response.status_code))
             if response.status_code >= 500:

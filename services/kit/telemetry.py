@@ -185,14 +185,13 @@ def _rpc_labels(method: str) -> Attributes:
 
 
 @contextmanager
-def query(system: str, name: str, collection: str = "", **place: str | int) -> Iterator[Operation]:
-    """One operation on a database; `place` says where it is (`server_address`, `server_port`), for the span alone."""
+def query(system: str, name: str, collection: str = "") -> Iterator[Operation]:
+    """One operation on a database; all three are words of ours."""
     took = duration("db.client.operation.duration", "Duration of database operations")
     labels: Attributes = {"db.system.name": system, "db.operation.name": name}
     if collection:
         labels["db.collection.name"] = collection
     with operation(f"{name} {collection}".rstrip(), took, labels, kind=SpanKind.CLIENT) as made:
-        made.span.set_attributes({key.replace("_", ".", 1): value for key, value in place.items()})
         yield made
 
 
