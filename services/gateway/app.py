@@ -166,7 +166,12 @@ async def _know_tools(mcp: FastMCP, tracing: Tracing) -> None:
 def _register_probes(mcp: FastMCP, app: GatewayApp) -> None:
     @mcp.custom_route("/health", ["GET"])
     async def health(_: Request) -> Response:
-        return JSONResponse({"status": "stopping" if app.readiness.is_stopping else "alive"})
+        return JSONResponse({"status": "alive"})
+
+    @mcp.custom_route("/accepting", ["GET"])
+    async def accepting(_: Request) -> Response:
+        """For who sends calls here: 404 from when this gateway is to leave, while it finishes what it has."""
+        return Response(status_code=404 if app.readiness.is_stopping else 200)
 
     @mcp.custom_route("/ready", ["GET"])
     async def ready(_: Request) -> Response:

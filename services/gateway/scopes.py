@@ -14,7 +14,7 @@ from fastmcp.tools.base import ToolResult
 from services.gateway.auth import Scope, current_caller
 from services.gateway.issued import METADATA_PATH
 
-OPEN = frozenset({"/health", "/ready", METADATA_PATH})
+OPEN = frozenset({"/health", "/ready", "/accepting", METADATA_PATH})
 """Paths that everybody may ask: they tell whether Segue works, and who gives tokens for it."""
 
 ROUTES: Mapping[tuple[str, str], Scope] = {

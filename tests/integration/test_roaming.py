@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 from pathlib import Path
@@ -10,6 +11,9 @@ from urllib.error import HTTPError
 
 import pytest
 
+from services.embedded import open_embedded
+from services.gateway.app import GatewayApp
+from services.gateway.config import GatewaySettings
 from tests.integration.stack import ProcessStack
 
 VERSION = "2025-06-18"
@@ -56,3 +60,30 @@ def test_a_stream_of_a_session_from_elsewhere_is_not_offered(tmp_path: Path) -> 
             ask(one.url, "0123456789abcdef0123456789abcdef", "", {}, "GET")
         assert refused.value.code == 405
         refused.value.close()
+
+
+async def test_a_gateway_that_is_leaving_says_so_and_serves_what_still_comes(tmp_path: Path) -> None:
+    async with open_embedded(tmp_path, GatewaySettings(port=0)) as app:
+        assert await status(app, "/accepting") == 200
+        await app.stop_accepting()
+        assert await status(app, "/accepting") == 404
+        assert await status(app, "/health") == 200
+        assert (await asyncio.to_thread(shaken, app.url, "Stored while it leaves."))["success"]
+
+
+def shaken(url: str, content: str) -> Any:
+    """Stores in a session of its own."""
+    session, _ = ask(url, "", "initialize", HANDSHAKE)
+    return store(url, session, content)
+
+
+async def status(app: GatewayApp, path: str) -> int:
+    def get() -> int:
+        try:
+            with urllib.request.urlopen(app.url.removesuffix("/mcp") + path, timeout=30) as response:
+                return int(response.status)
+        except HTTPError as refused:
+            refused.close()
+            return refused.code
+
+    return await asyncio.to_thread(get)
