@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.memory.embedder.build import build_model
+from tests import marked
 from tests.integration.stack import ROOT, ProcessStack
 from tests.performance import (
     callers,
@@ -56,7 +57,8 @@ def _measured(directory: Path) -> Iterator[Row]:
 
 def _embedding(directory: Path) -> Rows:
     model = directory / "model"
-    return [*asyncio.run(embedding.rows(model)), *asyncio.run(nearest.rows(model)), *asyncio.run(coding.rows(model))]
+    by_model = (embedding.rows(model), nearest.rows(model), coding.rows(model))
+    return [*(row for made in by_model for row in asyncio.run(made)), *marked.rows()]
 
 
 def _conversations(directory: Path) -> Iterator[Row]:

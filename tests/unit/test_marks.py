@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from services.memory.marks import CORRECTION, DECISION, RULES, Rule, marks
-
-LABELLED = [
-    (label.strip(), text.strip())
-    for line in Path(__file__).with_name("marked_words.txt").read_text().splitlines()
-    if not line.startswith("#")
-    for label, _, text in [line.partition(" | ")]
-]
-MEANT = {"decision": {DECISION}, "correction": {CORRECTION}, "both": {DECISION, CORRECTION}, "-": set()}
+from tests.marked import labelled, measured
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.example)
@@ -23,20 +14,12 @@ def test_each_rule_marks_its_example(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("mark", [DECISION, CORRECTION])
-def test_the_marks_of_a_labelled_set_are_precise_and_few_are_missed(
-    mark: str, record_property: pytest.FixtureRequest
-) -> None:
-    assert len(LABELLED) >= 150
-    meant = {text for label, text in LABELLED if mark in MEANT[label]}
-    found = {text for _, text in LABELLED if mark in marks(text)}
-    precision, recall = len(meant & found) / len(found), len(meant & found) / len(meant)
-    print(f"\n{mark}: precision {precision:.3f}, recall {recall:.3f} of {len(meant)} among {len(LABELLED)}")
-    for text in sorted(found - meant):
-        print("  too much:", text)
-    for text in sorted(meant - found):
-        print("  missed:", text)
-    assert precision >= 0.95
-    assert recall >= 0.85
+def test_the_marks_of_a_labelled_set_are_precise_and_few_are_missed(mark: str) -> None:
+    assert len(labelled()) >= 150
+    how = measured(mark)
+    print(f"\n{mark}: precision {how.precision:.3f}, recall {how.recall:.3f}; missed: {how.missed}")
+    assert how.precision >= 0.95, how.too_much
+    assert how.recall >= 0.85, how.missed
 
 
 @pytest.mark.parametrize(
