@@ -187,7 +187,7 @@ class Isolation(RuleBasedStateMachine):
 
 
 Isolation.TestCase.settings = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
