@@ -61,7 +61,9 @@ async def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         rows = [NewRow(memory(number), "ann", VECTOR, VECTOR) for number in range(COUNT)]
         inserted = await store.insert([*rows, NewRow(memory(COUNT), "bob")], "m")
         await store.link("ann", Link("lighthouse", "harbour", LinkType.RELATED, "both give light", NOW))
-        await store.set_rule("ann", Rule("lighthouse", days=30), NOW)
+        for number in range(6):
+            await store.link("ann", Link(f"quay {number}", "harbour", LinkType.REFERENCE, f"no {number}", NOW))
+            await store.set_rule("ann", Rule(f"quay {number}", days=30 + number), NOW)
         await store.delete([inserted[-2].sequence, inserted[3].sequence], Removing("ann"))
     (home / "index.snapshot").write_bytes(b"lighthouse")
     return home
@@ -232,7 +234,7 @@ async def test_a_copy_that_is_not_what_it_should_be_never_takes_the_place(
     assert key("encrypt", keys[0]) == 1
     assert not (home / changing.STAGING).exists()
     monkeypatch.undo()
-    assert (await everything(home, None))[2][0].description == "both give light"
+    assert "both give light" in [link.description for link in (await everything(home, None))[2]]
 
 
 @pytest.mark.parametrize("home", [1], indirect=True)

@@ -18,7 +18,6 @@ from services.kit.errors import Unavailable
 nonce_bytes = 12
 """Random for each sealing: up to 2^32 under one key two are equal with a chance below 2^-32 (NIST SP 800-38D, 8.3).
 Each purpose has a key of its own, so that is four thousand million memories."""
-overhead_bytes = nonce_bytes + 16
 _stream_bytes = 16
 _name_step_bytes = 32
 """Names are padded to a multiple of this, so that little is seen of how long they are."""
