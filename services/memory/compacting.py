@@ -97,6 +97,10 @@ class Compaction:
             except asyncio.CancelledError:
                 await asyncio.wait([replacing])  # it is a moment, and must not end in the middle
                 raise
+            except Exception:
+                while not self._connections.is_open:
+                    await self._reopen()
+                raise
             await asyncio.sleep(pause_s)
         raise Unavailable("Something reads the database all the time.")
 
@@ -113,11 +117,7 @@ class Compaction:
             replaced = self._connections.replace(lambda: self._open_copy(mark), patience_s)
             return self._connections.writing()
 
-        try:
-            await self._writer.replace(replace)
-        finally:
-            while not self._connections.is_open:
-                await self._reopen()
+        await self._writer.replace(replace)
         return replaced
 
     def _open_copy(self, mark: str) -> Connection:
