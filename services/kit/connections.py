@@ -19,7 +19,7 @@ message_max_bytes = 16 * 1024 * 1024
 reconnect_max_ms, resolve_again_ms = 1_000, 1_000
 keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
 """A peer that was cut off, or froze, is given up within these two: what hangs on it fails, and may go elsewhere."""
-connection_age_max_ms = 60_000
+connection_age_max_ms = 30_000
 tries_max = 3
 _sizes = [
     ("grpc.max_receive_message_length", message_max_bytes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 
@@ -23,7 +24,7 @@ async def test_what_was_backed_up_comes_back_and_what_came_after_is_gone(team: C
 
     for command in _commands(backup):
         team.compose(*command)
-    wait_until_whole(team.url)
+    await asyncio.to_thread(wait_until_whole, team.url)
 
     assert (await call(team, "get_memory", id=kept["reflection_id"]))["memory"]["content"].endswith("the backup.")
     async with client(team) as mcp:

@@ -28,6 +28,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "names").write_text("subjectAltName=DNS:localhost\n")
     signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
     _openssl(directory, "x509", "-req", "-in", "server.csr", "-out", "fullchain.pem", *signing)
+    for path in (directory, *directory.iterdir()):
+        os.chown(path, os.geteuid() or 1000, os.getegid() or 1000)  # nginx is not to be root, even where the tests are
     return directory
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastmcp import Client
 
-patience_s, asked = 60.0, 4
+patience_s, asked = 180.0, 4
 
 
 def wait_until_whole(url: str) -> None:
