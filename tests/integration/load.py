@@ -51,6 +51,7 @@ class Load:
         self._random = random.Random(project)
         self._number = 0
         self._calls: list[Call] = []
+        self._in_session: set[str] = set()
         self.promises = Promises()
 
     @asynccontextmanager
@@ -66,6 +67,11 @@ class Load:
             failures = [each for each in done if isinstance(each, BaseException)]
         if failures:
             raise failures[0]
+
+    async def begun(self) -> None:
+        """Returns when every client has connected and has a session."""
+        while len(self._in_session) < self._clients:
+            await asyncio.sleep(0.1)
 
     @contextmanager
     def noted(self) -> Iterator[list[Call]]:
@@ -92,6 +98,7 @@ class Load:
         if not session:
             begun = await self._call(agent, "init", working_directory=directory)
             session = begun.get("session_id", "")
+            self._in_session |= {session} - {""}
         elif what < 0.35:
             await self._store(agent)
         elif what < 0.75:

@@ -14,7 +14,7 @@ from tests.integration.stack import ComposeStack
 
 pytestmark = pytest.mark.containers
 
-clients, warm_up_s, load_s = 100, 8.0, float(os.environ.get("SEGUE_LOAD_S", "15"))
+clients, warm_up_s, load_s = 100, 3.0, float(os.environ.get("SEGUE_LOAD_S", "15"))
 growth_max_mib = 64
 LIMITS = {"LIMIT_EXCEEDED"}
 _units = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
@@ -25,6 +25,7 @@ async def test_a_hundred_clients_meet_no_error_but_limits_and_memory_stays_flat(
 ) -> None:
     load = Load(team.url, "hundred", clients)
     async with load.running():
+        await load.begun()
         await asyncio.sleep(warm_up_s)
         before = await asyncio.to_thread(_memory_mib, team)
         with load.noted() as calls:
