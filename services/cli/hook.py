@@ -16,7 +16,7 @@ import time
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from services.cli.hooks import places, spool, told
+from services.cli.hooks import dialogs, places, spool, told
 from services.cli.hooks.places import log
 from services.cli.hooks.table import HOOKS, OFF
 
@@ -92,16 +92,32 @@ def _handled(event: str) -> bytes:
     places.seen(event)
     if event in LEFT_FOR_LATER:
         return _leave(event, raw)
+    if event == "PermissionRequest":
+        return dialogs.asked(raw)
     if event == "PreToolUse":
-        return _ask(event, raw).body
-    session = told.session(raw)
+        return _permit(event, raw)
     if event == "SessionStart":
-        return _start(raw, session)
-    if _is_due(event, raw) or places.is_owed(session):
-        answer = _ask(event, raw)
-        places.owe(session, answer.status not in HEARD and places.is_owed(session))
-        return answer.body
-    return b""
+        return _start(raw, told.session(raw))
+    return _go_on(event, raw, told.session(raw))
+
+
+def _permit(event: str, raw: bytes) -> bytes:
+    answer = _ask(event, raw)
+    try:
+        dialogs.taken(raw)  # what was asked about and is tried again was refused
+    except OSError as problem:  # a deny holds all the same
+        log(event, f"what was asked about is not forgotten: {type(problem).__name__}")
+    return answer.body
+
+
+def _go_on(event: str, raw: bytes, session: str) -> bytes:
+    if event == "PostToolUse" and dialogs.taken(raw) and is_on("PermissionRequest"):
+        _leave("PermissionRequest", raw)  # it ran: the user allowed it
+    if not _is_due(event, raw) and not places.is_owed(session):
+        return b""
+    answer = _ask(event, raw)
+    places.owe(session, answer.status not in HEARD and places.is_owed(session))
+    return answer.body
 
 
 def is_on(event: str) -> bool:

@@ -35,6 +35,7 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/v1/hooks/SessionStart"): Scope.WRITE,
     ("POST", "/v1/hooks/UserPromptSubmit"): Scope.READ,
     ("POST", "/v1/hooks/PreToolUse"): Scope.READ,
+    ("POST", "/v1/hooks/PermissionRequest"): Scope.WRITE,
     ("POST", "/v1/hooks/PostToolUse"): Scope.WRITE,
     ("POST", "/v1/hooks/PreCompact"): Scope.WRITE,
     ("POST", "/v1/hooks/Stop"): Scope.WRITE,

@@ -25,7 +25,9 @@ from services.cli import local_server  # noqa: E402  # the client knows no packa
 from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY  # noqa: E402
 
 COMMAND = ("sh", str(ROOT / "clients" / "claude-code" / "bin" / "segue"), "hook")
-EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd", "PreCompact")
+EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
+BY_HAND = ("PermissionRequest", "PreCompact")
+"""What does not come in a conversation without a terminal."""
 TIMES = ("before", "during", "hung", "after")
 START_TIMEOUT_S = 60.0
 PATIENT = {"SEGUE_HOOK_WITHIN_MS": "30000"}
@@ -34,14 +36,14 @@ PATIENT = {"SEGUE_HOOK_WITHIN_MS": "30000"}
 
 def main(shift: int, record: Path, event: str) -> int:
     told = sys.stdin.buffer.read()
-    position = EVENTS.index(event)
+    position = (*EVENTS, *BY_HAND).index(event)
     when, following = (TIMES[(position + shift + ahead) % len(TIMES)] for ahead in (0, 1))
     data = local_server.default_data_dir()
     did, said = _run(event, when, data, told)
     with record.open("a") as lines:
         lines.write(json.dumps({"event": event, "when": when, **did}) + "\n")
     sys.stdout.buffer.write(said)
-    if following != "before" and event not in EVENTS[-2:]:
+    if following != "before" and event in EVENTS[:-1]:
         local_server.ensure_server(data, START_TIMEOUT_S)
     return 0
 

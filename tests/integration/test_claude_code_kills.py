@@ -64,11 +64,10 @@ class Client:
         assert (done.returncode, done.stderr) == (0, "")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def compact(self, shift: int) -> None:
-        """The event that does not come in a conversation without a terminal."""
-        told = {"session_id": self.hooked.transcript.session_id, "hook_event_name": "PreCompact", "trigger": "auto"}
-        command = [*self.command(shift), "PreCompact"]
-        environment = self.hooked.environment
+    def run_by_hand(self, shift: int, event: str) -> None:
+        """An event that does not come in a conversation without a terminal."""
+        told = {"session_id": self.hooked.transcript.session_id, "hook_event_name": event, "tool_name": "Bash"}
+        command, environment = [*self.command(shift), event], self.hooked.environment
         subprocess.run(command, env=environment, input=json.dumps(told).encode(), timeout=PATIENCE_S, check=True)
 
     def remembered(self) -> str:
@@ -100,7 +99,8 @@ def test_a_server_killed_before_during_and_after_every_hook_is_not_noticed_by_th
         assert (result["is_error"], result["result"]) == (False, ripe(shift))
         for hook in (each for each in printed if each.get("subtype") == "hook_response"):
             assert (hook["outcome"], hook["exit_code"], hook["stderr"]) == ("success", 0, ""), hook
-        client.compact(shift)
+        for event in killed_around.BY_HAND:
+            client.run_by_hand(shift, event)
     hooks = [json.loads(line) for line in client.record.read_text().splitlines()]
     table = [f"{each['event']:>16} {each['when']:>6} {each['delay_ms']:>5} ms  {each['log']}" for each in hooks]
     print("\nWhen the server was killed, and how long the hook took:", *table, sep="\n")

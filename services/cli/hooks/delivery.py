@@ -42,6 +42,8 @@ ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "e
 """The tool that does the same: what it wants of a directory out of sight, the event may want."""
 HEARD = frozenset({200, 202, 204})
 WANTS = 428
+PARTS = ("touched", "asked", "owed")
+"""What is kept of a conversation, and not for longer."""
 NEVER_TAKEN = frozenset({400, 404, 413, 422})
 
 
@@ -63,7 +65,7 @@ def main() -> int:
                 return 0  # it looks again after it has let go
             if not _delivered(directory, waiting):
                 return 1
-    for part in ("touched", "owed"):
+    for part in PARTS:
         _forget_old(Path(places.hooks_directory(part)))
     return 0
 
@@ -184,7 +186,7 @@ def _touched(session: object) -> list[str]:
 
 def _forget(session: object) -> None:
     """What was kept of a conversation that is over."""
-    for part in ("touched", "owed"):
+    for part in PARTS:
         if path := places.of_session(part, session if isinstance(session, str) else ""):
             Path(path).unlink(missing_ok=True)
 

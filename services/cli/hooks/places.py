@@ -8,8 +8,9 @@ import time
 HOOK_LOG = "hook.log"
 HOOKS_DIRECTORY = "hooks"
 """Below it: `seen/EVENT`, whose time is when that hook last ran; `spool/GATEWAY`, what waits for a server;
-`touched/SESSION`, the files a conversation touched; `owed/SESSION`, that it was not told at its start what it should
-be; `injected`, by which hook the model was last given how many tokens and memories, whose time says when.
+`touched/SESSION`, the files a conversation touched; `asked/SESSION`, digests of what its user is asked about;
+`owed/SESSION`, that it was not told at its start what it should be; `injected`, by which hook the model was last given
+how many tokens and memories, whose time says when.
 """
 DEFAULT_DATA_DIR = "~/.claude/segue"
 LOG_MAX_BYTES = 256 * 1024

@@ -36,6 +36,11 @@ HOOKS = {
         "SEGUE_HOOK_PRE_TOOL_USE",
         matcher="*",
     ),
+    "PermissionRequest": Hook(
+        "notes which command you are asked about: the same, allowed three times in a project, becomes a rule",
+        "SEGUE_HOOK_PERMISSION_REQUEST",
+        matcher="Bash",
+    ),
     "PostToolUse": Hook(
         "says that the session lives, and which files it touched",
         "SEGUE_HOOK_POST_TOOL_USE",

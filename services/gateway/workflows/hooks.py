@@ -19,7 +19,7 @@ from services.gateway.briefing import NOTHING, Briefing, compose
 from services.gateway.reports import Asked, Client, Wanted
 from services.gateway.workflows.recalling import Recalling
 from services.gateway.workflows.sessions import Sessions
-from services.kit.errors import Conflict, NotFound, ServiceError
+from services.kit.errors import Conflict, LimitExceeded, NotFound, ServiceError
 from services.pb import session_pb2
 from services.workspace.sight import IDENTITY_META
 
@@ -29,6 +29,10 @@ owed_max = 200
 owed_age_max_s = 900
 clients_max = 500
 echo_s = 2.0
+learned_of = frozenset({"Bash"})
+"""Tools whose target is all that the user was asked about."""
+counted_for_s = 1e-3
+"""How long one allow in a dialog holds beyond it: it is only counted."""
 note_before_compaction = "Before the conversation was compacted."
 
 
@@ -96,6 +100,7 @@ class Hooks:
             "SessionStart": self.session_start,
             "UserPromptSubmit": self.user_prompt_submit,
             "PreToolUse": self.pre_tool_use,
+            "PermissionRequest": self.permission_request,
             "PostToolUse": self.post_tool_use,
             "PreCompact": self.pre_compact,
             "Stop": self.stop,
@@ -174,9 +179,7 @@ class Hooks:
         client's to decide."""
         if not event.tool:
             return None
-        session = self._sessions.backends.session
-        request = session_pb2.CheckPermissionRequest(operation=event.tool, target=event.target, which=event.which)
-        said: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
+        said = await self._checked(event)
         if said.decision == "deny":
             return _permission("deny", f"Segue: {said.reason}. revoke_permission takes the rule back.")
         if said.security_level == "critical":
@@ -184,6 +187,34 @@ class Hooks:
         if said.decision == "allow" and said.HasField("rule"):
             return _permission("allow", f"Segue: {said.reason}.")
         return None
+
+    async def permission_request(self, event: HookEvent) -> None:
+        """Counts that the user allowed a command in the client's own dialog. One time is leave for that time alone; it
+        takes as many as the session service learns after to make a rule, for this very command in this project."""
+        is_learned = event.delivery and event.tool in learned_of and event.target and "*" not in event.target
+        if not is_learned:
+            return
+        said = await self._checked(event)
+        if said.decision != "ask" or said.security_level == "critical":
+            return
+        session = self._sessions.backends.session
+        allowed = session_pb2.RecordPermissionRequest(
+            operation=event.tool,
+            target=event.target,
+            decision="allow",
+            scope="session",
+            expires_in_s=counted_for_s,
+            which=event.which,
+            operation_id=f"hook-{event.delivery}",
+        )
+        with suppress(Conflict, LimitExceeded):  # a rule that came between, too long a command, or too many rules
+            await session.call(session.stub.RecordPermission, allowed)
+
+    async def _checked(self, event: HookEvent) -> session_pb2.CheckPermissionResponse:
+        session = self._sessions.backends.session
+        request = session_pb2.CheckPermissionRequest(operation=event.tool, target=event.target, which=event.which)
+        said: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
+        return said
 
     async def post_tool_use(self, event: HookEvent) -> Said | None:
         """The session lives; and what is owed from the start."""

@@ -1,0 +1,74 @@
+"""Which commands the client is about to ask its user about. That one was allowed shows by its being run.
+
+Digests alone are kept, a bounded file a conversation. One is of the call and of what it was asked under: a prompt and a
+permission mode. What was refused and then runs without being asked, by another mode or rule, is not taken for allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from services.cli.hooks import told
+from services.cli.hooks.places import of_session
+
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+
+DIALOGS_MAX = 32
+KEPT_S = 3600
+TOOLS = ("Bash",)
+"""Of other tools a target says less than the dialog showed."""
+_NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input")
+
+
+def asked(raw: bytes) -> bytes:
+    """Notes that the client asks about this call. Says nothing: its dialog goes on."""
+    if path := of_session("asked", told.session(raw)):
+        _changed(path, lambda others, call: [*others, call], raw)
+    return b""
+
+
+def taken(raw: bytes) -> bool:
+    """Whether the client asked about this call; it is forgotten then, for it runs or is to be asked about again."""
+    path = of_session("asked", told.session(raw))
+    if not path or not os.path.lexists(path):  # no parser for what nobody asked about
+        return False
+    return _changed(path, lambda others, _: others, raw)
+
+
+def _changed(path: str, change: Callable[[list[str], str], list[str]], raw: bytes) -> bool:
+    """Keeps there what `change` makes of the others and the call; whether the call was in it before."""
+    import fcntl
+
+    if not (call := _digest(raw)):
+        return False
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        now = int(time.time())
+        lines = [line.split(" ") for line in os.read(descriptor, 1 << 16).decode("ascii", "replace").splitlines()]
+        whole = [line for line in lines if len(line) == 2 and line[0].isdecimal()]
+        kept = {digest: at for at, digest in whole if int(at) > now - KEPT_S}
+        after = change([each for each in kept if each != call], call)[-DIALOGS_MAX:]
+        text = "".join(f"{now if each == call else kept[each]} {each}\n" for each in after)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+        return call in kept
+    finally:
+        os.close(descriptor)
+
+
+def _digest(raw: bytes) -> str:
+    import hashlib
+    import json
+
+    try:
+        call = json.loads(raw.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        raise told.NotUnderstood("the input is not JSON") from None
+    if not isinstance(call, dict) or call.get("tool_name") not in TOOLS:
+        return ""
+    named = json.dumps([call.get(name) for name in _NAMED], sort_keys=True)
+    return hashlib.sha256(named.encode()).hexdigest()
