@@ -20,7 +20,10 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A running Segue; each scenario uses a project of its own."""
     made: Stack = ProcessStack(tmp_path_factory.mktemp("segue"))
     if request.param == "compose":
-        made = ComposeStack(settings={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"})  # if a test brings one
+        # To a collector that a test may bring, which is told of every call.
+        endpoint = "http://collector:4317"
+        every = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER": "parentbased_always_on"}
+        made = ComposeStack(settings=every)
     with made:
         yield made
 

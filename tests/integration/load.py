@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ class Call:
     """One call of a client: `outcomes` of each try, the last one being what the client is left with."""
 
     tool: str
+    began: float
     took_s: float
     outcomes: Sequence[str]
 
@@ -37,6 +39,18 @@ class Promises:
 
     memories: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Noted:
+    """The calls that began in a span of time; those that have ended by now."""
+
+    calls: Sequence[Call]
+    since: float
+    until: float = math.inf
+
+    def ended(self) -> list[Call]:
+        return [call for call in self.calls if self.since <= call.began < self.until]
 
 
 class Load:
@@ -74,12 +88,11 @@ class Load:
             await asyncio.sleep(0.1)
 
     @contextmanager
-    def noted(self) -> Iterator[list[Call]]:
-        """The calls that end within, complete when it is left."""
-        calls: list[Call] = []
-        first = len(self._calls)
-        yield calls
-        calls += self._calls[first:]
+    def noted(self) -> Iterator[Noted]:
+        """The calls that begin within."""
+        noted = Noted(self._calls, time.monotonic())
+        yield noted
+        noted.until = time.monotonic()
 
     async def _work(self, number: int, stop: asyncio.Event) -> None:
         agent = Agent(self._url, "legacy" if number % 2 else "auto")
@@ -132,7 +145,7 @@ class Load:
             outcomes.append(outcome)
             if outcome == OK:
                 break
-        self._calls.append(Call(tool, time.monotonic() - began, outcomes))
+        self._calls.append(Call(tool, began, time.monotonic() - began, outcomes))
         return answer if outcome == OK else {}
 
 

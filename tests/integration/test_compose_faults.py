@@ -46,12 +46,15 @@ async def test_nothing_acknowledged_is_lost_whatever_happens_to_a_container(
     team: ComposeStack, report: Callable[[str], None]
 ) -> None:
     load = Load(team.url, "faults", clients=6, think_s=0.1)
+    suffered = []
     async with load.running():
         for service, fault in CASES:
-            with load.noted() as calls:
+            with load.noted() as noted:
                 after_s = await _suffer(team, containers(team, service)[0], fault)
-            report(f"{fault} {service}: whole again after {after_s:.1f} s; {told(calls)}")
-            _check(service, fault, calls)
+            report(f"{fault} {service}: whole again after {after_s:.1f} s; {told(noted.ended())}")
+            suffered.append((service, fault, noted))
+    for service, fault, noted in suffered:  # also the calls that outlasted what they suffered
+        _check(service, fault, noted.ended())
     missing = await lost(team.url, load.promises)
     report(
         f"{len(load.promises.memories)} memories and {len(load.promises.checkpoints)} sessions, lost: {len(missing)}"

@@ -28,9 +28,10 @@ async def test_a_hundred_clients_meet_no_error_but_limits_and_memory_stays_flat(
         await load.begun()
         await asyncio.sleep(warm_up_s)
         before = await asyncio.to_thread(_memory_mib, team)
-        with load.noted() as calls:
+        with load.noted() as noted:
             await asyncio.sleep(load_s)
         after = await asyncio.to_thread(_memory_mib, team)
+    calls = noted.ended()
     report(f"{clients} clients for {load_s:.0f} s: {len(calls) / load_s:.0f} calls/s; {told(calls)}")
     for tool in sorted({call.tool for call in calls}):
         report(f"  {tool}: {told([call for call in calls if call.tool == tool])}")

@@ -36,12 +36,13 @@ async def test_a_rolling_restart_costs_no_call_more_than_another_try(
     team: ComposeStack, report: Callable[[str], None]
 ) -> None:
     load = Load(team.url, "rolling", clients=6, think_s=0.1)
-    with load.noted() as calls:
+    with load.noted() as noted:
         async with load.running():
             for service in ("gateway", "session", "quality"):
                 for container in containers(team, service):
                     await asyncio.to_thread(container.restart)
                     await asyncio.to_thread(wait_until_whole, team.url)
+    calls = noted.ended()
     report(f"rolling restart: {told(calls)}")
     assert calls
     assert [call for call in calls if call.outcome != OK] == []

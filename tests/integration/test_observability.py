@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from services.cli.mcp_call import Gateway
 from tests.integration.stack import IMAGES, ROOT, ComposeStack
 from tests.integration.test_telemetry import SEARCH, STORE, Caller, send, send_everywhere
 from tests.otlp import SentSpan, edges, spans_in
@@ -95,7 +96,7 @@ def watched(stack: ComposeStack) -> Iterator[Watched]:
         ),
         (
             "checkpoint",
-            {},
+            {"session_id": "of /elsewhere/heron"},
             [
                 ("segue.session.v1.Session/Checkpoint CLIENT", "segue.session.v1.Session/Checkpoint SERVER"),
                 ("segue.session.v1.Session/Checkpoint SERVER", "redis"),
@@ -107,6 +108,10 @@ def test_a_call_is_one_tree_across_the_containers(
     watched: Watched, tool: str, arguments: dict[str, str], wanted: list[tuple[str, str]]
 ) -> None:
     caller = Caller()
+    if "session_id" in arguments:
+        gateway = Gateway(watched.stack.url)
+        gateway.open()
+        arguments = {"session_id": gateway.call("init", working_directory="/elsewhere/heron")["session_id"]}
     send(watched.stack.url, tool, dict(arguments), meta=caller)
     until(lambda: set(wanted) <= edges(watched.spans(), caller.trace_id), f"{wanted}")
     mine = [span for span in watched.spans() if span.trace_id == caller.trace_id]
