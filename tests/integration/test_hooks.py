@@ -233,12 +233,14 @@ async def test_the_handoff_names_the_files_that_tools_touched(hooked: Hooked, st
     hooked.hook("SessionStart", source="startup")
     hooked.settle()
     hooked.hook("PostToolUse", tool_name="Edit", tool_input={"file_path": "/orchard/pears.py"}, tool_response={})
+    touched = hooked.data / "hooks" / "touched" / hooked.transcript.session_id
+    assert touched.exists()
     hooked.say("Fix the pears.", "The pears are fixed.")
     hooked.hook("SessionEnd")
     hooked.settle()
     following = await call(stack, "init", working_directory=str(hooked.project))
     assert "The pears are fixed." in following["previous_handoff"]["summary"]
-    assert list((hooked.data / "hooks" / "touched").iterdir()) == []
+    assert not touched.exists()
 
 
 async def test_what_a_killed_delivery_was_at_is_delivered_by_the_next(hooked: Hooked, stack: Stack) -> None:

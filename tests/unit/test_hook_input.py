@@ -318,3 +318,17 @@ def test_a_heartbeat_is_due_now_and_then(data: Path) -> None:
     os.utime(data / "hooks" / "seen" / "heartbeat", (time.time() - 61,) * 2)
     assert places.touched("s", "bad\npath", 60)
     assert (data / "hooks" / "touched" / "s").read_text() == "/a.py\n/b.py\n"
+
+
+def test_old_notes_are_forgotten_whatever_lies_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_DATA_DIR", str(tmp_path))
+    asked = Path(places.hooks_directory("asked"))
+    (asked / "a-link").symlink_to(tmp_path / "nowhere")
+    (asked / "a-directory").mkdir()
+    (asked / "old").touch()
+    (asked / "new").touch()
+    for name in ("a-directory", "old"):
+        os.utime(asked / name, (0, 0))
+    assert subprocess.run(DELIVERY, timeout=60, check=False).returncode == 0
+    assert {path.name for path in asked.iterdir()} == {"a-link", "a-directory", "new"}
+    assert "in asked stays" in (tmp_path / "hook.log").read_text()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from services.cli import claude_code
 from services.cli.ages import ago
-from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding
+from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, written
 from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY, is_on
 from services.cli.settings_file import NotOurs, SettingsFile
 
@@ -78,7 +78,7 @@ def _programs(text: str) -> Iterator[str]:
 
 def _firing(seen: Path) -> Finding:
     """When a hook of ours last ran."""
-    times = {path.name: path.stat().st_mtime for path in seen.glob("*")} if seen.exists() else {}
+    times = {path.name: at for path, at in written(seen.glob("*")).items()}
     if not times:
         return Finding(
             "firing", DEGRADED, "no hook has run yet", "claude  # begin a conversation; restart one that runs"
@@ -113,7 +113,7 @@ def _written_at(line: str) -> float:
 
 def _waiting(spool: Path, now: float) -> Iterator[Finding]:
     """Events that no server has taken although there was time."""
-    old = [path for path in spool.glob("*/*.json") if now - path.stat().st_mtime > WAITING_MAX_S]
+    old = [at for at in written(spool.glob("*/*.json")).values() if now - at > WAITING_MAX_S]
     if old:
         yield Finding(
             "waiting",

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from services.cli.ages import ago
-from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding
+from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, written
 
 FREE_WANTED_BYTES, FREE_NEEDED_BYTES = 1 << 30, 64 << 20
 BACKUPS_MAX = 5_000
@@ -80,7 +80,7 @@ def _backups(now: float) -> Finding:
     if not place:
         return Finding("backups", OK, f"none come by themselves; {BACKUP_DIRECTORY} would have them come")
     directory = Path(place).expanduser()
-    made = sorted(path.stat().st_mtime for path in islice(directory.glob("segue-*"), BACKUPS_MAX))
+    made = sorted(written(islice(directory.glob("segue-*"), BACKUPS_MAX)).values())
     mend = f"segue backup {shlex.quote(str(directory))}"
     if not made:
         return Finding("backups", DEGRADED, f"there is none in {directory} yet", mend)

@@ -188,13 +188,23 @@ def _forget(session: object) -> None:
     """What was kept of a conversation that is over."""
     for part in PARTS:
         if path := places.of_session(part, session if isinstance(session, str) else ""):
-            Path(path).unlink(missing_ok=True)
+            _remove(Path(path), younger_too=True)
 
 
 def _forget_old(directory: Path) -> None:
     for path in directory.iterdir():
-        if time.time() - path.stat().st_mtime > KEPT_S:
-            path.unlink(missing_ok=True)
+        _remove(path, younger_too=False)
+
+
+def _remove(path: Path, *, younger_too: bool) -> None:
+    """Whatever has taken its place, deliveries go on."""
+    try:
+        if younger_too or time.time() - path.lstat().st_mtime > KEPT_S:
+            path.unlink()
+    except FileNotFoundError:  # another process was faster
+        return
+    except OSError as problem:
+        places.log("delivery", f"something in {path.parent.name} stays: {type(problem).__name__}")
 
 
 if __name__ == "__main__":
