@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from services.kit.errors import ServiceError
+from services.kit.part_health import PartHealth, file_system
 from services.memory.embedder import Embedder
-from services.memory.memories import PartHealth, Stats
+from services.memory.memories import Stats
 from services.memory.memory_store import MemoryStore
 from services.memory.storing import NO_MODEL
 
@@ -87,7 +87,7 @@ class Condition:
             "database": await self._database(),
             "embedding_service": PartHealth("healthy") if self.embedder else self._no_model(),
             "index": self._index(),
-            "file_system": await asyncio.to_thread(self._file_system),
+            "file_system": await asyncio.to_thread(file_system, self.directory, disk_free_min_bytes),
         }
 
     async def count(self) -> Mapping[str, float]:
@@ -128,12 +128,3 @@ class Condition:
         if self.shared_cache is None or await self.shared_cache.is_reachable():
             return PartHealth("healthy")
         return PartHealth("degraded", "Redis does not answer. Searches are slower, not wrong.")
-
-    def _file_system(self) -> PartHealth:
-        if not os.access(self.directory, os.W_OK):
-            return PartHealth("unhealthy", "the data directory cannot be written")
-        status = os.statvfs(self.directory)
-        free = status.f_bavail * status.f_frsize
-        if free < disk_free_min_bytes:
-            return PartHealth("degraded", f"{free / 1e6:.0f} MB left on the disk")
-        return PartHealth("healthy")

@@ -120,14 +120,6 @@ class Stats:
     degraded: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PartHealth:
-    """One part's health: `healthy`, `degraded` or `unhealthy`, and why."""
-
-    status: str
-    reason: str = ""
-
-
 def accepted(memory: Memory, now: datetime) -> Memory:
     """The memory as it will be stored, or the reason why it cannot be: InvalidInput or LimitExceeded."""
     content = memory.content.encode("utf-8", "replace").decode()  # a lone surrogate has no UTF-8
