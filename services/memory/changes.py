@@ -54,15 +54,15 @@ def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequenc
     keys = [str(id_key(row.user, row.memory.id)) for row in rows]
     known = [*_known(connection, "key", keys), *_known(connection, "fingerprint", prints)]
     by_key, by_print = {row[4]: row for row in known}, {row[2]: row for row in known}
+    embedded = _embedded(connection, [row[0] for row in known])
     known_here = {}
     for place in range(len(rows)):
         found = by_key.get(keys[place]) or by_print.get(prints[place])
         if found and found[2] != prints[place]:
             raise _other_content()
         if found:
-            known_here[place] = Inserted(
-                found[0], found[1], found[3].astimezone(UTC), duplicate=True, embedded=found[5]
-            )
+            at, is_embedded = found[3].astimezone(UTC), found[0] in embedded
+            known_here[place] = Inserted(found[0], found[1], at, duplicate=True, embedded=is_embedded)
     return known_here
 
 
@@ -71,13 +71,24 @@ def _other_content() -> Conflict:
 
 
 def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
-    marks = ", ".join("?" * len(values))  # single parameters use the column's index, a list would scan
     sql = f"""
-        SELECT m.sequence, m.id, fingerprint::TEXT, stored_at, key::TEXT,
-               EXISTS (FROM embeddings e WHERE e.sequence = m.sequence)
-        FROM memories m WHERE {column} IN ({marks})
+        SELECT sequence, id, fingerprint::TEXT, stored_at, key::TEXT
+        FROM memories WHERE {column} IN ({_marks(values)})
     """  # noqa: S608  # our own names
     return connection.execute(sql, values).fetchall()
+
+
+def _embedded(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> set[int]:
+    """Which of them have embeddings. A query of its own, for most that is stored is new: joined, it costs each time."""
+    if not sequences:
+        return set()
+    sql = f"SELECT sequence FROM embeddings WHERE sequence IN ({_marks(sequences)})"  # noqa: S608  # marks only
+    return {row[0] for row in connection.execute(sql, sequences).fetchall()}
+
+
+def _marks(values: Sequence[object]) -> str:
+    """Single parameters use the column's index, a list would scan."""
+    return ", ".join("?" * len(values))
 
 
 def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow], model: str) -> list[Inserted]:
