@@ -241,6 +241,12 @@ def test_a_memory_keeps_every_field_of_its_line(tmp_path: Path) -> None:
     assert json.loads(memory.encoded()) == line
 
 
+def test_an_export_of_a_later_version_is_read_without_what_it_has_more(tmp_path: Path) -> None:
+    known = {"content": "Prune in winter", "id": "00000000-0000-4000-8000-000000000001", "project": "orchard"}
+    (memory,) = memories(written(tmp_path / "m.jsonl", known | {"mood": {"good": [1]}}))
+    assert json.loads(memory.encoded()) == known | {"kind": "conversation"}
+
+
 def test_content_alone_is_a_memory_with_a_stable_id(tmp_path: Path) -> None:
     path = written(tmp_path / "m.jsonl", {"content": "a"}, {"content": "b"}, {"content": "a", "tags": None})
     ids = [memory.id for memory in memories(path)]
