@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.kit import lag, rpc
 from services.kit.backup import Part
@@ -36,10 +36,12 @@ from services.memory.retention import Rule
 from services.memory.searching import Searching
 from services.memory.servicer import Domain, MemoryServicer
 from services.memory.shards import open_shards
-from services.memory.shared_cache import RedisCache, open_shared_cache
 from services.memory.store import StoreSettings
 from services.memory.storing import NO_MODEL, Storing
 from services.pb import memory_pb2_grpc
+
+if TYPE_CHECKING:
+    from services.memory.shared_cache import RedisCache
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +173,8 @@ async def _open_shared_cache(stack: AsyncExitStack, settings: MemorySettings) ->
     """The cache that all replicas share, where the settings name one."""
     if not settings.redis_url:
         return None
+    from services.memory.shared_cache import open_shared_cache  # on one machine its import is a tenth of a start
+
     return await stack.enter_async_context(open_shared_cache(settings.redis_url))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ def main() -> int:
         if options.encrypted:
             generate_key(Path(name) / "key")
             settings[KEY_FILE_SETTING] = str(Path(name) / "key")
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # clients whose server was killed, as it should be
         torture = Torture(data, options.seed, settings)
         print(f"seed {options.seed}", flush=True)
         for kill in range(1, options.kills + 1):
