@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,9 +84,8 @@ class Sessions:
         )
         session = self.backends.session
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
-        quality = await assess(self.backends, place)
         handoff = begun.previous_handoff if begun.HasField("previous_handoff") else None
-        memories, trouble = await self._related(place, handoff)
+        quality, (memories, trouble) = await asyncio.gather(assess(self.backends, place), self._related(place, handoff))
         completing = session_pb2.CompleteInitRequest(
             which=session_pb2.Which(session_id=begun.session.id), quality=quality.message, operation_id=str(uuid4())
         )
