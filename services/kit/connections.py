@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
@@ -21,6 +22,8 @@ keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
 """A peer that was cut off, or froze, is given up within these two: what hangs on it fails, and may go elsewhere."""
 connection_age_max_ms = 30_000
 tries_max = 3
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+"""What a call ends with whose connection was lost, and one that reached a server which was about to end."""
 _sizes = [
     ("grpc.max_receive_message_length", message_max_bytes),
     ("grpc.max_send_message_length", message_max_bytes),
@@ -74,7 +77,7 @@ def _service_config(target: str, services: Sequence[ServiceDescriptor]) -> dict[
             "initialBackoff": "0.1s",
             "maxBackoff": "0.5s",
             "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
+            "retryableStatusCodes": [status.name for status in LOST],
         }
         config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
     return config

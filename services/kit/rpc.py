@@ -19,7 +19,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from services.kit import errors, telemetry, trust
-from services.kit.connections import channel_options, server_options
+from services.kit.connections import LOST, channel_options, server_options
 from services.kit.figures import TelemetryServicer
 from services.kit.healthcheck import Health
 from services.pb import telemetry_pb2_grpc
@@ -126,10 +126,10 @@ def _metadata(user: str) -> tuple[tuple[str, str], ...]:
 def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
     details = error.details() or ""
     found = ERROR_NAMED.get((_trailer(error, _error_key) or b"").decode(), ERROR.get(error.code()))
+    if error.code() in LOST and not _came_from_service(error):
+        return errors.Unavailable("The service does not answer.", "Try again; `segue doctor` shows what is down.")
     if found is None:
         return Internal(details)
-    if found is errors.Unavailable and not _came_from_service(error):
-        return errors.Unavailable("The service does not answer.", "Try again; `segue doctor` shows what is down.")
     if found is errors.DeadlineExceeded:
         return found("The call took longer than its time limit.", "Try again, or ask for less.")
     return found(details, *_suggestions(error))
