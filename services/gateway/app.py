@@ -33,7 +33,7 @@ from services.gateway.hooks import HookEndpoint
 from services.gateway.keeping import Keeping
 from services.gateway.moments import local_zone
 from services.gateway.overview import Overview
-from services.gateway.patience import patient
+from services.gateway.patience import patient, refusals, waiting_max
 from services.gateway.permitting import Permitting
 from services.gateway.quotas import Quotas
 from services.gateway.readiness import Readiness
@@ -240,6 +240,7 @@ async def _serve(
         counted,
         http=patient(settings.patience),
         h11_max_incomplete_event_size=settings.head_max_bytes,
+        backlog=waiting_max,
         lifespan="on",
         ws="none",
         log_config=None,
@@ -247,6 +248,7 @@ async def _serve(
         timeout_graceful_shutdown=round(settings.drain_s),
     )
     server = _Server(config)
+    asyncio.get_running_loop().set_exception_handler(refusals())
     async with alone.lifespan(alone):
         serving = asyncio.create_task(server.serve([listening]))
         await server.begun.wait()

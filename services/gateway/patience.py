@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+logger = logging.getLogger(__name__)
+
+waiting_max = 128
+"""Connections that the system keeps until they are taken. asyncio tries so often in a row while no file can be opened,
+with a report and a timer for each, so that a thousand would keep it from all else."""
+refused_again_s = 60.0
+_no_room = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,26 @@ def patient(patience: Patience) -> type[H11Protocol]:
 
     PatientProtocol.patience = patience
     return PatientProtocol
+
+
+def refusals() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """The event loop's handler of errors: that connections cannot be taken is said once a minute."""
+    said_s = float("-inf")
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal said_s
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in _no_room and "accept" in context["message"]):
+            loop.default_exception_handler(context)
+        elif loop.time() - said_s > refused_again_s:
+            said_s = loop.time()
+            logger.error(
+                "connections are not taken: %s. They wait; raise the limit of open files, or lower "
+                "SEGUE_GATEWAY_CONNECTIONS_MAX.",
+                error.strerror,
+            )
+
+    return handle
 
 
 _closing = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s"

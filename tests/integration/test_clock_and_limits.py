@@ -7,6 +7,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -110,8 +111,9 @@ def connections(address: tuple[str, int], count: int) -> Iterator[socket.socket]
         yield socket.create_connection(address, timeout=10)
 
 
-async def test_without_files_left_it_stays_up_and_goes_on_when_there_are_some(data: Path) -> None:
-    with ProcessStack(data) as stack, ExitStack() as held:
+async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are_some(data: Path) -> None:
+    stack = ProcessStack(data, SEGUE_GATEWAY_HEAD_TIMEOUT_S="1")
+    with tempfile.TemporaryFile("w+") as stack.stderr, stack, ExitStack() as held:
         assert stack.process
         pid, parts = stack.process.pid, urlsplit(stack.url)
         address = (parts.hostname or "", parts.port or 0)
@@ -138,6 +140,8 @@ async def test_without_files_left_it_stays_up_and_goes_on_when_there_are_some(da
         assert stats["total_conversations"] >= 1 + kept
         assert (await store(stack, "Stored after: heron"))["success"]
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        stack.stderr.seek(0)
+        assert stack.stderr.read().count("connections are not taken: Too many open files") == 1
 
 
 async def attempt(mcp: Client[Any], number: int) -> dict[str, Any]:
