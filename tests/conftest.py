@@ -39,6 +39,16 @@ def redis_url() -> Iterator[str]:
         yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
 
 
+@pytest.fixture
+def emptied_redis(redis_url: str) -> str:
+    """The same with nothing in it."""
+    from redis import Redis
+
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
+
+
 class KeptSpans(InMemorySpanExporter):
     """Keeps spans while a test asks for them."""
 

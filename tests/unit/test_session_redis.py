@@ -27,9 +27,8 @@ KEY = "{segue}:events"
 
 
 @pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, decode_responses=True) as client:
-        await client.flushall()
+async def client(emptied_redis: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(emptied_redis, decode_responses=True) as client:
         yield client
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from services.kit.errors import Conflict, InvalidInput, LimitExceeded, NotFound, Unauthenticated, Unavailable
 from services.pb import session_pb2 as pb
@@ -31,13 +30,8 @@ nothing_lasts = 1e-6
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.containers)])
-async def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    if request.param == "sqlite":
-        return {}
-    url = request.getfixturevalue("redis_url")
-    async with Redis.from_url(url) as client:
-        await client.flushall()
-    return {"redis_url": url}
+def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {} if request.param == "sqlite" else {"redis_url": request.getfixturevalue("emptied_redis")}
 
 
 @pytest.fixture

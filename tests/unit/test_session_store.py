@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
@@ -36,10 +35,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with open_sqlite(tmp_path / "session.sqlite", queue_max=1000, vault=vault) as sqlite:
             yield sqlite
         return
-    url = request.getfixturevalue("redis_url")
-    async with Redis.from_url(url) as client:
-        await client.flushall()
-    async with open_redis(url, timeout_s=5, stream_max=1000) as redis:
+    async with open_redis(request.getfixturevalue("emptied_redis"), timeout_s=5, stream_max=1000) as redis:
         yield redis
 
 

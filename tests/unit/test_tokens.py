@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
 from services.kit import bearer
 from services.kit.allowance import Allowance, ProcessAllowance, Rate
@@ -31,10 +30,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with open_sqlite(tmp_path / "session.sqlite", queue_max=100) as sqlite:
             yield sqlite
         return
-    url = request.getfixturevalue("redis_url")
-    async with Redis.from_url(url) as client:
-        await client.flushall()
-    async with open_redis(url, timeout_s=5, stream_max=1000) as redis:
+    async with open_redis(request.getfixturevalue("emptied_redis"), timeout_s=5, stream_max=1000) as redis:
         yield redis
 
 
@@ -156,13 +152,11 @@ async def test_an_allowance_is_spent_and_says_when_there_is_more(store: SessionS
 
 
 @pytest.mark.containers
-async def test_replicas_share_an_allowance_where_redis_is(redis_url: str) -> None:
+async def test_replicas_share_an_allowance_where_redis_is(emptied_redis: str) -> None:
     rate = Rate(per_minute=1, burst=4)
-    async with Redis.from_url(redis_url) as client:
-        await client.flushall()
     async with (
-        open_redis(redis_url, timeout_s=5, stream_max=1000) as one,
-        open_redis(redis_url, timeout_s=5, stream_max=1000) as other,
+        open_redis(emptied_redis, timeout_s=5, stream_max=1000) as one,
+        open_redis(emptied_redis, timeout_s=5, stream_max=1000) as other,
     ):
         granted = [(await each.allowance.take("ada", 3, rate)).calls for each in (one, other, one)]
     assert granted == [3, 1, 0]
