@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 from opentelemetry import metrics
 
 from services.kit import figures, telemetry
+from services.kit.beside import beside
 from services.kit.errors import ServiceError
 from services.kit.healthcheck import Health
 
@@ -23,7 +24,6 @@ look_every_s = 2.0
 counted_every_s = 10.0
 first_look_max_s = 1.0
 """A service that does not know by then how it is, is up and not ready."""
-cancel_again_s = 0.5
 LEVELS = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 
@@ -109,17 +109,14 @@ class Telling:
 @asynccontextmanager
 async def watched(watching: Watching) -> AsyncIterator[None]:
     """Looks once before the block, if that goes quickly, and on while it runs."""
-    looking = asyncio.create_task(watching.run())
-    with suppress(TimeoutError):
-        async with asyncio.timeout(first_look_max_s):
-            await watching.health.is_known.wait()
-    try:
-        yield
-    finally:
-        await watching.health.stop()
-        while not looking.done():  # a cancellation can be lost within redis-py's own time limits
-            looking.cancel()
-            await asyncio.wait([looking], timeout=cancel_again_s)
+    async with beside(watching.run()):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(first_look_max_s):
+                await watching.health.is_known.wait()
+        try:
+            yield
+        finally:
+            await watching.health.stop()
 
 
 @asynccontextmanager
@@ -136,12 +133,8 @@ async def told(service: str, look: Look) -> AsyncIterator[None]:
                 logger.exception("%s could not be looked at", service)
             await asyncio.sleep(look_every_s)
 
-    looking = asyncio.create_task(run())
-    try:
+    async with beside(run()):
         yield
-    finally:
-        looking.cancel()
-        await asyncio.wait([looking])
 
 
 @cache

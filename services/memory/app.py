@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.kit import lag, rpc
 from services.kit.backup import Part
+from services.kit.beside import beside
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
@@ -58,8 +59,8 @@ class MemoryApp:
 
 
 @asynccontextmanager
-async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> AsyncIterator[MemoryApp]:
-    """Serves memory on the settings' address until the context is left; backups have the parts `beside` it, too."""
+async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> AsyncIterator[MemoryApp]:
+    """Serves memory on the settings' address until the context is left; backups have the parts of `others`, too."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("memory"))
         vault = open_vault(settings)
@@ -76,7 +77,7 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         generations = Generations(shared)
         linking = Linking(store, generations)
         erasing = Erasing(store, within_s)
-        backups = Backups([MemoryPart(store, home), *beside], _schedule(settings))
+        backups = Backups([MemoryPart(store, home), *others], _schedule(settings))
         storing = Storing(store, index, embedder, generations)
         retaining = Retaining(store, storing, _default_rule(settings))
         regular: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
@@ -102,7 +103,7 @@ async def open_memory(settings: MemorySettings, beside: Sequence[Part] = ()) -> 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         filling = [Backfill(store, index, embedder, generations).run] if embedder else []
         for run in (indexing.run, backups.run, erasing.run, retaining.run, *filling):
-            await stack.enter_async_context(_beside(run()))
+            await stack.enter_async_context(beside(run()))
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)
@@ -112,23 +113,6 @@ def open_vault(settings: MemorySettings) -> Vault | None:
     """What seals all that is stored; a key that is missing, wrong or not to be used is refused, and nothing changed."""
     require_settled(settings.home)
     return settings.place.ready_vault(settings.encryption_key_file)
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs `work` beside the block, and ends it with the block."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_log_failure)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("work in the background ended", exc_info=error)
 
 
 def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSettings:

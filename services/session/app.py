@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from services.kit import lag, rpc
+from services.kit.beside import beside
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
@@ -28,10 +27,6 @@ from services.session.servicer import SessionServicer
 from services.session.store import SessionStore
 from services.session.store.sqlite import open_sqlite
 from services.session.tokens import Tokens
-
-logger = logging.getLogger(__name__)
-
-cancel_again_s = 0.5
 
 
 class SessionApp:
@@ -68,8 +63,8 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
             access_pb2_grpc.add_AccessServicer_to_server(access, server)  # type: ignore[no-untyped-call]
 
-        await stack.enter_async_context(_beside(deliver(store.events, emitter.emit)))
-        await stack.enter_async_context(_beside(finding.sweep(settings.sweep_s)))
+        await stack.enter_async_context(beside(deliver(store.events, emitter.emit)))
+        await stack.enter_async_context(beside(finding.sweep(settings.sweep_s)))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(lag.watched())
         watching = Watching("session", "store", condition.look, condition.count, health)
@@ -96,21 +91,3 @@ def open_vault(settings: SessionSettings) -> Vault | None:
     """What seals the sessions; a key that is missing, wrong or not to be used is refused, and nothing changed."""
     require_settled(settings.home)
     return settings.place.ready_vault(settings.encryption_key_file)
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs `work` beside the block, and ends it with the block."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_log_failure)
-    try:
-        yield
-    finally:
-        while not task.done():  # a cancellation can be lost within redis-py's own time limits
-            task.cancel()
-            await asyncio.wait([task], timeout=cancel_again_s)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("work in the background ended", exc_info=error)
