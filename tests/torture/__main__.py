@@ -37,7 +37,7 @@ def main() -> int:
         for kill in range(1, options.kills + 1):
             asyncio.run(torture.round())
             print(f"\r{kill} kills, {torture.counts}", end="", flush=True)
-    print(f"\n{options.kills} kills: {torture.counts}")
+    print("", *torture.losses, f"{options.kills} kills: {torture.counts}", sep="\n")
     return 0 if torture.counts.clean else 1
 
 

@@ -20,6 +20,7 @@ from fastmcp import Client
 from tests.integration.stack import ProcessStack
 
 writers, load_max_s, checked_max = 4, 1.2, 40
+index_within_s = 60.0
 _subjects = ("otter", "lantern", "quarry", "saffron", "turbine", "willow", "harpoon", "glacier", "violet", "anvil")
 
 
@@ -77,6 +78,7 @@ class Torture:
         self._fresh: list[str] = []
         self._number = 0
         self.counts = Counts()
+        self.losses: list[str] = []
 
     async def round(self) -> None:
         """One kill."""
@@ -158,6 +160,7 @@ class Torture:
         alive = sorted(set(self._promises.stored) - self._promises.deleting)
         older = self._random.sample(alive, min(checked_max, len(alive)))
         async with Client(stack.url) as mcp:
+            await _wait_for_index(mcp)
             for name in dict.fromkeys([*(each for each in self._fresh if each in alive), *older]):
                 await self._verify_one(mcp, name)
             for name in self._random.sample(sorted(self._promises.deleted), min(10, len(self._promises.deleted))):
@@ -170,14 +173,30 @@ class Torture:
         known = await mcp.call_tool("get_memory", {"id": name}, raise_on_error=False)
         memory = (known.structured_content or {}).get("memory", {})
         found = [each for each in await _search(mcp, content) if each["content"] == content]
-        if known.is_error or memory.get("content") != content or not found:
-            self.counts.lost += 1
+        if known.is_error or memory.get("content") != content:
+            self._lost(name, "by its id")
+        elif not found:
+            self._lost(name, "by searching")
         elif len(found) > 1 or found[0]["id"] != name:
             self.counts.duplicated += 1
         elif found[0]["matched"] != "both" or found[0]["similarity_score"] < 0.9:
-            self.counts.lost += 1  # to one of the two ways of finding it
+            self._lost(name, f"by words and by meaning, but {found[0]['matched']}")
         else:
             self.counts.verified += 1
+
+    def _lost(self, name: str, how: str) -> None:
+        self.counts.lost += 1
+        self.losses.append(f"{name} is not found {how}")
+
+
+async def _wait_for_index(mcp: Client[Any]) -> None:
+    """Until the index is whole: one that was damaged is built again beside serving, and `degraded` says so."""
+    async with asyncio.timeout(index_within_s):
+        while True:
+            stats = (await mcp.call_tool("reflection_stats", {})).structured_content or {}
+            if not any(each.startswith("index:") for each in stats["degraded"]):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _search(mcp: Client[Any], content: str) -> list[dict[str, Any]]:
