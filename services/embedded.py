@@ -25,13 +25,16 @@ from services.session.config import SessionSettings
 
 SOCKET_PATH_MAX_BYTES = 103
 """The least that a system allows, which is macOS."""
+MEANT_OTHERWISE = frozenset("%,?#")
+"""What gRPC takes for something else than a part of a socket's path."""
 
 
 @contextmanager
 def _sockets(data_dir: Path) -> Iterator[Path]:
     """A private directory for sockets. In the data directory, so that a server that is killed leaves none elsewhere."""
     directory = data_dir.absolute() / "run"
-    if len(os.fsencode(directory / "session.sock")) > SOCKET_PATH_MAX_BYTES:
+    path = str(directory / "session.sock")
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX_BYTES or MEANT_OTHERWISE & set(path):
         with tempfile.TemporaryDirectory(prefix="segue-") as name:  # made with mode 0700
             yield Path(name)
         return

@@ -21,7 +21,7 @@ from fastmcp import Client
 from services.embedded import open_embedded
 from services.gateway.app import GatewayApp
 from services.gateway.config import GatewaySettings
-from tests.integration.stack import ROOT, ProcessStack
+from tests.integration.stack import ROOT, ProcessStack, segue
 
 
 @asynccontextmanager
@@ -133,9 +133,39 @@ def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path) -> None:
     assert "SEGUE_DATA_DIR" in done.stderr
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[str]:
-    with ProcessStack(tmp_path) as stack:
+@pytest.mark.parametrize("name", ["?", "\\"])
+def test_a_data_directory_that_can_have_no_database_is_said(tmp_path: Path, name: str) -> None:
+    done = serve(tmp_path / name)
+    assert done.returncode == 1
+    assert "a path with ? or \\ in it can have no database. Set SEGUE_DATA_DIR." in done.stderr
+
+
+@pytest.fixture(params=["Doe, J. O'Neil", '100% of "#1"', "ü;=&", "x" * 120])
+def named(request: pytest.FixtureRequest, data: Path) -> Path:
+    """A data directory below one of that name."""
+    above = data.parent / request.param
+    above.mkdir()
+    return data.rename(above / "data")
+
+
+async def test_a_data_directory_may_have_nearly_any_name(named: Path) -> None:
+    with ProcessStack(named) as stack:
+        async with Client(stack.url) as mcp:
+            await mcp.call_tool("store_reflection", {"content": "The walrus signs the invoices."})
+        done = await asyncio.to_thread(segue, stack, "backup", named.parent)
+        assert done.returncode == 0, done.stderr
+        stack.restart()
+        async with Client(stack.url) as mcp:
+            found = (await mcp.call_tool("reflect_on_past", {"query": "who signs invoices"})).structured_content or {}
+        assert [each["matched"] for each in found["results"]] == ["both"]
+    made = Path(done.stdout.splitlines()[-1])
+    restored = segue(ProcessStack(named.parent / "restored"), "restore", made)
+    assert restored.returncode == 0, restored.stderr
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ProcessStack(tmp_path_factory.mktemp("running")) as stack:
         yield stack.url.removesuffix("/mcp")
 
 
