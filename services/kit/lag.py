@@ -5,22 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakSet
 
 from services.kit import telemetry
+from services.kit.beside import beside
 
 look_every_s = 0.05
 _boundaries_s = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""Those that are watched: services in one process share theirs."""
 
 
 @asynccontextmanager
 async def watched() -> AsyncIterator[None]:
     """Measures, while the block runs, by how much a sleep of 50 ms takes longer than that."""
-    watching = asyncio.create_task(_watch())
-    try:
+    loop = asyncio.get_running_loop()
+    if loop in _loops:
         yield
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
+        return
+    _loops.add(loop)
+    async with beside(_watch()):
+        try:
+            yield
+        finally:
+            _loops.discard(loop)
 
 
 async def _watch() -> None:

@@ -7,10 +7,12 @@ So exceptions are not recorded in spans: their messages may hold content.
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from opentelemetry import metrics, propagate, trace
@@ -206,17 +208,42 @@ def child_process(executable: str, command: str) -> Iterator[Span]:
 # --- counts -------------------------------------------------------------------------------------
 
 
+class Tally:
+    """Numbers by labels that any thread may change; they are read when metrics are collected, and cost little else."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._values: Counter[tuple[tuple[str, str], ...]] = Counter()
+
+    def add(self, more: int, **labels: str) -> None:
+        """Changes one of them."""
+        with self._lock:
+            self._values[tuple(labels.items())] += more
+
+    def observe(self, _: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
+        """All of them, as they are."""
+        with self._lock:
+            values = list(self._values.items())
+        return [metrics.Observation(value, {f"segue.{name}": label for name, label in key}) for key, value in values]
+
+
 def looked_up(name: str, *, hit: bool) -> None:
     """One lookup in the cache of that name."""
-    _lookups().add(1, {"segue.cache": name, "segue.outcome": "hit" if hit else "miss"})
+    _lookups().add(1, cache=name, outcome="hit" if hit else "miss")
 
 
 @cache
-def _lookups() -> metrics.Counter:
-    return meter().create_counter("segue.cache.lookups", "{lookup}", "Lookups in caches")
+def _lookups() -> Tally:
+    tally = Tally()
+    meter().create_observable_counter("segue.cache.lookups", [tally.observe], "{lookup}", "Lookups in caches")
+    return tally
 
 
 @cache
-def waiting(queue: str) -> metrics.UpDownCounter:
+def waiting(queue: str) -> Tally:
     """How much waits in the queue of that name, told as it comes and goes."""
-    return meter().create_up_down_counter(f"segue.{queue}.waiting", "{entry}", f"Entries waiting in the {queue}")
+    tally = Tally()
+    meter().create_observable_up_down_counter(
+        f"segue.{queue}.waiting", [tally.observe], "{entry}", f"Entries waiting in the {queue}"
+    )
+    return tally

@@ -24,7 +24,7 @@ from fastmcp import Client
 from tests.integration.stack import ProcessStack
 from tests.performance.rows import Row
 
-rounds, clients, searches_each = 6, 4, 20
+rounds, clients, searches_each = 12, 4, 20
 every_trace = {"OTEL_TRACES_SAMPLER": "parentbased_always_on"}
 _no_calls = "all of telemetry off: OTEL_SDK_DISABLED=true"
 
