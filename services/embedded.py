@@ -25,7 +25,7 @@ from services.session.config import SessionSettings
 
 SOCKET_PATH_MAX_BYTES = 103
 """The least that a system allows, which is macOS."""
-MEANT_OTHERWISE = frozenset("%,?#")
+NO_SOCKET_BELOW = frozenset("%,?#")
 """What gRPC takes for something else than a part of a socket's path."""
 
 
@@ -34,7 +34,7 @@ def _sockets(data_dir: Path) -> Iterator[Path]:
     """A private directory for sockets. In the data directory, so that a server that is killed leaves none elsewhere."""
     directory = data_dir.absolute() / "run"
     path = str(directory / "session.sock")
-    if len(os.fsencode(path)) > SOCKET_PATH_MAX_BYTES or MEANT_OTHERWISE & set(path):
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX_BYTES or NO_SOCKET_BELOW & set(path):
         with tempfile.TemporaryDirectory(prefix="segue-") as name:  # made with mode 0700
             yield Path(name)
         return
@@ -59,9 +59,9 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
         quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
         open_vault(memory)  # where that is refused, nothing of the others is begun
         await stack.enter_async_context(open_session(session))
-        beside: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
-        beside += [] if quality.history_target else [QualityPart(quality.home)]
+        others: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
+        others += [] if quality.history_target else [QualityPart(quality.home)]
         await stack.enter_async_context(open_quality(quality))
-        await stack.enter_async_context(open_memory(memory, beside))
+        await stack.enter_async_context(open_memory(memory, others))
         targets = {f"{name}_target": each for name, each in address.items()}
         yield await stack.enter_async_context(open_gateway(gateway.model_copy(update=targets)))

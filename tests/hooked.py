@@ -96,6 +96,11 @@ class Hooked:
             self.transcript.assistant({"type": "text", "text": answer})
         self.transcript.save(self.path)
 
+    def begin(self) -> None:
+        """A conversation begins, and so does its session."""
+        self.hook("SessionStart", source="startup")
+        self.settle()
+
     def converse(self, prompt: str, *answers: str) -> str:
         """A whole conversation of one turn, from its first hook to its last; what the model was given at the start."""
         given = self.context("SessionStart", source="startup")

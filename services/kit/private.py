@@ -7,13 +7,13 @@ from pathlib import Path
 
 from services.kit.errors import Unavailable
 
-MEANT_OTHERWISE = frozenset("?\\")
+NO_DATABASE_BELOW = frozenset("?\\")
 """What DuckDB takes for something else than a part of a database's path."""
 
 
 def private_directory(directory: Path) -> Path:
     """The directory, made where it is not there, and closed to others where it is ours; Unavailable where not."""
-    if MEANT_OTHERWISE & set(str(directory.absolute())):
+    if NO_DATABASE_BELOW & set(str(directory.absolute())):
         raise Unavailable(f"{directory}: a path with ? or \\ in it can have no database.", "Set SEGUE_DATA_DIR.")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

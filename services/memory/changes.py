@@ -73,7 +73,7 @@ def _other_content() -> Conflict:
 def _known(connection: duckdb.DuckDBPyConnection, column: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
     sql = f"""
         SELECT sequence, id, fingerprint::TEXT, stored_at, key::TEXT
-        FROM memories WHERE {column} IN ({_marks(values)})
+        FROM memories WHERE {column} IN ({placeholders(values)})
     """  # noqa: S608  # our own names
     return connection.execute(sql, values).fetchall()
 
@@ -82,12 +82,12 @@ def _embedded(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -
     """Which of them have embeddings. A query of its own, for most that is stored is new: joined, it costs each time."""
     if not sequences:
         return set()
-    sql = f"SELECT sequence FROM embeddings WHERE sequence IN ({_marks(sequences)})"  # noqa: S608  # marks only
+    sql = f"SELECT sequence FROM embeddings WHERE sequence IN ({placeholders(sequences)})"  # noqa: S608  # marks only
     return {row[0] for row in connection.execute(sql, sequences).fetchall()}
 
 
-def _marks(values: Sequence[object]) -> str:
-    """Single parameters use the column's index, a list would scan."""
+def placeholders(values: Sequence[object]) -> str:
+    """One for each value: single parameters use the column's index, a list would scan."""
     return ", ".join("?" * len(values))
 
 
@@ -177,7 +177,7 @@ def insert_columns(
 ) -> None:
     """Inserts few rows one by one and many as columns, whichever is faster (the crossing is near four rows)."""
     if len(rows) <= 4:
-        marks = ", ".join("?" * len(types))
+        marks = placeholders(types)
         for row in rows:
             connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608  # our own names
         return

@@ -19,7 +19,7 @@ import numpy as np
 from services.kit import telemetry
 from services.kit.encryption.vault import Vault
 from services.memory import changes, removing
-from services.memory.changes import Embedded, Inserted, NewRow
+from services.memory.changes import Embedded, Inserted, NewRow, placeholders
 from services.memory.compacting import Compaction
 from services.memory.connections import Connections
 from services.memory.database import open_database
@@ -151,7 +151,7 @@ class DuckStore:
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
             return {}
-        marks = ", ".join("?" * len(sequences))  # a list as one parameter scans; single ones use the index
+        marks = placeholders(sequences)
         sql = f"SELECT {_columns}, {_own} FROM memories WHERE sequence IN ({marks})"  # noqa: S608  # marks only
         return await self._memories("fetch", sql, *sequences)
 
@@ -163,7 +163,7 @@ class DuckStore:
     async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
             return {}
-        marks = ", ".join("?" * len(sequences))
+        marks = placeholders(sequences)
         sql = f"""
             SELECT {_columns}, CASE WHEN user_id = ? THEN '' ELSE user_id END AS author FROM memories
             WHERE sequence IN ({marks}) AND (user_id = ? OR shared)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -164,6 +166,14 @@ class ComposeStack:
         """From the version it was started with to this checkout's, in place."""
         self._root, self._settings = ROOT, {}
         self.up("--build", "--remove-orphans")
+
+
+def documented(part: str, place: str, meant: str) -> list[list[str]]:
+    """What deploy/README.md says to type to compose, `meant` for `place`, in the block that has `part` in it."""
+    blocks = re.findall(r"```\n(.*?)```", (ROOT / "deploy" / "README.md").read_text(), re.DOTALL)
+    (block,) = (each for each in blocks if part in each)
+    lines = [line for line in block.replace(place, meant).splitlines() if not line.startswith("sudo ")]
+    return [shlex.split(line.removeprefix("docker compose ")) for line in lines]
 
 
 def free_port() -> int:

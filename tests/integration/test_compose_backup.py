@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shlex
 
 import pytest
 
-from tests.integration.stack import ROOT, ComposeStack, client, segue
+from tests.integration.stack import ComposeStack, client, documented, segue
 from tests.integration.test_scenarios import call
 from tests.integration.whole import wait_until_whole
 
@@ -22,7 +21,7 @@ async def test_what_was_backed_up_comes_back_and_what_came_after_is_gone(team: C
     backup = re.findall(r"/backups/by-hand/segue-[\w.]+", done.stdout)[0]
     late = await call(team, "store_reflection", content="Written after the backup.", project=project)
 
-    for command in _commands(backup):
+    for command in documented("services.cli restore", "/backups/segue-<time>", backup):
         team.compose(*command)
     await asyncio.to_thread(wait_until_whole, team.url)
 
@@ -32,11 +31,3 @@ async def test_what_was_backed_up_comes_back_and_what_came_after_is_gone(team: C
     assert gone.is_error
     found = await call(team, "reflect_on_past", query="written before", project=project)
     assert [each["id"] for each in found["results"]] == [kept["reflection_id"]]
-
-
-def _commands(backup: str) -> list[list[str]]:
-    """What the documents say to type, of the backup that is meant."""
-    text = (ROOT / "deploy" / "README.md").read_text()
-    block = re.findall(r"```\n(docker compose stop memory\n.*?)```", text, re.DOTALL)[0]
-    lines = block.replace("/backups/segue-<time>", backup).splitlines()
-    return [shlex.split(line.removeprefix("docker compose ")) for line in lines]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.stack import ROOT, ComposeStack
+from tests.integration.stack import ComposeStack, documented
 
 pytestmark = pytest.mark.containers
 
 MEMORY_USER = 10001
+KEY_DIRECTORY = "/etc/segue/key"
 
 
 @pytest.fixture
@@ -42,25 +41,16 @@ def memory() -> Iterator[ComposeStack]:
 def test_what_is_stored_is_encrypted_and_without_the_key_memory_does_not_start(
     memory: ComposeStack, key_directory: Path
 ) -> None:
-    (making,) = _commands("key generate", key_directory)
+    (making,) = documented("key generate", KEY_DIRECTORY, str(key_directory))
     memory.compose(*making)
     encrypted = memory.with_settings(
         COMPOSE_FILE="compose.yaml:deploy/encryption/compose.yaml",
         SEGUE_MEMORY_ENCRYPTION_KEY_FILE=str(key_directory / "memory.key"),
     )
-    for command in _commands("key encrypt", key_directory):
+    for command in documented("key encrypt", KEY_DIRECTORY, str(key_directory)):
         encrypted.compose(*command)
     encrypted.compose("stop", "memory")
     status = ["python", "-m", "services.cli", "key", "status", "--directory", "/data"]
     assert "/data is encrypted" in encrypted.compose("run", "--rm", "--no-deps", "--no-TTY", "memory", *status)
     assert memory.attempted("up", "--detach", "--wait", "memory").returncode != 0
     assert "are encrypted, and SEGUE_MEMORY_ENCRYPTION_KEY_FILE is not set" in memory.compose("logs", "memory")
-
-
-def _commands(part: str, key_directory: Path) -> list[list[str]]:
-    """What the document says to type to `docker compose` in the block that has `part` in it."""
-    blocks = re.findall(r"```\n(.*?)```", (ROOT / "deploy" / "README.md").read_text(), re.DOTALL)
-    (block,) = (each for each in blocks if part in each)
-    lines = block.replace("/etc/segue/key", str(key_directory)).splitlines()
-    compose = "docker compose "
-    return [shlex.split(line.removeprefix(compose)) for line in lines if line.startswith(compose)]

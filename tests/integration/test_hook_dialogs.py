@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.hooked import Hooked
-from tests.integration.test_hooks import another, decision, hooked, rules  # noqa: F401  # a fixture, too
+from tests.integration.test_hooks import another, decision, followed, hooked, rules  # noqa: F401  # a fixture, too
 
 ALLOWED = 3
 """So often in a project, as SEGUE_SESSION_LEARN_AFTER says unless set."""
@@ -34,8 +34,7 @@ def run(client: Hooked, told: dict[str, Any]) -> None:
 
 @pytest.fixture
 def begun(hooked: Hooked) -> Hooked:  # noqa: F811
-    hooked.hook("SessionStart", source="startup")
-    hooked.settle()
+    hooked.begin()
     return hooked
 
 
@@ -46,12 +45,7 @@ def test_a_command_that_is_allowed_three_times_runs_unasked_and_no_other_does(be
         run(begun, call("make pears"))
     assert decision(begun, "make pears") == "allow"
     assert decision(begun, "make pears plums") == "None"
-    begun.hook("SessionEnd")
-    begun.settle()
-    following = another(begun)
-    following.hook("SessionStart", source="startup")
-    following.settle()
-    assert decision(following, "make pears") == "allow"
+    assert decision(followed(begun), "make pears") == "allow"
 
 
 def test_what_was_refused_or_ran_without_being_asked_about_teaches_nothing(begun: Hooked) -> None:

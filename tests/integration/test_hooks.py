@@ -53,6 +53,15 @@ def another(hooked: Hooked) -> Hooked:
     return Hooked(hooked.project.parent, hooked.project.name, **hooked.environment)
 
 
+def followed(hooked: Hooked) -> Hooked:
+    """The next conversation, which begins when this one has ended."""
+    hooked.hook("SessionEnd")
+    hooked.settle()
+    following = another(hooked)
+    following.begin()
+    return following
+
+
 async def test_what_one_conversation_decides_the_next_one_is_told(hooked: Hooked, stack: Stack) -> None:
     assert hooked.converse("Let's use pear-shaped indexes from now on.", "Noted: pear-shaped indexes.") == ""
     given = another(hooked).context("SessionStart", source="startup")
@@ -191,8 +200,7 @@ def decision(hooked: Hooked, command: str) -> str:
 
 
 def test_permissions_are_applied_before_a_tool_runs(hooked: Hooked) -> None:
-    hooked.hook("SessionStart", source="startup")
-    hooked.settle()
+    hooked.begin()
     assert decision(hooked, "make pears") == "None"
     assert decision(hooked, "ls") == "None"  # what only reads is the client's to allow
     allow = {"operation": "Bash", "decision": "allow", "target": "make pears"}
@@ -208,11 +216,7 @@ def test_permissions_are_applied_before_a_tool_runs(hooked: Hooked) -> None:
     assert decision(hooked, "make plums") == "deny"
     assert decision(hooked, "rm -rf pears") == "ask"
     assert decision(hooked, "rm -rf /") == "ask"
-    hooked.hook("SessionEnd")
-    hooked.settle()
-    following = another(hooked)
-    following.hook("SessionStart", source="startup")
-    following.settle()
+    following = followed(hooked)
     assert decision(following, "make pears") == "allow"  # learned for the project, beyond the session that taught it
     assert decision(following, "make plums") == "deny"
 
@@ -220,8 +224,7 @@ def test_permissions_are_applied_before_a_tool_runs(hooked: Hooked) -> None:
 async def test_a_session_ends_with_its_last_conversation(hooked: Hooked, stack: Stack) -> None:
     other = another(hooked)
     for each in (hooked, other):
-        each.hook("SessionStart", source="startup")
-        each.settle()
+        each.begin()
     for each, state in ((hooked, "active"), (other, "ended")):
         each.hook("SessionEnd")
         each.settle()
@@ -230,8 +233,7 @@ async def test_a_session_ends_with_its_last_conversation(hooked: Hooked, stack: 
 
 
 async def test_the_handoff_names_the_files_that_tools_touched(hooked: Hooked, stack: Stack) -> None:
-    hooked.hook("SessionStart", source="startup")
-    hooked.settle()
+    hooked.begin()
     hooked.hook("PostToolUse", tool_name="Edit", tool_input={"file_path": "/orchard/pears.py"}, tool_response={})
     touched = hooked.data / "hooks" / "touched" / hooked.transcript.session_id
     assert touched.exists()
@@ -327,8 +329,7 @@ def test_without_a_server_a_conversation_starts_one_and_is_told_later(alone: Hoo
 
 
 def test_a_killed_server_costs_no_hook_more_than_a_line(alone: Hooked) -> None:
-    alone.hook("SessionStart", source="startup")
-    alone.settle()
+    alone.begin()
     server = local_server.read_server(alone.data)
     assert server
     alone.environment["SEGUE_HOOK_WITHIN_MS"] = ""

@@ -1,4 +1,4 @@
-"""Waiting until all of a Segue works, as a client sees it."""
+"""Waiting until all of a Segue works, or its index, as a client sees it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def wait_until_whole(url: str) -> None:
     while trouble:
         assert time.monotonic() < deadline, f"not whole after {patience_s} s: {trouble}"
         trouble = asyncio.run(_troubles(url))
+
+
+async def index_settled(mcp: Client[Any]) -> None:
+    """Returns when the index has read every text: one that has to be built again is, beside serving."""
+    while True:
+        health = (await mcp.call_tool("health_check")).structured_content or {}
+        if health["checks"]["index"]["status"] == "healthy":
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _troubles(url: str) -> dict[str, str]:

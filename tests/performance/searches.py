@@ -15,6 +15,7 @@ from pathlib import Path
 from fastmcp import Client
 
 from tests.integration.stack import ProcessStack
+from tests.integration.whole import index_settled
 from tests.performance.rows import Row, Took, spread, timed
 from tests.performance.synthetic import PROJECT
 
@@ -101,11 +102,7 @@ def rows(measured: Measured, first: Measured) -> Iterator[Row]:
 async def settled(stack: ProcessStack) -> None:
     """Waits until the index has read every text."""
     async with Client(stack.url) as mcp:
-        while True:
-            health = (await mcp.call_tool("health_check")).structured_content or {}
-            if health["checks"]["index"]["status"] == "healthy":
-                return
-            await asyncio.sleep(0.5)
+        await index_settled(mcp)
 
 
 def _late(stack: ProcessStack) -> tuple[int, int]:

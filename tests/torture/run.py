@@ -18,6 +18,7 @@ from uuid import UUID
 from fastmcp import Client
 
 from tests.integration.stack import ProcessStack
+from tests.integration.whole import index_settled
 
 writers, load_max_s, checked_max = 4, 1.2, 40
 index_within_s = 60.0
@@ -160,7 +161,8 @@ class Torture:
         alive = sorted(set(self._promises.stored) - self._promises.deleting)
         older = self._random.sample(alive, min(checked_max, len(alive)))
         async with Client(stack.url) as mcp:
-            await _wait_for_index(mcp)
+            async with asyncio.timeout(index_within_s):  # `degraded` says until then that it is being built again
+                await index_settled(mcp)
             for name in dict.fromkeys([*(each for each in self._fresh if each in alive), *older]):
                 await self._verify_one(mcp, name)
             for name in self._random.sample(sorted(self._promises.deleted), min(10, len(self._promises.deleted))):
@@ -187,16 +189,6 @@ class Torture:
     def _lost(self, name: str, how: str) -> None:
         self.counts.lost += 1
         self.losses.append(f"{name} is not found {how}")
-
-
-async def _wait_for_index(mcp: Client[Any]) -> None:
-    """Until the index is whole: one that was damaged is built again beside serving, and `degraded` says so."""
-    async with asyncio.timeout(index_within_s):
-        while True:
-            stats = (await mcp.call_tool("reflection_stats", {})).structured_content or {}
-            if not any(each.startswith("index:") for each in stats["degraded"]):
-                return
-            await asyncio.sleep(0.1)
 
 
 async def _search(mcp: Client[Any], content: str) -> list[dict[str, Any]]:

@@ -12,10 +12,6 @@ import time
 from services.cli.hooks import told
 from services.cli.hooks.places import of_session
 
-MYPY = False
-if MYPY:
-    from collections.abc import Callable
-
 DIALOGS_MAX = 32
 KEPT_S = 3600
 TOOLS = ("Bash",)
@@ -26,7 +22,7 @@ _NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input
 def asked(raw: bytes) -> bytes:
     """Notes that the client asks about this call. Says nothing: its dialog goes on."""
     if path := of_session("asked", told.session(raw)):
-        _changed(path, lambda others, call: [*others, call], raw)
+        _noted(path, raw, is_asked=True)
     return b""
 
 
@@ -35,11 +31,11 @@ def taken(raw: bytes) -> bool:
     path = of_session("asked", told.session(raw))
     if not path or not os.path.lexists(path):  # no parser for what nobody asked about
         return False
-    return _changed(path, lambda others, _: others, raw)
+    return _noted(path, raw, is_asked=False)
 
 
-def _changed(path: str, change: Callable[[list[str], str], list[str]], raw: bytes) -> bool:
-    """Keeps there what `change` makes of the others and the call; whether the call was in it before."""
+def _noted(path: str, raw: bytes, *, is_asked: bool) -> bool:
+    """Keeps there the calls that are asked about, with this one or without; whether it was among them before."""
     import fcntl
 
     if not (call := _digest(raw)):
@@ -51,8 +47,8 @@ def _changed(path: str, change: Callable[[list[str], str], list[str]], raw: byte
         lines = [line.split(" ") for line in os.read(descriptor, 1 << 16).decode("ascii", "replace").splitlines()]
         whole = [line for line in lines if len(line) == 2 and line[0].isdecimal()]
         kept = {digest: at for at, digest in whole if int(at) > now - KEPT_S}
-        after = change([each for each in kept if each != call], call)[-DIALOGS_MAX:]
-        text = "".join(f"{now if each == call else kept[each]} {each}\n" for each in after)
+        after = {digest: at for digest, at in kept.items() if digest != call} | ({call: str(now)} if is_asked else {})
+        text = "".join(f"{at} {digest}\n" for digest, at in list(after.items())[-DIALOGS_MAX:])
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
         return call in kept
