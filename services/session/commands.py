@@ -75,7 +75,8 @@ _FORK_BOMB = re.compile(r":\s?\(\s?\)\s?\{")
 _WRITTEN = re.compile(r">[>|&]?\s*([^\s;|&<>]+)")
 _BETWEEN = re.compile(r"(\|\|?|&&?|[;\n(){}`]|\$\()")
 _READING = re.compile(
-    r"(pwd|whoami|date|uname|ls|wc|git (status|diff|log|show|branch --show-current|rev-parse))(?= |$)[\w ./@=:,~^-]*"
+    r"(pwd|whoami|uname|ls|wc|git (status|diff|log|show|branch --show-current|rev-parse))(?= |$)[\w ./@=:,~^-]*"
+    r"|date( (-u|--utc|--universal|-R|--rfc-email|-I\w*|--iso-8601(=\w+)?|--rfc-3339=\w+|\+[\w%:/.,@-]+))*"
 )
 _SIDE_DOORS = re.compile(r"--(output|ext-diff|textconv|exec|no-index|git-dir|work-tree)|\s-(o|O|s|set)\b")
 

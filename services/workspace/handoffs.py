@@ -21,9 +21,9 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
     if not _name.fullmatch(file_name) or file_name.startswith("."):
         raise InvalidInput("That is no name for a handoff.")
     folder = root / FOLDER
+    _require_inside(folder, root, roots)  # before anything is made behind a link
     folder.mkdir(parents=True, exist_ok=True)
-    if folder.resolve() != root.resolve() / FOLDER or not inside(folder.resolve(), roots):
-        raise InvalidInput("The handoffs' folder is a link to elsewhere.", f"Make {FOLDER} a directory of the project.")
+    _require_inside(folder, root, roots)
     beside = folder / f".{file_name}.{os.getpid()}"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:
@@ -34,6 +34,12 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
         beside.unlink(missing_ok=True)
     _ignore(root, roots)
     return folder / file_name
+
+
+def _require_inside(folder: Path, root: Path, roots: Sequence[Path]) -> None:
+    real = folder.resolve()
+    if real != root.resolve() / FOLDER or not inside(real, roots):
+        raise InvalidInput("The handoffs' folder is a link to elsewhere.", f"Make {FOLDER} a directory of the project.")
 
 
 def _ignore(root: Path, roots: Sequence[Path]) -> None:

@@ -142,7 +142,7 @@ def test_other_commands_are_high(command: str) -> None:
     assert classify("Bash", command).level is Level.HIGH
 
 
-@pytest.mark.parametrize("command", ["ls -la src", "git status", "git diff HEAD~1 src/a.py", "pwd"])
+@pytest.mark.parametrize("command", ["ls -la src", "git status", "git diff HEAD~1 src/a.py", "pwd", "date", "date -u +%Y-%m-%dT%H:%M"])
 def test_a_few_commands_are_known_to_read_only(command: str) -> None:
     assert classify("Bash", command).level is Level.LOW
 
@@ -153,6 +153,15 @@ def test_a_few_commands_are_known_to_read_only(command: str) -> None:
      "git diff --no-index a b", "git diff --ext-diff", "lsof", "git status & make"],
 )  # fmt: skip
 def test_a_reading_command_with_something_behind_it_is_not_low(command: str) -> None:
+    assert classify("Bash", command).level >= Level.HIGH
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["date --set=2020-01-01", "date --se 2020-01-01", "date -s2020-01-01", "date -us 12:00", "date 010100002030",
+     "date -u 0101000030", "date\n-s 12:00"],
+)  # fmt: skip
+def test_setting_the_clock_is_no_reading(command: str) -> None:
     assert classify("Bash", command).level >= Level.HIGH
 
 
