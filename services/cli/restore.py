@@ -12,7 +12,8 @@ from pathlib import Path
 
 from services.cli import local_server
 from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY
-from services.kit.backup import Manifest, PartContent, read_manifest, sync, verify
+from services.kit.backup import Manifest, PartContent, read_manifest, verify
+from services.kit.durable_files import sync
 from services.kit.errors import InvalidInput, ServiceError
 
 FILES_OF_NO_CONTENT = {

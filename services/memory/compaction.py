@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from services.kit.backup import sync
+from services.kit.durable_files import sync
 from services.kit.errors import Unavailable
 from services.memory.wal import wal_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from services.kit.backup import sync
+from services.kit.durable_files import sync
 from services.kit.errors import NotReady, Unavailable
 from services.memory.compaction import discard
 from services.memory.schema import MIGRATIONS

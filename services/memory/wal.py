@@ -13,6 +13,8 @@ import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.kit.durable_files import sync
+
 _header = struct.Struct("<QQ")  # an entry's size and checksum
 _version = b"\x64\x00\x62\x65\x00"  # field 100 is the kind of entry, 98; field 101, the format's version
 _flush = b"\x64\x00\x64\xff\xff"  # kind 100: all before it is committed
@@ -76,9 +78,7 @@ def keep_aside(wal: Path, now: datetime | None = None) -> Path:
     shutil.copyfile(wal, kept)
     kept.chmod(0o600)
     for path in (kept, kept.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        sync(path)
     return kept
 
 

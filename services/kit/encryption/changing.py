@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from services.kit.backup import sync
+from services.kit.durable_files import sync, write_private
 from services.kit.encryption.key_file import Key
 from services.kit.encryption.keyring import KEYRING, new_data_key, read_keyring, wrapped, write_keyring
 from services.kit.encryption.place import Place
@@ -131,12 +131,7 @@ def _require_room(home: Path, databases: list[Path]) -> None:
 
 
 def _mark_complete(staging: Path, *, is_sealed: bool) -> None:
-    draft = staging / f"{_complete}.new"
-    draft.write_text(_sealed if is_sealed else _clear)
-    draft.chmod(0o600)
-    sync(draft)
-    draft.replace(staging / _complete)
-    sync(staging)
+    write_private(staging / _complete, _sealed if is_sealed else _clear)
     sync(staging.parent)
 
 

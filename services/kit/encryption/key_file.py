@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.kit.backup import sync
+from services.kit.durable_files import sync
 from services.kit.errors import AlreadyExists, InvalidInput
 
 key_bytes = 32

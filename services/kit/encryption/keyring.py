@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.kit.backup import sync
+from services.kit.durable_files import write_private
 from services.kit.encryption.key_file import Key, key_bytes
 from services.kit.encryption.vault import derived, nonce_bytes
 from services.kit.errors import InvalidInput
@@ -84,10 +83,4 @@ def read_keyring(home: Path) -> Keyring | None:
 
 def write_keyring(home: Path, keyring: Keyring) -> None:
     """Puts it there in one step, instead of one that is there."""
-    draft = home / f".{KEYRING}.new"
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(json.dumps({"format": _format, **asdict(keyring)}) + "\n")
-    sync(draft)
-    draft.replace(home / KEYRING)
-    sync(home)
+    write_private(home / KEYRING, json.dumps({"format": _format, **asdict(keyring)}) + "\n")

@@ -13,6 +13,7 @@ from contextlib import suppress
 from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 
+from services.kit.durable_files import sync
 from services.memory.embedder import ModelUnusable
 from services.memory.embedder.graph import (
     WEIGHTS_SHA256,
@@ -41,7 +42,7 @@ def build_model(directory: Path) -> None:
         _put_in_place(building, directory)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    _sync(directory.parent)
+    sync(directory.parent)
 
 
 def _write_model(directory: Path) -> None:
@@ -51,7 +52,7 @@ def _write_model(directory: Path) -> None:
     shutil.copyfile(source / TOKENIZER_FILE, directory / TOKENIZER_FILE)
     write_manifest(directory, WEIGHTS_SHA256)
     for path in (*directory.iterdir(), directory):
-        _sync(path)
+        sync(path)
 
 
 def _put_in_place(building: Path, directory: Path) -> None:
@@ -88,14 +89,6 @@ def _is_good(directory: Path) -> bool:
 def _beside(directory: Path) -> Path:
     """A new name on the same file system, so that a rename is atomic."""
     return directory.with_name(f".{directory.name}.{os.getpid()}.{secrets.token_hex(4)}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _main() -> None:
