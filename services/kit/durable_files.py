@@ -1,4 +1,4 @@
-"""Files that survive a power cut: what is on the disk, and a file that is replaced in one step. Standard library only."""
+"""Files that survive a power cut: synced, and replaced in one step. Standard library only."""
 
 from __future__ import annotations
 

@@ -69,28 +69,35 @@ class Compaction:
             await asyncio.wait([copying])
             raise
 
-    async def run(self) -> None:
-        """Returns when the database is written anew; Unavailable, and all is as it was, where that cannot be done."""
+    async def run(self, erased_to: int | None = None) -> None:
+        """Returns when the database is written anew; Unavailable, and all is as it was, where that cannot be done.
+
+        Removals up to the number `erased_to`, without one all that were made before it began, are then erased.
+        """
         async with self._running:
             try:
                 await asyncio.to_thread(compaction.discard, self._path)
                 await asyncio.to_thread(compaction.require_room, self._path)
-                await self._writer.run(lambda _: self._watch())
+                before = await self._writer.run(self._watch)
                 await self._copy(compaction.copy_of(self._path))
-                await self._replace()
+                await self._replace(before if erased_to is None else min(erased_to, before))
             except OSError as error:
                 raise Unavailable(f"It cannot be written anew: {error.strerror}.") from error
             finally:
                 self._touched = None
                 await asyncio.to_thread(compaction.discard, self._path)
 
-    def _watch(self) -> None:
-        """From here on, what write jobs touch is known: before the copy begins, and between two of them."""
-        self._touched = set()
+    def _watch(self, writing: Connection) -> int:
+        """From here on, what write jobs touch is known: before the copy begins, and between two of them.
 
-    async def _replace(self) -> None:
+        The last removal before it: no text of that or an earlier one comes into the copy.
+        """
+        self._touched = set()
+        return compaction.last_removal(writing)
+
+    async def _replace(self, erased_to: int) -> None:
         for _ in range(attempts_max):
-            replacing = asyncio.create_task(self._attempt())
+            replacing = asyncio.create_task(self._attempt(erased_to))
             try:
                 if await asyncio.shield(replacing):
                     return
@@ -104,14 +111,14 @@ class Compaction:
             await asyncio.sleep(pause_s)
         raise Unavailable("Something reads the database all the time.")
 
-    async def _attempt(self) -> bool:
+    async def _attempt(self, erased_to: int) -> bool:
         """Whether the copy has taken the database's place."""
         mark = secrets.token_hex(16)
         replaced = False
 
         def replace(writing: Connection) -> Connection:
             nonlocal replaced
-            compaction.catch_up(writing, self._path, self._touched or (), mark)
+            compaction.catch_up(writing, self._path, compaction.Meanwhile(self._touched or (), erased_to, mark))
             writing.execute("CHECKPOINT")  # so that closing takes no time
             writing.close()
             replaced = self._connections.replace(lambda: self._open_copy(mark), patience_s)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -42,25 +43,41 @@ def require_room(path: Path) -> None:
         raise Unavailable(f"{needed / 1e6:,.0f} MB are needed to write it anew, {free / 1e6:,.0f} MB are free.")
 
 
-def catch_up(cursor: Connection, path: Path, touched: Iterable[int], mark: str) -> None:
-    """Brings the copy to what the database at `path` holds now, while nobody writes; rows in `touched` have changed.
+def last_removal(cursor: Connection) -> int:
+    """The number of the last removal, 0 where there was none."""
+    return int(cursor.execute("SELECT coalesce(max(number), 0) FROM removals").fetchall()[0][0])
 
-    All that was removed before the copy began is erased from then on.
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What a copy lacks: rows that changed since it began; up to which removal it has no text, and its mark."""
+
+    touched: Iterable[int]
+    erased_to: int
+    mark: str
+
+
+def catch_up(cursor: Connection, path: Path, meanwhile: Meanwhile) -> None:
+    """Brings the copy to what the database at `path` holds now, while nobody writes. It may be tried again.
+
+    Of later removals than `erased_to` the copy may have had the text: they are not erased yet.
     """
+    cursor.execute("DETACH DATABASE IF EXISTS copied")  # an earlier try may have failed to
     name = cursor.execute("SELECT current_database()").fetchall()[0][0]
     place = str(copy_of(path)).replace("'", "''")
     cursor.execute(f"ATTACH '{place}' AS copied")
     try:
-        cursor.execute("UPDATE copied.removals SET erased = true WHERE NOT erased")
+        erased = "UPDATE copied.removals SET erased = true WHERE NOT erased AND number <= ?"
+        cursor.execute(erased, [meanwhile.erased_to])
         for table in _by_sequence:
-            _follow(cursor, f'"{name}".{table}', f"copied.{table}", list(touched))
+            _follow(cursor, f'"{name}".{table}', f"copied.{table}", list(meanwhile.touched))
         _add(cursor, f'"{name}".removals', "copied.removals", "number")
         for table in _others(cursor, name):
             cursor.execute(f"DELETE FROM copied.{table}")  # noqa: S608  # the schema's names
             cursor.execute(f'INSERT INTO copied.{table} FROM "{name}".{table}')
         _advance_sequences(cursor, name)
         cursor.execute("DELETE FROM copied.upkeep WHERE name = ?", [_mark])
-        cursor.execute("INSERT INTO copied.upkeep VALUES (?, ?)", [_mark, mark])
+        cursor.execute("INSERT INTO copied.upkeep VALUES (?, ?)", [_mark, meanwhile.mark])
     finally:
         cursor.execute("DETACH copied")  # takes the copy's log into it
 

@@ -22,10 +22,23 @@ Connection = duckdb.DuckDBPyConnection
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open database, and what of it could not be read: empty when all is well."""
+    """An open database, what of it could not be read (empty when all is well), and whether it was migrated just now."""
 
     connection: Connection
     trouble: str = ""
+    is_migrated: bool = False
+
+
+def start_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> Opened:
+    """Opens it for the first time in this process, and removes what earlier processes left beside it.
+
+    The database of before a migration stays until the start after that, and while this one is not in order.
+    """
+    opened = open_database(path, config, data_key)
+    migration.discard_drafts(path)
+    if not (opened.trouble or opened.is_migrated):
+        migration.remove_earlier(path)
+    return opened
 
 
 def open_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> Opened:
@@ -38,12 +51,10 @@ def open_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> 
         if not migration.is_earlier(opened.connection):
             migration.create(opened.connection)
             require_data_key(opened.connection, path, data_key)
-            if not opened.trouble:
-                migration.clean_up(path)
         else:
             opened.connection.close()  # takes the log into the file
             migration.replace_by_migrated_copy(path)
-            opened = Opened(_connect(path, config), opened.trouble)
+            opened = Opened(_connect(path, config), opened.trouble, is_migrated=True)
             require_data_key(opened.connection, path, data_key)
     except (duckdb.IOException, OSError) as error:
         raise Unavailable(f"{path} cannot be opened: {_held(error) or _first_line(error)}") from error
@@ -116,15 +127,25 @@ def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
     place = str(copy).replace("'", "''")
     try:
         name = cursor.execute("SELECT current_database()").fetchall()[0][0]
+        cursor.execute("DETACH DATABASE IF EXISTS backup")  # an earlier copy may have failed to
         cursor.execute(f"ATTACH '{place}' AS backup")
         try:
             cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
             counts = {table: _count(cursor, table) for table in ("memories", "embeddings", "project_links")}
         finally:
-            cursor.execute("DETACH backup")  # takes the copy's log into it
+            _detach(cursor)
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise Unavailable(f"The backup could not be written: {_first_line(error)}", "Is there room for it?") from error
     return counts
+
+
+def _detach(cursor: Connection) -> None:
+    """Takes the copy's log into it. Interrupted it is repeated: the name must be free for the next copy."""
+    try:
+        cursor.execute("DETACH backup")
+    except duckdb.InterruptException:
+        cursor.execute("DETACH DATABASE IF EXISTS backup")
+        raise
 
 
 def _count(cursor: Connection, table: str) -> int:

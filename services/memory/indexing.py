@@ -7,12 +7,13 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock
 
 import numpy as np
 
+from services.kit.errors import Unavailable
 from services.memory.index.entries import NewEntry, bare_entry, new_entry
 from services.memory.index.memory_index import Contents, MemoryIndex
 from services.memory.index.shrinking import without_removed
@@ -32,6 +33,8 @@ portion = 500
 snapshot_changes_min = 1_000
 """What makes a snapshot worth its writing when a process begins or ends."""
 look_every_s = 1.0
+retry_after_s = 60.0
+"""After a snapshot could not be written, the next is tried."""
 
 
 class Indexing:
@@ -56,6 +59,8 @@ class Indexing:
         self._removed = 0
         self._erase_within_s = erase_within_s
         self._erase_at_s: float | None = None
+        self._not_before_s = 0.0
+        self._replacing = asyncio.Lock()
         self._writing = Lock()
         self._waiting: Sequences = np.zeros(0, np.int64)
 
@@ -76,10 +81,13 @@ class Indexing:
     async def start(self) -> None:
         """Brings the empty index to what is stored; of many texts that no snapshot has, all but the words."""
         if self._snapshot:
+            await asyncio.to_thread(self._snapshot.discard_draft)
             try:
                 await self._index.restore(await asyncio.to_thread(self._snapshot.read, self._identity))
             except SnapshotUnusable as error:
                 logger.info("the index is built from the database: its snapshot cannot be used, %s", error)
+                if self._snapshot.path.exists():
+                    self._removed = _unknown
         self._written = self._index.changes
         missing = await self._compare()
         at_once = len(missing) <= read_at_start_max
@@ -116,39 +124,73 @@ class Indexing:
 
         What was removed is in none that is written, and leaves the one that is there in time.
         """
-        changes, removed = self._index.changes, self._index.removed
         if self._snapshot is None:
             return
-        if removed > self._removed and self._erase_at_s is None:
+        if self._index.removed > self._removed and self._erase_at_s is None:
             self._erase_at_s = time.monotonic() + self._erase_within_s
-        must_erase = self._erase_at_s is not None and time.monotonic() >= self._erase_at_s
-        if len(self._waiting) or not (must_erase or changes - self._written >= least):
-            if must_erase:
-                await self._discard(self._snapshot)
-            return
+        if self._erase_at_s is not None and time.monotonic() >= self._erase_at_s:
+            await self._erase_in_time()
+        elif self._is_worth(least):
+            async with self._replacing:
+                await self._replace(self._snapshot)
+
+    async def _erase_in_time(self) -> None:
         try:
-            await asyncio.to_thread(self._write, self._snapshot, await self._index.contents(), removed > 0)
-        except OSError as error:
-            logger.warning("no snapshot of the index was written: %s", error.strerror)
-            if must_erase:
+            await self.erase()
+        except Unavailable as error:
+            logger.warning("the index's snapshot still has what was removed: %s", error.message)
+            self._erase_at_s = time.monotonic() + retry_after_s
+
+    def _is_worth(self, least: int) -> bool:
+        has_changed = self._index.changes - self._written >= least
+        return has_changed and not len(self._waiting) and time.monotonic() >= self._not_before_s
+
+    async def erase(self) -> None:
+        """What was removed until now is in no snapshot afterwards; Unavailable where that cannot be done."""
+        if self._snapshot is None:
+            return
+        async with self._replacing:
+            removed = self._index.removed
+            if removed > self._removed and (len(self._waiting) or not await self._replace(self._snapshot)):
                 await self._discard(self._snapshot)
-        self._written, self._removed, self._erase_at_s = changes, removed, None
+                self._removed, self._erase_at_s = removed, None
 
     async def close(self) -> None:
         """Writes the last snapshot, if it is worth it or the one that is there has what was removed."""
-        await self.write(1 if self._index.removed > self._removed else self.least_at_ends)
+        self._not_before_s = 0.0
+        await self.write(self.least_at_ends)
+        with suppress(Unavailable):  # the next process tries again
+            await self.erase()
+
+    async def _replace(self, snapshot: SnapshotFile) -> bool:
+        """Whether the snapshot is written anew: only then is it known what is in it."""
+        changes, removed = self._index.changes, self._index.removed
+        try:
+            await asyncio.to_thread(self._write, snapshot, await self._index.contents(), removed > 0)
+        except OSError as error:
+            logger.warning("no snapshot of the index was written: %s", error.strerror)
+            self._not_before_s = time.monotonic() + retry_after_s
+            return False
+        self._written, self._removed, self._erase_at_s = changes, removed, None
+        return True
 
     async def _discard(self, snapshot: SnapshotFile) -> None:
         def discard() -> None:
             with self._writing:
-                snapshot.path.unlink(missing_ok=True)
+                snapshot.discard()
 
-        await asyncio.to_thread(discard)
-        self._erase_at_s = None
+        try:
+            await asyncio.to_thread(discard)
+        except OSError as error:
+            raise Unavailable(f"{snapshot.path.name} cannot be removed: {error.strerror}.") from error
 
     def _write(self, snapshot: SnapshotFile, contents: Contents, has_removed: bool) -> None:
         with self._writing:  # a thread goes on when its caller is cancelled
             snapshot.write(without_removed(contents) if has_removed else contents, self._identity)
+
+
+_unknown = -1
+"""Removals that a snapshot which cannot be read lacks: whatever was removed may be in it."""
 
 
 @asynccontextmanager

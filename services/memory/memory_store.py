@@ -80,8 +80,19 @@ class MemoryStore(Protocol):
         """Removals whose text is still in a database file."""
         ...
 
-    async def compact(self) -> None:
-        """Writes the files that hold the text of what was removed anew; Unavailable where that cannot be done now."""
+    async def last_removals(self) -> list[int]:
+        """The number of the last removal in each database."""
+        ...
+
+    async def compact(self, erased_to: Sequence[int] | None = None) -> None:
+        """Writes the files that hold the text of what was removed anew; Unavailable where that cannot be done now.
+
+        Removals up to these numbers, one for each database, count as erased then; without them all of before it began.
+        """
+        ...
+
+    def earlier_databases(self) -> list[Path]:
+        """Files of before a migration, which a start removes: they hold what was removed since."""
         ...
 
     async def has_rules(self) -> bool:

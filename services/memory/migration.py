@@ -142,10 +142,19 @@ def _count(connection: Connection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def clean_up(path: Path) -> None:
-    """After a start on this schema: what was interrupted left, and the earlier database that was kept."""
+def discard_drafts(path: Path) -> None:
+    """Removes copies of the database at `path` that were not finished."""
     _discard(_copy_of(path))
     discard(path)
-    for kept in path.parent.glob(f"{path.name}.schema-*"):
+
+
+def earlier_databases(path: Path) -> list[Path]:
+    """Those of before a migration that are kept beside the database at `path`."""
+    return sorted(path.parent.glob(f"{path.name}.schema-*"))
+
+
+def remove_earlier(path: Path) -> None:
+    """After a start on this schema: the databases of before a migration are of no use any more."""
+    for kept in earlier_databases(path):
         kept.unlink()
         logger.warning("%s is in order; the database of the earlier schema, %s, is removed", path, kept.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,7 +25,7 @@ from services.memory.memory_store import Inventory, MemoryStore
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
 from services.memory.retention import Rule
-from services.memory.store import DuckStore, StoreSettings, open_store
+from services.memory.store import SPILL, DuckStore, StoreSettings, open_store
 
 shards_max = 64
 COUNT_FILE = "shards"
@@ -34,14 +35,25 @@ COUNT_FILE = "shards"
 async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncIterator[MemoryStore]:
     """The store in `home`: `count` databases. NotReady where there is another number of them already."""
     await asyncio.to_thread(_claim, home, count)
+    began = time.time()
     if count == 1:
         async with open_store(home / "memory.duckdb", settings) as store:
+            await asyncio.to_thread(_discard_spill, home, began)
             yield store
         return
     shared = replace(settings, memory_limit_mb=max(settings.memory_limit_mb // count, 64))
     async with AsyncExitStack() as stack:
         paths = [home / f"memory-{number}.duckdb" for number in range(count)]
-        yield ShardedStore([await stack.enter_async_context(open_store(path, shared)) for path in paths])
+        shards = [await stack.enter_async_context(open_store(path, shared)) for path in paths]
+        await asyncio.to_thread(_discard_spill, home, began)
+        yield ShardedStore(shards)
+
+
+def _discard_spill(home: Path, began: float) -> None:
+    """What a process that was killed had put aside of large queries; the databases are ours, so it runs no more."""
+    for path in (home / SPILL).glob("*"):
+        if path.is_file() and path.stat().st_mtime < began:
+            path.unlink(missing_ok=True)
 
 
 def _claim(home: Path, count: int) -> None:
@@ -163,11 +175,19 @@ class ShardedStore:
         """See MemoryStore."""
         return sum(await asyncio.gather(*(shard.unerased() for shard in self._shards)))
 
-    async def compact(self) -> None:
+    async def last_removals(self) -> list[int]:
+        """See MemoryStore."""
+        return [number for shard in self._shards for number in await shard.last_removals()]
+
+    async def compact(self, erased_to: Sequence[int] | None = None) -> None:
         """See MemoryStore; one after the other."""
-        for shard in self._shards:
+        for number, shard in enumerate(self._shards):
             if await shard.unerased():
-                await shard.compact()
+                await shard.compact(erased_to and [erased_to[number]])
+
+    def earlier_databases(self) -> list[Path]:
+        """See MemoryStore."""
+        return [path for shard in self._shards for path in shard.earlier_databases()]
 
     async def has_rules(self) -> bool:
         """See MemoryStore."""

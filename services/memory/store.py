@@ -21,11 +21,13 @@ from services.kit.encryption.vault import Vault
 from services.memory import changes, removing
 from services.memory.changes import Embedded, Inserted, NewRow, placeholders
 from services.memory.compacting import Compaction
+from services.memory.compaction import last_removal
 from services.memory.connections import Connections
-from services.memory.database import open_database
+from services.memory.database import open_database, start_database
 from services.memory.loading import Loaded, Sequences, load_portion, portion
 from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
 from services.memory.memory_store import Inventory
+from services.memory.migration import earlier_databases
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
 from services.memory.retention import Rule, grace, in_force_after
@@ -37,13 +39,15 @@ Result = TypeVar("Result")
 _columns = "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, shared"
 _own = "'' AS author"
 _row_order = "timestamp, sequence"
+SPILL = "spill"
+"""The directory in which DuckDB puts aside what a query does not hold in memory."""
 
 
 @asynccontextmanager
 async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckStore]:
     """The database at `path`, created or migrated as needed; Unavailable where another process holds it."""
     config, rows = _config(path, settings), rows_of(settings.vault)
-    opened = await asyncio.to_thread(open_database, path, config, rows.data_key)
+    opened = await asyncio.to_thread(start_database, path, config, rows.data_key)
     connections = Connections(opened.connection)
     try:
         revive = partial(connections.revive, lambda: open_database(path, config, rows.data_key).connection)
@@ -72,7 +76,7 @@ def _config(path: Path, settings: StoreSettings) -> dict[str, Any]:
     return {
         "memory_limit": f"{settings.memory_limit_mb}MB",
         "threads": settings.threads,
-        "temp_directory": str(path.parent / "spill"),
+        "temp_directory": str(path.parent / SPILL),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
@@ -194,8 +198,14 @@ class DuckStore:
     async def unerased(self) -> int:
         return int((await self._read("unerased", "SELECT count(*) FROM removals WHERE NOT erased"))[0][0])
 
-    async def compact(self) -> None:
-        await self._compaction.run()
+    async def last_removals(self) -> list[int]:
+        return [await self._reading("last_removals", last_removal)]
+
+    async def compact(self, erased_to: Sequence[int] | None = None) -> None:
+        await self._compaction.run(None if erased_to is None else erased_to[0])
+
+    def earlier_databases(self) -> list[Path]:
+        return earlier_databases(self._path)
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
         sql = """

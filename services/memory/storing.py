@@ -43,12 +43,17 @@ class Storing:
         cleaned = [_without_secrets(memory) for memory in memories]
         rows = [NewRow(accepted(memory, now), user) for memory, _ in cleaned]
         known = await self.store.find_existing(rows)
-        if known and self._under_way:
-            await asyncio.wait(set(self._under_way))  # what is committed is about to be found
+        if known:
+            await self.settle()
         fresh = [place for place in range(len(rows)) if place not in known]
         inserted = await self._insert(user, [rows[place] for place in fresh])
         outcomes = known | dict(zip(fresh, inserted, strict=True))
         return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
+
+    async def settle(self) -> None:
+        """Returns when what is committed by now is in the index, and what is removed is not."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
 
     async def _insert(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         if not rows:

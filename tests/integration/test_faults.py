@@ -20,6 +20,7 @@ from services.memory.shards import open_shards
 from services.memory.store import StoreSettings
 from tests.integration.stack import ProcessStack
 from tests.integration.test_one_process import serve
+from tests.unit.test_erasing import opened
 
 NOW = datetime.now(UTC)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
@@ -96,6 +97,29 @@ async def test_a_disk_that_fills_while_the_log_is_taken_in_costs_nothing_that_wa
             assert {name: memory.content for name, memory in (await store.fetch(list(kept))).items()} == kept
         async with open_shards(disk, 1, StoreSettings()) as store:
             assert {name: memory.content for name, memory in (await store.fetch(list(kept))).items()} == kept
+
+
+async def test_on_a_full_disk_nothing_is_said_to_be_erased_that_is_there(tmp_path: Path) -> None:
+    secret = "the walrus pays in amber"
+    with small_disk(tmp_path / "disk", "size=96m") as disk:
+        async with opened(disk) as memories:
+            await memories.remember(secret, *(f"{number} kept" for number in range(2000)))
+            await memories.indexing.write(1)
+            await memories.delete(secret)
+            with pytest.raises(OSError, match="No space"):
+                fill(disk)
+            with pytest.raises(Unavailable):
+                await memories.erasing.erase()
+            assert not await memories.is_erased()
+        async with opened(disk) as memories:  # full as before
+            with pytest.raises(Unavailable):
+                await memories.erasing.erase()
+            assert not await memories.is_erased()
+            (disk / "filler").unlink()
+            await memories.erasing.erase()
+            assert await memories.is_erased()
+            assert await memories.holding(secret) == []
+            assert len(await memories.store.page("ann", 0, 5000)) == 2000
 
 
 def size(path: Path) -> int:

@@ -15,7 +15,7 @@ import pytest
 
 from services.kit.errors import NotReady, Unavailable
 from services.memory import migration
-from services.memory.database import Opened, open_database
+from services.memory.database import Opened, open_database, start_database
 from services.memory.schema import MIGRATIONS
 from services.memory.shards import open_shards
 from services.memory.store import StoreSettings
@@ -158,7 +158,7 @@ def test_what_an_interrupted_migration_left_is_in_nobodys_way(tmp_path: Path, le
     write_schema_1(path, 3)
     (tmp_path / f"memory.duckdb.{left_over}").write_bytes(b"half of it")
     for _ in range(2):
-        with open_database(path, {}).connection as connection:
+        with start_database(path, {}).connection as connection:
             assert connection.execute("SELECT count(*) FROM memories").fetchall() == [(3,)]
     assert names(tmp_path) == ["memory.duckdb"]
 

@@ -142,7 +142,9 @@ def test_other_commands_are_high(command: str) -> None:
     assert classify("Bash", command).level is Level.HIGH
 
 
-@pytest.mark.parametrize("command", ["ls -la src", "git status", "git diff HEAD~1 src/a.py", "pwd", "date", "date -u +%Y-%m-%dT%H:%M"])
+@pytest.mark.parametrize(
+    "command", ["ls -la src", "git status", "git diff HEAD~1 src/a.py", "pwd", "date", "date -u +%Y-%m-%dT%H:%M"]
+)
 def test_a_few_commands_are_known_to_read_only(command: str) -> None:
     assert classify("Bash", command).level is Level.LOW
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from services.kit.durable_files import sync
 from services.kit.encryption.vault import SealBroken, Vault
 from services.memory.index.memory_index import Contents
 
@@ -45,6 +47,16 @@ class SnapshotFile:
         """See write_snapshot."""
         write_snapshot(self.path, contents, identity, self.vault.sealing("snapshot") if self.vault else plain)
 
+    def discard(self) -> None:
+        """It is not there from then on, for good. OSError where it cannot be removed."""
+        self.path.unlink(missing_ok=True)
+        sync(self.path.parent)
+
+    def discard_draft(self) -> None:
+        """Removes what a process that was killed had written of one."""
+        with suppress(OSError):
+            _draft(self.path).unlink(missing_ok=True)
+
     def read(self, identity: str) -> Contents:
         """See read_snapshot."""
         return read_snapshot(self.path, identity, self.vault.opening("snapshot") if self.vault else plain)
@@ -57,16 +69,25 @@ def plain(piece: bytes) -> bytes:
 
 def write_snapshot(path: Path, contents: Contents, identity: str, seal: Cipher = plain) -> None:
     """Replaces the file in one step; `identity` names all that the arrays depend on. OSError where it cannot."""
-    beside = path.with_name(f".{path.name}.new")
+    draft = _draft(path)
     checksum = hashlib.blake2b(digest_size=_checksum_bytes)
-    with open(beside, "wb", opener=_private) as file:  # Path.open takes no opener
-        for part in _parts(contents, identity, seal):
-            checksum.update(part)
-            file.write(part)
-        file.write(checksum.digest())
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with open(draft, "wb", opener=_private) as file:  # Path.open takes no opener
+            for part in _parts(contents, identity, seal):
+                checksum.update(part)
+                file.write(part)
+            file.write(checksum.digest())
+        sync(draft)
+        draft.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)  # it holds text, and room that was missing
+        raise
+    sync(path.parent)  # what the earlier one held does not come back
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def _parts(contents: Contents, identity: str, seal: Cipher) -> Iterator[bytes]:
