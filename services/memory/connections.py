@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ Connection = duckdb.DuckDBPyConnection
 
 wait_max_s = 10.0
 """How long a read waits for a replacement to be open."""
+revive_patience_s = 0.5
+"""How long a database that was given up waits for its interrupted reads to end."""
+interrupt_every_s = 0.02
 
 
 class Connections:
@@ -22,6 +26,7 @@ class Connections:
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self._readers = 0
+        self._interruptible: set[Connection] = set()
         self._replacing = False
         self._changed = threading.Condition()
 
@@ -33,9 +38,12 @@ class Connections:
                 raise Unavailable("The database is being opened again.", "Try again in a moment.")
             cursor = self._connection.cursor()
             self._readers += 1
+            self._interruptible.add(cursor)
         try:
             yield cursor
         finally:
+            with self._changed:
+                self._interruptible.discard(cursor)  # so that none is closed and interrupted at once
             cursor.close()
             with self._changed:
                 self._readers -= 1
@@ -46,10 +54,13 @@ class Connections:
 
         What `open_other` raises is raised, and there is no database then until a later `replace`.
         """
+        return self._replace(open_other, lambda: self._changed.wait_for(lambda: not self._readers, patience_s))
+
+    def _replace(self, open_other: Callable[[], Connection], have_readers_left: Callable[[], bool]) -> bool:
         with self._changed:
             self._replacing = True
             try:
-                if not self._changed.wait_for(lambda: not self._readers, patience_s):
+                if not have_readers_left():
                     return False
                 self._close()
                 self._connection = open_other()
@@ -66,10 +77,23 @@ class Connections:
             return self._connection.cursor()
 
     def revive(self, open_again: Callable[[], Connection], writing: Connection) -> Connection:
-        """For the writer: closes a database that DuckDB has given up, and opens it again."""
+        """For the writer: closes a database that DuckDB has given up, and opens it again.
+
+        Its reads are interrupted; Unavailable, and it is as it was, where one does not end soon.
+        """
         writing.close()
-        self.replace(open_again, wait_max_s)
+        if not self._replace(open_again, self._end_reads):
+            raise Unavailable("The database was given up, and a read still holds it.", "Try again in a moment.")
         return self.writing()
+
+    def _end_reads(self) -> bool:
+        """Whether all reads have ended. A read may be between two statements, so it is interrupted repeatedly."""
+        until = time.monotonic() + revive_patience_s
+        while self._readers and time.monotonic() < until:
+            for cursor in self._interruptible:
+                cursor.interrupt()
+            self._changed.wait_for(lambda: not self._readers, interrupt_every_s)
+        return not self._readers
 
     @property
     def is_open(self) -> bool:

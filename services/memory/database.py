@@ -134,6 +134,8 @@ def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
             counts = {table: _count(cursor, table) for table in ("memories", "embeddings", "project_links")}
         finally:
             _detach(cursor)
+    except (duckdb.InterruptException, duckdb.FatalException) as error:
+        raise Unavailable("The copy was interrupted: the database must be opened again.", "Try again.") from error
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise Unavailable(f"The backup could not be written: {_first_line(error)}", "Is there room for it?") from error
     return counts

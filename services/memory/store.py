@@ -18,6 +18,7 @@ import numpy as np
 
 from services.kit import telemetry
 from services.kit.encryption.vault import Vault
+from services.kit.errors import Unavailable
 from services.memory import changes, removing
 from services.memory.changes import Embedded, Inserted, NewRow, placeholders
 from services.memory.compacting import Compaction
@@ -121,7 +122,7 @@ class DuckStore:
         with telemetry.query("duckdb", name, "memories"):
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._readers, read)
-            except duckdb.FatalException:
+            except (duckdb.FatalException, duckdb.InterruptException, Unavailable):
                 await self._writer.run(lambda connection: connection.execute("SELECT 1"))  # opens it again
                 return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 

@@ -57,6 +57,7 @@ class Writer:
         self._connection = connection
         self._revive = revive
         self._revived = False
+        self._is_given_up = False
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(write_queue_max)
         self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
 
@@ -126,8 +127,10 @@ class Writer:
             waiting.settle(None)
 
     def _commit(self, group: list[_Waiting]) -> None:
+        if self._is_given_up and group:
+            self._open_again()
         error = self._try(group) if group else None
-        if error is None or (len(group) == 1 and not self._revived):
+        if error is None or self._is_given_up or (len(group) == 1 and not self._revived):
             for waiting in group:
                 waiting.settle(error)
             return
@@ -135,6 +138,8 @@ class Writer:
             waiting.settle(self._try([waiting]))
 
     def _try(self, group: list[_Waiting]) -> Exception | None:
+        if self._is_given_up:
+            return Unavailable("The database was given up and is not open again yet.", "Try again in a moment.")
         self._revived = False
         began, labels = time.perf_counter(), dict[str, str]()
         try:
@@ -155,13 +160,18 @@ class Writer:
 
     def _open_again(self) -> None:
         """DuckDB gives up a database that it cannot checkpoint, on a full disk say; its log has all that counts."""
+        if self._revive is None:
+            return
         try:
-            if self._revive:
-                self._connection = self._revive(self._connection)
-                self._revived = True
-                logger.warning("the database was given up and is open again")
+            self._connection = self._revive(self._connection)
         except Exception as error:  # the next write tries again
-            logger.error("the database cannot be opened again: %s", type(error).__name__)  # noqa: TRY400
+            if not self._is_given_up:
+                reason = error.message if isinstance(error, ServiceError) else type(error).__name__
+                logger.error("the database cannot be opened again: %s", reason)  # noqa: TRY400  # its text may tell
+            self._is_given_up = True
+        else:
+            self._revived, self._is_given_up = True, False
+            logger.warning("the database was given up and is open again")
 
     def _roll_back(self) -> None:
         try:
