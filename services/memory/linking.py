@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from services.kit.errors import LimitExceeded, ProjectNotFound
 from services.memory import projects
@@ -12,14 +15,18 @@ from services.memory.cache import Generations
 from services.memory.memory_store import MemoryStore
 from services.memory.projects import Link, checked_link, links_max
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True, slots=True)
 class Linking:
-    """Reads a user's links once; every search asks for them."""
+    """Reads a user's links once; every search asks for them. A read that overlaps a change is not kept."""
 
     store: MemoryStore
     generations: Generations
     _links: dict[str, Sequence[Link]] = field(default_factory=dict)
+    _changes: Counter[str] = field(default_factory=Counter)
+    _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def link(self, user: str, link: Link) -> Link:
         """Keeps the link; ProjectNotFound where one of the two has no memories."""
@@ -27,8 +34,7 @@ class Linking:
         for project in (link.source, link.target):
             await self._require(user, project)
         _require_room(await self.links(user))
-        await self.store.link(user, link)
-        await self._changed(user)
+        await self._whole(user, self.store.link(user, link))
         return link
 
     async def restore(self, user: str, links: Sequence[Link]) -> int:
@@ -40,22 +46,23 @@ class Linking:
             if any((link.source, link.target) == (each.source, each.target) for each in known):
                 continue
             _require_room(known)
-            await self.store.link(user, link)
-            await self._changed(user)
+            await self._whole(user, self.store.link(user, link))
             stored += 1
         return stored
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         """Takes the link away; False where there is none."""
-        unlinked = await self.store.unlink(user, source, target)
-        await self._changed(user)
-        return unlinked
+        return await self._whole(user, self.store.unlink(user, source, target))
 
     async def links(self, user: str, project: str = "") -> Sequence[Link]:
         """The user's links, oldest first; those of `project` alone unless it is empty."""
-        if user not in self._links:
-            self._links[user] = await self.store.links(user)
-        return [link for link in self._links[user] if project in {"", link.source, link.target}]
+        links = self._links.get(user)
+        if links is None:
+            before = self._changes[user]
+            links = await self.store.links(user)
+            if self._changes[user] == before:
+                self._links[user] = links
+        return [link for link in links if project in {"", link.source, link.target}]
 
     async def searched(self, user: str, project: str, *, related: bool) -> Sequence[str]:
         """What a search for `project` looks in: itself first, then with `related` what is linked to it; () for all."""
@@ -75,9 +82,20 @@ class Linking:
             tip = f"There is {', '.join(like)}." if like else "Store a memory in it first."
             raise ProjectNotFound(f"There are no memories of a project {project[:80]!r}.", tip)
 
-    async def _changed(self, user: str) -> None:
-        self._links.pop(user, None)
-        await self.generations.move(user, [])
+    async def _whole(self, user: str, change: Coroutine[Any, Any, Result]) -> Result:
+        """Ends the change, and forgets what was read before it, even when its caller has gone."""
+        task = asyncio.create_task(self._apply(user, change))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _apply(self, user: str, change: Coroutine[Any, Any, Result]) -> Result:
+        try:
+            return await change
+        finally:
+            self._changes[user] += 1
+            self._links.pop(user, None)
+            await self.generations.move(user, [])
 
 
 def _require_room(links: Sequence[Link]) -> None:
