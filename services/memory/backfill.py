@@ -15,6 +15,7 @@ from services.memory.changes import Embedded
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.memory_store import MemoryStore
+from services.memory.partial_changes import DoneInPart
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,11 @@ class Backfill:
         embedded = [
             Embedded(sequence, vectors[place], vectors[count + place]) for place, sequence in enumerate(present)
         ]
-        await self.store.embed(embedded, self.embedder.model)
+        try:
+            await self.store.embed(embedded, self.embedder.model)
+        except DoneInPart as part:
+            await self.index.embed([embedded[place] for place in part.done])
+            raise part.error from part
         await self.index.embed(embedded)
         await self.generations.move_all()
         return count

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -17,11 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from services.kit.durable_files import write_private
 from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.loading import Loaded, Sequences
 from services.memory.memories import Chosen, Memory, Stats
 from services.memory.memory_store import Inventory, MemoryStore
+from services.memory.partial_changes import DoneInPart
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
 from services.memory.retention import Rule
@@ -29,6 +32,7 @@ from services.memory.store import SPILL, DuckStore, StoreSettings, open_store
 
 shards_max = 64
 COUNT_FILE = "shards"
+_shard = re.compile(r"memory-(\d+)\.duckdb", re.ASCII)
 
 
 @asynccontextmanager
@@ -60,11 +64,11 @@ def _claim(home: Path, count: int) -> None:
     """Writes the number of shards down, or holds it against what is written."""
     file = home / COUNT_FILE
     try:
-        if not file.exists():
-            known = 1 if (home / "memory.duckdb").exists() else count
-            file.write_text(f"{known}\n")
-            file.chmod(0o600)
-        written = int(file.read_text())
+        text = file.read_text().strip() if file.exists() else ""  # a power cut may have left it empty
+        if not text:
+            text = str(_count_on_disk(home) or count)
+            write_private(file, f"{text}\n")
+        written = int(text)
     except (OSError, ValueError) as error:
         raise Unavailable(f"{file} cannot be read or written: {type(error).__name__}.") from error
     if written != count:
@@ -73,6 +77,20 @@ def _claim(home: Path, count: int) -> None:
             f"Start with SEGUE_MEMORY_SHARDS={written}.",
             "To change it: `segue export`, then `segue import` into an empty data directory with the new number.",
         )
+
+
+def _count_on_disk(home: Path) -> int:
+    """How many shards there are by their files, 0 where there are none, or a first start was cut short.
+
+    Unavailable where one is missing.
+    """
+    if (home / "memory.duckdb").exists():
+        return 1
+    numbers = sorted(int(found[1]) for path in home.glob("memory-*.duckdb") if (found := _shard.fullmatch(path.name)))
+    missing = sorted(set(range(len(numbers))) - set(numbers))
+    if missing:
+        raise Unavailable(f"{home / f'memory-{missing[0]}.duckdb'} is missing.", "Bring it back from a backup.")
+    return len(numbers) if len(numbers) > 1 else 0
 
 
 def shard_of(user: str, project: str, count: int) -> int:
@@ -107,19 +125,36 @@ class ShardedStore:
         return {place: self._placed(shard, each) for shard, known in enumerate(found) for place, each in known.items()}
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        """See MemoryStore; one transaction a shard."""
-        places: defaultdict[int, list[int]] = defaultdict(list)
-        for place, row in enumerate(rows):
-            places[shard_of(row.user, row.memory.project, len(self._shards))].append(place)
-        inserted = await asyncio.gather(
-            *(self._shards[shard].insert([rows[place] for place in its], model) for shard, its in places.items())
-        )
-        outcomes = {
-            place: self._placed(shard, each)
-            for (shard, its), made in zip(places.items(), inserted, strict=True)
-            for place, each in zip(its, made, strict=True)
-        }
+        """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
+        places = self._places(shard_of(row.user, row.memory.project, len(self._shards)) for row in rows)
+        outcomes: dict[int, Inserted] = {}
+
+        async def insert(shard: int, its: list[int]) -> None:
+            inserted = await self._shards[shard].insert([rows[place] for place in its], model)
+            outcomes.update((place, self._placed(shard, each)) for place, each in zip(its, inserted, strict=True))
+
+        error = await self._change(places, insert)
+        if error:
+            raise DoneInPart(sorted(outcomes), error, outcomes) if outcomes else error
         return [outcomes[place] for place in range(len(rows))]
+
+    def _places(self, shards: Iterable[int]) -> dict[int, list[int]]:
+        """By shard the places, in what is given, of what is its."""
+        places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, shard in enumerate(shards):
+            places[shard].append(place)
+        return places
+
+    async def _change(
+        self, places: Mapping[int, list[int]], change: Callable[[int, list[int]], Awaitable[None]]
+    ) -> Exception | None:
+        """Has every shard do its part, whatever becomes of the others; the first error."""
+        outcomes = await asyncio.gather(*(change(*part) for part in places.items()), return_exceptions=True)
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        for error in errors:
+            if not isinstance(error, Exception):
+                raise error
+        return next((each for each in errors if isinstance(each, Exception)), None)
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         """See MemoryStore."""
@@ -163,8 +198,16 @@ class ShardedStore:
         return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        """See MemoryStore; one transaction a shard."""
-        await asyncio.gather(*(self._shards[shard].delete(its, by) for shard, its in self._by_shard(sequences).items()))
+        """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
+        done: list[int] = []
+
+        async def delete(shard: int, its: list[int]) -> None:
+            await self._shards[shard].delete([sequences[place] // len(self._shards) for place in its], by)
+            done.extend(its)
+
+        error = await self._change(self._places(each % len(self._shards) for each in sequences), delete)
+        if error:
+            raise DoneInPart(sorted(done), error) if done else error
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         """See MemoryStore."""
@@ -235,12 +278,19 @@ class ShardedStore:
         return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its][:most]
 
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
-        """See MemoryStore."""
-        parts: defaultdict[int, list[Embedded]] = defaultdict(list)
-        for each in embedded:
-            shard, sequence = each.sequence % len(self._shards), each.sequence // len(self._shards)
-            parts[shard].append(replace(each, sequence=sequence))
-        await asyncio.gather(*(self._shards[shard].embed(its, model) for shard, its in parts.items()))
+        """See MemoryStore. DoneInPart where some shards did not do theirs."""
+        done: list[int] = []
+
+        async def embed(shard: int, its: list[int]) -> None:
+            own = [
+                replace(each, sequence=each.sequence // len(self._shards)) for each in map(embedded.__getitem__, its)
+            ]
+            await self._shards[shard].embed(own, model)
+            done.extend(its)
+
+        error = await self._change(self._places(each.sequence % len(self._shards) for each in embedded), embed)
+        if error:
+            raise DoneInPart(sorted(done), error) if done else error
 
     async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
         """See MemoryStore; shard by shard."""

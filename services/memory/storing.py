@@ -21,6 +21,7 @@ from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
 from services.memory.memory_store import MemoryStore
+from services.memory.partial_changes import DoneInPart, partly_removed, partly_stored
 from services.memory.removals import Removal, Removing, checked_page
 
 NO_MODEL = "none"
@@ -46,7 +47,11 @@ class Storing:
         if known:
             await self.settle()
         fresh = [place for place in range(len(rows)) if place not in known]
-        inserted = await self._insert(user, [rows[place] for place in fresh])
+        try:
+            inserted = await self._insert(user, [rows[place] for place in fresh])
+        except DoneInPart as part:
+            missing = [fresh[place] for place in part.missing(len(fresh))]
+            raise partly_stored(part.error, missing, len(rows)) from part
         outcomes = known | dict(zip(fresh, inserted, strict=True))
         return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
 
@@ -62,7 +67,16 @@ class Storing:
         return await self._whole(self._commit(user, rows))
 
     async def _commit(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
-        inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
+        try:
+            inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
+        except DoneInPart as part:
+            await self._index(user, [rows[place] for place in part.done], [part.inserted[place] for place in part.done])
+            raise
+        await self._index(user, rows, inserted)
+        return inserted
+
+    async def _index(self, user: str, rows: Sequence[NewRow], inserted: Sequence[Inserted]) -> None:
+        """What is committed is found from then on."""
         await self.index.add(
             [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if each.sequence >= 0]
         )
@@ -70,7 +84,6 @@ class Storing:
             await self.generations.move_all()  # others find it, too
         else:
             await self.generations.move(user, [row.memory.project for row in rows])
-        return inserted
 
     async def _whole(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
@@ -157,7 +170,14 @@ class Storing:
         await self._whole(self._remove(sequences, by))
 
     async def _remove(self, sequences: Sequence[int], by: Removing) -> None:
-        await self.store.delete(sequences, by)
+        try:
+            await self.store.delete(sequences, by)
+        except DoneInPart as part:
+            await self._unindex([sequences[place] for place in part.done])
+            raise partly_removed(part.error, len(part.done), len(sequences)) from part
+        await self._unindex(sequences)
+
+    async def _unindex(self, sequences: Sequence[int]) -> None:
         await self.index.remove(sequences)
         await self.generations.move_all()  # they may be of any project
 
