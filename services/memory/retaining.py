@@ -101,7 +101,8 @@ class Retaining:
         """What holds for the user's projects, the settings' default first."""
         rules = await self._store.rules(user)
         now = self._now()
-        due = await self._store.due_counts(user, self._default, now)
+        may_remove = not all(rule.keeps_all for rule in (self._default, *rules))
+        due = await self._store.due_counts(user, self._default, now) if may_remove else {}
         own = {rule.project for rule in rules}
         rest = sum(count for project, count in due.items() if project not in own)
         return [Retained(self._default, rest), *(Retained(rule, due.get(rule.project, 0)) for rule in rules)]

@@ -33,6 +33,7 @@ from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
 from services.memory.retention import Rule, grace, in_force_after
 from services.memory.rows import LinkTexts, Rows, Texts, Whose, rows_of
+from services.memory.usage import UsageCounts
 from services.memory.writer import Writer
 
 Connection = duckdb.DuckDBPyConnection
@@ -102,6 +103,7 @@ class DuckStore:
         self._connections, self._writer, self._readers = access.connections, access.writer, access.readers
         self._rows = access.rows
         self._compaction = compaction
+        self._usage = UsageCounts()
 
     async def _read(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
@@ -323,9 +325,7 @@ class DuckStore:
         return (await self._read("size", "SELECT count(*) FROM memories"))[0][0], self._size()
 
     async def usage(self, user: str) -> tuple[int, int]:
-        sql = "SELECT count(*), coalesce(sum(strlen(content)), 0)::BIGINT FROM memories WHERE user_id = ?"
-        memories, content_bytes = (await self._read("usage", sql, user))[0]
-        return memories, content_bytes
+        return await self._reading("usage", lambda cursor: self._usage.read(cursor, user))
 
     async def projects(self, user: str) -> list[str]:
         sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? OR shared"

@@ -29,9 +29,7 @@ from tests.unit.test_store import VECTOR, row
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 3
 FULL = LimitExceeded("Too many writes are waiting.", "Try again later.")
-PROJECTS = [
-    next(name for name in (f"p{n}" for n in range(99)) if shard_of("ann", name, COUNT) == at) for at in range(3)
-]
+PROJECTS = [next(f"p{n}" for n in range(99) if shard_of("ann", f"p{n}", COUNT) == at) for at in range(COUNT)]
 
 
 class Refusing:
@@ -127,7 +125,7 @@ async def test_what_other_shards_deleted_is_found_no_more_and_the_rest_can_be_de
     chosen = Chosen(before=datetime.now(UTC))
     asked = await sharded.storing.forget("ann", chosen, "")
     sharded.shards[0].reason = Unavailable("The database cannot be written.")
-    with pytest.raises(Unavailable, match="^4 of 6 memories are removed, the others are not: The database"):
+    with pytest.raises(Unavailable, match=r"^4 of 6 memories are removed, the others are not: The database"):
         await sharded.storing.forget("ann", chosen, asked.confirmation)
     assert (await sharded.found("heron"), (await sharded.store.size())[0]) == (2, 2)
     sharded.shards[0].reason = None
