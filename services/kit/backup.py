@@ -1,7 +1,8 @@
 """A backup as it lies on a disk: what services write into one, its manifest and checksums, and how many are kept.
 
-`DIR/segue-<UTC time>/` mirrors a data directory, a folder for each part, and has a `manifest.json`. It is written
-under another name and renamed when all of it is on the disk, so that what has the name is whole. Standard library only.
+`DIR/segue-<UTC time>-<id>/` mirrors the data directory that has the id, a folder for each part, and has a
+`manifest.json`. It is written under another name and renamed when all of it is on the disk, so that what has the name
+is whole. Several servers may share DIR: none touches what has another's id. Standard library only.
 """
 
 from __future__ import annotations
@@ -9,23 +10,30 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from services import __version__
-from services.kit.durable_files import sync
+from services.kit.durable_files import sync, write_private
 from services.kit.errors import InvalidInput, Unavailable
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 manifest_max_bytes = 1024 * 1024
-_prefix, _partial = "segue-", ".partial-"
+ID_FILE = "server-id"
+_partial = ".partial-"
 _time = "%Y%m%dT%H%M%S.%fZ"
+_name = re.compile(r"segue-(\d{8}T\d{6}\.\d{6}Z)(?:-([0-9a-f]{8}))?", re.ASCII)
+_nameless_partial = re.compile(r"\.partial-[0-9a-f]{16}", re.ASCII)  # of versions whose names had no id
+_given_up_after_s = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +83,33 @@ class Manifest:
         return sum(file.bytes for file in self.files)
 
 
-async def write_backup(directory: Path, parts: Sequence[Part]) -> tuple[Path, Manifest]:
-    """A new backup in the directory, with its manifest; Unavailable where it cannot be written."""
-    partial = directory / f"{_partial}{secrets.token_hex(8)}"
-    now = datetime.now(UTC)
+def server_id(home: Path) -> str:
+    """The id of the data directory `home`, made where it has none: eight hexadecimal digits, never in a backup."""
+    file = home / ID_FILE
+    with suppress(OSError, UnicodeDecodeError):
+        known = file.read_text(encoding="ascii").strip()
+        if _id.fullmatch(known):
+            return known
+    made = secrets.token_hex(4)
+    write_private(file, f"{made}\n")
+    return made
+
+
+_id = re.compile(r"[0-9a-f]{8}", re.ASCII)
+
+
+async def write_backup(directory: Path, parts: Sequence[Part], server: str, now: datetime) -> tuple[Path, Manifest]:
+    """A new backup of `server` in the directory, with its manifest; Unavailable where it cannot be written."""
+    partial = directory / f"{_partial}{server}-{secrets.token_hex(8)}"
+    place = directory / f"segue-{now.strftime(_time)}-{server}"
     try:
-        await asyncio.to_thread(_make, partial)
+        await asyncio.to_thread(_make, partial, server)
         contents = {}
         for part in parts:
             folder = partial / part.name
             await asyncio.to_thread(folder.mkdir, 0o700)
             contents[part.name] = await part.copy_to(folder)
-        return await asyncio.to_thread(_finish, partial, directory / f"{_prefix}{now.strftime(_time)}", now, contents)
+        return await asyncio.to_thread(_finish, partial, place, now, contents)
     except OSError as error:
         raise Unavailable(
             f"No backup can be written to {directory}: {error.strerror}.", "Name a directory that can be written."
@@ -95,11 +118,21 @@ async def write_backup(directory: Path, parts: Sequence[Part]) -> tuple[Path, Ma
         await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
 
 
-def _make(partial: Path) -> None:
+def _make(partial: Path, server: str) -> None:
     partial.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left_over in partial.parent.glob(f"{_partial}*"):  # one backup is written at a time
-        shutil.rmtree(left_over, ignore_errors=True)
+    for left_over in partial.parent.glob(f"{_partial}*"):
+        if left_over.name.startswith(f"{_partial}{server}-") or _is_given_up(left_over):
+            shutil.rmtree(left_over, ignore_errors=True)  # a server writes one backup at a time
     partial.mkdir(mode=0o700)
+
+
+def _is_given_up(partial: Path) -> bool:
+    """Of one without an id, by its age."""
+    if not _nameless_partial.fullmatch(partial.name):
+        return False
+    with suppress(OSError):
+        return time.time() - partial.stat().st_mtime > _given_up_after_s
+    return False
 
 
 def _finish(partial: Path, place: Path, now: datetime, contents: Mapping[str, PartContent]) -> tuple[Path, Manifest]:
@@ -170,32 +203,49 @@ def verify(backup: Path, manifest: Manifest) -> None:
             raise InvalidInput(f"{backup} is damaged: {file.path} is not as it was written.", "Take another backup.")
 
 
-def backups_in(directory: Path) -> list[tuple[datetime, Path]]:
-    """The backups in a directory, oldest first."""
-    return sorted((_written_at(path), path) for path in _named(directory))
+@dataclass(frozen=True, slots=True, order=True)
+class Written:
+    """A whole backup; `server` is empty where its name is of before names had an id."""
+
+    written_at: datetime
+    path: Path
+    server: str
 
 
-def _named(directory: Path) -> Iterator[Path]:
-    for path in directory.glob(f"{_prefix}*"):
-        if (path / MANIFEST).is_file() and _is_time(path.name.removeprefix(_prefix)):
-            yield path
+def backups_in(directory: Path) -> list[Written]:
+    """The backups in a directory, of all servers, oldest first."""
+    found = ((path, _name.fullmatch(path.name)) for path in directory.glob("segue-*"))
+    named = ((path, _time_of(match[1]), match[2] or "") for path, match in found if match)
+    return sorted(
+        Written(at, path, server) for path, at, server in named if at is not None and (path / MANIFEST).is_file()
+    )
 
 
-def _is_time(text: str) -> bool:
-    try:
-        datetime.strptime(text, _time).replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return True
+def _time_of(text: str) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.strptime(text, _time).replace(tzinfo=UTC)
+    return None
 
 
-def _written_at(path: Path) -> datetime:
-    return datetime.strptime(path.name.removeprefix(_prefix), _time).replace(tzinfo=UTC)
+def newest_of(directory: Path, server: str, now: datetime) -> datetime | None:
+    """When the server's last backup there was written; times in the future are a wrong clock's and do not count."""
+    return max((each.written_at for each in _countable(directory, now) if each.server == server), default=None)
 
 
-def prune(directory: Path, keep: int) -> list[Path]:
-    """Removes all but the newest `keep` backups; what was removed."""
-    surplus = [path for _, path in backups_in(directory)[:-keep]]
+def prune(directory: Path, server: str, keep: int, now: datetime) -> list[Path]:
+    """Removes all but the newest `keep` backups of the server; what was removed.
+
+    Those without an id count as its own as long as no other server's are there.
+    """
+    written = _countable(directory, now)
+    owners = {each.server for each in backups_in(directory)}
+    own = {server} if owners - {server, ""} else {server, ""}
+    surplus = [each.path for each in written if each.server in own][:-keep]
     for path in surplus:
-        shutil.rmtree(path.rename(path.with_name(f"{_partial}{path.name}")))  # what has the name is whole
+        partial = path.with_name(f"{_partial}{server}-{path.name}")
+        shutil.rmtree(path.rename(partial))  # what has the name is whole
     return surplus
+
+
+def _countable(directory: Path, now: datetime) -> list[Written]:
+    return [each for each in backups_in(directory) if each.written_at <= now]

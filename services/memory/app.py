@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.kit import lag, rpc
-from services.kit.backup import Part
+from services.kit.backup import Part, server_id
 from services.kit.beside import beside
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
+from services.kit.errors import Unavailable
 from services.kit.healthcheck import Health
 from services.kit.private import private_directory
 from services.kit.providers import providers
@@ -76,7 +77,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared)
         linking = Linking(store, generations)
-        backups = Backups([MemoryPart(store, home), *others], _schedule(settings))
+        backups = Backups([MemoryPart(store, home), *others], _schedule(settings), await _server_id(home))
         storing = Storing(store, index, embedder, generations)
         erasing = Erasing(store, within_s, [storing.settle, indexing.erase])
         retaining = Retaining(store, storing, _default_rule(settings))
@@ -113,6 +114,13 @@ def open_vault(settings: MemorySettings) -> Vault | None:
     """What seals all that is stored; a key that is missing, wrong or not to be used is refused, and nothing changed."""
     require_settled(settings.home)
     return settings.place.ready_vault(settings.encryption_key_file)
+
+
+async def _server_id(home: Path) -> str:
+    try:
+        return await asyncio.to_thread(server_id, home)
+    except OSError as error:
+        raise Unavailable(f"{home} cannot be written: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
 
 
 def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSettings:

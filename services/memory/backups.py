@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.kit.backup import Manifest, Part, PartContent, backups_in, prune, write_backup
+from services.kit.backup import Manifest, Part, PartContent, newest_of, prune, write_backup
 from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import Conflict, InvalidInput, ServiceError
 from services.memory.memory_store import MemoryStore
@@ -49,22 +49,26 @@ class MemoryPart:
 
 
 class Backups:
-    """One is written at a time. `trouble` says why the last one that was due failed, and is empty where it did not."""
+    """Those of the data directory with the id `server`, one written at a time.
 
-    def __init__(self, parts: Sequence[Part], schedule: Schedule | None) -> None:
+    `trouble` says why the last one that was due failed, and is empty where it did not.
+    """
+
+    def __init__(self, parts: Sequence[Part], schedule: Schedule | None, server: str) -> None:
         self._parts = parts
+        self._server = server
         self._writing = asyncio.Lock()
         self.schedule = schedule
         self.trouble = ""
 
-    async def make(self, directory: Path) -> tuple[Path, Manifest]:
+    async def make(self, directory: Path, now: datetime | None = None) -> tuple[Path, Manifest]:
         """A backup in the directory, given up where the caller goes; Conflict while another one is written."""
         if not directory.is_absolute():
             raise InvalidInput("The directory of a backup must be an absolute path on the server's machine.")
         if self._writing.locked():
             raise Conflict("Another backup is being written.", "Try again when it is done.")
         async with self._writing:
-            made = await write_backup(directory, self._parts)
+            made = await write_backup(directory, self._parts, self._server, now or datetime.now(UTC))
         logger.info("backup written: %d files, %d bytes", len(made[1].files), made[1].bytes)
         return made
 
@@ -75,13 +79,13 @@ class Backups:
             await asyncio.sleep(look_every_s)
 
     async def make_if_due(self, schedule: Schedule, now: datetime) -> None:
-        """Writes one if the newest is old enough, and removes the oldest beyond those that are kept."""
+        """Writes one if this server's newest is old enough, and removes its oldest beyond those that are kept."""
         try:
-            written = await asyncio.to_thread(backups_in, schedule.directory)
-            if written and timedelta(0) <= now - written[-1][0] < schedule.every:
+            newest = await asyncio.to_thread(newest_of, schedule.directory, self._server, now)
+            if newest and now - newest < schedule.every:
                 return
-            await self.make(schedule.directory)
-            for path in await asyncio.to_thread(prune, schedule.directory, schedule.keep):
+            await self.make(schedule.directory, now)
+            for path in await asyncio.to_thread(prune, schedule.directory, self._server, schedule.keep, now):
                 logger.info("old backup removed: %s", path.name)
             self.trouble = ""
         except (ServiceError, OSError) as error:

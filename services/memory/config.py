@@ -35,7 +35,7 @@ class MemorySettings(BaseSettings):
     )
     backup_directory: Path | None = Field(None, description="Where backups are written regularly; none when unset")
     backup_every_h: float = Field(24, gt=0, description="Hours between two of them")
-    backup_keep: int = Field(7, ge=1, description="How many of the newest in that directory are kept")
+    backup_keep: int = Field(7, ge=1, description="How many of this server's newest there are kept")
     share_by_default: bool = Field(False, description="Whether every user may read what is stored without saying so")
     retention_days: int | None = Field(None, ge=1, description="Days conversations are kept; for ever when unset")
     retention_size_mb: float | None = Field(

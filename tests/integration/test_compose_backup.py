@@ -18,10 +18,10 @@ async def test_what_was_backed_up_comes_back_and_what_came_after_is_gone(team: C
     kept = await call(team, "store_reflection", content="Written before the backup.", project=project)
     done = segue(team, "backup", "/backups/by-hand")
     assert done.returncode == 0, done.stderr
-    backup = re.findall(r"/backups/by-hand/segue-[\w.]+", done.stdout)[0]
+    backup = re.findall(r"/backups/by-hand/segue-[\w.-]+", done.stdout)[0]
     late = await call(team, "store_reflection", content="Written after the backup.", project=project)
 
-    for command in documented("services.cli restore", "/backups/segue-<time>", backup):
+    for command in documented("services.cli restore", "/backups/segue-<time>-<id>", backup):
         team.compose(*command)
     await asyncio.to_thread(wait_until_whole, team.url)
 

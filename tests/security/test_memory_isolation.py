@@ -71,7 +71,7 @@ async def served(stack: AsyncExitStack, home: Path) -> MemoryServicer:
     condition = Condition(store, embedder, "", home, None, indexing, {})
     searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
     retaining = Retaining(store, storing, Rule(is_default=True))
-    domain = Domain(storing, searching, linking, condition, Exporting(store), Backups([], None), retaining)
+    domain = Domain(storing, searching, linking, condition, Exporting(store), Backups([], None, "00c0ffee"), retaining)
     return MemoryServicer(domain, share_by_default=False)
 
 

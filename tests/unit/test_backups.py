@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from services.cli import local_server
 from services.cli.restore import restore, verifiers
-from services.kit.backup import PartContent, backups_in, prune, read_manifest
+from services.kit.backup import ID_FILE, PartContent, backups_in, prune, read_manifest, server_id
 from services.kit.errors import Conflict, InvalidInput, NotReady, ServiceError, Unavailable
 from services.memory.backups import Backups, MemoryPart, Schedule
 from services.memory.changes import NewRow
@@ -25,6 +26,8 @@ from tests.unit.test_store import VECTOR
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 20
+OWN, OTHER = "00c0ffee", "0000beef"
+DAILY = timedelta(days=1)
 
 
 @pytest.fixture(params=[1, 3])
@@ -38,7 +41,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 @pytest.fixture
 def backups(store: MemoryStore, tmp_path: Path) -> Backups:
-    return Backups([MemoryPart(store, tmp_path / "here")], None)
+    return Backups([MemoryPart(store, tmp_path / "here")], None, OWN)
 
 
 @pytest.fixture
@@ -187,7 +190,7 @@ class Slow:
 async def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, error: Exception) -> None:
     expected = Unavailable if isinstance(error, OSError | ServiceError) else RuntimeError
     with pytest.raises(expected):
-        await Backups([Slow(error)], None).make(tmp_path / "backups")
+        await Backups([Slow(error)], None, OWN).make(tmp_path / "backups")
     assert names(tmp_path / "backups") == []
 
 
@@ -204,55 +207,160 @@ class Impatient(Slow):
 
 async def test_one_backup_is_written_at_a_time_and_of_absolute_directories(tmp_path: Path) -> None:
     part = Impatient()
-    part.backups = Backups([part], None)
+    part.backups = Backups([part], None, OWN)
     await part.backups.make(tmp_path / "backups")
     with pytest.raises(InvalidInput, match="absolute"):
         await part.backups.make(Path("backups"))
 
 
-def old(directory: Path, *days: int) -> list[Path]:
-    """Backups that were written so many days before NOW."""
+def old(directory: Path, *days: float, server: str = OWN) -> list[Path]:
+    """Backups that were written so many days before NOW; without a server, as versions before named them."""
     made = []
     for day in days:
-        path = directory / f"segue-{(NOW - timedelta(days=day)).strftime('%Y%m%dT%H%M%S.%fZ')}"
+        name = f"segue-{(NOW - timedelta(days=day)).strftime('%Y%m%dT%H%M%S.%fZ')}"
+        path = directory / (f"{name}-{server}" if server else name)
         path.mkdir(parents=True)
         (path / "manifest.json").write_text("{}")
         made.append(path)
     return made
 
 
+def paths(directory: Path) -> list[Path]:
+    return [each.path for each in backups_in(directory)]
+
+
 def test_only_the_oldest_backups_are_removed_and_nothing_else(tmp_path: Path) -> None:
     made = old(tmp_path, 5, 4, 3, 2)
-    for name in ("segue-notes", "segue-20200101T000000.000000Z", "photos"):
+    others = ("segue-notes", "segue-20200101T000000.000000Z", "segue-20200101T000000.000000Z-nobody", "photos")
+    for name in others:
         (tmp_path / name).mkdir()  # none of them is a backup
-    assert prune(tmp_path, 3) == made[:1]
-    assert prune(tmp_path, 3) == []
-    assert [path for _, path in backups_in(tmp_path)] == made[1:]
-    assert {"segue-notes", "segue-20200101T000000.000000Z", "photos"} < set(names(tmp_path))
+    assert prune(tmp_path, OWN, 3, NOW) == made[:1]
+    assert prune(tmp_path, OWN, 3, NOW) == []
+    assert paths(tmp_path) == made[1:]
+    assert set(others) < set(names(tmp_path))
 
 
-@pytest.mark.parametrize(("newest_days", "is_due"), [((), True), ((0,), False), ((3, 1), True), ((-2,), True)])
+def test_another_server_s_backups_are_left_alone_and_count_for_nothing(tmp_path: Path) -> None:
+    theirs, mine = old(tmp_path, 9, 8, 7, 1, server=OTHER), old(tmp_path, 5, 4, 3)
+    assert prune(tmp_path, OWN, 2, NOW) == mine[:1]
+    assert prune(tmp_path, OTHER, 4, NOW) == []
+    assert set(paths(tmp_path)) == {*theirs, *mine[1:]}
+
+
+def test_times_in_the_future_are_neither_removed_nor_counted(tmp_path: Path) -> None:
+    future, made = old(tmp_path, -400, -1), old(tmp_path, 3, 2, 1)
+    assert prune(tmp_path, OWN, 2, NOW) == made[:1]
+    assert set(paths(tmp_path)) == {*future, *made[1:]}
+    assert prune(tmp_path, OWN, 2, NOW + timedelta(days=2)) == made[1:2]  # one of them has come
+
+
+def test_backups_of_versions_before_are_pruned_by_the_server_that_is_alone_there(tmp_path: Path) -> None:
+    before, made = old(tmp_path, 9, 8, 7, server=""), old(tmp_path, 1)
+    assert prune(tmp_path, OWN, 3, NOW) == before[:1]
+    theirs = old(tmp_path, 2, server=OTHER)
+    assert prune(tmp_path, OWN, 1, NOW) == prune(tmp_path, OTHER, 1, NOW) == []
+    assert set(paths(tmp_path)) == {*before[1:], *made, *theirs}
+
+
+@pytest.mark.parametrize(
+    ("newest_days", "is_due"), [((), True), ((0,), False), ((3, 1), True), ((-2,), True), ((-2, 0.5), False)]
+)
 async def test_a_backup_is_written_when_the_newest_is_old_enough(
-    tmp_path: Path, newest_days: tuple[int, ...], is_due: bool
+    tmp_path: Path, newest_days: tuple[float, ...], is_due: bool
 ) -> None:
-    old(tmp_path, *newest_days)
-    backups = Backups([Slow()], schedule := Schedule(tmp_path, timedelta(days=1), keep=2))
+    known = old(tmp_path, *newest_days)
+    backups = Backups([Slow()], schedule := Schedule(tmp_path, DAILY, keep=9), OWN)
     await backups.make_if_due(schedule, NOW + timedelta(seconds=1))
-    assert len(backups_in(tmp_path)) == min(2, len(newest_days) + is_due)
+    assert len(paths(tmp_path)) == len(known) + is_due
     assert backups.trouble == ""
+
+
+@pytest.mark.parametrize("server", [OTHER, ""])
+async def test_a_backup_that_is_not_its_own_keeps_a_server_from_nothing(tmp_path: Path, server: str) -> None:
+    old(tmp_path, 0.1, server=server)
+    await Backups([Slow()], schedule := Schedule(tmp_path, DAILY, keep=3), OWN).make_if_due(schedule, NOW)
+    assert [each.server for each in backups_in(tmp_path)] == [server, OWN]
+
+
+async def test_a_backup_of_the_future_costs_one_backup_and_no_earlier_one(tmp_path: Path) -> None:
+    future, made = old(tmp_path, -365), old(tmp_path, 3, 2, 1.5)
+    backups = Backups([Slow()], schedule := Schedule(tmp_path, DAILY, keep=4), OWN)
+    for look in range(12):
+        await backups.make_if_due(schedule, NOW + timedelta(minutes=10 * look))
+    assert len(paths(tmp_path)) == len([*future, *made]) + 1
+    assert set(paths(tmp_path)) > {*future, *made}
+
+
+async def test_two_servers_with_one_directory_both_keep_their_backups(tmp_path: Path) -> None:
+    schedule = Schedule(tmp_path, DAILY, keep=2)
+    servers = {name: Backups([Slow()], schedule, name) for name in (OWN, OTHER)}
+    for day in range(5):
+        for minutes, backups in enumerate(servers.values()):
+            await backups.make_if_due(schedule, NOW + timedelta(days=day, minutes=minutes))
+    kept = [(each.written_at - NOW, each.server) for each in backups_in(tmp_path)]
+    minute = timedelta(minutes=1)
+    assert kept == [(at * DAILY + late * minute, name) for at in (3, 4) for late, name in enumerate((OWN, OTHER))]
+
+
+class Neighbour(Slow):
+    """A part during whose copying another server's backup begins, and ends."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+
+    async def copy_to(self, directory: Path) -> PartContent:
+        await Backups([Slow()], None, OTHER).make(self._directory)
+        return await super().copy_to(directory)
+
+
+async def test_what_another_server_is_writing_is_not_removed(tmp_path: Path) -> None:
+    killed = tmp_path / f".partial-{OWN}-0123456789abcdef"
+    killed.mkdir()  # by an earlier process of this server
+    made, _ = await Backups([Neighbour(tmp_path)], None, OWN).make(tmp_path)
+    assert (made / "slow" / "half").exists()
+    assert len(paths(tmp_path)) == len(names(tmp_path)) == 2
+
+
+async def test_what_a_version_before_left_half_written_goes_when_nobody_can_be_writing_it(tmp_path: Path) -> None:
+    fresh, left = tmp_path / ".partial-0123456789abcdef", tmp_path / ".partial-fedcba9876543210"
+    for each in (fresh, left):
+        each.mkdir()
+    os.utime(left, (0, 0))
+    await Backups([Slow()], None, OWN).make(tmp_path)
+    assert (fresh.exists(), left.exists()) == (True, False)
+
+
+async def test_a_data_directory_has_one_id_and_a_restored_one_another(store: MemoryStore, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    own = server_id(here)
+    assert server_id(here) == own
+    assert (here / ID_FILE).stat().st_mode & 0o777 == 0o600
+    backup, _ = await Backups([MemoryPart(store, here)], None, own).make(tmp_path / "backups")
+    assert backup.name.endswith(f"-{own}")
+    restore(backup, tmp_path / "there", verifiers())
+    assert server_id(tmp_path / "there" / "memory") != own
+    (here / ID_FILE).write_text("../../etc")
+    assert len(server_id(here)) == 8
+
+
+@pytest.mark.parametrize("store", [1], indirect=True)
+def test_a_backup_with_the_name_of_versions_before_is_restored(backup: Path, tmp_path: Path) -> None:
+    earlier = backup.rename(backup.with_name(backup.name.removesuffix(f"-{OWN}")))
+    assert restore(earlier, tmp_path / "there", verifiers()).parts["memory"].counts["memories"] == COUNT
 
 
 async def test_a_due_backup_that_fails_is_said_until_one_succeeds(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     part = Slow(OSError(28, "No space left on device"))
-    backups = Backups([part], schedule := Schedule(tmp_path, timedelta(days=1), keep=1))
+    backups = Backups([part], schedule := Schedule(tmp_path, DAILY, keep=1), OWN)
     kept = old(tmp_path, 9, 8)
     await backups.make_if_due(schedule, NOW)
     assert "No space left" in backups.trouble
     assert "No space left" in caplog.text
-    assert [path for _, path in backups_in(tmp_path)] == kept  # the old ones are all there is
+    assert paths(tmp_path) == kept  # the old ones are all there is
     part.error = None
     await backups.make_if_due(schedule, NOW)
     assert backups.trouble == ""
-    assert len(backups_in(tmp_path)) == 1
+    assert len(paths(tmp_path)) == 1

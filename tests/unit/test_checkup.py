@@ -122,6 +122,18 @@ def test_backups_that_do_not_come(data_dir: Path, tmp_path: Path, monkeypatch: p
     assert late.mend == f"segue backup {tmp_path}/backups"
 
 
+def test_another_server_s_backups_are_not_this_one_s(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BACKUP_DIRECTORY, str(tmp_path / "backups"))
+    (tmp_path / "backups" / "segue-20260301T093000.000000Z-0000beef").mkdir(parents=True)
+    (data_dir / "memory").mkdir(parents=True, exist_ok=True)
+    (data_dir / "memory" / "server-id").write_text("00c0ffee\n")
+    assert "none in" in of(machine(data_dir), "backups").detail
+    (tmp_path / "backups" / "segue-20260301T093000.000000Z-00c0ffee").mkdir()
+    assert of(machine(data_dir), "backups").status == "ok"
+
+
 def test_a_client_that_knows_nothing_of_segue_is_told_by_install(data_dir: Path) -> None:
     found = of(client(data_dir), "hooks")
     assert found.mend == "segue install claude-code"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.cli.ages import ago
 from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, written
+from services.kit.backup import ID_FILE
 
 FREE_WANTED_BYTES, FREE_NEEDED_BYTES = 1 << 30, 64 << 20
 BACKUPS_MAX = 5_000
@@ -28,7 +29,7 @@ def machine(data_dir: Path) -> Iterator[Finding]:
     yield _data_directory(data_dir)
     yield _disk(data_dir)
     yield _encryption()
-    yield _backups(time.time())
+    yield _backups(data_dir, time.time())
 
 
 def _data_directory(data_dir: Path) -> Finding:
@@ -74,16 +75,25 @@ def _encryption() -> Finding:
     return Finding("encryption", OK, f"by the key in {path}; keep a copy elsewhere")
 
 
-def _backups(now: float) -> Finding:
+def _backups(data_dir: Path, now: float) -> Finding:
     """Of the place that the environment names: the server may have been started with another."""
     place = os.environ.get(BACKUP_DIRECTORY)
     if not place:
         return Finding("backups", OK, f"none come by themselves; {BACKUP_DIRECTORY} would have them come")
     directory = Path(place).expanduser()
-    made = sorted(written(islice(directory.glob("segue-*"), BACKUPS_MAX)).values())
+    made = sorted(written(islice(_own(directory, data_dir), BACKUPS_MAX)).values())
     mend = f"segue backup {shlex.quote(str(directory))}"
     if not made:
         return Finding("backups", DEGRADED, f"there is none in {directory} yet", mend)
     age_s = now - made[-1]
     late = age_s > LATE * float(os.environ.get(BACKUP_EVERY_H) or 24) * 3_600
     return Finding("backups", DEGRADED if late else OK, f"the last was made {ago(age_s)}", mend if late else "")
+
+
+def _own(directory: Path, data_dir: Path) -> Iterator[Path]:
+    """Backups of this data directory, or of any where it has no id yet."""
+    try:
+        own = (data_dir / "memory" / ID_FILE).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        own = ""
+    return directory.glob(f"segue-*-{own}" if own.isalnum() else "segue-*")
