@@ -25,7 +25,7 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
         sync(draft)
         draft.replace(path)
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)
         raise
     sync(path.parent)

@@ -65,7 +65,7 @@ class Erasing:
         for erase in self._elsewhere:
             await erase()
         if earlier := await asyncio.to_thread(self._store.earlier_databases):
-            raise Unavailable(f"{earlier[0].name} is kept until the next start.", "Start Segue again.")
+            raise Unavailable(f"{earlier[0].name}, from before the migration, is kept until the next start of Segue.")
 
     async def _compact_unmarked(self, removed: Sequence[int]) -> None:
         """The text leaves the databases at least, once for what was removed by now."""

@@ -37,6 +37,7 @@ class Storing:
     embedder: Embedder | None
     generations: Generations
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    _committing: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
@@ -64,7 +65,7 @@ class Storing:
         if not rows:
             return []
         rows = await self._embedded(user, rows)
-        return await self._whole(self._commit(user, rows))
+        return await self._whole(self._commit(user, rows), self._committing)
 
     async def _commit(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         try:
@@ -85,11 +86,14 @@ class Storing:
         else:
             await self.generations.move(user, [row.memory.project for row in rows])
 
-    async def _whole(self, work: Coroutine[Any, Any, Result]) -> Result:
+    async def _whole(self, work: Coroutine[Any, Any, Result], kind: set[asyncio.Task[Any]] | None = None) -> Result:
         """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._settled)
+        if kind is not None:
+            kind.add(task)
+            task.add_done_callback(kind.discard)
         return await asyncio.shield(task)
 
     def _settled(self, task: asyncio.Task[Any]) -> None:
@@ -178,6 +182,8 @@ class Storing:
         await self._unindex(sequences)
 
     async def _unindex(self, sequences: Sequence[int]) -> None:
+        if self._committing:
+            await asyncio.wait(set(self._committing))  # one of them may be about to be indexed
         await self.index.remove(sequences)
         await self.generations.move_all()  # they may be of any project
 

@@ -124,6 +124,7 @@ class Writer:
         except Exception as error:  # its caller must hear
             waiting.settle(_as_service_error(error))
         else:
+            self._is_given_up = False
             waiting.settle(None)
 
     def _commit(self, group: list[_Waiting]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from services.memory.compacting import Compaction
 from services.memory.connections import Connections
 from services.memory.database import copy_database, open_database
 from services.memory.erasing import Erasing
+from services.memory.index.entries import NewEntry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.snapshot import SnapshotFile, plain
 from services.memory.indexing import Indexing, open_indexing
@@ -285,7 +286,7 @@ async def test_the_database_of_before_a_migration_keeps_erased_from_being_said_u
         content = (await memories.store.page("ann", 0, 1))[1].content
         await memories.delete(content)
         for _ in range(2):
-            with pytest.raises(Unavailable, match=r"memory\.duckdb\.schema-2 is kept until the next start"):
+            with pytest.raises(Unavailable, match=r"memory\.duckdb\.schema-2, .* is kept until the next start"):
                 await memories.erasing.erase()
         assert not await memories.is_erased()
         assert await memories.holding(content) == ["memory.duckdb.schema-2"]  # the database has it no more
@@ -303,3 +304,33 @@ async def test_a_compaction_of_the_same_run_leaves_the_database_of_before_a_migr
         assert [path.name for path in store.earlier_databases()] == ["memory.duckdb.schema-2"]
     async with open_shards(tmp_path, 1, StoreSettings()) as store:
         assert store.earlier_databases() == []
+
+
+class SlowIndex(MemoryIndex):
+    """Takes memories in when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(384)
+        self.may_add, self.is_adding = asyncio.Event(), asyncio.Event()
+
+    async def add(self, entries: Sequence[NewEntry]) -> None:
+        self.is_adding.set()
+        await self.may_add.wait()
+        await super().add(entries)
+
+
+async def test_what_is_deleted_before_it_was_indexed_is_in_no_index(tmp_path: Path) -> None:
+    async with open_shards(tmp_path, 1, StoreSettings()) as store:
+        index = SlowIndex()
+        with index:
+            storing = Storing(store, index, None, Generations(None))
+            remembering = asyncio.create_task(storing.remember("ann", [saying(SECRET)]))
+            await index.is_adding.wait()
+            (sequence,) = await store.page("ann", 0, 10)
+            removing_it = asyncio.create_task(storing.remove([sequence], Removing("ann")))
+            async with asyncio.timeout(30):
+                while not await store.unerased():
+                    await asyncio.sleep(0)
+            index.may_add.set()
+            await asyncio.gather(remembering, removing_it)
+            assert len(index) == 0

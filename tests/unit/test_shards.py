@@ -12,7 +12,6 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from services.kit.durable_files import write_private
 from services.kit.errors import LimitExceeded, NotReady, ServiceError, Unavailable
 from services.memory.cache import Generations
 from services.memory.changes import Embedded, NewRow
@@ -192,11 +191,3 @@ async def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"memory-1\.duckdb is missing"):
         async with open_shards(tmp_path, 3, StoreSettings()):
             pass
-
-
-def test_the_count_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
-    write_private(tmp_path / "shards", "3\n")
-    write_private(tmp_path / "shards", "4\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["shards"]
-    assert (tmp_path / "shards").read_text() == "4\n"
-    assert (tmp_path / "shards").stat().st_mode & 0o777 == 0o600
