@@ -16,7 +16,7 @@ from services.memory.connections import Connections
 from services.memory.writer import Writer
 
 Connection = duckdb.DuckDBPyConnection
-ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(200000) a, range(200000) b"
 
 
 class Database:
