@@ -204,7 +204,7 @@ def verify(backup: Path, manifest: Manifest) -> None:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Written:
+class WrittenBackup:
     """A whole backup; `server` is empty where its name is of before names had an id."""
 
     written_at: datetime
@@ -212,12 +212,12 @@ class Written:
     server: str
 
 
-def backups_in(directory: Path) -> list[Written]:
+def backups_in(directory: Path) -> list[WrittenBackup]:
     """The backups in a directory, of all servers, oldest first."""
     found = ((path, _name.fullmatch(path.name)) for path in directory.glob("segue-*"))
     named = ((path, _time_of(match[1]), match[2] or "") for path, match in found if match)
     return sorted(
-        Written(at, path, server) for path, at, server in named if at is not None and (path / MANIFEST).is_file()
+        WrittenBackup(at, path, server) for path, at, server in named if at is not None and (path / MANIFEST).is_file()
     )
 
 
@@ -229,7 +229,7 @@ def _time_of(text: str) -> datetime | None:
 
 def newest_of(directory: Path, server: str, now: datetime) -> datetime | None:
     """When the server's last backup there was written; times in the future are a wrong clock's and do not count."""
-    return max((each.written_at for each in _countable(directory, now) if each.server == server), default=None)
+    return max((each.written_at for each in _backups_until(directory, now) if each.server == server), default=None)
 
 
 def prune(directory: Path, server: str, keep: int, now: datetime) -> list[Path]:
@@ -237,7 +237,7 @@ def prune(directory: Path, server: str, keep: int, now: datetime) -> list[Path]:
 
     Those without an id count as its own as long as no other server's are there.
     """
-    written = _countable(directory, now)
+    written = _backups_until(directory, now)
     owners = {each.server for each in backups_in(directory)}
     own = {server} if owners - {server, ""} else {server, ""}
     surplus = [each.path for each in written if each.server in own][:-keep]
@@ -247,5 +247,5 @@ def prune(directory: Path, server: str, keep: int, now: datetime) -> list[Path]:
     return surplus
 
 
-def _countable(directory: Path, now: datetime) -> list[Written]:
+def _backups_until(directory: Path, now: datetime) -> list[WrittenBackup]:
     return [each for each in backups_in(directory) if each.written_at <= now]

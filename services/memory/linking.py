@@ -34,7 +34,7 @@ class Linking:
         for project in (link.source, link.target):
             await self._require(user, project)
         _require_room(await self.links(user))
-        await self._whole(user, self.store.link(user, link))
+        await self._finish(user, self.store.link(user, link))
         return link
 
     async def restore(self, user: str, links: Sequence[Link]) -> int:
@@ -46,13 +46,13 @@ class Linking:
             if any((link.source, link.target) == (each.source, each.target) for each in known):
                 continue
             _require_room(known)
-            await self._whole(user, self.store.link(user, link))
+            await self._finish(user, self.store.link(user, link))
             stored += 1
         return stored
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         """Takes the link away; False where there is none."""
-        return await self._whole(user, self.store.unlink(user, source, target))
+        return await self._finish(user, self.store.unlink(user, source, target))
 
     async def links(self, user: str, project: str = "") -> Sequence[Link]:
         """The user's links, oldest first; those of `project` alone unless it is empty."""
@@ -82,7 +82,7 @@ class Linking:
             tip = f"There is {', '.join(like)}." if like else "Store a memory in it first."
             raise ProjectNotFound(f"There are no memories of a project {project[:80]!r}.", tip)
 
-    async def _whole(self, user: str, change: Coroutine[Any, Any, Result]) -> Result:
+    async def _finish(self, user: str, change: Coroutine[Any, Any, Result]) -> Result:
         """Ends the change, and forgets what was read before it, even when its caller has gone."""
         task = asyncio.create_task(self._apply(user, change))
         self._under_way.add(task)

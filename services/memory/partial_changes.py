@@ -26,7 +26,7 @@ class DoneInPart(Exception):
         return sorted(set(range(count)) - set(self.done))
 
 
-def partly_stored(error: Exception, missing: Sequence[int], count: int) -> Exception:
+def partial_store_error(error: Exception, missing: Sequence[int], count: int) -> Exception:
     """The error for a caller whose memories at the places `missing`, of `count`, are not stored; numbered from 1."""
     subject = "Memory" if len(missing) == 1 else "Memories"
     verb = "is" if len(missing) == 1 else "are"
@@ -34,7 +34,7 @@ def partly_stored(error: Exception, missing: Sequence[int], count: int) -> Excep
     return _with_message(error, told, "Send the same again: nothing is stored twice.")
 
 
-def partly_removed(error: Exception, removed: int, count: int) -> Exception:
+def partial_removal_error(error: Exception, removed: int, count: int) -> Exception:
     """The error for a caller of whose memories only some are removed."""
     told = f"{removed} of {count} memories are removed, the others are not"
     return _with_message(error, told, "Delete again, without a confirmation first.")

@@ -21,7 +21,7 @@ from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
 from services.memory.memory_store import MemoryStore
-from services.memory.partial_changes import DoneInPart, partly_removed, partly_stored
+from services.memory.partial_changes import DoneInPart, partial_removal_error, partial_store_error
 from services.memory.removals import Removal, Removing, checked_page
 
 NO_MODEL = "none"
@@ -52,7 +52,7 @@ class Storing:
             inserted = await self._insert(user, [rows[place] for place in fresh])
         except DoneInPart as part:
             missing = [fresh[place] for place in part.missing(len(fresh))]
-            raise partly_stored(part.error, missing, len(rows)) from part
+            raise partial_store_error(part.error, missing, len(rows)) from part
         outcomes = known | dict(zip(fresh, inserted, strict=True))
         return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
 
@@ -178,7 +178,7 @@ class Storing:
             await self.store.delete(sequences, by)
         except DoneInPart as part:
             await self._unindex([sequences[place] for place in part.done])
-            raise partly_removed(part.error, len(part.done), len(sequences)) from part
+            raise partial_removal_error(part.error, len(part.done), len(sequences)) from part
         await self._unindex(sequences)
 
     async def _unindex(self, sequences: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from services.memory.cache import Generations
 from services.memory.changes import Embedded, NewRow
 from services.memory.index.memory_index import Asked, MemoryIndex
 from services.memory.memories import Chosen, Kind, Memory
-from services.memory.partial_changes import DoneInPart, partly_stored
+from services.memory.partial_changes import DoneInPart, partial_store_error
 from services.memory.queries import EVERYTHING
 from services.memory.removals import Removing
 from services.memory.shards import ShardedStore, open_shards, shard_of
@@ -153,7 +153,7 @@ async def test_a_change_in_part_says_which_part(sharded: Sharded) -> None:
 def test_what_is_missing_is_numbered_from_one(missing: list[int], told: str) -> None:
     error = LimitExceeded("No.", "Wait.")
     error.retry_after_s = 7.0
-    changed = partly_stored(error, missing, 9)
+    changed = partial_store_error(error, missing, 9)
     assert isinstance(changed, LimitExceeded)
     assert changed.message == f"{told} not stored, the others are: No."
     assert (changed.retry_after_s, changed.suggestions[0], error.message) == (7.0, "Wait.", "No.")

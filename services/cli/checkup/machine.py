@@ -81,7 +81,7 @@ def _backups(data_dir: Path, now: float) -> Finding:
     if not place:
         return Finding("backups", OK, f"none come by themselves; {BACKUP_DIRECTORY} would have them come")
     directory = Path(place).expanduser()
-    made = sorted(written(islice(_own(directory, data_dir), BACKUPS_MAX)).values())
+    made = sorted(written(islice(_own_backups(directory, data_dir), BACKUPS_MAX)).values())
     mend = f"segue backup {shlex.quote(str(directory))}"
     if not made:
         return Finding("backups", DEGRADED, f"there is none in {directory} yet", mend)
@@ -90,7 +90,7 @@ def _backups(data_dir: Path, now: float) -> Finding:
     return Finding("backups", DEGRADED if late else OK, f"the last was made {ago(age_s)}", mend if late else "")
 
 
-def _own(directory: Path, data_dir: Path) -> Iterator[Path]:
+def _own_backups(directory: Path, data_dir: Path) -> Iterator[Path]:
     """Backups of this data directory, or of any where it has no id yet."""
     try:
         own = (data_dir / "memory" / ID_FILE).read_text(encoding="ascii").strip()
