@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kit.encryption.vault import SealBroken, Vault
-from services.memory.index.memory_index import Contents
+from services.memory.index.contents import Contents
 
 SNAPSHOT = "index.snapshot"
 FORMAT = b"segue index 2\n"
@@ -58,6 +59,16 @@ def plain(piece: bytes) -> bytes:
 def write_snapshot(path: Path, contents: Contents, identity: str, seal: Cipher = plain) -> None:
     """Replaces the file in one step; `identity` names all that the arrays depend on. OSError where it cannot."""
     beside = path.with_name(f".{path.name}.new")
+    try:
+        _write_draft(beside, contents, identity, seal)
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)  # it takes the room that is missing
+        raise
+
+
+def _write_draft(beside: Path, contents: Contents, identity: str, seal: Cipher) -> None:
     checksum = hashlib.blake2b(digest_size=_checksum_bytes)
     with open(beside, "wb", opener=_private) as file:  # Path.open takes no opener
         for part in _parts(contents, identity, seal):
@@ -66,7 +77,6 @@ def write_snapshot(path: Path, contents: Contents, identity: str, seal: Cipher =
         file.write(checksum.digest())
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _parts(contents: Contents, identity: str, seal: Cipher) -> Iterator[bytes]:
