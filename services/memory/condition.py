@@ -133,7 +133,7 @@ class Condition:
 
     def _index(self) -> PartHealth:
         if broken := len(self.indexing.unreadable):
-            return PartHealth("degraded", f"{broken:,} memories cannot be read, and are not found")
+            return PartHealth("degraded", f"memories that cannot be read, and are not found: {broken:,}")
         if unread := self.indexing.unread:
             return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
         return PartHealth("healthy")

@@ -93,6 +93,61 @@ def test_a_hostile_text_gives_bounded_terms(unit: str) -> None:
     assert all(len(term) <= TERM_CHARS_MAX for term in found)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n't",
+        "We do n't ship",
+        '"n\'t"',
+        "N'T",
+        "is n\u2019t it",
+        "(?:n't|'s)",
+        "n't n't",
+        "a.n't",
+        "n't's",
+        "re-n't",
+        "1n't",
+    ],
+)
+def test_a_suffix_that_stands_alone_is_a_word(text: str) -> None:
+    assert terms(text)
+    assert set(query_terms(text)) <= set(terms(text))
+    assert terms("We do n't ship") == ["we", "do", "n't", "n", "t", "ship"]
+
+
+def test_the_end_of_a_long_text_has_terms() -> None:
+    assert terms("line of a log 4711\n" * 14_000 + "quokka")[-1] == "quokka"
+
+
+_pieces = [
+    "n't",
+    "'s",
+    "'",
+    "-",
+    ".",
+    "/",
+    "_",
+    "+",
+    "#",
+    "C",
+    "v1",
+    "1",
+    "a",
+    "A",
+    "é",
+    "\u0301",
+    "\u200d",
+    "漢",
+    " ",
+    "\u2019",
+]
+
+
+@given(st.lists(st.sampled_from(_pieces), max_size=12).map("".join))
+def test_any_name_has_terms_and_finds_itself(text: str) -> None:
+    assert set(query_terms(text)) <= set(terms(text))
+
+
 @given(st.text())
 def test_any_text_has_terms_without_spaces_and_finds_itself(text: str) -> None:
     found = terms(text)
