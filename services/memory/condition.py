@@ -18,6 +18,7 @@ from services.memory.memory_store import MemoryStore
 from services.memory.storing import NO_MODEL
 
 disk_free_min_bytes = 256 * 1024 * 1024
+ids_max = 20
 UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
 """Before their ids, in what is degraded for a user."""
 
@@ -78,9 +79,9 @@ class Condition:
         return replace(stats, degraded=[*degraded, *self._unreadable(user)])
 
     def _unreadable(self, user: str) -> Sequence[str]:
-        """The ids of the user's own memories that cannot be read."""
+        """The ids of the user's own memories that cannot be read, the first ones."""
         ids = [name for owner, name in self.indexing.unreadable.values() if owner == user]
-        return [f"{UNREADABLE}{' '.join(ids)}"] if ids else []
+        return [f"{UNREADABLE}{' '.join(ids[:ids_max])}"] if ids else []
 
     async def usage(self, user: str) -> tuple[int, int]:
         """How many memories are the user's, and the bytes of their contents."""

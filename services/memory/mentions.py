@@ -13,6 +13,8 @@ field_files_max = 1_000
 field_file_max_chars = 1_000
 _file_fields = ("file_path", "file", "path", "files", "file_paths", "files_changed")
 
+_run = re.compile(r"[\w@:/.\\+~\[\]-]+")
+"""What a path may stand in. One search of a long text for paths would hold the interpreter for a fifth of a second."""
 _path = re.compile(
     r"""(?<![\w@:/.\\-])                       # not in the middle of something, nor of a URL
         (?:[A-Za-z]:[\\/]|~?/|\.{1,2}/)?       # C:\, ~/, /, ./, ../
@@ -31,7 +33,8 @@ _top_level = re.compile(r"\.(?:com|org|net|io|dev|ai|co|uk|de|eu|app|gov|edu|me|
 def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
     """The files it names, in their plain form, each once; first those that `metadata` names."""
     named = (plain_path(each) for field in _file_fields for each in _strings(metadata.get(field)))
-    texts = (each[0].rstrip(".,") for each in _path.finditer(content))
+    runs = (run[0] for run in _run.finditer(content))
+    texts = (each[0].rstrip(".,") for run in runs for each in _path.finditer(run))
     written = (plain_path(text) for text in texts if _is_file(text))
     found = dict.fromkeys(path for path in (*named, *written) if path)
     return list(found)[:paths_max]

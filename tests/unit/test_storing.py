@@ -17,6 +17,7 @@ import pytest
 from services.kit.encryption.vault import Vault
 from services.kit.errors import InvalidInput
 from services.memory import indexing as limits
+from services.memory.backfill import Backfill
 from services.memory.cache import Generations, SearchCache
 from services.memory.changes import NewRow
 from services.memory.condition import Condition
@@ -135,6 +136,17 @@ async def test_a_sealed_row_that_was_damaged_is_passed_over_and_stored_anew(
         assert not outcome.duplicate
         assert sorted(await service.found("kettle")) == ["the broken kettle", "the whole kettle"]
         assert not service.indexing.unreadable
+
+
+async def test_a_row_that_cannot_be_read_keeps_no_other_from_its_embedding(tmp_path: Path) -> None:
+    async with open_shards(tmp_path, 1, StoreSettings()) as store:
+        made = [NewRow(accepted(memory(f"kettle {number}"), NOW), "ann") for number in range(3)]
+        await store.insert(made, NO_MODEL)
+    await asyncio.to_thread(change, tmp_path, BROKEN["metadata"])
+    async with served(tmp_path) as service:
+        assert service.searching.embedder
+        await Backfill(service.store, service.index, service.searching.embedder, service.generations).run()
+        assert (await service.store.stats("ann", "", FakeEmbedder.model)).embedded == 2
 
 
 async def test_what_was_committed_and_not_indexed_is_indexed_by_its_repetition(tmp_path: Path) -> None:
