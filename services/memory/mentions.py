@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 paths_max = 1_000
-"""Different files that are kept of one text."""
+"""Different files that are kept of one text; of one that names more, its words say whether it names a file."""
 parts_max = 12
 field_files_max = 1_000
 field_file_max_chars = 1_000

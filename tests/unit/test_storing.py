@@ -26,6 +26,7 @@ from services.memory.indexing import Indexing
 from services.memory.linking import Linking
 from services.memory.memories import Chosen, Kind, Memory, accepted
 from services.memory.memory_store import MemoryStore
+from services.memory.mentions import paths_max
 from services.memory.queries import ContentType, Filter, Query
 from services.memory.searching import Searching
 from services.memory.shards import open_shards
@@ -175,6 +176,17 @@ async def test_the_end_of_the_longest_text_is_found_by_words_file_and_code(tmp_p
         assert await service.found("quokka allocator zanzibar lease") == [content]
         assert await service.found("failed", only=Filter(file_path="zanzibar/lease.py")) == [content]
         assert await service.found("failed", only=Filter(content_type=ContentType.CODE)) == [content]
+
+
+async def test_of_more_files_than_are_kept_the_last_is_found_too(tmp_path: Path) -> None:
+    listing = "\n".join(f"src/part{number}/mod{number}.py" for number in range(paths_max + 500))
+    others = "\n".join(f"lib/part{number}/mod{number}.js" for number in range(paths_max + 500))
+    last = f"part{paths_max + 499}/mod{paths_max + 499}.py"
+    async with served(tmp_path) as service:
+        await service.stored(listing, others)
+        assert await service.found("src", only=Filter(file_path=last)) == [listing]
+        assert await service.found("src", only=Filter(file_path=f"src/{last}")) == [listing]
+        assert await service.found("src", only=Filter(file_path="nowhere.py")) == []
 
 
 async def test_texts_are_read_beside_the_loop(tmp_path: Path) -> None:

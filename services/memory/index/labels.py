@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from services.memory.index.columns import Codes, Column, Names, Slots
 from services.memory.index.contents import part, under
 from services.memory.index.named_slots import NamedSlots
-from services.memory.mentions import names_same_file, plain_path
+from services.memory.mentions import names_same_file, paths_max, plain_path
 from services.memory.queries import ContentType, Filter
 
 Mask = NDArray[np.bool_]
+ByWords: TypeAlias = Callable[[str, Slots], Slots]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Label:
     files: tuple[str, ...] = ()
     has_code: bool = False
 
+    @property
+    def has_more_files(self) -> bool:
+        """Whether its text may name files that are not in `files`."""
+        return len(self.files) >= paths_max
+
 
 class Labels:
     """Grows by `append`, slot by slot."""
@@ -36,6 +42,7 @@ class Labels:
     def __init__(self) -> None:
         self._kinds, self._roles = Codes(), Codes()
         self._kind, self._role, self._has_code = Column(np.int8), Column(np.int32), Column(np.bool_)
+        self._has_more_files = Column(np.bool_)
         self._tagged, self._naming = NamedSlots(), NamedSlots()
         self._files: defaultdict[str, list[str]] = defaultdict(list)  # whole paths by the file's own name
 
@@ -45,6 +52,7 @@ class Labels:
         self._kind.append(np.asarray([self._kinds.of(each.kind) for each in labels], np.int8))
         self._role.append(np.asarray([self._roles.of(each.role.casefold()) for each in labels], np.int32))
         self._has_code.append(np.asarray([each.has_code for each in labels], np.bool_))
+        self._has_more_files.append(np.asarray([each.has_more_files for each in labels], np.bool_))
         slots = range(first, first + len(labels))
         tags = [dict.fromkeys(tag.casefold() for tag in label.tags) for label in labels]
         self._tagged.add([(tag, slot) for slot, its in zip(slots, tags, strict=True) for tag in its])
@@ -53,6 +61,7 @@ class Labels:
     def read(self, slots: Slots, labels: Sequence[Label]) -> None:
         """Sets what only the text says of memories that were added without it."""
         self._has_code.rows[slots] = [each.has_code for each in labels]
+        self._has_more_files.rows[slots] = [each.has_more_files for each in labels]
         self._add_files(slots.tolist(), labels)
 
     def _add_files(self, slots: Sequence[int], labels: Sequence[Label]) -> None:
@@ -60,8 +69,11 @@ class Labels:
         for path in self._naming.add(named):
             self._files[_own_name(path)].append(path)
 
-    def matching(self, asked: Filter, slots: Slots) -> Slots:
-        """Those of `slots` that every condition on kind, role, tags, code and files holds for."""
+    def matching(self, asked: Filter, slots: Slots, by_words: ByWords) -> Slots:
+        """Those of `slots` that every condition on kind, role, tags, code and files holds for.
+
+        `by_words` says which of the slots it gets have all words of a path: those that name more files than are kept.
+        """
         kept = np.ones(len(slots), np.bool_)
         if asked.content_type is ContentType.CODE:
             kept &= self._has_code.rows[slots]
@@ -72,7 +84,9 @@ class Labels:
         for tag in asked.tags:
             kept &= self._among(slots, self._tagged.of([tag.casefold()]))
         if asked.file_path:
-            kept &= self._of_file(slots, plain_path(asked.file_path))
+            path = plain_path(asked.file_path)
+            more = slots[self._has_more_files.rows[slots]]
+            kept &= self._of_file(slots, path) | np.isin(slots, by_words(path, more) if len(more) else more)
         return slots[kept]
 
     def has_code(self, slot: int) -> bool:
@@ -123,7 +137,8 @@ class Labels:
             self._files[_own_name(path)].append(path)
 
     def _columns(self) -> Mapping[str, Column]:
-        return {"kind": self._kind, "role": self._role, "has_code": self._has_code}
+        columns = {"kind": self._kind, "role": self._role, "has_code": self._has_code}
+        return {**columns, "has_more_files": self._has_more_files}
 
     def _held(self) -> Mapping[str, NamedSlots]:
         return {"tagged": self._tagged, "naming": self._naming}

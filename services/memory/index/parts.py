@@ -23,7 +23,7 @@ from services.memory.index.words import Words
 from services.memory.likeness import Likeness
 from services.memory.queries import EVERYTHING, Filter
 from services.memory.ranking import Signals
-from services.memory.text import DateSpan
+from services.memory.text import DateSpan, terms
 
 depth = 100
 """Candidates taken from each signal; a right answer below that in all of them is not found."""
@@ -199,7 +199,7 @@ class Parts:
             return self._selections[key]
         slots = self._catalogue.select(user, projects)
         if only != EVERYTHING:
-            slots = self._labels.matching(only, self._catalogue.matching(only, slots))
+            slots = self._labels.matching(only, self._catalogue.matching(only, slots), self._with_words_of)
         session_of = self._catalogue.column("session")
         selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
         if only == EVERYTHING:
@@ -207,6 +207,12 @@ class Parts:
                 self._selections.clear()
             self._selections[key] = selection
         return selection
+
+    def _with_words_of(self, path: str, slots: Slots) -> Slots:
+        """Those of `slots` whose text has all the words of a path."""
+        words = [word for name in path.split("/") for word in terms(name)]
+        selection = Selection(slots, self._words.lengths, self._catalogue.column("session"), self._catalogue.sessions)
+        return slots[self._words.ask(words, selection).counts(slots).all(axis=0)] if words else slots[:0]
 
     def _nearest(self, user: str, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
         """The slots nearest to the query by either vector; another's by its content alone."""

@@ -54,7 +54,15 @@ class _Shrinking:
 
     def _columns(self) -> Mapping[str, Array]:
         """One value a slot, kept as it is; neighbours are slots themselves."""
-        kept = ("catalogue.", "signs.", "labels.kind", "labels.role", "labels.has_code", "words.lengths")
+        kept = (
+            "catalogue.",
+            "signs.",
+            "labels.kind",
+            "labels.role",
+            "labels.has_code",
+            "labels.has_more_files",
+            "words.lengths",
+        )
         arrays = {name: array[self._kept] for name, array in self._arrays.items() if name.startswith(kept)}
         for name in _neighbours:
             arrays[name] = self._at(arrays[name]).astype(arrays[name].dtype)
