@@ -82,6 +82,14 @@ COMMANDS: Mapping[str, Command] = {
         "a backup becomes the data directory, which must be empty",
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
     ),
+    "delete": Command(
+        "delete",
+        "removes memories by their ids, for good; asks first",
+        (
+            ("ids", {"nargs": "+", "metavar": "ID", "help": "a memory's id"}),
+            ("--yes", {"action": "store_true", "help": "delete without asking"}),
+        ),
+    ),
     "removals": Command(
         "removals",
         "what was removed of your memories, when, by whom and why",

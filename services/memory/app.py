@@ -103,7 +103,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         filling = [Backfill(store, index, embedder, generations).run] if embedder else []
-        for run in (indexing.run, backups.run, erasing.run, retaining.run, *filling):
+        for run in (lambda: indexing.run(generations), backups.run, erasing.run, retaining.run, *filling):
             await stack.enter_async_context(beside(run()))
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))

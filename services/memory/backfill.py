@@ -36,13 +36,19 @@ class Backfill:
     async def run(self) -> None:
         """Returns when nothing is left to embed."""
         done = 0
-        while sequences := await self.store.unembedded(self.embedder.model, portion):
+        while sequences := await self._unembedded():
             try:
                 done += await self._embed(sequences)
             except (LimitExceeded, Unavailable):
                 await asyncio.sleep(patience_s)
         if done:
             logger.info("embedded %d memories that had no embedding", done)
+
+    async def _unembedded(self) -> Sequence[int]:
+        """The next ones; what cannot be read does not keep the others waiting."""
+        passed_over = self.index.unreadable
+        found = await self.store.unembedded(self.embedder.model, portion + len(passed_over))
+        return [each for each in found if each not in passed_over][:portion]
 
     async def _embed(self, sequences: Sequence[int]) -> int:
         around = await self.index.around(sequences, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,9 @@ from services.memory.memory_store import MemoryStore
 from services.memory.storing import NO_MODEL
 
 disk_free_min_bytes = 256 * 1024 * 1024
+ids_max = 20
+UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
+"""Before their ids, in what is degraded for a user."""
 
 
 class SharedCache(Protocol):
@@ -34,6 +37,11 @@ class Reading(Protocol):
     @property
     def unread(self) -> int:
         """Memories whose text is not read yet."""
+        ...
+
+    @property
+    def unreadable(self) -> Mapping[int, tuple[str, str]]:
+        """Memories that are stored and cannot be read: by their sequence the user and the id."""
         ...
 
     @property
@@ -68,7 +76,12 @@ class Condition:
         stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL, since)
         parts = await self.check()
         degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
-        return replace(stats, degraded=degraded)
+        return replace(stats, degraded=[*degraded, *self._unreadable(user)])
+
+    def _unreadable(self, user: str) -> Sequence[str]:
+        """The ids of the user's own memories that cannot be read, the first ones."""
+        ids = [name for owner, name in self.indexing.unreadable.values() if owner == user]
+        return [f"{UNREADABLE}{' '.join(ids[:ids_max])}"] if ids else []
 
     async def usage(self, user: str) -> tuple[int, int]:
         """How many memories are the user's, and the bytes of their contents."""
@@ -120,6 +133,8 @@ class Condition:
         return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")
 
     def _index(self) -> PartHealth:
+        if broken := len(self.indexing.unreadable):
+            return PartHealth("degraded", f"memories that cannot be read, and are not found: {broken:,}")
         if unread := self.indexing.unread:
             return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
         return PartHealth("healthy")

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from threading import Lock
 
 import numpy as np
 
 from services.kit.errors import Unavailable
-from services.memory.index.entries import NewEntry, bare_entry, new_entry
-from services.memory.index.memory_index import Contents, MemoryIndex
+from services.memory.cache import Generations
+from services.memory.index.contents import Contents
+from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.shrinking import without_removed
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
-from services.memory.loading import Loaded, Sequences
-from services.memory.memories import Kind, Memory
+from services.memory.loaded_entries import loaded_entries
+from services.memory.loading import Sequences
 from services.memory.memory_store import MemoryStore
 from services.memory.text import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
 
-INDEX_VERSION = 4
+INDEX_VERSION = 5
 """Moves on when the index keeps something else of a memory than before."""
 read_at_start_max = 2_000
 """Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""
@@ -35,6 +34,8 @@ snapshot_changes_min = 1_000
 look_every_s = 1.0
 retry_after_s = 60.0
 """After a snapshot could not be written, the next is tried."""
+dead_min = 5_000
+"""Slots of removed memories that are worth giving back, where they are more than what is alive."""
 
 
 class Indexing:
@@ -67,7 +68,12 @@ class Indexing:
     @property
     def unread(self) -> int:
         """Memories that are found by meaning alone until their text is read."""
-        return len(self._waiting)
+        return self._index.unread
+
+    @property
+    def unreadable(self) -> Mapping[int, tuple[str, str]]:
+        """Memories that are stored and cannot be read: by their sequence the user and the id."""
+        return self._index.unreadable
 
     @property
     def indexed(self) -> int:
@@ -92,9 +98,14 @@ class Indexing:
         missing = await self._compare()
         at_once = len(missing) <= read_at_start_max
         async for loaded in self._store.load(self._model, missing, text=at_once):
-            await self._index.add(await asyncio.to_thread(_entries if at_once else _bare_entries, loaded))
+            made = await asyncio.to_thread(loaded_entries, loaded, text=at_once)
+            await self._index.add(made.entries)
+            await self._index.pass_over(made.unreadable)
         if not at_once:
-            self._waiting = missing
+            self._wait_for(missing)
+
+    def _wait_for(self, waiting: Sequences) -> None:
+        self._waiting, self._index.unread = waiting, len(waiting)
 
     async def _compare(self) -> Sequences:
         """Takes out what is not stored any more, or not as it is indexed; the sequences that are then missing."""
@@ -107,17 +118,30 @@ class Indexing:
         await self._index.remove(gone.tolist())
         return np.concatenate((np.setdiff1d(stored, held), stale))
 
-    async def run(self) -> None:
-        """Reads what is unread, then writes a snapshot whenever enough has changed."""
-        while len(self._waiting):
-            async for loaded in self._store.load(self._model, self._waiting[:portion], text=True):
-                await self._index.read(await asyncio.to_thread(_entries, loaded))
-            self._waiting = self._waiting[portion:]
+    async def run(self, generations: Generations | None = None) -> None:
+        """Reads what is unread; then writes a snapshot, and gives slots back, whenever enough has changed.
+
+        What was found until all was read is no answer any more: `generations` move then.
+        """
+        if len(self._waiting):
+            await self._read()
+            if generations:
+                await generations.move_all()
         least = self.least_at_ends
         while True:
             await self.write(least)
             least = self._every
+            if self._index.dead >= dead_min and self._index.dead > len(self._index):
+                await self._index.shrink()
             await asyncio.sleep(look_every_s)
+
+    async def _read(self) -> None:
+        while len(self._waiting):
+            async for loaded in self._store.load(self._model, self._waiting[:portion], text=True):
+                made = await asyncio.to_thread(loaded_entries, loaded, text=True)
+                await self._index.read(made.entries)
+                await self._index.pass_over(made.unreadable)
+            self._wait_for(self._waiting[portion:])
 
     async def write(self, least: int) -> None:
         """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm.
@@ -166,7 +190,7 @@ class Indexing:
         """Whether the snapshot is written anew: only then is it known what is in it."""
         changes, removed = self._index.changes, self._index.removed
         try:
-            await asyncio.to_thread(self._write, snapshot, await self._index.contents(), removed > 0)
+            await asyncio.to_thread(self._write, snapshot, await self._index.contents())
         except OSError as error:
             logger.warning("no snapshot of the index was written: %s", error.strerror)
             self._not_before_s = time.monotonic() + retry_after_s
@@ -184,9 +208,9 @@ class Indexing:
         except OSError as error:
             raise Unavailable(f"{snapshot.path.name} cannot be removed: {error.strerror}.") from error
 
-    def _write(self, snapshot: SnapshotFile, contents: Contents, has_removed: bool) -> None:
+    def _write(self, snapshot: SnapshotFile, contents: Contents) -> None:
         with self._writing:  # a thread goes on when its caller is cancelled
-            snapshot.write(without_removed(contents) if has_removed else contents, self._identity)
+            snapshot.write(without_removed(contents), self._identity)
 
 
 _unknown = -1
@@ -201,35 +225,3 @@ async def open_indexing(indexing: Indexing) -> AsyncIterator[Indexing]:
         yield indexing
     finally:
         await indexing.close()
-
-
-def _entries(loaded: Loaded) -> list[NewEntry]:
-    return [
-        new_entry(int(loaded.sequence[place]), loaded.user[place], _memory(loaded, place), *_vectors(loaded, place))
-        for place in range(len(loaded.sequence))
-    ]
-
-
-def _bare_entries(loaded: Loaded) -> list[NewEntry]:
-    return [
-        bare_entry(int(loaded.sequence[place]), loaded.user[place], _memory(loaded, place), *_vectors(loaded, place))
-        for place in range(len(loaded.sequence))
-    ]
-
-
-def _vectors(loaded: Loaded, place: int) -> tuple[bytes, bytes]:
-    return loaded.content_vector[place], loaded.context_vector[place]
-
-
-def _memory(loaded: Loaded, place: int) -> Memory:
-    return Memory(
-        content=loaded.content[place],
-        kind=Kind(loaded.kind[place]),
-        project=loaded.project[place],
-        timestamp=datetime.fromtimestamp(float(loaded.timestamp_s[place]), UTC),
-        session_id=loaded.session_id[place],
-        role=loaded.role[place],
-        tags=tuple(loaded.tags[place]),
-        metadata=json.loads(loaded.metadata[place]),
-        shared=bool(loaded.shared[place]),
-    )

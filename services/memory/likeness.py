@@ -20,6 +20,8 @@ number_weight = 4
 """How much more a term with a digit counts: a text with another port or version says something else."""
 compared_max = 200
 """How far down a ranking near duplicates are looked for."""
+_block = 4096
+"""Terms that are summed at a time: 64 numbers each."""
 
 
 def likeness(terms: Sequence[str]) -> int:
@@ -27,11 +29,18 @@ def likeness(terms: Sequence[str]) -> int:
     said = sorted(set(terms))
     if not said:
         return 0
-    hashes = np.array([_hash(term) for term in said], np.uint64)
-    bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1).astype(np.int32)
-    weights = [number_weight if _has_digit(term) else 1 for term in said]
-    sums = np.array(weights, np.int32) @ (2 * bits - 1)
+    sums = np.zeros(64, np.int64)
+    for first in range(0, len(said), _block):
+        sums += _summed(said[first : first + _block])
     return int(np.packbits(sums > 0).view(np.uint64)[0])
+
+
+def _summed(terms: Sequence[str]) -> NDArray[np.int64]:
+    """For each bit the weights of the terms that have it, less the weights of those that do not."""
+    hashes = np.array([_hash(term) for term in terms], np.uint64)
+    bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1).astype(np.int32)
+    weights = [number_weight if _has_digit(term) else 1 for term in terms]
+    return np.asarray(np.array(weights, np.int32) @ (2 * bits - 1), np.int64)
 
 
 def _has_digit(term: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a memory's text speaks of besides words: the files it names, and whether there is code in it."""
+"""The files that a memory's text and metadata name, to the end of the text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-paths_max = 50
+paths_max = 1_000
+"""Different files that are kept of one text; of one that names more, its words say whether it names a file."""
 parts_max = 12
-searched_max_chars = 100_000
+field_files_max = 1_000
+field_file_max_chars = 1_000
 _file_fields = ("file_path", "file", "path", "files", "file_paths", "files_changed")
 
+_run = re.compile(r"[\w@:/.\\+~\[\]-]+")
+"""What a path may stand in. One search of a long text for paths would hold the interpreter for a fifth of a second."""
 _path = re.compile(
     r"""(?<![\w@:/.\\-])                       # not in the middle of something, nor of a URL
         (?:[A-Za-z]:[\\/]|~?/|\.{1,2}/)?       # C:\, ~/, /, ./, ../
@@ -25,39 +29,12 @@ _whole_names = re.compile(
 )
 _top_level = re.compile(r"\.(?:com|org|net|io|dev|ai|co|uk|de|eu|app|gov|edu|me|info)$", re.IGNORECASE)
 
-_fence = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
-_code_line = re.compile(
-    r"""^\s*(?:
-        (?:async\ )?def\ \w+\(|class\ \w+[(:{]|from\ [\w.]+\ import\ |import\ [\w.{*"'<]
-        |return(?:\ \S+){0,4}$|@\w+[\w.]*\(?.*$
-        |(?:export\ |public\ |private\ |static\ |pub\ )*(?:function|func|fn|const|let|var|struct|enum|interface
-            |impl|type)\ \w+.*[({=;]
-        |(?:if|for|while|switch)\ ?\(.*\)\ *\{|\}\ *(?:else|catch)?.*\{?$|\#include\ |\#!/|<\/?\w+[^>]*>$
-        |(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|CREATE\ TABLE|ALTER\ TABLE)\ |\$\ \w+
-        |(?:FROM|RUN|COPY|ENTRYPOINT)\ \S+
-        |[\w.\[\]"']+\ ?[-+*/|:]?=\ ?\S+.*[;)\]}"']\s*$|.*[;{]\s*$
-    )""",
-    re.VERBOSE,
-)
-_code_lines_min = 2
-
-
-def has_code(content: str) -> bool:
-    """Whether there is code in it: a fenced block, or lines that look like statements."""
-    if _fence.search(content):
-        return True
-    seen = 0
-    for line in content[:searched_max_chars].splitlines():
-        seen += len(line) <= 300 and bool(_code_line.match(line))
-        if seen >= _code_lines_min:
-            return True
-    return False
-
 
 def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
     """The files it names, in their plain form, each once; first those that `metadata` names."""
     named = (plain_path(each) for field in _file_fields for each in _strings(metadata.get(field)))
-    texts = (each[0].rstrip(".,") for each in _path.finditer(content[:searched_max_chars]))
+    runs = (run[0] for run in _run.finditer(content))
+    texts = (each[0].rstrip(".,") for run in runs for each in _path.finditer(run))
     written = (plain_path(text) for text in texts if _is_file(text))
     found = dict.fromkeys(path for path in (*named, *written) if path)
     return list(found)[:paths_max]
@@ -102,6 +79,6 @@ _file_endings = frozenset(
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield value[:1000]
+        yield value[:field_file_max_chars]
     elif isinstance(value, list):
-        yield from (each[:1000] for each in value[:paths_max] if isinstance(each, str))
+        yield from (each[:field_file_max_chars] for each in value[:field_files_max] if isinstance(each, str))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.memory_index import Candidates
+from services.memory.index.parts import Candidates
 from services.memory.likeness import shown_once
 from services.memory.queries import Query, Sort
 

@@ -16,11 +16,11 @@ from services.kit import telemetry
 from services.kit.errors import InvalidInput, LimitExceeded, NotFound
 from services.memory.cache import SearchCache, query_key
 from services.memory.embedder import Embedder
-from services.memory.index.memory_index import Asked, MemoryIndex
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Asked
 from services.memory.linking import Linking
 from services.memory.memories import Memory, Surroundings, neighbours_max
 from services.memory.memory_store import MemoryStore
-from services.memory.mentions import has_code
 from services.memory.queries import EVERYTHING, Facets, Found, Query, Results, checked, checked_limit
 from services.memory.ranking import rank
 from services.memory.rankings import Ranking, ranking
@@ -65,7 +65,7 @@ class Searching:
         if results is None:
             ranking = await self._ranking(user, projects, query, key)
             results = await self._results(user, ranking, query)
-            if ranking.hybrid or self.embedder is None:
+            if self._is_whole(ranking):
                 self.cache.keep_page(page_key, results)
         took_s = time.perf_counter() - began
         took = telemetry.duration("segue.search.duration", "Duration of searches")
@@ -98,9 +98,13 @@ class Searching:
         asked = Asked(query_terms(text), words_of(text), vector, date_spans(text))
         candidates = await self.index.candidates(user, projects, asked, query.filter)
         made = ranking(candidates, rank(candidates.signals, time.time()), query)
-        if made.hybrid or self.embedder is None:
+        if self._is_whole(made):
             await self.cache.keep_ranking(key, made)
         return made
+
+    def _is_whole(self, ranking: Ranking) -> bool:
+        """Whether a later search would find the same: by meaning, too, and in all texts."""
+        return (ranking.hybrid or self.embedder is None) and not self.index.unread
 
     async def _results(self, user: str, ranking: Ranking, query: Query) -> Results:
         name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
@@ -152,9 +156,10 @@ class Searching:
     async def _facets(self, user: str, ranking: Ranking) -> Facets:
         """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
         counts: dict[str, Counter[str]] = {name: Counter() for name in ("project", "content_type", "tags", "month")}
-        for memory in (await self.store.seen(user, ranking.sequences)).values():
+        with_code = await self.index.with_code(ranking.sequences)
+        for sequence, memory in (await self.store.seen(user, ranking.sequences)).items():
             counts["project"][memory.project] += 1
-            counts["content_type"].update([memory.kind, *(["code"] if has_code(memory.content) else [])])
+            counts["content_type"].update([memory.kind, *(["code"] if sequence in with_code else [])])
             counts["tags"].update(memory.tags)
             counts["month"][f"{memory.timestamp:%Y-%m}"] += 1
         return {name: dict(each.most_common(facet_values_max)) for name, each in counts.items()}

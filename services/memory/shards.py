@@ -298,7 +298,8 @@ class ShardedStore:
         for number, shard in enumerate(self._shards):
             its = sequences[sequences % count == number] // count
             async for loaded in shard.load(model, its, text=text):
-                yield replace(loaded, sequence=loaded.sequence * count + number)
+                unreadable = {each * count + number: its for each, its in loaded.unreadable.items()}
+                yield replace(loaded, sequence=loaded.sequence * count + number, unreadable=unreadable)
 
     async def inventory(self, model: str) -> Inventory:
         """See MemoryStore."""

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.kit.errors import Conflict, Denied, InvalidInput, NotFound
-from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
 from services.memory.embedder import Embedder
-from services.memory.index.entries import NewEntry, new_entry
+from services.memory.index.entries import NewEntry, Reading, entry_of, reading
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
+from services.memory.loaded_entries import loaded_entries
+from services.memory.memories import Chosen, Deletion, Memory, Outcome
 from services.memory.memory_store import MemoryStore
 from services.memory.partial_changes import DoneInPart, partial_removal_error, partial_store_error
+from services.memory.preparing import prepared
 from services.memory.removals import Removal, Removing, checked_page
 
 NO_MODEL = "none"
 Result = TypeVar("Result")
+Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,18 @@ class Storing:
     generations: Generations
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _committing: set[asyncio.Task[Any]] = field(default_factory=set)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
-        """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
+        """Stores the user's memories in order; raises what is wrong with the first that cannot be stored.
+
+        What is answered can be found: texts are read before they are committed, and what an earlier call committed and
+        did not index is indexed by its repetition.
+        """
         now = datetime.now(UTC)
-        cleaned = [_without_secrets(memory) for memory in memories]
-        rows = [NewRow(accepted(memory, now), user) for memory, _ in cleaned]
-        known = await self.store.find_existing(rows)
-        if known:
-            await self.settle()
+        ready = [await self._beside(prepared, memory, now) for memory in memories]
+        rows = [NewRow(each.memory, user) for each in ready]
+        known = await self._readable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]
         try:
             inserted = await self._insert(user, [rows[place] for place in fresh])
@@ -54,7 +59,13 @@ class Storing:
             missing = [fresh[place] for place in part.missing(len(fresh))]
             raise partial_store_error(part.error, missing, len(rows)) from part
         outcomes = known | dict(zip(fresh, inserted, strict=True))
-        return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
+        await self._index_missing([each.sequence for each in inserted if each.duplicate])
+        return [_outcome(outcomes[place], ready[place].redactions) for place in range(len(rows))]
+
+    async def _beside(self, work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+        """Work on one text beside the event loop. One at a time: calls take turns, and searches keep a processor."""
+        async with self._turn:
+            return await asyncio.to_thread(work, *given, **named)
 
     async def settle(self) -> None:
         """Returns when what is committed by now is in the index, and what is removed is not."""
@@ -64,27 +75,59 @@ class Storing:
     async def _insert(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         if not rows:
             return []
+        readings = [await self._beside(reading, row.memory) for row in rows]
         rows = await self._embedded(user, rows)
-        return await self._whole(self._commit(user, rows), self._committing)
+        return await self._whole(self._commit(user, rows, readings), self._committing)
 
-    async def _commit(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
+    async def _commit(self, user: str, rows: Sequence[NewRow], readings: Sequence[Reading]) -> list[Inserted]:
+        committed = list(zip(rows, readings, strict=True))
         try:
-            inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
+            inserted = await self.store.insert(rows, self._model)
         except DoneInPart as part:
-            await self._index(user, [rows[place] for place in part.done], [part.inserted[place] for place in part.done])
+            await self._index(user, [committed[place] for place in part.done], [part.inserted[it] for it in part.done])
             raise
-        await self._index(user, rows, inserted)
+        await self._index(user, committed, inserted)
         return inserted
 
-    async def _index(self, user: str, rows: Sequence[NewRow], inserted: Sequence[Inserted]) -> None:
+    async def _index(
+        self, user: str, committed: Sequence[tuple[NewRow, Reading]], inserted: Sequence[Inserted]
+    ) -> None:
         """What is committed is found from then on."""
-        await self.index.add(
-            [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if each.sequence >= 0]
-        )
+        pairs = zip(committed, inserted, strict=True)
+        await self.index.add([_entry(row, each, read) for (row, read), each in pairs if not each.duplicate])
+        rows = [row for row, _ in committed]
         if any(row.memory.shared for row in rows):
             await self.generations.move_all()  # others find it, too
         else:
             await self.generations.move(user, [row.memory.project for row in rows])
+
+    async def _readable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
+        """Those of `known` that can be found; one that cannot be read any more makes room for what is stored now."""
+        if known:
+            await self.settle()
+        await self._index_missing([each.sequence for each in known.values()])
+        broken = {each.sequence for each in known.values() if each.sequence in self.index.unreadable}
+        if broken:
+            await self.remove(sorted(broken), Removing(user))
+        return {place: each for place, each in known.items() if each.sequence not in broken}
+
+    async def _index_missing(self, sequences: Sequence[int]) -> None:
+        """Indexes what is stored and not indexed, as after a call that was cut short."""
+        missing = await self.index.missing([each for each in sequences if each >= 0]) if sequences else []
+        if missing:
+            await self._whole(self._index_stored(missing))
+
+    async def _index_stored(self, sequences: Sequence[int]) -> None:
+        wanted = np.array(sorted(set(sequences)), np.int64)
+        async for loaded in self.store.load(self._model, wanted, text=True):
+            made = await self._beside(loaded_entries, loaded, text=True)
+            await self.index.add(made.entries)
+            await self.index.pass_over(made.unreadable)
+        await self.generations.move_all()
+
+    @property
+    def _model(self) -> str:
+        return self.embedder.model if self.embedder else NO_MODEL
 
     async def _whole(self, work: Coroutine[Any, Any, Result], kind: set[asyncio.Task[Any]] | None = None) -> Result:
         """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
@@ -197,22 +240,11 @@ def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
     return vectors.astype(np.float16)
 
 
-def _without_secrets(memory: Memory) -> tuple[Memory, int]:
-    """The memory without what is private or a secret, and how many secrets there were."""
-    at_most(len(memory.content.encode("utf-8", "replace")), content_max_bytes, "content", "bytes")
-    public, hidden = without_private(memory.content)
-    if hidden and not public.replace(PRIVATE_MARK, "").strip():
-        raise InvalidInput("All of it is private: there is nothing to store.")
-    content, tags, metadata = redact(public), redact("\n".join(memory.tags)), redact_json(dict(memory.metadata))
-    cleaned = replace(memory, content=content.text, tags=tuple(tags.text.split("\n")), metadata=metadata.value)
-    return cleaned, content.count + tags.count + metadata.count
-
-
 def _outcome(inserted: Inserted, redactions: int) -> Outcome:
     return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions)
 
 
-def _entry(row: NewRow, inserted: Inserted) -> NewEntry:
+def _entry(row: NewRow, inserted: Inserted, read: Reading) -> NewEntry:
     content = b"" if row.content_vector is None else row.content_vector.tobytes()
     context = b"" if row.context_vector is None else row.context_vector.tobytes()
-    return new_entry(inserted.sequence, row.user, row.memory, content, context)
+    return entry_of(inserted.sequence, row.user, row.memory, read, content, context)

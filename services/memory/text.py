@@ -1,8 +1,9 @@
 """The words of a text: how documents and queries become the terms of the word index.
 
 Fit for what coding agents store: identifiers, paths, error codes, versions and hashes are found by the whole and by
-their parts; English is stemmed; scripts written without spaces become bigrams. Pure functions, linear and bounded, that
-no text can make fail. A change of what they return makes stored word indexes stale: raise `TERMS_VERSION` with it.
+their parts; English is stemmed; scripts written without spaces become bigrams. Pure functions that read all of a text
+in linear time, and that no text can make fail. A change of what they return makes stored word indexes stale: raise
+`TERMS_VERSION` with it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import tantivy
 
 from services.memory.forms import joined_forms
 
-TERMS_VERSION = 2
-DOCUMENT_TERMS_MAX = 20_000
+TERMS_VERSION = 3
 QUERY_TERMS_MAX = 128
+QUERY_TERMS_READ_MAX = 20_000
 QUERY_CHARS_READ_FOR_DATES = 2_000
 DATES_MAX = 8
 TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): it is known by its beginning
@@ -143,22 +144,22 @@ _SAME = str.maketrans({"\u2019": "'", "\u02bc": "'", "\\": "/"})
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a document in their order, repetitions kept, at most `DOCUMENT_TERMS_MAX`."""
-    return list(islice(chain.from_iterable(map(_name_terms, _names(text))), DOCUMENT_TERMS_MAX))
+    """The terms of a document in their order, repetitions kept, to its end: two for each character at most."""
+    return list(chain.from_iterable(map(_name_terms, _names(text))))
 
 
 def query_terms(query: str) -> list[str]:
     """The distinct terms to look for, at most `QUERY_TERMS_MAX`; stop words only where there is nothing else."""
-    names = list(islice(_names(query), DOCUMENT_TERMS_MAX))
+    names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     telling = [name for name in names if name.casefold() not in STOP_WORDS]
     found = chain.from_iterable(map(_name_terms, telling or names))
-    return list(islice(dict.fromkeys(islice(found, DOCUMENT_TERMS_MAX)), QUERY_TERMS_MAX))
+    return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
 
 
 def _names(text: str) -> Iterator[str]:
     for match in _NAME.finditer(_normalised(text)):
         name = match.group()
-        yield _ENGLISH_SUFFIX.sub("", name) if "'" in name else name
+        yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" by itself is a name
 
 
 def _normalised(text: str) -> str:

@@ -23,6 +23,7 @@ SOURCE = "claude-code"
 tools_max = 50
 files_max = 50
 name_max_chars = 300
+path_max_chars = 4096
 
 # One of these says that the client, not a person or the model, wrote the line.
 CLIENT_FLAGS = ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly", "isApiErrorMessage")
@@ -47,7 +48,7 @@ WRAPPERS = (
     "ide_opened_file",
     "ide_selection",
 )
-COMMAND = re.compile(r"<command-name>\s*(/\S+)\s*</command-name>")
+COMMAND = re.compile(r"<command-name>\s*(/[^\s<]+)\s*</command-name>")
 ARGUMENTS = re.compile(r"<command-args>([^<]*)</command-args>")
 # What marks an object as a transcript's line, of whichever type.
 LINE_KEYS = frozenset(("sessionId", "uuid", "leafUuid", "messageId"))
@@ -101,15 +102,17 @@ class Projects:
 
     def name(self, cwd: str) -> str:
         """The name of the directory where the session began."""
+        cwd = cwd[:path_max_chars]
         if cwd not in self._known:
             self._known[cwd] = self._found(cwd) or self._fallback or last_part(cwd)
         return self._known[cwd]
 
     def _found(self, cwd: str) -> str:
-        while cwd:
-            if re.sub(r"[^A-Za-z0-9]", "-", cwd) in self._folders:
-                return last_part(cwd)
-            cwd = re.sub(r"[/\\]?[^/\\]*$", "", cwd)
+        folder, end = re.sub(r"[^A-Za-z0-9]", "-", cwd), len(cwd)
+        while end > 0:
+            if folder[:end] in self._folders:
+                return last_part(cwd[:end])
+            end = max(cwd.rfind("/", 0, end), cwd.rfind("\\", 0, end))
         return ""
 
 
@@ -220,15 +223,11 @@ def typed(text: str) -> str:
 
 def _without(text: str, opening: str, closing: str) -> str:
     """The text without what stands between the marks. Linear, whatever the text: a mark may never be closed."""
-    kept, rest = [], text
-    while opening in rest:
-        before, _, inside = rest.partition(opening)
-        _, closed, after = inside.partition(closing)
-        if not closed:
-            break
-        kept.append(before)
-        rest = after
-    return "".join([*kept, rest])
+    kept, at = [], 0
+    while (begin := text.find(opening, at)) >= 0 and (end := text.find(closing, begin + len(opening))) >= 0:
+        kept.append(text[at:begin])
+        at = end + len(closing)
+    return "".join([*kept, text[at:]])
 
 
 def _queued_prompt(fields: Fields) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.columns import Slots
-from services.memory.index.memory_index import compared_min, compared_share
+from services.memory.index.parts import compared_min, compared_share
 from services.memory.index.vectors import Signs
 from tests.performance.rows import Row
 

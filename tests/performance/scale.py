@@ -6,7 +6,6 @@ The memories are made up from a fixed seed: words as frequent as Zipf's law has 
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import sys
 import tempfile
@@ -24,7 +23,8 @@ from services.memory.embedder import DIMENSIONS
 from services.memory.index.catalogue import Entry
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.labels import Label
-from services.memory.index.memory_index import Asked, MemoryIndex, compared_min, compared_share
+from services.memory.index.parts import Asked, Parts, compared_min, compared_share
+from services.memory.index.postings import document
 from services.memory.index.snapshot import read_snapshot, write_snapshot
 from services.memory.memories import Kind, Memory
 from services.memory.queries import EVERYTHING, Filter
@@ -67,7 +67,7 @@ class Made:
             NewEntry(
                 Entry(number, "ann", PROJECT, f"session-{number // 25}", _began_s + number, likeness=number),
                 Label("conversation", "user", ("tenth",) if number % 10 == 0 else ()),
-                self.words(lengths[place]),
+                document(self.words(lengths[place])),
                 content[place].tobytes(),
                 context[place].tobytes(),
             )
@@ -83,41 +83,41 @@ class Made:
 def measure(most: int) -> list[Row]:
     """Grows one index to `most` memories and measures it on the way."""
     made, rows = Made(), list[Row]()
-    with MemoryIndex(DIMENSIONS) as index:
-        took, resident = [], 0.0
-        for first in range(0, most, portion):
-            entries = made.entries(first, portion)
-            took.append(_timed(partial(index._add, entries)))
-            count = first + portion
-            if count in {2_000, base, 100_000, most}:
-                rows += _candidates(index, made, count)
-                resident = resident or (_resident_bytes() if count >= base else 0.0)
-        if most > base:
-            each = (_resident_bytes() - resident) / (most - base)
-            rows.append(Row("memory", each, "bytes each", f"resident, of those beyond {base:,}"))
-        rows.append(Row("add", statistics.median(took) / portion * 1e3, "us each", f"{portion:,} at once"))
-        rows.append(Row("add, worst", max(took), "ms", f"of {portion:,} at once, postings merged"))
-        rows += _crossover(index, made) + asyncio.run(_snapshot(index))
+    index = Parts(DIMENSIONS)
+    took, resident = list[float](), 0.0
+    for first in range(0, most, portion):
+        entries = made.entries(first, portion)
+        took.append(_timed(partial(index.add, entries)))
+        count = first + portion
+        if count in {2_000, base, 100_000, most}:
+            rows += _candidates(index, made, count)
+            resident = resident or (_resident_bytes() if count >= base else 0.0)
+    if most > base:
+        each = (_resident_bytes() - resident) / (most - base)
+        rows.append(Row("memory", each, "bytes each", f"resident, of those beyond {base:,}"))
+    rows.append(Row("add", statistics.median(took) / portion * 1e3, "us each", f"{portion:,} at once"))
+    rows.append(Row("add, worst", max(took), "ms", f"of {portion:,} at once, postings merged"))
+    rows += _crossover(index, made) + _snapshot(index)
     return rows + _rebuild(made)
 
 
-def _candidates(index: MemoryIndex, made: Made, count: int) -> list[Row]:
+def _candidates(index: Parts, made: Made, count: int) -> list[Row]:
     return [
         *_searches(f"candidates, {count:,}", index, made, EVERYTHING),
         *_searches(f"candidates, {count:,}, filtered", index, made, Filter(tags=("tenth",))),
     ]
 
 
-def _searches(name: str, index: MemoryIndex, made: Made, only: Filter) -> list[Row]:
+def _searches(name: str, index: Parts, made: Made, only: Filter) -> list[Row]:
     asked = [made.asked() for _ in range(questions)]
-    took = [_timed(partial(index._candidates, "ann", [PROJECT], each, only)) for each in asked]
+    took = [_timed(partial(index.candidates, "ann", [PROJECT], each, only)) for each in asked]
     return [
         Row(f"{name}, p50", statistics.median(took), "ms", "5 to 12 words, one project"),
         Row(f"{name}, p95", statistics.quantiles(took, n=20)[-1], "ms", ""),
     ]
 
 
-def _crossover(index: MemoryIndex, made: Made) -> list[Row]:
+def _crossover(index: Parts, made: Made) -> list[Row]:
     """What finding the nearest costs, all compared or those that the signs choose, in parts of the index."""
     rows: list[Row] = []
     query = made.vectors(1)[0].astype(np.float32)
@@ -131,13 +131,13 @@ def _crossover(index: MemoryIndex, made: Made) -> list[Row]:
     return rows
 
 
-async def _snapshot(index: MemoryIndex) -> list[Row]:
-    contents = await index.contents()
-    with tempfile.TemporaryDirectory() as directory, MemoryIndex(DIMENSIONS) as empty:
+def _snapshot(index: Parts) -> list[Row]:
+    contents, empty = index.contents(), Parts(DIMENSIONS)
+    with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "index.snapshot"
         written = _timed(lambda: write_snapshot(path, contents, "scale"))
         size = path.stat().st_size
-        read = _timed(lambda: empty._restore(read_snapshot(path, "scale")))
+        read = _timed(lambda: empty.restore(read_snapshot(path, "scale")))
     return [
         Row("snapshot", size / 1e6, "MB", ""),
         Row("snapshot, written in", written, "ms", "beside the searches"),

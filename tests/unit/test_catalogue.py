@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.memory.index.catalogue import Catalogue, Entry
+from tests.growth import GROWTH_MAX, growth
 
 
 def entry(sequence: int, session: str = "s", at: float = 0.0, user: str = "ann", project: str = "p") -> Entry:
@@ -59,6 +60,25 @@ def test_latest_is_the_last_not_later() -> None:
     assert catalogue.latest("ann", "p", "s", 20) == 1
     assert catalogue.latest("ann", "p", "s", 5) is None
     assert catalogue.latest("ann", "p", "other", 50) is None
+
+
+def backwards(count: int) -> Catalogue:
+    catalogue = Catalogue()
+    catalogue.add([entry(number, at=count - number) for number in range(count)])
+    return catalogue
+
+
+def test_a_session_stored_backwards_is_in_the_order_of_time() -> None:
+    catalogue = backwards(1_000)
+    assert catalogue.around(500, 2) == ([502, 501], [499, 498])
+    assert catalogue.latest("ann", "p", "s", 100.5) == 900
+    catalogue.remove(range(490, 500))
+    assert catalogue.around(500, 1) == ([501], [489])
+    assert catalogue.latest("ann", "p", "s", 505) == 500
+
+
+def test_a_session_stored_backwards_costs_in_proportion() -> None:
+    assert growth(backwards, 8_000) < GROWTH_MAX
 
 
 def test_columns_survive_growth() -> None:

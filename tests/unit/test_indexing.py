@@ -14,7 +14,8 @@ import pytest
 from services.kit.encryption.vault import Vault
 from services.memory import indexing as limits
 from services.memory.changes import Embedded, NewRow
-from services.memory.index.memory_index import Asked, MemoryIndex
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Asked
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable, read_snapshot
 from services.memory.indexing import Indexing, open_indexing
 from services.memory.memories import Kind, Memory, accepted

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from services.memory.changes import Embedded
 from services.memory.index.entries import new_entry
-from services.memory.index.memory_index import Asked, Candidates, MemoryIndex
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Asked, Candidates
 from services.memory.memories import Kind, Memory
 from services.memory.queries import EVERYTHING
 from services.memory.ranking import rank

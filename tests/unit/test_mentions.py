@@ -1,4 +1,4 @@
-"""Which files a text names, whether it holds code, and which texts are near duplicates."""
+"""Which files a text names, and which texts are near duplicates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.memory.likeness import likeness, shown_once
-from services.memory.mentions import file_paths, has_code, names_same_file, paths_max, plain_path
+from services.memory.mentions import file_paths, names_same_file, paths_max, plain_path
 from services.memory.text import terms
 
 FILES = {
@@ -18,13 +18,6 @@ FILES = {
     "https://example.com/a/b.html or example.com": [],
     "the same app.py and app.py": ["app.py"],
 }
-CODE = [
-    "def f(x):\n    return x",
-    "```\nx\n```",
-    "const a = 1;\nlet b = f(a);",
-    "SELECT id FROM t\nUPDATE t SET a = 1;",
-]
-PROSE = ["We decided on Redis; it works.\nThen we left.", "Hello = world", "", "- one\n- two\n- three"]
 
 
 @pytest.mark.parametrize(("text", "expected"), FILES.items())
@@ -40,22 +33,11 @@ def test_metadata_names_files_first_whatever_else_it_holds() -> None:
 @pytest.mark.parametrize("text", ["a/" * 50_000, "a." * 50_000, "x" * 200_000, "[[[[" * 30_000, ":1" * 50_000])
 def test_hostile_text_names_few_files(text: str) -> None:
     assert len(file_paths(text, {})) <= paths_max
-    assert has_code(text) in {True, False}
 
 
 def test_paths_mean_the_same_file_by_whole_names() -> None:
     assert names_same_file(plain_path("./src/App.py"), plain_path("/home/me/src/app.py:7"))
     assert not names_same_file("my_app.py", "app.py")
-
-
-@pytest.mark.parametrize("text", CODE)
-def test_code_is_seen(text: str) -> None:
-    assert has_code(text)
-
-
-@pytest.mark.parametrize("text", PROSE)
-def test_prose_is_no_code(text: str) -> None:
-    assert not has_code(text)
 
 
 def test_of_near_duplicates_the_first_is_shown() -> None:

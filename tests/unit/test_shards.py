@@ -15,7 +15,8 @@ import pytest
 from services.kit.errors import LimitExceeded, NotReady, ServiceError, Unavailable
 from services.memory.cache import Generations
 from services.memory.changes import Embedded, NewRow
-from services.memory.index.memory_index import Asked, MemoryIndex
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Asked
 from services.memory.memories import Chosen, Kind, Memory
 from services.memory.partial_changes import DoneInPart, partial_store_error
 from services.memory.queries import EVERYTHING

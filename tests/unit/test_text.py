@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from services.memory.text import (
     DATES_MAX,
-    DOCUMENT_TERMS_MAX,
     QUERY_TERMS_MAX,
     STOP_WORDS,
     TERM_CHARS_MAX,
@@ -87,14 +85,67 @@ def test_a_text_without_words_has_no_terms(text: str) -> None:
 @pytest.mark.parametrize(
     "unit", ["a", "A", "aB", "a/", "a.b-c_", "學", "'", "0123456789abcdef", "1.", "\u0300", "\u0903", "n'", "aB1", "-"]
 )
-def test_a_hostile_text_takes_bounded_time_and_gives_bounded_terms(unit: str) -> None:
+def test_a_hostile_text_gives_bounded_terms(unit: str) -> None:
     text = (unit * MANY)[:MANY]
-    began = time.perf_counter()
     found, asked = terms(text), query_terms(text)
-    assert time.perf_counter() - began < 5.0
-    assert len(found) <= DOCUMENT_TERMS_MAX
+    assert len(found) <= 2 * len(text)
     assert len(asked) <= QUERY_TERMS_MAX
     assert all(len(term) <= TERM_CHARS_MAX for term in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n't",
+        "We do n't ship",
+        '"n\'t"',
+        "N'T",
+        "is n\u2019t it",
+        "(?:n't|'s)",
+        "n't n't",
+        "a.n't",
+        "n't's",
+        "re-n't",
+        "1n't",
+    ],
+)
+def test_a_suffix_that_stands_alone_is_a_word(text: str) -> None:
+    assert terms(text)
+    assert set(query_terms(text)) <= set(terms(text))
+    assert terms("We do n't ship") == ["we", "do", "n't", "n", "t", "ship"]
+
+
+def test_the_end_of_a_long_text_has_terms() -> None:
+    assert terms("line of a log 4711\n" * 14_000 + "quokka")[-1] == "quokka"
+
+
+_pieces = [
+    "n't",
+    "'s",
+    "'",
+    "-",
+    ".",
+    "/",
+    "_",
+    "+",
+    "#",
+    "C",
+    "v1",
+    "1",
+    "a",
+    "A",
+    "é",
+    "\u0301",
+    "\u200d",
+    "漢",
+    " ",
+    "\u2019",
+]
+
+
+@given(st.lists(st.sampled_from(_pieces), max_size=12).map("".join))
+def test_any_name_has_terms_and_finds_itself(text: str) -> None:
+    assert set(query_terms(text)) <= set(terms(text))
 
 
 @given(st.text())

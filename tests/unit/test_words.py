@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.memory.index.columns import Slots
-from services.memory.index.postings import merged, postings
+from services.memory.index.postings import document, merged, postings
 from services.memory.index.selection import Selection
 from services.memory.index.words import MEMORY, Matches, Words, scanned_min
 
@@ -21,7 +21,7 @@ Texts = st.lists(st.lists(st.sampled_from("abcde"), max_size=8), min_size=1, max
 
 def words(*documents: str) -> Words:
     index = Words()
-    index.append([document.split() for document in documents])
+    index.append([document(text.split()) for text in documents])
     return index
 
 
@@ -90,9 +90,9 @@ def test_a_memory_holds_a_term_or_not_and_a_rare_term_has_the_larger_share() -> 
 @given(Texts)
 def test_one_by_one_says_the_same_as_all_at_once(documents: list[list[str]]) -> None:
     together, single = Words(), Words()
-    together.append(documents)
-    for document in documents:
-        single.append([document])
+    together.append([document(each) for each in documents])
+    for each in documents:
+        single.append([document(each)])
     slots = np.arange(len(documents))
     for term in "abcdef":
         assert scores(single, [term], slots).tolist() == scores(together, [term], slots).tolist()
@@ -101,19 +101,22 @@ def test_one_by_one_says_the_same_as_all_at_once(documents: list[list[str]]) -> 
 @given(Texts, st.integers(0, 29))
 def test_what_is_filled_in_later_says_the_same(documents: list[list[str]], cut: int) -> None:
     together, later = Words(), Words()
-    together.append(documents)
+    read = [document(each) for each in documents]
+    together.append(read)
     cut = min(cut, len(documents))
-    later.append([[] for _ in documents[:cut]])
-    later.append(documents[cut:])
-    later.fill(np.arange(cut), documents[:cut])
+    later.append([document([]) for _ in documents[:cut]])
+    later.append(read[cut:])
+    later.fill(np.arange(cut), read[:cut])
     slots = np.arange(len(documents))
     assert scores(later, ["a", "b"], slots).tolist() == scores(together, ["a", "b"], slots).tolist()
 
 
 @given(Texts, Texts)
 def test_merged_postings_are_those_of_all_documents(one: list[list[str]], other: list[list[str]]) -> None:
-    both = merged(postings(range(len(one)), one), postings(range(len(one), len(one) + len(other)), other))
-    whole = postings(range(len(one) + len(other)), [*one, *other])
+    documents = [document(each) for each in (*one, *other)]
+    first, rest = documents[: len(one)], documents[len(one) :]
+    both = merged(postings(range(len(one)), first), postings(range(len(one), len(documents)), rest))
+    whole = postings(range(len(documents)), documents)
     for (_, left), (_, right) in zip(both.arrays(), whole.arrays(), strict=True):
         assert left.tolist() == right.tolist()
 
@@ -122,7 +125,7 @@ def test_an_index_comes_back_from_its_arrays() -> None:
     index = words("a b", "b c", "c")
     restored = Words()
     restored.restore(index.arrays())
-    restored.append([["a"]])
+    restored.append([document(["a"])])
     assert (
         scores(restored, ["a"], np.arange(4)).tolist()
         == scores(words("a b", "b c", "c", "a"), ["a"], np.arange(4)).tolist()
@@ -136,7 +139,7 @@ def many() -> tuple[Words, list[list[str]]]:
     ]
     index = Words()
     for first in range(0, len(documents), 7_000):
-        index.append(documents[first : first + 7_000])
+        index.append([document(each) for each in documents[first : first + 7_000]])
     return index, documents
 
 

@@ -24,6 +24,8 @@ PROJECT = "segue-doctor"
 STATUS = {"healthy": OK, "degraded": DEGRADED, "unhealthy": BROKEN}
 RESTART = "segue stop  # the next call starts it anew"
 LET_IN = "segue token create {user}  # by who runs the gateway; then set SEGUE_TOKEN or SEGUE_TOKEN_FILE"
+UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
+"""How the memory service begins the line of `degraded` that ends with their ids."""
 MENDS = {
     "file_system": "df -h",
     "embedding_service": "segue stop  # at the next start the model is built again where it is missing",
@@ -135,5 +137,9 @@ def _memories(told: Mapping[str, Any]) -> Iterator[Finding]:
     age_s = time.time() - datetime.fromisoformat(told["last_stored"]).timestamp()
     kept = f"; {told['retention']}" if told["retention"] else ""
     yield Finding("memories", OK, f"{told['memories']:,}, the last stored {ago(age_s)}{kept}")
+    for ids in (each.removeprefix(UNREADABLE) for each in told["degraded"] if each.startswith(UNREADABLE)):
+        yield Finding(
+            "memories", DEGRADED, f"{len(ids.split())} cannot be read, and are not found", f"segue delete {ids}"
+        )
     if told["pending"]:
         yield Finding("pending", DEGRADED, f"{told['pending']} are owed since memory did not answer", "segue status")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.index.columns import Codes, Column, Names, SlotMap, Slots
+from services.memory.index.sessions import Sessions
 from services.memory.queries import Filter
 
 
@@ -50,7 +51,7 @@ class Catalogue:
             "alive": Column(np.bool_),
             "shared": Column(np.bool_),
         }
-        self._last = Column(np.int32)  # of each session, its last memory's slot; -1 for none
+        self._in_sessions = Sessions()
         self._slots = SlotMap()
 
     def __len__(self) -> int:
@@ -83,22 +84,15 @@ class Catalogue:
         for name, column in self._columns.items():
             column.append(np.asarray(values[name], column.rows.dtype))
         self._slots.add(self.column("sequence")[first:], slots)
-        self._last.append(np.full(len(self._sessions) - len(self._last.rows), -1, np.int32))
         for slot, session in zip(slots.tolist(), sessions, strict=True):
             if session >= 0:
                 self._join_session(session, slot)
         return slots
 
     def _join_session(self, session: int, slot: int) -> None:
-        """Behind all that was not said later; most memories come in the order of time."""
-        said, links, last = self.column("timestamp_s"), self.column("before"), self._last.rows
-        after, before = -1, int(last[session])
-        while before >= 0 and said[before] > said[slot]:
-            after, before = before, int(links[before])
+        before, after = self._in_sessions.add(session, slot, self.column("timestamp_s"))
         self._link(before, slot)
         self._link(slot, after)
-        if after < 0:
-            last[session] = slot
 
     def _link(self, before: int, after: int) -> None:
         """Makes two slots neighbours; -1 for nobody."""
@@ -125,11 +119,10 @@ class Catalogue:
         return np.asarray(slots, np.int64)
 
     def _leave_session(self, slot: int) -> None:
-        session, before = int(self.column("session")[slot]), int(self.column("before")[slot])
+        session = int(self.column("session")[slot])
         if session >= 0:
-            self._link(before, int(self.column("after")[slot]))
-            if self._last.rows[session] == slot:
-                self._last.rows[session] = before
+            self._link(int(self.column("before")[slot]), int(self.column("after")[slot]))
+            self._in_sessions.remove(session, slot, self.column("timestamp_s"))
 
     def slot(self, sequence: int) -> int | None:
         """Where a memory is."""
@@ -200,14 +193,11 @@ class Catalogue:
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The slot of the session's last memory that is not later than `before_s`, or None."""
         session = self._sessions.known(user, project, session_id)
-        slot = int(self._last.rows[session]) if session >= 0 else -1
-        while slot >= 0 and self.column("timestamp_s")[slot] > before_s:
-            slot = int(self.column("before")[slot])
-        return slot if slot >= 0 else None
+        return self._in_sessions.latest(session, before_s, self.column("timestamp_s")) if session >= 0 else None
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """All columns, for a snapshot; those that change in place are copied."""
-        return {"last": self._last.rows.copy(), **{name: column.rows.copy() for name, column in self._columns.items()}}
+        return {name: column.rows.copy() for name, column in self._columns.items()}
 
     def names(self) -> Mapping[str, Names]:
         """The names behind the numbers, for a snapshot."""
@@ -219,9 +209,9 @@ class Catalogue:
             codes.restore(names[name])
         for name, column in self._columns.items():
             column.append(arrays[name])
-        self._last.append(arrays["last"])
         alive = np.flatnonzero(self.column("alive"))
         self._slots.add(self.column("sequence")[alive], alive)
+        self._in_sessions.restore(alive, self.column("session"), self.column("timestamp_s"))
 
     def _codes(self) -> Mapping[str, Codes]:
         return {

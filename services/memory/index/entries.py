@@ -1,17 +1,34 @@
-"""A memory as the index takes it: read once for its terms, speaker, labels and likeness."""
+"""A memory as the index takes it. Its text is read once, before it is stored: terms, speaker, files, code, likeness."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.memory.code import has_code
 from services.memory.index.catalogue import Entry
 from services.memory.index.labels import Label
+from services.memory.index.postings import EMPTY, Document, document
 from services.memory.likeness import likeness
 from services.memory.memories import Memory
-from services.memory.mentions import file_paths, has_code
+from services.memory.mentions import file_paths
 from services.memory.speech import asks, speaker
 from services.memory.text import terms
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that only a memory's text says; `files` are plain paths."""
+
+    document: Document = EMPTY
+    speaker: str = ""
+    asks: bool = False
+    likeness: int = 0
+    files: tuple[str, ...] = ()
+    has_code: bool = False
+
+
+UNREAD = Reading()
+"""Of a memory that is found by meaning, not yet by words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,42 +37,45 @@ class NewEntry:
 
     entry: Entry
     label: Label
-    terms: Sequence[str]
+    document: Document
     content_vector: bytes = b""
     context_vector: bytes = b""
 
 
-def bare_entry(
-    sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
-) -> NewEntry:
-    """The same without what only the text says: found by meaning, not yet by words."""
-    said_s = memory.timestamp.timestamp()
-    entry = Entry(sequence, user, memory.project, memory.session_id, said_s, shared=memory.shared)
-    label = Label(memory.kind, memory.role, memory.tags)
-    return NewEntry(entry, label, (), content_vector, context_vector)
+def reading(memory: Memory) -> Reading:
+    """What the memory's text says; linear in it."""
+    found = [*terms(memory.content), *terms(" ".join(memory.tags))]
+    return Reading(
+        document=document(found),
+        speaker=speaker(memory.content),
+        asks=asks(memory.content),
+        likeness=likeness(found),
+        files=tuple(file_paths(memory.content, memory.metadata)),
+        has_code=has_code(memory.content),
+    )
 
 
-def new_entry(
-    sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
+def entry_of(
+    sequence: int, user: str, memory: Memory, read: Reading, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:
     """What the index keeps of the user's memory that is stored under `sequence`."""
-    found = [*terms(memory.content), *terms(" ".join(memory.tags))]
     entry = Entry(
         sequence=sequence,
         user=user,
         project=memory.project,
         session_id=memory.session_id,
         timestamp_s=memory.timestamp.timestamp(),
-        speaker=speaker(memory.content),
-        asks=asks(memory.content),
-        likeness=likeness(found),
+        speaker=read.speaker,
+        asks=read.asks,
+        likeness=read.likeness,
         shared=memory.shared,
     )
-    label = Label(
-        kind=memory.kind,
-        role=memory.role,
-        tags=memory.tags,
-        files=tuple(file_paths(memory.content, memory.metadata)),
-        has_code=has_code(memory.content),
-    )
-    return NewEntry(entry, label, found, content_vector, context_vector)
+    label = Label(memory.kind, memory.role, memory.tags, read.files, read.has_code)
+    return NewEntry(entry, label, read.document, content_vector, context_vector)
+
+
+def new_entry(
+    sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
+) -> NewEntry:
+    """The same, for a memory whose text is still to be read."""
+    return entry_of(sequence, user, memory, reading(memory), content_vector, context_vector)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.index.columns import Codes, Column, Names, Slots
-from services.memory.mentions import names_same_file, plain_path
+from services.memory.index.contents import part, under
+from services.memory.index.named_slots import NamedSlots
+from services.memory.mentions import names_same_file, paths_max, plain_path
 from services.memory.queries import ContentType, Filter
 
 Mask = NDArray[np.bool_]
+ByWords: TypeAlias = Callable[[str, Slots], Slots]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Label:
     files: tuple[str, ...] = ()
     has_code: bool = False
 
+    @property
+    def has_more_files(self) -> bool:
+        """Whether its text may name files that are not in `files`."""
+        return len(self.files) >= paths_max
+
 
 class Labels:
     """Grows by `append`, slot by slot."""
@@ -35,8 +42,8 @@ class Labels:
     def __init__(self) -> None:
         self._kinds, self._roles = Codes(), Codes()
         self._kind, self._role, self._has_code = Column(np.int8), Column(np.int32), Column(np.bool_)
-        self._tagged: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
-        self._naming: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        self._has_more_files = Column(np.bool_)
+        self._tagged, self._naming = NamedSlots(), NamedSlots()
         self._files: defaultdict[str, list[str]] = defaultdict(list)  # whole paths by the file's own name
 
     def append(self, labels: Sequence[Label]) -> None:
@@ -45,26 +52,28 @@ class Labels:
         self._kind.append(np.asarray([self._kinds.of(each.kind) for each in labels], np.int8))
         self._role.append(np.asarray([self._roles.of(each.role.casefold()) for each in labels], np.int32))
         self._has_code.append(np.asarray([each.has_code for each in labels], np.bool_))
-        for slot, label in enumerate(labels, start=first):
-            for tag in dict.fromkeys(tag.casefold() for tag in label.tags):
-                self._tagged[tag].append(slot)
-            for path in label.files:
-                self._name(path, slot)
+        self._has_more_files.append(np.asarray([each.has_more_files for each in labels], np.bool_))
+        slots = range(first, first + len(labels))
+        tags = [dict.fromkeys(tag.casefold() for tag in label.tags) for label in labels]
+        self._tagged.add([(tag, slot) for slot, its in zip(slots, tags, strict=True) for tag in its])
+        self._add_files(slots, labels)
 
     def read(self, slots: Slots, labels: Sequence[Label]) -> None:
         """Sets what only the text says of memories that were added without it."""
         self._has_code.rows[slots] = [each.has_code for each in labels]
-        for slot, label in zip(slots.tolist(), labels, strict=True):
-            for path in label.files:
-                self._name(path, slot)
+        self._has_more_files.rows[slots] = [each.has_more_files for each in labels]
+        self._add_files(slots.tolist(), labels)
 
-    def _name(self, path: str, slot: int) -> None:
-        if path not in self._naming:
-            self._files[path.rsplit("/", 1)[-1]].append(path)
-        self._naming[path].append(slot)
+    def _add_files(self, slots: Sequence[int], labels: Sequence[Label]) -> None:
+        named = [(path, slot) for slot, label in zip(slots, labels, strict=True) for path in label.files]
+        for path in self._naming.add(named):
+            self._files[_own_name(path)].append(path)
 
-    def matching(self, asked: Filter, slots: Slots) -> Slots:
-        """Those of `slots` that every condition on kind, role, tags, code and files holds for."""
+    def matching(self, asked: Filter, slots: Slots, by_words: ByWords) -> Slots:
+        """Those of `slots` that every condition on kind, role, tags, code and files holds for.
+
+        `by_words` says which of the slots it gets have all words of a path: those that name more files than are kept.
+        """
         kept = np.ones(len(slots), np.bool_)
         if asked.content_type is ContentType.CODE:
             kept &= self._has_code.rows[slots]
@@ -73,40 +82,48 @@ class Labels:
         if asked.role:
             kept &= self._role.rows[slots] == self._roles.known(asked.role.casefold())
         for tag in asked.tags:
-            kept &= self._among(slots, [self._tagged.get(tag.casefold())])
+            kept &= self._among(slots, self._tagged.of([tag.casefold()]))
         if asked.file_path:
-            kept &= self._among(slots, [self._naming[path] for path in self._same_file(plain_path(asked.file_path))])
+            path = plain_path(asked.file_path)
+            more = slots[self._has_more_files.rows[slots]]
+            kept &= self._of_file(slots, path) | np.isin(slots, by_words(path, more) if len(more) else more)
         return slots[kept]
 
-    def _same_file(self, path: str) -> list[str]:
-        """The paths known here that mean the file, or that lie in the directory, `path`."""
-        if not path:
-            return []
-        same = [each for each in self._files.get(path.rsplit("/", 1)[-1], []) if names_same_file(each, path)]
-        return same or [each for each in self._naming if f"/{path}/" in f"/{each}"]
+    def has_code(self, slot: int) -> bool:
+        """Whether there is code in the text of a slot."""
+        return bool(self._has_code.rows[slot])
 
-    def _among(self, slots: Slots, held: Iterable[array[int] | None]) -> Mask:
+    def _of_file(self, slots: Slots, path: str) -> Mask:
+        """Which of `slots` name the file, or, where none of them does, lie in the directory, `path`.
+
+        What other memories name, another user's too, makes no difference.
+        """
+        if not path:
+            return np.zeros(len(slots), np.bool_)
+        same = [each for each in self._files.get(_own_name(path), []) if names_same_file(each, path)]
+        named = self._among(slots, self._naming.of(same))
+        if named.any():
+            return named
+        return self._among(slots, self._naming.of(each for each in self._naming if f"/{path}/" in f"/{each}"))
+
+    def _among(self, slots: Slots, held: Iterable[Slots]) -> Mask:
         """Which of `slots` are in any of `held`."""
         members = np.zeros(len(self._kind.rows), np.bool_)
         for each in held:
-            if each:
-                members[np.array(each, np.int64)] = True
+            members[each] = True
         return np.asarray(members[slots], np.bool_)
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """All columns, for a snapshot; what is held by name as one array with the lengths beside it."""
-        return {
-            **{name: column.rows.copy() for name, column in self._columns().items()},
-            **{f"{name}_{part}": array for name, held in self._held().items() for part, array in _packed(held).items()},
-        }
+        """All columns, for a snapshot; copied."""
+        arrays = {name: column.rows.copy() for name, column in self._columns().items()}
+        for name, held in self._held().items():
+            arrays |= under(f"{name}_", held.arrays())
+        return arrays
 
     def names(self) -> Mapping[str, Names]:
         """The names behind the numbers, for a snapshot."""
-        return {
-            "kinds": self._kinds.names(),
-            "roles": self._roles.names(),
-            **{name: [list(held)] for name, held in self._held().items()},
-        }
+        named = {name: held.names() for name, held in self._held().items()}
+        return {"kinds": self._kinds.names(), "roles": self._roles.names(), **named}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
         """Empty labels become those of a snapshot."""
@@ -115,19 +132,17 @@ class Labels:
         for name, column in self._columns().items():
             column.append(arrays[name])
         for name, held in self._held().items():
-            ends = np.cumsum(arrays[f"{name}_lengths"])
-            for value, slots in zip(names[name][0], np.split(arrays[f"{name}_slots"], ends[:-1]), strict=False):
-                held[value] = array("I", slots.astype(np.uint32).tobytes())
+            held.restore(part(f"{name}_", arrays), names[name])
         for path in self._naming:
-            self._files[path.rsplit("/", 1)[-1]].append(path)
+            self._files[_own_name(path)].append(path)
 
     def _columns(self) -> Mapping[str, Column]:
-        return {"kind": self._kind, "role": self._role, "has_code": self._has_code}
+        columns = {"kind": self._kind, "role": self._role, "has_code": self._has_code}
+        return {**columns, "has_more_files": self._has_more_files}
 
-    def _held(self) -> Mapping[str, defaultdict[str, array[int]]]:
+    def _held(self) -> Mapping[str, NamedSlots]:
         return {"tagged": self._tagged, "naming": self._naming}
 
 
-def _packed(held: Mapping[str, array[int]]) -> Mapping[str, NDArray[Any]]:
-    together = np.concatenate([np.array(each, np.uint32) for each in held.values()] or [np.zeros(0, np.uint32)])
-    return {"slots": together, "lengths": np.array([len(each) for each in held.values()], np.int64)}
+def _own_name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""All that search reads, kept together: catalogue, words and vectors, changed and searched by one thread.
+"""All that search reads, kept together: changed and searched by one thread.
 
 Derived from the store: it is built from it at start, and every committed change is told to it.
 """
@@ -6,90 +6,46 @@ Derived from the store: it is built from it at start, and every committed change
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.kit import telemetry
 from services.memory.changes import Embedded
-from services.memory.index.catalogue import Catalogue
-from services.memory.index.columns import Names, Slots
+from services.memory.index.contents import Contents
 from services.memory.index.entries import NewEntry
-from services.memory.index.labels import Labels
-from services.memory.index.selection import Selection
-from services.memory.index.session_vectors import SessionVectors
-from services.memory.index.vectors import Signs, Vectors, best
-from services.memory.index.words import Words
-from services.memory.likeness import Likeness
-from services.memory.queries import EVERYTHING, Filter
-from services.memory.ranking import Signals
-from services.memory.text import DateSpan
+from services.memory.index.parts import Around, Asked, Candidates, Parts
+from services.memory.index.shrinking import without_removed
+from services.memory.queries import Filter
 
-depth = 100
-"""Candidates taken from each signal; a right answer below that in all of them is not found."""
-reach = 1
-"""Neighbours in the session, to each side, that become candidates with a memory."""
-exact_max = 5_000
-"""Memories up to which every vector is compared, in 0.4 ms. Above, it is quicker to let the signs choose which."""
-compared_min, compared_share = 1_500, 200
-"""How many they choose: at least so many, or one in so many. Of 33,000 texts 1,000 held 99.9 % of the ten nearest to
-each of 300 short queries about them, 500 held 99.6 % and 250 held 99.0 %."""
-selections_max = 8
 portion = 250
-"""Memories that are added at a time, in 15 ms: searches that wait come between."""
+postings_max = 50_000
+"""Memories, and terms of theirs, that are added at a time, in 15 ms: searches that wait come between."""
 
 Result = TypeVar("Result")
-Around: TypeAlias = tuple[list[int], list[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What may answer: sequences, and what ranking needs to know of each."""
-
-    sequence: NDArray[np.int64]
-    likeness: Likeness
-    signals: Signals
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query as the index takes it; `vector` is None without an embedding (unit length otherwise)."""
-
-    terms: Sequence[str]
-    words: frozenset[str]
-    vector: NDArray[np.float32] | None
-    dates: Sequence[DateSpan] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """All of the index, as a snapshot keeps it."""
-
-    arrays: Mapping[str, NDArray[Any]]
-    names: Mapping[str, Names]
+Change: TypeAlias = Callable[[Parts], int]
+"""What is done to the parts; how many memories it changed."""
 
 
 class MemoryIndex:
     """Opened with `with`; empty at first."""
 
     def __init__(self, dimensions: int) -> None:
-        self._catalogue = Catalogue()
-        self._words = Words()
-        self._labels = Labels()
-        self._content, self._context = Vectors(dimensions), Vectors(dimensions)
-        self._signs = Signs(dimensions)
-        self._session_vectors = SessionVectors(dimensions)
-        self._selections: dict[tuple[str, ...], Selection] = {}
+        self._dimensions = dimensions
+        self._parts = Parts(dimensions)
+        self._journal: list[Change] | None = None
+        """What changed since the parts were copied that will replace these."""
+        self._unreadable: dict[int, tuple[str, str]] = {}
         self.changes = 0
         """How many memories were added, completed, given vectors or removed."""
         self.removed = 0
-        """How many of them have gone; their slots stay until the index is built anew."""
+        """How many of them have gone."""
+        self.unread = 0
+        """Memories whose text is still to be read; until then what is found is not all there is."""
         self._thread = ThreadPoolExecutor(1, "memory-index")
 
     def __enter__(self) -> MemoryIndex:
@@ -99,105 +55,85 @@ class MemoryIndex:
         self._thread.shutdown()
 
     def __len__(self) -> int:
-        return len(self._catalogue) - self.removed
+        return len(self._parts)
 
-    async def _run(self, name: str, work: Callable[[], Result]) -> Result:
+    @property
+    def dead(self) -> int:
+        """Slots of what has gone, until `shrink` gives them back."""
+        return self._parts.dead
+
+    async def _run(self, name: str, work: Callable[[Parts], Result]) -> Result:
         with telemetry.span(f"index.{name}"):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._parts))
 
     # --- changes ----------------------------------------------------------------------------------
 
+    async def _change(self, name: str, change: Change) -> int:
+        def make(parts: Parts) -> int:
+            count = change(parts)
+            if self._journal is not None:
+                self._journal.append(change)
+            return count
+
+        count = await self._run(name, make)
+        self.changes += count
+        return count
+
     async def add(self, entries: Sequence[NewEntry]) -> None:
         """Makes committed memories findable; one that is known already is left as it is."""
-        for first in range(0, len(entries), portion):
-            await self._run("add", partial(self._add, entries[first : first + portion]))
-
-    def _add(self, entries: Sequence[NewEntry]) -> None:
-        fresh = [each for each in entries if self._catalogue.slot(each.entry.sequence) is None]
-        slots = self._catalogue.add([each.entry for each in fresh])
-        self._words.append([each.terms for each in fresh])
-        self._labels.append([each.label for each in fresh])
-        self._content.append([each.content_vector for each in fresh])
-        self._context.append([each.context_vector for each in fresh])
-        self._signs.append(self._content.of(slots), self._context.of(slots))
-        self._session_vectors.add(self._session(slots), self._content.of(slots))
-        self._changed(len(fresh))
+        for some in _portions(entries):
+            await self._change("add", partial(Parts.add, entries=some))
 
     async def read(self, entries: Sequence[NewEntry]) -> None:
         """Completes memories that were added without their text, in the order in which they were added."""
-        await self._run("read", lambda: self._read(entries))
-
-    def _read(self, entries: Sequence[NewEntry]) -> None:
-        known = [(slot, each) for each in entries if (slot := self._catalogue.slot(each.entry.sequence)) is not None]
-        slots = np.asarray([slot for slot, _ in known], np.int64)
-        self._catalogue.read(slots, [each.entry for _, each in known])
-        self._labels.read(slots, [each.label for _, each in known])
-        self._words.fill(slots, [each.terms for _, each in known])
-        self._changed(len(known))
+        for some in _portions(entries):
+            await self._change("read", partial(Parts.read, entries=some))
 
     async def embed(self, embedded: Sequence[Embedded]) -> None:
         """Gives memories that are indexed their vectors."""
-        await self._run("embed", lambda: self._embed(embedded))
-
-    def _embed(self, embedded: Sequence[Embedded]) -> None:
-        latest = {slot: each for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None}
-        known = sorted(latest.items(), key=itemgetter(0))
-        slots = np.asarray([slot for slot, _ in known], np.int64)
-        self._session_vectors.remove(self._session(slots), self._content.of(slots))
-        self._content.put(slots, [each.content_vector for _, each in known])
-        self._context.put(slots, [each.context_vector for _, each in known])
-        self._signs.put(slots, self._content.of(slots), self._context.of(slots))
-        self._session_vectors.add(self._session(slots), self._content.of(slots))
-        self._changed(len(known))
+        await self._change("embed", partial(Parts.embed, embedded=embedded))
 
     async def remove(self, sequences: Iterable[int]) -> None:
         """Forgets memories."""
-        await self._run("remove", lambda: self._remove(sequences))
-
-    def _remove(self, sequences: Iterable[int]) -> None:
-        slots = np.sort(self._catalogue.remove(sequences))
-        self._session_vectors.remove(self._session(slots), self._content.of(slots))
-        self.removed += len(slots)
-        self._changed(len(slots))
+        gone = list(sequences)
+        for each in gone:
+            self._unreadable.pop(each, None)
+        self.removed += await self._change("remove", partial(Parts.remove, sequences=gone))
 
     async def share(self, sequence: int, shared: bool) -> None:
         """From now on others find a memory, or do not."""
-        await self._run("share", lambda: self._share(sequence, shared))
-
-    def _share(self, sequence: int, shared: bool) -> None:
-        self._catalogue.share(sequence, shared)
-        self._changed(1)
+        await self._change("share", partial(Parts.share, sequence=sequence, shared=shared))
 
     async def share_exactly(self, sequences: NDArray[np.int64]) -> None:
         """Others find these, and nothing else."""
-        await self._run("share", lambda: self._changed(self._catalogue.share_exactly(sequences)))
+        await self._change("share", partial(Parts.share_exactly, sequences=sequences))
 
-    def _changed(self, count: int) -> None:
-        self.changes += count
-        self._selections.clear()
+    # --- what cannot be indexed -------------------------------------------------------------------
+
+    async def pass_over(self, unreadable: Mapping[int, tuple[str, str]]) -> None:
+        """Memories that are stored and cannot be read: by their sequence the user's name and the id."""
+        if unreadable:
+            await self.remove(unreadable)
+            self._unreadable |= unreadable
+
+    @property
+    def unreadable(self) -> Mapping[int, tuple[str, str]]:
+        """What was passed over and is still stored."""
+        return self._unreadable
+
+    async def missing(self, sequences: Sequence[int]) -> list[int]:
+        """Those of them that are not indexed."""
+        return await self._run("missing", lambda parts: parts.missing(sequences))
 
     # --- the session around a memory --------------------------------------------------------------
 
     async def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The sequence of the session's last memory not later than `before_s` (seconds since 1970)."""
-
-        def look() -> int | None:
-            slot = self._catalogue.latest(user, project, session_id, before_s)
-            return None if slot is None else self._sequence(slot)
-
-        return await self._run("latest", look)
+        return await self._run("latest", lambda parts: parts.latest(user, project, session_id, before_s))
 
     async def around(self, sequences: Sequence[int], count: int) -> list[Around]:
         """For each of `sequences`, those of up to `count` memories before and after it, in the order of time."""
-        return await self._run("around", lambda: [self._around(each, count) for each in sequences])
-
-    def _around(self, sequence: int, count: int) -> Around:
-        slot = self._catalogue.slot(sequence)
-        before, after = self._catalogue.around(slot, count) if slot is not None else ([], [])
-        return [self._sequence(each) for each in before], [self._sequence(each) for each in after]
-
-    def _sequence(self, slot: int) -> int:
-        return int(self._catalogue.column("sequence")[slot])
+        return await self._run("around", lambda parts: [parts.around(each, count) for each in sequences])
 
     # --- searching --------------------------------------------------------------------------------
 
@@ -206,169 +142,60 @@ class MemoryIndex:
 
         Of the first of `projects` and those linked to it, or of all where there are none; only what the filter passes.
         """
-        return await self._run("candidates", lambda: self._candidates(user, projects, asked, only))
+        return await self._run("candidates", lambda parts: parts.candidates(user, projects, asked, only))
 
-    def _candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
-        searched = self._selection(user, projects, only)
-        matches = self._words.ask(asked.terms, searched)
-        chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
-        counts, sessions = matches.counts(chosen), self._session(chosen)
-        sessions[~self._catalogue.of_user(user, chosen)] = -1  # what another's session is about may be private
-        column = self._catalogue.column
-        signals = Signals(
-            words=matches.scores(chosen, counts).astype(np.float64),
-            session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
-            vector=None if asked.vector is None else self._content.cosines(asked.vector, chosen),
-            context_vector=None if asked.vector is None else self._in_context(user, asked.vector, chosen),
-            session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions),
-            in_session=sessions >= 0,
-            holds=counts > 0,
-            term_shares=matches.term_shares,
-            length=self._words.lengths[chosen].astype(np.int64),
-            by_named_speaker=self._by_named_speaker(chosen, asked.words),
-            asks=column("asks")[chosen],
-            answers=self._answers(chosen, searched),
-            before=self._places("before", chosen),
-            after=self._places("after", chosen),
-            timestamp_s=column("timestamp_s")[chosen],
-            linked=self._linked(projects, chosen),
-            dates=asked.dates,
-        )
-        return Candidates(column("sequence")[chosen], column("likeness")[chosen], signals)
+    async def with_code(self, sequences: Sequence[int]) -> set[int]:
+        """Those of them whose text has code in it."""
+        return await self._run("with_code", lambda parts: parts.with_code(sequences))
 
-    def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
-        """What is searched; kept for the next search where there is no filter, until something changes."""
-        key = (user, *projects)
-        if only == EVERYTHING and key in self._selections:
-            return self._selections[key]
-        slots = self._catalogue.select(user, projects)
-        if only != EVERYTHING:
-            slots = self._labels.matching(only, self._catalogue.matching(only, slots))
-        session_of = self._catalogue.column("session")
-        selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
-        if only == EVERYTHING:
-            if len(self._selections) >= selections_max:
-                self._selections.clear()
-            self._selections[key] = selection
-        return selection
-
-    def _nearest(self, user: str, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
-        """The slots nearest to the query by either vector; another's by its content alone."""
-        if query is None:
-            return []
-        slots = self._compared(query, searched.slots)
-        own = slots[self._catalogue.of_user(user, slots)]
-        return [
-            best(slots, self._content.scores(query, slots), depth)[0],
-            best(own, self._context.scores(query, own), depth)[0],
-        ]
-
-    def _in_context(self, user: str, query: NDArray[np.float32], chosen: Slots) -> NDArray[np.float64]:
-        """The cosines with the vectors that know what was said before: of another's memory that may be private."""
-        own = self._catalogue.of_user(user, chosen)
-        return np.where(own, self._context.cosines(query, chosen), self._content.cosines(query, chosen))
-
-    def _compared(self, query: NDArray[np.float32], slots: Slots) -> Slots:
-        """Those of `slots` whose vectors are compared with the query."""
-        if len(slots) <= exact_max:
-            return slots
-        return self._signs.nearest(query, slots, max(compared_min, len(slots) // compared_share))
-
-    def _with_neighbours(self, found: Sequence[Slots], searched: Selection) -> Slots:
-        """All that was found and its neighbours that are searched; ascending."""
-        chosen = np.concatenate(found)
-        marked = np.zeros(len(self._catalogue), np.bool_)
-        marked[chosen] = True
-        for direction in ("before", "after"):
-            neighbours = chosen
-            for _ in range(reach):
-                neighbours = self._beside(direction, neighbours)
-                neighbours = neighbours[neighbours >= 0]
-                neighbours = neighbours[searched.holds(neighbours)]
-                marked[neighbours] = True
-        return np.flatnonzero(marked)
-
-    def _session(self, slots: Slots) -> NDArray[np.int64]:
-        """The session of each of `slots`, -1 for none."""
-        return self._catalogue.column("session")[slots].astype(np.int64)
-
-    def _linked(self, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
-        """Which are of another project than the one that was asked for."""
-        if len(projects) < 2:
-            return np.zeros(len(chosen), np.bool_)
-        return ~self._catalogue.of_project(projects[0], chosen)
-
-    def _beside(self, direction: str, slots: Slots) -> Slots:
-        """The slots just before or after in the session, -1 for none."""
-        return self._catalogue.column(direction)[slots].astype(np.int64)
-
-    def _places(self, direction: str, chosen: Slots) -> NDArray[np.int64]:
-        """The places in `chosen`, which is ascending, of each one's neighbours; -1 for none and for those not in it."""
-        beside = self._beside(direction, chosen)
-        places = np.minimum(np.searchsorted(chosen, beside), max(len(chosen) - 1, 0))
-        return np.where((beside >= 0) & (chosen[places] == beside), places, -1) if len(chosen) else places
-
-    def _by_named_speaker(self, chosen: Slots, words: frozenset[str]) -> NDArray[np.bool_]:
-        """Those said by the one whom the query names; nobody where it names several."""
-        named = self._catalogue.speakers(words)
-        speakers = self._catalogue.column("speaker")[chosen]
-        present = [code for code in named if (speakers == code).any()]
-        return np.asarray(speakers == present[0] if len(present) == 1 else np.zeros(len(chosen), np.bool_))
-
-    def _answers(self, chosen: Slots, searched: Selection) -> NDArray[np.bool_]:
-        """Those that follow a question in their session, as far as that is searched."""
-        before = self._beside("before", chosen)
-        if not len(chosen):
-            return before >= 0
-        return np.asarray((before >= 0) & self._catalogue.column("asks")[before] & searched.holds(before))
-
-    # --- snapshots --------------------------------------------------------------------------------
+    # --- as a whole -------------------------------------------------------------------------------
 
     async def contents(self) -> Contents:
         """All of it as it is now; later changes do not show in it."""
-        return await self._run("contents", self._contents)
-
-    def _contents(self) -> Contents:
-        arrays = _under("content.", _numbered(self._content.parts()))
-        arrays |= _under("context.", _numbered(self._context.parts()))
-        arrays |= _under("signs.", self._signs.arrays()) | {"sessions": self._session_vectors.sums.copy()}
-        arrays |= _under("catalogue.", self._catalogue.arrays()) | _under("labels.", self._labels.arrays())
-        arrays |= _under("words.", self._words.arrays())
-        names = _under("catalogue.", self._catalogue.names()) | _under("labels.", self._labels.names())
-        return Contents(arrays, names)
+        return await self._run("contents", Parts.contents)
 
     async def restore(self, contents: Contents) -> None:
         """The empty index becomes what a snapshot holds."""
-        await self._run("restore", lambda: self._restore(contents))
-
-    def _restore(self, contents: Contents) -> None:
-        arrays, names = contents.arrays, contents.names
-        self._catalogue.restore(_part("catalogue.", arrays), _part("catalogue.", names))
-        self._labels.restore(_part("labels.", arrays), _part("labels.", names))
-        self._words.restore(_part("words.", arrays))
-        self._signs.restore(_part("signs.", arrays))
-        self._session_vectors.restore(arrays["sessions"])
-        for vectors, name in ((self._content, "content."), (self._context, "context.")):
-            for part in _part(name, arrays).values():
-                vectors.extend(part)
+        await self._run("restore", lambda parts: parts.restore(contents))
 
     async def held(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The sequences that are indexed, and which of them have vectors."""
+        return await self._run("held", Parts.held)
 
-        def look() -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-            alive = np.flatnonzero(self._catalogue.column("alive"))
-            return self._catalogue.column("sequence")[alive], self._content.present(alive)
+    async def shrink(self) -> None:
+        """Gives back the slots of what has gone, and the names nobody uses; searches and changes go on meanwhile."""
+        try:
+            contents = await self._run("contents", self._copy)
+            smaller = await asyncio.to_thread(self._without_removed, contents)
+            await self._run("shrink", lambda _: self._exchange(smaller))
+        finally:
+            self._journal = None
 
-        return await self._run("held", look)
+    def _copy(self, parts: Parts) -> Contents:
+        self._journal = []
+        return parts.contents()
+
+    def _without_removed(self, contents: Contents) -> Parts:
+        smaller = Parts(self._dimensions)
+        smaller.restore(without_removed(contents))
+        return smaller
+
+    def _exchange(self, smaller: Parts) -> None:
+        for change in self._journal or ():
+            change(smaller)
+        self._parts, self._journal = smaller, None
 
 
-def _numbered(parts: Sequence[Result]) -> dict[str, Result]:
-    return {str(number): part for number, part in enumerate(parts)}
-
-
-def _under(prefix: str, kept: Mapping[str, Result]) -> dict[str, Result]:
-    return {prefix + name: each for name, each in kept.items()}
-
-
-def _part(prefix: str, kept: Mapping[str, Result]) -> dict[str, Result]:
-    return {name.removeprefix(prefix): each for name, each in kept.items() if name.startswith(prefix)}
+def _portions(entries: Sequence[NewEntry]) -> Iterator[Sequence[NewEntry]]:
+    """The entries in their order, as many at a time as are added in a moment."""
+    some: list[NewEntry] = []
+    postings = 0
+    for entry in entries:
+        size = len(entry.document.keys)
+        if some and (len(some) >= portion or postings + size > postings_max):
+            yield some
+            some, postings = [], 0
+        some.append(entry)
+        postings += size
+    if some:
+        yield some

@@ -50,12 +50,31 @@ class Postings:
         return slice(int(self.begins[place]), int(self.begins[place + 1]))
 
 
-def postings(slots: Sequence[int], documents: Sequence[Sequence[str]]) -> Postings:
-    """The postings of the terms of each document, each under its slot."""
-    counted = [Counter(terms) for terms in documents]
-    sizes = [len(each) for each in counted]
-    keys = np.fromiter((term_key(term) for each in counted for term in each), np.uint64, sum(sizes))
-    counts = np.fromiter((min(n, _count_max) for each in counted for n in each.values()), np.uint8, sum(sizes))
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The terms of one text: the key of each, once, how often it stands there, and how many terms there are in all."""
+
+    keys: NDArray[np.uint64]
+    counts: NDArray[np.uint8]
+    length: int
+
+
+def document(terms: Sequence[str]) -> Document:
+    """What the index keeps of a text with these terms."""
+    counted = Counter(terms)
+    keys = np.fromiter(map(term_key, counted), np.uint64, len(counted))
+    counts = np.fromiter((min(each, _count_max) for each in counted.values()), np.uint8, len(counted))
+    return Document(keys, counts, len(terms))
+
+
+EMPTY = document(())
+
+
+def postings(slots: Sequence[int], documents: Sequence[Document]) -> Postings:
+    """The postings of each document, each under its slot."""
+    sizes = [len(each.keys) for each in documents]
+    keys = np.concatenate([EMPTY.keys, *(each.keys for each in documents)])
+    counts = np.concatenate([EMPTY.counts, *(each.counts for each in documents)])
     return _sorted(keys, np.repeat(np.asarray(slots, np.uint32), sizes), counts)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.index.columns import Names
-from services.memory.index.memory_index import Contents
+from services.memory.index.contents import Contents
 
 Array = NDArray[Any]
 _coded = {
@@ -26,14 +26,13 @@ _coded = {
 }
 """Columns of numbers that stand for names, and the names."""
 _neighbours = ("catalogue.before", "catalogue.after")
-_by_session = ("catalogue.last", "sessions")
 _held = ("labels.tagged", "labels.naming")
 _vectors = ("content.", "context.")
 
 
 def without_removed(contents: Contents) -> Contents:
     """The same for everything that is alive."""
-    return _Shrinking(contents).result()
+    return contents if contents.arrays["catalogue.alive"].all() else _Shrinking(contents).result()
 
 
 class _Shrinking:
@@ -50,18 +49,21 @@ class _Shrinking:
         for prefix in _vectors:
             arrays |= self._blocks(prefix)
         for name in _held:
-            lists, arrays[f"{name}_slots"], arrays[f"{name}_lengths"] = self._lists(name)
-            names[name] = [lists]
+            names[name], arrays[f"{name}_codes"], arrays[f"{name}_slots"] = self._named(name)
         return Contents({**arrays, **self._postings()}, names)
 
     def _columns(self) -> Mapping[str, Array]:
         """One value a slot, kept as it is; neighbours are slots themselves."""
-        told = ("catalogue.", "signs.", "labels.kind", "labels.role", "labels.has_code", "words.lengths")
-        arrays = {
-            name: array[self._kept]
-            for name, array in self._arrays.items()
-            if name.startswith(told) and name not in _by_session
-        }
+        kept = (
+            "catalogue.",
+            "signs.",
+            "labels.kind",
+            "labels.role",
+            "labels.has_code",
+            "labels.has_more_files",
+            "words.lengths",
+        )
+        arrays = {name: array[self._kept] for name, array in self._arrays.items() if name.startswith(kept)}
         for name in _neighbours:
             arrays[name] = self._at(arrays[name]).astype(arrays[name].dtype)
         return arrays
@@ -87,11 +89,11 @@ class _Shrinking:
 
     def _sessions(self) -> Mapping[str, Array]:
         used, _ = self._used("catalogue.session")
-        last, sums = self._arrays["catalogue.last"], self._arrays["sessions"]
+        sums = self._arrays["sessions"]
         shrunk = np.zeros((len(used), sums.shape[1]), sums.dtype)
         summed = used < len(sums)
         shrunk[summed] = sums[used[summed]]
-        return {"catalogue.last": self._at(last[used]).astype(last.dtype), "sessions": shrunk}
+        return {"sessions": shrunk}
 
     def _blocks(self, prefix: str) -> Mapping[str, Array]:
         arrays: dict[str, Array] = {}
@@ -104,13 +106,13 @@ class _Shrinking:
             begin += len(block)
         raise AssertionError("unreachable")
 
-    def _lists(self, name: str) -> tuple[list[str], Array, Array]:
-        """What is held by name: the names that are left, their slots one after the other, and how many each has."""
-        slots, lengths = self._arrays[f"{name}_slots"], self._arrays[f"{name}_lengths"]
+    def _named(self, name: str) -> tuple[Names, Array, Array]:
+        """The names that are left, and for each slot that has one the name's number and the slot."""
+        codes, slots = self._arrays[f"{name}_codes"], self._arrays[f"{name}_slots"]
         alive = self._alive[slots]
-        left = np.bincount(np.repeat(np.arange(len(lengths)), lengths)[alive], minlength=len(lengths))
-        names = [each for each, size in zip(self._names[name][0], left.tolist(), strict=True) if size]
-        return names, self._moved[slots[alive]].astype(slots.dtype), left[left > 0]
+        used, places = np.unique(codes[alive], return_inverse=True)
+        names = [self._names[name][code] for code in used.tolist()]
+        return names, places.astype(codes.dtype), self._moved[slots[alive]].astype(slots.dtype)
 
     def _postings(self) -> Mapping[str, Array]:
         arrays: dict[str, Array] = {}

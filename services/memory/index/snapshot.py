@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from services.kit.durable_files import sync
 from services.kit.encryption.vault import SealBroken, Vault
-from services.memory.index.memory_index import Contents
+from services.memory.index.contents import Contents
 
 SNAPSHOT = "index.snapshot"
 FORMAT = b"segue index 2\n"
@@ -69,25 +69,29 @@ def plain(piece: bytes) -> bytes:
 
 def write_snapshot(path: Path, contents: Contents, identity: str, seal: Cipher = plain) -> None:
     """Replaces the file in one step; `identity` names all that the arrays depend on. OSError where it cannot."""
-    draft = _draft(path)
-    checksum = hashlib.blake2b(digest_size=_checksum_bytes)
+    beside = _draft(path)
     try:
-        with open(draft, "wb", opener=_private) as file:  # Path.open takes no opener
-            for part in _parts(contents, identity, seal):
-                checksum.update(part)
-                file.write(part)
-            file.write(checksum.digest())
-        sync(draft)
-        draft.replace(path)
+        _write_draft(beside, contents, identity, seal)
+        beside.replace(path)
     except BaseException:
         with suppress(OSError):
-            draft.unlink(missing_ok=True)  # it holds text, and room that was missing
+            beside.unlink(missing_ok=True)  # it holds text, and takes the room that is missing
         raise
     sync(path.parent)  # what the earlier one held does not come back
 
 
 def _draft(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
+
+
+def _write_draft(beside: Path, contents: Contents, identity: str, seal: Cipher) -> None:
+    checksum = hashlib.blake2b(digest_size=_checksum_bytes)
+    with open(beside, "wb", opener=_private) as file:  # Path.open takes no opener
+        for part in _parts(contents, identity, seal):
+            checksum.update(part)
+            file.write(part)
+        file.write(checksum.digest())
+    sync(beside)
 
 
 def _parts(contents: Contents, identity: str, seal: Cipher) -> Iterator[bytes]:

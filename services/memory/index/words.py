@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.index.columns import Column, Slots
-from services.memory.index.postings import Postings, merged, postings, term_key
+from services.memory.index.postings import Document, Postings, merged, postings, term_key
 from services.memory.index.selection import Selection
 from services.memory.index.vectors import Scores, best
 
@@ -71,15 +71,15 @@ class Words:
         """How many terms each slot has."""
         return self._lengths.rows
 
-    def append(self, documents: Sequence[Sequence[str]]) -> None:
+    def append(self, documents: Sequence[Document]) -> None:
         """Adds the terms of each new slot."""
         first = len(self._lengths.rows)
-        self._lengths.append(np.asarray([len(terms) for terms in documents], np.int32))
+        self._lengths.append(np.asarray([each.length for each in documents], np.int32))
         self._insert(first, postings(range(first, first + len(documents)), documents))
 
-    def fill(self, slots: Slots, documents: Sequence[Sequence[str]]) -> None:
+    def fill(self, slots: Slots, documents: Sequence[Document]) -> None:
         """Sets the terms of slots, ascending, that had none until now; no other slot between them has any."""
-        self._lengths.rows[slots] = [len(terms) for terms in documents]
+        self._lengths.rows[slots] = [each.length for each in documents]
         if len(slots):
             self._insert(int(slots[0]), postings(slots.tolist(), documents))
 

@@ -14,7 +14,8 @@ from services.memory.changes import NewRow
 from services.memory.embedder import DIMENSIONS
 from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.entries import new_entry
-from services.memory.index.memory_index import Asked, Candidates, MemoryIndex
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Asked, Candidates
 from services.memory.memories import Kind, Memory
 from services.memory.queries import EVERYTHING, Query
 from services.memory.ranking import rank

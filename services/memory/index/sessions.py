@@ -1,0 +1,52 @@
+"""The order of time in each session: sorted slots, where a place is found by bisection, whatever was stored first."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.columns import Slots
+
+
+class Sessions:
+    """By the session's number: its slots by the time at which they were said, then in the order of storing."""
+
+    def __init__(self) -> None:
+        self._slots: list[array[int]] = []
+
+    def add(self, session: int, slot: int, said: NDArray[np.float64]) -> tuple[int, int]:
+        """Puts a slot into its session; its neighbours, -1 for none. `said` has the time of every slot."""
+        while len(self._slots) <= session:
+            self._slots.append(array("i"))
+        slots = self._slots[session]
+        place = self._place(slots, slot, said)
+        slots.insert(place, slot)
+        return slots[place - 1] if place else -1, slots[place + 1] if place + 1 < len(slots) else -1
+
+    def remove(self, session: int, slot: int, said: NDArray[np.float64]) -> None:
+        """Takes out a slot that is in it."""
+        slots = self._slots[session]
+        del slots[self._place(slots, slot, said)]
+
+    def latest(self, session: int, before_s: float, said: NDArray[np.float64]) -> int | None:
+        """The last slot of the session that is not later than `before_s`."""
+        slots = self._slots[session] if session < len(self._slots) else ()
+        place = bisect_right(slots, before_s, key=lambda slot: float(said[slot]))
+        return slots[place - 1] if place else None
+
+    def restore(self, slots: Slots, session_of: NDArray[np.int32], said: NDArray[np.float64]) -> None:
+        """No sessions become those of these slots, by the session and the time of every slot."""
+        inside = slots[session_of[slots] >= 0]
+        inside = inside[np.lexsort((inside, said[inside], session_of[inside]))]
+        counts = np.bincount(session_of[inside])
+        for part in np.split(inside.astype(np.int32), np.cumsum(counts)[:-1]):
+            self._slots.append(array("i", part.tobytes()))
+
+    def _place(self, slots: array[int], slot: int, said: NDArray[np.float64]) -> int:
+        at = (float(said[slot]), slot)
+        if slots and (float(said[slots[-1]]), slots[-1]) < at:  # most come in the order of time
+            return len(slots)
+        return bisect_left(slots, at, key=lambda each: (float(said[each]), each))

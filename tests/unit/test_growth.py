@@ -1,0 +1,96 @@
+"""No text costs more than in proportion to its length: whatever repeats in it, whichever function reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.gateway.briefing import quoted
+from services.kit.redaction import redact, without_private
+from services.memory.code import has_code
+from services.memory.likeness import likeness
+from services.memory.marks import marks
+from services.memory.mentions import file_paths
+from services.memory.speech import asks, speaker, words_of
+from services.memory.text import date_spans, query_terms, terms
+from services.memory.tool_calls import Doings, Failures
+from services.memory.transcripts import Projects, typed
+from services.session.operations import classify
+from tests.growth import GROWTH_MAX, growth
+
+CHARS = 32_000
+WORTH_A_LOOK_S = 0.012
+"""What a text of that many characters may cost before it is looked at how the cost grows."""
+_numbers = count()
+
+
+def called(text: str) -> None:
+    doings = Doings()
+    doings.called({"name": "Bash", "id": "1", "input": {"command": text}})
+    Failures().take({"tool_use_id": "1", "is_error": True, "content": text}, doings, "m")
+
+
+READERS: Mapping[str, Callable[[str], object]] = {
+    "asks": asks,
+    "briefing": quoted,
+    "code": has_code,
+    "command": lambda text: classify("Bash", text),
+    "dates": date_spans,
+    "directory": lambda text: Projects(Path("x"), "").name(text),
+    "files": lambda text: file_paths(text, {"file_path": text, "files": [text]}),
+    "likeness": lambda text: likeness(text.split()),
+    "marks": marks,
+    "private": without_private,
+    "query": query_terms,
+    "secrets": redact,
+    "speaker": speaker,
+    "terms": terms,
+    "tools": called,
+    "transcript": typed,
+    "words": words_of,
+}
+WHITE = (" ", "\n", "\r\n", " \n", "\n\t", "\t", "\u2028", "\x0b", "\u00a0")
+SIGNS = (*"()[]{}<>\"'`~\\/.,:;@#+$%&|*?!=_-^", "()", "[]", "{}", "<>", "```", "~~~\n", "```\n", "./", "../")
+WORDS = (
+    *("1", "1.", "1,", ":1", "a", "A", "aA", "a.", "a/", "a-", "a_", "a'", "n't ", "'s", "é", "e\u0301", "\u0301"),
+    *("漢", "漢a", "\u200d", "v1.", "c++", "a=", "a=b;", "a:", "a@", "%41", "0a", "\\n", "a b ", "- ", "C:\\"),
+)
+PHRASES = (
+    *("password=", "token=a ", "sk-", "ghp_", "eyJa.", "-----BEGIN ", "https://", "a:b@", "https://a:b@c ", "Bearer "),
+    *("<private>", "</private>", "<private></private>", "<command-name>/", "<command-args>", "<system-reminder>"),
+    *("<system-reminder></system-reminder>", "export let a ", "if (", "return a ", "select a, ", "cd a && ", "A=b "),
+    *("Jan ", "in 2023 ", "1 jan 2020, ", "ok, ", "no, ", "we use ", "prefer a ", "error:", "uv run ", "> ", "drop "),
+)
+LINES = tuple(
+    (unit * 300)[:280] + "\n" for unit in (" ", "a", "a ", "a,", "a.", ") ", "= ", "a;", "\\", "select a ", "{")
+)
+UNITS = (*WHITE, *SIGNS, *WORDS, *PHRASES, *LINES)
+
+
+def grows(name: str, unit: str, before: str, after: str) -> float:
+    def read(chars: int) -> None:
+        READERS[name](f"{next(_numbers)}{before}{unit * (chars // len(unit))}{after}")  # no cache knows it
+
+    return growth(read, CHARS, WORTH_A_LOOK_S)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(("before", "after"), [("", ""), ('begin\nx = "(', "\n) end")])
+def test_what_repeats_costs_in_proportion(name: str, before: str, after: str) -> None:
+    grown = {unit: grows(name, unit, before, after) for unit in UNITS}
+    assert {unit: ratio for unit, ratio in grown.items() if ratio >= GROWTH_MAX} == {}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(READERS)), st.text("\n\t \"'`()[]{}<>=:;.,-_/\\@#$|aA1é漢", min_size=1, max_size=6))
+def test_whatever_repeats_costs_in_proportion(name: str, unit: str) -> None:
+    assert grows(name, unit, "x", "y") < GROWTH_MAX
+
+
+def test_the_measure_sees_what_is_quadratic() -> None:
+    assert growth(lambda size: ["a" * at for at in range(0, size, 4)], CHARS) > GROWTH_MAX
