@@ -19,11 +19,12 @@ import numpy as np
 from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.loading import Loaded, Sequences
-from services.memory.memories import Chosen, Memory, Stats
+from services.memory.memories import Chosen, Memory, Stats, Tally
 from services.memory.memory_store import Inventory, MemoryStore
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
-from services.memory.retention import Rule
+from services.memory.restating import Restated
+from services.memory.retention import Due, Rule, Standing
 from services.memory.store import DuckStore, StoreSettings, open_store
 
 shards_max = 64
@@ -109,6 +110,22 @@ class ShardedStore:
         }
         return [outcomes[place] for place in range(len(rows))]
 
+    async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
+        """See MemoryStore; one transaction a shard."""
+        done: dict[int, Restated] = {}
+        for number, shard in enumerate(self._shards):
+            places = [at for at, row in enumerate(rows) if self._shard_of(row) == number]
+            made = await shard.restate([rows[place] for place in places], model) if places else {}
+            done |= {places[at]: self._placed_restated(number, each) for at, each in made.items()}
+        return done
+
+    def _shard_of(self, row: NewRow) -> int:
+        return shard_of(row.user, row.memory.project, len(self._shards))
+
+    def _placed_restated(self, shard: int, restated: Restated) -> Restated:
+        replaced = None if restated.replaced is None else self._everywhere(shard, restated.replaced)
+        return replace(restated, sequence=self._everywhere(shard, restated.sequence), replaced=replaced)
+
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         """See MemoryStore."""
         parts = self._by_shard(sequences)
@@ -150,9 +167,25 @@ class ShardedStore:
         found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
         return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
 
+    async def tally(self, sequences: Sequence[int]) -> list[Tally]:
+        """See MemoryStore; a project is in one shard."""
+        found = await asyncio.gather(*(self._shards[at].tally(its) for at, its in self._by_shard(sequences).items()))
+        return sorted((each for its in found for each in its), key=lambda tally: (tally.kind, tally.project))
+
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
         """See MemoryStore; one transaction a shard."""
         await asyncio.gather(*(self._shards[shard].delete(its, by) for shard, its in self._by_shard(sequences).items()))
+
+    async def delete_due(self, due: Due, by: Removing) -> list[int]:
+        """See MemoryStore; one transaction a shard."""
+        count, removed = len(self._shards), []
+        for number, shard in enumerate(self._shards):
+            its = due.sequences % count == number
+            here = Due(due.sequences[its] // count, due.said_us[its])
+            removed += (
+                [self._everywhere(number, each) for each in await shard.delete_due(here, by)] if len(here) else []
+            )
+        return removed
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         """See MemoryStore."""
@@ -182,14 +215,17 @@ class ShardedStore:
         """See MemoryStore; where the project's memories are."""
         await self._shards[shard_of(user, rule.project, len(self._shards))].set_rule(user, rule, now)
 
-    async def reset_rule(self, user: str, project: str) -> None:
+    async def reset_rule(self, user: str, project: str, now: datetime) -> None:
         """See MemoryStore."""
-        await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project)
+        await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project, now)
 
-    async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
-        """See MemoryStore; the earliest of each shard."""
-        found = await asyncio.gather(*(shard.due(default, now, most) for shard in self._shards))
-        return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its]
+    async def due(self, default: Standing, now: datetime) -> Due:
+        """See MemoryStore; shard by shard."""
+        found = await asyncio.gather(*(shard.due(default, now) for shard in self._shards))
+        sequences = [
+            self._everywhere(number, 0) + each.sequences * len(self._shards) for number, each in enumerate(found)
+        ]
+        return Due(np.concatenate(sequences), np.concatenate([each.said_us for each in found]))
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
         """See MemoryStore."""
@@ -238,7 +274,8 @@ class ShardedStore:
         order = np.argsort(sequences)
         embedded = np.concatenate([its.embedded for its in parts])
         shared = np.concatenate([its.shared for its in parts])
-        return Inventory(sequences[order], embedded[order], shared[order])
+        said_s = np.concatenate([its.said_s for its in parts])
+        return Inventory(sequences[order], embedded[order], shared[order], said_s[order])
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
         """See MemoryStore."""

@@ -22,8 +22,12 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.memories import Chosen, Deletion, Memory, Outcome, accepted, at_most, content_max_bytes
 from services.memory.memory_store import MemoryStore
 from services.memory.removals import Removal, Removing, checked_page
+from services.memory.restating import Restated
+from services.memory.retention import Due
 
 NO_MODEL = "none"
+examples_max = 3
+"""Memories that are shown of those that would be deleted."""
 Result = TypeVar("Result")
 
 
@@ -36,6 +40,7 @@ class Storing:
     embedder: Embedder | None
     generations: Generations
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    _restating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
@@ -48,7 +53,32 @@ class Storing:
         fresh = [place for place in range(len(rows)) if place not in known]
         inserted = await self._insert(user, [rows[place] for place in fresh])
         outcomes = known | dict(zip(fresh, inserted, strict=True))
-        return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
+        outcomes |= await self._restate_known(
+            user, {at: rows[at] for at, each in outcomes.items() if each.has_news}, outcomes
+        )
+        return [_outcome(rows[place], outcomes[place], cleaned[place][1]) for place in range(len(rows))]
+
+    async def _restate_known(
+        self, user: str, rows: dict[int, NewRow], outcomes: dict[int, Inserted]
+    ) -> dict[int, Inserted]:
+        """What became of those that are stored already but were said again: later, or with more tags and metadata."""
+        if not rows:
+            return {}
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))  # what is stored beside this is indexed before it is changed
+        places = list(rows)
+        done = await self._whole(self._restate(user, list(rows.values())))
+        return {places[at]: replace(outcomes[places[at]], tags=each.memory.tags) for at, each in done.items()}
+
+    async def _restate(self, user: str, rows: Sequence[NewRow]) -> dict[int, Restated]:
+        async with self._restating:  # the index hears of two changes of one memory in their order
+            done = await self.store.restate(rows, self.embedder.model if self.embedder else NO_MODEL)
+            changed = {each.sequence: each for each in done.values()}.values()
+            await self.index.remove([each.replaced for each in changed if each.replaced is not None])
+            await self.index.add([_entry(each.row, each.sequence) for each in changed if each.row])
+            await self.index.retime({each.sequence: each.memory.timestamp.timestamp() for each in changed})
+        await self._move(user, [each.memory for each in done.values()])
+        return done
 
     async def _insert(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         if not rows:
@@ -59,13 +89,17 @@ class Storing:
     async def _commit(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         inserted = await self.store.insert(rows, self.embedder.model if self.embedder else NO_MODEL)
         await self.index.add(
-            [_entry(row, each) for row, each in zip(rows, inserted, strict=True) if each.sequence >= 0]
+            [_entry(row, each.sequence) for row, each in zip(rows, inserted, strict=True) if each.sequence >= 0]
         )
-        if any(row.memory.shared for row in rows):
+        await self._move(user, [row.memory for row in rows])
+        return inserted
+
+    async def _move(self, user: str, memories: Sequence[Memory]) -> None:
+        """What is cached of their projects is out of date."""
+        if any(memory.shared for memory in memories):
             await self.generations.move_all()  # others find it, too
         else:
-            await self.generations.move(user, [row.memory.project for row in rows])
-        return inserted
+            await self.generations.move(user, [memory.project for memory in memories])
 
     async def _whole(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
@@ -122,11 +156,22 @@ class Storing:
         sequences = await self.store.choose(user, chosen)
         expected = _token(user, sequences)
         if not confirmation:
-            return Deletion(would_delete=len(sequences), confirmation=expected)
+            return await self._preview(user, chosen, sequences, expected)
         if confirmation != expected:
             raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
         await self.remove(sequences, Removing(user))
         return Deletion(deleted=len(sequences))
+
+    async def _preview(self, user: str, chosen: Chosen, sequences: Sequence[int], token: str) -> Deletion:
+        every = await self.store.choose(user, replace(chosen, kinds=()))
+        latest = await self.store.fetch(sequences[-examples_max:])
+        return Deletion(
+            would_delete=len(sequences),
+            confirmation=token,
+            tallies=await self.store.tally(sequences),
+            examples=[latest[each] for each in reversed(sequences) if each in latest],
+            other_kinds=len(every) - len(sequences),
+        )
 
     async def removals(self, user: str, project: str, limit: int) -> Sequence[Removal]:
         """What was removed of the user's memories, the latest first."""
@@ -150,6 +195,16 @@ class Storing:
     async def remove(self, sequences: Sequence[int], by: Removing) -> None:
         """Takes them out of the store, the index and what is cached."""
         await self._whole(self._remove(sequences, by))
+
+    async def remove_due(self, due: Due, by: Removing) -> int:
+        """The same with those that were not said again since they were found to be due; how many these were."""
+        return await self._whole(self._remove_due(due, by))
+
+    async def _remove_due(self, due: Due, by: Removing) -> int:
+        removed = await self.store.delete_due(due, by)
+        await self.index.remove(removed)
+        await self.generations.move_all()
+        return len(removed)
 
     async def _remove(self, sequences: Sequence[int], by: Removing) -> None:
         await self.store.delete(sequences, by)
@@ -177,11 +232,12 @@ def _without_secrets(memory: Memory) -> tuple[Memory, int]:
     return cleaned, content.count + tags.count + metadata.count
 
 
-def _outcome(inserted: Inserted, redactions: int) -> Outcome:
-    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions)
+def _outcome(row: NewRow, inserted: Inserted, redactions: int) -> Outcome:
+    tags = tuple(tag for tag in row.memory.tags if tag in inserted.tags)
+    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions, tags)
 
 
-def _entry(row: NewRow, inserted: Inserted) -> NewEntry:
+def _entry(row: NewRow, sequence: int) -> NewEntry:
     content = b"" if row.content_vector is None else row.content_vector.tobytes()
     context = b"" if row.context_vector is None else row.context_vector.tobytes()
-    return new_entry(inserted.sequence, row.user, row.memory, content, context)
+    return new_entry(sequence, row.user, row.memory, content, context)

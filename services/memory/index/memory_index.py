@@ -160,6 +160,19 @@ class MemoryIndex:
         self.removed += len(slots)
         self._changed(len(slots))
 
+    async def retime(self, said_s: Mapping[int, float]) -> None:
+        """Memories were said last at these times (seconds since 1970), by sequence."""
+        await self._run("retime", lambda: self._retime(said_s))
+
+    def _retime(self, said_s: Mapping[int, float]) -> None:
+        for sequence, at_s in said_s.items():
+            self._catalogue.retime(sequence, at_s)
+        self._changed(len(said_s))
+
+    async def retime_exactly(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> None:
+        """The memories under these sequences were said last at these times."""
+        await self._run("retime", lambda: self._retime(self._catalogue.outdated(sequences, said_s)))
+
     async def share(self, sequence: int, shared: bool) -> None:
         """From now on others find a memory, or do not."""
         await self._run("share", lambda: self._share(sequence, shared))
