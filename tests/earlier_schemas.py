@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
 import numpy as np
 
-from services.memory.memories import Kind, Memory
+from services.kit.encryption.vault import Vault
+from services.memory.memories import Kind, Memory, id_key
+from services.memory.rows import Texts, Whose, rows_of
 
 SCHEMA_1 = """
     CREATE TABLE schema_version (version INTEGER NOT NULL);
@@ -31,6 +35,26 @@ SCHEMA_2 = """
         description TEXT NOT NULL, created_at TIMESTAMPTZ NOT NULL, PRIMARY KEY (user_id, source, target)
     );
 """
+SCHEMA_4 = """
+    INSERT INTO schema_version VALUES (3), (4);
+    CREATE TABLE memories (
+        sequence BIGINT NOT NULL UNIQUE, key UUID PRIMARY KEY, id TEXT NOT NULL, fingerprint UUID NOT NULL UNIQUE,
+        user_id TEXT NOT NULL, project TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL,
+        timestamp TIMESTAMPTZ NOT NULL, stored_at TIMESTAMPTZ NOT NULL, session_id TEXT NOT NULL, role TEXT NOT NULL,
+        tags TEXT[] NOT NULL, metadata TEXT NOT NULL, shared BOOLEAN NOT NULL
+    );
+    CREATE SEQUENCE removal_sequence;
+    CREATE TABLE removals (
+        number BIGINT PRIMARY KEY, removed_at TIMESTAMPTZ NOT NULL, user_id TEXT NOT NULL, actor TEXT NOT NULL,
+        reason TEXT NOT NULL, project TEXT NOT NULL, ids TEXT[] NOT NULL, count BIGINT NOT NULL, erased BOOLEAN NOT NULL
+    );
+    CREATE TABLE retention (
+        user_id TEXT NOT NULL, project TEXT NOT NULL, days INTEGER, size_mb DOUBLE, reflections BOOLEAN NOT NULL,
+        set_at TIMESTAMPTZ NOT NULL, PRIMARY KEY (user_id, project)
+    );
+    CREATE TABLE upkeep (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE sealing (data_key TEXT NOT NULL);
+"""
 STORED_AT = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
@@ -47,6 +71,36 @@ def memory(number: int) -> Memory:
         metadata={"line": number, "nested": {"deep": [1, None, 2.5]}},
         id=f"00000000-0000-4000-8000-{number:012}",
     )
+
+
+def fingerprint(each: Memory, user: str) -> UUID:
+    """As it was up to schema 4: a session's words were not its own."""
+    return replace(each, session_id="").fingerprint(user)
+
+
+def write_schema_4(path: Path, count: int, user: str = "ann", vault: Vault | None = None) -> None:
+    """A database of schema 4, sealed or not, that holds `count` memories with embeddings, and a rule of retention."""
+    rows, vector = rows_of(vault), np.full(384, 384**-0.5, np.float16).tobytes()
+    with duckdb.connect(path) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        tables = SCHEMA_1.replace(SCHEMA_1[SCHEMA_1.index("CREATE TABLE memories") : SCHEMA_1.index("CREATE SEQ")], "")
+        connection.execute(tables + SCHEMA_2 + SCHEMA_4)
+        if vault:
+            connection.execute("INSERT INTO sealing VALUES (?)", [vault.id])
+        connection.execute("INSERT INTO retention VALUES (?, ?, 30, NULL, false, ?)", (user, rows.name("p"), STORED_AT))
+        for number in range(count):
+            each, sequence = memory(number), number + 1
+            connection.execute("SELECT nextval('memory_sequence')").fetchall()
+            texts = rows.texts(Whose(sequence, each.id, user), Texts.of(each))
+            printed = rows.fingerprint(replace(each, session_id=""), user)
+            row = (
+                *(sequence, str(id_key(user, each.id)), each.id, str(printed), user, texts.project, str(each.kind)),
+                *(texts.content, each.timestamp, STORED_AT, texts.session_id, texts.role, list(texts.tags)),
+                *(texts.metadata, False),
+            )
+            connection.execute(f"INSERT INTO memories VALUES ({', '.join('?' * len(row))})", row)
+            sealed = (rows.vector(sequence, place, vector) for place in ("content", "context"))
+            connection.execute("INSERT INTO embeddings VALUES (?, 'm', ?, ?)", (sequence, *sealed))
 
 
 def write_schema_2(path: Path, count: int, user: str = "ann") -> None:
@@ -66,7 +120,7 @@ def write_schema_1(path: Path, count: int, user: str = "ann") -> None:
             each = memory(number)
             metadata = f'{{"line": {number}, "nested": {{"deep": [1, null, 2.5]}}}}'
             row = (
-                *(each.id, str(each.fingerprint(user)), user, each.project, str(each.kind), each.content),
+                *(each.id, str(fingerprint(each, user)), user, each.project, str(each.kind), each.content),
                 *(each.timestamp, STORED_AT, each.session_id, each.role, list(each.tags), metadata),
             )
             sql = "INSERT INTO memories VALUES (nextval('memory_sequence'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -37,12 +37,15 @@ def _set(options: argparse.Namespace) -> int:
     answer, _ = Endpoint().call("/v1/retention", json.dumps(asked).encode(), call_timeout_s)
     rule = json.loads(answer)
     print(f"{plain(options.project)}: {_said(rule)}")
-    if not options.reset and rule["would_remove"]:
-        print(
-            f"{rule['would_remove']:,} memories will be removed, from an hour from now on. "
-            f"To take the rule back: segue retention {plain(options.project)} --reset"
-        )
+    if rule["would_remove"]:
+        print(f"{rule['would_remove']:,} memories will be removed, from an hour from now on. {_way_back(options)}")
     return 0
+
+
+def _way_back(options: argparse.Namespace) -> str:
+    if options.reset:
+        return f"To keep all of this project: segue retention {plain(options.project)} --forever"
+    return f"To take the rule back: segue retention {plain(options.project)} --reset"
 
 
 def _show() -> int:

@@ -114,6 +114,7 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
         content=fields["content"].encode("utf-8", "replace"),
         kind=kind,
         timestamp=moment(fields.get("timestamp")),
+        first_said=moment(fields["first_said"]) if fields.get("first_said") else None,
         tags=tags,
         metadata=json.dumps(metadata),
         shared=shared,

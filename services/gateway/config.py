@@ -60,7 +60,7 @@ class GatewaySettings(BaseSettings):
     )
     calls_at_once: int = Field(128, gt=0, description="Calls a user may have at once, at each gateway")
     memories_max: int = Field(0, ge=0, description="Memories a user may keep; 0 is no limit")
-    memories_max_bytes: int = Field(0, ge=0, description="Bytes of memories a user may keep; 0 is no limit")
+    memories_max_bytes: int = Field(0, ge=0, description="Bytes of content and metadata a user may keep; 0 is no limit")
     time_zone: str = Field(
         "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
     )

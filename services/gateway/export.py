@@ -64,6 +64,7 @@ def _memory(memory: memory_pb2.StoredMemory) -> dict[str, Any]:
         "kind": KIND_NAME[memory.kind],
         "project": memory.project,
         "timestamp": iso(memory.timestamp),
+        "first_said": iso(memory.first_said) if memory.HasField("first_said") else "",
         "session_id": memory.session_id,
         "role": memory.role,
         "tags": list(memory.tags),

@@ -38,7 +38,7 @@ class Quotas:
         """Lets a call to memory through that stores nothing, or what there is room for; counts it as stored."""
         if not isinstance(request, memory_pb2.StoreRequest) or not request.memories:
             return
-        memories, size_bytes = len(request.memories), sum(len(each.content) for each in request.memories)
+        memories, size_bytes = len(request.memories), sum(_bytes(each) for each in request.memories)
         user, began_s = current_user(), asyncio.get_running_loop().time()
         usage = self._known.get(user) or await self._ask(user)
         problem = self._problem(usage, memories, size_bytes)
@@ -62,3 +62,9 @@ class Quotas:
         now_s = asyncio.get_running_loop().time()
         usage = self._known[user] = _Usage(answer.memories, answer.content_bytes, now_s)
         return usage
+
+
+def _bytes(memory: memory_pb2.NewMemory) -> int:
+    """What memory will count of it, or a little more: it is without secrets then."""
+    metadata = "" if memory.metadata == "{}" else memory.metadata
+    return len(memory.content.encode()) + len(metadata.encode())

@@ -15,7 +15,7 @@ from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import Conflict, InvalidInput, ServiceError
 from services.memory.memory_store import MemoryStore
 from services.memory.schema import MIGRATIONS
-from services.memory.shards import COUNT_FILE
+from services.memory.shard_count import COUNT_FILE
 
 logger = logging.getLogger(__name__)
 look_every_s = 600.0

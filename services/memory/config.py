@@ -37,7 +37,9 @@ class MemorySettings(BaseSettings):
     backup_every_h: float = Field(24, gt=0, description="Hours between two of them")
     backup_keep: int = Field(7, ge=1, description="How many of this server's newest there are kept")
     share_by_default: bool = Field(False, description="Whether every user may read what is stored without saying so")
-    retention_days: int | None = Field(None, ge=1, description="Days conversations are kept; for ever when unset")
+    retention_days: int | None = Field(
+        None, ge=1, description="Days conversations are kept since they were said last; for ever when unset"
+    )
     retention_size_mb: float | None = Field(
         None, gt=0, description="Text of conversations that a project keeps, the newest; any size when unset"
     )

@@ -138,7 +138,8 @@ def _read_memory(rows: Rows, row: Row) -> Row:
 
 
 def _write_memory(rows: Rows, row: Row) -> Row:
-    memory = Memory(row["content"], Kind(row["kind"]), row["project"], datetime.min)  # noqa: DTZ901  # not in the print
+    unsaid = datetime.min  # noqa: DTZ901  # not in the fingerprint
+    memory = Memory(row["content"], Kind(row["kind"]), row["project"], unsaid, session_id=row["session_id"])
     fingerprint = rows.fingerprint(memory, row["user_id"])
     return {**row, **rows.texts(_whose(row), _texts(row))._asdict(), "fingerprint": fingerprint}
 

@@ -14,6 +14,7 @@ import duckdb
 from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import NotReady, Unavailable
 from services.memory import migration
+from services.memory.rows import ClearRows, Rows
 from services.memory.wal import committed_bytes, drop_refused, is_damage, keep_aside, wal_of
 
 logger = logging.getLogger(__name__)
@@ -29,33 +30,35 @@ class Opened:
     is_migrated: bool = False
 
 
-def start_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> Opened:
+def start_database(path: Path, config: Mapping[str, Any], rows: Rows | None = None) -> Opened:
     """Opens it for the first time in this process, and removes what earlier processes left beside it.
 
     The database of before a migration stays until the start after that, and while this one is not in order.
     """
-    opened = open_database(path, config, data_key)
+    opened = open_database(path, config, rows)
     migration.discard_drafts(path)
     if not (opened.trouble or opened.is_migrated):
         migration.remove_earlier(path)
     return opened
 
 
-def open_database(path: Path, config: Mapping[str, Any], data_key: str = "") -> Opened:
+def open_database(path: Path, config: Mapping[str, Any], rows: Rows | None = None) -> Opened:
     """The database at `path`, of this program's schema; Unavailable where it cannot be opened.
 
-    `data_key` names the data key that its rows are sealed under; NotReady where they are not.
+    `rows` reads its text, in clear when left out; NotReady where that is sealed otherwise.
     """
+    rows = rows or ClearRows()
     try:
         opened = _open_as_far_as_it_goes(path, config)
         if not migration.is_earlier(opened.connection):
             migration.create(opened.connection)
-            require_data_key(opened.connection, path, data_key)
+            require_data_key(opened.connection, path, rows.data_key)
         else:
+            _refuse_other_key(opened.connection, path, rows.data_key)
             opened.connection.close()  # takes the log into the file
-            migration.replace_by_migrated_copy(path)
+            migration.replace_by_migrated_copy(path, rows)
             opened = Opened(_connect(path, config), opened.trouble, is_migrated=True)
-            require_data_key(opened.connection, path, data_key)
+            require_data_key(opened.connection, path, rows.data_key)
     except (duckdb.IOException, OSError) as error:
         raise Unavailable(f"{path} cannot be opened: {_held(error) or _first_line(error)}") from error
     path.chmod(0o600)
@@ -75,6 +78,16 @@ def require_data_key(connection: Connection, path: Path, data_key: str) -> None:
     if data_key and not marks and not connection.execute("SELECT 1 FROM memories LIMIT 1").fetchall():
         connection.execute("INSERT INTO sealing VALUES (?)", [data_key])
         marks = [data_key]
+    _refuse(connection, path, data_key, marks)
+
+
+def _refuse_other_key(connection: Connection, path: Path, data_key: str) -> None:
+    """NotReady where a database of an earlier schema has rows that are not sealed under the key."""
+    if connection.execute("SELECT 1 FROM memories LIMIT 1").fetchall():
+        _refuse(connection, path, data_key, data_keys(connection))
+
+
+def _refuse(connection: Connection, path: Path, data_key: str, marks: list[str]) -> None:
     if marks != ([data_key] if data_key else []):
         connection.close()
         raise NotReady(

@@ -32,7 +32,7 @@ def _written_anew(
     path: Path, target: Path, before: Vault | None, after: Vault | None, report: Report
 ) -> Iterator[None]:
     try:
-        with open_database(path, {}, before.id if before else "").connection as source:
+        with open_database(path, {}, rows_of(before)).connection as source:
             source.execute("CHECKPOINT")
             convert(source, target, rows_of(before), rows_of(after), partial(_told, report, path.name))
             yield

@@ -230,4 +230,5 @@ def _as_stored(memory: ImportedMemory, now: datetime) -> Memory:
         tags=memory.tags,
         metadata=memory.metadata,
         id=memory.id,
+        first_said=datetime.fromisoformat(memory.first_said) if memory.first_said else None,
     )

@@ -116,6 +116,7 @@ class Indexing:
         stale = held[np.isin(held, stored[embedded]) & ~has_vectors]
         gone = np.concatenate((np.setdiff1d(held, stored), stale))
         await self._index.remove(gone.tolist())
+        await self._index.retime_exactly(stored, inventory.said_s)
         return np.concatenate((np.setdiff1d(stored, held), stale))
 
     async def run(self, generations: Generations | None = None) -> None:

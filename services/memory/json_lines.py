@@ -67,10 +67,11 @@ class ImportedMemory:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     shared: bool | None = None
+    first_said: str = ""
 
     def encoded(self) -> bytes:
         """The memory as a line; what is empty is left out."""
-        keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata")
+        keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "first_said")
         pairs = {key: value for key in keys if (value := getattr(self, key))}
         if self.shared is not None:
             pairs["shared"] = self.shared
@@ -149,7 +150,8 @@ def memory_of(fields: Fields) -> ImportedMemory:
         "metadata": _metadata(fields),
     }
     name = _given_id(fields) or stable_id(json.dumps(described, sort_keys=True))
-    return ImportedMemory(id=name, shared=_shared(fields), **described)
+    first_said = aware(_text(fields, "first_said"))
+    return ImportedMemory(id=name, shared=_shared(fields), first_said=first_said, **described)
 
 
 def link_of(fields: Fields) -> ImportedLink:

@@ -6,9 +6,10 @@ Knows nothing of gRPC, DuckDB or the indexes behind its Protocols.
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -34,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One thing remembered. `timestamp` is when it was said, not when it was stored."""
+    """One thing remembered. `timestamp` is when it was said last, not when it was stored."""
 
     content: str
     kind: Kind
@@ -48,11 +49,25 @@ class Memory:
     shared: bool = False
     author: str = ""
     """Whose it is, where it is another's than the reader's."""
+    first_said: datetime | None = None
+    """When it was said first, where that was before `timestamp`."""
 
     def fingerprint(self, user: str) -> UUID:
-        """Equal for what counts as the same memory: user, project, kind, and content but for case of spacing."""
+        """Equal for what counts as the same memory: user, project, kind, session, and content but for its spacing."""
         normalised = " ".join(unicodedata.normalize("NFC", self.content).split())
-        return _named(user, self.project, self.kind, normalised)
+        session = (self.session_id,) if self.session_id else ()
+        return _named(user, self.project, self.kind, *session, normalised)
+
+    @property
+    def size(self) -> int:
+        """What retention and quotas count: bytes of its text, as UTF-8."""
+        return text_bytes(self.content, json.dumps(dict(self.metadata)))
+
+
+def text_bytes(content: str, metadata: str) -> int:
+    """Bytes of a memory's text, as UTF-8; `metadata` is JSON, and none has no size."""
+    kept = "" if metadata == "{}" else metadata
+    return len(content.encode("utf-8", "replace")) + len(kept.encode("utf-8", "replace"))
 
 
 def id_key(user: str, id: str) -> UUID:
@@ -73,6 +88,8 @@ class Outcome:
     duplicate: bool
     embedded: bool
     redactions: int = 0
+    tags: tuple[str, ...] = ()
+    """Those of this call that the memory has now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +103,38 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which memories are meant: those that every given condition holds for."""
+    """Which memories are meant: those that every given condition holds for; no kinds are all of them."""
 
     ids: Sequence[str] = ()
     project: str = ""
     before: datetime | None = None
+    kinds: Sequence[Kind] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many memories of one kind in one project, and when they were said."""
+
+    kind: Kind
+    project: str
+    count: int
+    oldest: datetime
+    newest: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What was deleted, or would be and the token that confirms it."""
+    """What was deleted; or what would be, with the latest of them, and the token that confirms it.
+
+    `other_kinds` counts those that are meant but for their kind.
+    """
 
     deleted: int = 0
     would_delete: int = 0
     confirmation: str = ""
+    tallies: Sequence[Tally] = ()
+    examples: Sequence[Memory] = ()
+    other_kinds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +166,8 @@ def accepted(memory: Memory, now: datetime) -> Memory:
     at_most(len(memory.tags), tags_max, "tags", "tags")
     for tag in memory.tags:
         at_most(len(tag), name_max_chars, "a tag", "characters")
-    _check_time(memory.timestamp, now)
+    for time in (memory.timestamp, memory.first_said or memory.timestamp):
+        _check_time(time, now)
     return Memory(
         content=content,
         kind=memory.kind,
@@ -143,7 +179,34 @@ def accepted(memory: Memory, now: datetime) -> Memory:
         metadata=memory.metadata,
         id=memory.id or str(uuid4()),
         shared=memory.shared,
+        first_said=memory.first_said if memory.first_said and memory.first_said < memory.timestamp else None,
     )
+
+
+def joint_memory(known: Memory, again: Memory) -> Memory:
+    """What is known of a memory once it was said again, as in `again`: its times, and more tags and metadata.
+
+    What is kept of a key stays as it is, and what no memory may have so much of is not added.
+    """
+    first = min(known.first_said or known.timestamp, again.first_said or again.timestamp)
+    last = max(known.timestamp, again.timestamp)
+    return replace(
+        known,
+        timestamp=last,
+        first_said=first if first < last else None,
+        tags=(*known.tags, *(tag for tag in again.tags if tag not in known.tags))[: max(tags_max, len(known.tags))],
+        metadata=_joint_metadata(known.metadata, again.metadata),
+    )
+
+
+def _joint_metadata(known: Mapping[str, Any], again: Mapping[str, Any]) -> Mapping[str, Any]:
+    missing = {key: value for key, value in again.items() if key not in known}
+    metadata, size = dict(known), len(json.dumps(dict(known))) if missing else 0
+    for key, value in missing.items():
+        more = len(json.dumps({key: value}))
+        if size + more <= metadata_max_bytes:
+            metadata[key], size = value, size + more
+    return metadata
 
 
 def at_most(size: int, most: int, name: str, unit: str) -> None:

@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.loading import Loaded, Sequences
-from services.memory.memories import Chosen, Memory, Stats
+from services.memory.memories import Chosen, Memory, Stats, Tally
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
-from services.memory.retention import Rule
+from services.memory.restating import Restated
+from services.memory.retention import Due, Rule, Standing
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All sequences, ascending, and which of them have an embedding and are shared."""
+    """All sequences, ascending, which of them have an embedding and are shared, and when they were said last."""
 
     sequences: Sequences
     embedded: NDArray[np.bool_]
     shared: NDArray[np.bool_]
+    said_s: NDArray[np.float64]
 
 
 class MemoryStore(Protocol):
@@ -42,6 +44,10 @@ class MemoryStore(Protocol):
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         """Stores `rows` in one transaction; one that is there already is not stored again."""
+        ...
+
+    async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
+        """Notes of those of `rows`, by their place, that are stored already, that they were said again."""
         ...
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
@@ -68,8 +74,16 @@ class MemoryStore(Protocol):
         """The sequences of the user's memories that are meant, ascending."""
         ...
 
+    async def tally(self, sequences: Sequence[int]) -> list[Tally]:
+        """What these memories are, by kind and project, in that order."""
+        ...
+
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
         """Removes these memories, and logs that."""
+        ...
+
+    async def delete_due(self, due: Due, by: Removing) -> list[int]:
+        """Removes those of them that were not said again since, and logs that; which they were."""
         ...
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
@@ -96,7 +110,7 @@ class MemoryStore(Protocol):
         ...
 
     async def has_rules(self) -> bool:
-        """Whether any project has a rule of retention."""
+        """Whether any project has a rule of retention by which something goes."""
         ...
 
     async def rules(self, user: str) -> list[Rule]:
@@ -107,12 +121,12 @@ class MemoryStore(Protocol):
         """Keeps the rule of a project instead of the one that was there."""
         ...
 
-    async def reset_rule(self, user: str, project: str) -> None:
+    async def reset_rule(self, user: str, project: str, now: datetime) -> None:
         """The project has no rule from now on."""
         ...
 
-    async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
-        """Memories of anyone that the rules in force do not keep, the earliest said first."""
+    async def due(self, default: Standing, now: datetime) -> Due:
+        """Memories of anyone that the rules in force do not keep."""
         ...
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:

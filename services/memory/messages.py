@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.memories import Kind, Memory, Outcome, metadata_max_bytes
+from services.memory.memories import Deletion, Kind, Memory, Outcome, Tally, metadata_max_bytes
 from services.memory.projects import Link, LinkType
 from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
 from services.memory.removals import Removal
@@ -20,6 +20,7 @@ from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
 KIND_NUMBER = {kind: number for number, kind in KIND.items()}
+begins_max_chars = 100
 
 
 # --- what is asked ------------------------------------------------------------------------------
@@ -40,6 +41,7 @@ def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
         metadata=_metadata(new.metadata),
         id=new.id,
         shared=new.shared if new.HasField("shared") else shared_by_default,
+        first_said=new.first_said.ToDatetime(UTC) if new.HasField("first_said") else None,
     )
 
 
@@ -133,6 +135,39 @@ def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
         metadata=json.dumps(dict(memory.metadata)),
         shared=memory.shared,
         author=memory.author,
+        first_said=time_message(memory.first_said),
+    )
+
+
+def deletion_message(deletion: Deletion) -> memory_pb2.DeleteResponse:
+    """What was deleted, or would be."""
+    return memory_pb2.DeleteResponse(
+        deleted=deletion.deleted,
+        would_delete=deletion.would_delete,
+        confirmation=deletion.confirmation,
+        tallies=[_tally_message(each) for each in deletion.tallies],
+        examples=[_example_message(each) for each in deletion.examples],
+        other_kinds=deletion.other_kinds,
+    )
+
+
+def _tally_message(tally: Tally) -> memory_pb2.Tally:
+    return memory_pb2.Tally(
+        kind=KIND_NUMBER[tally.kind],
+        project=tally.project,
+        count=tally.count,
+        oldest=time_message(tally.oldest),
+        newest=time_message(tally.newest),
+    )
+
+
+def _example_message(memory: Memory) -> memory_pb2.Example:
+    return memory_pb2.Example(
+        id=memory.id,
+        kind=KIND_NUMBER[memory.kind],
+        project=memory.project,
+        timestamp=time_message(memory.timestamp),
+        begins=" ".join(memory.content[: 10 * begins_max_chars].split())[:begins_max_chars],
     )
 
 
@@ -144,6 +179,7 @@ def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
         duplicate=outcome.duplicate,
         embedding_generated=outcome.embedded,
         redactions=outcome.redactions,
+        tags=outcome.tags,
     )
 
 

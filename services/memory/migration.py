@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
 
 from services.kit.durable_files import sync
+from services.kit.encryption.vault import SealBroken
 from services.kit.errors import NotReady, Unavailable
 from services.memory.compaction import discard
+from services.memory.measuring import measure
+from services.memory.rows import ClearRows, Rows
 from services.memory.schema import MIGRATIONS
 from services.memory.wal import wal_of
 
@@ -22,7 +26,9 @@ logger = logging.getLogger(__name__)
 Connection = duckdb.DuckDBPyConnection
 
 spare_bytes = 64 * 1024 * 1024
-"""What a migration may need beside the copy."""
+"""What a migration may need beside the copy and the tables that it writes anew there."""
+_readings: Mapping[int, Callable[[Connection, Rows], None]] = {5: measure}
+"""What is read by way of the rows before the statements of that migration."""
 
 
 def schema_version(connection: Connection) -> int:
@@ -50,20 +56,25 @@ def is_earlier(connection: Connection) -> bool:
 
 def create(connection: Connection) -> None:
     """The schema in a new database; nothing in one that has it."""
-    _migrate(connection, schema_version(connection), len(MIGRATIONS))
+    _migrate(connection, ClearRows(), schema_version(connection), len(MIGRATIONS))
 
 
-def _migrate(connection: Connection, version: int, target: int) -> None:
+def _migrate(connection: Connection, rows: Rows, version: int, target: int) -> None:
     for number, statements in enumerate(MIGRATIONS[version:target], start=version + 1):
         connection.begin()
         connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        if number in _readings:
+            _readings[number](connection, rows)
         connection.execute(statements)
         connection.execute("INSERT INTO schema_version VALUES (?)", [number])
         connection.commit()
 
 
-def replace_by_migrated_copy(path: Path) -> None:
-    """Migrates the closed database at `path`; Unavailable, and it is as it was, where that cannot be done."""
+def replace_by_migrated_copy(path: Path, rows: Rows) -> None:
+    """Migrates the closed database at `path`, whose text `rows` reads.
+
+    Unavailable or SealBroken, and it is as it was, where that cannot be done.
+    """
     if wal_of(path).exists():
         raise Unavailable(f"{path} cannot be migrated: its log could not be taken into it.", "Is the disk full?")
     _require_room(path)
@@ -72,8 +83,11 @@ def replace_by_migrated_copy(path: Path) -> None:
     try:
         shutil.copyfile(path, copy)
         copy.chmod(0o600)
-        version = _migrated(copy)
+        version = _migrated(copy, rows)
         sync(copy)
+    except SealBroken:
+        _discard(copy)
+        raise
     except (duckdb.Error, OSError, Unavailable) as error:
         _discard(copy)
         reason = error.message if isinstance(error, Unavailable) else str(error).split("\n", 1)[0]
@@ -106,7 +120,7 @@ def _discard(copy: Path) -> None:
 
 
 def _require_room(path: Path) -> None:
-    needed = path.stat().st_size + spare_bytes
+    needed = 2 * path.stat().st_size + spare_bytes
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise Unavailable(
@@ -116,12 +130,12 @@ def _require_room(path: Path) -> None:
         )
 
 
-def _migrated(copy: Path) -> int:
+def _migrated(copy: Path, rows: Rows) -> int:
     """The schema that `copy` had. Every table must have the rows that it had, and all of them must be readable."""
     with duckdb.connect(copy) as connection:
         version = schema_version(connection)
         before = _counts(connection)
-        _migrate(connection, version, len(MIGRATIONS))
+        _migrate(connection, rows, version, len(MIGRATIONS))
     with duckdb.connect(copy) as connection:  # as it is on the disk
         after = _counts(connection)
         for table in after:

@@ -7,16 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from services.kit.errors import ServiceError
 from services.memory.changes import Inserted
+from services.memory.restating import Restated
 
 
 class DoneInPart(Exception):
     """`done` has the places, in what was given, of what is durable; `error` is why the rest is not.
 
-    Of an insertion `inserted` says by place where each is.
+    Of an insertion `inserted` says by place where each is, of what was said again `restated`.
     """
 
-    def __init__(self, done: Sequence[int], error: Exception, inserted: Mapping[int, Inserted] | None = None) -> None:
+    def __init__(
+        self,
+        done: Sequence[int],
+        error: Exception,
+        inserted: Mapping[int, Inserted] | None = None,
+        restated: Mapping[int, Restated] | None = None,
+    ) -> None:
         super().__init__(type(error).__name__)
+        self.restated = restated or {}
         self.done = done
         self.error = error
         self.inserted = inserted or {}

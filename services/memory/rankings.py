@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,19 +71,50 @@ def unpacked(content: bytes) -> Ranking:
 
 
 def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
-    """The candidates that pass the query's `min_score`, in its order; of near duplicates the first one alone."""
+    """The candidates that pass the query's `min_score`, in its order; of near duplicates the first one alone.
+
+    What was said several times stands where the best of these does, and what is shown is the latest.
+    """
     signals = candidates.signals
     similarity = np.full(len(scores), np.nan) if signals.vector is None else signals.vector
     has_words = signals.words > 0
-    order = np.lexsort((candidates.sequence, -scores))
-    order = order[scores[order] >= query.min_score]
-    order = order[shown_once(candidates.likeness[order])]
+    best = np.lexsort((candidates.sequence, -scores))
+    order, reached = _latest_of_each(candidates, best), scores[best]
+    kept = reached >= query.min_score
+    order, reached = order[kept], reached[kept]
+    kept = shown_once(candidates.likeness[order])
     if query.sort is Sort.NEWEST:
-        order = order[(has_words | (similarity >= similar_from))[order]]
-        order = order[np.lexsort((candidates.sequence[order], -signals.timestamp_s[order]))]
+        kept &= (has_words | (similarity >= similar_from))[order]
+    order, reached = order[kept], reached[kept]
+    if query.sort is Sort.NEWEST:
+        newest = np.lexsort((candidates.sequence[order], -signals.timestamp_s[order]))
+        order, reached = order[newest], reached[newest]
     rows = np.zeros(len(order), _row)
-    rows["sequence"], rows["score"] = candidates.sequence[order], scores[order]
+    rows["sequence"], rows["score"] = candidates.sequence[order], reached
     for name, places in (("before", signals.before[order]), ("after", signals.after[order])):
         rows[name] = np.where(places >= 0, candidates.sequence[places], -1) if len(places) else places
     rows["similarity"], rows["has_words"] = similarity[order], has_words[order]
     return Ranking(rows, hybrid=signals.vector is not None)
+
+
+def _latest_of_each(candidates: Candidates, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`order`, in which the candidates of one text have changed places: the latest is the first of them."""
+    likeness = candidates.likeness[order]
+    values, counts = np.unique(likeness, return_counts=True)
+    several = np.flatnonzero(np.isin(likeness, values[(counts > 1) & (values != 0)]))
+    texts: defaultdict[tuple[float, ...], list[int]] = defaultdict(list)
+    for place in several.tolist():
+        texts[_text(candidates, int(order[place]))].append(place)
+    changed = order.copy()
+    for places in texts.values():
+        said_s = candidates.signals.timestamp_s[order[places]]
+        changed[places] = order[places][np.argsort(-said_s, kind="stable")]
+    return changed
+
+
+def _text(candidates: Candidates, at: int) -> tuple[float, ...]:
+    """Equal for equal texts; the rankings know no texts, but what is the same of them."""
+    signals = candidates.signals
+    cosine = 0.0 if signals.vector is None else float(np.nan_to_num(signals.vector[at]))
+    own = (float(signals.words[at]), float(signals.length[at]), float(signals.linked[at]))
+    return (float(candidates.likeness[at]), round(cosine, 5), *own)

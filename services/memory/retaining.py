@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from services.kit.errors import ServiceError
 from services.memory.memory_store import MemoryStore
 from services.memory.removals import Reason, Removing
-from services.memory.retention import Clock, Rule, checked_rule, read
+from services.memory.retention import Clock, Rule, Standing, checked_rule, read, standing
 from services.memory.storing import Storing
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ batch = 500
 pause_s = 0.05
 """Between two batches, for the stores that wait."""
 _clock_name = "retention_clock"
+_default_name = "retention_default"
 
 
 def utc_now() -> datetime:
@@ -50,6 +51,8 @@ class Retaining:
         self._storing = storing
         self._default = default
         self._now = now
+        self._changing = asyncio.Lock()
+        self._changes = 0
         self.trouble = ""
 
     async def run(self) -> None:
@@ -64,20 +67,38 @@ class Retaining:
 
     async def look(self) -> int:
         """Removes what is due; how much that was. Nothing while the clock is doubted."""
+        now = self._now()
+        default = await self._read_default(now)
         if self._default.keeps_all and not await self._store.has_rules():
             self.trouble = ""
             return 0
-        now = self._now()
         clock = await self._read_clock(now)
         self.trouble = "" if clock.is_believed else _doubt(clock, now)
-        removed = 0
-        while clock.is_believed and (due := await self._store.due(self._default, now, batch)):
-            await self._storing.remove(due, Removing("", Reason.RETENTION))
-            removed += len(due)
-            await asyncio.sleep(pause_s)
+        removed = await self._remove_due(default, now) if clock.is_believed else 0
         if removed:
             logger.info("retention removed %d memories", removed)
         return removed
+
+    async def _remove_due(self, default: Standing, now: datetime) -> int:
+        """Looks once, and removes what it found in batches; a rule that is changed meanwhile ends it."""
+        removed, changes = 0, self._changes
+        due = await self._store.due(default, now)
+        for each in due.batches(batch):
+            async with self._changing:
+                if changes != self._changes:
+                    return removed
+                removed += await self._storing.remove_due(each, Removing("", Reason.RETENTION))
+            await asyncio.sleep(pause_s)
+        return removed
+
+    async def _read_default(self, now: datetime) -> Standing:
+        """The settings' rule, and since when it is that, whatever restarts there were meanwhile."""
+        kept = await self._store.upkeep(_default_name)
+        before = _read_standing(kept) if kept is not None else None
+        default = standing(before, self._default, now)
+        if default != before and (before or not self._default.keeps_all):
+            await self._store.keep_upkeep(_default_name, _standing_text(default))
+        return default
 
     async def _read_clock(self, now: datetime) -> Clock:
         kept = await self._store.upkeep(_clock_name)
@@ -87,22 +108,25 @@ class Retaining:
         return clock
 
     async def set_rule(self, user: str, rule: Rule) -> Retained:
-        """The rule holds for the user's project from now on."""
+        """The rule holds for the user's project, and removes something after an hour."""
         rule = checked_rule(rule)
-        await self._store.set_rule(user, rule, self._now())
+        async with self._changing:
+            await self._store.set_rule(user, rule, self._now())
+            self._changes += 1
         return next(each for each in await self.rules(user) if each.rule.project == rule.project)
 
     async def reset_rule(self, user: str, project: str) -> Retained:
-        """The project has no rule of its own any more."""
-        await self._store.reset_rule(user, project)
+        """The project has no rule of its own any more; the settings' holds for it after the same time as a new one."""
+        async with self._changing:
+            await self._store.reset_rule(user, project, self._now())
+            self._changes += 1
         return next(each for each in await self.rules(user) if each.rule.is_default)
 
     async def rules(self, user: str) -> Sequence[Retained]:
         """What holds for the user's projects, the settings' default first."""
         rules = await self._store.rules(user)
-        now = self._now()
         may_remove = not all(rule.keeps_all for rule in (self._default, *rules))
-        due = await self._store.due_counts(user, self._default, now) if may_remove else {}
+        due = await self._store.due_counts(user, self._default, self._now()) if may_remove else {}
         own = {rule.project for rule in rules}
         rest = sum(count for project, count in due.items() if project not in own)
         return [Retained(self._default, rest), *(Retained(rule, due.get(rule.project, 0)) for rule in rules)]
@@ -120,6 +144,18 @@ def _doubt(clock: Clock, now: datetime) -> str:
         f"the clock went on by {days:,} days at once: nothing is removed by retention until it has gone on evenly "
         "for a day."
     )
+
+
+def _standing_text(default: Standing) -> str:
+    rule = default.rule
+    limits = {"days": rule.days, "size_mb": rule.size_mb, "reflections": rule.reflections}
+    return json.dumps({**limits, "since": default.since.isoformat()})
+
+
+def _read_standing(text: str) -> Standing:
+    kept = json.loads(text)
+    since = datetime.fromisoformat(kept.pop("since"))
+    return Standing(Rule(**kept, is_default=True), since)
 
 
 def _packed(clock: Clock) -> str:

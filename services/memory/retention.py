@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.kit.errors import InvalidInput
 from services.memory.memories import at_most, name_max_chars
@@ -13,7 +17,7 @@ size_mb_max = 1_000_000.0
 grace = timedelta(days=1)
 """What was stored since is not removed, however long ago it was said: an import can be thought over."""
 in_force_after = timedelta(hours=1)
-"""After it was set a project's rule removes something: it can be taken back."""
+"""After it was set or changed a rule removes something, be it a project's or the settings': it can be taken back."""
 jump_max = timedelta(days=7)
 """A clock that went on by more since it was last believed may be wrong."""
 doubt_lasts = timedelta(days=1)
@@ -24,8 +28,8 @@ doubt_lasts = timedelta(days=1)
 class Rule:
     """Of one project, or of all without one where `project` is empty. None keeps for ever, and whatever the size.
 
-    Memories go that were said more than `days` ago, and the oldest beyond `size_mb` of text; reflections stay unless
-    `reflections`.
+    Memories go that were said last more than `days` ago, and the oldest beyond `size_mb` of text; reflections stay
+    unless `reflections`.
     """
 
     project: str = ""
@@ -58,6 +62,40 @@ def checked_rule(rule: Rule) -> Rule:
     if rule.size_mb is not None and not 0 < rule.size_mb <= size_mb_max:
         raise InvalidInput(f"size_mb is {rule.size_mb}; it takes more than 0, and at most {size_mb_max:,.0f}.")
     return replace(rule, project=rule.project.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Since when the settings' rule is what it is."""
+
+    rule: Rule
+    since: datetime
+
+
+def standing(kept: Standing | None, rule: Rule, now: datetime) -> Standing:
+    """What is to be kept of the settings' rule at this moment: one that is another than before begins now.
+
+    So does one whose beginning lies in the future: the clock was wrong then.
+    """
+    return kept if kept and kept.rule == rule and kept.since <= now else Standing(rule, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Memories that are kept too long, the earliest said first: their sequences, and when each was said (microseconds
+    since 1970)."""
+
+    sequences: NDArray[np.int64]
+    said_us: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def batches(self, most: int) -> Iterator[Due]:
+        """All of them, so many at a time."""
+        for begin in range(0, len(self), most):
+            end = begin + most
+            yield Due(self.sequences[begin:end], self.said_us[begin:end])
 
 
 @dataclass(frozen=True, slots=True)

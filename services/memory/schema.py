@@ -95,4 +95,48 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE sealing (data_key TEXT NOT NULL);
     """,
+    # 5: when a memory was said first and last, the bytes of its text, and a session's words as its own; `measured` has
+    # what only the text says (see measuring.py). What was taken back of the rules waits like a new one.
+    """
+    CREATE TEMP TABLE earlier AS FROM memories;
+    DROP TABLE memories;
+    CREATE TABLE memories (
+        sequence    BIGINT      NOT NULL UNIQUE,  -- order of storing, never reused; what the indexes call it by
+        key         UUID        PRIMARY KEY,      -- of user and id
+        id          TEXT        NOT NULL,
+        fingerprint UUID        NOT NULL UNIQUE,  -- of user, project, kind, session and content
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        kind        TEXT        NOT NULL,
+        content     TEXT        NOT NULL,
+        timestamp   TIMESTAMPTZ NOT NULL,         -- when it was said last
+        stored_at   TIMESTAMPTZ NOT NULL,
+        session_id  TEXT        NOT NULL,
+        role        TEXT        NOT NULL,
+        tags        TEXT[]      NOT NULL,
+        metadata    TEXT        NOT NULL,         -- JSON
+        shared      BOOLEAN     NOT NULL,         -- every user may read it
+        first_said  TIMESTAMPTZ NOT NULL,
+        size        BIGINT      NOT NULL          -- bytes of content and metadata in clear, as UTF-8
+    );
+    INSERT INTO memories
+        SELECT e.* REPLACE (m.fingerprint AS fingerprint), e.timestamp, m.size
+        FROM earlier e JOIN measured m USING (sequence) ORDER BY e.sequence;
+    DROP TABLE earlier;
+    DROP TABLE measured;
+    CREATE TEMP TABLE earlier AS FROM retention;
+    DROP TABLE retention;
+    CREATE TABLE retention (
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        days        INTEGER,                      -- NULL is for ever
+        size_mb     DOUBLE,                       -- NULL is any
+        reflections BOOLEAN     NOT NULL,         -- whether it holds for them, too
+        set_at      TIMESTAMPTZ NOT NULL,
+        is_reset    BOOLEAN     NOT NULL,         -- since then the settings' rule holds, and the others say nothing
+        PRIMARY KEY (user_id, project)
+    );
+    INSERT INTO retention SELECT *, false FROM earlier;
+    DROP TABLE earlier;
+    """,
 )

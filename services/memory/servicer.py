@@ -14,7 +14,7 @@ from services.memory.backups import Backups
 from services.memory.condition import Condition
 from services.memory.exporting import Exporting
 from services.memory.linking import Linking
-from services.memory.memories import Chosen
+from services.memory.memories import Chosen, Kind
 from services.memory.retaining import Retaining
 from services.memory.searching import Searching
 from services.memory.storing import Storing
@@ -121,11 +121,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     async def Delete(self, request: memory_pb2.DeleteRequest, _: Any) -> memory_pb2.DeleteResponse:
         before = request.before.ToDatetime(UTC) if request.HasField("before") else None
-        chosen = Chosen(tuple(request.ids), request.project, before)
+        kinds = () if request.ids or request.include_reflections else (Kind.CONVERSATION,)
+        chosen = Chosen(tuple(request.ids), request.project, before, kinds)
         deletion = await self._storing.forget(rpc.caller.get(), chosen, request.confirmation)
-        return memory_pb2.DeleteResponse(
-            deleted=deletion.deleted, would_delete=deletion.would_delete, confirmation=deletion.confirmation
-        )
+        return messages.deletion_message(deletion)
 
     async def Export(self, request: memory_pb2.ExportRequest, _: Any) -> memory_pb2.ExportResponse:
         page = await self._exporting.page(rpc.caller.get(), request.after, request.limit)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,27 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
-from services.kit.durable_files import write_private
-from services.kit.errors import NotReady, Unavailable
 from services.memory.changes import Embedded, Inserted, NewRow
 from services.memory.loading import Loaded, Sequences
-from services.memory.memories import Chosen, Memory, Stats
+from services.memory.memories import Chosen, Memory, Stats, Tally
 from services.memory.memory_store import Inventory, MemoryStore
 from services.memory.partial_changes import DoneInPart
 from services.memory.projects import Link
 from services.memory.removals import Removal, Removing
-from services.memory.retention import Rule
+from services.memory.restating import Restated
+from services.memory.retention import Due, Rule, Standing
+from services.memory.shard_count import claim_shard_count
 from services.memory.store import SPILL, DuckStore, StoreSettings, open_store
-
-shards_max = 64
-COUNT_FILE = "shards"
-_shard = re.compile(r"memory-(\d+)\.duckdb", re.ASCII)
 
 
 @asynccontextmanager
 async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncIterator[MemoryStore]:
     """The store in `home`: `count` databases. NotReady where there is another number of them already."""
-    await asyncio.to_thread(_claim, home, count)
+    await asyncio.to_thread(claim_shard_count, home, count)
     began = time.time()
     if count == 1:
         async with open_store(home / "memory.duckdb", settings) as store:
@@ -58,39 +53,6 @@ def _discard_spill(home: Path, began: float) -> None:
     for path in (home / SPILL).glob("*"):
         if path.is_file() and path.stat().st_mtime < began:
             path.unlink(missing_ok=True)
-
-
-def _claim(home: Path, count: int) -> None:
-    """Writes the number of shards down, or holds it against what is written."""
-    file = home / COUNT_FILE
-    try:
-        text = file.read_text().strip() if file.exists() else ""  # a power cut may have left it empty
-        if not text:
-            text = str(_count_on_disk(home) or count)
-            write_private(file, f"{text}\n")
-        written = int(text)
-    except (OSError, ValueError) as error:
-        raise Unavailable(f"{file} cannot be read or written: {type(error).__name__}.") from error
-    if written != count:
-        raise NotReady(
-            f"The memories in {home} are in {written} shards, and SEGUE_MEMORY_SHARDS says {count}.",
-            f"Start with SEGUE_MEMORY_SHARDS={written}.",
-            "To change it: `segue export`, then `segue import` into an empty data directory with the new number.",
-        )
-
-
-def _count_on_disk(home: Path) -> int:
-    """How many shards there are by their files, 0 where there are none, or a first start was cut short.
-
-    Unavailable where one is missing.
-    """
-    if (home / "memory.duckdb").exists():
-        return 1
-    numbers = sorted(int(found[1]) for path in home.glob("memory-*.duckdb") if (found := _shard.fullmatch(path.name)))
-    missing = sorted(set(range(len(numbers))) - set(numbers))
-    if missing:
-        raise Unavailable(f"{home / f'memory-{missing[0]}.duckdb'} is missing.", "Bring it back from a backup.")
-    return len(numbers) if len(numbers) > 1 else 0
 
 
 def shard_of(user: str, project: str, count: int) -> int:
@@ -126,7 +88,7 @@ class ShardedStore:
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
-        places = self._places(shard_of(row.user, row.memory.project, len(self._shards)) for row in rows)
+        places = self._places(self._shard_of(row) for row in rows)
         outcomes: dict[int, Inserted] = {}
 
         async def insert(shard: int, its: list[int]) -> None:
@@ -155,6 +117,26 @@ class ShardedStore:
             if not isinstance(error, Exception):
                 raise error
         return next((each for each in errors if isinstance(each, Exception)), None)
+
+    async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
+        """See MemoryStore; one transaction a shard."""
+        done: dict[int, Restated] = {}
+
+        async def restate(shard: int, its: list[int]) -> None:
+            made = await self._shards[shard].restate([rows[place] for place in its], model)
+            done.update((its[at], self._placed_restated(shard, each)) for at, each in made.items())
+
+        error = await self._change(self._places(self._shard_of(row) for row in rows), restate)
+        if error:
+            raise DoneInPart(sorted(done), error, restated=done) if done else error
+        return done
+
+    def _shard_of(self, row: NewRow) -> int:
+        return shard_of(row.user, row.memory.project, len(self._shards))
+
+    def _placed_restated(self, shard: int, restated: Restated) -> Restated:
+        replaced = None if restated.replaced is None else self._everywhere(shard, restated.replaced)
+        return replace(restated, sequence=self._everywhere(shard, restated.sequence), replaced=replaced)
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         """See MemoryStore."""
@@ -197,6 +179,11 @@ class ShardedStore:
         found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
         return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
 
+    async def tally(self, sequences: Sequence[int]) -> list[Tally]:
+        """See MemoryStore; a project is in one shard."""
+        found = await asyncio.gather(*(self._shards[at].tally(its) for at, its in self._by_shard(sequences).items()))
+        return sorted((each for its in found for each in its), key=lambda tally: (tally.kind, tally.project))
+
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
         """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
         done: list[int] = []
@@ -208,6 +195,19 @@ class ShardedStore:
         error = await self._change(self._places(each % len(self._shards) for each in sequences), delete)
         if error:
             raise DoneInPart(sorted(done), error) if done else error
+
+    async def delete_due(self, due: Due, by: Removing) -> list[int]:
+        """See MemoryStore; one transaction a shard. What one could not remove is due at the next look, too."""
+        removed: list[int] = []
+
+        async def delete(shard: int, its: list[int]) -> None:
+            here = Due(due.sequences[its] // len(self._shards), due.said_us[its])
+            removed.extend(self._everywhere(shard, each) for each in await self._shards[shard].delete_due(here, by))
+
+        error = await self._change(self._places(int(each) % len(self._shards) for each in due.sequences), delete)
+        if error and not removed:
+            raise error
+        return removed
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         """See MemoryStore."""
@@ -245,14 +245,17 @@ class ShardedStore:
         """See MemoryStore; where the project's memories are."""
         await self._shards[shard_of(user, rule.project, len(self._shards))].set_rule(user, rule, now)
 
-    async def reset_rule(self, user: str, project: str) -> None:
+    async def reset_rule(self, user: str, project: str, now: datetime) -> None:
         """See MemoryStore."""
-        await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project)
+        await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project, now)
 
-    async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
-        """See MemoryStore; the earliest of each shard."""
-        found = await asyncio.gather(*(shard.due(default, now, most) for shard in self._shards))
-        return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its]
+    async def due(self, default: Standing, now: datetime) -> Due:
+        """See MemoryStore; shard by shard."""
+        found = await asyncio.gather(*(shard.due(default, now) for shard in self._shards))
+        sequences = [
+            self._everywhere(number, 0) + each.sequences * len(self._shards) for number, each in enumerate(found)
+        ]
+        return Due(np.concatenate(sequences), np.concatenate([each.said_us for each in found]))
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
         """See MemoryStore."""
@@ -309,7 +312,8 @@ class ShardedStore:
         order = np.argsort(sequences)
         embedded = np.concatenate([its.embedded for its in parts])
         shared = np.concatenate([its.shared for its in parts])
-        return Inventory(sequences[order], embedded[order], shared[order])
+        said_s = np.concatenate([its.said_s for its in parts])
+        return Inventory(sequences[order], embedded[order], shared[order], said_s[order])
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
         """See MemoryStore."""

@@ -19,26 +19,29 @@ import numpy as np
 from services.kit import telemetry
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
-from services.memory import changes, removing
+from services.memory import changes, removing, restating
 from services.memory.changes import Embedded, Inserted, NewRow, placeholders
 from services.memory.compacting import Compaction
 from services.memory.compaction import last_removal
 from services.memory.connections import Connections
 from services.memory.database import open_database, start_database
 from services.memory.loading import Loaded, Sequences, load_portion, portion
-from services.memory.memories import Chosen, Kind, Memory, Stats, id_key
+from services.memory.memories import Chosen, Kind, Memory, Stats, Tally, id_key
 from services.memory.memory_store import Inventory
 from services.memory.migration import earlier_databases
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
-from services.memory.retention import Rule, grace, in_force_after
+from services.memory.restating import Restated
+from services.memory.retention import Due, Rule, Standing
 from services.memory.rows import LinkTexts, Rows, Texts, Whose, rows_of
 from services.memory.usage import UsageCounts
 from services.memory.writer import Writer
 
 Connection = duckdb.DuckDBPyConnection
 Result = TypeVar("Result")
-_columns = "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, shared"
+_columns = (
+    "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, first_said, shared"
+)
 _own = "'' AS author"
 _row_order = "timestamp, sequence"
 SPILL = "spill"
@@ -49,15 +52,13 @@ SPILL = "spill"
 async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckStore]:
     """The database at `path`, created or migrated as needed; Unavailable where another process holds it."""
     config, rows = _config(path, settings), rows_of(settings.vault)
-    opened = await asyncio.to_thread(start_database, path, config, rows.data_key)
+    opened = await asyncio.to_thread(start_database, path, config, rows)
     connections = Connections(opened.connection)
     try:
-        revive = partial(connections.revive, lambda: open_database(path, config, rows.data_key).connection)
+        revive = partial(connections.revive, lambda: open_database(path, config, rows).connection)
         async with Writer(opened.connection.cursor(), settings.write_queue_max, revive) as writer:
             with ThreadPoolExecutor(settings.readers, "memory-reader") as readers:
-                compaction = Compaction(
-                    path, connections, writer, lambda: open_database(path, config, rows.data_key).connection
-                )
+                compaction = Compaction(path, connections, writer, lambda: open_database(path, config, rows).connection)
                 yield DuckStore(path, opened.trouble, Access(connections, writer, readers, rows), compaction)
     finally:
         await asyncio.to_thread(connections.close)
@@ -133,7 +134,7 @@ class DuckStore:
             return await self._writer.run(job)
 
     def _memory(self, row: tuple[Any, ...]) -> Memory:
-        sequence, name, user, *columns, kind, timestamp, shared, author = row
+        sequence, name, user, *columns, kind, timestamp, first_said, shared, author = row
         texts = self._rows.read(Whose(sequence, name, user), Texts(*columns))
         return Memory(
             content=texts.content,
@@ -147,6 +148,7 @@ class DuckStore:
             id=name,
             shared=shared,
             author=author,
+            first_said=first_said.astimezone(UTC) if first_said < timestamp else None,
         )
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
@@ -154,6 +156,17 @@ class DuckStore:
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         return await self._write("insert", lambda connection: changes.insert(connection, self._rows, rows, model))
+
+    async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
+        def restate(connection: Connection) -> dict[int, Restated]:
+            done = restating.restate(connection, self._rows, rows, model)
+            self._compaction.touch(each.sequence for each in done.values())
+            return done
+
+        done = await self._write("restate", restate)
+        if any(each.replaced is not None for each in done.values()):
+            self._usage.forget()
+        return done
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
@@ -215,13 +228,30 @@ class DuckStore:
             SELECT sequence FROM memories
             WHERE user_id = ? AND (len(?::TEXT[]) = 0 OR list_contains(?::TEXT[], id))
               AND (? = '' OR project = ?) AND (?::TIMESTAMPTZ IS NULL OR timestamp < ?::TIMESTAMPTZ)
+              AND (len(?::TEXT[]) = 0 OR list_contains(?::TEXT[], kind))
             ORDER BY sequence
         """
         ids, project, before = list(chosen.ids), self._rows.name(chosen.project), chosen.before
-        return [row[0] for row in await self._read("choose", sql, user, ids, ids, project, project, before, before)]
+        kinds = [str(kind) for kind in chosen.kinds]
+        asked = (user, ids, ids, project, project, before, before, kinds, kinds)
+        return [row[0] for row in await self._read("choose", sql, *asked)]
+
+    async def tally(self, sequences: Sequence[int]) -> list[Tally]:
+        sql = """
+            SELECT kind, project, count(*), min(timestamp), max(timestamp)
+            FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[])) GROUP BY kind, project
+        """
+        found = [
+            Tally(Kind(kind), self._rows.read_name(of), count, oldest.astimezone(UTC), newest.astimezone(UTC))
+            for kind, of, count, oldest, newest in await self._read("tally", sql, list(sequences))
+        ]
+        return sorted(found, key=lambda tally: (tally.kind, tally.project))
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
         await self._write("delete", lambda connection: removing.delete(connection, sequences, by))
+
+    async def delete_due(self, due: Due, by: Removing) -> list[int]:
+        return await self._write("delete", lambda connection: removing.delete_due(connection, due, by))
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         sql = """
@@ -235,10 +265,11 @@ class DuckStore:
         ]
 
     async def has_rules(self) -> bool:
-        return bool(await self._read("rules", "SELECT 1 FROM retention LIMIT 1"))
+        sql = "SELECT 1 FROM retention WHERE days IS NOT NULL OR size_mb IS NOT NULL LIMIT 1"
+        return bool(await self._read("rules", sql))
 
     async def rules(self, user: str) -> list[Rule]:
-        sql = "SELECT project, days, size_mb, reflections FROM retention WHERE user_id = ?"
+        sql = "SELECT project, days, size_mb, reflections FROM retention WHERE user_id = ? AND NOT is_reset"
         found = [Rule(self._rows.read_name(of), *rest) for of, *rest in await self._read("rules", sql, user)]
         return sorted(found, key=lambda rule: rule.project)
 
@@ -246,18 +277,15 @@ class DuckStore:
         sealed = replace(rule, project=self._rows.name(rule.project))
         await self._write("set_rule", lambda connection: removing.set_rule(connection, user, sealed, now))
 
-    async def reset_rule(self, user: str, project: str) -> None:
+    async def reset_rule(self, user: str, project: str, now: datetime) -> None:
         name = self._rows.name(project)
-        await self._write("reset_rule", lambda connection: removing.reset_rule(connection, user, name))
+        await self._write("reset_rule", lambda connection: removing.reset_rule(connection, user, name, now))
 
-    async def due(self, default: Rule, now: datetime, most: int) -> list[int]:
-        sql = f"SELECT sequence {removing.DUE} AND {removing.IN_FORCE} ORDER BY timestamp, sequence LIMIT ?"
-        asked = (*removing.asked(default, now, now - grace), now - in_force_after, most)
-        return [row[0] for row in await self._read("due", sql, *asked)]
+    async def due(self, default: Standing, now: datetime) -> Due:
+        return await self._reading("due", lambda cursor: removing.due(cursor, default, now))
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
-        sql = f"SELECT project, count(*) {removing.DUE} AND user_id = ? GROUP BY project"  # our own
-        rows = await self._read("due", sql, *removing.asked(default, now, now), user)
+        rows = await self._reading("due", lambda cursor: removing.due_counts(cursor, user, default, now))
         return {self._rows.read_name(of): count for of, count in rows}
 
     async def newest(self) -> datetime | None:
@@ -295,22 +323,23 @@ class DuckStore:
 
     async def inventory(self, model: str) -> Inventory:
         sql = """
-            SELECT m.sequence, e.sequence IS NOT NULL AS embedded, shared
+            SELECT m.sequence, e.sequence IS NOT NULL AS embedded, shared, epoch(timestamp) AS said_s
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ? ORDER BY m.sequence
         """
 
         def read() -> Inventory:
             with self._connections.cursor() as cursor:
                 columns = cursor.execute(sql, [model]).fetchnumpy()
-            flags = (np.asarray(columns[name], np.bool_) for name in ("embedded", "shared"))
-            return Inventory(np.asarray(columns["sequence"], np.int64), *flags)
+            embedded, shared = (np.asarray(columns[name], np.bool_) for name in ("embedded", "shared"))
+            said_s = np.asarray(columns["said_s"], np.float64)
+            return Inventory(np.asarray(columns["sequence"], np.int64), embedded, shared, said_s)
 
         return await asyncio.to_thread(read)
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
         sql = """
             SELECT count(*) FILTER (kind = 'conversation'), count(*) FILTER (kind = 'reflection'),
-                   count(DISTINCT project), count(e.sequence), min(timestamp), max(timestamp),
+                   count(DISTINCT project), count(e.sequence), min(first_said), max(timestamp),
                    count(*) FILTER (shared AND user_id = ?), count(*) FILTER (user_id <> ?),
                    count(*) FILTER (stored_at >= ?), max(stored_at)
             FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?

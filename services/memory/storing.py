@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
@@ -24,8 +24,12 @@ from services.memory.memory_store import MemoryStore
 from services.memory.partial_changes import DoneInPart, partial_removal_error, partial_store_error
 from services.memory.preparing import prepared
 from services.memory.removals import Removal, Removing, checked_page
+from services.memory.restating import Restated
+from services.memory.retention import Due
 
 NO_MODEL = "none"
+examples_max = 3
+"""Memories that are shown of those that would be deleted."""
 Result = TypeVar("Result")
 Given = ParamSpec("Given")
 
@@ -41,6 +45,7 @@ class Storing:
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _committing: set[asyncio.Task[Any]] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _restating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored.
@@ -60,7 +65,40 @@ class Storing:
             raise partial_store_error(part.error, missing, len(rows)) from part
         outcomes = known | dict(zip(fresh, inserted, strict=True))
         await self._index_missing([each.sequence for each in inserted if each.duplicate])
-        return [_outcome(outcomes[place], ready[place].redactions) for place in range(len(rows))]
+        outcomes |= await self._restate_known(
+            user, {at: rows[at] for at, each in outcomes.items() if each.has_news}, outcomes
+        )
+        return [_outcome(rows[place], outcomes[place], ready[place].redactions) for place in range(len(rows))]
+
+    async def _restate_known(
+        self, user: str, rows: dict[int, NewRow], outcomes: dict[int, Inserted]
+    ) -> dict[int, Inserted]:
+        """What became of those that are stored already but were said again: later, or with more tags and metadata."""
+        if not rows:
+            return {}
+        await self.settle()  # what is stored beside this is indexed before it is changed
+        places = list(rows)
+        done = await self._whole(self._restate(user, list(rows.values())))
+        return {places[at]: replace(outcomes[places[at]], tags=each.memory.tags) for at, each in done.items()}
+
+    async def _restate(self, user: str, rows: Sequence[NewRow]) -> dict[int, Restated]:
+        async with self._restating:  # the index hears of two changes of one memory in their order
+            try:
+                done = await self.store.restate(rows, self._model)
+            except DoneInPart as part:
+                await self._index_restated(user, part.restated.values())
+                raise partial_store_error(part.error, part.missing(len(rows)), len(rows)) from part
+            await self._index_restated(user, done.values())
+        return done
+
+    async def _index_restated(self, user: str, restated: Iterable[Restated]) -> None:
+        changed = {each.sequence: each for each in restated}.values()
+        await self.index.remove([each.replaced for each in changed if each.replaced is not None])
+        written = [(each.sequence, each.row) for each in changed if each.row]
+        entries = [_entry(row, sequence, await self._beside(reading, row.memory)) for sequence, row in written]
+        await self.index.add(entries)
+        await self.index.retime({each.sequence: each.memory.timestamp.timestamp() for each in changed})
+        await self._move(user, [each.memory for each in changed])
 
     async def _beside(self, work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
         """Work on one text beside the event loop. One at a time: calls take turns, and searches keep a processor."""
@@ -94,12 +132,15 @@ class Storing:
     ) -> None:
         """What is committed is found from then on."""
         pairs = zip(committed, inserted, strict=True)
-        await self.index.add([_entry(row, each, read) for (row, read), each in pairs if not each.duplicate])
-        rows = [row for row, _ in committed]
-        if any(row.memory.shared for row in rows):
+        await self.index.add([_entry(row, each.sequence, read) for (row, read), each in pairs if not each.duplicate])
+        await self._move(user, [row.memory for row, _ in committed])
+
+    async def _move(self, user: str, memories: Sequence[Memory]) -> None:
+        """What is cached of their projects is out of date."""
+        if any(memory.shared for memory in memories):
             await self.generations.move_all()  # others find it, too
         else:
-            await self.generations.move(user, [row.memory.project for row in rows])
+            await self.generations.move(user, [memory.project for memory in memories])
 
     async def _readable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
         """Those of `known` that can be found; one that cannot be read any more makes room for what is stored now."""
@@ -187,11 +228,22 @@ class Storing:
         sequences = await self.store.choose(user, chosen)
         expected = _token(user, sequences)
         if not confirmation:
-            return Deletion(would_delete=len(sequences), confirmation=expected)
+            return await self._preview(user, chosen, sequences, expected)
         if confirmation != expected:
             raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
         await self.remove(sequences, Removing(user))
         return Deletion(deleted=len(sequences))
+
+    async def _preview(self, user: str, chosen: Chosen, sequences: Sequence[int], token: str) -> Deletion:
+        every = await self.store.choose(user, replace(chosen, kinds=()))
+        latest = await self.store.fetch(sequences[-examples_max:])
+        return Deletion(
+            would_delete=len(sequences),
+            confirmation=token,
+            tallies=await self.store.tally(sequences),
+            examples=[latest[each] for each in reversed(sequences) if each in latest],
+            other_kinds=len(every) - len(sequences),
+        )
 
     async def removals(self, user: str, project: str, limit: int) -> Sequence[Removal]:
         """What was removed of the user's memories, the latest first."""
@@ -215,6 +267,16 @@ class Storing:
     async def remove(self, sequences: Sequence[int], by: Removing) -> None:
         """Takes them out of the store, the index and what is cached."""
         await self._whole(self._remove(sequences, by))
+
+    async def remove_due(self, due: Due, by: Removing) -> int:
+        """The same with those that were not said again since they were found to be due; how many these were."""
+        return await self._whole(self._remove_due(due, by))
+
+    async def _remove_due(self, due: Due, by: Removing) -> int:
+        removed = await self.store.delete_due(due, by)
+        await self.index.remove(removed)
+        await self.generations.move_all()
+        return len(removed)
 
     async def _remove(self, sequences: Sequence[int], by: Removing) -> None:
         try:
@@ -240,11 +302,12 @@ def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
     return vectors.astype(np.float16)
 
 
-def _outcome(inserted: Inserted, redactions: int) -> Outcome:
-    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions)
+def _outcome(row: NewRow, inserted: Inserted, redactions: int) -> Outcome:
+    tags = tuple(tag for tag in row.memory.tags if tag in inserted.tags)
+    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions, tags)
 
 
-def _entry(row: NewRow, inserted: Inserted, read: Reading) -> NewEntry:
+def _entry(row: NewRow, sequence: int, read: Reading) -> NewEntry:
     content = b"" if row.content_vector is None else row.content_vector.tobytes()
     context = b"" if row.context_vector is None else row.context_vector.tobytes()
-    return entry_of(inserted.sequence, row.user, row.memory, read, content, context)
+    return entry_of(sequence, row.user, row.memory, read, content, context)

@@ -11,7 +11,7 @@ users_max = 1_000
 """Users whose counts are kept, those that were asked for last."""
 _since = """
     SELECT (SELECT coalesce(max(number), 0) FROM removals WHERE user_id = ?),
-           count(*), coalesce(sum(strlen(content)), 0)::BIGINT, coalesce(max(sequence), 0)
+           count(*), coalesce(sum(size), 0)::BIGINT, coalesce(max(sequence), 0)
     FROM memories WHERE user_id = ? AND sequence > ?
 """
 
@@ -31,13 +31,21 @@ class UsageCounts:
 
     def __init__(self) -> None:
         self._counted: OrderedDict[str, _Counted] = OrderedDict()
+        self._rewrites = 0
+
+    def forget(self) -> None:
+        """After rows were written anew under other sequences: what is known of them counts them twice."""
+        self._rewrites += 1
+        self._counted.clear()
 
     def read(self, cursor: duckdb.DuckDBPyConnection, user: str) -> tuple[int, int]:
         """How many memories are the user's, and the bytes of their contents."""
-        before = self._counted.get(user, _Counted())
+        before, rewrites = self._counted.get(user, _Counted()), self._rewrites
         counted = _count(cursor, user, before)
         if counted.last_removal != before.last_removal and before.last_sequence:
             counted = _count(cursor, user, _Counted())  # something that was counted has gone
+        if rewrites != self._rewrites:
+            return counted.memories, counted.content_bytes
         self._counted[user] = counted
         self._counted.move_to_end(user)
         if len(self._counted) > users_max:

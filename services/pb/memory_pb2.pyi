@@ -20,7 +20,7 @@ KIND_CONVERSATION: Kind
 KIND_REFLECTION: Kind
 
 class NewMemory(_message.Message):
-    __slots__ = ("content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "id", "shared")
+    __slots__ = ("content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "id", "shared", "first_said")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class NewMemory(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SAID_FIELD_NUMBER: _ClassVar[int]
     content: str
     kind: Kind
     project: str
@@ -41,10 +42,11 @@ class NewMemory(_message.Message):
     metadata: str
     id: str
     shared: bool
-    def __init__(self, content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., id: _Optional[str] = ..., shared: _Optional[bool] = ...) -> None: ...
+    first_said: _timestamp_pb2.Timestamp
+    def __init__(self, content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., id: _Optional[str] = ..., shared: _Optional[bool] = ..., first_said: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StoredMemory(_message.Message):
-    __slots__ = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "shared", "author")
+    __slots__ = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "shared", "author", "first_said")
     ID_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +58,7 @@ class StoredMemory(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SAID_FIELD_NUMBER: _ClassVar[int]
     id: str
     content: str
     kind: Kind
@@ -67,7 +70,8 @@ class StoredMemory(_message.Message):
     metadata: str
     shared: bool
     author: str
-    def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., shared: _Optional[bool] = ..., author: _Optional[str] = ...) -> None: ...
+    first_said: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., shared: _Optional[bool] = ..., author: _Optional[str] = ..., first_said: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StoreRequest(_message.Message):
     __slots__ = ("memories", "links")
@@ -86,18 +90,20 @@ class StoreResponse(_message.Message):
     def __init__(self, outcomes: _Optional[_Iterable[_Union[StoreOutcome, _Mapping]]] = ..., links_stored: _Optional[int] = ...) -> None: ...
 
 class StoreOutcome(_message.Message):
-    __slots__ = ("id", "stored_at", "duplicate", "embedding_generated", "redactions")
+    __slots__ = ("id", "stored_at", "duplicate", "embedding_generated", "redactions", "tags")
     ID_FIELD_NUMBER: _ClassVar[int]
     STORED_AT_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING_GENERATED_FIELD_NUMBER: _ClassVar[int]
     REDACTIONS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     id: str
     stored_at: _timestamp_pb2.Timestamp
     duplicate: bool
     embedding_generated: bool
     redactions: int
-    def __init__(self, id: _Optional[str] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duplicate: _Optional[bool] = ..., embedding_generated: _Optional[bool] = ..., redactions: _Optional[int] = ...) -> None: ...
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duplicate: _Optional[bool] = ..., embedding_generated: _Optional[bool] = ..., redactions: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
     __slots__ = ("query", "limit", "min_score", "project", "include_related_projects", "max_tokens", "filter", "newest_first", "cursor", "paged", "facets")
@@ -342,26 +348,62 @@ class Part(_message.Message):
     def __init__(self, status: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class DeleteRequest(_message.Message):
-    __slots__ = ("ids", "project", "before", "confirmation")
+    __slots__ = ("ids", "project", "before", "confirmation", "include_reflections")
     IDS_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_REFLECTIONS_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     project: str
     before: _timestamp_pb2.Timestamp
     confirmation: str
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., project: _Optional[str] = ..., before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confirmation: _Optional[str] = ...) -> None: ...
+    include_reflections: bool
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., project: _Optional[str] = ..., before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confirmation: _Optional[str] = ..., include_reflections: _Optional[bool] = ...) -> None: ...
 
 class DeleteResponse(_message.Message):
-    __slots__ = ("deleted", "would_delete", "confirmation")
+    __slots__ = ("deleted", "would_delete", "confirmation", "tallies", "examples", "other_kinds")
     DELETED_FIELD_NUMBER: _ClassVar[int]
     WOULD_DELETE_FIELD_NUMBER: _ClassVar[int]
     CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    TALLIES_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    OTHER_KINDS_FIELD_NUMBER: _ClassVar[int]
     deleted: int
     would_delete: int
     confirmation: str
-    def __init__(self, deleted: _Optional[int] = ..., would_delete: _Optional[int] = ..., confirmation: _Optional[str] = ...) -> None: ...
+    tallies: _containers.RepeatedCompositeFieldContainer[Tally]
+    examples: _containers.RepeatedCompositeFieldContainer[Example]
+    other_kinds: int
+    def __init__(self, deleted: _Optional[int] = ..., would_delete: _Optional[int] = ..., confirmation: _Optional[str] = ..., tallies: _Optional[_Iterable[_Union[Tally, _Mapping]]] = ..., examples: _Optional[_Iterable[_Union[Example, _Mapping]]] = ..., other_kinds: _Optional[int] = ...) -> None: ...
+
+class Tally(_message.Message):
+    __slots__ = ("kind", "project", "count", "oldest", "newest")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIELD_NUMBER: _ClassVar[int]
+    kind: Kind
+    project: str
+    count: int
+    oldest: _timestamp_pb2.Timestamp
+    newest: _timestamp_pb2.Timestamp
+    def __init__(self, kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., count: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., newest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Example(_message.Message):
+    __slots__ = ("id", "kind", "project", "timestamp", "begins")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    BEGINS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    kind: Kind
+    project: str
+    timestamp: _timestamp_pb2.Timestamp
+    begins: str
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., begins: _Optional[str] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
     __slots__ = ("after", "limit")

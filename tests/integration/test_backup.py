@@ -96,6 +96,7 @@ async def fill(stack: Stack) -> None:
             await remember(mcp, number)
         reflection = {"content": "Line\none \u2028 \u0085 \x1f ☃", "tags": ["a", "b c"], "project": "lamps-1"}
         await mcp.call_tool("store_reflection", reflection)
+        await mcp.call_tool("store_reflection", reflection)  # said again
         link = {"source_project": "lamps-0", "target_project": "lamps-1", "dependency_type": "related"}
         await mcp.call_tool("link_projects", link | {"description": "both give light"})
 
@@ -129,6 +130,7 @@ async def test_an_export_imported_elsewhere_exports_the_same(tmp_path: Path) -> 
         links = await ask(other, "list_project_links")
     assert (tmp_path / "again.jsonl").read_bytes() == first
     assert [json.loads(line)["id"] for line in first.splitlines()[:-1]]
+    assert sum("first_said" in json.loads(line) for line in first.splitlines()) == 1
     assert json.loads(first.splitlines()[-1])["link"]["created_at"] == links["links"][0]["created_at"]
 
 

@@ -148,6 +148,81 @@ async def test_what_was_deleted_with_confirmation_is_gone(stack: Stack, project:
     assert [each["id"] for each in found["results"]] == [kept["reflection_id"]]
 
 
+async def test_a_deletion_by_project_takes_conversations_alone_and_says_what_it_would_take(
+    stack: Stack, project: str
+) -> None:
+    for number in range(5):
+        at = f"2026-0{number + 1}-01T10:00:00+00:00"
+        content = f"talk {number} of " + "the weather " * 30
+        await call(stack, "store_conversation", content=content, project=project, timestamp=at)
+    lesson = await call(stack, "store_reflection", content="Umbrellas are in the hall.", project=project)
+    asked = await call(stack, "delete_conversations", project=project)
+    preview = asked["preview"]
+    assert (asked["would_delete"], asked["deleted"], preview["conversations"], preview["reflections"]) == (5, 0, 5, 0)
+    assert (preview["reflections_kept"], preview["projects"], preview["projects_total"]) == (1, {project: 5}, 1)
+    assert (preview["oldest"][:7], preview["newest"][:7], preview["spans_all_projects"]) == (
+        "2026-01",
+        "2026-05",
+        False,
+    )
+    assert [each["begins"][:6] for each in preview["examples"]] == ["talk 4", "talk 3", "talk 2"]
+    assert all(len(each["begins"]) <= 100 and each["kind"] == "conversation" for each in preview["examples"])
+
+    with_all = await call(stack, "delete_conversations", project=project, include_reflections=True)
+    assert (with_all["would_delete"], with_all["preview"]["reflections"]) == (6, 1)
+    named = await call(stack, "delete_conversations", ids=[lesson["reflection_id"]])
+    assert (named["would_delete"], named["preview"]["reflections"]) == (1, 1)
+    early = await call(stack, "delete_conversations", before="1980-01-01T00:00:00+00:00")
+    assert (early["would_delete"], early["preview"]["spans_all_projects"], early["preview"]["oldest"]) == (
+        0,
+        True,
+        None,
+    )
+
+    confirmed = {"confirm": True, "confirmation_token": asked["confirmation_token"]}
+    done = await call(stack, "delete_conversations", project=project, **confirmed)
+    assert (done["deleted"], done["preview"]) == (5, None)
+    stats = await call(stack, "reflection_stats", project=project)
+    assert (stats["total_conversations"], stats["total_reflections"]) == (0, 1)
+
+
+async def test_a_confirmation_for_conversations_does_not_delete_reflections(stack: Stack, project: str) -> None:
+    await call(stack, "store_conversation", content="The kettle is on.", project=project)
+    await call(stack, "store_reflection", content="The kettle is old.", project=project)
+    asked = await call(stack, "delete_conversations", project=project)
+    more = {"project": project, "include_reflections": True, "confirm": True}
+    async with client(stack) as mcp:
+        arguments = more | {"confirmation_token": asked["confirmation_token"]}
+        result = await mcp.call_tool("delete_conversations", arguments, raise_on_error=False)
+    assert (result.structured_content or {})["error_code"] == "CONFLICT"
+
+
+async def test_tags_of_a_reflection_that_was_there_already_are_added(stack: Stack, project: str) -> None:
+    content = "Release branches are cut on Tuesdays"
+    first = await call(stack, "store_reflection", content=content, tags=["release"], project=project)
+    tags = ["process", "calendar"]
+    again = await call(stack, "store_reflection", content=content, tags=tags, project=project)
+    assert (again["duplicate"], again["reflection_id"]) == (True, first["reflection_id"])
+    assert again["tags_applied"] == tags
+    found = await call(stack, "advanced_search", query=content, tags=["process"], project=project)
+    (result,) = found["results"]
+    assert result["tags"] == ["release", "process", "calendar"]
+    assert result["first_said"] < result["timestamp"]
+
+
+async def test_the_same_consent_in_two_sessions_is_found_in_each(stack: Stack, project: str) -> None:
+    for session, day in (("sA", "2026-03-01"), ("sB", "2026-08-01")):
+        for minute, content in enumerate((f"Shall I deploy {session}?", "Yes, go ahead and deploy it", "Deployed")):
+            said = {"content": content, "session_id": f"{project}-{session}", "project": project}
+            outcome = await call(stack, "store_conversation", timestamp=f"{day}T10:0{minute}:00+00:00", **said)
+            assert outcome["duplicate"] is False
+    lately = await call(stack, "advanced_search", query="go ahead", since="2026-07-01", project=project)
+    (consent,) = [each for each in lately["results"] if each["content"].startswith("Yes")]
+    around = await call(stack, "get_memory", id=consent["id"], neighbours=1)
+    assert (around["before"][0]["content"], around["after"][0]["content"]) == ("Shall I deploy sB?", "Deployed")
+    assert around["memory"]["first_said"] is None
+
+
 @pytest.mark.parametrize(("tool", "arguments", "code"), UNITS)
 async def test_bad_input_is_refused_with_its_reason(
     stack: Stack, tool: str, arguments: dict[str, Any], code: str

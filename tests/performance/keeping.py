@@ -81,6 +81,7 @@ async def _retention(store: MemoryStore) -> list[Row]:
         storing = Storing(store, index, None, Generations(None))
         middle = (await store.page("local", size // 2, 1)).popitem()[1].timestamp
         rule = Rule(days=(now - middle).days, is_default=True)
+        await Retaining(store, storing, rule, lambda: now - timedelta(hours=1)).look()  # a rule waits for its hour
         retaining = Retaining(store, storing, rule, lambda: now)
         began = time.perf_counter()
         await store.due_counts("local", rule, now)

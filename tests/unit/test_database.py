@@ -8,19 +8,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import NotReady, Unavailable
 from services.memory import migration
+from services.memory.changes import NewRow
 from services.memory.database import Opened, open_database, start_database
+from services.memory.rows import rows_of
 from services.memory.schema import MIGRATIONS
 from services.memory.shards import open_shards
 from services.memory.store import StoreSettings
 from services.memory.wal import committed_bytes, wal_of
-from tests.earlier_schemas import memory, write_schema_1, write_schema_2
+from tests.earlier_schemas import memory, write_schema_1, write_schema_2, write_schema_4
 
 COUNT = 12
 KILLED = """
@@ -130,7 +134,7 @@ async def test_a_damaged_log_is_a_trouble_of_the_store_until_the_next_start(data
         assert not store.troubles
 
 
-@pytest.mark.parametrize(("schema", "write"), [(1, write_schema_1), (2, write_schema_2)])
+@pytest.mark.parametrize(("schema", "write"), [(1, write_schema_1), (2, write_schema_2), (4, write_schema_4)])
 async def test_a_database_of_an_earlier_schema_is_migrated_with_all_that_it_holds(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, schema: int, write: Callable[[Path, int], None]
 ) -> None:
@@ -144,12 +148,53 @@ async def test_a_database_of_an_earlier_schema_is_migrated_with_all_that_it_hold
             assert [found[number + 1] for number in range(30)] == [memory(number) for number in range(30)]
             assert await store.find("ann", memory(7).id) == 8
             assert (await store.stats("ann", "", "m")).embedded == 30
+            assert await store.usage("ann") == (30, sum(memory(number).size for number in range(30)))
+            assert set(await store.find_existing([NewRow(memory(number), "ann") for number in range(30)])) == {
+                *range(30)
+            }
             assert await store.links("ann") == []
         assert kept.exists() == (start == 1)
         if start == 1:
             assert kept.read_bytes() == earlier
     assert f"the database of the earlier schema, {kept.name}, is removed" in caplog.text
     assert names(tmp_path) == ["memory.duckdb", "shards"]
+
+
+VAULT = Vault(bytes(range(32)))
+
+
+async def test_a_sealed_database_of_an_earlier_schema_is_migrated_by_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    write_schema_4(path, 30, vault=VAULT)
+    with duckdb.connect(path) as connection:
+        connection.execute("CHECKPOINT")
+    earlier = path.read_bytes()
+    for wrong in (None, Vault(bytes(32))):
+        with pytest.raises(NotReady, match="do not belong together"):
+            async with open_shards(tmp_path, 1, StoreSettings(vault=wrong)):
+                pass
+        assert path.read_bytes() == earlier
+    async with open_shards(tmp_path, 1, StoreSettings(vault=VAULT)) as store:
+        assert list((await store.fetch(range(1, 31))).values()) == [memory(number) for number in range(30)]
+        assert await store.usage("ann") == (30, sum(memory(number).size for number in range(30)))
+        assert set(await store.find_existing([NewRow(memory(number), "ann") for number in range(30)])) == {*range(30)}
+        elsewhere = NewRow(replace(memory(7), session_id="day", id="7 by day"), "ann")
+        assert await store.find_existing([elsewhere]) == {}
+        assert [rule.days for rule in await store.rules("ann")] == [30]
+    assert b"lighthouse" not in path.read_bytes()
+
+
+def test_a_sealed_row_that_cannot_be_opened_stops_a_migration_and_nothing_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    write_schema_4(path, 3, vault=VAULT)
+    with duckdb.connect(path) as connection:
+        connection.execute("UPDATE memories SET content = 'AAAA' WHERE sequence = 2")
+        connection.execute("CHECKPOINT")
+    before = path.read_bytes()
+    with pytest.raises(SealBroken):
+        open_database(path, {}, rows_of(VAULT))
+    assert path.read_bytes() == before
+    assert names(tmp_path) == ["memory.duckdb"]
 
 
 @pytest.mark.parametrize("left_over", ["migrating", "migrating.wal", "schema-1"])

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,9 @@ async def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         for number in range(6):
             await store.link("ann", Link(f"quay {number}", "harbour", LinkType.REFERENCE, f"no {number}", NOW))
             await store.set_rule("ann", Rule(f"quay {number}", days=30 + number), NOW)
+        again = replace(memory(5), timestamp=NOW, metadata={"more": "night"})
+        assert await store.restate([NewRow(again, "ann")], "m")
+        await store.reset_rule("ann", "quay 5", NOW)
         await store.delete([inserted[-2].sequence, inserted[3].sequence], Removing("ann"))
     (home / "index.snapshot").write_bytes(b"lighthouse")
     return home
@@ -84,7 +88,8 @@ async def everything(home: Path, key_file: Path | None) -> tuple[list[Memory], l
         assert row == 0
         mine = list((await store.page("ann", 0, 100)).values())
         theirs = list((await store.page("bob", 0, 100)).values())
-        removed = [*await store.removals("ann", "lighthouse", 10), *await store.rules("ann")]
+        removed = [*await store.removals("ann", "lighthouse", 10), *await store.rules("ann"), await store.usage("ann")]
+        assert (await store.stats("ann", "", "m")).oldest == memory(0).timestamp
         return mine, theirs, await store.links("ann"), removed, max(held.sequences.tolist())
 
 

@@ -49,7 +49,10 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
         metadata: Annotated[dict[str, Any] | None, Field(description="Anything else to keep with it")] = None,
         shared: Shared = None,
     ) -> shapes.ConversationStored:
-        """Remember a piece of conversation. Storing the same text in the same project again changes nothing."""
+        """Remember a piece of conversation.
+
+        The same text again in the same project and session is one memory, said again: later, with more metadata.
+        """
         outcome = await _store(
             memory,
             memory_pb2.NewMemory(
@@ -75,7 +78,10 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def store_reflection(
         content: Content, tags: Tags = None, project: Project = None, shared: Shared = None
     ) -> shapes.ReflectionStored:
-        """Remember an insight, a decision or a lesson, in your own words, so that later sessions can find it."""
+        """Remember an insight, a decision or a lesson, in your own words, so that later sessions can find it.
+
+        The same text again is one memory, said again: it is as new as its last time, and has the tags of all.
+        """
         new = memory_pb2.NewMemory(
             content=encodable(content),
             kind=memory_pb2.KIND_REFLECTION,
@@ -90,7 +96,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             stored_at=shapes.iso(outcome.stored_at),
             duplicate=outcome.duplicate,
             embedding_generated=outcome.embedding_generated,
-            tags_applied=list(dict.fromkeys(tag.strip() for tag in tags or [] if tag.strip())),
+            tags_applied=list(outcome.tags),
             redactions=outcome.redactions,
         )
 
@@ -176,11 +182,15 @@ def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def delete_conversations(  # the contract's parameters
         ids: Annotated[list[str] | None, Field(description="These memories")] = None,
         project: Annotated[str | None, Field(description="Those of this project")] = None,
-        before: Annotated[str | None, Field(description="Those said before: ISO 8601 with an offset")] = None,
+        before: Annotated[str | None, Field(description="Those last said before: ISO 8601 with an offset")] = None,
+        include_reflections: Annotated[bool, Field(description="Reflections, too; what ids name goes anyway")] = False,
         confirm: Annotated[bool, Field(description="Delete; false only counts")] = False,
         confirmation_token: Annotated[str | None, Field(description="What the call with confirm=false gave")] = None,
     ) -> shapes.DeletionAnswer:
-        """Delete memories for good. With confirm=false it says how many, and gives the token that confirms."""
+        """Delete memories for good: conversations, and reflections where that is said or an id names one.
+
+        With confirm=false it says how many of what, where, from when, with examples, and gives the token that confirms.
+        """
         if confirm and not confirmation_token:
             raise InvalidInput("confirm=true needs a confirmation_token.", "Call with confirm=false to get one.")
         answer: memory_pb2.DeleteResponse = await memory.call(
@@ -190,13 +200,10 @@ def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
                 project=project or "",
                 before=moment(before) if before else None,
                 confirmation=confirmation_token or "" if confirm else "",
+                include_reflections=include_reflections,
             ),
         )
-        return shapes.DeletionAnswer(
-            deleted=answer.deleted,
-            would_delete=answer.would_delete,
-            confirmation_token=answer.confirmation or None,
-        )
+        return shapes.DeletionAnswer.of(answer, in_one_project=bool(ids or project))
 
 
 async def _store(memory: MemoryBackend, new: memory_pb2.NewMemory) -> memory_pb2.StoreOutcome:

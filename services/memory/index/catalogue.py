@@ -16,6 +16,9 @@ from services.memory.index.columns import Codes, Column, Names, SlotMap, Slots
 from services.memory.index.sessions import Sessions
 from services.memory.queries import Filter
 
+same_s = 1e-4
+"""Times that are closer are the same: a database keeps microseconds, and a float has most of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -123,6 +126,25 @@ class Catalogue:
         if session >= 0:
             self._link(int(self.column("before")[slot]), int(self.column("after")[slot]))
             self._in_sessions.remove(session, slot, self.column("timestamp_s"))
+
+    def retime(self, sequence: int, said_s: float) -> None:
+        """A memory that is alive was said last at another time than before."""
+        slot = self._slots.get(sequence)
+        if slot is None:
+            return
+        self._leave_session(slot)
+        self.column("timestamp_s")[slot] = said_s
+        session = int(self.column("session")[slot])
+        if session >= 0:
+            self._join_session(session, slot)
+
+    def outdated(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
+        """Of those under `sequences` that are alive, the ones that were said last at another time than is known."""
+        alive = np.flatnonzero(self.column("alive"))
+        known, known_s = self.column("sequence")[alive], self.column("timestamp_s")[alive]
+        _, held, told = np.intersect1d(known, sequences, assume_unique=True, return_indices=True)
+        other = np.abs(said_s[told] - known_s[held]) > same_s
+        return dict(zip(known[held[other]].tolist(), said_s[told[other]].tolist(), strict=True))
 
     def slot(self, sequence: int) -> int | None:
         """Where a memory is."""

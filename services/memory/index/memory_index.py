@@ -100,6 +100,14 @@ class MemoryIndex:
             self._unreadable.pop(each, None)
         self.removed += await self._change("remove", partial(Parts.remove, sequences=gone))
 
+    async def retime(self, said_s: Mapping[int, float]) -> None:
+        """Memories were said last at these times (seconds since 1970), by sequence."""
+        await self._change("retime", partial(Parts.retime, said_s=said_s))
+
+    async def retime_exactly(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> None:
+        """The memories under these sequences were said last at these times."""
+        await self.retime(await self._run("outdated", lambda parts: parts.outdated(sequences, said_s)))
+
     async def share(self, sequence: int, shared: bool) -> None:
         """From now on others find a memory, or do not."""
         await self._change("share", partial(Parts.share, sequence=sequence, shared=shared))

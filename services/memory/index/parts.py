@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TypeAlias, TypeVar
@@ -118,6 +118,12 @@ class Parts:
         self.dead += len(slots)
         return self._changed(len(slots))
 
+    def retime(self, said_s: Mapping[int, float]) -> int:
+        """Those that are known were said last at these times (seconds since 1970), by sequence."""
+        for sequence, at_s in said_s.items():
+            self._catalogue.retime(sequence, at_s)
+        return self._changed(len(said_s))
+
     def share(self, sequence: int, shared: bool) -> int:
         """Whether others find a memory."""
         self._catalogue.share(sequence, shared)
@@ -132,6 +138,10 @@ class Parts:
         return count
 
     # --- what is held -----------------------------------------------------------------------------
+
+    def outdated(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
+        """Of those under `sequences` the ones that were said last at another time than is known, with that time."""
+        return self._catalogue.outdated(sequences, said_s)
 
     def missing(self, sequences: Sequence[int]) -> list[int]:
         """Those that are not alive here."""
