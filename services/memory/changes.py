@@ -102,7 +102,7 @@ def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[
             continue
         names = [("key", id_key(row.user, row.memory.id)), ("fingerprint", row.memory.fingerprint(row.user))]
         twin = next((first[name] for name in names if name in first), None)
-        if twin is not None and names[1] not in first:
+        if twin is not None and names[0] in first and first.get(names[1]) != twin:
             raise _other_content()
         if twin is None:
             fresh.append(place)

@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import Conflict, Denied, InvalidInput, NotFound
+from services.kit.errors import Conflict, Denied, InvalidInput, LimitExceeded, NotFound, ServiceError
 from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
@@ -25,6 +25,8 @@ from services.memory.removals import Removal, Removing, checked_page
 
 NO_MODEL = "none"
 Result = TypeVar("Result")
+Cleaned: TypeAlias = tuple[NewRow, int]
+"""A memory as it will be stored, and how many secrets were taken out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,39 @@ class Storing:
     async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
         now = datetime.now(UTC)
-        cleaned = [_without_secrets(memory) for memory in memories]
-        rows = [NewRow(accepted(memory, now), user) for memory, _ in cleaned]
+        return await self._store([_new_row(user, memory, now) for memory in memories])
+
+    async def remember_each(self, user: str, memories: Sequence[Memory]) -> list[Outcome | ServiceError]:
+        """Stores those of the memories that can be stored, in order; of each other one, what is wrong with it.
+
+        What is wrong with all of them (a full queue, a disk that is full) is raised.
+        """
+        now = datetime.now(UTC)
+        answers: list[Outcome | ServiceError | None] = [None] * len(memories)
+        fresh: dict[int, Cleaned] = {}
+        for place, memory in enumerate(memories):
+            try:
+                fresh[place] = _new_row(user, memory, now)
+            except (InvalidInput, LimitExceeded) as refused:
+                answers[place] = refused
+        stored = await self._store_each(list(fresh.values()))
+        kept = dict(zip(fresh, stored, strict=True))
+        return [answer or kept[place] for place, answer in enumerate(answers)]
+
+    async def _store_each(self, cleaned: Sequence[Cleaned]) -> Sequence[Outcome | ServiceError]:
+        """In halves where an id is taken, until it stands alone: nearly never, so that most is stored at once."""
+        try:
+            return await self._store(cleaned)
+        except Conflict as taken:
+            if len(cleaned) == 1:
+                return [taken]
+        half = len(cleaned) // 2
+        return [*await self._store_each(cleaned[:half]), *await self._store_each(cleaned[half:])]
+
+    async def _store(self, cleaned: Sequence[Cleaned]) -> list[Outcome]:
+        if not cleaned:
+            return []
+        user, rows = cleaned[0][0].user, [row for row, _ in cleaned]
         known = await self.store.find_existing(rows)
         if known and self._under_way:
             await asyncio.wait(set(self._under_way))  # what is committed is about to be found
@@ -164,6 +197,12 @@ def _token(user: str, sequences: Sequence[int]) -> str:
 
 def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
     return vectors.astype(np.float16)
+
+
+def _new_row(user: str, memory: Memory, now: datetime) -> Cleaned:
+    """The memory as it will be stored; InvalidInput or LimitExceeded where it cannot be."""
+    cleaned, redactions = _without_secrets(memory)
+    return NewRow(accepted(cleaned, now), user), redactions
 
 
 def _without_secrets(memory: Memory) -> tuple[Memory, int]:
