@@ -59,7 +59,7 @@ FORMS: Mapping[str, str] = {
 
 def no_such_tool(name: str, tools: Collection[str]) -> NotFound:
     """There is no tool of this name; the nearest of those that there are, or all."""
-    meant = name.rsplit("__", maxsplit=1)[-1]  # clients put the server's name before it
+    meant = name.rsplit("__", maxsplit=1)[-1][:name_max_characters]  # clients put the server's name before it
     near = (
         difflib.get_close_matches(meant, tools, n=1, cutoff=likeness_min)
         or difflib.get_close_matches(meant, tools, n=3, cutoff=similarity_min)
@@ -76,16 +76,16 @@ def wrong_arguments(tool: str, schema: Schema, given: Collection[str], error: Va
     unexpected = [str(each["loc"][0]) for each in details if each["type"] == _unexpected]
     others = [each for each in details if each["type"] not in {*_missing, _unexpected}]
     free = [each for each in schema.get("properties", {}) if each not in given]
-    said = [
-        *(_misnamed(tool, each, likely_name(each, free, missing)) for each in unexpected),
-        *(f"{each} is required." for each in missing),
-        *(_misshapen(each) for each in others),
-    ]
-    more = [f"{len(said) - problems_max} more are wrong."] if len(said) > problems_max else []
+    said = [  # a call may have a hundred thousand wrong ones
+        *(_name_problem(tool, each, likely_name(each, free, missing)) for each in unexpected[:problems_max]),
+        *(f"{each} is required." for each in missing[:problems_max]),
+        *(_value_problem(each) for each in others[:problems_max]),
+    ][:problems_max]
+    more = [f"{len(details) - problems_max} more are wrong."] if len(details) > problems_max else []
     tips = list(_tips(schema, dict.fromkeys(str(each["loc"][0]) for each in others if each["loc"])))
     if missing or unexpected:
-        tips.append(f"{tool} takes {', '.join(_listed(schema)) or 'no arguments'}.")
-    return InvalidInput(" ".join([*said[:problems_max], *more]), *tips)
+        tips.append(f"{tool} takes {', '.join(_argument_list(schema)) or 'no arguments'}.")
+    return InvalidInput(" ".join([*said, *more]), *tips)
 
 
 def argument_tips(schema: Schema, message: str) -> Iterator[str]:
@@ -96,7 +96,7 @@ def argument_tips(schema: Schema, message: str) -> Iterator[str]:
 
 def likely_name(name: str, free: Sequence[str], missing: Sequence[str]) -> str:
     """Which of the arguments that were not given is meant; empty where none is likely."""
-    plain = _letters(name)
+    plain = _letters(name[:name_max_characters])
     by_letters = {_letters(each): each for each in free}
     near = difflib.get_close_matches(plain, by_letters, n=1, cutoff=similarity_min)
     candidates = [
@@ -114,12 +114,12 @@ def _letters(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def _misnamed(tool: str, name: str, likely: str) -> str:
+def _name_problem(tool: str, name: str, likely: str) -> str:
     hint = f": did you mean {likely}?" if likely else "."
     return f"{readable(name, name_max_characters)} is no argument of {tool}{hint}"
 
 
-def _misshapen(detail: ErrorDetails) -> str:
+def _value_problem(detail: ErrorDetails) -> str:
     said = detail["msg"]
     return f"{_path(detail)}: {said[0].lower()}{said[1:]}."
 
@@ -147,7 +147,7 @@ def _form(argument: Schema) -> str:
     return next((FORMS[str(kind.get("type"))] for kind in kinds if kind.get("type") in FORMS), "described")
 
 
-def _listed(schema: Schema) -> Iterator[str]:
+def _argument_list(schema: Schema) -> Iterator[str]:
     """Each argument, the required ones first, with what it allows."""
     required = schema.get("required", ())
     for name in [*required, *(each for each in schema.get("properties", {}) if each not in required)]:

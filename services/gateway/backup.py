@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway.auth import Scope, current_caller
 from services.gateway.backends import MemoryBackend
-from services.gateway.endpoints import fields, reading
+from services.gateway.endpoints import caller_mistakes, fields
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 
@@ -23,7 +23,7 @@ class Backup:
         """Answers when the backup is on the disk."""
         current_caller().require(Scope.ADMIN, "A backup")  # it holds everybody's memories
         directory = _directory((await fields(request)).get("directory"))
-        with reading("directory"):
+        with caller_mistakes("directory"):
             asked = memory_pb2.BackupRequest(directory=directory)
         made = await self._memory.call(self._memory.stub.Backup, asked, self._timeout_s)
         return JSONResponse({"path": made.path, "memories": made.memories, "bytes": made.bytes})

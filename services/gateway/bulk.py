@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.endpoints import json_value, reading
+from services.gateway.endpoints import caller_mistakes, json_value
 from services.gateway.errors import BodyTooLarge, failure
 from services.gateway.moments import moment
 from services.gateway.tools.shapes import KIND
@@ -91,7 +91,7 @@ def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
     InvalidInput, without its content, where it is neither a memory nor a link.
     """
     fields = json_value(line, "The line")
-    with reading("The line"):
+    with caller_mistakes("The line"):
         if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
             request.links.append(_link(fields["link"]))
             return "links"

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.auth import LOCAL, Caller
-from services.gateway.errors import failed_response
+from services.gateway.errors import failure_response
 from services.gateway.scopes import needed_for
 from services.kit.errors import Denied, ServiceError, Unauthenticated
 from services.kit.rpc import Internal
@@ -60,11 +60,11 @@ class Door:
     def _refusal(self, error: Exception, needed: str) -> JSONResponse:
         if isinstance(error, Unauthenticated):
             reason = "" if isinstance(error, NoToken) else 'error="invalid_token"'
-            return failed_response(error, {"www-authenticate": self._header(reason)})
+            return failure_response(error, {"www-authenticate": self._header(reason)})
         if isinstance(error, Denied):
             reason = f'error="insufficient_scope", scope="{needed}"'
-            return failed_response(error, {"www-authenticate": self._header(reason)})
-        return failed_response(error, {"retry-after": "1"})
+            return failure_response(error, {"www-authenticate": self._header(reason)})
+        return failure_response(error, {"retry-after": "1"})
 
     def _header(self, reason: str) -> str:
         return "Bearer " + ", ".join(each for each in ('realm="segue"', reason, self._challenge) if each)

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.errors import BodyTooLarge, failed_response
+from services.gateway.errors import BodyTooLarge, failure_response
 from services.kit.errors import InvalidInput
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -26,13 +26,13 @@ def with_failures(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except Exception as error:
-            return failed_response(error)
+            return failure_response(error)
 
     return answer
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
+def caller_mistakes(what: str) -> Iterator[None]:
     """Reads `what` a client sent: a value that no message can hold (half of a surrogate, a number as text, one out of
     range, a thousand brackets) is InvalidInput, which never quotes it."""
     try:

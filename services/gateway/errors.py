@@ -98,7 +98,7 @@ def status_of(error: Exception, code: str) -> int:
     return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
 
 
-def failed_response(error: Exception, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def failure_response(error: Exception, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """What an HTTP endpoint answers where `error` was raised."""
     content = failure(error)
     return JSONResponse(content, status_of(error, content["error_code"]), headers)
@@ -129,17 +129,17 @@ class ErrorResults(Middleware):
         except Exception as error:
             cause = error if isinstance(error, Wanted) else error.__cause__
             if isinstance(cause, Wanted):
-                return _failed_result(InvalidInput(str(cause), "Connect through `segue connect`."), cause.what)
-            return _failed_result(await _about_the_call(context, error))
+                return _failure_result(InvalidInput(str(cause), "Connect through `segue connect`."), cause.what)
+            return _failure_result(await _call_error(context, error))
 
 
-def _failed_result(error: Exception, wanted: Mapping[str, Any] | None = None) -> ToolResult:
+def _failure_result(error: Exception, wanted: Mapping[str, Any] | None = None) -> ToolResult:
     content = failure(error)
     meta = None if wanted is None else {WANTED_META: wanted}
     return ToolResult(content=text_of(content), structured_content=content, meta=meta, is_error=True)
 
 
-async def _about_the_call(context: Called, error: Exception) -> Exception:
+async def _call_error(context: Called, error: Exception) -> Exception:
     """Where the call itself is wrong, its name or its arguments, an error that says what is right; else that of before.
 
     Who may not call an unknown tool, since nothing says what it takes, learns that it is unknown.

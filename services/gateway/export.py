@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.endpoints import reading
+from services.gateway.endpoints import caller_mistakes
 from services.gateway.tools.shapes import KIND_NAME, iso
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
@@ -30,7 +30,7 @@ class Export:
     async def __call__(self, request: Request) -> Response:
         """One page."""
         after, limit = _number(request, "after", 0), _number(request, "limit", page_default)
-        with reading("limit"):
+        with caller_mistakes("limit"):
             asked = memory_pb2.ExportRequest(after=after, limit=limit)
         page = await self._memory.call(self._memory.stub.Export, asked)
         lines = [_memory(each) for each in page.memories]

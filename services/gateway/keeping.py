@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.endpoints import fields, reading
+from services.gateway.endpoints import caller_mistakes, fields
 from services.gateway.tools.shapes import iso
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
@@ -36,7 +36,7 @@ class Keeping:
 
     async def set_rule(self, request: Request) -> Response:
         """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule that holds."""
-        with reading("The rule"):
+        with caller_mistakes("The rule"):
             asked = _asked(await fields(request))
         return JSONResponse(_rule(await self._memory.call(self._memory.stub.SetRetention, asked)))
 

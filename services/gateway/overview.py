@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from services import __version__
 from services.gateway.auth import current_caller
 from services.gateway.backends import Backends
-from services.gateway.endpoints import reading
+from services.gateway.endpoints import caller_mistakes
 from services.gateway.moments import moment
 from services.gateway.tools.shapes import iso
 from services.kit.errors import ServiceError
@@ -35,7 +35,7 @@ class Overview:
     async def __call__(self, request: Request) -> Response:
         """One JSON object."""
         since, project = request.query_params.get("since"), request.query_params.get("project", "")
-        with reading("The query"):
+        with caller_mistakes("The query"):
             asked = memory_pb2.StatsRequest(since=moment(since, "since")) if since else memory_pb2.StatsRequest()
             last = quality_pb2.HistoryRequest(project=project, limit=1)
         return JSONResponse(await self._state(asked, last))

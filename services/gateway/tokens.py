@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import AccessBackend
-from services.gateway.endpoints import fields, reading
+from services.gateway.endpoints import caller_mistakes, fields
 from services.gateway.tools.shapes import iso
 from services.kit.errors import InvalidInput
 from services.pb import access_pb2
@@ -25,35 +25,35 @@ class TokenEndpoint:
 
     async def create(self, request: Request) -> Response:
         """`{"user", "scope", "expires_in_s"}` → the token and its record."""
-        with reading("The body"):
-            asked = _asked(await fields(request))
+        with caller_mistakes("The body"):
+            asked = _create_request(await fields(request))
         made: access_pb2.CreateTokenResponse = await self._access.call(self._access.stub.CreateToken, asked)
-        return _unkept({"token": made.token, **_record(made.record)})
+        return _uncached_response({"token": made.token, **_record(made.record)})
 
     async def list(self, _: Request) -> Response:
         """All records, oldest first."""
         found: access_pb2.ListTokensResponse = await self._access.call(
             self._access.stub.ListTokens, access_pb2.ListTokensRequest()
         )
-        return _unkept({"tokens": [_record(each) for each in found.tokens]})
+        return _uncached_response({"tokens": [_record(each) for each in found.tokens]})
 
     async def revoke(self, request: Request) -> Response:
         """`{"which": an id or a user}` → how many."""
         which = (await fields(request)).get("which")
         if not isinstance(which, str):
             raise InvalidInput("which is an id or a name.")
-        with reading("which"):
+        with caller_mistakes("which"):
             asked = access_pb2.RevokeTokensRequest(which=which)
         answer: access_pb2.RevokeTokensResponse = await self._access.call(self._access.stub.RevokeTokens, asked)
-        return _unkept({"revoked": answer.revoked})
+        return _uncached_response({"revoked": answer.revoked})
 
 
-def _unkept(content: Mapping[str, Any]) -> Response:
+def _uncached_response(content: Mapping[str, Any]) -> Response:
     """An answer that nothing on its way may keep."""
     return JSONResponse(content, headers={"cache-control": "no-store"})
 
 
-def _asked(told: Mapping[str, Any]) -> access_pb2.CreateTokenRequest:
+def _create_request(told: Mapping[str, Any]) -> access_pb2.CreateTokenRequest:
     user, scope, expires_in_s = told.get("user"), told.get("scope", "write"), told.get("expires_in_s", 0)
     if not isinstance(user, str) or not isinstance(scope, str) or type(expires_in_s) not in {int, float}:
         raise InvalidInput("user and scope are words, expires_in_s is a number.")

@@ -68,8 +68,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     async def _store_each(self, request: memory_pb2.StoreRequest) -> memory_pb2.StoreResponse:
         user = rpc.caller.get()
-        memories, unread = _those_read(request.memories, lambda each: messages.new_memory(each, self._share_by_default))
-        links, unread_links = _those_read(
+        memories, unread = _readable_parts(
+            request.memories, lambda each: messages.new_memory(each, self._share_by_default)
+        )
+        links, unread_links = _readable_parts(
             request.links, lambda each: messages.link(each, each.created_at.ToDatetime(UTC))
         )
         stored = dict(zip(memories, await self._storing.remember_each(user, list(memories.values())), strict=True))
@@ -177,7 +179,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.BackupResponse(path=str(path), memories=memories, bytes=manifest.bytes)
 
 
-def _those_read(sent: Sequence[Sent], read: Callable[[Sent], Read]) -> tuple[dict[int, Read], dict[int, ServiceError]]:
+def _readable_parts(
+    sent: Sequence[Sent], read: Callable[[Sent], Read]
+) -> tuple[dict[int, Read], dict[int, ServiceError]]:
     """What can be read of what was sent, and what is wrong with the rest; by place."""
     found: dict[int, Read] = {}
     refused: dict[int, ServiceError] = {}

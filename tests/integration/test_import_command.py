@@ -210,6 +210,14 @@ def test_skipped_lines_are_counted_by_reason(gateway: StandIn, tmp_path: Path, c
     assert f"skipped 1 line: invalid JSON (at {path}:5)" in output.err
 
 
+def test_of_many_skipped_lines_the_first_ten_are_named(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    first = listed(tmp_path / "a.jsonl", ["unwelcome"] * 2)
+    second = listed(tmp_path / "b:c.jsonl", ["kept", *["unwelcome"] * 12])
+    assert run(first, second) == 0
+    places = f"{first}:1, 2, {second}:2, 3, 4, 5, 6, 7, 8, 9 and 4 more"
+    assert f"skipped 14 lines: INVALID_INPUT: Not here. (at {places})" in capsys.readouterr().err
+
+
 def test_no_memory_is_ever_quoted(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text('{"content": "secret", "kind": "secret"}\n{"content": "secret"}\nsecret\n{"content": "secret')

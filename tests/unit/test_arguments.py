@@ -120,6 +120,12 @@ async def test_many_wrong_arguments_are_counted_and_a_name_is_bounded() -> None:
     assert "6 more are wrong." in said
 
 
+async def test_only_as_many_names_are_compared_as_are_said() -> None:
+    said = await text("find", query="x", **{f"a{number}": 1 for number in range(5_000)})
+    assert "4996 more are wrong." in said
+    assert len(said) < 1000
+
+
 async def test_a_name_of_control_characters_is_shown_escaped() -> None:
     said = await text("find", query="x", **{"a\nb\x1b[31m": 1})
     assert said.isprintable() or "\x1b" not in said
