@@ -55,7 +55,7 @@ test-containers: dev ## What needs Docker
 test-load: dev ## A hundred clients on compose for a minute
 	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -s tests/integration/test_compose_load.py
 
-test-conformance: dev ## The official MCP conformance suite; needs npm
+test-conformance: dev ## The official MCP conformance suite, SDK and Inspector; needs npm
 	mkdir -p $(venv)/conformance && cp tests/conformance/package*.json $(venv)/conformance
 	cd $(venv)/conformance && npm ci --silent --no-audit --no-fund --ignore-scripts
 	$(bin)/python -m pytest -m conformance

@@ -34,6 +34,7 @@ state_interval_s = 2.0
 # How long batches that are under way may take to arrive after Ctrl-C.
 farewell_timeout_s = 3.0
 reasons_max = 20
+origins_max = 10
 LOCAL = "local"
 AGAIN = "Run it again to go on from here; nothing is stored twice."
 PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
@@ -63,10 +64,25 @@ class Batch:
 
 @dataclass(slots=True)
 class Skipped:
-    """How many lines gave no memory for one reason, and the first of them."""
+    """How many lines gave no memory for one reason, and the first of them: `file:line` each."""
 
-    count: int
-    first: str
+    count: int = 0
+    origins: list[str] = field(default_factory=list)
+
+    def add(self, origin: str) -> None:
+        """One line more."""
+        self.count += 1
+        if len(self.origins) < origins_max:
+            self.origins.append(origin)
+
+    def places(self) -> str:
+        """Where they are: the first one whole, of further ones in the same file the line alone."""
+        said, last_file = [], ""
+        for file, _, line in (origin.rpartition(":") for origin in self.origins):
+            said.append(line if file == last_file else f"{file}:{line}")
+            last_file = file
+        more = self.count - len(self.origins)
+        return ", ".join(map(plain, said)) + (f" and {more:,} more" if more else "")
 
 
 @dataclass(slots=True)
@@ -85,7 +101,7 @@ class Tally:
         """A line gives no memory; `reason` never quotes it."""
         if reason not in self.skipped and len(self.skipped) >= reasons_max:
             reason = "other reasons"
-        self.skipped.setdefault(reason, Skipped(0, origin)).count += 1
+        self.skipped.setdefault(reason, Skipped()).add(origin)
 
     def take(self, batch: Batch, receipt: Receipt) -> None:
         """A batch was answered."""
@@ -266,7 +282,7 @@ def report(tally: Tally, trouble: str) -> Iterator[str]:
     """What a user may want to do something about."""
     yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
     for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
-        yield f"skipped {counted(skipped.count, 'line')}: {reason} (first at {plain(skipped.first)})"
+        yield f"skipped {counted(skipped.count, 'line')}: {reason} (at {skipped.places()})"
     if tally.embedded < tally.stored:
         yield f"{counted(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
     if tally.unchanged:

@@ -55,7 +55,7 @@ class Gateway:
         """The tool's structured content; CallFailed with its own words where it fails."""
         result = self._request("tools/call", {"name": tool, "arguments": arguments})
         if result.get("isError"):
-            raise CallFailed(result["content"][0]["text"])
+            raise CallFailed(" ".join(result["content"][0]["text"].splitlines()))
         content: dict[str, Any] = result["structuredContent"]
         return content
 

@@ -25,6 +25,7 @@ from services.gateway.background import Background, drained
 from services.gateway.backup import Backup
 from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
+from services.gateway.endpoints import Endpoint, with_failures
 from services.gateway.errors import ErrorResults
 from services.gateway.export import Export
 from services.gateway.exposure import refuse_exposure
@@ -41,7 +42,7 @@ from services.gateway.roaming import Roaming
 from services.gateway.scopes import Scoping
 from services.gateway.tokens import TokenEndpoint
 from services.gateway.tools import memory, operations, permissions, quality, searching, session
-from services.gateway.tracing import Endpoint, Tracing, only_ours, traced
+from services.gateway.tracing import Tracing, only_ours, traced
 from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workplace import Workplace
@@ -137,7 +138,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
 
 
 def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
-    mcp.custom_route(path, [method])(traced(method, path, endpoint))
+    mcp.custom_route(path, [method])(traced(method, path, with_failures(endpoint)))
 
 
 def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:

@@ -3,32 +3,61 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.errors import failure
+from services.gateway.endpoints import caller_mistakes, json_value
+from services.gateway.errors import BodyTooLarge, failure
 from services.gateway.moments import moment
 from services.gateway.tools.shapes import KIND
-from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.errors import InvalidInput, ServiceError
+from services.kit.rpc import ERROR_NAMED
 from services.pb import memory_pb2
 
-STATUS = {
-    "INVALID_INPUT": 400,
-    "PERMISSION_DENIED": 403,
-    "CONFLICT": 409,
-    "LIMIT_EXCEEDED": 429,
-    "INTERNAL": 500,
-    "DEADLINE_EXCEEDED": 504,
-}
 _text_fields = ("project", "session_id", "role", "id")
 _link_fields = ("source", "target", "type", "description")
 
+Rejection = dict[str, Any]
+"""`line` (from 0), `error_code` and `error`: why a line was not stored, without its content."""
 
-class BodyTooLarge(LimitExceeded):
-    """Not a matter of trying later: the body must be smaller."""
+
+@dataclass(slots=True)
+class Batch:
+    """The lines that can be read as one request, with the line of each part of it, and the others' reasons."""
+
+    request: memory_pb2.StoreRequest
+    lines: dict[str, list[int]] = field(default_factory=lambda: {"memories": [], "links": []})
+    rejected: list[Rejection] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, body: bytes) -> Batch:
+        """All lines of a body."""
+        batch = cls(memory_pb2.StoreRequest(each=True))
+        for number, line in enumerate(body.splitlines()):
+            try:
+                batch.lines[_add(batch.request, line)].append(number)
+            except ServiceError as error:
+                batch.reject(number, error)
+        return batch
+
+    def reject(self, line: int, error: ServiceError) -> None:
+        """This line is not stored."""
+        self.rejected.append({"line": line, "error_code": failure(error)["error_code"], "error": error.message})
+
+    def take(self, answer: memory_pb2.StoreResponse) -> dict[str, Any]:
+        """What became of every line, by what the memory service says of those that it was sent."""
+        for part, refusals in (("memories", answer.refused_memories), ("links", answer.refused_links)):
+            for each in refusals:
+                self.reject(self.lines[part][each.place], ERROR_NAMED.get(each.error, InvalidInput)(each.message))
+        sent = sum(map(len, self.lines.values())) - len(answer.refused_memories) - len(answer.refused_links)
+        stored = sum(not outcome.duplicate for outcome in answer.outcomes) + answer.links_stored
+        embedded = sum(outcome.embedding_generated for outcome in answer.outcomes) + answer.links_stored
+        rejected = sorted(self.rejected, key=lambda each: int(each["line"]))
+        return {"stored": stored, "duplicates": sent - stored, "embedded": embedded, "rejected": rejected}
 
 
 class BulkStore:
@@ -41,11 +70,11 @@ class BulkStore:
 
     async def __call__(self, request: Request) -> Response:
         """The endpoint."""
-        try:
-            return JSONResponse(await self._store(await self._body(request)))
-        except Exception as error:
-            content = failure(error)
-            return JSONResponse(content, status_of(error, content["error_code"]))
+        batch = Batch.of(await self._body(request))
+        answer = memory_pb2.StoreResponse()
+        if any(batch.lines.values()):
+            answer = await self._memory.call(self._memory.stub.Store, batch.request, self._timeout_s)
+        return JSONResponse(batch.take(answer))
 
     async def _body(self, request: Request) -> bytes:
         body = b""
@@ -55,46 +84,28 @@ class BulkStore:
                 raise BodyTooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
         return body
 
-    async def _store(self, body: bytes) -> dict[str, Any]:
-        request, rejected = memory_pb2.StoreRequest(), []
-        for number, line in enumerate(body.splitlines()):
-            try:
-                _add(request, line)
-            except ServiceError as error:
-                rejected.append({"line": number, "error_code": failure(error)["error_code"], "error": error.message})
-        sent = len(request.memories) + len(request.links)
-        if not sent:
-            return {"stored": 0, "duplicates": 0, "embedded": 0, "rejected": rejected}
-        answer = await self._memory.call(self._memory.stub.Store, request, self._timeout_s)
-        stored = sum(not outcome.duplicate for outcome in answer.outcomes) + answer.links_stored
-        embedded = sum(outcome.embedding_generated for outcome in answer.outcomes) + answer.links_stored
-        return {"stored": stored, "duplicates": sent - stored, "embedded": embedded, "rejected": rejected}
 
+def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
+    """One line more, and of which part of the request it is one.
 
-def status_of(error: Exception, code: str) -> int:
-    """The HTTP status of a failure."""
-    return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
-
-
-def _add(request: memory_pb2.StoreRequest, line: bytes) -> None:
-    """One line more; InvalidInput, without its content, where it is neither a memory nor a link."""
-    try:
-        fields = json.loads(line)
-    except ValueError as error:
-        raise InvalidInput("The line is not JSON.") from error
-    if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
-        request.links.append(_link(fields["link"]))
-    elif isinstance(fields, dict) and isinstance(fields.get("content"), str):
-        request.memories.append(_new_memory(fields))
-    else:
-        raise InvalidInput("The line has no content.")
+    InvalidInput, without its content, where it is neither a memory nor a link.
+    """
+    fields = json_value(line, "The line")
+    with caller_mistakes("The line"):
+        if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
+            request.links.append(_link(fields["link"]))
+            return "links"
+        if isinstance(fields, dict) and isinstance(fields.get("content"), str):
+            request.memories.append(_new_memory(fields))
+            return "memories"
+    raise InvalidInput("The line has no content.")
 
 
 def _link(fields: dict[str, Any]) -> memory_pb2.Link:
     text = {name: fields.get(name) or "" for name in _link_fields}
     if not all(isinstance(value, str) for value in text.values()):
         raise InvalidInput(f"One of {', '.join(_link_fields)} is no text.")
-    return memory_pb2.Link(created_at=moment(fields.get("created_at")), **text)
+    return memory_pb2.Link(created_at=moment(fields.get("created_at"), "created_at"), **text)
 
 
 def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
@@ -116,7 +127,7 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
         timestamp=moment(fields.get("timestamp")),
         first_said=moment(fields["first_said"]) if fields.get("first_said") else None,
         tags=tags,
-        metadata=json.dumps(metadata),
+        metadata=json.dumps(metadata, ensure_ascii=False),  # what UTF-8 cannot carry is refused here
         shared=shared,
         **text,
     )

@@ -9,8 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.auth import LOCAL, Caller
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.errors import failure_response
 from services.gateway.scopes import needed_for
 from services.kit.errors import Denied, ServiceError, Unauthenticated
 from services.kit.rpc import Internal
@@ -59,14 +58,13 @@ class Door:
         return await self._verifier.verify(_token(scope))
 
     def _refusal(self, error: Exception, needed: str) -> JSONResponse:
-        content = failure(error)
         if isinstance(error, Unauthenticated):
             reason = "" if isinstance(error, NoToken) else 'error="invalid_token"'
-            return JSONResponse(content, 401, {"www-authenticate": self._header(reason)})
+            return failure_response(error, {"www-authenticate": self._header(reason)})
         if isinstance(error, Denied):
             reason = f'error="insufficient_scope", scope="{needed}"'
-            return JSONResponse(content, 403, {"www-authenticate": self._header(reason)})
-        return JSONResponse(content, status_of(error, content["error_code"]), {"retry-after": "1"})
+            return failure_response(error, {"www-authenticate": self._header(reason)})
+        return failure_response(error, {"retry-after": "1"})
 
     def _header(self, reason: str) -> str:
         return "Bearer " + ", ".join(each for each in ('realm="segue"', reason, self._challenge) if each)

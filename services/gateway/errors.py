@@ -1,8 +1,9 @@
-"""Failures as the MCP contract has them: `CODE: message`, with structured content and suggestions."""
+"""Failures as the contract has them: a code, what was wrong and the way out; in MCP's results and in HTTP's answers."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import mcp_types
@@ -10,15 +11,20 @@ from fastmcp.exceptions import NotFoundError, ValidationError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from pydantic import ValidationError as PydanticValidationError
+from starlette.responses import JSONResponse
 
+from services.gateway.arguments import argument_tips, no_such_tool, wrong_arguments
 from services.gateway.reports import WANTED_META, Wanted
 from services.kit import errors, telemetry
 from services.kit.errors import InvalidInput
-from services.kit.rpc import Internal
+from services.kit.rpc import Internal, row_of
 
 logger = logging.getLogger(__name__)
 
-CODE: dict[type[errors.ServiceError], str] = {
+text_max_lines = 5
+"""A model reads nothing of a failure but its text."""
+
+CODE: Mapping[type[errors.ServiceError], str] = {
     errors.InvalidInput: "INVALID_INPUT",
     errors.ProjectNotFound: "PROJECT_NOT_FOUND",
     errors.NotFound: "NOT_FOUND",
@@ -32,57 +38,124 @@ CODE: dict[type[errors.ServiceError], str] = {
     errors.DeadlineExceeded: "DEADLINE_EXCEEDED",
 }
 
+STATUS: Mapping[str, int] = {
+    "INVALID_INPUT": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "PROJECT_NOT_FOUND": 404,
+    "CONFLICT": 409,
+    "LIMIT_EXCEEDED": 429,
+    "INTERNAL": 500,
+    "DEADLINE_EXCEEDED": 504,
+}
+"""The HTTP status of a code; what is not here is a service that does not answer, 503."""
+
+
+WAY_OUT: Mapping[str, str] = {
+    "INVALID_INPUT": "Correct that and call again.",
+    "NOT_FOUND": "Look for it by a search or a list.",
+    "PROJECT_NOT_FOUND": "reflection_stats and list_sessions show what there is.",
+    "CONFLICT": "Read it again and repeat the whole change.",
+    "LIMIT_EXCEEDED": "Send less, or try again later.",
+    "UNAUTHENTICATED": "Send a token.",
+    "PERMISSION_DENIED": "Ask the user, or whoever runs this Segue.",
+    "DEADLINE_EXCEEDED": "Try again, or ask for less.",
+}
+"""What to do about an error that does not say it itself."""
+_try_again = "Try again in a moment; `segue doctor` says what is down."
+
+
+class BodyTooLarge(errors.LimitExceeded):
+    """Not a matter of trying later: the body must be smaller."""
+
 
 def failure(error: Exception) -> dict[str, Any]:
     """The contract's structured content of a failure; of a bug, only where to find it."""
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
-        content = _structured(_code(cause), cause.message, *cause.suggestions)
+        code = _code(cause)
+        content = _structured(code, cause.message, *(cause.suggestions or (WAY_OUT.get(code, _try_again),)))
         if isinstance(cause, errors.LimitExceeded) and cause.retry_after_s:
             content["retry_after_s"] = cause.retry_after_s
         return content
-    if isinstance(cause, PydanticValidationError):
-        return _structured("INVALID_INPUT", _arguments(cause), "See the tool's input schema.")
-    if isinstance(error, ValidationError):
-        return _structured("INVALID_INPUT", str(error), "See the tool's input schema.")
     trace = str(cause) if isinstance(cause, Internal) else telemetry.trace_id()
     if not isinstance(cause, Internal):
         logger.error("unexpected error", exc_info=cause)
     return _structured("INTERNAL", f"Something went wrong inside Segue; trace {trace}.", "The logs have that trace.")
 
 
+def text_of(content: Mapping[str, Any]) -> str:
+    """A failure in words: `CODE: what was wrong`, and below it what to do, in at most `text_max_lines` lines."""
+    said = [f"{content['error_code']}: {content['error']}", *content["suggestions"]]
+    lines = [" ".join(each.splitlines()) for each in said]
+    last = text_max_lines - 1
+    return "\n".join([*lines[:last], *([" ".join(lines[last:])] if len(lines) > last else [])])
+
+
+def status_of(error: Exception, code: str) -> int:
+    """The HTTP status of a failure."""
+    return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
+
+
+def failure_response(error: Exception, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """What an HTTP endpoint answers where `error` was raised."""
+    content = failure(error)
+    return JSONResponse(content, status_of(error, content["error_code"]), headers)
+
+
 def _code(error: errors.ServiceError) -> str:
     if isinstance(error, errors.Unavailable | errors.NotReady) and error.service:
         return f"{error.service.upper()}_UNAVAILABLE"
-    return next(code for kind, code in CODE.items() if isinstance(error, kind))
+    return row_of(CODE, error)
 
 
 def _structured(code: str, message: str, *suggestions: str) -> dict[str, Any]:
     return {"success": False, "error_code": code, "error": message, "suggestions": list(suggestions)}
 
 
-def _arguments(error: PydanticValidationError) -> str:
-    """Which argument is wrong and how, without the value that was sent."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in problems)
+Called = MiddlewareContext[mcp_types.CallToolRequestParams]
 
 
 class ErrorResults(Middleware):
-    """Turns whatever a tool raises into the contract's error result."""
+    """Turns whatever a tool raises, and that there is none of this name, into the contract's error result."""
 
     async def on_call_tool(
-        self,
-        context: MiddlewareContext[mcp_types.CallToolRequestParams],
-        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+        self, context: Called, call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult]
     ) -> ToolResult:
         """The tool's result, or its failure as one. Its `_meta` says what a client has to do first, where it has."""
         try:
             return await call_next(context)
-        except NotFoundError:
-            raise  # no such tool: the protocol's own error
         except Exception as error:
             cause = error if isinstance(error, Wanted) else error.__cause__
-            meta = {WANTED_META: cause.what} if isinstance(cause, Wanted) else None
-            content = failure(error if meta is None else InvalidInput(str(cause), "Connect through `segue connect`."))
-            text = f"{content['error_code']}: {content['error']}"
-            return ToolResult(content=text, structured_content=content, meta=meta, is_error=True)
+            if isinstance(cause, Wanted):
+                return _failure_result(InvalidInput(str(cause), "Connect through `segue connect`."), cause.what)
+            return _failure_result(await _call_error(context, error))
+
+
+def _failure_result(error: Exception, wanted: Mapping[str, Any] | None = None) -> ToolResult:
+    content = failure(error)
+    meta = None if wanted is None else {WANTED_META: wanted}
+    return ToolResult(content=text_of(content), structured_content=content, meta=meta, is_error=True)
+
+
+async def _call_error(context: Called, error: Exception) -> Exception:
+    """Where the call itself is wrong, its name or its arguments, an error that says what is right; else that of before.
+
+    Who may not call an unknown tool, since nothing says what it takes, learns that it is unknown.
+    """
+    cause = error if isinstance(error, errors.ServiceError) else error.__cause__
+    may_be_unknown = isinstance(error, NotFoundError) or isinstance(cause, errors.Denied)
+    is_refused = isinstance(cause, InvalidInput | errors.LimitExceeded | PydanticValidationError)
+    if not (may_be_unknown or is_refused) or context.fastmcp_context is None:
+        return error
+    name, given = context.message.name, context.message.arguments or {}
+    listed = await context.fastmcp_context.fastmcp.list_tools(run_middleware=False)
+    tools = {tool.name: tool.parameters for tool in listed}
+    if name not in tools:
+        return no_such_tool(name, tools)
+    if isinstance(error, ValidationError) and isinstance(cause, PydanticValidationError):
+        return wrong_arguments(name, tools[name], given, cause)
+    if is_refused and isinstance(cause, errors.ServiceError) and not cause.suggestions:
+        cause.suggestions = tuple(argument_tips(tools[name], cause.message))
+    return error

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.endpoints import caller_mistakes
 from services.gateway.tools.shapes import KIND_NAME, iso
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
@@ -30,18 +29,14 @@ class Export:
 
     async def __call__(self, request: Request) -> Response:
         """One page."""
-        try:
-            asked = memory_pb2.ExportRequest(
-                after=_number(request, "after", 0), limit=_number(request, "limit", page_default)
-            )
-            page = await self._memory.call(self._memory.stub.Export, asked)
-            lines = [_memory(each) for each in page.memories]
-            if not page.next:
-                lines += await self._links()
-        except Exception as error:
-            content = failure(error)
-            return JSONResponse(content, status_of(error, content["error_code"]))
-        body = "".join(_encoded(line) for line in lines)
+        after, limit = _number(request, "after", 0), _number(request, "limit", page_default)
+        with caller_mistakes("limit"):
+            asked = memory_pb2.ExportRequest(after=after, limit=limit)
+        page = await self._memory.call(self._memory.stub.Export, asked)
+        lines = [_memory(each) for each in page.memories]
+        if not page.next:
+            lines += await self._links()
+        body = b"".join(_encoded(line) for line in lines)
         headers = {NEXT: str(page.next)} if page.next else {}
         return Response(body, media_type="application/x-ndjson", headers=headers)
 
@@ -79,5 +74,6 @@ def _link(link: memory_pb2.Link) -> dict[str, Any]:
     return described | {"created_at": iso(link.created_at)}
 
 
-def _encoded(line: dict[str, Any]) -> str:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+def _encoded(line: dict[str, Any]) -> bytes:
+    """One line. Half of a surrogate pair, which metadata could have, must not keep all the others from leaving."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"

@@ -8,15 +8,13 @@ with it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.endpoints import json_value
 from services.gateway.reports import Wanted
 from services.gateway.workflows.hooks import LATER, Handler, HookEvent
 from services.kit.errors import InvalidInput
@@ -41,9 +39,6 @@ class HookEndpoint:
             said = await self.handler(parsed(await request.body()))
         except Wanted as wanted:
             return JSONResponse({"wanted": wanted.what}, 428)
-        except Exception as error:
-            content = failure(error)
-            return JSONResponse(content, status_of(error, content["error_code"]))
         if said is None or said is LATER:
             return Response(status_code=202 if said else 204)
         given = f"tokens={said.briefing.tokens} memories={len(said.briefing.memory_ids)}"
@@ -52,10 +47,7 @@ class HookEndpoint:
 
 def parsed(body: bytes) -> HookEvent:
     """The event; what it lacks is empty, and what is not known is passed over. InvalidInput for what is no envelope."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("The body is not JSON.") from error
+    told = json_value(body, "The body")
     if not isinstance(told, dict) or not isinstance(told.get("input"), dict):
         raise InvalidInput("The body is no envelope of a hook.")
     client: dict[str, Any] = told["input"]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.endpoints import caller_mistakes, fields
 from services.gateway.tools.shapes import iso
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 
 removals_default = 50
-body_max_bytes = 10_000
 
 
 class Keeping:
@@ -28,15 +24,21 @@ class Keeping:
 
     async def removals(self, request: Request) -> Response:
         """The log, the latest first: `?project=` and `?limit=`."""
-        return await _answered(self._removals, request)
+        return JSONResponse(await self._removals(request))
 
-    async def rules(self, request: Request) -> Response:
+    async def rules(self, _: Request) -> Response:
         """Every rule of retention, the default first, and what would go by it."""
-        return await _answered(self._rules, request)
+        answer: memory_pb2.ListRetentionResponse = await self._memory.call(
+            self._memory.stub.ListRetention, memory_pb2.ListRetentionRequest()
+        )
+        rules = [_rule(each) for each in answer.retentions]
+        return JSONResponse({"rules": rules, "waiting": answer.waiting or None})
 
     async def set_rule(self, request: Request) -> Response:
         """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule that holds."""
-        return await _answered(self._set_rule, request)
+        with caller_mistakes("The rule"):
+            asked = _asked(await fields(request))
+        return JSONResponse(_rule(await self._memory.call(self._memory.stub.SetRetention, asked)))
 
     async def _removals(self, request: Request) -> dict[str, Any]:
         limit = request.query_params.get("limit", str(removals_default))
@@ -45,34 +47,6 @@ class Keeping:
         asked = memory_pb2.RemovalsRequest(project=request.query_params.get("project", ""), limit=int(limit))
         answer: memory_pb2.RemovalsResponse = await self._memory.call(self._memory.stub.Removals, asked)
         return {"removals": [_removal(each) for each in answer.removals]}
-
-    async def _rules(self, _: Request) -> dict[str, Any]:
-        answer: memory_pb2.ListRetentionResponse = await self._memory.call(
-            self._memory.stub.ListRetention, memory_pb2.ListRetentionRequest()
-        )
-        return {"rules": [_rule(each) for each in answer.retentions], "waiting": answer.waiting or None}
-
-    async def _set_rule(self, request: Request) -> dict[str, Any]:
-        asked = _asked(await _fields(request))
-        return _rule(await self._memory.call(self._memory.stub.SetRetention, asked))
-
-
-async def _answered(work: Callable[[Request], Awaitable[dict[str, Any]]], request: Request) -> Response:
-    try:
-        return JSONResponse(await work(request))
-    except Exception as error:
-        content = failure(error)
-        return JSONResponse(content, status_of(error, content["error_code"]))
-
-
-async def _fields(request: Request) -> dict[str, Any]:
-    try:
-        fields = json.loads((await request.body())[:body_max_bytes])
-    except ValueError as error:
-        raise InvalidInput("The body is not JSON.") from error
-    if not isinstance(fields, dict):
-        raise InvalidInput("The body is no JSON object.")
-    return fields
 
 
 def _asked(fields: dict[str, Any]) -> memory_pb2.SetRetentionRequest:

@@ -36,43 +36,43 @@ class Span:
     end: datetime
 
 
-def moment(text: str | None) -> Timestamp:
-    """ISO 8601 with an offset as a protobuf time; now for None. InvalidInput for anything else."""
+def moment(text: str | None, name: str = "timestamp") -> Timestamp:
+    """ISO 8601 with an offset as a protobuf time; now for None. InvalidInput, by the argument's `name`, for else."""
     if text is None:
         time = Timestamp()
         time.GetCurrentTime()
         return time
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput("timestamp is not ISO 8601.", _example) from error
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"{name} is not ISO 8601.", _example) from error
     if parsed.tzinfo is None:
-        raise InvalidInput("timestamp has no offset.", _example)
-    return timestamp(parsed)
+        raise InvalidInput(f"{name} has no offset.", _example)
+    return timestamp(parsed, name)
 
 
-def timestamp(time: datetime) -> Timestamp:
+def timestamp(time: datetime, name: str = "timestamp") -> Timestamp:
     """As a protobuf time; InvalidInput for a year that it cannot have."""
     made = Timestamp()
     try:
         made.FromDatetime(time.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise InvalidInput("timestamp is out of range.", _example) from error
+        raise InvalidInput(f"{name} is out of range.", _example) from error
     return made
 
 
-def span(text: str, now: datetime, zone: ZoneInfo) -> Span:
+def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
     """The stretch that `text` names in the time zone, seen from `now`: a day for `yesterday`, a month for `in March`.
 
     Weeks begin on Monday. What could be past or future is past.
     """
     text = text.strip()
     if len(text) > words_max_chars:
-        raise InvalidInput("That is too long for a time.", _words_example)
+        raise InvalidInput(f"{name} is too long for a time.", _words_example)
     try:
         return _iso(text, zone)
     except ValueError:
-        return _worded(text, now.astimezone(zone), zone)
+        return _worded(text, now.astimezone(zone), zone, name)
 
 
 def _iso(text: str, zone: ZoneInfo) -> Span:
@@ -81,7 +81,7 @@ def _iso(text: str, zone: ZoneInfo) -> Span:
     return Span(begin, begin + timedelta(days=1)) if _date.fullmatch(text) else Span(begin, begin)
 
 
-def _worded(text: str, now: datetime, zone: ZoneInfo) -> Span:
+def _worded(text: str, now: datetime, zone: ZoneInfo, name: str) -> Span:
     plain = _leading.sub("", _leading.sub("", text))
     plain = _past.sub(r"\1 ago", plain)
     settings = {
@@ -92,9 +92,9 @@ def _worded(text: str, now: datetime, zone: ZoneInfo) -> Span:
     try:
         found = _parser(settings).get_date_data(plain)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput("That is no time I understand.", _words_example) from error
+        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example) from error
     if found.date_obj is None:
-        raise InvalidInput("That is no time I understand.", _words_example)
+        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example)
     return _period(found.date_obj.replace(tzinfo=zone), found.period or "day")
 
 

@@ -13,8 +13,7 @@ from starlette.responses import JSONResponse, Response
 from services import __version__
 from services.gateway.auth import current_caller
 from services.gateway.backends import Backends
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.endpoints import caller_mistakes
 from services.gateway.moments import moment
 from services.gateway.tools.shapes import iso
 from services.kit.errors import ServiceError
@@ -35,26 +34,23 @@ class Overview:
 
     async def __call__(self, request: Request) -> Response:
         """One JSON object."""
-        try:
-            found = await self._found(request.query_params.get("since"), request.query_params.get("project", ""))
-        except Exception as error:
-            content = failure(error)
-            return JSONResponse(content, status_of(error, content["error_code"]))
-        return JSONResponse(found)
+        since, project = request.query_params.get("since"), request.query_params.get("project", "")
+        with caller_mistakes("The query"):
+            asked = memory_pb2.StatsRequest(since=moment(since, "since")) if since else memory_pb2.StatsRequest()
+            last = quality_pb2.HistoryRequest(project=project, limit=1)
+        return JSONResponse(await self._state(asked, last))
 
-    async def _found(self, since: str | None, project: str) -> dict[str, Any]:
+    async def _state(self, asked_memory: memory_pb2.StatsRequest, last: quality_pb2.HistoryRequest) -> dict[str, Any]:
         session, memory, quality = self._backends.session, self._backends.memory, self._backends.quality
         caller = current_caller()
-        asked_memory = memory_pb2.StatsRequest(since=moment(since)) if since else memory_pb2.StatsRequest()
         active = session_pb2.ListRequest(state="active", limit=counted_max)
-        last = quality_pb2.HistoryRequest(project=project, limit=1)
         stats, sessions, pending, history = await asyncio.gather(
             _or_none(memory.call(memory.stub.Stats, asked_memory)),
             _or_none(session.call(session.stub.List, active)),
             _or_none(session.call(session.stub.ListPending, session_pb2.ListPendingRequest(limit=counted_max))),
-            _or_none(quality.call(quality.stub.History, last)) if project else _nothing(),
+            _or_none(quality.call(quality.stub.History, last)) if last.project else _nothing(),
         )
-        down = {"memory": stats is None, "session": sessions is None, "quality": bool(project) and history is None}
+        down = {"memory": stats is None, "session": sessions is None, "quality": bool(last.project) and history is None}
         return {
             "version": __version__,
             "time": datetime.now(UTC).isoformat(),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import AccessBackend
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.endpoints import caller_mistakes, fields
 from services.gateway.tools.shapes import iso
 from services.kit.errors import InvalidInput
 from services.pb import access_pb2
@@ -27,56 +25,39 @@ class TokenEndpoint:
 
     async def create(self, request: Request) -> Response:
         """`{"user", "scope", "expires_in_s"}` → the token and its record."""
-        return await _answered(self._create, request)
-
-    async def list(self, request: Request) -> Response:
-        """All records, oldest first."""
-        return await _answered(self._list, request)
-
-    async def revoke(self, request: Request) -> Response:
-        """`{"which": an id or a user}` → how many."""
-        return await _answered(self._revoke, request)
-
-    async def _create(self, request: Request) -> dict[str, Any]:
-        fields = await _fields(request)
-        user, scope, expires_in_s = fields.get("user"), fields.get("scope", "write"), fields.get("expires_in_s", 0)
-        if not isinstance(user, str) or not isinstance(scope, str) or type(expires_in_s) not in {int, float}:
-            raise InvalidInput("user and scope are words, expires_in_s is a number.")
-        asked = access_pb2.CreateTokenRequest(user=user, scope=scope, expires_in_s=expires_in_s)
+        with caller_mistakes("The body"):
+            asked = _create_request(await fields(request))
         made: access_pb2.CreateTokenResponse = await self._access.call(self._access.stub.CreateToken, asked)
-        return {"token": made.token, **_record(made.record)}
+        return _uncached_response({"token": made.token, **_record(made.record)})
 
-    async def _list(self, _: Request) -> dict[str, Any]:
+    async def list(self, _: Request) -> Response:
+        """All records, oldest first."""
         found: access_pb2.ListTokensResponse = await self._access.call(
             self._access.stub.ListTokens, access_pb2.ListTokensRequest()
         )
-        return {"tokens": [_record(each) for each in found.tokens]}
+        return _uncached_response({"tokens": [_record(each) for each in found.tokens]})
 
-    async def _revoke(self, request: Request) -> dict[str, Any]:
-        which = (await _fields(request)).get("which")
+    async def revoke(self, request: Request) -> Response:
+        """`{"which": an id or a user}` → how many."""
+        which = (await fields(request)).get("which")
         if not isinstance(which, str):
             raise InvalidInput("which is an id or a name.")
-        asked = access_pb2.RevokeTokensRequest(which=which)
+        with caller_mistakes("which"):
+            asked = access_pb2.RevokeTokensRequest(which=which)
         answer: access_pb2.RevokeTokensResponse = await self._access.call(self._access.stub.RevokeTokens, asked)
-        return {"revoked": answer.revoked}
+        return _uncached_response({"revoked": answer.revoked})
 
 
-async def _answered(ask: Callable[[Request], Awaitable[dict[str, Any]]], request: Request) -> Response:
-    try:
-        return JSONResponse(await ask(request), headers={"cache-control": "no-store"})
-    except Exception as error:
-        content = failure(error)
-        return JSONResponse(content, status_of(error, content["error_code"]))
+def _uncached_response(content: Mapping[str, Any]) -> Response:
+    """An answer that nothing on its way may keep."""
+    return JSONResponse(content, headers={"cache-control": "no-store"})
 
 
-async def _fields(request: Request) -> dict[str, Any]:
-    try:
-        fields = json.loads(await request.body())
-    except ValueError as error:
-        raise InvalidInput("The body is no JSON.") from error
-    if not isinstance(fields, dict):
-        raise InvalidInput("The body is no JSON object.")
-    return fields
+def _create_request(told: Mapping[str, Any]) -> access_pb2.CreateTokenRequest:
+    user, scope, expires_in_s = told.get("user"), told.get("scope", "write"), told.get("expires_in_s", 0)
+    if not isinstance(user, str) or not isinstance(scope, str) or type(expires_in_s) not in {int, float}:
+        raise InvalidInput("user and scope are words, expires_in_s is a number.")
+    return access_pb2.CreateTokenRequest(user=user, scope=scope, expires_in_s=expires_in_s)
 
 
 def _record(record: access_pb2.TokenRecord) -> dict[str, Any]:

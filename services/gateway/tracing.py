@@ -6,7 +6,6 @@ carried it, which may carry others too, becomes a link then, and is the parent o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import fastmcp
@@ -18,6 +17,7 @@ from opentelemetry.trace import Span, SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.gateway.endpoints import Endpoint
 from services.kit import telemetry
 from services.kit.telemetry import Attributes, Operation
 from services.workspace import process
@@ -32,8 +32,6 @@ _methods = frozenset(
 _named = {"tools/call": "gen_ai.tool.name", "prompts/get": "gen_ai.prompt.name"}
 OTHER = "_OTHER"
 """Stands for a method, tool or prompt that we do not have: its name is the client's own."""
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def only_ours() -> None:

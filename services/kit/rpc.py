@@ -45,6 +45,20 @@ STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
 ERROR = {status: error for error, status in reversed(list(STATUS.items()))}  # of several the first, the general one
 ERROR_NAMED = {error.__name__: error for error in STATUS}
 
+Row = TypeVar("Row")
+
+
+def row_of(table: Mapping[type[errors.ServiceError], Row], error: errors.ServiceError) -> Row:
+    """What a table of errors says of this one: by its class, else by the nearest that it is derived from."""
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
+
+
+def name_of(error: errors.ServiceError) -> str:
+    """By what it is known to other processes: its class, or the nearest of which they know what it means."""
+    return row_of(_name, error)
+
+
+_name = {error: error.__name__ for error in STATUS}
 _user_key = "segue-user"
 _suggestions_key = "segue-suggestions-bin"
 _error_key = "segue-error-bin"
@@ -200,8 +214,8 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
                 _refuse_without_caller()
                 yield
             except errors.ServiceError as error:
-                status, message, suggestions = STATUS[type(error)], error.message, error.suggestions
-                name = type(error).__name__
+                status, message, suggestions = row_of(STATUS, error), error.message, error.suggestions
+                name = name_of(error)
             except Exception:  # a bug: the caller learns only where to find it
                 logger.exception("unexpected error in %s", method)
                 status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()

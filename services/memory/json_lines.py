@@ -16,13 +16,11 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 from services.kit.errors import InvalidInput
-from services.memory.memories import Kind, metadata_max_bytes
+from services.memory.memories import Kind, deeper_than, metadata_depth_max, metadata_max_bytes
 
 Fields = dict[str, Any]
 
 line_max_bytes = 16 * 1024 * 1024
-# Far below what a parser survives, and what a protobuf Struct takes.
-metadata_depth_max = 32
 
 UNFINISHED = "unfinished line"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -225,19 +223,11 @@ def _metadata(fields: Fields) -> Fields:
         return {}
     if not isinstance(metadata, dict):
         raise InvalidInput("metadata is not an object")
-    if _deeper_than(metadata, metadata_depth_max):
+    if deeper_than(metadata, metadata_depth_max):
         raise InvalidInput("metadata is nested too deeply")
     if len(whole(json.dumps(metadata, ensure_ascii=False)).encode()) > metadata_max_bytes:
         raise InvalidInput("metadata is too large")
     return metadata
-
-
-def _deeper_than(value: Any, depth: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    return depth == 0 or any(
-        _deeper_than(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
-    )
 
 
 def _given_id(fields: Fields) -> str:

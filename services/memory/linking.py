@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from services.kit.errors import LimitExceeded, ProjectNotFound
+from services.kit.errors import InvalidInput, LimitExceeded, ProjectNotFound, ServiceError
 from services.memory import projects
 from services.memory.cache import Generations
 from services.memory.memory_store import MemoryStore
@@ -39,16 +39,29 @@ class Linking:
 
     async def restore(self, user: str, links: Sequence[Link]) -> int:
         """Keeps links as they were exported, but for those that are there already; how many were kept."""
-        stored = 0
+        outcomes = await self.restore_each(user, links)
+        for refused in outcomes:
+            if isinstance(refused, ServiceError):
+                raise refused
+        return sum(each is True for each in outcomes)
+
+    async def restore_each(self, user: str, links: Sequence[Link]) -> list[bool | ServiceError]:
+        """The same of each link: whether it is new, or what is wrong with it."""
+        outcomes: list[bool | ServiceError] = []
         for link in links:
-            checked_link(link)
             known = await self.links(user)
-            if any((link.source, link.target) == (each.source, each.target) for each in known):
+            is_known = any((link.source, link.target) == (each.source, each.target) for each in known)
+            try:
+                checked_link(link)
+                if not is_known:
+                    _require_room(known)
+            except (InvalidInput, LimitExceeded) as refused:
+                outcomes.append(refused)
                 continue
-            _require_room(known)
-            await self._finish(user, self.store.link(user, link))
-            stored += 1
-        return stored
+            if not is_known:
+                await self._finish(user, self.store.link(user, link))
+            outcomes.append(not is_known)
+        return outcomes
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         """Takes the link away; False where there is none."""

@@ -19,6 +19,8 @@ from services.kit.errors import InvalidInput, LimitExceeded
 
 content_max_bytes = 256 * 1024
 metadata_max_bytes = 64 * 1024
+# Far below what a parser survives.
+metadata_depth_max = 32
 name_max_chars = 200
 tags_max = 50
 neighbours_max = 20
@@ -213,6 +215,14 @@ def at_most(size: int, most: int, name: str, unit: str) -> None:
     """LimitExceeded where `size` of `unit` is over `most`."""
     if size > most:
         raise LimitExceeded(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
+
+
+def deeper_than(value: Any, depth: int) -> bool:
+    """Whether lists and objects are in one another more often than `depth` times."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(deeper_than(each, depth - 1) for each in inner)
 
 
 def _check_time(timestamp: datetime, now: datetime) -> None:

@@ -9,8 +9,18 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.memories import Deletion, Kind, Memory, Outcome, Tally, metadata_max_bytes
+from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.rpc import name_of
+from services.memory.memories import (
+    Deletion,
+    Kind,
+    Memory,
+    Outcome,
+    Tally,
+    deeper_than,
+    metadata_depth_max,
+    metadata_max_bytes,
+)
 from services.memory.projects import Link, LinkType
 from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
 from services.memory.removals import Removal
@@ -50,10 +60,12 @@ def _metadata(text: str) -> Mapping[str, Any]:
         raise LimitExceeded(f"metadata is over {metadata_max_bytes:,} bytes.")
     try:
         metadata = json.loads(text or "{}", parse_constant=_refused)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("metadata is not JSON.") from error
     if not isinstance(metadata, dict):
         raise InvalidInput("metadata is no JSON object.")
+    if deeper_than(metadata, metadata_depth_max):
+        raise InvalidInput(f"metadata is nested over {metadata_depth_max} deep.", "Keep it flat, or send it as text.")
     return metadata
 
 
@@ -181,6 +193,15 @@ def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
         redactions=outcome.redactions,
         tags=outcome.tags,
     )
+
+
+def refusal_messages(answers: Mapping[int, object]) -> list[memory_pb2.Refusal]:
+    """Those of the answers, by their places in the request, that are errors."""
+    return [
+        memory_pb2.Refusal(place=place, error=name_of(error), message=error.message)
+        for place, error in sorted(answers.items())
+        if isinstance(error, ServiceError)
+    ]
 
 
 def found_message(found: Found) -> memory_pb2.Found:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from services.kit import rpc
-from services.kit.errors import LimitExceeded
+from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
 from services.memory import messages
 from services.memory.backups import Backups
 from services.memory.condition import Condition
 from services.memory.exporting import Exporting
 from services.memory.linking import Linking
-from services.memory.memories import Chosen, Kind
+from services.memory.memories import Chosen, Kind, Outcome
 from services.memory.retaining import Retaining
 from services.memory.searching import Searching
 from services.memory.storing import Storing
 from services.pb import memory_pb2, memory_pb2_grpc
 
 batch_max = 256
+Sent = TypeVar("Sent")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,31 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         count = len(request.memories) + len(request.links)
         if count > batch_max:
             raise LimitExceeded(f"{count} memories in one call; it takes {batch_max} at most.")
+        if request.each:
+            return await self._store_each(request)
         memories = [messages.new_memory(each, self._share_by_default) for each in request.memories]
         links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
         outcomes = await self._storing.remember(rpc.caller.get(), memories)
         links_stored = await self._linking.restore(rpc.caller.get(), links)
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in outcomes], links_stored=links_stored
+        )
+
+    async def _store_each(self, request: memory_pb2.StoreRequest) -> memory_pb2.StoreResponse:
+        user = rpc.caller.get()
+        memories, unread = _readable_parts(
+            request.memories, lambda each: messages.new_memory(each, self._share_by_default)
+        )
+        links, unread_links = _readable_parts(
+            request.links, lambda each: messages.link(each, each.created_at.ToDatetime(UTC))
+        )
+        stored = dict(zip(memories, await self._storing.remember_each(user, list(memories.values())), strict=True))
+        linked = dict(zip(links, await self._linking.restore_each(user, list(links.values())), strict=True))
+        return memory_pb2.StoreResponse(
+            outcomes=[messages.outcome_message(each) for each in stored.values() if isinstance(each, Outcome)],
+            links_stored=sum(each is True for each in linked.values()),
+            refused_memories=messages.refusal_messages({**stored, **unread}),
+            refused_links=messages.refusal_messages({**linked, **unread_links}),
         )
 
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
@@ -154,3 +176,17 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         path, manifest = await self._backups.make(Path(request.directory))
         memories = sum(part.counts.get("memories", 0) for part in manifest.parts.values())
         return memory_pb2.BackupResponse(path=str(path), memories=memories, bytes=manifest.bytes)
+
+
+def _readable_parts(
+    sent: Sequence[Sent], read: Callable[[Sent], Read]
+) -> tuple[dict[int, Read], dict[int, ServiceError]]:
+    """What can be read of what was sent, and what is wrong with the rest; by place."""
+    found: dict[int, Read] = {}
+    refused: dict[int, ServiceError] = {}
+    for place, each in enumerate(sent):
+        try:
+            found[place] = read(each)
+        except (InvalidInput, LimitExceeded) as error:
+            refused[place] = error
+    return found, refused

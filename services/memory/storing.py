@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import Conflict, Denied, InvalidInput, NotFound
+from services.kit.errors import Conflict, Denied, InvalidInput, LimitExceeded, NotFound, ServiceError
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
 from services.memory.embedder import Embedder
@@ -22,7 +22,7 @@ from services.memory.loaded_entries import loaded_entries
 from services.memory.memories import Chosen, Deletion, Memory, Outcome
 from services.memory.memory_store import MemoryStore
 from services.memory.partial_changes import DoneInPart, partial_removal_error, partial_store_error
-from services.memory.preparing import prepared
+from services.memory.preparing import Prepared, prepared
 from services.memory.removals import Removal, Removing, checked_page
 from services.memory.restating import Restated
 from services.memory.retention import Due
@@ -54,7 +54,37 @@ class Storing:
         did not index is indexed by its repetition.
         """
         now = datetime.now(UTC)
-        ready = [await self._beside(prepared, memory, now) for memory in memories]
+        return await self._store(user, [await self._beside(prepared, memory, now) for memory in memories])
+
+    async def remember_each(self, user: str, memories: Sequence[Memory]) -> list[Outcome | ServiceError]:
+        """Stores those of the memories that can be stored, in order; of each other one, what is wrong with it.
+
+        What is wrong with all of them (a full queue, a disk that is full) is raised.
+        """
+        now = datetime.now(UTC)
+        answers: list[Outcome | ServiceError | None] = [None] * len(memories)
+        ready: dict[int, Prepared] = {}
+        for place, memory in enumerate(memories):
+            try:
+                ready[place] = await self._beside(prepared, memory, now)
+            except (InvalidInput, LimitExceeded) as refused:
+                answers[place] = refused
+        stored = dict(zip(ready, await self._store_each(user, list(ready.values())), strict=True))
+        return [answer or stored[place] for place, answer in enumerate(answers)]
+
+    async def _store_each(self, user: str, ready: Sequence[Prepared]) -> Sequence[Outcome | ServiceError]:
+        """In halves where an id is taken, until it stands alone: nearly never, so that most is stored at once."""
+        try:
+            return await self._store(user, ready)
+        except Conflict as taken:
+            if len(ready) == 1:
+                return [taken]
+        half = len(ready) // 2
+        return [*await self._store_each(user, ready[:half]), *await self._store_each(user, ready[half:])]
+
+    async def _store(self, user: str, ready: Sequence[Prepared]) -> list[Outcome]:
+        if not ready:
+            return []
         rows = [NewRow(each.memory, user) for each in ready]
         known = await self._readable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]

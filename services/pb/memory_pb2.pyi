@@ -74,20 +74,36 @@ class StoredMemory(_message.Message):
     def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., shared: _Optional[bool] = ..., author: _Optional[str] = ..., first_said: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StoreRequest(_message.Message):
-    __slots__ = ("memories", "links")
+    __slots__ = ("memories", "links", "each")
     MEMORIES_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
+    EACH_FIELD_NUMBER: _ClassVar[int]
     memories: _containers.RepeatedCompositeFieldContainer[NewMemory]
     links: _containers.RepeatedCompositeFieldContainer[Link]
-    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ...) -> None: ...
+    each: bool
+    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ..., each: _Optional[bool] = ...) -> None: ...
 
 class StoreResponse(_message.Message):
-    __slots__ = ("outcomes", "links_stored")
+    __slots__ = ("outcomes", "links_stored", "refused_memories", "refused_links")
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     LINKS_STORED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_LINKS_FIELD_NUMBER: _ClassVar[int]
     outcomes: _containers.RepeatedCompositeFieldContainer[StoreOutcome]
     links_stored: int
-    def __init__(self, outcomes: _Optional[_Iterable[_Union[StoreOutcome, _Mapping]]] = ..., links_stored: _Optional[int] = ...) -> None: ...
+    refused_memories: _containers.RepeatedCompositeFieldContainer[Refusal]
+    refused_links: _containers.RepeatedCompositeFieldContainer[Refusal]
+    def __init__(self, outcomes: _Optional[_Iterable[_Union[StoreOutcome, _Mapping]]] = ..., links_stored: _Optional[int] = ..., refused_memories: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., refused_links: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("place", "error", "message")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    place: int
+    error: str
+    message: str
+    def __init__(self, place: _Optional[int] = ..., error: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class StoreOutcome(_message.Message):
     __slots__ = ("id", "stored_at", "duplicate", "embedding_generated", "redactions", "tags")

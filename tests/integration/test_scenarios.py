@@ -234,8 +234,8 @@ async def test_bad_input_is_refused_with_its_reason(
     assert content is not None
     assert content["success"] is False
     assert content["error_code"] == code
-    assert result.content[0].text == f"{code}: {content['error']}"
-    assert isinstance(content["suggestions"], list)
+    assert result.content[0].text == "\n".join([f"{code}: {content['error']}", *content["suggestions"]])
+    assert content["suggestions"]
 
 
 async def test_every_tool_says_what_it_returns(stack: Stack) -> None:

@@ -114,10 +114,11 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
 async def _times(since: str | None, until: str | None, zone: ZoneInfo) -> tuple[Timestamp | None, Timestamp | None]:
     """The first moment meant by `since`, and the one after the last meant by `until`."""
     now = datetime.now(UTC)
-    read = {text: await asyncio.to_thread(span, text, now, zone) for text in (since, until) if text}
+    given = {name: text for name, text in (("since", since), ("until", until)) if text}
+    read = {name: await asyncio.to_thread(span, text, now, zone, name) for name, text in given.items()}
     return (
-        timestamp(read[since].begin) if since else None,
-        timestamp(_after(read[until])) if until else None,
+        timestamp(read["since"].begin, "since") if since else None,
+        timestamp(_after(read["until"]), "until") if until else None,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.pb import memory_pb2
 
@@ -22,8 +22,15 @@ def iso(time: Timestamp) -> str:
     return time.ToDatetime(UTC).isoformat()
 
 
+def _admit_failures(schema: dict[str, Any]) -> None:
+    """Requires of a tool's result what a failure has as well, and no more: clients check both by this schema."""
+    schema["required"] = ["success"]
+
+
 class Result(BaseModel):
-    """What every successful result has."""
+    """What every successful result has. All its fields are there; its schema requires `success` alone."""
+
+    model_config = ConfigDict(json_schema_extra=_admit_failures)
 
     success: bool = True
 
