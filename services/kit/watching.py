@@ -109,7 +109,7 @@ class Telling:
 @asynccontextmanager
 async def watched(watching: Watching) -> AsyncIterator[None]:
     """Looks once before the block, if that goes quickly, and on while it runs."""
-    async with beside(watching.run()):
+    async with beside(f"watching {watching.service}", watching.run):
         with suppress(TimeoutError):
             async with asyncio.timeout(first_look_max_s):
                 await watching.health.is_known.wait()
@@ -133,7 +133,7 @@ async def told(service: str, look: Look) -> AsyncIterator[None]:
                 logger.exception("%s could not be looked at", service)
             await asyncio.sleep(look_every_s)
 
-    async with beside(run()):
+    async with beside(f"watching {service}", run):
         yield
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from services.kit import lag, rpc
 from services.kit.backup import Part
-from services.kit.beside import beside
+from services.kit.beside import Supervisor
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
@@ -80,8 +80,9 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         backups = Backups([MemoryPart(store, home), *others], _schedule(settings))
         storing = Storing(store, index, embedder, generations)
         retaining = Retaining(store, storing, _default_rule(settings))
-        regular: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
-        condition = Condition(store, embedder, trouble, home, shared, indexing, regular)
+        work: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
+        supervisor = Supervisor()
+        condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor)
         servicer = MemoryServicer(
             Domain(
                 storing,
@@ -101,9 +102,11 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        filling = [Backfill(store, index, embedder, generations).run] if embedder else []
-        for run in (indexing.run, backups.run, erasing.run, retaining.run, *filling):
-            await stack.enter_async_context(beside(run()))
+        runs = {"index": indexing.run, **{name: each.run for name, each in work.items()}}
+        if embedder:
+            runs["backfill"] = Backfill(store, index, embedder, generations).run
+        for name, run in runs.items():
+            await stack.enter_async_context(supervisor.beside(name, run))
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 
+from services.kit.beside import report_success
 from services.kit.errors import ServiceError
 from services.memory.memory_store import MemoryStore
 
@@ -26,6 +27,7 @@ class Erasing:
         wait_s = 0.0
         while True:
             await self._look(wait_s)
+            report_success()
             wait_s = self._within_s
             await asyncio.sleep(min(look_every_s, self._within_s))
 

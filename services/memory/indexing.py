@@ -13,6 +13,7 @@ from threading import Lock
 
 import numpy as np
 
+from services.kit.beside import report_success
 from services.memory.index.entries import NewEntry, bare_entry, new_entry
 from services.memory.index.memory_index import Contents, MemoryIndex
 from services.memory.index.shrinking import without_removed
@@ -105,10 +106,12 @@ class Indexing:
             async for loaded in self._store.load(self._model, self._waiting[:portion], text=True):
                 await self._index.read(await asyncio.to_thread(_entries, loaded))
             self._waiting = self._waiting[portion:]
+            report_success()
         least = self.least_at_ends
         while True:
             await self.write(least)
             least = self._every
+            report_success()
             await asyncio.sleep(look_every_s)
 
     async def write(self, least: int) -> None:

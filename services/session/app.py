@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from services.kit import lag, rpc
-from services.kit.beside import beside
+from services.kit.beside import Supervisor
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
@@ -48,7 +48,8 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         stack.enter_context(providers("session"))
         store, directory = await open_store(stack, settings)
         finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s))
-        condition = Condition(store, directory)
+        supervisor = Supervisor()
+        condition = Condition(store, directory, supervisor)
         servicer = SessionServicer(
             Lifecycle(store, finding, settings.quality_threshold),
             finding,
@@ -63,8 +64,11 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
             access_pb2_grpc.add_AccessServicer_to_server(access, server)  # type: ignore[no-untyped-call]
 
-        await stack.enter_async_context(beside(deliver(store.events, emitter.emit)))
-        await stack.enter_async_context(beside(finding.sweep(settings.sweep_s)))
+        for name, run in (
+            ("events", lambda: deliver(store.events, emitter.emit)),
+            ("sweep", lambda: finding.sweep(settings.sweep_s)),
+        ):
+            await stack.enter_async_context(supervisor.beside(name, run))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(lag.watched())
         watching = Watching("session", "store", condition.look, condition.count, health)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.kit.beside import Supervisor
 from services.kit.errors import ServiceError
 from services.kit.part_health import PartHealth, file_system
 from services.session.store import SessionStore
@@ -18,6 +19,7 @@ class Condition:
 
     store: SessionStore
     directory: Path | None
+    supervisor: Supervisor
 
     async def check(self) -> tuple[Mapping[str, PartHealth], int]:
         """Every part's health, and how many sessions are active."""
@@ -25,9 +27,9 @@ class Condition:
             troubles = await self.store.troubles()
             active = await self.store.active_count()
         except ServiceError as error:
-            return {"store": PartHealth("unhealthy", error.message), **await self._disk()}, 0
+            return {**self._work(), "store": PartHealth("unhealthy", error.message), **await self._disk()}, 0
         parts = {name: PartHealth("degraded", reason) for name, reason in troubles.items()}
-        return {"store": PartHealth("healthy"), **parts, **await self._disk()}, active
+        return {**self._work(), "store": PartHealth("healthy"), **parts, **await self._disk()}, active
 
     async def look(self) -> Mapping[str, PartHealth]:
         """Every part's health."""
@@ -36,6 +38,9 @@ class Condition:
     async def count(self) -> Mapping[str, float]:
         """The service's gauges."""
         return {"segue.sessions.active": await self.store.active_count()}
+
+    def _work(self) -> Mapping[str, PartHealth]:
+        return {name: PartHealth("degraded", why) for name, why in self.supervisor.troubles.items()}
 
     async def _disk(self) -> Mapping[str, PartHealth]:
         return {"file_system": await asyncio.to_thread(file_system, self.directory)} if self.directory else {}
