@@ -147,6 +147,8 @@ def gauge(name: str) -> metrics._Gauge:
 _gauges = {
     "segue.part.health": ("{level}", "How a part is: 0 healthy, 1 degraded, 2 unhealthy"),
     "segue.sessions.active": ("{session}", "Sessions that are active, of all users"),
+    "segue.redis.memory.used": ("By", "Memory that the sessions' Redis uses"),
+    "segue.redis.memory.max": ("By", "Memory that the sessions' Redis may use, where that is limited"),
     "segue.memories": ("{memory}", "Memories stored, of all users"),
     "segue.database.size": ("By", "The memories' database on disk"),
     "segue.index.memories": ("{memory}", "Memories in the index"),

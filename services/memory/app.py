@@ -74,7 +74,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         indexing = Indexing(store, index, model, snapshot, settings.snapshot_every_changes, within_s)
         await stack.enter_async_context(open_indexing(indexing))
         shared = await _open_shared_cache(stack, settings)
-        generations = Generations(shared)
+        generations = Generations(shared, store.projects)
         linking = Linking(store, generations)
         erasing = Erasing(store, within_s)
         backups = Backups([MemoryPart(store, home), *others], _schedule(settings))
@@ -105,6 +105,8 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         runs = {"index": indexing.run, **{name: each.run for name, each in work.items()}}
         if embedder:
             runs["backfill"] = Backfill(store, index, embedder, generations).run
+        if shared:
+            runs["cache"] = shared.limit_lives
         for name, run in runs.items():
             await stack.enter_async_context(supervisor.beside(name, run))
         watching = Watching("memory", "database", condition.look, condition.count, health)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from services.kit import lag, rpc
@@ -23,6 +24,7 @@ from services.session.deciding import Deciding
 from services.session.events import Emitter, deliver
 from services.session.finding import Finding, Terms
 from services.session.lifecycle import Lifecycle
+from services.session.retention import Retention
 from services.session.servicer import SessionServicer
 from services.session.store import SessionStore
 from services.session.store.sqlite import open_sqlite
@@ -47,7 +49,8 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("session"))
         store, directory = await open_store(stack, settings)
-        finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s))
+        finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s, settings.answers_max))
+        retention = Retention(store, finding, timedelta(days=settings.keep_days))
         supervisor = Supervisor()
         condition = Condition(store, directory, supervisor)
         servicer = SessionServicer(
@@ -67,6 +70,7 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         for name, run in (
             ("events", lambda: deliver(store.events, emitter.emit)),
             ("sweep", lambda: finding.sweep(settings.sweep_s)),
+            ("retention", retention.run),
         ):
             await stack.enter_async_context(supervisor.beside(name, run))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
@@ -81,11 +85,15 @@ async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[
     if url := settings.redis_url.get_secret_value():
         from services.session.store.redis import open_redis  # what runs on one machine does without the package
 
-        store = open_redis(url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max)
+        store = open_redis(
+            url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max, audit_max=settings.audit_max
+        )
         return await stack.enter_async_context(store), None
     vault = open_vault(settings)
     home = private_directory(settings.home)
-    store_of = open_sqlite(home / "session.sqlite", queue_max=settings.queue_max, vault=vault)
+    store_of = open_sqlite(
+        home / "session.sqlite", queue_max=settings.queue_max, vault=vault, audit_max=settings.audit_max
+    )
     opened = await stack.enter_async_context(store_of)
     await asyncio.to_thread(discard_unfinished, home)
     return opened, home

@@ -37,7 +37,10 @@ class Condition:
 
     async def count(self) -> Mapping[str, float]:
         """The service's gauges."""
-        return {"segue.sessions.active": await self.store.active_count()}
+        counts: dict[str, float] = {"segue.sessions.active": await self.store.active_count()}
+        if size := await self.store.size():
+            counts |= {"segue.redis.memory.used": size.used_bytes, "segue.redis.memory.max": size.max_bytes}
+        return counts
 
     def _work(self) -> Mapping[str, PartHealth]:
         return {name: PartHealth("degraded", why) for name, why in self.supervisor.troubles.items()}
