@@ -19,7 +19,7 @@ from services.kit.errors import Unavailable
 from services.kit.private import private_directory
 
 if TYPE_CHECKING:
-    from services.gateway.app import Activity, GatewayApp
+    from services.gateway.app import GatewayApp
     from services.gateway.config import GatewaySettings
 
 idle_exit_default_s = 30 * 60
@@ -82,7 +82,7 @@ async def _open(
             print(_welcome(app.url, data_dir, settings.auth), flush=True)
             yield app
             return
-        watch = asyncio.create_task(_leave_when_idle(app.activity, stop))
+        watch = asyncio.create_task(_leave_when_idle(app, stop))
         try:
             yield app
         finally:
@@ -91,9 +91,9 @@ async def _open(
                 await watch
 
 
-async def _leave_when_idle(activity: Activity, stop: asyncio.Event) -> None:
+async def _leave_when_idle(app: GatewayApp, stop: asyncio.Event) -> None:
     idle_exit_s = float(os.environ.get("SEGUE_IDLE_EXIT_S", idle_exit_default_s))
-    while (left_s := idle_exit_s - activity.idle_s()) > 0:  # noqa: ASYNC110  # how long to wait is known
+    while (left_s := idle_exit_s - app.idle_s()) > 0:  # noqa: ASYNC110  # how long to wait is known
         await asyncio.sleep(left_s)
     stop.set()
 
