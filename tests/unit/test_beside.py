@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import duckdb
 import pytest
 
-from services.kit.beside import Backoff, Supervisor, beside, report_success
+from services.kit.backup import PartContent
+from services.kit.beside import Backoff, Run, Supervisor, beside, report_success
 from services.kit.errors import LimitExceeded
+from services.memory.backfill import Backfill
+from services.memory.backups import Backups, Schedule
+from services.memory.erasing import Erasing
+from services.memory.retaining import Retaining
+from services.memory.retention import Rule
+from services.session.events import Event, deliver
+from services.session.finding import Finding, Terms
+from services.session.retention import Retention
 
 NEVER_S = 3600.0
+OTHER_MODEL: Any = SimpleNamespace(model="another")
 
 
 class Pauses:
@@ -163,3 +178,70 @@ async def test_a_success_that_is_reported_by_nobodys_work_changes_nothing() -> N
     watched.troubles["other"] = "why"
     report_success()
     assert watched.troubles == {"other": "why"}
+
+
+class Fails:
+    """Stands in for a store, source or index: the first use raises what nobody expects, the second waits."""
+
+    def __init__(self) -> None:
+        self.uses = 0
+        self.again = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        async def use(*_: object, **__: object) -> None:
+            self.uses += 1
+            if self.uses == 1:
+                raise duckdb.OutOfMemoryException("content")
+            self.again.set()
+            await asyncio.Event().wait()
+
+        return use
+
+
+async def _unheard(_: Event) -> None: ...
+
+
+RUNS: dict[str, Callable[[Any], Run]] = {
+    "retention": lambda fails: Retaining(fails, fails, Rule(days=1, is_default=True)).run,
+    "erasing": lambda fails: Erasing(fails, 1.0).run,
+    "backfill": lambda fails: Backfill(fails, fails, OTHER_MODEL, fails).run,
+    "sessions' sweep": lambda fails: lambda: Finding(fails, Terms()).sweep(1.0),
+    "sessions' retention": lambda fails: Retention(fails, Finding(fails, Terms()), timedelta(days=1)).run,
+    "events": lambda fails: lambda: deliver(fails, _unheard),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_no_work_ends_at_an_error_that_it_does_not_expect(name: str) -> None:
+    fails, pauses = Fails(), Pauses()
+    watched = supervisor(pauses)
+    async with watched.beside(name, RUNS[name](fails)):
+        await pauses.begun.wait()
+        assert watched.troubles == {name: "background work failed and is tried again: OutOfMemoryException"}
+        await pauses.end()
+        await asyncio.wait_for(fails.again.wait(), 30)
+
+
+async def test_backups_go_on_after_an_error_that_they_do_not_expect(tmp_path: Path) -> None:
+    class Part:
+        name = "part"
+        calls = 0
+        again = asyncio.Event()
+
+        async def copy_to(self, directory: Path) -> PartContent:
+            self.calls += 1
+            if self.calls == 1:
+                raise ZeroDivisionError
+            (directory / "file").write_text("content")
+            self.again.set()
+            return PartContent(1, 1, {})
+
+    part, pauses = Part(), Pauses()
+    backups = Backups([part], Schedule(tmp_path, timedelta(hours=1), 3))
+    watched = supervisor(pauses)
+    async with watched.beside("backup", backups.run):
+        await pauses.begun.wait()
+        assert watched.troubles["backup"].endswith("ZeroDivisionError")
+        await pauses.end()
+        await asyncio.wait_for(part.again.wait(), 30)
+        await _until(lambda: not watched.troubles)
