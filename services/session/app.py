@@ -70,7 +70,7 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         for name, run in (
             ("events", lambda: deliver(store.events, emitter.emit)),
             ("sweep", lambda: finding.sweep(settings.sweep_s)),
-            ("retention", retention.run),
+            ("session_retention", retention.run),
         ):
             await stack.enter_async_context(supervisor.beside(name, run))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))

@@ -14,7 +14,9 @@ from redis.asyncio import Redis
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from services.kit.beside import Supervisor
 from services.kit.errors import Unavailable
+from services.session.condition import Condition
 from services.session.events import PERMISSION_DECIDED, SESSION_ENDED, Event, Handler
 from services.session.operations import Level
 from services.session.permissions import Audited, Place, Verdict
@@ -299,16 +301,17 @@ async def _until(work: Callable[[], Awaitable[None]]) -> None:
 
 async def test_a_server_that_is_nearly_full_says_so_before_it_refuses(client: Redis, redis_url: str) -> None:
     async with open_redis(redis_url, timeout_s=5, stream_max=1000) as store:
-        assert await store.size() is None
+        condition = Condition(store, None, Supervisor())
+        assert "room" not in (await condition.check())[0]
         used = (await client.info("memory"))["used_memory"]
         try:
             await client.config_set("maxmemory", str(round(used / 0.5)))
-            assert await store.troubles() == {}
+            assert (await condition.look())["room"].status == "healthy"
             await client.config_set("maxmemory", str(round(used / 0.9)))
-            assert "segue prune" in (await store.troubles())["room"]
-            size = await store.size()
-            assert size
-            assert 0.8 < size.used_bytes / size.max_bytes < 1
+            room = (await condition.look())["room"]
+            assert (room.status, "segue prune" in room.reason) == ("degraded", True)
+            counts = await condition.count()
+            assert 0.8 < counts["segue.redis.memory.used"] / counts["segue.redis.memory.max"] < 1
         finally:
             await client.config_set("maxmemory", "0")
 

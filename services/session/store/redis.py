@@ -45,8 +45,6 @@ Result = TypeVar("Result")
 
 retries_max = 2
 """Of a command whose connection broke. A write that had happened after all is found by its version."""
-FULL_FROM = 0.8
-"""The share of its memory from which on Redis is nearly full."""
 _states: tuple[State | None, ...] = (None, *State)
 
 # KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
@@ -255,12 +253,6 @@ class RedisStore:
         policy = settings.get("maxmemory-policy", "noeviction")
         if settings.get("maxmemory", "0") != "0" and policy.startswith("allkeys"):
             troubles["eviction"] = f"maxmemory-policy is {policy}: sessions may be dropped. Set noeviction."
-        size = await self.size()
-        if size and size.used_bytes >= FULL_FROM * size.max_bytes:
-            troubles["room"] = (
-                f"Redis has {size.used_bytes / 1e6:.0f} of {size.max_bytes / 1e6:.0f} MB; once it is full, sessions "
-                "are refused. `segue prune` removes old ones, or give it more."
-            )
         return troubles
 
     async def _settings(self) -> Mapping[str, str]:
