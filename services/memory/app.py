@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from services.kit import lag, rpc
 from services.kit.backup import Part
-from services.kit.beside import Supervisor
+from services.kit.beside import Run, Supervisor
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
@@ -102,16 +102,24 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        runs = {"index": indexing.run, **{name: each.run for name, each in work.items()}}
-        if embedder:
-            runs["backfill"] = Backfill(store, index, embedder, generations).run
-        if shared:
-            runs["cache"] = shared.limit_lives
-        for name, run in runs.items():
-            await stack.enter_async_context(supervisor.beside(name, run))
+        filling = Backfill(store, index, embedder, generations).run if embedder else None
+        limiting = shared.limit_lives if shared else None
+        runs = {"index": indexing.run, "backfill": filling, "cache": limiting, **_runs(work)}
+        await _begin(stack, supervisor, runs)
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)
+
+
+def _runs(work: Mapping[str, Regular]) -> Mapping[str, Run]:
+    return {name: each.run for name, each in work.items()}
+
+
+async def _begin(stack: AsyncExitStack, supervisor: Supervisor, runs: Mapping[str, Run | None]) -> None:
+    """Has everything that there is to run in the background run until the stack is closed."""
+    for name, run in runs.items():
+        if run:
+            await stack.enter_async_context(supervisor.beside(name, run))
 
 
 def open_vault(settings: MemorySettings) -> Vault | None:
