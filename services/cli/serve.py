@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,7 @@ async def _open(
 ) -> AsyncIterator[GatewayApp]:
     """The server, announced once it is ready; one that was started in passing leaves when it is idle."""
     from services.embedded import open_embedded
+    from services.kit.beside import beside
 
     async with open_embedded(data_dir, settings) as app:
         info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
@@ -82,13 +83,8 @@ async def _open(
             print(_welcome(app.url, data_dir, settings.auth), flush=True)
             yield app
             return
-        watch = asyncio.create_task(_leave_when_idle(app, stop))
-        try:
+        async with beside("the idle exit", lambda: _leave_when_idle(app, stop)):
             yield app
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
 
 
 async def _leave_when_idle(app: GatewayApp, stop: asyncio.Event) -> None:

@@ -86,7 +86,7 @@ class EventSource(Protocol):
 async def deliver(source: EventSource, handler: Handler) -> None:
     """Tells `handler` everything that `source` has, until cancelled; goes on by itself when the source was away.
 
-    `handler` is expected not to fail, as an `Emitter` does not: what it raises ends the delivery.
+    `handler` is expected not to fail, as an `Emitter` does not: what it raises, this does.
     """
     while True:
         try:
