@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from fastmcp import Client
 
 from services.cli import local_server
 
-IDLE_EXIT_S = 1.0
+IDLE_EXIT_S = 2.0
 
 
 @pytest.fixture
@@ -43,16 +44,24 @@ def address(data_dir: Path) -> tuple[str, int]:
     return str(found.hostname), int(found.port or 0)
 
 
+BODY = b"".join(json.dumps({"content": f"memory {number}"}).encode() + b"\n" for number in range(20))
+
+
+def begin_import(at: tuple[str, int]) -> socket.socket:
+    """A connection on which an import has begun, and lacks its last ten bytes."""
+    connection = socket.create_connection(at, 60)
+    head = f"POST /v1/memories HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    connection.sendall(head.encode() + BODY[:-10])
+    return connection
+
+
 def test_an_import_that_takes_longer_than_the_idle_time_is_finished(
     server: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    body = b"".join(json.dumps({"content": f"memory {number}"}).encode() + b"\n" for number in range(20))
-    with socket.create_connection(address(tmp_path), 30) as connection:
-        head = f"POST /v1/memories HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-        connection.sendall(head.encode() + body[:-10])
+    with begin_import(address(tmp_path)) as connection:
         with pytest.raises(subprocess.TimeoutExpired):
             server.wait(3 * IDLE_EXIT_S)
-        connection.sendall(body[-10:])
+        connection.sendall(BODY[-10:])
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 200"), answer
     assert server.wait(60) == 0  # now it has nothing to do
@@ -62,6 +71,8 @@ async def test_a_client_that_only_listens_does_not_keep_the_server(
     server: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     host, port = await asyncio.to_thread(address, tmp_path)
-    async with Client(f"http://{host}:{port}/mcp") as client:
-        await client.list_tools()  # and listens, from now on, to what the server may say
+    async with AsyncExitStack() as stack:
+        with begin_import((host, port)):  # so that the server is there until the client listens
+            client = await stack.enter_async_context(Client(f"http://{host}:{port}/mcp"))
+            await client.list_tools()
         assert await asyncio.to_thread(server.wait, 60) == 0
