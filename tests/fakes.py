@@ -49,9 +49,13 @@ class FakeShared:
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self._values[key] = (value, time.monotonic() + ttl_s)
 
-    async def generations(self, names: Sequence[str]) -> list[int]:
-        return [self._generations.setdefault(name, time.time_ns()) for name in names]
+    async def generations(self, names: Sequence[str]) -> list[int | None]:
+        return [self._generations.get(name) for name in names]
+
+    async def begin(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._generations.setdefault(name, time.time_ns())
 
     async def move(self, names: Sequence[str]) -> None:
-        for name, generation in zip(names, await self.generations(names), strict=True):
-            self._generations[name] = generation + 1
+        for name in names:
+            self._generations.pop(name, None)

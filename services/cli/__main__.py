@@ -111,6 +111,14 @@ COMMANDS: Mapping[str, Command] = {
             ("--reset", {"action": "store_true", "help": "take the project's rule back"}),
         ),
     ),
+    "prune": Command(
+        "prune",
+        "removes old sessions where they are kept; shows what would go unless --yes",
+        (
+            ("--days", {"type": float, "metavar": "N", "help": "that ended over N days ago (SEGUE_SESSION_KEEP_DAYS)"}),
+            ("--yes", {"action": "store_true", "help": "remove them"}),
+        ),
+    ),
     "token": Command(
         "token",
         "makes, lists and revokes the bearer tokens of a shared gateway",

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from services.kit.errors import Unavailable
 from services.kit.private import private_directory
 
 if TYPE_CHECKING:
-    from services.gateway.app import Activity, GatewayApp
+    from services.gateway.app import GatewayApp
     from services.gateway.config import GatewaySettings
 
 idle_exit_default_s = 30 * 60
@@ -74,6 +74,7 @@ async def _open(
 ) -> AsyncIterator[GatewayApp]:
     """The server, announced once it is ready; one that was started in passing leaves when it is idle."""
     from services.embedded import open_embedded
+    from services.kit.beside import beside
 
     async with open_embedded(data_dir, settings) as app:
         info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
@@ -82,18 +83,13 @@ async def _open(
             print(_welcome(app.url, data_dir, settings.auth), flush=True)
             yield app
             return
-        watch = asyncio.create_task(_leave_when_idle(app.activity, stop))
-        try:
+        async with beside("the idle exit", lambda: _leave_when_idle(app, stop)):
             yield app
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
 
 
-async def _leave_when_idle(activity: Activity, stop: asyncio.Event) -> None:
+async def _leave_when_idle(app: GatewayApp, stop: asyncio.Event) -> None:
     idle_exit_s = float(os.environ.get("SEGUE_IDLE_EXIT_S", idle_exit_default_s))
-    while (left_s := idle_exit_s - activity.idle_s()) > 0:  # noqa: ASYNC110  # how long to wait is known
+    while (left_s := idle_exit_s - app.idle_s()) > 0:  # noqa: ASYNC110  # how long to wait is known
         await asyncio.sleep(left_s)
     stop.set()
 

@@ -7,17 +7,16 @@ store, be it SQLite or the Redis that the session service is set to: who may rea
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from services.cli.mcp_call import CallFailed
+from services.cli.session_store import with_store
 
 if TYPE_CHECKING:
     from services.session.tokens import Token, Tokens
@@ -154,24 +153,9 @@ class Store:
         return self._with_tokens(lambda tokens: tokens.revoke(which))
 
     def _with_tokens(self, work: Callable[[Tokens], Awaitable[Result]]) -> Result:
-        from services.cli.local_server import default_data_dir
-        from services.kit.errors import ServiceError
-        from services.session.app import open_store
-        from services.session.config import SessionSettings
         from services.session.tokens import Tokens
 
-        async def done() -> Result:
-            settings = SessionSettings()
-            if "directory" not in settings.model_fields_set:
-                settings = settings.model_copy(update={"directory": default_data_dir() / "session"})
-            async with AsyncExitStack() as stack:
-                store, _ = await open_store(stack, settings)
-                return await work(Tokens(store.tokens))
-
-        try:
-            return asyncio.run(done())
-        except ServiceError as error:
-            raise CallFailed(" ".join((error.message, *error.suggestions))) from error
+        return with_store(lambda store, _: work(Tokens(store.tokens)))
 
 
 def _record(token: Token) -> Record:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from fastmcp.server.middleware import Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from services import __version__
 from services.gateway import prompts, resources
@@ -68,6 +69,10 @@ class GatewayApp:
         self.background = Background()
         self._leave_s = leave_s
 
+    def idle_s(self) -> float:
+        """Seconds without any work; 0 while a call is answered, or what one began in passing is not done."""
+        return 0.0 if self.background.under_way else self.activity.idle_s()
+
     async def stop_accepting(self) -> None:
         """`/ready` says no from now on; what sends calls here has `leave_s` to see it."""
         self.readiness.is_stopping = True
@@ -75,14 +80,28 @@ class GatewayApp:
 
 
 class Activity:
-    """When the gateway was last asked for something, in the loop's time."""
+    """Whether the gateway has work, and since when it has none. A client that only listens asks for nothing."""
 
     def __init__(self) -> None:
-        self.last_s = asyncio.get_running_loop().time()
+        self._under_way = 0
+        self._last_s = asyncio.get_running_loop().time()
+
+    @contextmanager
+    def request(self, scope: Scope) -> Iterator[None]:
+        """A request is answered in the block."""
+        only_listens = scope["method"] == "GET" and scope["path"].rstrip("/") == "/mcp"
+        self._last_s = asyncio.get_running_loop().time()
+        self._under_way += not only_listens
+        try:
+            yield
+        finally:
+            if not only_listens:
+                self._under_way -= 1
+                self._last_s = asyncio.get_running_loop().time()
 
     def idle_s(self) -> float:
-        """Seconds since then."""
-        return asyncio.get_running_loop().time() - self.last_s
+        """Seconds since the last request was answered; 0 while one is."""
+        return 0.0 if self._under_way else asyncio.get_running_loop().time() - self._last_s
 
 
 @asynccontextmanager
@@ -234,8 +253,8 @@ async def _serve(
     app = guarded(Roaming(mcp.http_app(**guard), alone))
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
-        activity.last_s = asyncio.get_running_loop().time()
-        await app(scope, receive, send)
+        with activity.request(scope) if scope["type"] == "http" else nullcontext():
+            await app(scope, receive, send)
 
     config = uvicorn.Config(
         counted,

@@ -46,6 +46,11 @@ class Background:
         elif error:
             logger.error("background work failed", exc_info=error)
 
+    @property
+    def under_way(self) -> int:
+        """How many tasks are."""
+        return len(self._tasks)
+
     async def drain(self, within_s: float) -> None:
         """Waits for what is under way; what takes longer is given up."""
         if self._tasks:

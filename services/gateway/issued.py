@@ -57,8 +57,6 @@ class IssuedTokens:
         """The token's caller; see `door.Verifier`."""
         keys = self._keys = self._keys or await self._found()
         access = await keys.verify_token(token)
-        if access is None and keys.is_out_of_reach:
-            raise _unreachable()
         if access is None:
             raise Unauthenticated("This token is not the issuer's for this Segue, or it has expired.", "Sign in again.")
         return self._caller(access.claims)
@@ -98,13 +96,26 @@ class IssuedTokens:
 class _Keys(JWTVerifier):
     """FastMCP's verifier, which says of keys it could not fetch only that the token is wrong."""
 
-    is_out_of_reach = False
+    _has_failed = False
+    """Whether the last look for keys failed: until the next one, nothing is known of a key that is not here."""
 
     async def _fetch_jwks(self) -> dict[str, Any]:
-        self.is_out_of_reach = True
-        found = await super()._fetch_jwks()
-        self.is_out_of_reach = False
+        try:
+            found = await super()._fetch_jwks()
+        except Exception:
+            self._has_failed = True
+            raise
+        self._has_failed = False
         return found
+
+    async def _get_jwks_key(self, kid: str | None) -> str:
+        """The key of this token alone: what others wait for meanwhile does not matter to one whose key is here."""
+        try:
+            return await super()._get_jwks_key(kid)
+        except ValueError as error:
+            if self._has_failed:
+                raise _unreachable() from error
+            raise
 
 
 async def _discovered(issuer: str) -> str:

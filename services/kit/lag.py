@@ -24,7 +24,7 @@ async def watched() -> AsyncIterator[None]:
         yield
         return
     _loops.add(loop)
-    async with beside(_watch()):
+    async with beside("event loop lag", _watch):
         try:
             yield
         finally:

@@ -109,7 +109,7 @@ class Telling:
 @asynccontextmanager
 async def watched(watching: Watching) -> AsyncIterator[None]:
     """Looks once before the block, if that goes quickly, and on while it runs."""
-    async with beside(watching.run()):
+    async with beside(f"watching {watching.service}", watching.run):
         with suppress(TimeoutError):
             async with asyncio.timeout(first_look_max_s):
                 await watching.health.is_known.wait()
@@ -133,7 +133,7 @@ async def told(service: str, look: Look) -> AsyncIterator[None]:
                 logger.exception("%s could not be looked at", service)
             await asyncio.sleep(look_every_s)
 
-    async with beside(run()):
+    async with beside(f"watching {service}", run):
         yield
 
 
@@ -147,6 +147,8 @@ def gauge(name: str) -> metrics._Gauge:
 _gauges = {
     "segue.part.health": ("{level}", "How a part is: 0 healthy, 1 degraded, 2 unhealthy"),
     "segue.sessions.active": ("{session}", "Sessions that are active, of all users"),
+    "segue.redis.memory.used": ("By", "Memory that the sessions' Redis uses"),
+    "segue.redis.memory.max": ("By", "Memory that the sessions' Redis may use, where that is limited"),
     "segue.memories": ("{memory}", "Memories stored, of all users"),
     "segue.database.size": ("By", "The memories' database on disk"),
     "segue.index.memories": ("{memory}", "Memories in the index"),

@@ -7,12 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.kit import lag, rpc
 from services.kit.backup import Part, server_id
-from services.kit.beside import beside
+from services.kit.beside import Run, Supervisor
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
@@ -75,14 +76,15 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         indexing = Indexing(store, index, model, snapshot, settings.snapshot_every_changes, within_s)
         await stack.enter_async_context(open_indexing(indexing))
         shared = await _open_shared_cache(stack, settings)
-        generations = Generations(shared)
+        generations = Generations(shared, store.projects)
         linking = Linking(store, generations)
         backups = Backups([MemoryPart(store, home), *others], _schedule(settings), await _server_id(home))
         storing = Storing(store, index, embedder, generations)
         erasing = Erasing(store, within_s, [storing.settle, indexing.erase])
         retaining = Retaining(store, storing, _default_rule(settings))
-        regular: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
-        condition = Condition(store, embedder, trouble, home, shared, indexing, regular)
+        work: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
+        supervisor = Supervisor()
+        condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor)
         servicer = MemoryServicer(
             Domain(
                 storing,
@@ -102,12 +104,25 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        filling = [Backfill(store, index, embedder, generations).run] if embedder else []
-        for run in (lambda: indexing.run(generations), backups.run, erasing.run, retaining.run, *filling):
-            await stack.enter_async_context(beside(run()))
+        filling = Backfill(store, index, embedder, generations).run if embedder else None
+        limiting = shared.limit_lives if shared else None
+        reading = partial(indexing.run, generations)
+        runs = {"index": reading, "backfill": filling, "cache": limiting, **_runs(work)}
+        await _begin(stack, supervisor, runs)
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield MemoryApp(health)
+
+
+def _runs(work: Mapping[str, Regular]) -> Mapping[str, Run]:
+    return {name: each.run for name, each in work.items()}
+
+
+async def _begin(stack: AsyncExitStack, supervisor: Supervisor, runs: Mapping[str, Run | None]) -> None:
+    """Has everything that there is to run in the background run until the stack is closed."""
+    for name, run in runs.items():
+        if run:
+            await stack.enter_async_context(supervisor.beside(name, run))
 
 
 def open_vault(settings: MemorySettings) -> Vault | None:

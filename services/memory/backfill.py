@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.kit.beside import report_success
 from services.kit.errors import LimitExceeded, Unavailable
 from services.memory.cache import Generations
 from services.memory.changes import Embedded
@@ -39,6 +40,7 @@ class Backfill:
         while sequences := await self._unembedded():
             try:
                 done += await self._embed(sequences)
+                report_success()
             except (LimitExceeded, Unavailable):
                 await asyncio.sleep(patience_s)
         if done:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.kit.backup import Manifest, Part, PartContent, newest_of, prune, write_backup
+from services.kit.beside import report_success
 from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import Conflict, InvalidInput, ServiceError
 from services.memory.memory_store import MemoryStore
@@ -76,6 +77,7 @@ class Backups:
         """Writes a backup whenever one is due, by the clock: a laptop may have slept meanwhile."""
         while self.schedule:
             await self.make_if_due(self.schedule, datetime.now(UTC))
+            report_success()
             await asyncio.sleep(look_every_s)
 
     async def make_if_due(self, schedule: Schedule, now: datetime) -> None:

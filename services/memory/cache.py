@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from cachetools import TTLCache
 
@@ -37,20 +37,32 @@ class Shared(Protocol):
         """Keeps the value for `ttl_s`."""
         ...
 
-    async def generations(self, names: Sequence[str]) -> list[int]:
-        """The generation of each name; one that was never moved, or was forgotten, has one never used before."""
+    async def generations(self, names: Sequence[str]) -> list[int | None]:
+        """The generation of each name; None where there is none, or it was forgotten."""
+        ...
+
+    async def begin(self, names: Sequence[str]) -> None:
+        """Gives each name that has none a generation that was never used before."""
         ...
 
     async def move(self, names: Sequence[str]) -> None:
-        """Moves each name's generation on."""
+        """Takes each name's generation away: the next one is another."""
         ...
 
 
-class Generations:
-    """Counts the writes to a user's projects. With a shared cache the counts are kept there, for all replicas."""
+Projects: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 
-    def __init__(self, shared: Shared | None) -> None:
+
+class Generations:
+    """Counts the writes to a user's projects. With a shared cache, generations are kept there, for all replicas.
+
+    `projects` says which a user has: one that there is not has no generation, so that what anybody may ask for takes
+    no room.
+    """
+
+    def __init__(self, shared: Shared | None, projects: Projects | None = None) -> None:
         self._shared = shared
+        self._projects = projects
         self._local: Counter[str] = Counter()
         self._owed: set[str] = {_all}  # what was written before this process began may not have been told
 
@@ -61,9 +73,16 @@ class Generations:
             return ",".join(str(self._local[name]) for name in names)
         try:
             await self._pay(self._shared)
-            return ",".join(map(str, await self._shared.generations(names)))
+            found = await self._shared.generations(names)
+            if None in found and await self._exist(user, projects):
+                await self._shared.begin([name for name, each in zip(names, found, strict=True) if each is None])
+                found = await self._shared.generations(names)
         except Unavailable:
             return None
+        return None if None in found else ",".join(map(str, found))
+
+    async def _exist(self, user: str, projects: Sequence[str]) -> bool:
+        return not projects or self._projects is None or set(projects) <= set(await self._projects(user))
 
     async def move(self, user: str, projects: Sequence[str]) -> None:
         """After a write to these projects of the user."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from services.kit.beside import Supervisor
 from services.kit.errors import ServiceError
 from services.kit.part_health import PartHealth, file_system
 from services.memory.embedder import Embedder
@@ -58,6 +59,10 @@ class Regular(Protocol):
         """Why what was due is not done; empty where it is."""
         ...
 
+    async def run(self) -> None:
+        """Does what is due, until it is cancelled."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -70,6 +75,7 @@ class Condition:
     shared_cache: SharedCache | None
     indexing: Reading
     regular: Mapping[str, Regular]
+    supervisor: Supervisor
 
     async def stats(self, user: str, project: str, since: datetime | None) -> Stats:
         """What is stored for the user, and what is degraded."""
@@ -93,9 +99,9 @@ class Condition:
 
     async def look(self) -> Mapping[str, PartHealth]:
         """The same at little cost: of the model only whether there is one."""
-        late = {name: PartHealth("degraded", each.trouble) for name, each in self.regular.items() if each.trouble}
+        late = {name: each.trouble for name, each in self.regular.items() if each.trouble}
         return {
-            **late,
+            **{name: PartHealth("degraded", why) for name, why in {**self.supervisor.troubles, **late}.items()},
             "cache": await self._cache(),
             "database": await self._database(),
             "embedding_service": PartHealth("healthy") if self.embedder else self._no_model(),
@@ -137,7 +143,8 @@ class Condition:
             return PartHealth("degraded", f"memories that cannot be read, and are not found: {broken:,}")
         if unread := self.indexing.unread:
             return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
-        return PartHealth("healthy")
+        why = self.supervisor.troubles.get("index", "")
+        return PartHealth("degraded" if why else "healthy", why)
 
     async def _cache(self) -> PartHealth:
         if self.shared_cache is None or await self.shared_cache.is_reachable():

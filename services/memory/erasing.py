@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+from services.kit.beside import report_success
 from services.kit.errors import ServiceError, Unavailable
 from services.memory.memory_store import MemoryStore
 
@@ -36,6 +37,7 @@ class Erasing:
         wait_s = 0.0
         while True:
             await self._look(wait_s)
+            report_success()
             wait_s = self._within_s
             await asyncio.sleep(min(look_every_s, self._within_s))
 

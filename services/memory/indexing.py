@@ -11,6 +11,7 @@ from threading import Lock
 
 import numpy as np
 
+from services.kit.beside import report_success
 from services.kit.errors import Unavailable
 from services.memory.cache import Generations
 from services.memory.index.contents import Contents
@@ -134,6 +135,7 @@ class Indexing:
             least = self._every
             if self._index.dead >= dead_min and self._index.dead > len(self._index):
                 await self._index.shrink()
+            report_success()
             await asyncio.sleep(look_every_s)
 
     async def _read(self) -> None:
@@ -143,6 +145,7 @@ class Indexing:
                 await self._index.read(made.entries)
                 await self._index.pass_over(made.unreadable)
             self._wait_for(self._waiting[portion:])
+            report_success()
 
     async def write(self, least: int) -> None:
         """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm.

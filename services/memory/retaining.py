@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services.kit.beside import report_success
 from services.kit.errors import ServiceError
 from services.memory.memory_store import MemoryStore
 from services.memory.removals import Reason, Removing
@@ -60,6 +61,7 @@ class Retaining:
         while True:
             try:
                 await self.look()
+                report_success()
             except ServiceError as error:
                 self.trouble = error.message
                 logger.warning("retention waits: %s", error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -9,12 +10,16 @@ from contextlib import asynccontextmanager, contextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.kit import telemetry
 from services.kit.errors import Unavailable
 from services.kit.redis import TracedRedis
+from services.memory.cache import rankings_ttl_s
 
 timeout_s = 0.25
 rest_s = 2.0
 """Before another try after a failure."""
+scanned_at_once = 500
+_generations_ttl_ms = round(4 * rankings_ttl_s * 1000)
 
 
 @asynccontextmanager
@@ -46,27 +51,40 @@ class RedisCache:
         with self._reaching():
             await self._client.set(self._prefix + key, value, px=round(ttl_s * 1000))
 
-    async def generations(self, names: Sequence[str]) -> list[int]:
-        """See Shared. One that is missing gets the time as its first: no earlier one was as high."""
+    async def generations(self, names: Sequence[str]) -> list[int | None]:
+        """See Shared. Each lives longer than what is kept under it, and longer again with every use."""
         keys = [self._prefix + name for name in names]
+        with self._reaching(), telemetry.query("redis", "PIPELINE"):
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.mget(keys)
+                for key in keys:
+                    pipeline.pexpire(key, _generations_ttl_ms)
+                found: list[bytes | None] = (await pipeline.execute())[0]
+        return [int(each) if each else None for each in found]
+
+    async def begin(self, names: Sequence[str]) -> None:
+        """See Shared. They are random: none that went, was dropped or was evicted comes back."""
         with self._reaching():
-            found = await self._client.mget(keys)
-            if None in found:
-                await self._begin(keys)
-                found = await self._client.mget(keys)
-        return [int(each or 0) for each in found]
+            for name in names:
+                await self._client.set(self._prefix + name, 1 + secrets.randbits(62), nx=True, px=_generations_ttl_ms)
 
     async def move(self, names: Sequence[str]) -> None:
         """See Shared."""
-        keys = [self._prefix + name for name in names]
         with self._reaching():
-            await self._begin(keys)
-            for key in keys:
-                await self._client.incr(key)
+            await self._client.unlink(*(self._prefix + name for name in names))
 
-    async def _begin(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            await self._client.set(key, time.time_ns(), nx=True)
+    async def limit_lives(self) -> None:
+        """Gives a time to live to what earlier versions kept without one."""
+        cursor = 0
+        while True:
+            with self._reaching():
+                cursor, keys = await self._client.scan(cursor, match=f"{self._prefix}*", count=scanned_at_once)
+                async with self._client.pipeline(transaction=False) as pipeline:
+                    for key in keys:
+                        pipeline.pexpire(key, _generations_ttl_ms, nx=True)  # all else has one
+                    await pipeline.execute()
+            if not cursor:
+                return
 
     async def is_reachable(self) -> bool:
         """Whether it answers now."""

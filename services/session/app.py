@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from services.kit import lag, rpc
-from services.kit.beside import beside
+from services.kit.beside import Supervisor
 from services.kit.encryption.changing import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.healthcheck import Health
@@ -23,6 +24,7 @@ from services.session.deciding import Deciding
 from services.session.events import Emitter, deliver
 from services.session.finding import Finding, Terms
 from services.session.lifecycle import Lifecycle
+from services.session.retention import Retention
 from services.session.servicer import SessionServicer
 from services.session.store import SessionStore
 from services.session.store.sqlite import open_sqlite
@@ -47,8 +49,10 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("session"))
         store, directory = await open_store(stack, settings)
-        finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s))
-        condition = Condition(store, directory)
+        finding = Finding(store, Terms(settings.lease_s, settings.answers_keep_s, settings.answers_max))
+        retention = Retention(store, finding, timedelta(days=settings.keep_days))
+        supervisor = Supervisor()
+        condition = Condition(store, directory, supervisor)
         servicer = SessionServicer(
             Lifecycle(store, finding, settings.quality_threshold),
             finding,
@@ -63,8 +67,12 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
             access_pb2_grpc.add_AccessServicer_to_server(access, server)  # type: ignore[no-untyped-call]
 
-        await stack.enter_async_context(beside(deliver(store.events, emitter.emit)))
-        await stack.enter_async_context(beside(finding.sweep(settings.sweep_s)))
+        for name, run in (
+            ("events", lambda: deliver(store.events, emitter.emit)),
+            ("sweep", lambda: finding.sweep(settings.sweep_s)),
+            ("session_retention", retention.run),
+        ):
+            await stack.enter_async_context(supervisor.beside(name, run))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(lag.watched())
         watching = Watching("session", "store", condition.look, condition.count, health)
@@ -77,11 +85,15 @@ async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[
     if url := settings.redis_url.get_secret_value():
         from services.session.store.redis import open_redis  # what runs on one machine does without the package
 
-        store = open_redis(url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max)
+        store = open_redis(
+            url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max, audit_max=settings.audit_max
+        )
         return await stack.enter_async_context(store), None
     vault = open_vault(settings)
     home = private_directory(settings.home)
-    store_of = open_sqlite(home / "session.sqlite", queue_max=settings.queue_max, vault=vault)
+    store_of = open_sqlite(
+        home / "session.sqlite", queue_max=settings.queue_max, vault=vault, audit_max=settings.audit_max
+    )
     opened = await stack.enter_async_context(store_of)
     await asyncio.to_thread(discard_unfinished, home)
     return opened, home

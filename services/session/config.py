@@ -29,6 +29,11 @@ class SessionSettings(BaseSettings):
     quality_threshold: float = Field(70.0, ge=0, le=100, description="Crossing this quality is told as an event")
     learn_after: int = Field(3, ge=2, description="Allowing the same so often in a project makes it a rule")
     answers_keep_s: float = Field(604800.0, gt=0, description="How long a repeated call gets the first answer")
+    answers_max: int = Field(10000, ge=100, description="How many of a user's calls that holds for, the latest")
+    keep_days: float = Field(
+        90.0, gt=0, le=36500, description="How long sessions are kept after they ended; a project's last handoff stays"
+    )
+    audit_max: int = Field(2000, ge=100, description="Lines of the permission log that are kept for a user, about")
     queue_max: int = Field(1000, ge=1, description="Calls that may wait for the database, without Redis")
     stream_max: int = Field(100000, ge=1000, description="Events that Redis keeps, about")
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")

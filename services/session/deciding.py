@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.kit.errors import InvalidInput
 from services.session.events import PERMISSION_DECIDED, Event
@@ -38,6 +38,7 @@ from services.session.store import Change, SessionStore
 from services.session.store.records import RULE
 
 history_max = 200
+root_audited_max_chars = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Deciding:
         self._learn_after = learn_after
 
     async def check(self, user: str, asked: Asked) -> Decision:
-        """What the rules say; it is in the log before it is answered."""
+        """What the rules say; it is in the log before it is answered, unless it only reads and no rule is needed."""
 
         async def attempt() -> Decision:
             place, session = await self._place(user, asked)
@@ -77,19 +78,16 @@ class Deciding:
             decision = check(await self._store.ledger(user), request, self._finding.now())
             audited = self._audited(user, "check", request, decision)
             heartbeat = self._finding.heartbeat(session) if session else None
-            await self._store.commit(Change(session=heartbeat, audited=[audited], events=[_event(audited)]))
+            lines = [audited] if decision.rule or decision.verdict is not Verdict.ALLOW else []
+            await self._store.commit(Change(session=heartbeat, audited=lines, events=[_event(audited)]))
             return decision
 
         return await until_first(attempt)
 
     async def record(self, user: str, asked: Asked, recorded: Recorded, operation_id: str) -> Rule:
         """The rule that the user's decision made; what was learned by it is in the log."""
-        check_text(operation_id, name_max_chars, "operation_id")
 
-        async def attempt() -> Rule:
-            answer = await self._answered(user, "RecordPermission", operation_id)
-            if answer:
-                return RULE.validate_python(answer.details["rule"])
+        async def attempt(id: str) -> Answer:
             place, _ = await self._place(user, asked)
             request = requested(asked.operation, asked.target, place)
             ledger, rule, learned = record(
@@ -103,10 +101,11 @@ class Deciding:
                     self._audited(user, "learn", request, Decision(Verdict.ALLOW, learned.level, why, learned))
                 )
             details = {"rule": RULE.dump_python(rule, mode="json")}
-            await self._commit(user, "RecordPermission", operation_id, ledger, lines, details)
-            return rule
+            answer = Answer(user, id, "RecordPermission", self._finding.now(), "", details)
+            return await self._commit(ledger, lines, answer)
 
-        return await until_first(attempt)
+        answer = await self._finding.once(user, "RecordPermission", operation_id, attempt)
+        return RULE.validate_python(answer.details["rule"])
 
     async def status(self, user: str, project: str, history: int) -> Status:
         """What holds for the user, in `project` where it is not empty; the history newest first."""
@@ -119,18 +118,15 @@ class Deciding:
 
     async def revoke(self, user: str, rule_id: str, every: bool, project: str, operation_id: str) -> int:
         """How many rules are gone, for good."""
-        check_text(operation_id, name_max_chars, "operation_id")
 
-        async def attempt() -> int:
-            answer = await self._answered(user, "RevokePermission", operation_id)
-            if answer:
-                return int(answer.details["revoked"])
+        async def attempt(id: str) -> Answer:
             ledger, gone = revoke(await self._store.ledger(user), rule_id, every, project)
             lines = [self._revoked(user, rule) for rule in gone]
-            await self._commit(user, "RevokePermission", operation_id, ledger, lines, {"revoked": len(gone)})
-            return len(gone)
+            answer = Answer(user, id, "RevokePermission", self._finding.now(), "", {"revoked": len(gone)})
+            return await self._commit(ledger, lines, answer)
 
-        return await until_first(attempt)
+        answer = await self._finding.once(user, "RevokePermission", operation_id, attempt)
+        return int(answer.details["revoked"])
 
     async def _place(self, user: str, asked: Asked) -> tuple[Place, Session | None]:
         """Of the session where there is one, else of what the call says of itself."""
@@ -146,24 +142,10 @@ class Deciding:
         is_active = session.state is State.ACTIVE
         return Place(session.project, session.root, session.id if is_active else ""), session
 
-    async def _answered(self, user: str, method: str, operation_id: str) -> Answer | None:
-        answer = await self._store.answered(user, operation_id) if operation_id else None
-        if answer and answer.method != method:
-            raise InvalidInput("operation_id belongs to another call.", "Make a new one for each call.")
-        return answer
-
-    async def _commit(
-        self,
-        user: str,
-        method: str,
-        operation_id: str,
-        ledger: Ledger,
-        lines: Sequence[Audited],
-        details: dict[str, object],
-    ) -> None:
-        answer = Answer(user, operation_id, method, self._finding.now(), "", details) if operation_id else None
+    async def _commit(self, ledger: Ledger, lines: Sequence[Audited], answer: Answer) -> Answer:
         events = [_event(line) for line in lines]
         await self._store.commit(Change(ledger=ledger, audited=lines, events=events, answer=answer))
+        return answer
 
     def _audited(self, user: str, action: str, request: Request, decision: Decision) -> Audited:
         return Audited(
@@ -172,7 +154,7 @@ class Deciding:
             action=action,
             operation=masked(request.operation),
             target=masked(request.target),
-            place=request.place,
+            place=_shortened(request.place),
             verdict=decision.verdict,
             level=decision.level,
             reason=decision.reason,
@@ -186,12 +168,18 @@ class Deciding:
             action="revoke",
             operation=rule.operation,
             target=masked(rule.pattern),
-            place=rule.place,
+            place=_shortened(rule.place),
             verdict=rule.verdict,
             level=rule.level,
             reason="you revoked it",
             rule_id=rule.id,
         )
+
+
+def _shortened(place: Place) -> Place:
+    """As the log has it: a line is bounded, and a root is the one part of it that may be long."""
+    root = place.root if len(place.root) <= root_audited_max_chars else f"{place.root[: root_audited_max_chars - 1]}…"
+    return replace(place, root=root)
 
 
 def _event(line: Audited) -> Event:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
+from services.kit.beside import report_success
 from services.kit.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class EventSource(Protocol):
 async def deliver(source: EventSource, handler: Handler) -> None:
     """Tells `handler` everything that `source` has, until cancelled; goes on by itself when the source was away.
 
-    `handler` is expected not to fail, as an `Emitter` does not: what it raises ends the delivery.
+    `handler` is expected not to fail, as an `Emitter` does not: what it raises, this does.
     """
     while True:
         try:
@@ -93,6 +94,7 @@ async def deliver(source: EventSource, handler: Handler) -> None:
             for event in events:
                 await handler(event)
             await source.settle(events)
+            report_success()
         except Unavailable as error:
             logger.warning("events wait: %s", error.message)
             await asyncio.sleep(retry_s)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
+from services.kit.beside import report_success
 from services.kit.errors import Conflict, InvalidInput, NotFound, Unavailable
 from services.session.events import SESSION_ENDED, Event
 from services.session.sessions import (
@@ -47,6 +48,7 @@ class Terms:
 
     lease_s: float = 3600.0
     answers_keep_s: float = 7 * 24 * 3600.0
+    answers_max: int = 10_000
 
 
 def utc_now() -> datetime:
@@ -150,14 +152,16 @@ class Finding:
     async def once(
         self, user: str, method: str, operation_id: str, attempt: Callable[[str], Awaitable[Answer]]
     ) -> Answer:
-        """The operation's first answer. Without an id the call is an operation of its own."""
+        """The operation's first answer. Without an id the call is an operation of its own, and happens once, too: a
+        store whose answer was lost may write again, and be told that another was first."""
         check_text(operation_id, 3 * name_max_chars, "operation_id")
+        name = operation_id or str(uuid4())
 
         async def answered() -> Answer:
-            answer = await self._store.answered(user, operation_id) if operation_id else None
+            answer = await self._store.answered(user, name)
             if answer and answer.method != method:
                 raise InvalidInput("operation_id belongs to another call.", "Make a new one for each call.")
-            return answer or await attempt(operation_id or str(uuid4()))
+            return answer or await attempt(name)
 
         return await until_first(answered)
 
@@ -176,7 +180,9 @@ class Finding:
         while True:
             try:
                 await self.abandon_expired()
-                await self._store.forget_answers(self.now() - timedelta(seconds=self._terms.answers_keep_s))
+                before = self.now() - timedelta(seconds=self._terms.answers_keep_s)
+                await self._store.forget_answers(before, self._terms.answers_max)
+                report_success()
             except Unavailable as error:
                 logger.warning("the sweep waits: %s", error.message)
             await asyncio.sleep(every_s)

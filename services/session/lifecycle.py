@@ -227,7 +227,7 @@ class Lifecycle:
 
     async def _previous(self, session: Session, facts: Facts) -> Handoff | None:
         """The project's last handoff, after those that were abandoned without one have theirs."""
-        listing = Listing(session.project, State.ABANDONED, handed_off_at_once_max)
+        listing = Listing(session.project, State.ABANDONED, handed_off_at_once_max, without_handoff=True)
         for left in await self._store.listed(session.user, listing):
             if left.has_handoff or left.id == session.id:
                 continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def _run(event: str, when: str, data: Path, told: bytes) -> tuple[dict[str, obje
     server = local_server.serving_pid(data) if when == "before" else _living(data)
     if server and when != "after":
         _send(server, signal.SIGKILL if when == "before" else signal.SIGSTOP)
-    (data / HOOKS_DIRECTORY / "seen" / "heartbeat").unlink(missing_ok=True)  # a tool's use has something to tell again
+    shutil.rmtree(data / HOOKS_DIRECTORY / "beat", ignore_errors=True)  # a tool's use has something to tell again
     before, began = _lines(data, event), time.monotonic()
     environment = os.environ | (PATIENT if when == "after" else {})
     with subprocess.Popen([*COMMAND, event], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as hook:

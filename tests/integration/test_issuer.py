@@ -38,11 +38,14 @@ class KeyServer:
         self.keys: dict[str, jwk.ECKey | jwk.RSAKey] = {}
         self.is_broken = False
         self.asked = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked += 1
+                server.may_answer.wait(30)
                 body = json.dumps(server.answer(self.path)).encode() if not server.is_broken else b"<html>"
                 self.send_response(200 if not server.is_broken else 500)
                 self.send_header("Content-Length", str(len(body)))
@@ -228,6 +231,33 @@ async def test_an_issuer_that_is_down_is_said_and_known_keys_go_on(keys: KeyServ
     keys.keys["two"] = new_key("two")
     with pytest.raises(Unavailable):
         await tokens.verify(keys.sign("two"))
+
+
+async def test_a_wrong_token_is_wrong_while_keys_are_fetched_for_another(keys: KeyServer) -> None:
+    tokens = verifier(keys)
+    await tokens.verify(keys.sign())
+    asked = keys.asked
+    keys.keys["two"] = new_key("two")
+    keys.may_answer.clear()
+    waiting = asyncio.create_task(tokens.verify(keys.sign("two")))
+    while keys.asked == asked:
+        await asyncio.sleep(0)
+    with pytest.raises(Unauthenticated):
+        await tokens.verify(keys.sign(exp=int(time.time()) - 600))
+    assert (await tokens.verify(keys.sign())).user == "ada"
+    keys.may_answer.set()
+    assert (await waiting).user == "ada"
+
+
+async def test_a_wrong_token_of_a_known_key_is_wrong_while_the_issuer_is_down(keys: KeyServer) -> None:
+    tokens = verifier(keys)
+    await tokens.verify(keys.sign())
+    keys.keys["two"] = new_key("two")
+    keys.is_broken = True
+    with pytest.raises(Unavailable):
+        await tokens.verify(keys.sign("two"))
+    with pytest.raises(Unauthenticated):
+        await tokens.verify(keys.sign(aud="another"))
 
 
 async def test_an_issuer_that_says_it_is_another_is_not_believed(keys: KeyServer) -> None:

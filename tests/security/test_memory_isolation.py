@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from services.kit import rpc
+from services.kit.beside import Supervisor
 from services.kit.errors import Conflict, Denied, NotFound, ProjectNotFound
 from services.memory.backups import Backups
 from services.memory.cache import Generations, SearchCache
@@ -68,7 +69,7 @@ async def served(stack: AsyncExitStack, home: Path) -> MemoryServicer:
     shared = FakeShared()
     generations = Generations(shared)
     linking, storing = Linking(store, generations), Storing(store, index, embedder, generations)
-    condition = Condition(store, embedder, "", home, None, indexing, {})
+    condition = Condition(store, embedder, "", home, None, indexing, {}, Supervisor())
     searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
     retaining = Retaining(store, storing, Rule(is_default=True))
     domain = Domain(storing, searching, linking, condition, Exporting(store), Backups([], None, "00c0ffee"), retaining)

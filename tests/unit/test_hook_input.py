@@ -172,6 +172,17 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
+def test_hooks_that_find_the_spool_full_at_once_keep_what_each_has_to_say(data: Path) -> None:
+    for number in range(spool.FILES_MAX):
+        spool.put("Stop", str(number).encode())
+    puts = "import os; from services.cli.hooks import spool\nfor _ in range(40): spool.put('Stop', b'%d' % os.getpid())"
+    hooks = [subprocess.Popen([sys.executable, "-c", puts]) for _ in range(6)]
+    assert [hook.wait(60) for hook in hooks] == [0] * 6
+    kept = [Path(spool.directory(), name).read_text() for name in spool.names(spool.directory())]
+    assert spool.FILES_MAX <= len(kept) <= spool.FILES_MAX + len(hooks)
+    assert {str(hook.pid) for hook in hooks} <= set(kept)
+
+
 def test_the_spool_is_bounded_and_the_oldest_make_room(data: Path) -> None:
     for number in range(spool.FILES_MAX + 5):
         spool.put("Stop", str(number).encode())
@@ -315,9 +326,19 @@ def test_input_that_is_long_is_cut_to_what_is_needed() -> None:
 def test_a_heartbeat_is_due_now_and_then(data: Path) -> None:
     assert places.touched("s", "/a.py", 60)
     assert not places.touched("s", "/b.py", 60)
-    os.utime(data / "hooks" / "seen" / "heartbeat", (time.time() - 61,) * 2)
+    beat = data / "hooks" / "beat" / "s"
+    os.utime(beat, (time.time() - 61,) * 2)
     assert places.touched("s", "bad\npath", 60)
+    assert not places.touched("s", "", 60)
+    os.utime(beat, (time.time() + 3600,) * 2)  # the clock was set back
+    assert places.touched("s", "", 60)
     assert (data / "hooks" / "touched" / "s").read_text() == "/a.py\n/b.py\n"
+
+
+def test_a_busy_conversation_does_not_keep_another_from_saying_that_it_lives(data: Path) -> None:
+    assert places.touched("busy", "/a.py", 60)
+    assert places.touched("quiet", "/a.py", 60)
+    assert not places.touched("quiet", "/a.py", 60)
 
 
 def test_old_notes_are_forgotten_whatever_lies_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ from itertools import count
 
 import numpy as np
 import pytest
+from redis.asyncio import Redis
 
 from services.kit.errors import InvalidInput, NotFound, Unavailable
-from services.memory.cache import Generations, SearchCache, Shared, query_key
+from services.memory.cache import Generations, SearchCache, Shared, _named, query_key
 from services.memory.queries import Results
 from services.memory.rankings import Ranking, unpacked
 from services.memory.shared_cache import open_shared_cache
@@ -46,14 +47,20 @@ async def test_a_value_is_kept_until_its_time_has_passed(shared: Shared) -> None
 
 
 async def test_a_generation_moves_on_and_never_comes_back(shared: Shared) -> None:
-    (first, other) = await shared.generations(["x", "y"])
-    assert await shared.generations(["x", "y"]) == [first, other]
-    await shared.move(["x"])
-    (second, same) = await shared.generations(["x", "y"])
-    assert second > first
-    assert same == other
+    await shared.move(["x", "y", "new"])
+    assert await shared.generations(["x", "y"]) == [None, None]
+    seen = set()
+    for _ in range(20):
+        await shared.begin(["x", "y"])
+        (x, y) = await shared.generations(["x", "y"])
+        await shared.begin(["x"])
+        assert await shared.generations(["x", "y"]) == [x, y]
+        seen |= {x}
+        await shared.move(["x"])
+        assert await shared.generations(["x", "y"]) == [None, y]
+    assert len(seen - {None}) == 20
     await shared.move(["new"])
-    assert (await shared.generations(["new"]))[0] > 0
+    assert await shared.generations(["new"]) == [None]
 
 
 async def test_a_write_on_one_replica_moves_the_generation_on_every_other(shared: Shared) -> None:
@@ -63,6 +70,64 @@ async def test_a_write_on_one_replica_moves_the_generation_on_every_other(shared
     await here.move("ann", ["p"])
     after = [await there.of("ann", ["p"]), await there.of("ann", ["q"]), await there.of("ann", [])]
     assert [was == now for was, now in zip(before, after, strict=True)] == [False, True, False]
+
+
+async def test_a_project_that_there_is_not_has_no_generation(shared: Shared) -> None:
+    async def projects(user: str) -> Sequence[str]:
+        return {"eve": ["p"]}.get(user, [])
+
+    generations = Generations(shared, projects)
+    assert await generations.of("eve", ["nowhere"]) is None
+    assert await generations.of("eve", ["p", "nowhere"]) is None
+    assert await shared.generations([_named("eve", "p"), _named("eve", "nowhere")]) == [None, None]
+    assert await generations.of("eve", ["p"]) == await generations.of("eve", ["p"]) is not None
+    assert await generations.of("eve", []) is not None
+
+
+async def test_a_generation_that_was_lost_does_not_bring_back_what_was_found_under_it(shared: Shared) -> None:
+    generations = Generations(shared)
+    before = await generations.of("ann", ["lost"])
+    await shared.move([_named("ann", "lost")])  # as it expires, or is evicted
+    assert await generations.of("ann", ["lost"]) != before
+
+
+@pytest.mark.containers
+async def test_every_key_in_redis_has_a_time_to_live_and_a_generations_is_the_longest(emptied_redis: str) -> None:
+    async with (
+        open_shared_cache(emptied_redis) as cache,
+        Redis.from_url(emptied_redis, decode_responses=True) as client,
+    ):
+        generations = Generations(cache)
+        for number in range(50):
+            await generations.of("bob", [f"p{number}"])
+            await generations.move("bob", [f"p{number}", "q"])
+        await generations.of("bob", ["p"])
+        kept = SearchCache(cache, generations)
+        await kept.keep_ranking("key", ranking(1))
+        name = _named("bob", "p")
+        await client.pexpire(f"segue:memory:{name}", 1_000)
+        await cache.generations([name])  # a use makes it live on
+        lives_s = {str(key): await client.ttl(key) for key in await client.keys("*")}
+    assert min(lives_s.values()) > 0
+    assert lives_s[f"segue:memory:{name}"] > 2 * lives_s["segue:memory:ranking:key"]
+
+
+@pytest.mark.containers
+async def test_what_earlier_versions_kept_without_end_is_given_one(emptied_redis: str) -> None:
+    async with (
+        open_shared_cache(emptied_redis) as cache,
+        Redis.from_url(emptied_redis, decode_responses=True) as client,
+    ):
+        await client.mset({f"segue:memory:{number:032x}": 1_700_000_000_000_000_000 for number in range(1_200)})
+        await client.set("segue:memory:ranking:x", b"x", px=5_000)
+        await client.set("another:program", b"x")
+        await cache.limit_lives()
+        lives_ms = {str(key): await client.pttl(key) for key in await client.keys("segue:*")}
+        assert len(lives_ms) == 1_201
+        assert min(lives_ms.values()) > 0
+        assert lives_ms["segue:memory:ranking:x"] <= 5_000
+        assert await client.ttl("another:program") == -1
+        assert await cache.generations([f"{7:032x}"]) == [1_700_000_000_000_000_000]
 
 
 async def test_a_ranking_is_found_by_every_replica(shared: Shared) -> None:
@@ -87,7 +152,7 @@ class AwayShared(FakeShared):
 
     away = True
 
-    async def generations(self, names: Sequence[str]) -> list[int]:
+    async def generations(self, names: Sequence[str]) -> list[int | None]:
         self._reach()
         return await super().generations(names)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -543,3 +545,30 @@ async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be made"):
         async with open_service(tmp_path / "file" / "session"):
             pass
+
+
+async def test_work_in_the_background_goes_on_after_the_store_had_too_much_to_do(tmp_path: Path) -> None:
+    """A short queue, and a database that somebody else holds: the sweep is refused, and says so."""
+    ended = asyncio.Event()
+
+    async def hear(event: Event) -> None:
+        if event.data["state"] == "abandoned":
+            ended.set()
+
+    emitter = Emitter()
+    emitter.on(SESSION_ENDED, hear)
+    async with open_service(tmp_path, emitter, queue_max=4, lease_s=1.0, sweep_s=0.1) as client:
+        await client.start()
+        with closing(sqlite3.connect(tmp_path / "session.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            notes = [pb.CheckpointRequest(which=pb.Which(working_directory="/work/a"), note=name) for name in "abcd"]
+            waiting = [asyncio.create_task(client(note)) for note in notes]
+            while "sweep" not in (found := (await client(pb.CheckRequest())).parts):
+                await asyncio.sleep(0)
+            assert found["sweep"].status == "degraded"
+            assert "Too many calls" in found["sweep"].reason
+            other.execute("ROLLBACK")
+            await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.wait_for(ended.wait(), 60)
+        while "sweep" in (await client(pb.CheckRequest())).parts:
+            await asyncio.sleep(0)

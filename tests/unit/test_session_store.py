@@ -128,9 +128,9 @@ async def test_an_operation_is_answered_once(store: SessionStore) -> None:
         await store.commit(Change(session=new("s2", "/work/b"), answer=replace(answer, session_id="s2")))
     assert await store.session("s2") is None
     await store.commit(Change(session=new("s4", "/work/c", user="bob"), answer=replace(answer, user="bob")))
-    await store.forget_answers(BEGAN)
+    await store.forget_answers(BEGAN, 100)
     assert await store.answered("ada", "o1") == answer
-    await store.forget_answers(BEGAN + timedelta(seconds=1))
+    await store.forget_answers(BEGAN + timedelta(seconds=1), 100)
     assert await store.answered("ada", "o1") is None
 
 

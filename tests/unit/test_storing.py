@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from services.kit.beside import Supervisor
 from services.kit.encryption.vault import Vault
 from services.kit.errors import InvalidInput
 from services.memory import indexing as limits
@@ -58,7 +59,9 @@ class Service:
         return [each.memory.content for each in results.found if each.matched != "semantic" or only]
 
     async def degraded(self, user: str) -> Sequence[str]:
-        condition = Condition(self.store, self.searching.embedder, "", Path.cwd(), None, self.indexing, {})
+        condition = Condition(
+            self.store, self.searching.embedder, "", Path.cwd(), None, self.indexing, {}, Supervisor()
+        )
         return [each for each in (await condition.stats(user, "", None)).degraded if "cannot be read" in each]
 
 

@@ -31,6 +31,7 @@ MENDS = {
     "embedding_service": "segue stop  # at the next start the model is built again where it is missing",
     "cache": "redis-cli ping  # on the server's machine",
     "index": "",  # it mends itself
+    "room": "segue prune  # where the sessions are kept; shows what would go",
 }
 
 

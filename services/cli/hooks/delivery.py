@@ -42,7 +42,7 @@ ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "e
 """The tool that does the same: what it wants of a directory out of sight, the event may want."""
 HEARD = frozenset({200, 202, 204})
 WANTS = 428
-PARTS = ("touched", "asked", "owed")
+PARTS = ("touched", "beat", "asked", "owed")
 """What is kept of a conversation, and not for longer."""
 NEVER_TAKEN = frozenset({400, 404, 413, 422})
 

@@ -8,7 +8,8 @@ import time
 HOOK_LOG = "hook.log"
 HOOKS_DIRECTORY = "hooks"
 """Below it: `seen/EVENT`, whose time is when that hook last ran; `spool/GATEWAY`, what waits for a server;
-`touched/SESSION`, the files a conversation touched; `asked/SESSION`, digests of what its user is asked about;
+`touched/SESSION`, the files a conversation touched; `beat/SESSION`, whose time is when it last said that it lives;
+`asked/SESSION`, digests of what its user is asked about;
 `owed/SESSION`, that it was not told at its start what it should be; `injected`, by which hook the model was last given
 how many tokens and memories, whose time says when.
 """
@@ -109,7 +110,7 @@ def is_owed(session: str) -> bool:
 
 
 def touched(session: str, path: str, every_s: float) -> bool:
-    """Notes that a conversation touched a file; whether it is `every_s` or more since this last said True."""
+    """Notes that a conversation touched a file; whether it is `every_s` or more since this last said True of it."""
     if not (kept := of_session("touched", session)):
         return False
     descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
@@ -118,8 +119,9 @@ def touched(session: str, path: str, every_s: float) -> bool:
             os.write(descriptor, f"{path}\n".encode("utf-8", "replace"))
     finally:
         os.close(descriptor)
-    beat = os.path.join(hooks_directory("seen"), "heartbeat")
-    if os.path.exists(beat) and time.time() - os.stat(beat).st_mtime < every_s:
+    beat = of_session("beat", session)
+    if os.path.exists(beat) and 0 <= time.time() - os.stat(beat).st_mtime < every_s:
         return False
-    seen("heartbeat")
+    os.close(os.open(beat, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    os.utime(beat)
     return True

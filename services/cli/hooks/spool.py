@@ -34,9 +34,12 @@ def put(event: str, body: bytes) -> None:
         log(event, f"not kept: {len(body):,} bytes are too many")
         return
     path = directory()
-    for name in names(path)[: -FILES_MAX + 1] if len(names(path)) >= FILES_MAX else []:
+    for name in names(path)[: 1 - FILES_MAX]:
         log(event, "the spool is full: the oldest event is dropped")
-        os.unlink(os.path.join(path, name))
+        try:
+            os.unlink(os.path.join(path, name))
+        except FileNotFoundError:  # delivered meanwhile, or dropped by another hook
+            continue
     draft = os.path.join(path, f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

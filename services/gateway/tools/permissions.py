@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import uuid4
 
 from fastmcp import Context, FastMCP
 from mcp_types import ToolAnnotations
@@ -63,6 +64,7 @@ def register(mcp: FastMCP, session: SessionBackend) -> None:
             scope=scope,
             expires_in_s=expires_in_s or 0.0,
             which=await _active(session, context, None),
+            operation_id=str(uuid4()),
         )
         answer: session_pb2.RecordPermissionResponse = await session.call(session.stub.RecordPermission, request)
         return shapes.RuleAnswer(rule=shapes.RuleShape.of(answer.rule))
@@ -83,7 +85,9 @@ def register(mcp: FastMCP, session: SessionBackend) -> None:
         """Take a rule back, or all of them. What was learned is forgotten with it."""
         if not rule_id and not all:
             raise InvalidInput("Say which rule, or all=true.", "permission_status lists the rules.")
-        request = session_pb2.RevokePermissionRequest(rule_id=encodable(rule_id or ""), all=all)
+        request = session_pb2.RevokePermissionRequest(
+            rule_id=encodable(rule_id or ""), all=all, operation_id=str(uuid4())
+        )
         answer: session_pb2.RevokePermissionResponse = await session.call(session.stub.RevokePermission, request)
         return shapes.RevokedAnswer(revoked=answer.revoked)
 

@@ -154,10 +154,10 @@ class Hooks:
         task = self._owed.get(key)
         if task is None:
             return None
-        try:
-            briefing = await asyncio.wait_for(asyncio.shield(task), event.within_s or None)
-        except TimeoutError:
+        if not (await asyncio.wait({task}, timeout=event.within_s))[0]:
             return LATER
+        try:
+            briefing = task.result()
         except ServiceError:
             self._owed.pop(key, None)
             raise

@@ -14,8 +14,8 @@ from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
 from services.session.tokens import TokenStore
 
-audit_max = 10_000
-"""Lines of the audit log that are kept for a user, at least; older ones may go."""
+audit_max = 2_000
+"""Lines of the audit log that are kept for a user, at least, where the settings say nothing else; older ones may go."""
 
 
 class Stale(Conflict):
@@ -45,6 +45,16 @@ class Listing:
     state: State | None = None
     limit: int = 20
     after: tuple[datetime, str] | None = None
+    without_handoff: bool = False
+    """Only those that were abandoned and have left no handoff since."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSize:
+    """Bytes in use, and the most there may be."""
+
+    used_bytes: int
+    max_bytes: int
 
 
 class SessionStore(Protocol):
@@ -77,8 +87,8 @@ class SessionStore(Protocol):
         """What the operation was answered, where it was."""
         ...
 
-    async def forget_answers(self, before: datetime) -> None:
-        """Drops the answers of older operations."""
+    async def forget_answers(self, before: datetime, most: int) -> None:
+        """Drops the answers of older operations, and of each user all but the latest `most`."""
         ...
 
     async def session(self, id: str) -> Session | None:
@@ -95,6 +105,25 @@ class SessionStore(Protocol):
 
     async def last_seen_before(self, time: datetime, most: int) -> list[Session]:
         """Active sessions of anyone that were last heard of before `time`, longest ago first."""
+        ...
+
+    async def finished_before(
+        self, time: datetime, most: int, after: tuple[datetime, str] | None = None
+    ) -> list[Session]:
+        """Sessions of anyone that are not active and were last heard of before `time`, longest ago first, after the
+        one that `after` names (when it was last heard of, and its id)."""
+        ...
+
+    async def remove_session(self, session: Session) -> None:
+        """Removes it with its checkpoints, its handoff and what it owes; Stale where it has changed since."""
+        ...
+
+    async def tidy(self) -> None:
+        """Brings what earlier versions wrote to what this one keeps; may be repeated, and be interrupted."""
+        ...
+
+    async def size(self) -> StoreSize | None:
+        """How much the store has of what it may have; None where nothing but the disk limits it."""
         ...
 
     async def active_count(self) -> int:

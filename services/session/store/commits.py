@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Session
-from services.session.store import Change, Stale, audit_max
+from services.session.store import Change, Stale
 from services.session.store.bodies import Bodies
 from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
 
@@ -29,6 +29,7 @@ class Commits:
     """Writes records as `bodies` has them."""
 
     bodies: Bodies
+    audit_max: int
 
     def commit(self, connection: sqlite3.Connection, change: Change) -> None:
         """Stale where another call was first."""
@@ -96,9 +97,22 @@ class Commits:
         row = (audited.user, self.bodies.name(audited.place.project), body)
         cursor = connection.execute("INSERT INTO audit (user, project, body) VALUES (?, ?, ?)", row)
         if (cursor.lastrowid or 0) % audit_trimmed_every == 0:
-            sql = """DELETE FROM audit WHERE user = ?1 AND sequence <= (
-                         SELECT sequence FROM audit WHERE user = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)"""
-            connection.execute(sql, (audited.user, audit_max))
+            self.trim_audit(connection, audited.user)
+
+    def trim_audit(self, connection: sqlite3.Connection, user: str) -> None:
+        """Drops the oldest lines of the user's log beyond those that are kept."""
+        sql = """DELETE FROM audit WHERE user = ?1 AND sequence <= (
+                     SELECT sequence FROM audit WHERE user = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)"""
+        connection.execute(sql, (user, self.audit_max))
+
+    def remove(self, connection: sqlite3.Connection, session: Session) -> None:
+        """Stale where it has changed."""
+        connection.execute("BEGIN IMMEDIATE")
+        sql = "DELETE FROM sessions WHERE id = ? AND user = ? AND version = ?"
+        _must_change(connection.execute(sql, (session.id, session.user, session.version)))
+        for table in ("checkpoints", "handoffs", "owed"):
+            connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session.id,))  # noqa: S608  # our own names
+        connection.execute("COMMIT")
 
     def _body(self, record: TypeAdapter[Record], value: Record, *whose: str | int) -> str:
         return self.bodies.body(whose, record.dump_json(value).decode())

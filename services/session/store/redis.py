@@ -6,7 +6,6 @@ touch them on a cluster as well. Names of users, projects and directories are ha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import socket
@@ -28,9 +27,16 @@ from services.kit.errors import Unavailable
 from services.kit.redis import TracedRedis
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
-from services.session.store import Change, Listing, Stale, audit_max
+from services.session.store import Change, Listing, Stale, StoreSize, audit_max
 from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
 from services.session.store.redis_access import RedisAllowance, RedisTokens
+from services.session.store.redis_keys import TAG
+from services.session.store.redis_keys import index as _index
+from services.session.store.redis_keys import key as _key
+from services.session.store.redis_keys import place as _place
+from services.session.store.redis_keys import score as _score
+from services.session.store.redis_keys import without_handoff as _without_handoff
+from services.session.store.redis_upkeep import RedisUpkeep
 from services.session.store.streams import EventStream, translated
 
 logger = logging.getLogger(__name__)
@@ -39,8 +45,6 @@ Result = TypeVar("Result")
 
 retries_max = 2
 """Of a command whose connection broke. A write that had happened after all is found by its version."""
-scanned_at_once = 100
-_tag = "{segue}"
 _states: tuple[State | None, ...] = (None, *State)
 
 # KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
@@ -69,7 +73,9 @@ return 1
 
 
 @asynccontextmanager
-async def open_redis(url: str, *, timeout_s: float, stream_max: int) -> AsyncIterator[RedisStore]:
+async def open_redis(
+    url: str, *, timeout_s: float, stream_max: int, audit_max: int = audit_max
+) -> AsyncIterator[RedisStore]:
     """A store on the server at `url`; whether it answers is seen at the first call."""
     retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries_max)
     client: Redis = TracedRedis.from_url(
@@ -82,9 +88,9 @@ async def open_redis(url: str, *, timeout_s: float, stream_max: int) -> AsyncIte
     )
     async with client:
         consumer = f"{socket.gethostname()}-{uuid4().hex[:8]}"
-        events = EventStream(client, f"{_tag}:events", "session", consumer)
+        events = EventStream(client, f"{TAG}:events", "session", consumer)
         try:
-            yield RedisStore(client, events, stream_max)
+            yield RedisStore(client, events, stream_max, audit_max)
         finally:
             await events.release()
 
@@ -118,10 +124,12 @@ class _Plan:
 class RedisStore:
     """`SessionStore` on a Redis client that decodes its answers."""
 
-    def __init__(self, client: Redis, events: EventStream, stream_max: int) -> None:
+    def __init__(self, client: Redis, events: EventStream, stream_max: int, audit_max: int) -> None:
         self._client = client
         self._events = events
         self._stream_max = stream_max
+        self._audit_max = audit_max
+        self._upkeep = RedisUpkeep(client, audit_max)
         self._commit = client.register_script(_script)
         self.tokens = RedisTokens(client)
         self.allowance = RedisAllowance(client)
@@ -131,7 +139,12 @@ class RedisStore:
         return self._events
 
     async def commit(self, change: Change) -> None:
-        plan = _planned(change, self._events.key, self._stream_max)
+        plan = _planned(change, self._audit_max)
+        for event in change.events:
+            plan.do("XADD", self._events.key, "MAXLEN", "~", str(self._stream_max), "*", "event", _json(EVENT, event))
+        await self._carry_out(plan)
+
+    async def _carry_out(self, plan: _Plan) -> None:
         written = await translated(self._commit(keys=plan.keys, args=[plan.text()]))
         if not written:
             raise Stale("Somebody else changed it meanwhile.")
@@ -139,14 +152,8 @@ class RedisStore:
     async def answered(self, user: str, operation_id: str) -> Answer | None:
         return _read(ANSWER, await self._ask(self._client.hget(_key("answers", user), operation_id)))
 
-    async def forget_answers(self, before: datetime) -> None:
-        names: list[str] = await self._ask(self._client.zrangebyscore(_key("answered"), "-inf", f"({_score(before)}"))
-        for name in names:
-            key, _, operation_id = name.partition(" ")
-            plan = _Plan()
-            plan.do("HDEL", key, operation_id)
-            plan.do("ZREM", _key("answered"), name)
-            await translated(self._commit(keys=plan.keys, args=[plan.text()]))
+    async def forget_answers(self, before: datetime, most: int) -> None:
+        await self._upkeep.forget_answers(before, most)
 
     async def session(self, id: str) -> Session | None:
         return _read(SESSION, await self._ask(self._client.hget(_key("session", id), "body")))
@@ -157,6 +164,8 @@ class RedisStore:
 
     async def listed(self, user: str, listing: Listing) -> list[Session]:
         index = _index(user, listing.project, listing.state)
+        if listing.without_handoff:
+            index = _without_handoff(user, listing.project)
         start = f"({_place(*listing.after)}" if listing.after else "+"
         names: list[str] = await self._ask(
             self._client.zrange(index, start, "-", bylex=True, desc=True, offset=0, num=listing.limit)
@@ -166,6 +175,32 @@ class RedisStore:
     async def last_seen_before(self, time: datetime, most: int) -> list[Session]:
         ids = await self._ask(self._client.zrangebyscore(_key("seen"), "-inf", f"({_score(time)}", start=0, num=most))
         return await self._sessions(ids)
+
+    async def finished_before(
+        self, time: datetime, most: int, after: tuple[datetime, str] | None = None
+    ) -> list[Session]:
+        least = (float(_score(after[0])), after[1]) if after else (float("-inf"), "")
+        page: list[Session] = []
+        start, is_last = 0, False
+        while not page and not is_last:  # many may have been heard of in the same microsecond
+            part = await self._ask(
+                self._client.zrangebyscore(
+                    _key("finished"), least[0], f"({_score(time)}", start=start, num=most, withscores=True
+                )
+            )
+            found = await self._sessions([name for name, score in part if (score, name) > least])
+            page = [session for session in found if session.state is not State.ACTIVE]
+            start, is_last = start + most, len(part) < most
+        return page
+
+    async def remove_session(self, session: Session) -> None:
+        await self._carry_out(_removal(session))
+
+    async def tidy(self) -> None:
+        await self._upkeep.tidy()
+
+    async def size(self) -> StoreSize | None:
+        return await self._upkeep.size()
 
     async def _sessions(self, ids: Sequence[str]) -> list[Session]:
         async with self._client.pipeline(transaction=False) as pipeline:
@@ -200,8 +235,9 @@ class RedisStore:
         return _read(LEDGER, await self._ask(self._client.hget(_key("ledger", user), "body"))) or Ledger(user)
 
     async def audit(self, user: str, project: str, most: int) -> list[Audited]:
-        key = _key("audit", user, project) if project else _key("audit", user)
-        return _every(AUDITED, await self._ask(self._client.lrange(key, 0, most - 1)))
+        last = -1 if project else most - 1
+        lines = _every(AUDITED, await self._ask(self._client.lrange(_key("audit", user), 0, last)))
+        return [line for line in lines if project in {"", line.place.project}][:most]
 
     async def troubles(self) -> Mapping[str, str]:
         """Whether the server would keep what was acknowledged, as far as it shows its settings."""
@@ -235,13 +271,14 @@ class RedisStore:
 # --- one change as a plan -----------------------------------------------------------------------
 
 
-def _planned(change: Change, stream: str, stream_max: int) -> _Plan:
+def _planned(change: Change, audit_max: int) -> _Plan:
     plan = _Plan()
     if answer := change.answer:
         key = _key("answers", answer.user)
         plan.expect(key, answer.operation_id, "")
         plan.do("HSET", key, answer.operation_id, _json(ANSWER, answer))
-        plan.do("ZADD", _key("answered"), _score(answer.at), f"{key} {answer.operation_id}")
+        plan.do("ZADD", _key("answers-order", answer.user), _score(answer.at), answer.operation_id)
+        plan.do("SADD", _key("answers-orders"), _key("answers-order", answer.user))
     if change.session:
         _plan_session(plan, change.session)
     if change.checkpoint:
@@ -256,11 +293,9 @@ def _planned(change: Change, stream: str, stream_max: int) -> _Plan:
         following = replace(ledger, version=ledger.version + 1)
         plan.do("HSET", key, "version", str(following.version), "body", _json(LEDGER, following))
     for audited in change.audited:
-        for key in {_key("audit", audited.user), _key("audit", audited.user, audited.place.project)}:
-            plan.do("LPUSH", key, _json(AUDITED, audited))
-            plan.do("LTRIM", key, "0", str(audit_max - 1))
-    for event in change.events:
-        plan.do("XADD", stream, "MAXLEN", "~", str(stream_max), "*", "event", _json(EVENT, event))
+        plan.do("LPUSH", _key("audit", audited.user), _json(AUDITED, audited))
+    for user in {audited.user for audited in change.audited}:
+        plan.do("LTRIM", _key("audit", user), "0", str(audit_max - 1))
     return plan
 
 
@@ -273,17 +308,40 @@ def _plan_session(plan: _Plan, session: Session) -> None:
         plan.expect(active, "", "", session.id)
         plan.do("SET", active, session.id)
         plan.do("ZADD", _key("seen"), _score(session.last_seen_at), session.id)
+        plan.do("ZREM", _key("finished"), session.id)
     else:
         plan.do("DELETE_IF", active, session.id)
         plan.do("ZREM", _key("seen"), session.id)
+        plan.do("ZADD", _key("finished"), _score(session.last_seen_at), session.id)
     plan.do("HSET", key, "version", str(following.version), "body", _json(SESSION, following))
     place = _place(session.created_at, session.id)
+    is_handed_off = session.state is not State.ABANDONED or session.has_handoff
+    name, score = ("ZREM", []) if is_handed_off else ("ZADD", ["0"])
+    plan.do(name, _without_handoff(session.user, session.project), *score, place)
     for project in ("", session.project):
         for state in _states:
             if state is None or state is session.state:
                 plan.do("ZADD", _index(session.user, project, state), "0", place)
             else:
                 plan.do("ZREM", _index(session.user, project, state), place)
+
+
+def _removal(session: Session) -> _Plan:
+    """The session and all that hangs on it, as it was read."""
+    plan = _Plan()
+    plan.expect(_key("session", session.id), "version", str(session.version))
+    for kind in ("session", "checkpoints", "handoff"):
+        plan.do("DEL", _key(kind, session.id))
+    for key in (_key("finished"), _key("seen"), _key("handoffs", session.user, session.project)):
+        plan.do("ZREM", key, session.id)
+    place = _place(session.created_at, session.id)
+    indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
+    for key in (*indexes, _without_handoff(session.user, session.project)):
+        plan.do("ZREM", key, place)
+    for owed in session.owed:
+        plan.do("HDEL", _key("owed", session.user), f"{session.id} {owed}")
+        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {owed}")
+    return plan
 
 
 def _plan_owed(plan: _Plan, change: Change) -> None:
@@ -296,28 +354,6 @@ def _plan_owed(plan: _Plan, change: Change) -> None:
         name = f"{change.session.id} {change.paid}"
         plan.do("HDEL", _key("owed", change.session.user), name)
         plan.do("ZREM", _key("owed-order", change.session.user), name)
-
-
-def _key(kind: str, *names: str) -> str:
-    """The key of a kind of record; names may hold anything, so they are hashed."""
-    if not names:
-        return f"{_tag}:{kind}"
-    digest = hashlib.blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=16)
-    return f"{_tag}:{kind}:{len(names)}:{digest.hexdigest()}"
-
-
-def _index(user: str, project: str, state: State | None) -> str:
-    return _key("sessions", user, project, state or "")
-
-
-def _place(created_at: datetime, id: str) -> str:
-    """Sorts as (created_at, id) does."""
-    return f"{_score(created_at):0>20} {id}"
-
-
-def _score(time: datetime) -> str:
-    """Microseconds since 1970: exact in a double until the year 2255."""
-    return str(round(time.timestamp() * 1_000_000))
 
 
 def _json(record: TypeAdapter[Record], value: Record) -> str:

@@ -22,8 +22,8 @@ from services.kit.errors import LimitExceeded, NotReady, Unavailable
 from services.session.events import Event
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
-from services.session.store import Change, Listing
-from services.session.store.bodies import Bodies, bodies_of
+from services.session.store import Change, Listing, StoreSize, audit_max
+from services.session.store.bodies import bodies_of
 from services.session.store.commits import Commits, iso
 from services.session.store.records import (
     ANSWER,
@@ -47,13 +47,16 @@ events_taken_max = 100
 _session = "SELECT body, 'session', id FROM sessions"
 _checkpoint = "SELECT body, 'checkpoint', session_id, number FROM checkpoints"
 _handoff = "SELECT body, 'handoff', session_id FROM handoffs"
+_handoff_since = "SELECT 1 FROM handoffs WHERE session_id = sessions.id AND ended_at >= last_seen_at"
 _disk_errors = frozenset(
     {"BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "CORRUPT", "NOTADB", "NOMEM", "PERM", "PROTOCOL"}
 )
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path, *, queue_max: int, vault: Vault | None = None) -> AsyncIterator[SqliteStore]:
+async def open_sqlite(
+    path: Path, *, queue_max: int, vault: Vault | None = None, audit_max: int = audit_max
+) -> AsyncIterator[SqliteStore]:
     """The database at `path`, made or migrated as needed; Unavailable where it cannot be.
 
     NotReady where it is not sealed by `vault`, or is sealed and there is none.
@@ -63,7 +66,7 @@ async def open_sqlite(path: Path, *, queue_max: int, vault: Vault | None = None)
         loop = asyncio.get_running_loop()
         connection = await loop.run_in_executor(thread, connect, path, bodies.mark)
         try:
-            yield SqliteStore(connection, thread, queue_max, bodies)
+            yield SqliteStore(connection, thread, queue_max, Commits(bodies, audit_max))
         finally:
             await loop.run_in_executor(thread, connection.close)
 
@@ -102,11 +105,11 @@ class SqliteStore:
     """`SessionStore` and `EventSource` on a connection that lives on a thread of its own."""
 
     def __init__(
-        self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, queue_max: int, bodies: Bodies
+        self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, queue_max: int, commits: Commits
     ) -> None:
         self._connection = connection
-        self._bodies = bodies
-        self._commits = Commits(bodies)
+        self._bodies = commits.bodies
+        self._commits = commits
         self._thread = thread
         self._queue_max = queue_max
         self._waiting = 0
@@ -164,8 +167,14 @@ class SqliteStore:
         sql = "SELECT body, 'answer', user, operation_id FROM answers WHERE user = ? AND operation_id = ?"
         return await self._one(ANSWER, sql, user, operation_id)
 
-    async def forget_answers(self, before: datetime) -> None:
+    async def forget_answers(self, before: datetime, most: int) -> None:
         await self._rows("DELETE FROM answers WHERE at < ?", iso(before))
+        sql = """DELETE FROM answers WHERE (user, operation_id) IN (
+                     SELECT user, operation_id FROM (
+                         SELECT user, operation_id, row_number() OVER (PARTITION BY user ORDER BY at DESC) AS place
+                         FROM answers WHERE user IN (SELECT user FROM answers GROUP BY user HAVING count(*) > ?1))
+                     WHERE place > ?1)"""
+        await self._rows(sql, most)
 
     async def session(self, id: str) -> Session | None:
         return await self._one(SESSION, f"{_session} WHERE id = ?", id)
@@ -182,12 +191,32 @@ class SqliteStore:
             terms, values = [*terms, "state = ?"], [*values, listing.state]
         if listing.after:
             terms, values = [*terms, "(created_at, id) < (?, ?)"], [*values, iso(listing.after[0]), listing.after[1]]
+        if listing.without_handoff:  # one that went on since is to leave another
+            terms = [*terms, "state = 'abandoned'", f"NOT EXISTS ({_handoff_since})"]
         sql = f"{_session} WHERE {' AND '.join(terms)} ORDER BY created_at DESC, id DESC LIMIT ?"  # our own terms
         return await self._every(SESSION, sql, *values, listing.limit)
 
     async def last_seen_before(self, time: datetime, most: int) -> list[Session]:
         sql = f"{_session} WHERE state = 'active' AND last_seen_at < ? ORDER BY last_seen_at LIMIT ?"
         return await self._every(SESSION, sql, iso(time), most)
+
+    async def finished_before(
+        self, time: datetime, most: int, after: tuple[datetime, str] | None = None
+    ) -> list[Session]:
+        begin = (iso(after[0]), after[1]) if after else ("", "")
+        sql = f"""{_session} WHERE state <> 'active' AND last_seen_at < ? AND (last_seen_at, id) > (?, ?)
+                  ORDER BY last_seen_at, id LIMIT ?"""
+        return await self._every(SESSION, sql, iso(time), *begin, most)
+
+    async def remove_session(self, session: Session) -> None:
+        await self._run("DELETE", lambda connection: self._commits.remove(connection, session))
+
+    async def tidy(self) -> None:
+        for (user,) in await self._rows("SELECT DISTINCT user FROM audit"):
+            await self._run("DELETE", lambda connection, user=user: self._commits.trim_audit(connection, user))  # type: ignore[misc]
+
+    async def size(self) -> StoreSize | None:
+        return None
 
     async def active_count(self) -> int:
         count: int = (await self._rows("SELECT count(*) FROM sessions WHERE state = 'active'"))[0][0]

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 lease_ms = 10_000
 block_ms = 1_000
+idle_max_ms = 3_600_000
+"""After which a consumer that has nothing unsettled is removed from its group."""
 taken_max = 100
 deliveries_max = 5
 """How often a handler may fail on one event before it is set aside, in the stream `...:failed`."""
@@ -63,6 +65,20 @@ _release_script = """
 if redis.call("GET", KEYS[1]) == ARGV[1] then redis.call("DEL", KEYS[1]) end
 """
 
+# KEYS the stream; ARGV the group, a consumer and how long one must have done nothing. Removes that consumer or, where
+# none is named, all that are idle. What a consumer took and did not settle would go with it: such a one stays.
+_forget_script = """
+local consumers = redis.pcall("XINFO", "CONSUMERS", KEYS[1], ARGV[1])
+if consumers.err then return 0 end
+for _, fields in ipairs(consumers) do
+  local it = {}
+  for place = 1, #fields, 2 do it[fields[place]] = fields[place + 1] end
+  local is_meant = it.name == ARGV[2] or (ARGV[2] == "" and it.idle >= tonumber(ARGV[3]))
+  if is_meant and it.pending == 0 then redis.call("XGROUP", "DELCONSUMER", KEYS[1], ARGV[1], it.name) end
+end
+return 1
+"""
+
 
 class EventStream:
     """`EventSource` for one consumer of one group on the stream `key`."""
@@ -74,6 +90,7 @@ class EventStream:
         self._consumer = consumer
         self._lease = client.register_script(_lease_script)
         self._release = client.register_script(_release_script)
+        self._forget = client.register_script(_forget_script)
         self._lease_key = f"{key}:lease:{group}"
         self._taken: dict[str, str] = {}  # an event's id to its entry's
         self._has_group = False
@@ -91,9 +108,15 @@ class EventStream:
                 return list(events.values())
 
     async def release(self) -> None:
-        """Lets another consumer of the group go on at once; where this fails, it waits for the lease to run out."""
+        """Lets another consumer of the group go on at once, and leaves nothing of this one that is not needed; where
+        this fails, the other waits for the lease to run out."""
         with suppress(Unavailable):
             await translated(self._release(keys=[self._lease_key], args=[self._consumer]))
+            await self._forget_consumers(self._consumer)
+
+    async def _forget_consumers(self, consumer: str = "") -> None:
+        """That one, or those that others left behind; one that is at work again is known again."""
+        await translated(self._forget(keys=[self.key], args=[self._group, consumer, str(idle_max_ms)]))
 
     async def settle(self, events: Sequence[Event]) -> None:
         entries = [self._taken.pop(event.id) for event in events if event.id in self._taken]
@@ -139,6 +162,7 @@ class EventStream:
         )
         if self._at_work and not had:
             await self._ensure_group()
+            await self._forget_consumers()
         return self._at_work
 
     async def _ensure_group(self) -> None:

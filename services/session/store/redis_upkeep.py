@@ -1,0 +1,118 @@
+"""What keeps the Redis store small: old answers go, and what earlier versions left; and how full the server is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from services.kit import telemetry
+from services.session.sessions import Session, State
+from services.session.store import StoreSize
+from services.session.store import redis_keys as keys
+from services.session.store.records import SESSION
+from services.session.store.streams import translated
+
+scanned_at_once = 500
+
+# KEYS the users' orders, one user's order, and that user's answers; ARGV the time before which they go, and how many
+# stay at most. An order that is empty is not listed any more.
+_forget_script = """
+local old = redis.call("ZRANGE", KEYS[2], "-inf", "(" .. ARGV[1], "BYSCORE")
+local surplus = redis.call("ZCARD", KEYS[2]) - #old - tonumber(ARGV[2])
+for _, name in ipairs(old) do
+  redis.call("ZREM", KEYS[2], name)
+  redis.call("HDEL", KEYS[3], name)
+end
+while surplus > 0 do
+  local first = redis.call("ZPOPMIN", KEYS[2])
+  redis.call("HDEL", KEYS[3], first[1])
+  surplus = surplus - 1
+end
+if redis.call("ZCARD", KEYS[2]) == 0 then redis.call("SREM", KEYS[1], KEYS[2]) end
+return 0
+"""
+
+
+class RedisUpkeep:
+    """Works on what `RedisStore` writes."""
+
+    def __init__(self, client: Redis, audit_max: int) -> None:
+        self._client = client
+        self._audit_max = audit_max
+        self._forget = client.register_script(_forget_script)
+
+    async def forget_answers(self, before: datetime, most: int) -> None:
+        """See SessionStore."""
+        listed = keys.key("answers-orders")
+        for order in sorted(await translated(self._client.smembers(listed))):
+            answers = order.replace(":answers-order:", ":answers:", 1)
+            await translated(self._forget(keys=[listed, order, answers], args=[keys.score(before), str(most)]))
+        await self._forget_earlier(before)
+
+    async def _forget_earlier(self, before: datetime) -> None:
+        """Of the order that earlier versions kept for all users together; it is gone with the last of its answers."""
+        order = keys.key("answered")
+        while names := await translated(
+            self._client.zrangebyscore(order, "-inf", f"({keys.score(before)}", start=0, num=scanned_at_once)
+        ):
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    answers, _, operation_id = name.partition(" ")
+                    pipeline.hdel(answers, operation_id)
+                pipeline.zrem(order, *names)
+                await _execute(pipeline)
+
+    async def tidy(self) -> None:
+        """See SessionStore. What makes room comes first: a server that is full refuses the rest."""
+        async for found in self._scanned("audit:2:*"):  # a log for each project
+            await translated(self._client.unlink(*found))
+        async for found in self._scanned("audit:1:*"):
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for key in found:
+                    pipeline.ltrim(key, 0, self._audit_max - 1)
+                await _execute(pipeline)
+        async for found in self._scanned("session:1:*"):
+            await self._index(await self._bodies(found))
+
+    async def _bodies(self, names: Sequence[str]) -> list[Session]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key in names:
+                pipeline.hget(key, "body")
+            return [SESSION.validate_json(body) for body in await _execute(pipeline) if body]
+
+    async def _index(self, sessions: Sequence[Session]) -> None:
+        """In the indexes that earlier versions did not have. One that changes meanwhile stands there until it changes
+        again: who reads them looks at the session."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for session in sessions:
+                if session.state is State.ACTIVE:
+                    continue
+                pipeline.zadd(keys.key("finished"), {session.id: keys.score(session.last_seen_at)}, nx=True)
+                if session.state is State.ABANDONED and not session.has_handoff:
+                    place = keys.place(session.created_at, session.id)
+                    pipeline.zadd(keys.without_handoff(session.user, session.project), {place: 0})
+            await _execute(pipeline)
+
+    async def _scanned(self, pattern: str) -> AsyncIterator[list[str]]:
+        cursor = 0
+        while True:
+            cursor, found = await translated(self._client.scan(cursor, match=keys.key(pattern), count=scanned_at_once))
+            if found:
+                yield found
+            if not cursor:
+                return
+
+    async def size(self) -> StoreSize | None:
+        """See SessionStore."""
+        memory = await translated(self._client.info("memory"))
+        most = int(memory.get("maxmemory", 0))
+        return StoreSize(int(memory["used_memory"]), most) if most else None
+
+
+async def _execute(pipeline: Pipeline) -> list[str | None]:
+    with telemetry.query("redis", "PIPELINE"):
+        answers: list[str | None] = await translated(pipeline.execute())
+        return answers
