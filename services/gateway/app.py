@@ -31,6 +31,7 @@ from services.gateway.exposure import refuse_exposure
 from services.gateway.guards import Guards, guards, register_issuer
 from services.gateway.hooks import HookEndpoint
 from services.gateway.keeping import Keeping
+from services.gateway.loading import Loading
 from services.gateway.moments import local_zone
 from services.gateway.overview import Overview
 from services.gateway.patience import patient, refusals, waiting_max
@@ -113,7 +114,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
-    middleware = [*first, Scoping(), Permitting(backends.session)]
+    middleware = [*first, Scoping(), Permitting(backends.session), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends)
     for event, handler in Hooks(sessions, app.background).handlers.items():

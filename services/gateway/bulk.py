@@ -94,7 +94,7 @@ def _link(fields: dict[str, Any]) -> memory_pb2.Link:
     text = {name: fields.get(name) or "" for name in _link_fields}
     if not all(isinstance(value, str) for value in text.values()):
         raise InvalidInput(f"One of {', '.join(_link_fields)} is no text.")
-    return memory_pb2.Link(created_at=moment(fields.get("created_at")), **text)
+    return memory_pb2.Link(created_at=moment(fields.get("created_at"), "created_at"), **text)
 
 
 def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:

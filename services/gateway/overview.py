@@ -45,7 +45,7 @@ class Overview:
     async def _found(self, since: str | None, project: str) -> dict[str, Any]:
         session, memory, quality = self._backends.session, self._backends.memory, self._backends.quality
         caller = current_caller()
-        asked_memory = memory_pb2.StatsRequest(since=moment(since)) if since else memory_pb2.StatsRequest()
+        asked_memory = memory_pb2.StatsRequest(since=moment(since, "since")) if since else memory_pb2.StatsRequest()
         active = session_pb2.ListRequest(state="active", limit=counted_max)
         last = quality_pb2.HistoryRequest(project=project, limit=1)
         stats, sessions, pending, history = await asyncio.gather(

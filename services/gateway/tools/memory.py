@@ -188,7 +188,7 @@ def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
             memory_pb2.DeleteRequest(
                 ids=ids or [],
                 project=project or "",
-                before=moment(before) if before else None,
+                before=moment(before, "before") if before else None,
                 confirmation=confirmation_token or "" if confirm else "",
             ),
         )
