@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -57,7 +58,8 @@ def has_code(content: str) -> bool:
 def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
     """The files it names, in their plain form, each once; first those that `metadata` names."""
     named = (plain_path(each) for field in _file_fields for each in _strings(metadata.get(field)))
-    texts = (each[0].rstrip(".,") for each in _path.finditer(content[:searched_max_chars]))
+    searched = unicodedata.normalize("NFC", content[:searched_max_chars])
+    texts = (each[0].rstrip(".,") for each in _path.finditer(searched))
     written = (plain_path(text) for text in texts if _is_file(text))
     found = dict.fromkeys(path for path in (*named, *written) if path)
     return list(found)[:paths_max]
@@ -65,6 +67,7 @@ def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
 
 def plain_path(path: str) -> str:
     """The path in lower case with slashes; without line number, `./`, `../`, `~` or drive."""
+    path = unicodedata.normalize("NFC", path)  # macOS has file names in NFD
     plain = re.sub(r":\d+(?::\d+)?$", "", path.strip().strip("`'\"")).replace("\\", "/").casefold()
     parts = [part for part in re.sub(r"^[a-z]:/", "", plain).split("/") if part not in {"", ".", "..", "~"}]
     return "/".join(parts[-parts_max:])

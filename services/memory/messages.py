@@ -10,7 +10,8 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.memories import Kind, Memory, Outcome, metadata_max_bytes
+from services.kit.names import plain_name
+from services.memory.memories import Kind, Memory, Outcome, metadata_max_bytes, plain_tags, project_meant
 from services.memory.projects import Link, LinkType
 from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
 from services.memory.removals import Removal
@@ -48,8 +49,8 @@ def _metadata(text: str) -> Mapping[str, Any]:
         raise LimitExceeded(f"metadata is over {metadata_max_bytes:,} bytes.")
     try:
         metadata = json.loads(text or "{}", parse_constant=_refused)
-    except ValueError as error:
-        raise InvalidInput("metadata is not JSON.") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("metadata is not JSON, or nested too deeply.") from error
     if not isinstance(metadata, dict):
         raise InvalidInput("metadata is no JSON object.")
     return metadata
@@ -65,7 +66,7 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         text=request.query,
         limit=request.limit,
         min_score=request.min_score,
-        project=request.project,
+        project=project_meant(request.project),
         include_related_projects=request.include_related_projects,
         max_tokens=request.max_tokens,
         filter=_filter(request.filter),
@@ -81,12 +82,12 @@ def _filter(given: memory_pb2.Filter) -> Filter:
         raise InvalidInput(f"content_type takes {', '.join(ContentType)}.")
     return Filter(
         content_type=ContentType(given.content_type) if given.content_type else None,
-        tags=tuple(given.tags),
-        session_id=given.session_id,
+        tags=plain_tags(given.tags),
+        session_id=plain_name(given.session_id),
         since=given.since.ToDatetime(UTC) if given.HasField("since") else None,
         until=given.until.ToDatetime(UTC) if given.HasField("until") else None,
         file_path=given.file_path,
-        role=given.role,
+        role=plain_name(given.role),
     )
 
 
@@ -94,13 +95,13 @@ def link(given: memory_pb2.Link, made_at: datetime) -> Link:
     """A link to keep."""
     if given.type not in set(LinkType):
         raise InvalidInput(f"dependency_type takes {', '.join(LinkType)}.")
-    return Link(given.source.strip(), given.target.strip(), LinkType(given.type), given.description, made_at)
+    return Link(plain_name(given.source), plain_name(given.target), LinkType(given.type), given.description, made_at)
 
 
 def rule(given: memory_pb2.Retention) -> Rule:
     """A rule of retention."""
     return Rule(
-        project=given.project.strip(),
+        project=project_meant(given.project),
         days=given.days if given.HasField("days") else None,
         size_mb=given.size_mb if given.HasField("size_mb") else None,
         reflections=given.reflections,
