@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from services import __version__
 from services.gateway import prompts, resources
 from services.gateway.allowances import Allowances, Allowing
+from services.gateway.arguments import Arguments
 from services.gateway.backends import Backends, open_backends
 from services.gateway.background import Background, drained
 from services.gateway.backup import Backup
@@ -101,10 +102,10 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         await stack.enter_async_context(drained(app.background, settings.drain_s))
         if settings.memories_max or settings.memories_max_bytes:
             backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
-        tracing = Tracing()
+        tracing, arguments = Tracing(), Arguments()
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
-        mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances)], app)
-        await _know_tools(mcp, tracing)
+        mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances), arguments], app)
+        await _know_tools(mcp, tracing, arguments)
         await stack.enter_async_context(lag.watched())
         await stack.enter_async_context(told("gateway", app.readiness.look))
         guarded = guards(settings, backends, allowances)
@@ -148,7 +149,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
     searching.register(mcp, backends.memory, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
-    permissions.register(mcp, backends.session)
+    permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)
     prompts.register(mcp)
@@ -156,10 +157,11 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     return sessions
 
 
-async def _know_tools(mcp: FastMCP, tracing: Tracing) -> None:
-    """Names each tool's schema to the SDK, which else lists all tools before every call to look for one: 8 ms."""
+async def _know_tools(mcp: FastMCP, tracing: Tracing, arguments: Arguments) -> None:
+    """Names each tool's schema to our middleware and to the SDK, which else lists all tools before each call: 8 ms."""
     schemas = {tool.name: tool.parameters for tool in await mcp.list_tools(run_middleware=False)}
     prompts_known = {prompt.name for prompt in await mcp.list_prompts(run_middleware=False)}
+    arguments.schemas = schemas
     tracing.names = frozenset(schemas) | prompts_known
     mcp._mcp_server.get_tool_input_schema = schemas.get  # noqa: SLF001  # FastMCP does not pass the argument on
 

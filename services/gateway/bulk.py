@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from services.gateway.backends import MemoryBackend
 from services.gateway.errors import failure
 from services.gateway.moments import moment
+from services.gateway.text_forms import list_of, object_of
 from services.gateway.tools.shapes import KIND
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
 from services.pb import memory_pb2
@@ -80,14 +82,19 @@ def _add(request: memory_pb2.StoreRequest, line: bytes) -> None:
     """One line more; InvalidInput, without its content, where it is neither a memory nor a link."""
     try:
         fields = json.loads(line)
-    except ValueError as error:
-        raise InvalidInput("The line is not JSON.") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The line is not JSON, or nested too deeply.") from error
     if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
         request.links.append(_link(fields["link"]))
     elif isinstance(fields, dict) and isinstance(fields.get("content"), str):
         request.memories.append(_new_memory(fields))
     else:
         raise InvalidInput("The line has no content.")
+
+
+def _untexted(value_of: Callable[[str], Any], value: Any) -> Any:
+    """What the text stands for, where it is one."""
+    return value_of(value) if isinstance(value, str) else value
 
 
 def _link(fields: dict[str, Any]) -> memory_pb2.Link:
@@ -98,7 +105,7 @@ def _link(fields: dict[str, Any]) -> memory_pb2.Link:
 
 
 def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
-    tags, metadata = fields.get("tags") or [], fields.get("metadata") or {}
+    tags, metadata = _untexted(list_of, fields.get("tags")) or [], _untexted(object_of, fields.get("metadata")) or {}
     if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidInput("tags is no list of words, or metadata is no object.")
     kind = KIND.get(fields.get("kind") or "conversation")

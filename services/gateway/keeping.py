@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.arguments import without_nulls
 from services.gateway.backends import MemoryBackend
 from services.gateway.bulk import status_of
 from services.gateway.errors import failure
@@ -72,7 +73,7 @@ async def _fields(request: Request) -> dict[str, Any]:
         raise InvalidInput("The body is not JSON.") from error
     if not isinstance(fields, dict):
         raise InvalidInput("The body is no JSON object.")
-    return fields
+    return without_nulls(fields)
 
 
 def _asked(fields: dict[str, Any]) -> memory_pb2.SetRetentionRequest:

@@ -44,7 +44,7 @@ def moment(text: str | None, name: str = "timestamp") -> Timestamp:
         return time
     try:
         parsed = iso8601.parse(text.strip())
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:  # a body may have a number there
         raise InvalidInput(f"{name} is not ISO 8601.", _example) from error
     if parsed.tzinfo is None:
         raise InvalidInput(f"{name} has no offset.", _example)

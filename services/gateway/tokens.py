@@ -9,6 +9,7 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.arguments import without_nulls
 from services.gateway.backends import AccessBackend
 from services.gateway.bulk import status_of
 from services.gateway.errors import failure
@@ -76,7 +77,7 @@ async def _fields(request: Request) -> dict[str, Any]:
         raise InvalidInput("The body is no JSON.") from error
     if not isinstance(fields, dict):
         raise InvalidInput("The body is no JSON object.")
-    return fields
+    return without_nulls(fields)
 
 
 def _record(record: access_pb2.TokenRecord) -> dict[str, Any]:
