@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from services import __version__
 from services.gateway import prompts, resources
+from services.gateway.acceptance import Acceptance
 from services.gateway.allowances import Allowances, Allowing
 from services.gateway.arguments import Arguments
 from services.gateway.backends import Backends, open_backends
@@ -233,7 +234,8 @@ async def _serve(
     named = {"allowed_hosts": settings.hosts, "allowed_origins": settings.origins}
     guard: dict[str, Any] = {"host_origin_protection": True, **named}
     alone = mcp.http_app(stateless_http=True, **guard)
-    app = guarded(Roaming(mcp.http_app(**guard), alone))
+    in_json = mcp.http_app(stateless_http=True, json_response=True, **guard)
+    app = guarded(Acceptance(Roaming(mcp.http_app(**guard), alone), in_json))
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         activity.last_s = asyncio.get_running_loop().time()
@@ -252,7 +254,7 @@ async def _serve(
     )
     server = _Server(config)
     asyncio.get_running_loop().set_exception_handler(refusals())
-    async with alone.lifespan(alone):
+    async with alone.lifespan(alone), in_json.lifespan(in_json):
         serving = asyncio.create_task(server.serve([listening]))
         await server.begun.wait()
         try:

@@ -87,12 +87,16 @@ def _letters(name: str) -> str:
 
 
 def _converted(name: str, value: Any, schema: Schema) -> Any:
-    if not isinstance(value, str):
-        return value
     kinds = {each.get("type") for each in (schema, *schema.get("anyOf", ()))}
     if "array" in kinds:
-        return list_of(value, by_lines=name in SENTENCES)
-    return object_of(value) if "object" in kinds else value
+        items = list_of(value, by_lines=name in SENTENCES) if isinstance(value, str) else value
+        return list(map(_text_of, items)) if isinstance(items, list) else items
+    return object_of(value) if "object" in kinds and isinstance(value, str) else value
+
+
+def _text_of(item: Any) -> Any:
+    """An item of a list of words; a number is one."""
+    return str(item) if type(item) in {int, float} else item
 
 
 def _unknown(tool: str, name: str, known: Collection[str]) -> InvalidInput:

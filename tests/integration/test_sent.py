@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from tests.integration.stack import ROOT, Stack, client
 from tests.integration.test_scenarios import call
 
 HALF = "\ud83d"
+HANDSHAKE = """{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+    "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}}"""
 ARGUMENTS: dict[str, Any] = {
     "query": "x",
     "content": "a text",
@@ -200,3 +203,45 @@ async def test_a_rule_for_a_project_may_be_recorded_before_init(stack: Stack, tm
     assert (made.structured_content or {})["rule"]["scope"] == "project"
     assert (checked.structured_content or {})["decision"] == "allow"
     assert (elsewhere.structured_content or {})["decision"] == "ask"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "form"),
+    [
+        ("application/json", "application/json"),
+        ("application/json;q=0.9", "application/json"),
+        ("application/*", "application/json"),
+        (None, "application/json"),
+        ("text/event-stream", "text/event-stream"),
+        ("*/*", "text/event-stream"),
+        ("application/json, text/event-stream", "text/event-stream"),
+    ],
+)
+def test_an_answer_has_the_form_that_the_client_accepts(stack: Stack, accepted: str | None, form: str) -> None:
+    answer = posted(stack, HANDSHAKE, accepted)
+    assert answer.headers["content-type"].split(";")[0] == form
+    text = answer.read().decode()
+    message = json.loads(text if form == "application/json" else text.partition("data: ")[2])
+    assert message["result"]["serverInfo"]["name"] == "segue"
+
+
+def test_a_client_that_accepts_json_alone_goes_on_after_its_handshake(stack: Stack) -> None:
+    assert posted(stack, HANDSHAKE, "application/json").status == 200
+    ready = '{"jsonrpc": "2.0", "method": "notifications/initialized"}'
+    assert posted(stack, ready, "application/json").status == 202
+    asked = {"name": "reflection_stats", "arguments": {"project": None}}
+    request = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked})
+    answer = json.load(posted(stack, request, "application/json"))
+    assert answer["result"]["structuredContent"]["success"] is True
+
+
+def test_a_form_that_is_not_to_be_had_is_refused(stack: Stack) -> None:
+    assert posted(stack, HANDSHAKE, "text/html").status == 406
+
+
+def posted(stack: Stack, body: str, accepted: str | None) -> http.client.HTTPResponse:
+    """The answer to a message of a client that accepts this form."""
+    connection = http.client.HTTPConnection(stack.url.split("/")[2], timeout=30)
+    headers = {"content-type": "application/json", **({"accept": accepted} if accepted else {})}
+    connection.request("POST", "/mcp", body.encode(), headers)
+    return connection.getresponse()

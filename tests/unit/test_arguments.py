@@ -67,7 +67,9 @@ def test_false_nothing_and_nought_are_values() -> None:
 )
 def test_a_list_of_words_comes_as_json_or_between_commas(text: str, words: list[Any] | None) -> None:
     assert list_of(text) == words
-    assert given(query="x", tags=text) == ({"query": "x"} if words is None else {"query": "x", "tags": words})
+    assert given(query="x", tags=text) == (
+        {"query": "x"} if words is None else {"query": "x", "tags": list(map(str, words))}
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,16 @@ def test_an_object_comes_as_json(text: str, fields: Any) -> None:
 def test_lists_and_objects_and_texts_stay_what_they_are() -> None:
     sent = {"query": '["a"]', "tags": ["a, b"], "metadata": {"a": '["b"]'}, "limit": "5"}
     assert given(**sent) == sent
+
+
+@pytest.mark.parametrize("tags", ["[2026, 1.5]", [2026, 1.5], "2026, 1.5"])
+def test_a_number_in_a_list_of_words_is_a_word(tags: Any) -> None:
+    assert given(query="x", tags=tags)["tags"] == ["2026", "1.5"]
+
+
+@pytest.mark.parametrize("tags", [[True], [["a"]], [None], {"a": 1}, 5])
+def test_what_is_no_list_of_words_is_left_to_be_refused(tags: Any) -> None:
+    assert given(query="x", tags=tags)["tags"] == tags
 
 
 def test_a_list_that_never_ends_is_a_text() -> None:
