@@ -112,7 +112,11 @@ def before(now: datetime, count: float, unit: str) -> Span:
 
 
 def part(of: Span, third: int) -> Span:
-    """The first (0), middle (1) or last (2) third of a stretch, in whole days; of a day its hours."""
+    """The first (0), middle (1) or last (2) third of a stretch: a year's and a quarter's in months, others' in days."""
+    for unit, months in (("year", 4), ("quarter", 1)):
+        if of == whole(of.begin, unit):
+            begin = moved(of.begin, third * months, "month")
+            return Span(begin, moved(begin, months, "month"))
     length = (of.end - of.begin) / 3
     begin, end = of.begin + third * length, of.begin + (third + 1) * length
     return Span(midnight(begin), midnight(end)) if length > STEP_OF["day"] else Span(begin, end)

@@ -54,7 +54,7 @@ _day_numbers = {name[:size]: number for number, name in enumerate(_weekdays) for
 _month_numbers = {name[:size]: number for number, name in enumerate(_months, 1) for size in (3, 4, len(name))}
 _ordinals = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 _thirds = {"early": 0, "mid": 1, "middle": 1, "late": 2}
-_turns = {"last": -1, "past": -1, "previous": -1, "this": 0, "current": 0, "next": 1, "coming": 1}
+_turns = {"last": -1, "past": -1, "previous": -1, "prior": -1, "this": 0, "current": 0, "next": 1, "coming": 1}
 
 
 def any_of(names: Mapping[str, Any]) -> str:
@@ -71,13 +71,14 @@ _about = "(?:about |around |roughly |some |almost |nearly |over |more than )?"
 _of_year = r"(?: ?(?:of |in )?(?:(?P<year>\d{4})|(?P<turn>last|this) year))?"
 _edges = "(?P<edge>start|beginning|begin|end|first day|last day)"
 _leading = re.compile(
-    r"(?:(?:since|until|till|before|after|on|from|in(?! \d{1,3} )|within|during|over|at|as of|the) )*"
+    r"(?:(?:since|until|till|before|after|on|from|in(?! \d{1,3} )|within|during|over|at|as of|by"
+    r"|up to|through|prior to|the|this(?= past)) )*"
 )
 
 
 def worded(text: str, now: datetime) -> Span | None:
     """The stretch that the words name, seen from `now`, which is local; None for words that are not these."""
-    plain = " ".join(text.casefold().replace("-", " ").split())
+    plain = re.sub(r"'(\d\d)$", r"20\1", " ".join(text.casefold().replace("-", " ").split()))
     return _spoken(plain, now) or _spoken(without_leading(plain), now)
 
 
@@ -100,6 +101,8 @@ def _number(found: re.Match[str]) -> float:
 
 def _ago(found: re.Match[str], now: datetime) -> Span | None:
     count, unit = _number(found), _units[found["unit"]]
+    if unit == "year" and count % 1:
+        count, unit = count * 12, "month"
     return before(now, count, unit) if unit in STEP_OF or count == int(count) else None
 
 
@@ -161,6 +164,13 @@ def _quarter_after_year(found: re.Match[str], _: datetime) -> Span:
     return whole(month_of(int(found["year"]), int(found["number"]) * 3 - 2).begin, "quarter")
 
 
+def _half(found: re.Match[str], now: datetime) -> Span:
+    """Half of a year; without a year, the latest that has begun."""
+    first = 1 if found["half"] in {"h1", "first half"} else 7
+    begin = month_of(_year(found, now, first), first).begin
+    return Span(begin, moved(begin, 6, "month"))
+
+
 def _year(found: re.Match[str], now: datetime, month: int) -> int:
     if found["year"]:
         return int(found["year"])
@@ -205,7 +215,7 @@ def _part_of(plain: str, now: datetime) -> Span | None:
 
 _Meaning = Callable[[re.Match[str], datetime], Span | None]
 _meanings: Mapping[str, _Meaning] = {
-    "(?P<turn>last|previous|this|current|next|coming) (?P<unit>week|month|quarter|year)": _calendar,
+    "(?P<turn>last|previous|prior|this|current|next|coming) (?P<unit>week|month|quarter|year)": _calendar,
     "(?P<unit>week|month|quarter|year|weekend) before last": _before_last,
     f"(?:in {_count}{_unit})": _ahead,
     f"{_count}{_unit} (?:from now|ahead)": _ahead,
@@ -219,11 +229,13 @@ _meanings: Mapping[str, _Meaning] = {
     f"{_turn} {_month}": _month_by_turn,
     f"{_month}{_of_year}": _month_of_year,
     rf"(?:q(?P<number>[1-4])|(?P<ordinal>{any_of(_ordinals)}) quarter){_of_year}": _quarter,
+    f"(?P<half>h1|h2|first half|second half){_of_year}": _half,
     r"(?P<year>\d{4}) ?q(?P<number>[1-4])": _quarter_after_year,
     f"{_edges} (?:of )?(?:the )?(?P<of>.+)": _edge,
     "(?P<edge>first|last) week (?:of|in) (?:the )?(?P<of>.+)": _edge_week,
     f"(?P<third>{any_of(_thirds)}) (?:of )?(?:the )?(?P<of>.+)": _third,
     "recently|lately|of late": lambda _, now: rolling(now, 14, "day"),
+    "just now|a moment ago|moments ago": lambda _, now: rolling(now, 1, "hour"),
     "other day": lambda _, now: rolling(now, 7, "day"),
     "(?:earlier|later) today|today so far": lambda _, now: whole(now, "day"),
     "(?:earlier|later) this (?P<unit>week|month|quarter|year)": lambda found, now: whole(now, found["unit"]),

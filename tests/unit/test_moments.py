@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.gateway.config import GatewaySettings
 from services.gateway.moments import moment, span, timestamp
@@ -22,6 +25,8 @@ YESTERDAY 2026-11-25
 today 2026-11-26
 tomorrow 2026-11-27
 gestern 2026-11-25
+up to yesterday 2026-11-25
+prior to yesterday 2026-11-25
 hier 2026-11-25
 the day before yesterday 2026-11-24
 two days ago 2026-11-24
@@ -132,9 +137,20 @@ middle of last month 2026-10-11 2026-10-21
 early March 2026-03-01 2026-03-11
 mid-November 2026-11-11 2026-11-21
 late 2025 2025-09-01 2026-01-01
+mid 2025 2025-05-01 2025-09-01
+early Q3 2026-07-01 2026-08-01
+H1 2025 2025-01-01 2025-07-01
+second half of 2025 2025-07-01 2026-01-01
+Dec '25 2025-12-01 2026-01-01
+prior week 2026-11-16 2026-11-23
+half a year ago 2026-05-01 2026-06-01
+by last month 2026-10-01 2026-11-01
+this past weekend 2026-11-21 2026-11-23
 first week of March 2026-03-01 2026-03-08
 last week of October 2026-10-25 2026-11-01
 past week 2026-11-19 now
+this past week 2026-11-19 now
+just now 2026-11-25T23:30 now
 the past 3 days 2026-11-23 now
 last 3 days 2026-11-23 now
 last 7d 2026-11-19 now
@@ -285,3 +301,17 @@ def test_the_argument_that_is_no_timestamp_is_named() -> None:
 def test_an_unknown_time_zone_is_refused_at_start() -> None:
     with pytest.raises(ValueError, match="Nowhere"):
         GatewaySettings(time_zone="Europe/Nowhere")
+
+
+WORDS = (
+    "last past this next 3 999999999 0.5 a few week month quarter year weekend monday march q3 9999 0001 ago end start"
+)
+
+
+@given(st.lists(st.sampled_from([*WORDS.split(), "of", "early", "in", "2026-11-20", "half", "-", "z", "[UTC]"])))
+def test_whatever_is_said_is_a_time_or_refused(words: list[str]) -> None:
+    with suppress(InvalidInput):
+        meant = span(" ".join(words)[:100], NOW, BERLIN)
+        assert meant.begin <= meant.end
+        timestamp(meant.begin)
+        timestamp(meant.after)
