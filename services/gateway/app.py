@@ -21,7 +21,7 @@ from services import __version__
 from services.gateway import prompts, resources
 from services.gateway.acceptance import Acceptance
 from services.gateway.allowances import Allowances, Allowing
-from services.gateway.arguments import Arguments
+from services.gateway.argument_forms import ArgumentForms
 from services.gateway.backends import Backends, open_backends
 from services.gateway.background import Background, drained
 from services.gateway.backup import Backup
@@ -103,7 +103,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         await stack.enter_async_context(drained(app.background, settings.drain_s))
         if settings.memories_max or settings.memories_max_bytes:
             backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
-        tracing, arguments = Tracing(), Arguments()
+        tracing, arguments = Tracing(), ArgumentForms()
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
         mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances), arguments], app)
         await _know_tools(mcp, tracing, arguments)
@@ -158,7 +158,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     return sessions
 
 
-async def _know_tools(mcp: FastMCP, tracing: Tracing, arguments: Arguments) -> None:
+async def _know_tools(mcp: FastMCP, tracing: Tracing, arguments: ArgumentForms) -> None:
     """Names each tool's schema to our middleware and to the SDK, which else lists all tools before each call: 8 ms."""
     schemas = {tool.name: tool.parameters for tool in await mcp.list_tools(run_middleware=False)}
     prompts_known = {prompt.name for prompt in await mcp.list_prompts(run_middleware=False)}

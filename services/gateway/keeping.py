@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.gateway.arguments import without_nulls
+from services.gateway.argument_forms import without_nulls
 from services.gateway.backends import MemoryBackend
 from services.gateway.bulk import status_of
 from services.gateway.errors import failure

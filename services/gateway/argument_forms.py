@@ -1,12 +1,11 @@
 """Arguments as models and clients really send them, made into what a tool's schema says before it is checked.
 
 Null for what may be left out is left out; a list or an object may come as text; what a client adds for itself is
-passed over. Everything else that is not in the schema is an error: it may be a misspelt argument that matters.
+passed over. Any other name that is not in the schema is left to be refused: it may be a misspelt one that matters.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -16,19 +15,19 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 
 from services.gateway.text_forms import list_of, object_of
-from services.kit.errors import InvalidInput
 
 Schema = Mapping[str, Any]
 Sent = Mapping[str, Any]
 
-CLIENTS_OWN = frozenset({"toolcallid", "callid", "requestid", "action", "chatinput"})
+CLIENTS_OWN = frozenset({"toolcallid", "callid", "requestid", "chatinput"})
 """What workflow clients (n8n and others) add to the arguments of every call, in small letters alone."""
+COMPANIONS = frozenset({"sessionid", "action"})
+"""What they add with it, and what by itself may be a misspelt argument of a tool's own."""
 SENTENCES = frozenset({"next_steps", "open_questions"})
 """Lists of sentences, which have commas themselves: their text is divided by lines."""
-shown_max_chars = 40
 
 
-class Arguments(Middleware):
+class ArgumentForms(Middleware):
     """Prepares the arguments of each call; `schemas` are the tools' input schemas by name."""
 
     def __init__(self) -> None:
@@ -39,42 +38,39 @@ class Arguments(Middleware):
         context: MiddlewareContext[mcp_types.CallToolRequestParams],
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        """The tool's result; InvalidInput where an argument has a name that it does not know."""
+        """The tool's result."""
         called = context.message
         schema = self.schemas.get(called.name)
         if schema is not None and called.arguments:
-            arguments = prepared(called.name, schema, called.arguments)
+            arguments = prepared(schema, called.arguments)
             context = context.copy(message=called.model_copy(update={"arguments": arguments}))
         return await call_next(context)
 
 
-def prepared(tool: str, schema: Schema, sent: Sent) -> dict[str, Any]:
-    """The arguments that are meant. Raises InvalidInput, which names the nearest one that there is."""
+def prepared(schema: Schema, sent: Sent) -> dict[str, Any]:
+    """The arguments that are meant."""
     properties: Mapping[str, Schema] = schema.get("properties", {})
     required = schema.get("required", ())
-    arguments = {}
-    for name, value in sent.items():
-        if name not in properties:
-            if not is_clients_own(name, sent, properties):
-                raise _unknown(tool, name, properties)
-            continue
-        converted = _converted(name, value, properties[name])
-        if converted is not None or name in required:
-            arguments[name] = converted
-    return arguments
+    meant = {
+        name: _converted(name, value, properties[name]) if name in properties else value
+        for name, value in sent.items()
+        if name in properties or not is_clients_own(name, sent, properties)
+    }
+    return {name: value for name, value in meant.items() if value is not None or name in required}
 
 
 def is_clients_own(name: str, sent: Collection[str], known: Collection[str]) -> bool:
     """Whether a client adds an argument of this name by itself, among those that were `sent`.
 
-    `sessionId` is the client's own where the tool knows no session, or where it comes with others of its kind; else
-    it may be a misspelt `session_id`.
+    `sessionId` is the client's own also alone, where the tool knows no session.
     """
-    if name.startswith("_") or _letters(name) in CLIENTS_OWN:
+    plain = _letters(name)
+    if name.startswith("_") or plain in CLIENTS_OWN:
         return True
-    if _letters(name) != "sessionid":
+    if plain not in COMPANIONS or name == "session_id":
         return False
-    return "session_id" not in known or any(_letters(each) in CLIENTS_OWN for each in sent)
+    is_misspelt = plain != "sessionid" or "session_id" in known
+    return not is_misspelt or any(_letters(each) in CLIENTS_OWN for each in sent)
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,13 +93,3 @@ def _converted(name: str, value: Any, schema: Schema) -> Any:
 def _text_of(item: Any) -> Any:
     """An item of a list of words; a number is one."""
     return str(item) if type(item) in {int, float} else item
-
-
-def _unknown(tool: str, name: str, known: Collection[str]) -> InvalidInput:
-    shown = name if len(name) <= shown_max_chars and name.isidentifier() else "one of the arguments"
-    if not known:
-        return InvalidInput(f"{shown}: {tool} takes no arguments.", "Leave it out.")
-    by_letters = {_letters(each): each for each in known}
-    near = difflib.get_close_matches(_letters(name)[:shown_max_chars], by_letters, n=1)
-    advice = f"Did you mean {by_letters[near[0]]}?" if near else "Leave it out."
-    return InvalidInput(f"{shown}: {tool} has no such argument. {advice}", f"It takes {', '.join(known)}.")
