@@ -245,3 +245,14 @@ def posted(stack: Stack, body: str, accepted: str | None) -> http.client.HTTPRes
     headers = {"content-type": "application/json", **({"accept": accepted} if accepted else {})}
     connection.request("POST", "/mcp", body.encode(), headers)
     return connection.getresponse()
+
+
+async def test_a_session_is_listed_by_its_projects_name_in_any_form(stack: Stack, tmp_path: Path) -> None:
+    directory = tmp_path / unicodedata.normalize("NFD", "café")
+    directory.mkdir()
+    begun = await call(stack, "init", working_directory=str(directory))
+    assert begun["project_context"]["root"] == str(directory)
+    for name in (" café", unicodedata.normalize("NFD", "café\n")):
+        sessions = (await call(stack, "list_sessions", project=name))["sessions"]
+        assert begun["session_id"] in [each["session_id"] for each in sessions]
+    await call(stack, "end", session_id=f" {begun['session_id']} ")
