@@ -20,7 +20,9 @@ from starlette.types import Scope
 
 from services import __version__
 from services.gateway import prompts, resources
+from services.gateway.acceptance import Acceptance
 from services.gateway.allowances import Allowances, Allowing
+from services.gateway.argument_forms import ArgumentForms
 from services.gateway.backends import Backends, open_backends
 from services.gateway.background import Background, drained
 from services.gateway.backup import Backup
@@ -33,6 +35,7 @@ from services.gateway.exposure import refuse_exposure
 from services.gateway.guards import Guards, guards, register_issuer
 from services.gateway.hooks import HookEndpoint
 from services.gateway.keeping import Keeping
+from services.gateway.loading import Loading
 from services.gateway.moments import local_zone
 from services.gateway.overview import Overview
 from services.gateway.patience import patient, refusals, waiting_max
@@ -120,10 +123,10 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         await stack.enter_async_context(drained(app.background, settings.drain_s))
         if settings.memories_max or settings.memories_max_bytes:
             backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
-        tracing = Tracing()
+        tracing, arguments = Tracing(), ArgumentForms()
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
-        mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances)], app)
-        await _know_tools(mcp, tracing)
+        mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances), arguments], app)
+        await _know_tools(mcp, tracing, arguments)
         await stack.enter_async_context(lag.watched())
         await stack.enter_async_context(told("gateway", app.readiness.look))
         guarded = guards(settings, backends, allowances)
@@ -133,7 +136,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
-    middleware = [*first, Scoping(), Permitting(backends.session)]
+    middleware = [*first, Scoping(), Permitting(backends.session), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends)
     for event, handler in Hooks(sessions, app.background).handlers.items():
@@ -167,7 +170,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
     searching.register(mcp, backends.memory, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
-    permissions.register(mcp, backends.session)
+    permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)
     prompts.register(mcp)
@@ -175,10 +178,11 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     return sessions
 
 
-async def _know_tools(mcp: FastMCP, tracing: Tracing) -> None:
-    """Names each tool's schema to the SDK, which else lists all tools before every call to look for one: 8 ms."""
+async def _know_tools(mcp: FastMCP, tracing: Tracing, arguments: ArgumentForms) -> None:
+    """Names each tool's schema to our middleware and to the SDK, which else lists all tools before each call: 8 ms."""
     schemas = {tool.name: tool.parameters for tool in await mcp.list_tools(run_middleware=False)}
     prompts_known = {prompt.name for prompt in await mcp.list_prompts(run_middleware=False)}
+    arguments.schemas = schemas
     tracing.names = frozenset(schemas) | prompts_known
     mcp._mcp_server.get_tool_input_schema = schemas.get  # noqa: SLF001  # FastMCP does not pass the argument on
 
@@ -250,7 +254,8 @@ async def _serve(
     named = {"allowed_hosts": settings.hosts, "allowed_origins": settings.origins}
     guard: dict[str, Any] = {"host_origin_protection": True, **named}
     alone = mcp.http_app(stateless_http=True, **guard)
-    app = guarded(Roaming(mcp.http_app(**guard), alone))
+    in_json = mcp.http_app(stateless_http=True, json_response=True, **guard)
+    app = guarded(Acceptance(Roaming(mcp.http_app(**guard), alone), in_json))
 
     async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         with activity.request(scope) if scope["type"] == "http" else nullcontext():
@@ -269,7 +274,7 @@ async def _serve(
     )
     server = _Server(config)
     asyncio.get_running_loop().set_exception_handler(refusals())
-    async with alone.lifespan(alone):
+    async with alone.lifespan(alone), in_json.lifespan(in_json):
         serving = asyncio.create_task(server.serve([listening]))
         await server.begun.wait()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.gateway.backends import MemoryBackend
 from services.gateway.endpoints import caller_mistakes, json_value
 from services.gateway.errors import BodyTooLarge, failure
 from services.gateway.moments import moment
+from services.gateway.text_forms import list_of, object_of
 from services.gateway.tools.shapes import KIND
 from services.kit.errors import InvalidInput, ServiceError
 from services.kit.rpc import ERROR_NAMED
@@ -101,6 +103,11 @@ def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
     raise InvalidInput("The line has no content.")
 
 
+def _untexted(value_of: Callable[[str], Any], value: Any) -> Any:
+    """What the text stands for, where it is one."""
+    return value_of(value) if isinstance(value, str) else value
+
+
 def _link(fields: dict[str, Any]) -> memory_pb2.Link:
     text = {name: fields.get(name) or "" for name in _link_fields}
     if not all(isinstance(value, str) for value in text.values()):
@@ -109,7 +116,7 @@ def _link(fields: dict[str, Any]) -> memory_pb2.Link:
 
 
 def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
-    tags, metadata = fields.get("tags") or [], fields.get("metadata") or {}
+    tags, metadata = _untexted(list_of, fields.get("tags")) or [], _untexted(object_of, fields.get("metadata")) or {}
     if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidInput("tags is no list of words, or metadata is no object.")
     kind = KIND.get(fields.get("kind") or "conversation")

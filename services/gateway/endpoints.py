@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.gateway.argument_forms import without_nulls
 from services.gateway.errors import BodyTooLarge, failure_response
 from services.kit.errors import InvalidInput
 
@@ -47,14 +48,14 @@ def caller_mistakes(what: str) -> Iterator[None]:
 
 
 async def fields(request: Request) -> dict[str, Any]:
-    """The body's JSON object."""
+    """The body's JSON object, without what is null: that is left out."""
     body = await request.body()
     if len(body) > fields_max_bytes:
         raise BodyTooLarge(f"The body is over {fields_max_bytes:,} bytes.", "Send less.")
     found = json_value(body, "The body")
     if not isinstance(found, dict):
         raise InvalidInput("The body is no JSON object.")
-    return found
+    return without_nulls(found)
 
 
 def json_value(text: bytes, what: str) -> Any:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from services.gateway.allowances import Allowances, RouteAllowing
 from services.gateway.auth import Scope
 from services.gateway.backends import Backends
+from services.gateway.characters import WholeCharacters
 from services.gateway.config import GatewaySettings
 from services.gateway.door import Door, Verifier
 from services.gateway.issued import METADATA_PATH, IssuedTokens, Issuer, register_metadata
@@ -25,7 +26,7 @@ def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances
     challenge = f'resource_metadata="{settings.public_url.rstrip("/")}{METADATA_PATH}"'
 
     def guarded(app: ASGIApp) -> ASGIApp:
-        app = RouteAllowing(BodyLimit(app, settings.body_max_bytes), allowances)
+        app = RouteAllowing(BodyLimit(WholeCharacters(app), settings.body_max_bytes), allowances)
         door = Door(app, _verifier(settings, backends), challenge if _tells_issuer(settings) else "")
         return HeadLimit(door, settings.head_max_bytes)
 

@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.gateway.spans import Span, month_of, moved, whole
+from services.gateway.time_words import COUNTS, any_of, without_leading, worded
+from services.kit import iso8601
 from services.kit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from dateparser.date import DateDataParser
 
+__all__ = ["Span", "local_zone", "moment", "span", "timestamp"]
+
 words_max_chars = 100
 languages = ("en", "de", "fr", "es", "it", "pt", "nl", "ru", "zh", "ja", "ko")
 _example = "Send one such as 2026-03-01T09:30:00+01:00."
 _words_example = "Send ISO 8601, or words such as yesterday, last week, 3 days ago, in March."
-_date = re.compile(r"\d{4}-\d{2}-\d{2}")
-_leading = re.compile(r"^(?:since|until|before|after|on|from|in|the)\s+", re.IGNORECASE)
-_past = re.compile(
-    r"^(?:last|past)\s+((?:\d+|a|an|one|two|three|four|five|six|seven|eight|nine|ten|twelve)\s+\w+)$", re.IGNORECASE
-)
-_parts_of_day = {"part_of_day": timedelta(hours=6), "time": timedelta(0)}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of time: `begin` inclusive, `end` exclusive; the same twice for a moment."""
-
-    begin: datetime
-    end: datetime
+_day = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}-?\d", re.IGNORECASE)
+_week = re.compile(r"\d{4}-?W\d{2}", re.IGNORECASE)
+_month = re.compile(r"(\d{4})[-/](0?[1-9]|1[0-2])")
+_year = re.compile(r"(?:(?:in|since|until|the|year|before|after|from) )*(\d{4})", re.IGNORECASE)
+_ordinal_day = re.compile(r"(\d{4})-([0-3]\d{2})")
+_seconds = re.compile(r"\d{10}(?:\.\d{1,9})?")
+_milliseconds = re.compile(r"\d{13}")
+_no_time = re.compile(rf"\W*\d*\W*|\d{{4}}[-/.]\d{{1,2}}|{any_of(COUNTS)}", re.IGNORECASE)
+_parts_of_day = {"part_of_day": 6, "time": 0}
 
 
 def moment(text: str | None, name: str = "timestamp") -> Timestamp:
-    """ISO 8601 with an offset as a protobuf time; now for None. InvalidInput, by the argument's `name`, for else."""
+    """ISO 8601 with an offset as a protobuf time; now for None. InvalidInput, which says `name`, for anything else."""
     if text is None:
         time = Timestamp()
         time.GetCurrentTime()
         return time
     try:
-        parsed = datetime.fromisoformat(text)
-    except (ValueError, TypeError) as error:
+        parsed = iso8601.parse(text.strip())
+    except (ValueError, AttributeError) as error:  # a body may have a number there
         raise InvalidInput(f"{name} is not ISO 8601.", _example) from error
     if parsed.tzinfo is None:
         raise InvalidInput(f"{name} has no offset.", _example)
@@ -64,38 +64,67 @@ def timestamp(time: datetime, name: str = "timestamp") -> Timestamp:
 def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
     """The stretch that `text` names in the time zone, seen from `now`: a day for `yesterday`, a month for `in March`.
 
-    Weeks begin on Monday. What could be past or future is past.
+    Weeks begin on Monday. What could be past or future is past. What is past the calendar's end is its end. Raises
+    InvalidInput, which says `name` and not the text, for what is no time.
     """
-    text = text.strip()
+    text = " ".join(text.split())
     if len(text) > words_max_chars:
         raise InvalidInput(f"{name} is too long for a time.", _words_example)
+    local = now.astimezone(zone)
     try:
-        return _iso(text, zone)
+        found = _numeric(text) or worded(text, local) or _parsed(text, local)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example) from error
+    return found.located(zone)
+
+
+def _numeric(text: str) -> Span | None:
+    """What is written in figures: a year, a month, the day of a year, seconds since 1970, or ISO 8601."""
+    for pattern, meaning in _figures:
+        if found := pattern.fullmatch(text):
+            return meaning(found)
+    try:
+        time = iso8601.parse(text)
     except ValueError:
-        return _worded(text, now.astimezone(zone), zone, name)
+        return None
+    for pattern, unit in ((_day, "day"), (_week, "week")):
+        if pattern.fullmatch(text):
+            return whole(time, unit)
+    return Span(time, time)
 
 
-def _iso(text: str, zone: ZoneInfo) -> Span:
-    parsed = datetime.fromisoformat(text)
-    begin = parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
-    return Span(begin, begin + timedelta(days=1)) if _date.fullmatch(text) else Span(begin, begin)
+def _january(year: str) -> datetime:
+    return month_of(int(year), 1).begin
 
 
-def _worded(text: str, now: datetime, zone: ZoneInfo, name: str) -> Span:
-    plain = _leading.sub("", _leading.sub("", text))
-    plain = _past.sub(r"\1 ago", plain)
+def _since_1970(seconds: float) -> Span:
+    time = datetime.fromtimestamp(seconds, UTC)
+    return Span(time, time)
+
+
+_figures: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Span]], ...] = (
+    (_year, lambda found: whole(_january(found[1]), "year")),
+    (_month, lambda found: month_of(int(found[1]), int(found[2]))),
+    (_ordinal_day, lambda found: whole(moved(_january(found[1]), int(found[2]) - 1, "day"), "day")),
+    (_seconds, lambda found: _since_1970(float(found[0]))),
+    (_milliseconds, lambda found: _since_1970(float(found[0]) / 1000)),
+)
+
+
+def _parsed(text: str, now: datetime) -> Span:
+    """As dateparser reads it; ValueError for what it does not."""
+    plain = without_leading(text)
+    if _no_time.fullmatch(plain):
+        raise ValueError("a number alone is no time")  # dateparser takes it for a month
     settings = {
         "RELATIVE_BASE": now.replace(tzinfo=None),
         "PREFER_DATES_FROM": "past",
         "RETURN_TIME_AS_PERIOD": True,
     }
-    try:
-        found = _parser(settings).get_date_data(plain)
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example) from error
+    found = _parser(settings).get_date_data(plain)
     if found.date_obj is None:
-        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example)
-    return _period(found.date_obj.replace(tzinfo=zone), found.period or "day")
+        raise ValueError("no time")
+    return _period(found.date_obj, found.period or "day")
 
 
 def _parser(settings: dict[str, object]) -> DateDataParser:
@@ -106,17 +135,8 @@ def _parser(settings: dict[str, object]) -> DateDataParser:
 
 def _period(time: datetime, period: str) -> Span:
     if period in _parts_of_day:
-        return Span(time, time + _parts_of_day[period])
-    day = time.replace(hour=0, minute=0, second=0, microsecond=0)
-    if period == "week":
-        monday = day - timedelta(days=day.weekday())
-        return Span(monday, monday + timedelta(days=7))
-    if period == "month":
-        first = day.replace(day=1)
-        return Span(first, (first + timedelta(days=32)).replace(day=1))
-    if period == "year":
-        return Span(day.replace(month=1, day=1), day.replace(year=day.year + 1, month=1, day=1))
-    return Span(day, day + timedelta(days=1))
+        return Span(time, moved(time, _parts_of_day[period], "hour"))
+    return whole(time, period if period in {"week", "month", "year"} else "day")
 
 
 @cache

@@ -11,10 +11,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
+from services.kit import iso8601
 from services.kit.errors import InvalidInput
 from services.memory.memories import Kind, deeper_than, metadata_depth_max, metadata_max_bytes
 
@@ -168,7 +168,7 @@ def aware(timestamp: str) -> str:
     if not timestamp:
         return ""
     try:
-        time = datetime.fromisoformat(timestamp)
+        time = iso8601.parse(timestamp)
     except ValueError:
         raise InvalidInput("timestamp is not ISO 8601") from None
     if time.tzinfo is None:

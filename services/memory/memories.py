@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.names import plain_name
 
 content_max_bytes = 256 * 1024
 metadata_max_bytes = 64 * 1024
@@ -23,6 +24,7 @@ metadata_max_bytes = 64 * 1024
 metadata_depth_max = 32
 name_max_chars = 200
 tags_max = 50
+DEFAULT_PROJECT = "default"
 neighbours_max = 20
 earliest = datetime(1970, 1, 1, tzinfo=UTC)
 clock_skew_max = timedelta(days=1)
@@ -173,11 +175,11 @@ def accepted(memory: Memory, now: datetime) -> Memory:
     return Memory(
         content=content,
         kind=memory.kind,
-        project=memory.project.strip() or "default",
+        project=project_meant(memory.project) or DEFAULT_PROJECT,
         timestamp=memory.timestamp,
-        session_id=memory.session_id,
-        role=memory.role,
-        tags=tuple(dict.fromkeys(tag.strip() for tag in memory.tags if tag.strip())),
+        session_id=plain_name(memory.session_id),
+        role=plain_name(memory.role),
+        tags=plain_tags(memory.tags),
         metadata=memory.metadata,
         id=memory.id or str(uuid4()),
         shared=memory.shared,
@@ -209,6 +211,16 @@ def _joint_metadata(known: Mapping[str, Any], again: Mapping[str, Any]) -> Mappi
         if size + more <= metadata_max_bytes:
             metadata[key], size = value, size + more
     return metadata
+
+
+def project_meant(name: str) -> str:
+    """The project as it is kept and asked for; empty only for a name that is empty itself, which means none or all."""
+    return plain_name(name) or (DEFAULT_PROJECT if name else "")
+
+
+def plain_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """The tags as they are kept and asked for, each once."""
+    return tuple(dict.fromkeys(plain for tag in tags if (plain := plain_name(tag))))
 
 
 def at_most(size: int, most: int, name: str, unit: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,7 +34,8 @@ _top_level = re.compile(r"\.(?:com|org|net|io|dev|ai|co|uk|de|eu|app|gov|edu|me|
 def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
     """The files it names, in their plain form, each once; first those that `metadata` names."""
     named = (plain_path(each) for field in _file_fields for each in _strings(metadata.get(field)))
-    runs = (run[0] for run in _run.finditer(content))
+    composed = unicodedata.normalize("NFC", content)
+    runs = (run[0] for run in _run.finditer(composed))
     texts = (each[0].rstrip(".,") for run in runs for each in _path.finditer(run))
     written = (plain_path(text) for text in texts if _is_file(text))
     found = dict.fromkeys(path for path in (*named, *written) if path)
@@ -42,6 +44,7 @@ def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
 
 def plain_path(path: str) -> str:
     """The path in lower case with slashes; without line number, `./`, `../`, `~` or drive."""
+    path = unicodedata.normalize("NFC", path)  # macOS has file names in NFD
     plain = re.sub(r":\d+(?::\d+)?$", "", path.strip().strip("`'\"")).replace("\\", "/").casefold()
     parts = [part for part in re.sub(r"^[a-z]:/", "", plain).split("/") if part not in {"", ".", "..", "~"}]
     return "/".join(parts[-parts_max:])

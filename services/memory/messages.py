@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.names import plain_name
 from services.kit.rpc import name_of
 from services.memory.memories import (
     Deletion,
@@ -20,6 +21,8 @@ from services.memory.memories import (
     deeper_than,
     metadata_depth_max,
     metadata_max_bytes,
+    plain_tags,
+    project_meant,
 )
 from services.memory.projects import Link, LinkType
 from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
@@ -61,7 +64,7 @@ def _metadata(text: str) -> Mapping[str, Any]:
     try:
         metadata = json.loads(text or "{}", parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("metadata is not JSON.") from error
+        raise InvalidInput("metadata is not JSON, or nested too deeply.") from error
     if not isinstance(metadata, dict):
         raise InvalidInput("metadata is no JSON object.")
     if deeper_than(metadata, metadata_depth_max):
@@ -79,7 +82,7 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         text=request.query,
         limit=request.limit,
         min_score=request.min_score,
-        project=request.project,
+        project=project_meant(request.project),
         include_related_projects=request.include_related_projects,
         max_tokens=request.max_tokens,
         filter=_filter(request.filter),
@@ -95,12 +98,12 @@ def _filter(given: memory_pb2.Filter) -> Filter:
         raise InvalidInput(f"content_type takes {', '.join(ContentType)}.")
     return Filter(
         content_type=ContentType(given.content_type) if given.content_type else None,
-        tags=tuple(given.tags),
-        session_id=given.session_id,
+        tags=plain_tags(given.tags),
+        session_id=plain_name(given.session_id),
         since=given.since.ToDatetime(UTC) if given.HasField("since") else None,
         until=given.until.ToDatetime(UTC) if given.HasField("until") else None,
         file_path=given.file_path,
-        role=given.role,
+        role=plain_name(given.role),
     )
 
 
@@ -108,13 +111,13 @@ def link(given: memory_pb2.Link, made_at: datetime) -> Link:
     """A link to keep."""
     if given.type not in set(LinkType):
         raise InvalidInput(f"dependency_type takes {', '.join(LinkType)}.")
-    return Link(given.source.strip(), given.target.strip(), LinkType(given.type), given.description, made_at)
+    return Link(plain_name(given.source), plain_name(given.target), LinkType(given.type), given.description, made_at)
 
 
 def rule(given: memory_pb2.Retention) -> Rule:
     """A rule of retention."""
     return Rule(
-        project=given.project.strip(),
+        project=project_meant(given.project),
         days=given.days if given.HasField("days") else None,
         size_mb=given.size_mb if given.HasField("size_mb") else None,
         reflections=given.reflections,

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from services.kit import rpc
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.names import plain_name
 from services.memory import messages
 from services.memory.backups import Backups
 from services.memory.condition import Condition
 from services.memory.exporting import Exporting
 from services.memory.linking import Linking
-from services.memory.memories import Chosen, Kind, Outcome
+from services.memory.memories import Chosen, Kind, Outcome, project_meant
 from services.memory.retaining import Retaining
 from services.memory.searching import Searching
 from services.memory.storing import Storing
@@ -92,7 +93,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return messages.results_message(results)
 
     async def Get(self, request: memory_pb2.GetRequest, _: Any) -> memory_pb2.GetResponse:
-        found = await self._searching.get(rpc.caller.get(), request.id, request.neighbours)
+        found = await self._searching.get(rpc.caller.get(), request.id.strip(), request.neighbours)
         return memory_pb2.GetResponse(
             memory=messages.memory_message(found.memory),
             before=[messages.memory_message(each) for each in found.before],
@@ -104,16 +105,16 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return messages.link_message(link)
 
     async def UnlinkProjects(self, request: memory_pb2.UnlinkRequest, _: Any) -> memory_pb2.UnlinkResponse:
-        unlinked = await self._linking.unlink(rpc.caller.get(), request.source, request.target)
+        unlinked = await self._linking.unlink(rpc.caller.get(), plain_name(request.source), plain_name(request.target))
         return memory_pb2.UnlinkResponse(unlinked=unlinked)
 
     async def ListLinks(self, request: memory_pb2.ListLinksRequest, _: Any) -> memory_pb2.ListLinksResponse:
-        links = await self._linking.links(rpc.caller.get(), request.project)
+        links = await self._linking.links(rpc.caller.get(), project_meant(request.project))
         return memory_pb2.ListLinksResponse(links=[messages.link_message(each) for each in links])
 
     async def Stats(self, request: memory_pb2.StatsRequest, _: Any) -> memory_pb2.StatsResponse:
         since = request.since.ToDatetime(UTC) if request.HasField("since") else None
-        stats = await self._condition.stats(rpc.caller.get(), request.project, since)
+        stats = await self._condition.stats(rpc.caller.get(), project_meant(request.project), since)
         total = stats.conversations + stats.reflections
         return memory_pb2.StatsResponse(
             conversations=stats.conversations,
@@ -126,7 +127,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             degraded=stats.degraded,
             shared_by_caller=stats.shared_by_user,
             shared_by_others=stats.shared_by_others,
-            retention=await self._retaining.told(rpc.caller.get(), request.project),
+            retention=await self._retaining.told(rpc.caller.get(), project_meant(request.project)),
             stored_since=stats.stored_since,
             last_stored=messages.time_message(stats.last_stored),
         )
@@ -144,7 +145,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Delete(self, request: memory_pb2.DeleteRequest, _: Any) -> memory_pb2.DeleteResponse:
         before = request.before.ToDatetime(UTC) if request.HasField("before") else None
         kinds = () if request.ids or request.include_reflections else (Kind.CONVERSATION,)
-        chosen = Chosen(tuple(request.ids), request.project, before, kinds)
+        chosen = Chosen(tuple(map(str.strip, request.ids)), project_meant(request.project), before, kinds)
         deletion = await self._storing.forget(rpc.caller.get(), chosen, request.confirmation)
         return messages.deletion_message(deletion)
 
@@ -158,7 +159,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.ShareResponse()
 
     async def Removals(self, request: memory_pb2.RemovalsRequest, _: Any) -> memory_pb2.RemovalsResponse:
-        found = await self._storing.removals(rpc.caller.get(), request.project, request.limit)
+        found = await self._storing.removals(rpc.caller.get(), project_meant(request.project), request.limit)
         return memory_pb2.RemovalsResponse(removals=[messages.removal_message(each) for each in found])
 
     async def SetRetention(self, request: memory_pb2.SetRetentionRequest, _: Any) -> memory_pb2.Retention:

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.kit import rpc, telemetry
 from services.kit.errors import InvalidInput
+from services.kit.names import plain_name
 from services.pb import quality_pb2, quality_pb2_grpc
 from services.quality import wire
 from services.quality.checking import Checking, Report
@@ -66,20 +67,22 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         recorded = None
         if request.project:
             point = _point(report, request)
-            outcome = await self._history.record(rpc.caller.get(), request.project, _kept(request.project, point))
+            outcome = await self._history.record(
+                rpc.caller.get(), plain_name(request.project), _kept(request.project, point)
+            )
             recorded = wire.recorded_message(outcome)
         took_ms = (time.perf_counter() - began) * 1e3
         return quality_pb2.CheckResponse(report=wire.report_message(report, took_ms), recorded=recorded)
 
     async def Record(self, request: quality_pb2.RecordRequest, _: Any) -> quality_pb2.RecordResponse:
         point = _kept(request.project, wire.requested_point(request, datetime.now(UTC)))
-        return wire.recorded_message(await self._history.record(rpc.caller.get(), request.project, point))
+        return wire.recorded_message(await self._history.record(rpc.caller.get(), plain_name(request.project), point))
 
     async def History(self, request: quality_pb2.HistoryRequest, _: Any) -> quality_pb2.HistoryResponse:
         limit = request.limit or points_default
         if not 0 < limit <= points_max:
             raise InvalidInput(f"limit lies between 1 and {points_max}.")
-        points = await self._history.points(rpc.caller.get(), request.project, limit)
+        points = await self._history.points(rpc.caller.get(), plain_name(request.project), limit)
         heading = trend(points)
         return quality_pb2.HistoryResponse(
             points=[wire.point_message(each) for each in points],

@@ -23,7 +23,7 @@ from services.session.sessions import (
 
 def which(message: pb.Which) -> Which:
     """The same."""
-    return Which(message.session_id, message.working_directory)
+    return Which(message.session_id.strip(), message.working_directory)
 
 
 def quality_of(message: pb.CompleteInitRequest | pb.CheckpointRequest | pb.Facts) -> Quality | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.kit import rpc
 from services.kit.errors import InvalidInput
+from services.kit.names import plain_name
 from services.pb import session_pb2 as pb
 from services.pb import session_pb2_grpc
 from services.session import messages
@@ -71,12 +72,12 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
     async def List(self, request: pb.ListRequest, _: Any) -> pb.ListResponse:
         found, cursor = await self._finding.page(
-            rpc.caller.get(), request.project, request.state, request.limit, request.cursor
+            rpc.caller.get(), plain_name(request.project), request.state, request.limit, request.cursor
         )
         return pb.ListResponse(sessions=[messages.session(each) for each in found], next_cursor=cursor)
 
     async def GetHandoff(self, request: pb.GetHandoffRequest, _: Any) -> pb.HandoffDocument:
-        found = await self._lifecycle.handoff(rpc.caller.get(), request.session_id, request.project)
+        found = await self._lifecycle.handoff(rpc.caller.get(), request.session_id, plain_name(request.project))
         return messages.handoff(found)
 
     async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
@@ -111,7 +112,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         return pb.RecordPermissionResponse(rule=messages.rule(rule))
 
     async def PermissionStatus(self, request: pb.PermissionStatusRequest, _: Any) -> pb.PermissionStatusResponse:
-        status = await self._deciding.status(rpc.caller.get(), request.project, request.history)
+        status = await self._deciding.status(rpc.caller.get(), plain_name(request.project), request.history)
         allows = [rule for rule in status.rules if rule.verdict is Verdict.ALLOW]
         return pb.PermissionStatusResponse(
             trusted_operations=sorted({rule.operation for rule in allows if not rule.pattern}),
@@ -123,7 +124,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
     async def RevokePermission(self, request: pb.RevokePermissionRequest, _: Any) -> pb.RevokePermissionResponse:
         revoked = await self._deciding.revoke(
-            rpc.caller.get(), request.rule_id, request.all, request.project, request.operation_id
+            rpc.caller.get(), request.rule_id.strip(), request.all, plain_name(request.project), request.operation_id
         )
         return pb.RevokePermissionResponse(revoked=revoked)
 
@@ -137,7 +138,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
 def _asked(request: pb.CheckPermissionRequest | pb.RecordPermissionRequest) -> Asked:
     which = messages.which(request.which)
-    return Asked(request.operation, request.target, which, request.project, request.root)
+    return Asked(request.operation, request.target, which, plain_name(request.project), request.root)
 
 
 def _pattern(rule: Rule) -> str:

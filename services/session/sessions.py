@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.names import plain_name
 
 name_max_chars = 200
 path_max_chars = 4096
@@ -205,7 +206,7 @@ def opened(user: str, opening: Opening, now: datetime) -> Session:
         user=user,
         working_directory=directory,
         root=normalised(opening.root) or directory,
-        project=opening.project.strip() or posixpath.basename(directory) or "default",
+        project=plain_name(opening.project) or plain_name(posixpath.basename(directory)) or "default",
         created_at=now,
         last_seen_at=now,
     )

@@ -19,6 +19,7 @@ from mcp_types import (
 from starlette.types import ASGIApp
 
 from services.gateway.app import Activity, _know_tools, _listen, _serve
+from services.gateway.argument_forms import ArgumentForms
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
 from services.gateway.limits import BodyLimit
@@ -129,7 +130,7 @@ async def serve() -> None:
     with_conversations(mcp)
     with_resources(mcp)
     with_prompts(mcp)
-    await _know_tools(mcp, tracing)
+    await _know_tools(mcp, tracing, ArgumentForms())
 
     def limited(app: ASGIApp) -> ASGIApp:
         return BodyLimit(app, settings.body_max_bytes)

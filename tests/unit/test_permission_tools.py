@@ -8,6 +8,7 @@ from typing import Any
 from fastmcp import Client, FastMCP
 
 from services.gateway.tools import permissions
+from services.gateway.workplace import Workplace
 from services.kit.errors import NotFound
 from services.pb import session_pb2
 
@@ -29,7 +30,7 @@ class Session:
 
 async def test_each_decision_has_an_operation_id_of_its_own() -> None:
     session, mcp = Session(), FastMCP("segue")
-    permissions.register(mcp, session)  # type: ignore[arg-type]  # a stand-in
+    permissions.register(mcp, session, Workplace([]))  # type: ignore[arg-type]  # a stand-in
     async with Client(mcp) as client:
         for _ in range(2):
             arguments = {"operation": "bash", "decision": "allow", "target": "make", "scope": "always"}

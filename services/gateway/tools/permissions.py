@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -10,9 +11,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.backends import SessionBackend
+from services.gateway.reports import Asked
 from services.gateway.tools import session_shapes as shapes
 from services.gateway.tools.memory import encodable
-from services.gateway.tools.session import Directory, which
+from services.gateway.tools.session import Directory
+from services.gateway.workplace import Workplace
 from services.kit.errors import InvalidInput, ServiceError
 from services.pb import session_pb2
 
@@ -24,7 +27,7 @@ Operation = Annotated[str, Field(description="What is to be done, such as git_co
 Target = Annotated[str | None, Field(description="To what: a path, a command; * is anything where a rule is recorded")]
 
 
-def register(mcp: FastMCP, session: SessionBackend) -> None:
+def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> None:
     """Adds the permission tools to `mcp`."""
 
     @mcp.tool(annotations=_reads)
@@ -32,11 +35,9 @@ def register(mcp: FastMCP, session: SessionBackend) -> None:
         context: Context, operation: Operation, target: Target = None, working_directory: Directory = None
     ) -> shapes.DecisionAnswer:
         """Whether an operation may be done without asking the user: allow, ask or deny, and why."""
-        request = session_pb2.CheckPermissionRequest(
-            operation=encodable(operation),
-            target=encodable(target or ""),
-            which=await _active(session, context, working_directory),
-        )
+        request = session_pb2.CheckPermissionRequest(operation=encodable(operation), target=encodable(target or ""))
+        with suppress(ServiceError):  # then what holds everywhere decides
+            await _locate(request, session, workplace, Asked.of(working_directory, context))
         answer: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
         rule = shapes.RuleShape.of(answer.rule) if answer.HasField("rule") else None
         return shapes.DecisionAnswer(
@@ -48,13 +49,14 @@ def register(mcp: FastMCP, session: SessionBackend) -> None:
         )
 
     @mcp.tool(annotations=_adds)
-    async def record_permission(
+    async def record_permission(  # noqa: PLR0913, PLR0917  # the contract's parameters
         context: Context,
         operation: Operation,
         decision: Annotated[Literal["allow", "deny"], Field(description="What the user decided")],
         target: Target = None,
         scope: Annotated[Literal["session", "project", "always"], Field(description="How far it holds")] = "session",
-        expires_in_s: Annotated[float | None, Field(gt=0, description="Seconds; never when left out")] = None,
+        expires_in_s: Annotated[float | None, Field(ge=1, description="Seconds; never when left out")] = None,
+        working_directory: Directory = None,
     ) -> shapes.RuleAnswer:
         """Record what the user decided. Only ever call it after the user said so."""
         request = session_pb2.RecordPermissionRequest(
@@ -63,9 +65,9 @@ def register(mcp: FastMCP, session: SessionBackend) -> None:
             decision=decision,
             scope=scope,
             expires_in_s=expires_in_s or 0.0,
-            which=await _active(session, context, None),
             operation_id=str(uuid4()),
         )
+        await _locate(request, session, workplace, Asked.of(working_directory, context))
         answer: session_pb2.RecordPermissionResponse = await session.call(session.stub.RecordPermission, request)
         return shapes.RuleAnswer(rule=shapes.RuleShape.of(answer.rule))
 
@@ -92,11 +94,19 @@ def register(mcp: FastMCP, session: SessionBackend) -> None:
         return shapes.RevokedAnswer(revoked=answer.revoked)
 
 
-async def _active(session: SessionBackend, context: Context, directory: str | None) -> session_pb2.Which:
-    """The session of the directory, where one is active; else none, and only what holds everywhere counts."""
-    meant = which(None, context, directory)
+async def _locate(
+    request: session_pb2.CheckPermissionRequest | session_pb2.RecordPermissionRequest,
+    session: SessionBackend,
+    workplace: Workplace,
+    asked: Asked,
+) -> None:
+    """Adds where it is to be done: in the session of the directory, or before init in its project, as init would."""
+    meant = session_pb2.Which(working_directory=asked.directory)
     try:
         found: session_pb2.GetResponse = await session.call(session.stub.Get, session_pb2.GetRequest(which=meant))
     except ServiceError:
-        return session_pb2.Which()
-    return session_pb2.Which(session_id=found.session.id)
+        if asked.directory:
+            place = await workplace.find(asked)
+            request.project, request.root = place.name, place.root
+    else:
+        request.which.session_id = found.session.id

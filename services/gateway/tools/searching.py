@@ -13,12 +13,14 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.backends import MemoryBackend
-from services.gateway.moments import Span, span, timestamp
+from services.gateway.moments import span, timestamp
 from services.gateway.tools import shapes
 from services.gateway.tools.memory import InProject, encodable
 from services.pb import memory_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+tokens_max = 2**31 - 1
+"""More than any answer has, and what the protocol between the services carries: more is as good as this."""
 
 Wanted = Annotated[str, Field(description="What to look for: a question or a few words")]
 Score = Annotated[float, Field(ge=0, le=1, description="Leave out results that score less")]
@@ -59,7 +61,7 @@ def _register_search(mcp: FastMCP, memory: MemoryBackend) -> None:
             min_score=min_score,
             project=encodable(project or ""),
             include_related_projects=include_related_projects,
-            max_tokens=max_tokens or 0,
+            max_tokens=min(max_tokens or 0, tokens_max),
         )
         return shapes.SearchAnswer.of(await memory.call(memory.stub.Search, request))
 
@@ -101,7 +103,7 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
             min_score=min_score,
             project=encodable(project or ""),
             include_related_projects=include_related_projects,
-            max_tokens=max_tokens or 0,
+            max_tokens=min(max_tokens or 0, tokens_max),
             filter=given,
             newest_first=sort == "newest",
             cursor=encodable(cursor or ""),
@@ -114,17 +116,12 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
 async def _times(since: str | None, until: str | None, zone: ZoneInfo) -> tuple[Timestamp | None, Timestamp | None]:
     """The first moment meant by `since`, and the one after the last meant by `until`."""
     now = datetime.now(UTC)
-    given = {name: text for name, text in (("since", since), ("until", until)) if text}
-    read = {name: await asyncio.to_thread(span, text, now, zone, name) for name, text in given.items()}
+    earliest = await asyncio.to_thread(span, since, now, zone, "since") if since else None
+    latest = await asyncio.to_thread(span, until, now, zone, "until") if until else None
     return (
-        timestamp(read["since"].begin, "since") if since else None,
-        timestamp(_after(read["until"]), "until") if until else None,
+        timestamp(earliest.begin, "since") if earliest else None,
+        timestamp(latest.after, "until") if latest else None,
     )
-
-
-def _after(meant: Span) -> datetime:
-    """A moment is itself included."""
-    return max(meant.end, meant.begin + datetime.resolution)
 
 
 def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:

@@ -18,7 +18,11 @@ DEPTH_MAX = 32
 KEY_CHARS_READ = 64
 PRIVATE_MARK = "[private]"
 _TOO_DEEP = "nested too deep"
-_PRIVATE_TAG = r"<[ \t]{0,8}(/?)[ \t]{0,8}private[ \t]{0,8}>"
+_PRIVATE_TAG = (
+    r"<[ \t]{0,8}(?P<closing>/?)[ \t]{0,8}private"
+    r"""(?:\s(?:"[^"\n]{0,200}"|'[^'\n]{0,200}'|[^<>]){0,300}+)?(?<!/)>"""  # with attributes; <private/> hides nothing
+)
+_PRIVATE_MARKS = rf"(?P<line>\n)|(?P<ticks>`+)|{_PRIVATE_TAG}"
 _TELLING_KEY = (
     r"(?:.*[_.-])?(?:passw(?:or)?d|passphrase|pwd|secret|authorization|cookie|private[_-]?key|(?<!page[_-])token"
     r"|(?:api|access|secret)[_-]?key)"
@@ -132,19 +136,32 @@ def _is_telling(key: str) -> bool:
 def without_private(text: str) -> tuple[str, int]:
     """The text with what stands between `<private>` and `</private>` replaced by `[private]`, and how often.
 
-    The tags may be nested, in any case and many lines apart; one that is never closed hides all that follows.
+    The tags may be nested, in any case, with attributes and many lines apart; one that is never closed hides all that
+    follows. A tag that fills a code span (`<private>`) is spoken of, and hides nothing.
     """
+    if not re.search(_PRIVATE_TAG, text, re.IGNORECASE):
+        return text, 0
     parts: list[str] = []
     depth, shown_from, count = 0, 0, 0
-    for tag in re.finditer(_PRIVATE_TAG, text, re.IGNORECASE):
-        if not tag[1]:
+    in_code = {False: False, True: False}  # outside of what is hidden, and in it: each has its own backticks
+    for mark in re.finditer(_PRIVATE_MARKS, text, re.IGNORECASE):
+        if mark["line"] or mark["ticks"]:
+            in_code[depth > 0] = not (mark["line"] or in_code[depth > 0])
+        elif in_code[depth > 0] and _fills_code_span(text, mark):
+            continue
+        elif not mark["closing"]:
             if depth == 0:
-                parts += [text[shown_from : tag.start()], PRIVATE_MARK]
+                parts += [text[shown_from : mark.start()], PRIVATE_MARK]
                 count += 1
+                in_code[True] = False
             depth += 1
         elif depth:
             depth -= 1
-            shown_from = tag.end()
+            shown_from = mark.end()
     if depth == 0:
         parts.append(text[shown_from:])
     return "".join(parts), count
+
+
+def _fills_code_span(text: str, tag: re.Match[str]) -> bool:
+    return text[tag.start() - 1] == "`" and text[tag.end() : tag.end() + 1] == "`"

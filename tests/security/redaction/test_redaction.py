@@ -172,13 +172,32 @@ def test_a_hostile_text_is_read_once(piece: str) -> None:
         ("a < private >b</ private > c", "a [private] c", 1),
         ("<pri<private>x</private>vate>y</private>", "<pri[private]vate>y</private>", 1),
         ("private <b>c</b>", "private <b>c</b>", 0),
+        ("a <private reason='x'>b</private> c", "a [private] c", 1),
+        ('a <private a="1>2<3">b</private why> c', "a [private] c", 1),
+        ("a <private\n  reason=x>b</private\n> c", "a [private] c", 1),
+        ('a <private reason="never closed>b</private> c', "a [private] c", 1),
+        ("a <privateer>b</privateer> c <private-x>", "a <privateer>b</privateer> c <private-x>", 0),
+        ("a <private/> b <private /> c", "a <private/> b <private /> c", 0),
+        ("text after `<private>` tags; the rest", "text after `<private>` tags; the rest", 0),
+        ("between ``<private>`` and `</private>`, x", "between ``<private>`` and `</private>`, x", 0),
+        ("run `curl <private>b</private>` now", "run `curl [private]` now", 1),
+        ("`<private>b</private>`", "`[private]`", 1),
+        ("`a`<private>`b`</private>c", "`a`[private]c", 1),
+        ("it`s <private>b</private> c`d", "it`s [private] c`d", 1),
+        ("it`s\n`<private>`\n<private>b", "it`s\n`<private>`\n[private]", 1),
+        ("a <private>b `</private>` c</private> d", "a [private] d", 1),
+        ("a `<private>", "a `[private]", 1),
     ],
 )
 def test_private_text_is_taken_out(text: str, kept: str, count: int) -> None:
     assert without_private(text) == (kept, count)
 
 
-@given(st.lists(st.sampled_from(["<private>", "</private>", "<", "private>", "x", "\n"]), max_size=12).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(["<private>", "</private>", "<private a>", "<", "private>", "x", "`", "\n"]), max_size=12
+    ).map("".join)
+)
 def test_taking_private_text_out_twice_changes_nothing_more(text: str) -> None:
     kept, _ = without_private(text)
     assert without_private(kept) == (kept, 0)

@@ -1,0 +1,60 @@
+"""Half a surrogate pair, escaped in a JSON body, becomes U+FFFD before anybody parses it.
+
+A text that was cut within an emoji has one, and JavaScript and Python send it on as `\\ud83d`. It is no Unicode: the
+parser of the protocol refuses the whole body for it. The escape that takes its place is as long.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_escape = re.compile(rb"\\u[dD][89a-fA-F]")
+_surrogates = re.compile(
+    rb"""\\(?<!\\\\)((?:\\\\)*+)  # from the first of the backslashes: after an even number of them u begins no escape
+        u(?:(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})""",
+    re.VERBOSE,
+)
+_replacement = rb"\ufffd"
+
+
+class WholeCharacters:
+    """Repairs the bodies of POST requests; a body is read when the application first asks for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            receive = _Body(receive).receive
+        await self._app(scope, receive, send)
+
+
+class _Body:
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_read = False
+
+    async def receive(self) -> Message:
+        """The whole body at once, repaired, then whatever comes after it."""
+        if self._is_read:
+            return await self._receive()
+        body = bytearray()
+        while (message := await self._receive())["type"] == "http.request":
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                self._is_read = True
+                return {"type": "http.request", "body": whole_characters(bytes(body)), "more_body": False}
+        self._is_read = True
+        return message  # the sender left
+
+
+def whole_characters(body: bytes) -> bytes:
+    """JSON text with each escaped half of a surrogate pair as an escaped U+FFFD; of the same length. Linear."""
+    return _surrogates.sub(_repaired, body) if _escape.search(body) else body
+
+
+def _repaired(found: re.Match[bytes]) -> bytes:
+    return found[0] if found["pair"] else found[1] + _replacement
