@@ -21,7 +21,7 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.loaded_entries import loaded_entries
 from services.memory.memories import Chosen, Deletion, Memory, Outcome
 from services.memory.memory_store import MemoryStore
-from services.memory.preparing import prepared
+from services.memory.preparing import clean_memory
 from services.memory.removals import Removal, Removing, checked_page
 
 NO_MODEL = "none"
@@ -47,9 +47,9 @@ class Storing:
         did not index is indexed by its repetition.
         """
         now = datetime.now(UTC)
-        ready = [await self._beside(prepared, memory, now) for memory in memories]
+        ready = [await self._beside(clean_memory, memory, now) for memory in memories]
         rows = [NewRow(each.memory, user) for each in ready]
-        known = await self._readable(user, await self.store.find_existing(rows))
+        known = await self._drop_unreadable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]
         inserted = await self._insert(user, [rows[place] for place in fresh])
         outcomes = known | dict(zip(fresh, inserted, strict=True))
@@ -78,7 +78,7 @@ class Storing:
             await self.generations.move(user, [row.memory.project for row in rows])
         return inserted
 
-    async def _readable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
+    async def _drop_unreadable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
         """Those of `known` that can be found; one that cannot be read any more makes room for what is stored now."""
         if known and self._under_way:
             await asyncio.wait(set(self._under_way))  # what is committed is about to be found
