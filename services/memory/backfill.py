@@ -37,7 +37,7 @@ class Backfill:
     async def run(self) -> None:
         """Returns when nothing is left to embed."""
         done = 0
-        while sequences := await self._unembedded():
+        while sequences := await self._portion_to_embed():
             try:
                 done += await self._embed(sequences)
                 report_success()
@@ -46,7 +46,7 @@ class Backfill:
         if done:
             logger.info("embedded %d memories that had no embedding", done)
 
-    async def _unembedded(self) -> Sequence[int]:
+    async def _portion_to_embed(self) -> Sequence[int]:
         """The next ones; what cannot be read does not keep the others waiting."""
         passed_over = self.index.unreadable
         found = await self.store.unembedded(self.embedder.model, portion + len(passed_over))

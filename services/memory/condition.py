@@ -82,9 +82,9 @@ class Condition:
         stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL, since)
         parts = await self.check()
         degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
-        return replace(stats, degraded=[*degraded, *self._unreadable(user)])
+        return replace(stats, degraded=[*degraded, *self._unreadable_lines(user)])
 
-    def _unreadable(self, user: str) -> Sequence[str]:
+    def _unreadable_lines(self, user: str) -> Sequence[str]:
         """The ids of the user's own memories that cannot be read, the first ones."""
         ids = [name for owner, name in self.indexing.unreadable.values() if owner == user]
         return [f"{UNREADABLE}{' '.join(ids[:ids_max])}"] if ids else []

@@ -31,11 +31,11 @@ def likeness(terms: Sequence[str]) -> int:
         return 0
     sums = np.zeros(64, np.int64)
     for first in range(0, len(said), _block):
-        sums += _summed(said[first : first + _block])
+        sums += _bit_sums(said[first : first + _block])
     return int(np.packbits(sums > 0).view(np.uint64)[0])
 
 
-def _summed(terms: Sequence[str]) -> NDArray[np.int64]:
+def _bit_sums(terms: Sequence[str]) -> NDArray[np.int64]:
     """For each bit the weights of the terms that have it, less the weights of those that do not."""
     hashes = np.array([_hash(term) for term in terms], np.uint64)
     bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1).astype(np.int32)

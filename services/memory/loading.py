@@ -57,7 +57,7 @@ def load_portion(
     columns: dict[str, Any] = cursor.execute(sql, [text or sealed, sequences.tolist(), model]).fetchnumpy()
     whose = [Whose(*each) for each in _across(columns["sequence"].tolist(), columns["id"], columns["user_id"])]
     stored = _across(*(columns[name] for name in Texts._fields))
-    opened = [_opened(rows, each, Texts(*its)) for each, its in zip(whose, stored, strict=True)]
+    opened = [_texts(rows, each, Texts(*its)) for each, its in zip(whose, stored, strict=True)]
     closed = {each.sequence: (each.user, each.id) for each, its in zip(whose, opened, strict=True) if its is None}
     if closed:
         places = [place for place, its in enumerate(opened) if its is not None]
@@ -83,7 +83,7 @@ def load_portion(
     )
 
 
-def _opened(rows: Rows, whose: Whose, stored: Texts) -> Texts | None:
+def _texts(rows: Rows, whose: Whose, stored: Texts) -> Texts | None:
     """None where nothing can be made of it: one row must not keep all others from being found."""
     try:
         return rows.read(whose, stored)

@@ -11,14 +11,14 @@ from services.memory.memories import Memory, accepted, at_most, content_max_byte
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class CleanMemory:
     """The memory as it will be stored, and how many secrets were taken out of it."""
 
     memory: Memory
     redactions: int
 
 
-def prepared(memory: Memory, now: datetime) -> Prepared:
+def clean_memory(memory: Memory, now: datetime) -> CleanMemory:
     """The memory as it will be stored; InvalidInput or LimitExceeded where it cannot be."""
     at_most(len(memory.content.encode("utf-8", "replace")), content_max_bytes, "content", "bytes")
     public, hidden = without_private(memory.content)
@@ -26,4 +26,4 @@ def prepared(memory: Memory, now: datetime) -> Prepared:
         raise InvalidInput("All of it is private: there is nothing to store.")
     content, tags, metadata = redact(public), redact("\n".join(memory.tags)), redact_json(dict(memory.metadata))
     cleaned = replace(memory, content=content.text, tags=tuple(tags.text.split("\n")), metadata=metadata.value)
-    return Prepared(accepted(cleaned, now), content.count + tags.count + metadata.count)
+    return CleanMemory(accepted(cleaned, now), content.count + tags.count + metadata.count)

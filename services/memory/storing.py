@@ -22,7 +22,7 @@ from services.memory.loaded_entries import loaded_entries
 from services.memory.memories import Chosen, Deletion, Memory, Outcome
 from services.memory.memory_store import MemoryStore
 from services.memory.partial_changes import DoneInPart, partial_removal_error, partial_store_error
-from services.memory.preparing import Prepared, prepared
+from services.memory.preparing import CleanMemory, clean_memory
 from services.memory.removals import Removal, Removing, checked_page
 from services.memory.restating import Restated
 from services.memory.retention import Due
@@ -54,7 +54,7 @@ class Storing:
         did not index is indexed by its repetition.
         """
         now = datetime.now(UTC)
-        return await self._store(user, [await self._beside(prepared, memory, now) for memory in memories])
+        return await self._store(user, [await self._beside(clean_memory, memory, now) for memory in memories])
 
     async def remember_each(self, user: str, memories: Sequence[Memory]) -> list[Outcome | ServiceError]:
         """Stores those of the memories that can be stored, in order; of each other one, what is wrong with it.
@@ -63,16 +63,16 @@ class Storing:
         """
         now = datetime.now(UTC)
         answers: list[Outcome | ServiceError | None] = [None] * len(memories)
-        ready: dict[int, Prepared] = {}
+        ready: dict[int, CleanMemory] = {}
         for place, memory in enumerate(memories):
             try:
-                ready[place] = await self._beside(prepared, memory, now)
+                ready[place] = await self._beside(clean_memory, memory, now)
             except (InvalidInput, LimitExceeded) as refused:
                 answers[place] = refused
         stored = dict(zip(ready, await self._store_each(user, list(ready.values())), strict=True))
         return [answer or stored[place] for place, answer in enumerate(answers)]
 
-    async def _store_each(self, user: str, ready: Sequence[Prepared]) -> Sequence[Outcome | ServiceError]:
+    async def _store_each(self, user: str, ready: Sequence[CleanMemory]) -> Sequence[Outcome | ServiceError]:
         """In halves where an id is taken, until it stands alone: nearly never, so that most is stored at once."""
         try:
             return await self._store(user, ready)
@@ -82,11 +82,11 @@ class Storing:
         half = len(ready) // 2
         return [*await self._store_each(user, ready[:half]), *await self._store_each(user, ready[half:])]
 
-    async def _store(self, user: str, ready: Sequence[Prepared]) -> list[Outcome]:
+    async def _store(self, user: str, ready: Sequence[CleanMemory]) -> list[Outcome]:
         if not ready:
             return []
         rows = [NewRow(each.memory, user) for each in ready]
-        known = await self._readable(user, await self.store.find_existing(rows))
+        known = await self._drop_unreadable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]
         try:
             inserted = await self._insert(user, [rows[place] for place in fresh])
@@ -172,7 +172,7 @@ class Storing:
         else:
             await self.generations.move(user, [memory.project for memory in memories])
 
-    async def _readable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
+    async def _drop_unreadable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
         """Those of `known` that can be found; one that cannot be read any more makes room for what is stored now."""
         if known:
             await self.settle()

@@ -29,7 +29,7 @@ WORTH_A_LOOK_S = 0.012
 _numbers = count()
 
 
-def called(text: str) -> None:
+def call_tool(text: str) -> None:
     doings = Doings()
     doings.called({"name": "Bash", "id": "1", "input": {"command": text}})
     Failures().take({"tool_use_id": "1", "is_error": True, "content": text}, doings, "m")
@@ -50,7 +50,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "secrets": redact,
     "speaker": speaker,
     "terms": terms,
-    "tools": called,
+    "tools": call_tool,
     "transcript": typed,
     "words": words_of,
 }

@@ -277,6 +277,20 @@ async def test_a_snapshot_that_cannot_be_written_anew_is_removed(store: MemorySt
         assert not await asyncio.to_thread(snapshot.exists)
 
 
+async def test_a_process_that_ends_on_a_full_disk_leaves_no_snapshot_with_what_was_removed(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "index.snapshot"
+    await write(store, snapshot)
+    stored = (await store.inventory("m")).sequences
+    async with started(store, snapshot) as (index, opened):
+        await index.remove([int(stored[17])])
+        await asyncio.to_thread((tmp_path / ".index.snapshot.new").mkdir)  # nothing can be written there
+        await opened.write(1)
+        assert b"tag17" in await asyncio.to_thread(snapshot.read_bytes)  # it has its time
+    assert not await asyncio.to_thread(snapshot.exists)
+
+
 async def test_everything_removed_leaves_an_index_that_can_be_used(store: MemoryStore, tmp_path: Path) -> None:
     snapshot = tmp_path / "index.snapshot"
     stored = (await store.inventory("m")).sequences
