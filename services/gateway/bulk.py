@@ -12,7 +12,7 @@ from services.gateway.backends import MemoryBackend
 from services.gateway.errors import failure
 from services.gateway.moments import moment
 from services.gateway.tools.shapes import KIND
-from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.errors import InvalidInput, LimitExceeded, RateLimited, ServiceError, TooLarge
 from services.pb import memory_pb2
 
 STATUS = {
@@ -23,12 +23,10 @@ STATUS = {
     "INTERNAL": 500,
     "DEADLINE_EXCEEDED": 504,
 }
+STATUS_OF_LIMIT = {"later": 429, "too_large": 413, "over_quota": 403}
+"""A quota is not for the client to wait for, nor a fault of the server: refused, as what may not be done is."""
 _text_fields = ("project", "session_id", "role", "id")
 _link_fields = ("source", "target", "type", "description")
-
-
-class BodyTooLarge(LimitExceeded):
-    """Not a matter of trying later: the body must be smaller."""
 
 
 class BulkStore:
@@ -44,15 +42,14 @@ class BulkStore:
         try:
             return JSONResponse(await self._store(await self._body(request)))
         except Exception as error:
-            content = failure(error)
-            return JSONResponse(content, status_of(error, content["error_code"]))
+            return refusal(error)
 
     async def _body(self, request: Request) -> bytes:
         body = b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > self._body_max_bytes:
-                raise BodyTooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
+                raise TooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
         return body
 
     async def _store(self, body: bytes) -> dict[str, Any]:
@@ -73,7 +70,15 @@ class BulkStore:
 
 def status_of(error: Exception, code: str) -> int:
     """The HTTP status of a failure."""
-    return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
+    known = STATUS_OF_LIMIT.get(error.reason) if isinstance(error, LimitExceeded) else None
+    return known or STATUS.get(code, 503)
+
+
+def refusal(error: Exception) -> JSONResponse:
+    """The answer to a request that failed; it says when to repeat it, where that helps."""
+    content = failure(error)
+    headers = {"retry-after": f"{error.retry_after_s:.0f}"} if isinstance(error, RateLimited) else None
+    return JSONResponse(content, status_of(error, content["error_code"]), headers)
 
 
 def _add(request: memory_pb2.StoreRequest, line: bytes) -> None:

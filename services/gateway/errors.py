@@ -38,9 +38,7 @@ def failure(error: Exception) -> dict[str, Any]:
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
         content = _structured(_code(cause), cause.message, *cause.suggestions)
-        if isinstance(cause, errors.LimitExceeded) and cause.retry_after_s:
-            content["retry_after_s"] = cause.retry_after_s
-        return content
+        return content | _limit(cause) if isinstance(cause, errors.LimitExceeded) else content
     if isinstance(cause, PydanticValidationError):
         return _structured("INVALID_INPUT", _arguments(cause), "See the tool's input schema.")
     if isinstance(error, ValidationError):
@@ -55,6 +53,12 @@ def _code(error: errors.ServiceError) -> str:
     if isinstance(error, errors.Unavailable | errors.NotReady) and error.service:
         return f"{error.service.upper()}_UNAVAILABLE"
     return next(code for kind, code in CODE.items() if isinstance(error, kind))
+
+
+def _limit(error: errors.LimitExceeded) -> dict[str, Any]:
+    """Which kind of limit: `reason` is later, too_large or over_quota; only for later does it help to repeat."""
+    fields: dict[str, Any] = {"reason": error.reason} if error.reason else {}
+    return fields | ({"retry_after_s": error.retry_after_s} if isinstance(error, errors.RateLimited) else {})
 
 
 def _structured(code: str, message: str, *suggestions: str) -> dict[str, Any]:
@@ -85,4 +89,6 @@ class ErrorResults(Middleware):
             meta = {WANTED_META: cause.what} if isinstance(cause, Wanted) else None
             content = failure(error if meta is None else InvalidInput(str(cause), "Connect through `segue connect`."))
             text = f"{content['error_code']}: {content['error']}"
+            if "reason" in content:  # a model may see the text alone, and each kind of limit has another way out
+                text = " ".join([text, *content["suggestions"]])
             return ToolResult(content=text, structured_content=content, meta=meta, is_error=True)

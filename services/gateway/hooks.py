@@ -15,8 +15,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.gateway.bulk import status_of
-from services.gateway.errors import failure
+from services.gateway.bulk import refusal
 from services.gateway.reports import Wanted
 from services.gateway.workflows.hooks import LATER, Handler, HookEvent
 from services.kit.errors import InvalidInput
@@ -42,8 +41,7 @@ class HookEndpoint:
         except Wanted as wanted:
             return JSONResponse({"wanted": wanted.what}, 428)
         except Exception as error:
-            content = failure(error)
-            return JSONResponse(content, status_of(error, content["error_code"]))
+            return refusal(error)
         if said is None or said is LATER:
             return Response(status_code=202 if said else 204)
         given = f"tokens={said.briefing.tokens} memories={len(said.briefing.memory_ids)}"

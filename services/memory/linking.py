@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.kit.errors import LimitExceeded, ProjectNotFound
+from services.kit.errors import OverQuota, ProjectNotFound
 from services.memory import projects
 from services.memory.cache import Generations
 from services.memory.memory_store import MemoryStore
@@ -82,4 +82,4 @@ class Linking:
 
 def _require_room(links: Sequence[Link]) -> None:
     if len(links) >= links_max:
-        raise LimitExceeded(f"There are {links_max} links already.", "Take one away with unlink_projects.")
+        raise OverQuota(f"There are {links_max} links already.", "Take one away with unlink_projects.")

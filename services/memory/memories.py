@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, TooLarge
 
 content_max_bytes = 256 * 1024
 metadata_max_bytes = 64 * 1024
@@ -149,7 +149,7 @@ def accepted(memory: Memory, now: datetime) -> Memory:
 def at_most(size: int, most: int, name: str, unit: str) -> None:
     """LimitExceeded where `size` of `unit` is over `most`."""
     if size > most:
-        raise LimitExceeded(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
+        raise TooLarge(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
 
 
 def _check_time(timestamp: datetime, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, TooLarge
 from services.memory.memories import Kind, Memory, Outcome, metadata_max_bytes
 from services.memory.projects import Link, LinkType
 from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
@@ -45,7 +45,7 @@ def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
 
 def _metadata(text: str) -> Mapping[str, Any]:
     if len(text.encode()) > metadata_max_bytes:
-        raise LimitExceeded(f"metadata is over {metadata_max_bytes:,} bytes.")
+        raise TooLarge(f"metadata is over {metadata_max_bytes:,} bytes.")
     try:
         metadata = json.loads(text or "{}", parse_constant=_refused)
     except ValueError as error:

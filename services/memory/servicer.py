@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.kit import rpc
-from services.kit.errors import LimitExceeded
+from services.kit.errors import TooLarge
 from services.memory import messages
 from services.memory.backups import Backups
 from services.memory.condition import Condition
@@ -52,10 +52,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Store(self, request: memory_pb2.StoreRequest, _: Any) -> memory_pb2.StoreResponse:
         count = len(request.memories) + len(request.links)
         if count > batch_max:
-            raise LimitExceeded(f"{count} memories in one call; it takes {batch_max} at most.")
+            raise TooLarge(f"{count} memories in one call; it takes {batch_max} at most.")
         memories = [messages.new_memory(each, self._share_by_default) for each in request.memories]
         links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
-        outcomes = await self._storing.remember(rpc.caller.get(), memories)
+        outcomes = await self._storing.remember(rpc.caller.get(), memories, only_known=request.only_known)
         links_stored = await self._linking.restore(rpc.caller.get(), links)
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in outcomes], links_stored=links_stored

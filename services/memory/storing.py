@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import Conflict, Denied, InvalidInput, NotFound
+from services.kit.errors import Conflict, Denied, InvalidInput, NotFound, OverQuota
 from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
@@ -37,8 +37,11 @@ class Storing:
     generations: Generations
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
 
-    async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
-        """Stores the user's memories in order; raises what is wrong with the first that cannot be stored."""
+    async def remember(self, user: str, memories: Sequence[Memory], *, only_known: bool = False) -> list[Outcome]:
+        """Stores the user's memories in order; raises what is wrong with the first that cannot be stored.
+
+        `only_known`: there is no room, OverQuota unless all of them are stored already.
+        """
         now = datetime.now(UTC)
         cleaned = [_without_secrets(memory) for memory in memories]
         rows = [NewRow(accepted(memory, now), user) for memory, _ in cleaned]
@@ -46,6 +49,8 @@ class Storing:
         if known and self._under_way:
             await asyncio.wait(set(self._under_way))  # what is committed is about to be found
         fresh = [place for place in range(len(rows)) if place not in known]
+        if fresh and only_known:
+            raise OverQuota(f"There is no room for {len(fresh)} of these memories.")
         inserted = await self._insert(user, [rows[place] for place in fresh])
         outcomes = known | dict(zip(fresh, inserted, strict=True))
         return [_outcome(outcomes[place], cleaned[place][1]) for place in range(len(rows))]
