@@ -6,6 +6,7 @@ Knows nothing of gRPC, DuckDB or the indexes behind its Protocols.
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,12 @@ class Memory:
     author: str = ""
     """Whose it is, where it is another's than the reader's."""
 
+    @property
+    def size_bytes(self) -> int:
+        """About how much of an answer it takes."""
+        names = (self.content, self.project, self.session_id, self.role, self.author, *self.tags)
+        return sum(len(each.encode("utf-8", "replace")) for each in names) + len(json.dumps(dict(self.metadata)))
+
     def fingerprint(self, user: str) -> UUID:
         """Equal for what counts as the same memory: user, project, kind, and content but for case of spacing."""
         normalised = " ".join(unicodedata.normalize("NFC", self.content).split())
@@ -77,11 +84,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A memory with its neighbours in the session, oldest first."""
+    """A memory with its neighbours in the session, oldest first; `truncated` where there are more than are given."""
 
     memory: Memory
     before: Sequence[Memory]
     after: Sequence[Memory]
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

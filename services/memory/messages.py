@@ -16,6 +16,7 @@ from services.memory.queries import ContentType, Filter, Found, Query, Results, 
 from services.memory.removals import Removal
 from services.memory.retaining import Retained
 from services.memory.retention import Rule
+from services.memory.searching import Answer
 from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
@@ -175,6 +176,18 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         next_cursor=results.next_cursor,
         facets=facets,
     )
+
+
+def encoded_results(results: Results) -> bytes:
+    """The same, ready to be sent and kept."""
+    return results_message(results).SerializeToString()
+
+
+def answer_message(answer: Answer) -> memory_pb2.SearchResponse:
+    """The answer to a search that was encoded, now or before."""
+    message = memory_pb2.SearchResponse.FromString(answer.content)
+    message.took_ms = answer.took_ms
+    return message
 
 
 def removal_message(removal: Removal) -> memory_pb2.Removal:

@@ -62,8 +62,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         )
 
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
-        results = await self._searching.search(rpc.caller.get(), messages.query(request))
-        return messages.results_message(results)
+        query = messages.query(request)
+        return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
         results = await self._searching.more(rpc.caller.get(), request.cursor, request.limit)
@@ -75,6 +75,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             memory=messages.memory_message(found.memory),
             before=[messages.memory_message(each) for each in found.before],
             after=[messages.memory_message(each) for each in found.after],
+            truncated=found.truncated,
         )
 
     async def LinkProjects(self, request: memory_pb2.Link, _: Any) -> memory_pb2.Link:

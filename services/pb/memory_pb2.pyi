@@ -219,14 +219,16 @@ class GetRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., neighbours: _Optional[int] = ...) -> None: ...
 
 class GetResponse(_message.Message):
-    __slots__ = ("memory", "before", "after")
+    __slots__ = ("memory", "before", "after", "truncated")
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     memory: StoredMemory
     before: _containers.RepeatedCompositeFieldContainer[StoredMemory]
     after: _containers.RepeatedCompositeFieldContainer[StoredMemory]
-    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., before: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ...) -> None: ...
+    truncated: bool
+    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., before: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class Link(_message.Message):
     __slots__ = ("source", "target", "type", "description", "created_at")
