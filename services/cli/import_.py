@@ -36,7 +36,7 @@ farewell_timeout_s = 3.0
 reasons_max = 20
 LOCAL = "local"
 AGAIN = "Run it again to go on from here; nothing is stored twice."
-MAKE_ROOM = "Remove some, by delete_conversations or `segue retention`, or ask whoever runs this Segue for more."
+MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
 PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
 # What a shell reports of a command that was ended with Ctrl-C.
 INTERRUPTED = 130

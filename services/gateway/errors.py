@@ -89,6 +89,4 @@ class ErrorResults(Middleware):
             meta = {WANTED_META: cause.what} if isinstance(cause, Wanted) else None
             content = failure(error if meta is None else InvalidInput(str(cause), "Connect through `segue connect`."))
             text = f"{content['error_code']}: {content['error']}"
-            if "reason" in content:  # a model may see the text alone, and each kind of limit has another way out
-                text = " ".join([text, *content["suggestions"]])
             return ToolResult(content=text, structured_content=content, meta=meta, is_error=True)

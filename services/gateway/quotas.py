@@ -15,6 +15,8 @@ from services.pb import memory_pb2
 
 known_for_s = 10.0
 users_max = 10_000
+_way_out = "delete some by delete_conversations first"
+"""In the message, too: many a client shows a model nothing else."""
 _advice = ("Delete what you need no more: delete_conversations.", "Or ask whoever runs this Segue for more.")
 """The way out. What is stored already is no matter of room: it is answered as a duplicate."""
 
@@ -54,9 +56,11 @@ class Quotas:
 
     def _problem(self, usage: _Usage, memories: int, size_bytes: int) -> str:
         if self._memories_max and usage.memories + memories > self._memories_max:
-            return f"You may keep {self._memories_max:,} memories, and have {usage.memories:,}."
+            return f"You may keep {self._memories_max:,} memories, and have {usage.memories:,}: {_way_out}."
         if self._size_max_bytes and usage.size_bytes + size_bytes > self._size_max_bytes:
-            return f"You may keep {self._size_max_bytes:,} bytes of memories, and have {usage.size_bytes:,}."
+            return (
+                f"You may keep {self._size_max_bytes:,} bytes of memories, and have {usage.size_bytes:,}: {_way_out}."
+            )
         return ""
 
     async def _refuse_new(self, request: memory_pb2.StoreRequest, problem: str) -> None:

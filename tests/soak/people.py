@@ -6,9 +6,12 @@ import asyncio
 import json
 import random
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+import httpx2
 from fastmcp import Client
 
 from tests.integration.team import Answer, request
@@ -37,17 +40,24 @@ class Person:
     async def work(self, day: int, today: datetime, turns: int, forget_before: datetime | None) -> None:
         """A day's conversation; what was said before then is deleted at its end."""
         conversation = f"{self.name}-{day}"
-        async with Client(self.url, auth=self._token) as mcp:
-            await self._hook("SessionStart", conversation, source="startup", tokens=1_500, within_ms=5_000)
-            await self._hook("SessionStart", conversation, source="startup", delivery=f"{conversation}-start")
-            for turn in range(turns):
-                await self._turn(conversation, today + timedelta(milliseconds=turn), turn)
-            await self._look_around(mcp)
-            await self._call(mcp, "store_reflection", content=self._text(30), project=self._project, tags=["decision"])
-            await self._hook("PreCompact", conversation, delivery=f"{conversation}-compact")
-            await self._hook("SessionEnd", conversation, delivery=f"{conversation}-end")
-            if forget_before:
-                await self._forget(mcp, forget_before)
+        await self._hook("SessionStart", conversation, source="startup", tokens=1_500, within_ms=5_000)
+        await self._hook("SessionStart", conversation, source="startup", delivery=f"{conversation}-start")
+        for turn in range(turns):
+            await self._turn(conversation, today + timedelta(milliseconds=turn), turn)
+        await self._with_client(self._look_around)
+        await self._hook("PreCompact", conversation, delivery=f"{conversation}-compact")
+        await self._hook("SessionEnd", conversation, delivery=f"{conversation}-end")
+        if forget_before:
+            await self._with_client(partial(self._forget, before=forget_before))
+
+    async def _with_client(self, work: Callable[[Client[Any]], Awaitable[None]]) -> None:
+        """Done once more where the connection was lost: a server may close one that has just been idle for long."""
+        try:
+            async with self.client() as mcp:
+                await work(mcp)
+        except httpx2.TransportError:
+            async with self.client() as mcp:
+                await work(mcp)
 
     async def _turn(self, conversation: str, at: datetime, turn: int) -> None:
         prompt, answer = self._text(25), self._text(70)
@@ -74,7 +84,8 @@ class Person:
         await self._hook("Stop", conversation, delivery=f"{conversation}-{turn}")
 
     async def _look_around(self, mcp: Client[Any]) -> None:
-        """Searches as agents make them: by subject, with filters and counts, and on through the pages."""
+        """Searches as agents make them, by subject, with filters and counts, and on through the pages; a decision."""
+        await self._call(mcp, "store_reflection", content=self._text(30), project=self._project, tags=["decision"])
         await self._call(mcp, "reflect_on_past", query=self._text(5), project=self._project)
         await self._call(mcp, "search_by_concept", concept=self._text(2))
         asked = {"query": self._text(4), "limit": 5, "facets": True, "sort": "newest"}

@@ -71,9 +71,9 @@ async def _owe(backends: Backends, session_id: str, memories: Sequence[dict[str,
 
 
 def _words(error: ServiceError | Internal) -> str:
-    """What happened, and the way out."""
+    """What happened."""
     if isinstance(error, ServiceError):
-        return " ".join([error.message, *error.suggestions])
+        return error.message
     return f"Something went wrong inside Segue; trace {error}."
 
 
