@@ -132,7 +132,10 @@ class ComposeSubject:
     def _processor_s(self) -> dict[str, float]:
         """Of each service's containers."""
         services = self.stack.compose("ps", "--services").split()
-        return {name: _used_s(self._inside(name, "sh", "-c", "cat /proc/[0-9]*/stat")) for name in services}
+        return {
+            name: _used_s(self._inside(name, "sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null; true"))
+            for name in services
+        }
 
     def _redis(self) -> tuple[float, float]:
         told = self._inside("redis", "redis-cli", "info", "memory", "keyspace")
