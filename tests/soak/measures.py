@@ -52,7 +52,8 @@ def growths(warm: Measured, end: Measured) -> Iterator[str]:
 def table(measured: Sequence[Measured]) -> str:
     """The moments as columns, a line for each figure."""
     lines = [["", *(each.moment for each in measured)]]
-    for kind in (*ALLOWED, ""):
+    kinds = dict.fromkeys([*ALLOWED, *(kind for each in measured for kind in each.figures), ""])
+    for kind in kinds:
         parts = [each.figures.get(kind, {}) if kind else each.told for each in measured]
         names = dict.fromkeys(name for part in parts for name in part)
         lines += [[f"{kind} {name}".strip(), *(_number(part.get(name)) for part in parts)] for name in names]

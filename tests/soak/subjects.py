@@ -23,6 +23,28 @@ SETTINGS = {
     "SEGUE_GATEWAY_CALLS_AT_ONCE": "1000",
     "SEGUE_MEMORY_ERASE_WITHIN_S": "5",
 }
+DAYS_OF_MINUTES = {
+    "SEGUE_SESSION_ANSWERS_KEEP_S": "60",
+    "SEGUE_SESSION_KEEP_DAYS": "0.002",
+    "SEGUE_SESSION_ANSWERS_MAX": "100",
+    "SEGUE_SESSION_AUDIT_MAX": "100",
+}
+"""What is kept for days, in a month that takes minutes by the machine's clock."""
+LASTING = """
+local cursor, count, bytes = '0', 0, 0
+repeat
+  local page = redis.call('SCAN', cursor, 'COUNT', 1000)
+  cursor = page[1]
+  for _, key in ipairs(page[2]) do
+    local left = redis.call('TTL', key)
+    if left < 0 or left > 3600 then
+      count, bytes = count + 1, bytes + redis.call('MEMORY', 'USAGE', key)
+    end
+  end
+until cursor == '0'
+return {count, bytes}
+"""
+"""How many of Redis's keys stay for longer than an hour, and their bytes: all others are only cached, and may go."""
 Figures = dict[str, dict[str, float]]
 
 
@@ -59,6 +81,7 @@ class ProcessSubject:
         self._clock = _clock(directory)
         self.retains = self._clock is not None
         retention = {"SEGUE_MEMORY_RETENTION_DAYS": str(keep_days), "SEGUE_MEMORY_RETENTION_REFLECTIONS": "true"}
+        retention["SEGUE_SESSION_KEEP_DAYS"] = str(keep_days)
         clock = self._clock.environment if self._clock else {}
         self.stack = TeamStack(directory / "data", model, **SETTINGS, **retention, **clock)
         self._backups = directory / "backups"
@@ -102,7 +125,7 @@ class ComposeSubject:
     retains = False
 
     def __init__(self) -> None:
-        self.stack = ComposeStack(settings={**SETTINGS, "SEGUE_GATEWAY_AUTH": "tokens"})
+        self.stack = ComposeStack(settings={**SETTINGS, **DAYS_OF_MINUTES, "SEGUE_GATEWAY_AUTH": "tokens"})
 
     def today(self, day: int) -> datetime:  # noqa: ARG002  # its clock is the machine's
         return datetime.now(UTC)
@@ -120,12 +143,13 @@ class ComposeSubject:
         before = self._processor_s()
         time.sleep(idle_s)
         after = self._processor_s()
-        used, keys = self._redis()
+        keys, size = self._lasting()
         return {
             "idle processor s": {name: after[name] - before[name] for name in before},
             "resident MiB": _memory_mib(self.stack),
-            "redis MiB": {"used": used},
-            "redis keys": {"all": keys},
+            "redis MiB": {"lasting": size / MIB},
+            "redis keys": {"lasting": keys},
+            "redis in all": self._redis(),
             "files MiB": {name: self._files_mib(name) for name in ("memory", "history")},
         }
 
@@ -137,10 +161,16 @@ class ComposeSubject:
             for name in services
         }
 
-    def _redis(self) -> tuple[float, float]:
+    def _redis(self) -> dict[str, float]:
+        """With what is only cached: shown, and not judged."""
         told = self._inside("redis", "redis-cli", "info", "memory", "keyspace")
         used = re.findall(r"used_memory:(\d+)", told)[0]
-        return int(used) / MIB, float(sum(map(int, re.findall(r"keys=(\d+)", told))))
+        return {"used MiB": int(used) / MIB, "keys": float(sum(map(int, re.findall(r"keys=(\d+)", told))))}
+
+    def _lasting(self) -> tuple[int, int]:
+        """Of both databases, the memory service's and the session service's."""
+        told = [self._inside("redis", "redis-cli", "-n", each, "EVAL", LASTING, "0").split() for each in ("0", "1")]
+        return sum(int(count) for count, _ in told), sum(int(size) for _, size in told)
 
     def _files_mib(self, service: str) -> float:
         return int(self._inside(service, "du", "-sb", "/data").split()[0]) / MIB
