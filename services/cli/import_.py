@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from services.cli.credentials import BadToken, credentials
-from services.cli.import_delivery import Delivery, NotDelivered, Receipt, Stopped, plain
+from services.cli.import_delivery import Delivery, NoRoom, NotDelivered, Receipt, Stopped, plain
 from services.cli.import_progress import Done, ImportProgress
 from services.cli.import_state import ImportState
 from services.cli.local_server import NotStarted, default_data_dir, ensure_server
@@ -37,6 +37,7 @@ reasons_max = 20
 origins_max = 10
 LOCAL = "local"
 AGAIN = "Run it again to go on from here; nothing is stored twice."
+MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
 PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
 # What a shell reports of a command that was ended with Ctrl-C.
 INTERRUPTED = 130
@@ -141,6 +142,9 @@ class Import:
         except KeyboardInterrupt:
             self._take_leave()
             raise
+        except NoRoom:
+            self._count_under_way()
+            raise
         finally:
             self._progress.clear()
             self._close()
@@ -208,8 +212,11 @@ class Import:
         while not wait((receipt,), timeout=0.1).done:
             self._progress.show()
         self._under_way.popleft()
-        self.tally.take(batch, receipt.result())
+        answered = receipt.result()
+        self.tally.take(batch, answered)
         self._done.memories = self.tally.stored + self.tally.duplicates
+        if answered.over_quota:  # where it is read from again begins before this batch
+            raise NoRoom(answered.over_quota)
         self._note(batch)
 
     def _note(self, batch: Batch) -> None:
@@ -231,6 +238,13 @@ class Import:
         wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
         while self._under_way and self._under_way[0][1].done() and not self._under_way[0][1].exception():
             self._settle()
+
+    def _count_under_way(self) -> None:
+        """Count what later batches stored, where they were faster; their files are read again from before."""
+        wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
+        for batch, receipt in self._under_way:
+            if receipt.done() and not receipt.exception():
+                self.tally.take(batch, receipt.result())
 
     def _close(self) -> None:
         self._save()
@@ -270,6 +284,8 @@ def run(options: argparse.Namespace) -> int:
         work.run([Path(path) for path in options.paths])
     except (KeyboardInterrupt, Stopped):
         trouble, status = f"interrupted. {AGAIN}", INTERRUPTED
+    except NoRoom as problem:
+        trouble, status = f"over quota: {problem} {MAKE_ROOM} {AGAIN}", 1
     except NotDelivered as problem:
         trouble, status = f"{str(problem).rstrip('.')}. {AGAIN}", 1
     for line in report(work.tally, trouble):

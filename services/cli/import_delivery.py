@@ -29,10 +29,11 @@ first_pause_s = 0.2
 pause_max_s = 30.0
 message_max_chars = 300
 
-# Another request was in the way, too many requests, a service that is starting, one that took too long.
+# Too many requests, a service that is starting, one that took too long.
 BUSY = (429, 503, 504)
 # Nothing of the batch was stored because of its size, or because of a memory in it: a smaller one may do.
 DIVISIBLE = (400, 409, 413)
+OVER_QUOTA = "over_quota"
 ADVICE = {
     401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE",
     404: "is SEGUE_URL the address of a Segue gateway?",
@@ -48,13 +49,18 @@ class Stopped(NotDelivered):
     """The user does not want to wait any longer."""
 
 
+class NoRoom(NotDelivered):
+    """The user is over quota: nothing more is taken until some is removed. What was stored before is counted."""
+
+
 class _Refused(Exception):
     """The gateway refused a batch as a whole."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, *, is_over_quota: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.is_over_quota = is_over_quota
 
 
 class Rejection(NamedTuple):
@@ -67,12 +73,13 @@ class Rejection(NamedTuple):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch."""
+    """What became of a batch; `over_quota` says why its rest was not stored, where there was no room for it."""
 
     stored: int = 0
     duplicates: int = 0
     embedded: int = 0
     rejected: list[Rejection] = field(default_factory=list)
+    over_quota: str = ""
 
     def add(self, other: Receipt, lines_before: int) -> None:
         """Take in the receipt of a later part of the same batch."""
@@ -80,6 +87,7 @@ class Receipt:
         self.duplicates += other.duplicates
         self.embedded += other.embedded
         self.rejected += [refusal._replace(line=refusal.line + lines_before) for refusal in other.rejected]
+        self.over_quota = other.over_quota
 
 
 class Delivery:
@@ -100,11 +108,14 @@ class Delivery:
         try:
             return self._patiently(b"".join(lines))
         except _Refused as refused:
+            if len(lines) == 1 and refused.is_over_quota:
+                return Receipt(over_quota=refused.reason)
             if len(lines) == 1:
                 return Receipt(rejected=[Rejection(0, refused.code, refused.reason)])
         half = len(lines) // 2
         receipt = self.deliver(lines[:half])
-        receipt.add(self.deliver(lines[half:]), half)
+        if not receipt.over_quota:
+            receipt.add(self.deliver(lines[half:]), half)
         return receipt
 
     def stop(self) -> None:
@@ -170,6 +181,8 @@ class Delivery:
     def _receipt(self, status: int, answer: bytes) -> Receipt:
         if status in DIVISIBLE:
             raise _Refused(*_explained(status, answer))
+        if limit_of(answer) == OVER_QUOTA:
+            raise _Refused(*_explained(status, answer), is_over_quota=True)
         if status != 200:
             advice = f"; {ADVICE[status]}" if status in ADVICE else ""
             raise NotDelivered(f"{self._address}: {': '.join(_explained(status, answer))}{advice}")
@@ -209,6 +222,15 @@ def _explained(status: int, answer: bytes) -> tuple[str, str]:
         return plain(told["error_code"]), plain(told["error"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {status}", "no reason given"
+
+
+def limit_of(answer: bytes) -> str:
+    """Which limit the gateway says it was: later, too_large or over_quota; empty where it was none."""
+    try:
+        told: Any = json.loads(answer)
+        return str(told.get("reason") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _retry_after(headers: dict[str, str]) -> float:

@@ -19,7 +19,14 @@ _protocol = "2025-06-18"
 
 
 class CallFailed(Exception):
-    """The gateway could not be reached, or the tool failed; the message is for the user."""
+    """The gateway could not be reached, or the tool failed; the message is for the user.
+
+    `reason` says which limit it was, where it was one: later, too_large or over_quota.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def gateway_url() -> str:
@@ -55,7 +62,8 @@ class Gateway:
         """The tool's structured content; CallFailed with its own words where it fails."""
         result = self._request("tools/call", {"name": tool, "arguments": arguments})
         if result.get("isError"):
-            raise CallFailed(" ".join(result["content"][0]["text"].splitlines()))
+            reason = (result.get("structuredContent") or {}).get("reason")
+            raise CallFailed(" ".join(result["content"][0]["text"].splitlines()), str(reason or ""))
         content: dict[str, Any] = result["structuredContent"]
         return content
 

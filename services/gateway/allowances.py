@@ -24,7 +24,7 @@ from services.gateway.auth import current_user, user_of
 from services.gateway.backends import AccessBackend
 from services.gateway.errors import failure
 from services.kit.allowance import Granted, ProcessAllowance, Rate
-from services.kit.errors import LimitExceeded, ServiceError
+from services.kit.errors import RateLimited, ServiceError
 from services.pb import access_pb2
 
 spend_timeout_s = 1.0
@@ -44,7 +44,7 @@ class _Purse:
 
 
 class Allowances:
-    """Lets a user's calls through, or raises LimitExceeded with when to try again."""
+    """Lets a user's calls through, or raises RateLimited with when to try again."""
 
     def __init__(self, access: AccessBackend, calls_per_minute: int, calls_at_once: int) -> None:
         self._access = access
@@ -97,9 +97,9 @@ class Allowances:
         return await self._own.take(user, self._batch, self._rate)
 
 
-def _exceeded(what: str, retry_after_s: float) -> LimitExceeded:
+def _exceeded(what: str, retry_after_s: float) -> RateLimited:
     seconds = max(1, round(retry_after_s + 0.5))
-    error = LimitExceeded(f"You may make {what}; try again in {seconds} s.", f"Wait {seconds} s.", "Ask for less.")
+    error = RateLimited(f"You may make {what}; try again in {seconds} s.", f"Wait {seconds} s.", "Ask for less.")
     error.retry_after_s = seconds
     return error
 
@@ -137,6 +137,6 @@ class RouteAllowing:
             await self._allowances.spend(user)
             with self._allowances.running(user):
                 await self._app(scope, receive, send)
-        except LimitExceeded as error:
+        except RateLimited as error:
             headers = {"retry-after": str(round(error.retry_after_s))}
             await JSONResponse(failure(error), 429, headers)(scope, receive, send)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.kit.errors import LimitExceeded, ServiceError
+from services.kit.errors import RateLimited, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ class Background:
         self._users: Counter[str] = Counter()
 
     def begin(self, user: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Begins it; LimitExceeded where too much is under way for this user, or for all."""
+        """Begins it; RateLimited where too much is under way for this user, or for all."""
         if self._users[user] >= per_user_max or len(self._tasks) >= all_max:
             work.close()
-            raise LimitExceeded("Too much is under way already.", "Repeat it in a moment.")
+            raise RateLimited("Too much is under way already.", "Repeat it in a moment.")
         task = asyncio.create_task(work)
         self._tasks.add(task)
         self._users[user] += 1

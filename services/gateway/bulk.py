@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
 from services.gateway.endpoints import caller_mistakes, json_value
-from services.gateway.errors import BodyTooLarge, failure
+from services.gateway.errors import failure
 from services.gateway.moments import moment
 from services.gateway.text_forms import list_of, object_of
 from services.gateway.tools.shapes import KIND
-from services.kit.errors import InvalidInput, ServiceError
+from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.rpc import ERROR_NAMED
 from services.pb import memory_pb2
 
@@ -83,7 +83,7 @@ class BulkStore:
         async for chunk in request.stream():
             body += chunk
             if len(body) > self._body_max_bytes:
-                raise BodyTooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
+                raise TooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
         return body
 
 

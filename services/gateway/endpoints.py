@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.argument_forms import without_nulls
-from services.gateway.errors import BodyTooLarge, failure_response
-from services.kit.errors import InvalidInput
+from services.gateway.errors import failure_response
+from services.kit.errors import InvalidInput, TooLarge
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -51,7 +51,7 @@ async def fields(request: Request) -> dict[str, Any]:
     """The body's JSON object, without what is null: that is left out."""
     body = await request.body()
     if len(body) > fields_max_bytes:
-        raise BodyTooLarge(f"The body is over {fields_max_bytes:,} bytes.", "Send less.")
+        raise TooLarge(f"The body is over {fields_max_bytes:,} bytes.", "Send less.")
     found = json_value(body, "The body")
     if not isinstance(found, dict):
         raise InvalidInput("The body is no JSON object.")

@@ -50,6 +50,8 @@ STATUS: Mapping[str, int] = {
     "DEADLINE_EXCEEDED": 504,
 }
 """The HTTP status of a code; what is not here is a service that does not answer, 503."""
+STATUS_OF_LIMIT: Mapping[str, int] = {"later": 429, "too_large": 413, "over_quota": 403}
+"""A quota is not for the client to wait for, nor a fault of the server: refused, as what may not be done is."""
 
 
 WAY_OUT: Mapping[str, str] = {
@@ -58,16 +60,15 @@ WAY_OUT: Mapping[str, str] = {
     "PROJECT_NOT_FOUND": "reflection_stats and list_sessions show what there is.",
     "CONFLICT": "Read it again and repeat the whole change.",
     "LIMIT_EXCEEDED": "Send less, or try again later.",
+    "later": "Try the same again later.",
+    "too_large": "Send less, or send it in parts.",
+    "over_quota": "Delete what you need no more, or ask whoever runs this Segue for more.",
     "UNAUTHENTICATED": "Send a token.",
     "PERMISSION_DENIED": "Ask the user, or whoever runs this Segue.",
     "DEADLINE_EXCEEDED": "Try again, or ask for less.",
 }
-"""What to do about an error that does not say it itself."""
+"""What to do about an error that does not say it itself, by its code or the kind of its limit."""
 _try_again = "Try again in a moment; `segue doctor` says what is down."
-
-
-class BodyTooLarge(errors.LimitExceeded):
-    """Not a matter of trying later: the body must be smaller."""
 
 
 def failure(error: Exception) -> dict[str, Any]:
@@ -75,10 +76,8 @@ def failure(error: Exception) -> dict[str, Any]:
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
         code = _code(cause)
-        content = _structured(code, cause.message, *(cause.suggestions or (WAY_OUT.get(code, _try_again),)))
-        if isinstance(cause, errors.LimitExceeded) and cause.retry_after_s:
-            content["retry_after_s"] = cause.retry_after_s
-        return content
+        content = _structured(code, cause.message, *(cause.suggestions or (_way_out(cause, code),)))
+        return content | _limit(cause) if isinstance(cause, errors.LimitExceeded) else content
     trace = str(cause) if isinstance(cause, Internal) else telemetry.trace_id()
     if not isinstance(cause, Internal):
         logger.error("unexpected error", exc_info=cause)
@@ -95,19 +94,32 @@ def text_of(content: Mapping[str, Any]) -> str:
 
 def status_of(error: Exception, code: str) -> int:
     """The HTTP status of a failure."""
-    return 413 if isinstance(error, BodyTooLarge) else STATUS.get(code, 503)
+    known = STATUS_OF_LIMIT.get(error.reason) if isinstance(error, errors.LimitExceeded) else None
+    return known or STATUS.get(code, 503)
 
 
 def failure_response(error: Exception, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """What an HTTP endpoint answers where `error` was raised."""
+    """What an HTTP endpoint answers where `error` was raised; it says when to repeat the request, where that helps."""
     content = failure(error)
-    return JSONResponse(content, status_of(error, content["error_code"]), headers)
+    later = {"retry-after": f"{error.retry_after_s:.0f}"} if isinstance(error, errors.RateLimited) else {}
+    return JSONResponse(content, status_of(error, content["error_code"]), {**later, **(headers or {})})
 
 
 def _code(error: errors.ServiceError) -> str:
     if isinstance(error, errors.Unavailable | errors.NotReady) and error.service:
         return f"{error.service.upper()}_UNAVAILABLE"
     return row_of(CODE, error)
+
+
+def _way_out(error: errors.ServiceError, code: str) -> str:
+    limit = error.reason if isinstance(error, errors.LimitExceeded) else ""
+    return WAY_OUT.get(limit or code, _try_again)
+
+
+def _limit(error: errors.LimitExceeded) -> dict[str, Any]:
+    """Which kind of limit: `reason` is later, too_large or over_quota; only for later does it help to repeat."""
+    fields: dict[str, Any] = {"reason": error.reason} if error.reason else {}
+    return fields | ({"retry_after_s": error.retry_after_s} if isinstance(error, errors.RateLimited) else {})
 
 
 def _structured(code: str, message: str, *suggestions: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.errors import failure
-from services.kit.errors import LimitExceeded
+from services.kit.errors import TooLarge
 
 drained_max_bytes = 64 * 1024 * 1024
 """A body up to this is read to its end and thrown away, so that its sender comes to read the answer."""
@@ -28,7 +28,7 @@ class HeadLimit:
             size = len(scope["raw_path"]) + len(scope["query_string"])
             size += sum(len(name) + len(value) for name, value in scope["headers"])
             if size > self._head_max_bytes:
-                error = LimitExceeded(f"The request's head is over {self._head_max_bytes:,} bytes.", "Send less.")
+                error = TooLarge(f"The request's head is over {self._head_max_bytes:,} bytes.", "Send less.")
                 await JSONResponse(failure(error), 431, {"connection": "close"})(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -58,7 +58,7 @@ class BodyLimit:
         await self._app(scope, receive, send)
 
     async def _refuse(self, size: str, scope: Scope, receive: Receive, send: Send) -> None:
-        error = LimitExceeded(f"The request {size}; at most {self._body_max_bytes:,} are read.", "Send it in parts.")
+        error = TooLarge(f"The request {size}; at most {self._body_max_bytes:,} are read.", "Send it in parts.")
         await JSONResponse(failure(error), 413, {"connection": "close"})(scope, receive, send)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fastmcp.server.context import Context
 
-from services.kit.errors import Denied, InvalidInput, LimitExceeded, NotFound, ServiceError, Unavailable
+from services.kit.errors import Denied, InvalidInput, LimitExceeded, NotFound, ServiceError, TooLarge, Unavailable
 from services.workspace import wire
 from services.workspace.checkpoint import ID, Checkpoint
 from services.workspace.evidence import Workspace
@@ -119,7 +119,7 @@ def _checked(report: object) -> Report:
     if not isinstance(evidence, str):
         raise InvalidInput("the evidence is no text")
     if len(evidence) > evidence_max_bytes or len(evidence.encode("utf-8", "replace")) > evidence_max_bytes:
-        raise LimitExceeded(f"the evidence is over {evidence_max_bytes:,} bytes")
+        raise TooLarge(f"the evidence is over {evidence_max_bytes:,} bytes")
     return Report(Workspace.from_dict(fields.get("workspace")), evidence.encode("utf-8", "replace").decode())
 
 

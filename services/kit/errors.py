@@ -43,9 +43,28 @@ class NotReady(ServiceError):
 
 
 class LimitExceeded(ServiceError):
-    """Too much; the caller sends less, or later: after `retry_after_s`, where that is known."""
+    """Too much. Raised as one of its kinds below, each of which has another way out; `reason` names it."""
 
-    retry_after_s: float = 0.0
+    reason = ""
+
+
+class RateLimited(LimitExceeded):
+    """Too much at a time; the caller repeats the same later, after `retry_after_s`."""
+
+    reason = "later"
+    retry_after_s: float = 1.0
+
+
+class TooLarge(LimitExceeded):
+    """One thing is larger than is taken; it never will be, the caller sends less."""
+
+    reason = "too_large"
+
+
+class OverQuota(LimitExceeded):
+    """As much is kept as may be; the caller removes some of that, or asks for more."""
+
+    reason = "over_quota"
 
 
 class Unauthenticated(ServiceError):

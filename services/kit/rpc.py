@@ -37,6 +37,9 @@ STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
     errors.Conflict: grpc.StatusCode.ABORTED,
     errors.NotReady: grpc.StatusCode.FAILED_PRECONDITION,
     errors.LimitExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.OverQuota: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     errors.Denied: grpc.StatusCode.PERMISSION_DENIED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
@@ -144,6 +147,8 @@ def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
         return errors.Unavailable("The service does not answer.", "Try again; `segue doctor` shows what is down.")
     if found is None:
         return Internal(details)
+    if found is errors.LimitExceeded and not _came_from_service(error):  # gRPC's own: of the message, by its size
+        return errors.TooLarge("The call, or its answer, is larger than services exchange.", "Ask for less at a time.")
     if found is errors.DeadlineExceeded:
         return found("The call took longer than its time limit.", "Try again, or ask for less.")
     return found(details, *_suggestions(error))

@@ -10,16 +10,18 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from cachetools import TTLCache
 
 from services.kit import telemetry
 from services.kit.errors import InvalidInput, NotFound, Unavailable
-from services.memory.queries import Results
 from services.memory.rankings import Ranking, unpacked
 
 pages_max_bytes = 16 * 1024 * 1024
+"""Of pages as they are kept: each is one piece of bytes, so that what is counted is what is taken."""
+entry_bytes = 1_000
+"""About what a cache takes for an entry besides its content."""
 pages_ttl_s = 5 * 60.0
 cursors_max_bytes = 8 * 1024 * 1024
 rankings_ttl_s = 30 * 60.0
@@ -119,16 +121,23 @@ def _key(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
+class EncodedPage(NamedTuple):
+    """An answer as it is sent, and the strategy of its search."""
+
+    content: bytes
+    strategy: str
+
+
 class SearchCache:
     """Two levels of what was found; everything in it may be lost at any moment."""
 
     def __init__(self, shared: Shared | None, generations: Generations) -> None:
         self.generations = generations
         self._shared = shared
-        self._pages: TTLCache[str, Results] = TTLCache(pages_max_bytes, pages_ttl_s, getsizeof=_size)
-        self._cursors: TTLCache[str, bytes] = TTLCache(cursors_max_bytes, rankings_ttl_s, getsizeof=len)
+        self._pages: TTLCache[str, EncodedPage] = TTLCache(pages_max_bytes, pages_ttl_s, getsizeof=_page_size)
+        self._cursors: TTLCache[str, bytes] = TTLCache(cursors_max_bytes, rankings_ttl_s, getsizeof=_size)
 
-    def page(self, key: str) -> Results | None:
+    def page(self, key: str) -> EncodedPage | None:
         """The page that was kept under the key, in this process; an empty key keeps nothing."""
         if not key:
             return None
@@ -136,10 +145,10 @@ class SearchCache:
         telemetry.looked_up("l1", hit=found is not None)
         return found
 
-    def keep_page(self, key: str, results: Results) -> None:
-        """Keeps a page."""
-        if key and _size(results) <= pages_max_bytes:
-            self._pages[key] = results
+    def keep_page(self, key: str, page: EncodedPage) -> None:
+        """Keeps a page, unless it alone is larger than all that may be kept."""
+        if key and _page_size(page) <= pages_max_bytes:
+            self._pages[key] = page
 
     async def ranking(self, key: str) -> Ranking | None:
         """The ranking that any replica kept under the key."""
@@ -189,10 +198,13 @@ class SearchCache:
             return  # it is slower without, not wrong
 
 
-def _size(results: Results) -> int:
-    """About how many bytes the page takes."""
-    memories = (each for found in results.found for each in (found.memory, found.before, found.after) if each)
-    return 1_000 + sum(2_000 + 2 * len(memory.content) for memory in memories)
+def _size(content: bytes) -> int:
+    """How many bytes an entry takes."""
+    return entry_bytes + len(content)
+
+
+def _page_size(page: EncodedPage) -> int:
+    return _size(page.content)
 
 
 def query_key(*parts: object) -> str:

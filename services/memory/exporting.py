@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,11 +35,7 @@ class Exporting:
         found = list((await self.store.page(user, after, limit)).items())
         size, count = 0, 0
         while count < len(found) and size < page_max_bytes:
-            size += _bytes(found[count][1])
+            size += found[count][1].size_bytes
             count += 1
         is_last = count == len(found) < limit
         return ExportPage([memory for _, memory in found[:count]], 0 if is_last else found[count - 1][0])
-
-
-def _bytes(memory: Memory) -> int:
-    return len(memory.content.encode()) + len(json.dumps(dict(memory.metadata)))

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from services.kit.errors import InvalidInput, LimitExceeded, ProjectNotFound, ServiceError
+from services.kit.errors import InvalidInput, LimitExceeded, OverQuota, ProjectNotFound, ServiceError
 from services.memory import projects
 from services.memory.cache import Generations
 from services.memory.memory_store import MemoryStore
@@ -113,4 +113,4 @@ class Linking:
 
 def _require_room(links: Sequence[Link]) -> None:
     if len(links) >= links_max:
-        raise LimitExceeded(f"There are {links_max} links already.", "Take one away with unlink_projects.")
+        raise OverQuota(f"There are {links_max} links already.", "Take one away with unlink_projects.")

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, TooLarge
 from services.kit.names import plain_name
 
 content_max_bytes = 256 * 1024
@@ -55,6 +55,12 @@ class Memory:
     """Whose it is, where it is another's than the reader's."""
     first_said: datetime | None = None
     """When it was said first, where that was before `timestamp`."""
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much of an answer it takes."""
+        names = (self.content, self.project, self.session_id, self.role, self.author, *self.tags)
+        return sum(len(each.encode("utf-8", "replace")) for each in names) + len(json.dumps(dict(self.metadata)))
 
     def fingerprint(self, user: str) -> UUID:
         """Equal for what counts as the same memory: user, project, kind, session, and content but for its spacing."""
@@ -98,11 +104,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A memory with its neighbours in the session, oldest first."""
+    """A memory with its neighbours in the session, oldest first; `truncated` where there are more than are given."""
 
     memory: Memory
     before: Sequence[Memory]
     after: Sequence[Memory]
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +233,7 @@ def plain_tags(tags: Sequence[str]) -> tuple[str, ...]:
 def at_most(size: int, most: int, name: str, unit: str) -> None:
     """LimitExceeded where `size` of `unit` is over `most`."""
     if size > most:
-        raise LimitExceeded(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
+        raise TooLarge(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
 
 
 def deeper_than(value: Any, depth: int) -> bool:

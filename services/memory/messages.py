@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.kit.rpc import name_of
 from services.memory.memories import (
@@ -29,6 +29,7 @@ from services.memory.queries import ContentType, Filter, Found, Query, Results, 
 from services.memory.removals import Removal
 from services.memory.retaining import Retained
 from services.memory.retention import Rule
+from services.memory.searching import Answer
 from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
@@ -60,7 +61,7 @@ def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
 
 def _metadata(text: str) -> Mapping[str, Any]:
     if len(text.encode()) > metadata_max_bytes:
-        raise LimitExceeded(f"metadata is over {metadata_max_bytes:,} bytes.")
+        raise TooLarge(f"metadata is over {metadata_max_bytes:,} bytes.")
     try:
         metadata = json.loads(text or "{}", parse_constant=_refused)
     except (ValueError, RecursionError) as error:
@@ -235,6 +236,18 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         next_cursor=results.next_cursor,
         facets=facets,
     )
+
+
+def encoded_results(results: Results) -> bytes:
+    """The same, ready to be sent and kept."""
+    return results_message(results).SerializeToString()
+
+
+def answer_message(answer: Answer) -> memory_pb2.SearchResponse:
+    """The answer to a search that was encoded, now or before."""
+    message = memory_pb2.SearchResponse.FromString(answer.content)
+    message.took_ms = answer.took_ms
+    return message
 
 
 def removal_message(removal: Removal) -> memory_pb2.Removal:

@@ -13,6 +13,9 @@ from services.memory.memories import Memory, at_most, name_max_chars, tags_max
 query_max_chars = 10_000
 limit_max = 50
 path_max_chars = 1_000
+page_max_bytes = 4 * 1024 * 1024
+"""An answer ends with the result that reaches this, and has a cursor for the rest: a call has room for it, and so has
+what a gateway makes of it."""
 
 
 class ContentType(StrEnum):
@@ -74,13 +77,19 @@ class Found:
     before: Memory | None = None
     after: Memory | None = None
 
+    @property
+    def size_bytes(self) -> int:
+        """About how much of an answer it takes."""
+        return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
+
 
 Facets = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The answer to a search; `next_cursor` is empty where nothing follows or the query was not `paged`."""
+    """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
+    not cut by its size."""
 
     found: Sequence[Found]
     total: int

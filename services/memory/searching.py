@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,14 +14,14 @@ from opentelemetry import trace
 
 from services.kit import telemetry
 from services.kit.errors import InvalidInput, LimitExceeded, NotFound
-from services.memory.cache import SearchCache, query_key
+from services.memory.cache import EncodedPage, SearchCache, query_key
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
 from services.memory.linking import Linking
 from services.memory.memories import Memory, Surroundings, neighbours_max
 from services.memory.memory_store import MemoryStore
-from services.memory.queries import EVERYTHING, Facets, Found, Query, Results, checked, checked_limit
+from services.memory.queries import EVERYTHING, Facets, Found, Query, Results, checked, checked_limit, page_max_bytes
 from services.memory.ranking import rank
 from services.memory.rankings import Ranking, ranking
 from services.memory.speech import words_of
@@ -30,16 +30,28 @@ from services.memory.text import date_spans, query_terms
 chars_per_token = 4
 """English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
 facet_values_max = 20
+piece_max = 25
+"""So many results are read at a time: the largest are 24 MB."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of a ranking with its rows; `following` is the place after the last, `truncated` by max_tokens."""
+    """A stretch of a ranking with its rows; `following` is the place after the last, `truncated` by max_tokens, or
+    where it `is_full`, by what an answer may hold."""
 
     found: Sequence[Found]
     following: int
     truncated: bool
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Encoded results, and how long this search took, which they do not say."""
+
+    content: bytes
+    took_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +64,8 @@ class Searching:
     linking: Linking
     cache: SearchCache
 
-    async def search(self, user: str, query: Query) -> Results:
-        """The user's best memories for the query, best first."""
+    async def search(self, user: str, query: Query, encode: Callable[[Results], bytes]) -> Answer:
+        """The user's best memories for the query, best first, as `encode` makes them ready to be sent and kept."""
         began = time.perf_counter()
         query = checked(query)
         projects = await self.linking.searched(user, query.project, related=query.include_related_projects)
@@ -61,16 +73,16 @@ class Searching:
         asked = _without_paging(query)
         key = query_key(user, projects, generation, asked, self.embedder is None) if generation else ""
         page_key = query_key(key, query) if key else ""
-        results = self.cache.page(page_key)
-        if results is None:
+        page = self.cache.page(page_key)
+        if page is None:
             ranking = await self._ranking(user, projects, query, key)
-            results = await self._results(user, ranking, query)
+            page = EncodedPage(encode(await self._results(user, ranking, query)), ranking.strategy)
             if self._is_whole(ranking):
-                self.cache.keep_page(page_key, results)
+                self.cache.keep_page(page_key, page)
         took_s = time.perf_counter() - began
         took = telemetry.duration("segue.search.duration", "Duration of searches")
-        took.record(took_s, {"segue.strategy": results.strategy})
-        return replace(results, took_ms=took_s * 1e3)
+        took.record(took_s, {"segue.strategy": page.strategy})
+        return Answer(page.content, took_s * 1e3)
 
     async def more(self, user: str, cursor: str, limit: int) -> Results:
         """The next results of the search that gave the cursor."""
@@ -83,6 +95,7 @@ class Searching:
             total=len(ranking),
             strategy=ranking.strategy,
             took_ms=(time.perf_counter() - began) * 1e3,
+            truncated=page.truncated,
             next_cursor=_cursor(name, page.following, ranking),
         )
 
@@ -109,7 +122,7 @@ class Searching:
     async def _results(self, user: str, ranking: Ranking, query: Query) -> Results:
         name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
         page = await self._page(user, ranking, offset, query.limit, query.max_tokens)
-        if query.paged and not name and page.following < len(ranking):
+        if (query.paged or page.is_full) and not name and page.following < len(ranking):
             name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking)
         return Results(
             found=page.found,
@@ -134,17 +147,19 @@ class Searching:
         return embedding
 
     async def _page(self, user: str, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
-        """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens`."""
+        """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens` and an answer."""
         found: list[tuple[int, Found]] = []
-        following = offset
-        while len(found) < limit and following < len(ranking):
-            places = range(following, min(following + limit - len(found), len(ranking)))
-            found += await self._found(user, ranking, places)
-            following = places.stop
+        following, room = offset, page_max_bytes
+        while len(found) < limit and following < len(ranking) and room > 0:
+            most = min(limit - len(found), piece_max)
+            places = range(following, min(following + most, len(ranking)))
+            piece, following, room = _until_full(await self._found(user, ranking, places), places.stop, room)
+            found += piece
         kept = _fitting([each for _, each in found], max_tokens)
         if kept < len(found):
             return Page([each for _, each in found[:kept]], found[kept][0], truncated=True)
-        return Page([each for _, each in found], following, truncated=False)
+        is_full = room <= 0 and len(found) < limit and following < len(ranking)
+        return Page([each for _, each in found], following, truncated=is_full, is_full=is_full)
 
     async def _found(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
         """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
@@ -190,7 +205,7 @@ class Searching:
         memories = await self.store.seen(user, [sequence, *before, *after]) if sequence is not None else {}
         if sequence not in memories:  # or not any more
             raise NotFound("There is no memory with that id.", "Search for it with reflect_on_past.")
-        return Surroundings(
+        return _nearest(
             memories[sequence],
             [memories[each] for each in before if each in memories],
             [memories[each] for each in after if each in memories],
@@ -208,6 +223,26 @@ def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
         before=memories.get(int(row["before"])),
         after=memories.get(int(row["after"])),
     )
+
+
+def _until_full(
+    piece: Sequence[tuple[int, Found]], following: int, room: int
+) -> tuple[Sequence[tuple[int, Found]], int, int]:
+    """The results until there is no room, the place after the last of them, and the room that is left."""
+    for number, (place, found) in enumerate(piece):
+        if room <= 0:
+            return piece[:number], place, room
+        room -= found.size_bytes
+    return piece, following, room
+
+
+def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:
+    """The memory and what is around it, without the farthest where they are more than an answer may hold."""
+    size, count = sum(each.size_bytes for each in (memory, *before, *after)), len(before) + len(after)
+    while size > page_max_bytes and (before or after):
+        farthest = before.pop(0) if len(before) >= len(after) else after.pop()
+        size -= farthest.size_bytes
+    return Surroundings(memory, before, after, truncated=len(before) + len(after) < count)
 
 
 def _without_paging(query: Query) -> Query:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from services.kit import rpc
-from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
+from services.kit.errors import InvalidInput, LimitExceeded, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.memory import messages
 from services.memory.backups import Backups
@@ -56,12 +56,12 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Store(self, request: memory_pb2.StoreRequest, _: Any) -> memory_pb2.StoreResponse:
         count = len(request.memories) + len(request.links)
         if count > batch_max:
-            raise LimitExceeded(f"{count} memories in one call; it takes {batch_max} at most.")
+            raise TooLarge(f"{count} memories in one call; it takes {batch_max} at most.")
         if request.each:
             return await self._store_each(request)
         memories = [messages.new_memory(each, self._share_by_default) for each in request.memories]
         links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
-        outcomes = await self._storing.remember(rpc.caller.get(), memories)
+        outcomes = await self._storing.remember(rpc.caller.get(), memories, only_known=request.only_known)
         links_stored = await self._linking.restore(rpc.caller.get(), links)
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in outcomes], links_stored=links_stored
@@ -75,7 +75,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         links, unread_links = _readable_parts(
             request.links, lambda each: messages.link(each, each.created_at.ToDatetime(UTC))
         )
-        stored = dict(zip(memories, await self._storing.remember_each(user, list(memories.values())), strict=True))
+        outcomes = await self._storing.remember_each(user, list(memories.values()), only_known=request.only_known)
+        stored = dict(zip(memories, outcomes, strict=True))
         linked = dict(zip(links, await self._linking.restore_each(user, list(links.values())), strict=True))
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in stored.values() if isinstance(each, Outcome)],
@@ -85,8 +86,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         )
 
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
-        results = await self._searching.search(rpc.caller.get(), messages.query(request))
-        return messages.results_message(results)
+        query = messages.query(request)
+        return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
         results = await self._searching.more(rpc.caller.get(), request.cursor, request.limit)
@@ -98,6 +99,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             memory=messages.memory_message(found.memory),
             before=[messages.memory_message(each) for each in found.before],
             after=[messages.memory_message(each) for each in found.after],
+            truncated=found.truncated,
         )
 
     async def LinkProjects(self, request: memory_pb2.Link, _: Any) -> memory_pb2.Link:

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit.errors import Conflict, Denied, InvalidInput, LimitExceeded, NotFound, ServiceError
+from services.kit.errors import Conflict, Denied, InvalidInput, LimitExceeded, NotFound, OverQuota, ServiceError
 from services.memory.cache import Generations
 from services.memory.changes import Inserted, NewRow
 from services.memory.embedder import Embedder
@@ -47,19 +47,23 @@ class Storing:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _restating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def remember(self, user: str, memories: Sequence[Memory]) -> list[Outcome]:
+    async def remember(self, user: str, memories: Sequence[Memory], *, only_known: bool = False) -> list[Outcome]:
         """Stores the user's memories in order; raises what is wrong with the first that cannot be stored.
 
         What is answered can be found: texts are read before they are committed, and what an earlier call committed and
-        did not index is indexed by its repetition.
+        did not index is indexed by its repetition. `only_known`: there is no room, OverQuota unless all of them are
+        stored already.
         """
         now = datetime.now(UTC)
-        return await self._store(user, [await self._beside(clean_memory, memory, now) for memory in memories])
+        ready = [await self._beside(clean_memory, memory, now) for memory in memories]
+        return await self._store(user, ready, only_known=only_known)
 
-    async def remember_each(self, user: str, memories: Sequence[Memory]) -> list[Outcome | ServiceError]:
+    async def remember_each(
+        self, user: str, memories: Sequence[Memory], *, only_known: bool = False
+    ) -> list[Outcome | ServiceError]:
         """Stores those of the memories that can be stored, in order; of each other one, what is wrong with it.
 
-        What is wrong with all of them (a full queue, a disk that is full) is raised.
+        What is wrong with all of them (a full queue, a disk that is full, no room with `only_known`) is raised.
         """
         now = datetime.now(UTC)
         answers: list[Outcome | ServiceError | None] = [None] * len(memories)
@@ -69,25 +73,31 @@ class Storing:
                 ready[place] = await self._beside(clean_memory, memory, now)
             except (InvalidInput, LimitExceeded) as refused:
                 answers[place] = refused
-        stored = dict(zip(ready, await self._store_each(user, list(ready.values())), strict=True))
+        outcomes = await self._store_each(user, list(ready.values()), only_known=only_known)
+        stored = dict(zip(ready, outcomes, strict=True))
         return [answer or stored[place] for place, answer in enumerate(answers)]
 
-    async def _store_each(self, user: str, ready: Sequence[CleanMemory]) -> Sequence[Outcome | ServiceError]:
+    async def _store_each(
+        self, user: str, ready: Sequence[CleanMemory], *, only_known: bool
+    ) -> Sequence[Outcome | ServiceError]:
         """In halves where an id is taken, until it stands alone: nearly never, so that most is stored at once."""
         try:
-            return await self._store(user, ready)
+            return await self._store(user, ready, only_known=only_known)
         except Conflict as taken:
             if len(ready) == 1:
                 return [taken]
         half = len(ready) // 2
-        return [*await self._store_each(user, ready[:half]), *await self._store_each(user, ready[half:])]
+        parts = [await self._store_each(user, part, only_known=only_known) for part in (ready[:half], ready[half:])]
+        return [*parts[0], *parts[1]]
 
-    async def _store(self, user: str, ready: Sequence[CleanMemory]) -> list[Outcome]:
+    async def _store(self, user: str, ready: Sequence[CleanMemory], *, only_known: bool) -> list[Outcome]:
         if not ready:
             return []
         rows = [NewRow(each.memory, user) for each in ready]
         known = await self._drop_unreadable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]
+        if fresh and only_known:
+            raise OverQuota(f"There is no room for {len(fresh)} of these memories.")
         try:
             inserted = await self._insert(user, [rows[place] for place in fresh])
         except DoneInPart as part:

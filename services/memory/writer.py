@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from services.kit import telemetry
-from services.kit.errors import LimitExceeded, ServiceError, Unavailable
+from services.kit.errors import RateLimited, ServiceError, Unavailable
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -70,7 +70,7 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     async def run(self, job: Callable[[Connection], Result]) -> Result:
-        """What `job` returned, after its transaction is durable; LimitExceeded when too much is waiting."""
+        """What `job` returned, after its transaction is durable; RateLimited when too much is waiting."""
         loop = asyncio.get_running_loop()
         result: Result = await self._put(_Waiting(job, loop.create_future(), loop))
         return result
@@ -88,7 +88,7 @@ class Writer:
         try:
             self._queue.put_nowait(waiting)
         except queue.Full:
-            raise LimitExceeded("Too many writes are waiting.", "Send less at a time, or try again later.") from None
+            raise RateLimited("Too many writes are waiting.", "Send less at a time, or try again later.") from None
         telemetry.waiting("write_queue").add(1)
         return await waiting.answer
 

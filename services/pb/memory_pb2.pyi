@@ -74,14 +74,16 @@ class StoredMemory(_message.Message):
     def __init__(self, id: _Optional[str] = ..., content: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., project: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., role: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ..., shared: _Optional[bool] = ..., author: _Optional[str] = ..., first_said: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StoreRequest(_message.Message):
-    __slots__ = ("memories", "links", "each")
+    __slots__ = ("memories", "links", "each", "only_known")
     MEMORIES_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
     EACH_FIELD_NUMBER: _ClassVar[int]
+    ONLY_KNOWN_FIELD_NUMBER: _ClassVar[int]
     memories: _containers.RepeatedCompositeFieldContainer[NewMemory]
     links: _containers.RepeatedCompositeFieldContainer[Link]
     each: bool
-    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ..., each: _Optional[bool] = ...) -> None: ...
+    only_known: bool
+    def __init__(self, memories: _Optional[_Iterable[_Union[NewMemory, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[Link, _Mapping]]] = ..., each: _Optional[bool] = ..., only_known: _Optional[bool] = ...) -> None: ...
 
 class StoreResponse(_message.Message):
     __slots__ = ("outcomes", "links_stored", "refused_memories", "refused_links")
@@ -239,14 +241,16 @@ class GetRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., neighbours: _Optional[int] = ...) -> None: ...
 
 class GetResponse(_message.Message):
-    __slots__ = ("memory", "before", "after")
+    __slots__ = ("memory", "before", "after", "truncated")
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     memory: StoredMemory
     before: _containers.RepeatedCompositeFieldContainer[StoredMemory]
     after: _containers.RepeatedCompositeFieldContainer[StoredMemory]
-    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., before: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ...) -> None: ...
+    truncated: bool
+    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., before: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class Link(_message.Message):
     __slots__ = ("source", "target", "type", "description", "created_at")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, TooLarge
 
 reported_max_bytes = 64 * 1024
 text_max_chars = 300
@@ -117,7 +117,7 @@ def from_json(text: str, now: datetime) -> Collected:
     InvalidInput where a value is impossible, LimitExceeded where it is too large.
     """
     if len(text.encode("utf-8", "surrogatepass")) > reported_max_bytes:
-        raise LimitExceeded(f"The evidence is over {reported_max_bytes:,} bytes.")
+        raise TooLarge(f"The evidence is over {reported_max_bytes:,} bytes.")
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as error:

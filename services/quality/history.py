@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 import duckdb
 
 from services.kit import telemetry
-from services.kit.errors import InvalidInput, LimitExceeded, Unavailable
+from services.kit.errors import InvalidInput, RateLimited, Unavailable
 from services.quality.evidence import clock_skew_max
 from services.quality.schema import migrate
 from services.quality.trend import Crossing, Point, crossings
@@ -79,7 +79,7 @@ class DuckHistory:
 
     async def _run(self, name: str, job: Callable[[], Result]) -> Result:
         if self._waiting >= waiting_max:
-            raise LimitExceeded("Too much is waiting for the history.", "Send less at a time, or try again later.")
+            raise RateLimited("Too much is waiting for the history.", "Send less at a time, or try again later.")
         self._waiting += 1
         try:
             with telemetry.query("duckdb", name, "points"):

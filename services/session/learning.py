@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from services.kit.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from services.kit.errors import Conflict, InvalidInput, NotFound, OverQuota, TooLarge
 from services.session.operations import Level, is_learned_as_a_whole
 from services.session.permissions import (
     Ledger,
@@ -80,7 +80,7 @@ def _rule(request: Request, recorded: Recorded, now: datetime) -> Rule:
     if not 0 <= recorded.expires_in_s <= expires_max_s:
         raise InvalidInput(f"expires_in_s takes 0 (never) to {expires_max_s:,}.")
     if len(request.target) > pattern_max_chars:
-        raise LimitExceeded(f"A rule's target has at most {pattern_max_chars} characters.", "Use * for the rest.")
+        raise TooLarge(f"A rule's target has at most {pattern_max_chars} characters.", "Use * for the rest.")
     pattern = masked(request.target, pattern_max_chars)
     if is_critical and recorded.verdict is Verdict.ALLOW and (not pattern or pattern != request.target):
         raise InvalidInput(
@@ -182,5 +182,5 @@ def _bounded(ledger: Ledger, now: datetime) -> Ledger:
     """Without allows that have expired; LimitExceeded where there are still too many rules."""
     kept = tuple(rule for rule in ledger.rules if rule.verdict is Verdict.DENY or is_live(rule, now))
     if len(kept) > rules_max:
-        raise LimitExceeded(f"There are {rules_max} rules already.", "Revoke some: permission_status lists them.")
+        raise OverQuota(f"There are {rules_max} rules already.", "Revoke some: permission_status lists them.")
     return replace(ledger, rules=kept)

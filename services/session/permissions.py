@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, TooLarge
 from services.session.operations import (
     FILES_READ,
     FILES_WRITTEN,
@@ -161,7 +161,7 @@ def requested(operation: str, target: str, place: Place) -> Request:
     if not name:
         raise InvalidInput("operation is missing.")
     if len(name) > operation_max_chars:
-        raise LimitExceeded(f"operation has more than {operation_max_chars} characters.")
+        raise TooLarge(f"operation has more than {operation_max_chars} characters.")
     judgement = classify(name, target, place.root)
     return Request(name, target, place, judgement.level, judgement.why)
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, OverQuota, TooLarge
 from services.kit.names import plain_name
 
 name_max_chars = 200
@@ -249,7 +249,7 @@ def measured(session: Session, quality: Quality | None) -> Session:
 def checkpointed(session: Session, new: NewCheckpoint, now: datetime) -> tuple[Session, Checkpoint]:
     """The session with one more checkpoint, and that checkpoint."""
     if session.checkpoints >= checkpoints_max:
-        raise LimitExceeded(
+        raise OverQuota(
             f"This session has {checkpoints_max:,} checkpoints, the most it may have.", "End it and call init."
         )
     before = session.last_quality
@@ -284,7 +284,7 @@ def crossed(before: float | None, after: float | None, threshold: float) -> str:
 def owing(session: Session, owed: Owed) -> Session:
     """The session with one more thing owed."""
     if len(session.owed) >= owed_max:
-        raise LimitExceeded(f"This session owes {owed_max} things already.", "Pay some first.")
+        raise OverQuota(f"This session owes {owed_max} things already.", "Pay some first.")
     return replace(session, owed=(*session.owed, owed.id))
 
 
@@ -307,13 +307,13 @@ def normalised(directory: str) -> str:
 def check_text(text: str, most: int, name: str) -> None:
     """LimitExceeded where `text` has more than `most` characters."""
     if len(text) > most:
-        raise LimitExceeded(f"{name} has {len(text):,} characters; at most {most:,} are taken.")
+        raise TooLarge(f"{name} has {len(text):,} characters; at most {most:,} are taken.")
 
 
 def check_texts(texts: Sequence[str], name: str, most_chars: int = note_max_chars, most: int = items_max) -> None:
     """LimitExceeded where there are too many, or one is too long."""
     if len(texts) > most:
-        raise LimitExceeded(f"{name} has {len(texts):,} items; at most {most:,} are taken.")
+        raise TooLarge(f"{name} has {len(texts):,} items; at most {most:,} are taken.")
     for text in texts:
         check_text(text, most_chars, name)
 
@@ -361,4 +361,4 @@ def check_owed(owed: Owed) -> None:
         if not value or not unicodedata.normalize("NFC", value).isprintable():
             raise InvalidInput(f"{name} is empty or not printable.")
     if len(owed.payload.encode("utf-8", "replace")) > payload_max_bytes:
-        raise LimitExceeded(f"payload is over {payload_max_bytes:,} bytes.", "Owe it in parts.")
+        raise TooLarge(f"payload is over {payload_max_bytes:,} bytes.", "Owe it in parts.")

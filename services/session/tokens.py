@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from services.kit import bearer
-from services.kit.errors import InvalidInput, LimitExceeded, NotFound, ServiceError, Unauthenticated
+from services.kit.errors import InvalidInput, NotFound, OverQuota, ServiceError, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Tokens:
         if not 0 <= expires_in_s <= lifetime_max.total_seconds():
             raise InvalidInput(f"A token lives for {lifetime_max.days} days at most.", "Leave it out for no end.")
         if len(await self._store.every()) >= tokens_max:
-            raise LimitExceeded(f"There are {tokens_max:,} tokens already.", "Revoke some first.")
+            raise OverQuota(f"There are {tokens_max:,} tokens already.", "Revoke some first.")
         now, shown = datetime.now(UTC), bearer.new_token()
         expires_at = now + timedelta(seconds=expires_in_s) if expires_in_s else None
         token = Token(uuid4().hex[:12], user, scope, bearer.digest(shown).hex(), now, expires_at)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.errors import InvalidInput, TooLarge
 from services.workspace import wire
 from services.workspace.dependencies import DependencyFile, dependency_files
 from services.workspace.git import GitFacts, git_facts
@@ -42,7 +42,7 @@ class Workspace:
         """What a client reports; its source says so whatever it claims. Raises InvalidInput, LimitExceeded."""
         made = wire.from_dict(cls, content)
         if len(made.to_json()) > WORKSPACE_MAX_BYTES:
-            raise LimitExceeded("The report of the working directory is larger than 64 KiB")
+            raise TooLarge("The report of the working directory is larger than 64 KiB")
         return replace(made, source="reported by client")
 
     def to_json(self) -> bytes:
@@ -53,7 +53,7 @@ class Workspace:
     def from_json(cls, text: bytes) -> Workspace:
         """What `to_json` made, of a client. Raises InvalidInput, LimitExceeded."""
         if len(text) > WORKSPACE_MAX_BYTES:
-            raise LimitExceeded("The report of the working directory is larger than 64 KiB")
+            raise TooLarge("The report of the working directory is larger than 64 KiB")
         try:
             return cls.from_dict(json.loads(text))
         except (ValueError, RecursionError):

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from services.kit.errors import DeadlineExceeded, LimitExceeded, Unavailable
+from services.kit.errors import DeadlineExceeded, TooLarge, Unavailable
 from services.workspace.repository import Repository
 from services.workspace.wire import readable
 
@@ -69,7 +69,7 @@ def read_status(repository: Repository, untracked: Literal["no", "normal", "all"
         raise DeadlineExceeded("git status took too long", "Make the repository smaller, or ignore what is generated.")
     truncated = finished.ending == "too much output"
     if truncated and untracked != "normal":
-        raise LimitExceeded("More files changed than can be listed", "Ignore what is generated.")
+        raise TooLarge("More files changed than can be listed", "Ignore what is generated.")
     if finished.code != 0 and not truncated:
         raise Unavailable(f"git cannot read the repository: {readable(finished.error)}", "Run `git status` there.")
     return _parsed(finished.output, truncated)

@@ -15,7 +15,7 @@ from services.gateway.allowances import Allowances
 from services.gateway.app import open_gateway
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
-from services.kit.errors import LimitExceeded
+from services.kit.errors import RateLimited
 from services.session.app import open_session
 from services.session.config import SessionSettings
 from services.session.store.sqlite import open_sqlite
@@ -55,6 +55,7 @@ async def test_a_route_over_the_rate_says_when_and_others_go_on(tmp_path: Path) 
         refused = await segue.ask("ada")
         assert refused.status == 429
         assert refused.content["error_code"] == "LIMIT_EXCEEDED"
+        assert refused.content["reason"] == "later"
         assert 0 < refused.content["retry_after_s"] <= 13
         assert refused.headers["retry-after"] == str(refused.content["retry_after_s"])
         assert (await segue.ask("bob")).status == 200
@@ -82,7 +83,7 @@ async def test_calls_at_once_are_counted_for_each_user_and_given_back(tmp_path: 
     async with open_backends(nowhere) as backends:
         allowances = Allowances(backends.access, calls_per_minute=600, calls_at_once=2)
         with allowances.running("ada"), allowances.running("ada"), allowances.running("bob"):
-            with pytest.raises(LimitExceeded, match="2 calls at once") as refused, allowances.running("ada"):
+            with pytest.raises(RateLimited, match="2 calls at once") as refused, allowances.running("ada"):
                 pass
             assert refused.value.retry_after_s >= 1
         with allowances.running("ada"), allowances.running("ada"):
@@ -95,7 +96,7 @@ async def test_a_gateway_counts_for_itself_while_sessions_are_down(tmp_path: Pat
         allowances = Allowances(backends.access, calls_per_minute=3, calls_at_once=9)
         for _ in range(3):
             await allowances.spend("ada")
-        with pytest.raises(LimitExceeded, match="3 calls a minute"):
+        with pytest.raises(RateLimited, match="3 calls a minute"):
             await allowances.spend("ada")
         await allowances.spend("bob")
 
@@ -112,7 +113,7 @@ async def test_gateways_share_one_allowance(tmp_path: Path) -> None:
         for turn in range(4):
             await gateways[turn % 2].spend("ada")
         for each in gateways:
-            with pytest.raises(LimitExceeded):
+            with pytest.raises(RateLimited):
                 await each.spend("ada")
 
 
@@ -132,7 +133,7 @@ async def test_a_user_over_the_quota_is_told_what_to_do_and_others_go_on(tmp_pat
             assert "3 memories" in refused["error"]
             assert any("delete_conversations" in each for each in refused["suggestions"])
             batch = b'{"content": "one more"}\n{"content": "and another"}\n'
-            assert stack.ask("POST", "/v1/memories", stack.token("ada"), batch).status == 429
+            assert stack.ask("POST", "/v1/memories", stack.token("ada"), batch).status == 403
             assert (await store(bob, "x" * 900))["success"] is True
             too_large = await store(bob, "y" * 200)
             assert "1,000 bytes" in too_large["error"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from itertools import count
 
 import numpy as np
@@ -11,13 +14,23 @@ import pytest
 from redis.asyncio import Redis
 
 from services.kit.errors import InvalidInput, NotFound, Unavailable
-from services.memory.cache import Generations, SearchCache, Shared, _named, query_key
-from services.memory.queries import Results
+from services.memory.cache import (
+    EncodedPage,
+    Generations,
+    SearchCache,
+    Shared,
+    _named,
+    pages_max_bytes,
+    query_key,
+)
+from services.memory.memories import Kind, Memory, metadata_max_bytes
+from services.memory.messages import encoded_results
+from services.memory.queries import Found, Results
 from services.memory.rankings import Ranking, unpacked
 from services.memory.shared_cache import open_shared_cache
 from tests.fakes import FakeShared
 
-RESULTS = Results((), 0, "hybrid", 0.0)
+PAGE = EncodedPage(b"as it is sent", "hybrid")
 
 
 def ranking(*sequences: int) -> Ranking:
@@ -201,10 +214,54 @@ async def test_a_cursor_is_its_owners_and_its_querys() -> None:
 
 def test_an_empty_key_keeps_nothing() -> None:
     cache = SearchCache(None, Generations(None))
-    cache.keep_page("", RESULTS)
-    cache.keep_page("key", RESULTS)
+    cache.keep_page("", PAGE)
+    cache.keep_page("key", PAGE)
     assert cache.page("") is None
-    assert cache.page("key") is RESULTS
+    assert cache.page("key") is PAGE
+
+
+def page_of(number: int) -> EncodedPage:
+    """Fifty short memories, each with as much metadata as may be, made of many small parts."""
+    metadata = {f"key{number}": f"value{number}" for number in range(2_500)}
+    assert 50_000 < len(json.dumps(metadata)) <= metadata_max_bytes
+    memory = Memory("short", Kind.CONVERSATION, "p", datetime.now(UTC), metadata=metadata, id=str(number))
+    found = [Found(memory, 0.5, 0.5, "both", memory, memory)] * 50
+    return EncodedPage(encoded_results(Results(found, 50, "hybrid", 0.0)), "hybrid")
+
+
+def test_pages_take_no_more_than_they_may_whatever_is_in_them() -> None:
+    cache = SearchCache(None, Generations(None))
+    cache.keep_page("warm", page_of(0))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(12):
+            cache.keep_page(f"key {number}", page_of(number))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert cache.page("key 11") is not None
+    assert after - before <= pages_max_bytes * 1.05
+
+
+def test_many_small_pages_and_cursors_take_no_more_either() -> None:
+    cache = SearchCache(None, Generations(None))
+    tracemalloc.start()
+    try:
+        for number in range(40_000):
+            cache.keep_page(f"key {number:032}", EncodedPage(bytes(10), "hybrid"))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after <= pages_max_bytes * 1.05
+
+
+def test_a_page_larger_than_all_that_may_be_kept_is_not_kept_and_costs_no_other() -> None:
+    cache = SearchCache(None, Generations(None))
+    cache.keep_page("small", PAGE)
+    cache.keep_page("large", EncodedPage(bytes(pages_max_bytes), "hybrid"))
+    assert cache.page("large") is None
+    assert cache.page("small") is PAGE
 
 
 def test_a_ranking_comes_back_from_its_bytes() -> None:

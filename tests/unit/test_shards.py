@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from services.kit.errors import LimitExceeded, NotReady, ServiceError, Unavailable
+from services.kit.errors import LimitExceeded, NotReady, RateLimited, ServiceError, Unavailable
 from services.memory.cache import Generations
 from services.memory.changes import Embedded, NewRow
 from services.memory.index.memory_index import MemoryIndex
@@ -152,10 +152,10 @@ async def test_a_change_in_part_says_which_part(sharded: Sharded) -> None:
     [([0], "Memory 1 of 9 is"), ([0, 1, 2], "Memories 1-3 of 9 are"), ([1, 3, 4, 8], "Memories 2, 4-5, 9 of 9 are")],
 )
 def test_what_is_missing_is_numbered_from_one(missing: list[int], told: str) -> None:
-    error = LimitExceeded("No.", "Wait.")
+    error = RateLimited("No.", "Wait.")
     error.retry_after_s = 7.0
     changed = partial_store_error(error, missing, 9)
-    assert isinstance(changed, LimitExceeded)
+    assert isinstance(changed, RateLimited)
     assert changed.message == f"{told} not stored, the others are: No."
     assert (changed.retry_after_s, changed.suggestions[0], error.message) == (7.0, "Wait.", "No.")
 

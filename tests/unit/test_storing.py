@@ -28,11 +28,13 @@ from services.memory.linking import Linking
 from services.memory.memories import Chosen, Kind, Memory, accepted
 from services.memory.memory_store import MemoryStore
 from services.memory.mentions import paths_max
+from services.memory.messages import encoded_results
 from services.memory.queries import ContentType, Filter, Query
 from services.memory.searching import Searching
 from services.memory.shards import open_shards
 from services.memory.store import StoreSettings
 from services.memory.storing import NO_MODEL, Storing
+from services.pb import memory_pb2
 from tests.fakes import FakeEmbedder
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -55,8 +57,12 @@ class Service:
         return [each.id for each in await self.storing.remember(user, [memory(content) for content in contents])]
 
     async def found(self, text: str, user: str = "ann", only: Filter | None = None) -> Sequence[str]:
-        results = await self.searching.search(user, Query(text, min_score=0.2, filter=only or Filter()))
-        return [each.memory.content for each in results.found if each.matched != "semantic" or only]
+        results = await self.search(user, Query(text, min_score=0.2, filter=only or Filter()))
+        return [each.memory.content for each in results.results if each.matched != "semantic" or only]
+
+    async def search(self, user: str, query: Query) -> memory_pb2.SearchResponse:
+        answer = await self.searching.search(user, query, encoded_results)
+        return memory_pb2.SearchResponse.FromString(answer.content)
 
     async def degraded(self, user: str) -> Sequence[str]:
         condition = Condition(
@@ -232,8 +238,9 @@ async def test_what_was_found_while_texts_were_unread_is_no_answer_later(
 async def test_facets_count_code_as_the_filter_does(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         await service.stored("kettle\n```\nx\n```", "kettle in prose", "begin" + "\n" * 100_000 + "kettle end")
-        results = await service.searching.search("ann", Query("kettle", facets=True))
-        assert results.facets["content_type"] == {"conversation": 3, "code": 1}
+        results = await service.search("ann", Query("kettle", facets=True))
+        counts = {each.value: each.count for each in results.facets["content_type"].counts}
+        assert counts == {"conversation": 3, "code": 1}
         assert len(await service.found("kettle", only=Filter(content_type=ContentType.CODE))) == 1
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.cli import claude_code
 from services.cli.ages import ago
-from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, written
-from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY, is_on
+from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding, written
+from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY, OVER_QUOTA, is_on
 from services.cli.settings_file import NotOurs, SettingsFile
 
 INSTALL, UNINSTALL = "segue install claude-code", "segue uninstall claude-code"
@@ -42,6 +42,7 @@ def client(data_dir: Path) -> Iterator[Finding]:
         yield _firing(data_dir / HOOKS_DIRECTORY / "seen")
     yield from _troubles(data_dir / HOOK_LOG, time.time())
     yield from _waiting(data_dir / HOOKS_DIRECTORY / "spool", time.time())
+    yield from _over_quota(data_dir / HOOKS_DIRECTORY / OVER_QUOTA, time.time())
 
 
 def _config_dir() -> str | None:
@@ -121,3 +122,11 @@ def _waiting(spool: Path, now: float) -> Iterator[Finding]:
             f"{len(old)} events of hooks wait for over an hour",
             "segue serve  # says why it does not start",
         )
+
+
+def _over_quota(directory: Path, now: float) -> Iterator[Finding]:
+    """Whether what is said is not stored, as there is no room for it."""
+    if since := written(directory.glob("*")).values():
+        noticed = ago(now - min(since))
+        detail = f"over quota: what is said is not stored (noticed {noticed}); it is once there is room"
+        yield Finding("capture", DEGRADED, detail, MAKE_ROOM)

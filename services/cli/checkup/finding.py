@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 OK, DEGRADED, BROKEN = "ok", "degraded", "broken"
+MAKE_ROOM = "segue retention PROJECT --days N  # or delete_conversations, or a higher SEGUE_GATEWAY_MEMORIES_MAX"
 
 
 class Finding(NamedTuple):

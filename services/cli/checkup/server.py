@@ -13,7 +13,7 @@ from uuid import uuid4
 from services import __version__
 from services.cli import local_server
 from services.cli.ages import ago
-from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding
+from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding
 from services.cli.mcp_call import CallFailed, Gateway, start_timeout_s
 from services.cli.overview import NotTold, Overview, overview
 
@@ -104,7 +104,16 @@ def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
             yield Finding(name, status, check["reason"] or check["status"], mend)
         yield _probe(gateway)
     except CallFailed as problem:
-        yield Finding("gateway", BROKEN, str(problem), RESTART if is_local else "docker compose logs gateway")
+        yield _failed(problem, is_local=is_local)
+
+
+def _failed(problem: CallFailed, *, is_local: bool) -> Finding:
+    """What a call ended with: a limit is no fault of the gateway's."""
+    if problem.reason == "over_quota":
+        return Finding("quota", DEGRADED, f"over quota, nothing new is stored: {problem}", MAKE_ROOM)
+    if problem.reason == "later":
+        return Finding("rate", DEGRADED, str(problem), "segue doctor  # once that time is over")
+    return Finding("gateway", BROKEN, str(problem), RESTART if is_local else "docker compose logs gateway")
 
 
 def _probe(gateway: Gateway) -> Finding:
@@ -143,4 +152,5 @@ def _memories(told: Mapping[str, Any]) -> Iterator[Finding]:
             "memories", DEGRADED, f"{len(ids.split())} cannot be read, and are not found", f"segue delete {ids}"
         )
     if told["pending"]:
-        yield Finding("pending", DEGRADED, f"{told['pending']} are owed since memory did not answer", "segue status")
+        detail = f"{told['pending']} wait to be stored: memory did not answer, or had no room"
+        yield Finding("pending", DEGRADED, detail, "segue status")

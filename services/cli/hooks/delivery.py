@@ -24,7 +24,7 @@ from services.cli import local_server
 from services.cli.hooks import places, spool
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parsed, post
 from services.cli.import_ import LOCAL, Import, connect, gateway_address
-from services.cli.import_delivery import NotDelivered
+from services.cli.import_delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
 from services.cli.import_state import ImportState
 from services.cli.reported import call_here
 from services.workspace.sight import WANTED_META
@@ -36,6 +36,7 @@ ANSWER_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 ATTEMPTS_MAX = 3
 PAUSE_S = 1.0
+PAUSE_MAX_S = 30.0
 KEPT_S = 7 * 24 * 3600
 CAPTURED_AT = frozenset({"PreCompact", "Stop", "SessionEnd"})
 ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "end"}
@@ -107,7 +108,10 @@ def _deliver(event: str, path: Path) -> None:
 
 
 def capture(event: str, transcript: object) -> None:
-    """Stores what is new in the transcript, and in those of its subagents. Raises NotDelivered."""
+    """Stores what is new in the transcript, and in those of its subagents. Raises NotDelivered.
+
+    What there is no room for stays in the transcript: it is read on from there when there is some again.
+    """
     try:
         path = readable(transcript)
     except Refused as problem:
@@ -115,9 +119,24 @@ def capture(event: str, transcript: object) -> None:
         return
     beside = path.with_suffix("")  # the client keeps what subagents said in a folder of the session's name
     work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None)
-    work.run([path, *([beside] if beside.is_dir() and not beside.is_symlink() else [])])
+    try:
+        work.run([path, *([beside] if beside.is_dir() and not beside.is_symlink() else [])])
+    except NoRoom as problem:
+        _note_room(event, str(problem))
+    else:
+        _note_room(event, "")
     for reason in work.tally.unreadable:
         places.log(event, reason)
+
+
+def _note_room(event: str, problem: str) -> None:
+    """Says that the user is over quota: in the log when it begins, and by a file for as long as it lasts."""
+    path = Path(places.hooks_directory(places.OVER_QUOTA)) / places.gateway_name()
+    if problem and not path.exists():
+        places.log(event, f"over quota, what is said is not stored: {problem}")
+        path.touch()
+    elif not problem:
+        path.unlink(missing_ok=True)
 
 
 def readable(transcript: object) -> Path:
@@ -154,11 +173,17 @@ def _told(event: str, told: dict[str, Any]) -> dict[str, Any]:
             return {"result": {"structuredContent": _content(answer)}}
         if answer.status == WANTS:
             return {"result": {"isError": True, "_meta": {WANTED_META: _content(answer).get("wanted")}}}
-        if answer.status in NEVER_TAKEN:
+        if answer.status in NEVER_TAKEN or limit_of(answer.body) == OVER_QUOTA:
             places.log(event, f"the gateway answers {answer.status}: dropped")
             return {}
-        time.sleep(PAUSE_S * attempt)
+        time.sleep(_pause_s(answer, attempt))
     raise Unreachable(f"the gateway answers {answer.status}")
+
+
+def _pause_s(answer: Answer, attempt: int) -> float:
+    """As long as the gateway asks for, where it does, and not longer than is sensible."""
+    asked = answer.header("retry-after")
+    return min(max(PAUSE_S * attempt, float(asked) if asked.isdecimal() else 0.0), PAUSE_MAX_S)
 
 
 def _content(answer: Answer) -> dict[str, Any]:

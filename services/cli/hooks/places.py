@@ -6,6 +6,7 @@ import os
 import time
 
 HOOK_LOG = "hook.log"
+OVER_QUOTA = "over_quota"
 HOOKS_DIRECTORY = "hooks"
 """Below it: `seen/EVENT`, whose time is when that hook last ran; `spool/GATEWAY`, what waits for a server;
 `touched/SESSION`, the files a conversation touched; `beat/SESSION`, whose time is when it last said that it lives;

@@ -113,6 +113,7 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
             memory=shapes.MemoryShape.of(answer.memory),
             before=[shapes.MemoryShape.of(each) for each in answer.before],
             after=[shapes.MemoryShape.of(each) for each in answer.after],
+            truncated=answer.truncated,
         )
 
     @mcp.tool(annotations=_reads)

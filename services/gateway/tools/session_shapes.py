@@ -155,7 +155,8 @@ class EndAnswer(Result):
     handoff: str = Field(description="The handoff's text")
     handoff_file_name: str = Field(description="The name of its copy in the project, below .claude/handoffs")
     memory_persisted: bool
-    pending: list[str] = Field(description="What a service that is down still owes; done at the next chance")
+    pending: list[str] = Field(description="What memory could not store yet; done at the next chance")
+    memory_trouble: str | None = Field(description="Why the handoff is not in memory; null where it is")
     cleanup_performed: bool
 
 

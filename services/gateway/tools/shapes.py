@@ -134,8 +134,9 @@ class SearchAnswer(Result):
     total_found: int
     search_strategy: str = Field(description="hybrid, or text_fallback while there is no embedding model")
     took_ms: float
-    truncated: bool = Field(description="Whether max_tokens left results out")
+    truncated: bool = Field(description="Whether max_tokens, or the answer's size, left results out")
     suggestions: list[str]
+    next_cursor: str | None = Field(description="For get_more_results, where the answer's size left results out")
 
     @classmethod
     def of(cls, answer: memory_pb2.SearchResponse) -> SearchAnswer:
@@ -151,6 +152,7 @@ def _search_fields(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
         "took_ms": round(answer.took_ms, 3),
         "truncated": answer.truncated,
         "suggestions": list(answer.suggestions),
+        "next_cursor": answer.next_cursor or None,
     }
 
 
@@ -175,7 +177,6 @@ class AdvancedAnswer(SearchAnswer):
         facets = {name: {each.value: each.count for each in facet.counts} for name, facet in answer.facets.items()}
         return cls(
             **_search_fields(answer),
-            next_cursor=answer.next_cursor or None,
             facets=FacetsShape(**facets) if facets else None,
         )
 
@@ -261,6 +262,7 @@ class MemoryAnswer(Result):
     memory: MemoryShape
     before: list[MemoryShape]
     after: list[MemoryShape]
+    truncated: bool = Field(description="Whether neighbours are left out, for the answer's size")
 
 
 class SharedAnswer(Result):

@@ -58,6 +58,7 @@ class Ended:
     quality: Assessed
     learned: dict[str, list[str]]
     pending: Sequence[str]
+    memory_trouble: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,10 @@ class Sessions:
         )
         answer: session_pb2.EndResponse = await session.call(session.stub.End, request)
         path = await self.workplace.leave_handoff(place, answer.handoff.file_name, answer.handoff.markdown)
-        pending = await store_or_owe(self.backends, state.id, _summary(answer.handoff))
-        return Ended(answer.session, answer.handoff, path, quality, learned, [*pending, *await pay(self.backends)])
+        left = await pay(self.backends)
+        remembered = await store_or_owe(self.backends, state.id, _summary(answer.handoff))
+        pending = list(dict.fromkeys([*remembered.pending, *left]))
+        return Ended(answer.session, answer.handoff, path, quality, learned, pending, remembered.trouble)
 
     async def _learned(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
         """The reflections that were stored in the project since the session began, by what their tags say they are."""

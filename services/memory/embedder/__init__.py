@@ -42,6 +42,6 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The embeddings in the order of the texts: [len(texts), dimensions], rows of unit length, read-only.
 
-        Raises LimitExceeded while too many texts wait.
+        Raises RateLimited while too many texts wait.
         """
         ...

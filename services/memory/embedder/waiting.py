@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kit import telemetry
-from services.kit.errors import LimitExceeded
+from services.kit.errors import RateLimited
 from services.memory.embedder import DIMENSIONS
 
 # A request of up to this many texts has somebody waiting for it; a larger one is an import.
@@ -59,9 +59,9 @@ class WaitingTexts:
         return self._count
 
     def put(self, request: Request) -> None:
-        """Raises LimitExceeded where the request would not fit."""
+        """Raises RateLimited where the request would not fit."""
         if self._count + len(request.texts) > self._texts_max:
-            raise LimitExceeded(
+            raise RateLimited(
                 f"{self._count} texts wait to be embedded, {len(request.texts)} more would pass {self._texts_max}",
                 "send fewer texts at once, or try again in a moment",
             )

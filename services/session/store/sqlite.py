@@ -18,7 +18,7 @@ from services.kit import telemetry
 from services.kit.allowance import ProcessAllowance
 from services.kit.encryption.keyring import KEYRING
 from services.kit.encryption.vault import Vault
-from services.kit.errors import LimitExceeded, NotReady, Unavailable
+from services.kit.errors import NotReady, RateLimited, Unavailable
 from services.session.events import Event
 from services.session.permissions import Audited, Ledger
 from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
@@ -123,9 +123,9 @@ class SqliteStore:
         return self
 
     async def _run(self, name: str, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        """What `job` returned; LimitExceeded when too much is waiting. `name` is the SQL command it amounts to."""
+        """What `job` returned; RateLimited when too much is waiting. `name` is the SQL command it amounts to."""
         if self._waiting >= self._queue_max:
-            raise LimitExceeded("Too many calls are waiting for the session store.", "Try again later.")
+            raise RateLimited("Too many calls are waiting for the session store.", "Try again later.")
         self._waiting += 1
         try:
             with telemetry.query("sqlite", name):
