@@ -25,6 +25,33 @@ LINK = """{"link": {
     "created_at": "2026-03-01T09:30:00+01:00"
 }}"""
 
+REFUSED_LINES = (
+    b'{"content": " "}',
+    b'{"content": "x", "timestamp": "2999-01-01T00:00:00+00:00"}',
+    b'{"content": "x", "tags": [' + b",".join(b'"t%d"' % number for number in range(51)) + b"]}",
+    b'{"content": "x", "project": "' + b"p" * 201 + b'"}',
+)
+"""Lines of a batch that say something, and are refused all the same."""
+_requests: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("tools/call", {"name": "status", "arguments": {}, "_meta": {"progressToken": 1}}),
+    ("tools/list", {"cursor": "x"}),
+    ("resources/read", {"uri": "segue://memory/x"}),
+    ("resources/list", {}),
+    ("resources/templates/list", {}),
+    ("prompts/get", {"name": "search", "arguments": {"query": "lantern"}}),
+    (
+        "completion/complete",
+        {"ref": {"type": "ref/prompt", "name": "search"}, "argument": {"name": "query", "value": "l"}},
+    ),
+    ("logging/setLevel", {"level": "info"}),
+    ("notifications/cancelled", {"requestId": 1, "reason": "x"}),
+    ("ping", {}),
+)
+MESSAGES: list[Any] = [
+    {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    for number, (method, params) in enumerate(_requests)
+]
+
 
 def bodies(shop: str) -> dict[str, list[Any]]:
     """By path; `shop` is a directory that the server sees."""

@@ -18,9 +18,7 @@ def scale() -> int:
 def tried(examples: int, steps: int = 50) -> settings:
     """Settings for a test that tries so many examples in `make test`; of a state machine, each of so many steps."""
     is_anew = SCALE_SETTING in os.environ
-    phases = [
-        phase for phase in Phase if (is_anew and "QUICK" not in os.environ) or phase is not Phase.shrink
-    ]  # a failure in `make test` is told soon
+    phases = [phase for phase in Phase if is_anew or phase is not Phase.shrink]  # a failure in `make test` is told soon
     return settings(
         max_examples=examples * scale(),
         derandomize=not is_anew,

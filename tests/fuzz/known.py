@@ -9,7 +9,7 @@ CONTRACTION = "a stand-alone n't"
 BLANK_LINES = "thousands of blank lines"
 NULLS = "null for an argument that may be left out"
 SURROGATES_IN_TOOLS = "half a surrogate in the arguments of a tool"
-SURROGATES_IN_ENDPOINTS = "half a surrogate, or another malformed value, in the body of an endpoint"
+MALFORMED_BODIES = "half a surrogate, or a value of another kind, in the body of an endpoint other than the hooks'"
 LAST_YEAR = "the last year of the calendar"
 HUGE_LIMITS = "max_tokens that 32 bits do not hold"
 BAD_LINE_IN_BATCH = "a line of a batch that the memory service refuses"
@@ -22,7 +22,7 @@ KNOWN: frozenset[str] = frozenset(
         BLANK_LINES,  # time grows with the square of their number
         NULLS,  # INVALID_INPUT instead of the default
         SURROGATES_IN_TOOLS,  # the body is refused as a parse error, HTTP 400
-        SURROGATES_IN_ENDPOINTS,  # HTTP 500
+        MALFORMED_BODIES,  # HTTP 500
         LAST_YEAR,  # INTERNAL
         HUGE_LIMITS,  # INTERNAL
         BAD_LINE_IN_BATCH,  # the whole batch is refused

@@ -121,4 +121,4 @@ def tool_texts() -> tuple[str, ...]:
 @cache
 def endpoint_texts() -> tuple[str, ...]:
     """Odd texts for the bodies of endpoints."""
-    return texts(with_surrogates=not is_known(known.SURROGATES_IN_ENDPOINTS))
+    return texts(with_surrogates=not is_known(known.MALFORMED_BODIES))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -16,13 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.fuzz import known
-from tests.fuzz.bodies import bodies
+from tests.fuzz.bodies import MESSAGES, REFUSED_LINES, bodies
 from tests.fuzz.budget import scale, tried
 from tests.fuzz.door import Door, Server, Wrong
 from tests.fuzz.known import is_known
-from tests.fuzz.mutations import encoded, mutated_json, mutated_json_lines
+from tests.fuzz.mutations import encoded, mutated, mutated_json, mutated_json_lines
 from tests.fuzz.nasty import SOMEBODY_ID, endpoint_texts, tool_texts
-from tests.fuzz.schemas import arguments
+from tests.fuzz.promises import Promise, comparable
+from tests.fuzz.schemas import arguments, valid
 from tests.repositories import RepositoryOnDisk
 
 WRITERS = ("ada", "bob")
@@ -32,20 +32,6 @@ padded = (" led", "trailed\t")
 times = (None, "2026-03-01T09:30:00+01:00", "1970-01-01T00:00:00+00:00", "2026-02-28T23:59:59.999999-11:00")
 _numbers = count(1)
 _letters = "bcdfghjkmpqtvwxz"
-
-
-@dataclass
-class Promise:
-    """A memory that was acknowledged."""
-
-    id: str
-    owner: str
-    project: str
-    kind: str
-    word: str
-    content: str | None
-    """None where redaction changed it."""
-    shared: bool = False
 
 
 class PublicDoor(RuleBasedStateMachine):
@@ -116,6 +102,8 @@ class PublicDoor(RuleBasedStateMachine):
         broken = st.sampled_from(
             (b"", b"null", b"{", b"[]", b"{}", b'{"content": 1}', b"\xff\xfe", b'{"content": "x", "tags": 1}')
         )
+        if not is_known(known.BAD_LINE_IN_BATCH):
+            broken |= st.sampled_from(REFUSED_LINES)
         some_broken = data.draw(st.lists(broken, max_size=3))
         for attempt in range(2):
             status, answer = self.door(user).endpoint("POST", "/v1/memories", b"\n".join([*some_broken, *lines]))
@@ -155,13 +143,14 @@ class PublicDoor(RuleBasedStateMachine):
     def _expect_found(self, promise: Promise, everywhere: bool) -> None:
         door = self.door(promise.owner)
         memory = door.succeed("get_memory", id=promise.id)["memory"]
-        if promise.content is not None and _comparable(memory["content"]) != _comparable(promise.content):
+        if promise.content is not None and comparable(memory["content"]) != comparable(promise.content):
             raise Wrong(f"stored {promise.content!r:.500}, kept {memory['content']!r:.500}")
         if memory["project"] != promise.project or memory["kind"] != promise.kind or memory["shared"] != promise.shared:
             raise Wrong(f"{promise} became {memory!r:.500}")
         if promise.word not in memory["content"]:  # within what is private
             return
-        where = {} if everywhere else {"project": promise.project}
+        said = next(name for name in self.projects if name.strip() == promise.project)
+        where = {} if everywhere else {"project": said}
         found = door.succeed("reflect_on_past", query=promise.word, limit=50, **where)["results"]
         if promise.id not in [each["id"] for each in found]:
             raise Wrong(f"not found by {promise.word!r}: {promise!r:.1000}, but {[each['id'] for each in found]}")
@@ -292,6 +281,29 @@ class PublicDoor(RuleBasedStateMachine):
             "id": strangers | st.sampled_from(tool_texts()),
         }
 
+    @precondition(lambda _: not is_known(known.NULLS))
+    @rule(data=st.data())
+    def leave_out_by_null(self, data: st.DataObject) -> None:
+        """null for an argument that may be left out is as if it were."""
+        tool = data.draw(st.sampled_from(sorted(name for name in TOOLS if TOOLS[name].get("properties"))))
+        schema, places = TOOLS[tool], self._places()
+        needed = {
+            name: data.draw(places.get(name, valid(schema["properties"][name]))) for name in schema.get("required", ())
+        }
+        name = data.draw(st.sampled_from(sorted(schema["properties"])))
+        door = self.door(STRANGER)
+        if name not in needed and not door.call(tool, needed).error and door.call(tool, {**needed, name: None}).error:
+            raise Wrong(f"{tool} refuses null for {name}, which may be left out")
+
+    @rule(message=mutated_json(MESSAGES).map(encoded) | mutated([encoded(each) for each in MESSAGES]))
+    def send_any_message(self, message: bytes) -> None:
+        """Whatever comes to the protocol's own address is answered or refused."""
+        if b"\\ud" in message and is_known(known.SURROGATES_IN_TOOLS):
+            return
+        status, answer = self.door(STRANGER).send("POST", "/mcp", message)
+        if status >= 500 or b"INTERNAL" in answer or b"Traceback" in answer:
+            raise Wrong(f"HTTP {status} {answer[:500]!r} for {message!r:.2000}")
+
     @rule(data=st.data())
     def post_anything(self, data: st.DataObject) -> None:
         """Any body to any endpoint of our own is answered, never by 500."""
@@ -301,10 +313,11 @@ class PublicDoor(RuleBasedStateMachine):
             body = data.draw(mutated_json_lines([samples[path]]))
         else:
             body = encoded(data.draw(mutated_json(samples[path])))
-        if _is_spoilt(body) and is_known(known.SURROGATES_IN_ENDPOINTS):
-            return
-        user = "ada" if path.startswith(("/v1/tokens", "/v1/backup")) else STRANGER
-        self.door(user).endpoint("POST", path, body)
+        door = self.door("ada" if path.startswith(("/v1/tokens", "/v1/backup")) else STRANGER)
+        if is_known(known.MALFORMED_BODIES) and not path.startswith("/v1/hooks"):
+            door.send("POST", path, body)  # it answers
+        else:
+            door.endpoint("POST", path, body)
 
     @rule(data=st.data())
     def get_anything(self, data: st.DataObject) -> None:
@@ -356,15 +369,6 @@ class PublicDoor(RuleBasedStateMachine):
         self._doors = {}
 
 
-def _comparable(text: str) -> str:
-    """Whatever stands in for what UTF-8 cannot carry."""
-    return text.encode("utf-8", "replace").decode().replace("\ufffd", "?")
-
-
-def _is_spoilt(body: bytes) -> bool:
-    return b"\\ud" in body or b"\\u0000" in body
-
-
 TOOLS: dict[str, Any] = {}
 """The input schema of each, as the server says."""
 
@@ -385,4 +389,4 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> I
 def test_whatever_is_called_the_server_keeps_what_it_promised(server: Server) -> None:
     TOOLS.update({tool["name"]: tool["inputSchema"] for tool in server.door("ada").tools()})
     assert TOOLS
-    run_state_machine_as_test(partial(PublicDoor, server), settings=tried(8, steps=40))  # type: ignore[arg-type]  # a factory does
+    run_state_machine_as_test(partial(PublicDoor, server), settings=tried(6, steps=40))  # type: ignore[arg-type]  # a factory does
