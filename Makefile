@@ -8,7 +8,7 @@ bin := $(venv)/bin
 locks := deploy/requirements
 lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup run dev check format test test-containers test-load test-conformance torture soak bench proto lock clean
+.PHONY: help setup run dev check format test test-containers test-load test-conformance torture soak fuzz bench proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,9 @@ torture: dev ## Kill Segue a hundred times under load and look for what was lost
 
 soak: dev ## A month of a team in minutes: nothing may grow; SOAK=--compose on containers
 	$(bin)/python -m tests.soak $(SOAK)
+
+fuzz: dev ## Send Segue whatever there is for an hour, SEGUE_FUZZ_S seconds, and look for what breaks
+	$(bin)/python -m tests.fuzz
 
 bench: dev ## Measure search quality, speed and memory
 	$(bin)/python -m tests.performance.bench

@@ -19,6 +19,7 @@ from services.cli.program import hook_command
 from services.cli.settings_file import BACKUP_SUFFIX, NotOurs, SettingsFile
 
 CLAUDE_CODE = "claude-code"
+Edit = Callable[[str], str]
 _PLUGIN_GOES = f"`claude plugin uninstall {claude_code.PLUGIN}`"
 
 
@@ -34,7 +35,7 @@ class Change(NamedTuple):
     """What is to become of one of the client's files, and what a user would add to it by hand."""
 
     path: Path
-    edit: Callable[[str], str]
+    edit: Edit
     lines: str
 
 
@@ -122,8 +123,39 @@ def _removals(place: claude_code.Place) -> Iterator[Change]:
         carried = claude_code.carried_along(SettingsFile(place.servers).text)
     except NotOurs:  # which is told when it is its turn
         carried = {}
-    yield Change(place.settings, lambda text: claude_code.without_hooks(text, carried), "")
-    yield Change(place.servers, claude_code.without_server, "")
+
+    def without_hooks(text: str) -> str:
+        return claude_code.without_hooks(text, carried)
+
+    def with_hooks(text: str) -> str:
+        return claude_code.with_hooks(text, "segue hook", carried)
+
+    def with_server(text: str) -> str:
+        return claude_code.with_server(text, "segue", carried)
+
+    yield Change(place.settings, _as_before(place.settings, without_hooks, with_hooks), "")
+    yield Change(place.servers, _as_before(place.servers, claude_code.without_server, with_server), "")
+
+
+def _as_before(path: Path, remove: Edit, add: Edit) -> Edit:
+    """`remove`; but where install alone changed the file, what install left beside it, to the byte.
+
+    An object that was empty before install is otherwise taken out with what install put into it.
+    """
+
+    def edit(text: str) -> str:
+        left, before = remove(text), _text_before(path)
+        is_installs = bool(before) and left != text and remove(before) == before and remove(add(before)) == left
+        return before if is_installs else left
+
+    return edit
+
+
+def _text_before(path: Path) -> str:
+    try:
+        return SettingsFile(path.with_name(path.name + BACKUP_SUFFIX)).text
+    except NotOurs:
+        return ""
 
 
 def _place(*, project: bool) -> claude_code.Place:

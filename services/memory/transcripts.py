@@ -148,7 +148,7 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
     turn_files: dict[str, None] = {}
     for line in lines:
         if line.fields is None:
-            yield line
+            yield line._replace(end=draft.line.start) if draft else line  # reading must not go on after what waits
             continue
         for next_draft in drafts(line):
             if draft:

@@ -240,6 +240,26 @@ def test_an_empty_report_may_be_cut_off_and_is_not_believed(project: Path, path:
     assert not evidence(project, "types").measured
 
 
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("pyright.json", '{"generalDiagnostics": [{"file": "shop/cart.py", "severity": ["error"]}]}'),
+        ("pyright.json", '{"generalDiagnostics": [{"file": "shop/cart.py", "severity": {"a": 1}}]}'),
+        ("bandit.json", '{"results": [{"issue_severity": ["HIGH"], "filename": "shop/cart.py"}]}'),
+        ("coverage.json", coverage_json(meta={"timestamp": "0001-01-01T00:00:00+14:00"})),
+        ("coverage.json", coverage_json(meta={"timestamp": "9999-12-31T23:59:59-14:00"})),
+        ("junit.xml", JUNIT.replace("2026-01-01T00:00:00+00:00", "0001-01-01T00:00:00+14:00")),
+    ],
+)
+def test_an_odd_value_in_a_report_does_not_make_a_collector_fail(project: Path, path: str, content: str) -> None:
+    """Nor does it take the other reports of that collector with it."""
+    write(project, path, content)
+    write(project, "ruff.json", "[]")
+    found = collect(look(project, [project.parent])).evidence
+    assert not [each.detail for each in found.values() if "failed" in each.detail]
+    assert found["lint"].measured
+
+
 def test_complexity_types_and_docstrings_come_from_the_source(project: Path) -> None:
     branches = "".join(f"    if a == {number}:\n        return {number}\n" for number in range(11))
     write(project, "shop/tangle.py", f'def tangle(a):\n    """Too much."""\n{branches}')

@@ -213,6 +213,20 @@ def test_a_half_written_last_line_is_read_once_it_is_whole(tmp_path: Path) -> No
     assert [memory.content for memory in memories(path, end.resume)] == ["And now the plums?"]
 
 
+def test_reading_does_not_go_on_after_a_broken_line_while_the_text_before_it_waits(tmp_path: Path) -> None:
+    """A text waits for the tools called after it: who stops at the broken line must not lose it."""
+    lines = Transcript().user("Why do the pears fall early?").assistant(said("The frost.")).text.splitlines()
+    path = tmp_path / "s.jsonl"
+    path.write_text("\n".join([*lines, "{broken", "{broken too", ""]), encoding="utf-8")
+
+    entries = list(read_memories(path))
+    assert [entry.resume for entry in entries] == sorted(entry.resume for entry in entries)
+    for number, entry in enumerate(entries):
+        known = {each.memory.id for each in entries[: number + 1] if each.memory}
+        later = {memory.id for memory in memories(path, entry.resume)}
+        assert known | later == {each.memory.id for each in entries if each.memory}
+
+
 def test_a_whole_last_line_needs_no_newline(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_text(Transcript().user("One").user("Two").text.rstrip("\n"))

@@ -108,8 +108,26 @@ def test_uninstall_leaves_what_was_there_before(furnished: Machine) -> None:
     done = furnished.uninstall()
     assert done.returncode == 0, done.stderr
     assert furnished.servers.read_text() == SERVERS
-    assert read(furnished.settings) == {**read_text(SETTINGS), "hooks": {"Stop": read_text(SETTINGS)["hooks"]["Stop"]}}
+    assert furnished.settings.read_text() == SETTINGS
     assert furnished.uninstall().returncode == 0
+
+
+def test_uninstall_keeps_what_the_user_changed_since_install(furnished: Machine) -> None:
+    furnished.install()
+    settings = read(furnished.settings)
+    furnished.settings.write_text(json.dumps({**settings, "model": "sonnet"}))
+    assert furnished.uninstall().returncode == 0
+    left = {**read_text(SETTINGS), "model": "sonnet", "hooks": {"Stop": read_text(SETTINGS)["hooks"]["Stop"]}}
+    assert read(furnished.settings) == left
+
+
+def test_an_object_that_was_empty_before_install_is_there_after_uninstall(machine: Machine) -> None:
+    before = {machine.servers: '{"mcpServers": {}, "n": 1}\n', machine.settings: '{"env": {},\n "hooks": { }}'}
+    for path, text in before.items():
+        path.write_text(text)
+    assert machine.install(SEGUE_URL="https://segue.example/mcp").returncode == 0
+    assert machine.uninstall().returncode == 0
+    assert {path: path.read_text() for path in before} == before
 
 
 def read_text(text: str) -> Any:

@@ -16,6 +16,7 @@ PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typesc
 _tsc_line = re.compile(r"(?P<path>[^\s(][^(\n]*)\(\d+,\d+\): error TS\d+: ")
 _tsc_end = re.compile(r"Found \d+ errors?")
 _diagnostic_levels = {"error", "warning"}
+_issue_levels = {"MEDIUM", "HIGH"}
 
 
 def lint(place: Place) -> list[Evidence]:
@@ -97,8 +98,13 @@ def parse_mypy_junit(_: Place, content: bytes) -> Parsed:
 def parse_pyright(_: Place, content: bytes) -> Parsed:
     """`pyright --outputjson`; warnings count too."""
     rows = expect(expect(read_json(content), dict).get("generalDiagnostics"), list)
-    found = [row for row in map(_mapping, rows) if row.get("severity") in _diagnostic_levels]
+    found = [row for row in map(_mapping, rows) if _is_one_of(row.get("severity"), _diagnostic_levels)]
     return _findings([expect(row.get("file"), str) for row in found], PYTHON)
+
+
+def _is_one_of(value: object, levels: set[str]) -> bool:
+    """Whether it is one of the words; a report may have anything there, also what a set cannot be asked for."""
+    return isinstance(value, str) and value in levels
 
 
 def _mapping(row: object) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def parse_tsc(_: Place, content: bytes) -> Parsed:
 def parse_bandit(_: Place, content: bytes) -> Parsed:
     """`bandit --format json`; findings of low severity are left to taste."""
     rows = [_mapping(row) for row in expect(expect(read_json(content), dict).get("results"), list)]
-    found = [row for row in rows if row.get("issue_severity") in {"MEDIUM", "HIGH"}]
+    found = [row for row in rows if _is_one_of(row.get("issue_severity"), _issue_levels)]
     return _findings([expect(row.get("filename"), str) for row in found], PYTHON)
 
 

@@ -165,9 +165,9 @@ def own_time(text: object) -> datetime | None:
     """The time a report says it was made, where it says so with an offset."""
     try:
         time = datetime.fromisoformat(str(text))
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):  # also a time of the first or last day of the calendar
         return None
-    return time.astimezone(UTC) if time.tzinfo else None
 
 
 def expect(value: object, kind: type) -> Any:
