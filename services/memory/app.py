@@ -106,8 +106,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         filling = Backfill(store, index, embedder, generations).run if embedder else None
         limiting = shared.limit_lives if shared else None
-        reading = partial(indexing.run, generations)
-        runs = {"index": reading, "backfill": filling, "cache": limiting, **_runs(work)}
+        runs = {"index": partial(indexing.run, generations), "backfill": filling, "cache": limiting, **_runs(work)}
         await _begin(stack, supervisor, runs)
         watching = Watching("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from services.kit.encryption.vault import SealBroken
 from services.kit.errors import Conflict
 from services.memory.memories import Kind, Memory, id_key, joint_memory
 from services.memory.rows import Rows, Texts, Whose
@@ -63,6 +64,7 @@ class Known:
     stored_at: datetime
     user: str
     memory: Memory
+    is_readable: bool = True
 
 
 def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Inserted]:
@@ -77,7 +79,7 @@ def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequenc
             duplicate=True,
             embedded=each.sequence in embedded,
             tags=each.memory.tags,
-            has_news=joint_memory(each.memory, rows[place].memory) != each.memory,
+            has_news=each.is_readable and joint_memory(each.memory, rows[place].memory) != each.memory,
         )
         for place, each in known.items()
     }
@@ -119,7 +121,16 @@ def _known(connection: duckdb.DuckDBPyConnection, written: Rows, column: str, va
                CASE WHEN {sealed} THEN content ELSE '' END, project, session_id, role, tags, metadata
         FROM memories WHERE {column} IN ({placeholders(values)})
     """  # noqa: S608  # our own names
-    return [_read_known(written, row) for row in connection.execute(sql, values).fetchall()]
+    return [_known_row(written, row) for row in connection.execute(sql, values).fetchall()]
+
+
+def _known_row(written: Rows, row: tuple[Any, ...]) -> Known:
+    try:
+        return _read_known(written, row)
+    except (SealBroken, ValueError, TypeError):
+        sequence, fingerprint, stored_at, user, name, _, timestamp, *_ = row
+        memory = Memory("", Kind.CONVERSATION, "", timestamp.astimezone(UTC), id=name)
+        return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, memory, is_readable=False)
 
 
 def _read_known(written: Rows, row: tuple[Any, ...]) -> Known:

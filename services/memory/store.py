@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -27,21 +26,19 @@ from services.memory.connections import Connections
 from services.memory.database import open_database, start_database
 from services.memory.loading import Loaded, Sequences, load_portion, portion
 from services.memory.memories import Chosen, Kind, Memory, Stats, Tally, id_key
+from services.memory.memory_rows import COLUMNS, memory_of, readable_memory
 from services.memory.memory_store import Inventory
 from services.memory.migration import earlier_databases
 from services.memory.projects import Link, LinkType
 from services.memory.removals import Reason, Removal, Removing
 from services.memory.restating import Restated
 from services.memory.retention import Due, Rule, Standing
-from services.memory.rows import LinkTexts, Rows, Texts, Whose, rows_of
+from services.memory.rows import LinkTexts, Rows, rows_of
 from services.memory.usage import UsageCounts
 from services.memory.writer import Writer
 
 Connection = duckdb.DuckDBPyConnection
 Result = TypeVar("Result")
-_columns = (
-    "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, first_said, shared"
-)
 _own = "'' AS author"
 _row_order = "timestamp, sequence"
 SPILL = "spill"
@@ -110,10 +107,18 @@ class DuckStore:
         return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
 
     async def _memories(self, name: str, sql: str, *parameters: Any) -> dict[int, Memory]:
-        """Memories by their sequence; the statement selects `_columns`."""
+        """Memories by their sequence; the statement selects `COLUMNS`. Raises where one of them cannot be read."""
 
         def read(cursor: Connection) -> dict[int, Memory]:
-            return {row[0]: self._memory(row) for row in cursor.execute(sql, parameters).fetchall()}
+            return {row[0]: memory_of(row, self._rows) for row in cursor.execute(sql, parameters).fetchall()}
+
+        return await self._reading(name, read)
+
+    async def _readable(self, name: str, sql: str, *parameters: Any) -> dict[int, Memory | None]:
+        """The same, with None for what cannot be read."""
+
+        def read(cursor: Connection) -> dict[int, Memory | None]:
+            return {row[0]: readable_memory(row, self._rows) for row in cursor.execute(sql, parameters).fetchall()}
 
         return await self._reading(name, read)
 
@@ -132,24 +137,6 @@ class DuckStore:
     async def _write(self, name: str, job: Callable[[Connection], Result]) -> Result:
         with telemetry.query("duckdb", name, "memories"):
             return await self._writer.run(job)
-
-    def _memory(self, row: tuple[Any, ...]) -> Memory:
-        sequence, name, user, *columns, kind, timestamp, first_said, shared, author = row
-        texts = self._rows.read(Whose(sequence, name, user), Texts(*columns))
-        return Memory(
-            content=texts.content,
-            kind=Kind(kind),
-            project=texts.project,
-            timestamp=timestamp.astimezone(UTC),
-            session_id=texts.session_id,
-            role=texts.role,
-            tags=tuple(texts.tags),
-            metadata=json.loads(texts.metadata),
-            id=name,
-            shared=shared,
-            author=author,
-            first_said=first_said.astimezone(UTC) if first_said < timestamp else None,
-        )
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         return await self._reading("find_existing", lambda cursor: changes.existing(cursor, self._rows, rows))
@@ -172,7 +159,7 @@ class DuckStore:
         if not sequences:
             return {}
         marks = placeholders(sequences)
-        sql = f"SELECT {_columns}, {_own} FROM memories WHERE sequence IN ({marks})"  # noqa: S608  # marks only
+        sql = f"SELECT {COLUMNS}, {_own} FROM memories WHERE sequence IN ({marks})"  # noqa: S608  # marks only
         return await self._memories("fetch", sql, *sequences)
 
     async def find(self, user: str, id: str) -> int | None:
@@ -185,10 +172,11 @@ class DuckStore:
             return {}
         marks = placeholders(sequences)
         sql = f"""
-            SELECT {_columns}, CASE WHEN user_id = ? THEN '' ELSE user_id END AS author FROM memories
+            SELECT {COLUMNS}, CASE WHEN user_id = ? THEN '' ELSE user_id END AS author FROM memories
             WHERE sequence IN ({marks}) AND (user_id = ? OR shared)
         """  # noqa: S608  # marks only
-        return await self._memories("seen", sql, user, *sequences, user)
+        found = await self._readable("seen", sql, user, *sequences, user)
+        return {sequence: memory for sequence, memory in found.items() if memory}
 
     async def find_shared(self, id: str) -> int | None:
         rows = await self._read("find_shared", "SELECT min(sequence) FROM memories WHERE shared AND id = ?", id)
@@ -204,9 +192,16 @@ class DuckStore:
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
         sql = f"""
-            SELECT {_columns}, {_own} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?
+            SELECT {COLUMNS}, {_own} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?
         """  # noqa: S608  # our own names
-        return await self._memories("page", sql, user, after, limit)
+        found: dict[int, Memory] = {}
+        while len(found) < limit:
+            rows = await self._readable("page", sql, user, after, limit - len(found))
+            if not rows:
+                break
+            found |= {sequence: memory for sequence, memory in rows.items() if memory}
+            after = max(rows)
+        return found
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
         return [await self._compaction.copy_to(directory / self._path.name)]
@@ -242,7 +237,7 @@ class DuckStore:
             FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[])) GROUP BY kind, project
         """
         found = [
-            Tally(Kind(kind), self._rows.read_name(of), count, oldest.astimezone(UTC), newest.astimezone(UTC))
+            Tally(_kind(kind), self._rows.read_name(of), count, oldest.astimezone(UTC), newest.astimezone(UTC))
             for kind, of, count, oldest, newest in await self._read("tally", sql, list(sequences))
         ]
         return sorted(found, key=lambda tally: (tally.kind, tally.project))
@@ -390,3 +385,8 @@ class DuckStore:
 
 def _utc(time: datetime | None) -> datetime | None:
     return time.astimezone(UTC) if time else None
+
+
+def _kind(name: str) -> Kind:
+    """A row that cannot be read counts as a conversation."""
+    return Kind(name) if name in set(Kind) else Kind.CONVERSATION

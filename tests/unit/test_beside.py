@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -18,6 +18,7 @@ from services.kit.errors import LimitExceeded
 from services.memory.backfill import Backfill
 from services.memory.backups import Backups, Schedule
 from services.memory.erasing import Erasing
+from services.memory.index.memory_index import MemoryIndex
 from services.memory.retaining import Retaining
 from services.memory.retention import Rule
 from services.session.events import Event, deliver
@@ -201,10 +202,13 @@ class Fails:
 async def _unheard(_: Event) -> None: ...
 
 
+READS_ALL = cast("MemoryIndex", SimpleNamespace(unreadable={}))
 RUNS: dict[str, Callable[[Any], Run]] = {
     "retention": lambda fails: Retaining(fails, fails, Rule(days=1, is_default=True)).run,
     "erasing": lambda fails: Erasing(fails, 1.0).run,
-    "backfill": lambda fails: Backfill(fails, fails, OTHER_MODEL, fails).run,
+    "backfill": lambda fails: (
+        Backfill(fails, cast("MemoryIndex", SimpleNamespace(unreadable={})), OTHER_MODEL, fails).run
+    ),
     "sessions' sweep": lambda fails: lambda: Finding(fails, Terms()).sweep(1.0),
     "sessions' retention": lambda fails: Retention(fails, Finding(fails, Terms()), timedelta(days=1)).run,
     "events": lambda fails: lambda: deliver(fails, _unheard),

@@ -175,7 +175,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_hooks_that_find_the_spool_full_at_once_keep_what_each_has_to_say(data: Path) -> None:
     for number in range(spool.FILES_MAX):
         spool.put("Stop", str(number).encode())
-    puts = "import os; from services.cli.hooks import spool\nfor _ in range(40): spool.put('Stop', b'%d' % os.getpid())"
+    puts = "import os; from services.cli.hooks import spool\nfor _ in range(25): spool.put('Stop', b'%d' % os.getpid())"
     hooks = [subprocess.Popen([sys.executable, "-c", puts]) for _ in range(6)]
     assert [hook.wait(60) for hook in hooks] == [0] * 6
     kept = [Path(spool.directory(), name).read_text() for name in spool.names(spool.directory())]

@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from services.kit.errors import Conflict, InvalidInput, LimitExceeded, ServiceError
+from services.kit.errors import Conflict, InvalidInput, LimitExceeded, ServiceError, TooLarge
 from services.memory.cache import Generations
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.linking import Linking
@@ -51,9 +51,9 @@ REFUSED = [
     (memory(" \n"), InvalidInput),
     (memory("far", timestamp=NOW + timedelta(days=30)), InvalidInput),
     (memory("old", timestamp=datetime(1969, 1, 1, tzinfo=UTC)), InvalidInput),
-    (memory("tagged", tags=tuple(map(str, range(51)))), LimitExceeded),
-    (memory("x" * 300_000), LimitExceeded),
-    (memory("named", project="p" * 201), LimitExceeded),
+    (memory("tagged", tags=tuple(map(str, range(51)))), TooLarge),
+    (memory("x" * 300_000), TooLarge),
+    (memory("named", project="p" * 201), TooLarge),
     (memory("<private>all of it</private>"), InvalidInput),
 ]
 
@@ -143,7 +143,7 @@ async def test_of_links_those_are_kept_that_can_be(tmp_path: Path) -> None:
             InvalidInput,
             InvalidInput,
             False,
-            LimitExceeded,
+            TooLarge,
             True,
         ]
         assert [(each.source, each.target) for each in await linking.links("ann")] == [("a", "b"), ("c", "d")]
