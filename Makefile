@@ -29,7 +29,7 @@ endef
 
 setup: ## Install Segue into .venv, from the lock
 	$(call install,laptop)
-	@$(bin)/python -m services.cli.program
+	@$(bin)/python -m services.cli.installation
 
 dev:
 	$(call install,dev)

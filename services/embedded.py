@@ -9,19 +9,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from services.gateway.access.exposure import refuse_exposure
 from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
-from services.gateway.exposure import refuse_exposure
 from services.kit.backup import Part
-from services.kit.providers import providers
+from services.kit.observability.providers import providers
 from services.memory.app import open_memory, open_vault
 from services.memory.config import MemorySettings
 from services.quality.app import open_quality
-from services.quality.backup import QualityPart
 from services.quality.config import QualitySettings
+from services.quality.storage.backup import QualityPart
 from services.session.app import open_session
-from services.session.backup import SessionPart
 from services.session.config import SessionSettings
+from services.session.operations.backup import SessionPart
 
 SOCKET_PATH_MAX_BYTES = 103
 """The least that a system allows, which is macOS."""

@@ -11,8 +11,8 @@ import duckdb
 import numpy as np
 
 from services.kit.encryption.vault import Vault
-from services.memory.memories import Kind, Memory, id_key
-from services.memory.rows import Texts, Whose, rows_of
+from services.memory.domain.memories import Kind, Memory, id_key
+from services.memory.storage.row_codec import Texts, Whose, rows_of
 
 SCHEMA_1 = """
     CREATE TABLE schema_version (version INTEGER NOT NULL);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from services.memory.marks import CORRECTION, DECISION, marks
+from services.memory.imports.decisions import CORRECTION, DECISION, marks
 from tests.performance.rows import Row
 
 MEANT = {"decision": {DECISION}, "correction": {CORRECTION}, "both": {DECISION, CORRECTION}, "-": set[str]()}

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from services.kit import rpc
+from services.kit.transport import rpc
 from services.pb import session_pb2 as pb
 from services.pb.session_pb2_grpc import SessionStub
 from services.session.app import open_session
 from services.session.config import SessionSettings
-from services.session.events import EVERY, Emitter, Event
+from services.session.operations.events import EVERY, Emitter, Event
 
 Response = TypeVar("Response", bound=Message)
 

@@ -35,7 +35,7 @@ _SCOPES: tuple[Argument, ...] = (
 
 COMMANDS: Mapping[str, Command] = {
     "serve": Command(
-        "serve",
+        "commands.serve",
         "everything in one process: gateway, sessions, memory, quality",
         (
             ("--host", {"default": "127.0.0.1", "help": "address to listen on (%(default)s)"}),
@@ -44,23 +44,25 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "connect": Command(
-        "connect",
+        "commands.connect",
         "an MCP server on stdio that forwards to a gateway",
         (("url", {"nargs": "?", "metavar": "URL", "help": "the gateway (SEGUE_URL, else the local server)"}),),
     ),
     "install": Command(
-        "install",
+        "commands.install",
         "tells Claude Code of Segue, its server and its hooks; prints the lines for other clients",
         (*_SCOPES, ("--print", {"action": "store_true", "help": "print the lines, to add them by hand"})),
     ),
-    "uninstall": Command("install", "takes out of a client's settings what install wrote, and nothing else", _SCOPES),
+    "uninstall": Command(
+        "commands.install", "takes out of a client's settings what install wrote, and nothing else", _SCOPES
+    ),
     "hook": Command(
         "hook",
         "what Claude Code's hooks call: JSON on stdin, JSON or nothing on stdout",
         (("event", {"metavar": "EVENT", "help": "SessionStart, Stop, … as the client names it"}),),
     ),
     "import": Command(
-        "import_",
+        "transfer.import_",
         "Claude Code transcripts, or memories as JSON Lines; safe to repeat",
         (
             ("paths", {"nargs": "+", "type": Path, "metavar": "PATH", "help": "a file, or a directory of transcripts"}),
@@ -68,22 +70,22 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "export": Command(
-        "export",
+        "transfer.export",
         "all memories as JSON Lines, which import takes",
         (("file", {"metavar": "FILE.jsonl", "help": "where to write them; - for standard output"}),),
     ),
     "backup": Command(
-        "backup",
+        "commands.backup",
         "a consistent copy of everything, while the server serves",
         (("directory", {"type": Path, "metavar": "DIR", "help": "a directory of the server's machine"}),),
     ),
     "restore": Command(
-        "restore",
+        "commands.restore",
         "a backup becomes the data directory, which must be empty",
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
     ),
     "delete": Command(
-        "delete",
+        "commands.delete",
         "removes memories by their ids, for good; asks first",
         (
             ("ids", {"nargs": "+", "metavar": "ID", "help": "a memory's id"}),
@@ -91,7 +93,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "removals": Command(
-        "removals",
+        "commands.removals",
         "what was removed of your memories, when, by whom and why",
         (
             ("--project", {"metavar": "NAME", "help": "of this project alone"}),
@@ -100,7 +102,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "retention": Command(
-        "retention",
+        "commands.retention",
         "how long memories are kept; shows it, or sets it for a project",
         (
             ("project", {"nargs": "?", "metavar": "PROJECT", "help": "the project to set it for"}),
@@ -112,7 +114,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "prune": Command(
-        "prune",
+        "commands.prune",
         "removes old sessions where they are kept; shows what would go unless --yes",
         (
             ("--days", {"type": float, "metavar": "N", "help": "that ended over N days ago (SEGUE_SESSION_KEEP_DAYS)"}),
@@ -120,7 +122,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "token": Command(
-        "token",
+        "commands.token",
         "makes, lists and revokes the bearer tokens of a shared gateway",
         (
             ("action", {"choices": ("create", "list", "revoke"), "help": "what to do"}),
@@ -130,7 +132,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "key": Command(
-        "key",
+        "commands.key",
         "makes the key that memories are encrypted with; encrypts, decrypts, changes the key",
         (
             (
@@ -146,10 +148,10 @@ COMMANDS: Mapping[str, Command] = {
             ("--directory", {"type": Path, "metavar": "DIR", "help": "where a memory service of its own keeps it all"}),
         ),
     ),
-    "status": Command("status", "how things stand: server, sessions, memories, what the model was given"),
-    "stop": Command("stop", "ends this machine's server; a client that needs one starts it again"),
+    "status": Command("commands.status", "how things stand: server, sessions, memories, what the model was given"),
+    "stop": Command("commands.stop", "ends this machine's server; a client that needs one starts it again"),
     "doctor": Command(
-        "doctor",
+        "commands.doctor",
         "what is wrong and what mends it; stores and finds a probe memory",
         (("--json", {"action": "store_true", "help": "as JSON, for programs"}),),
     ),

@@ -16,9 +16,9 @@ import time
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from services.cli.hooks import dialogs, places, spool, told
-from services.cli.hooks.places import log
-from services.cli.hooks.table import HOOKS, OFF
+from services.cli.hooks import dialogs, hook_input, spool, state_files
+from services.cli.hooks.hook_table import HOOKS, OFF
+from services.cli.hooks.state_files import log
 
 MYPY = False
 if MYPY:
@@ -70,13 +70,13 @@ def _deadline() -> float:
 
 
 def _within_ms() -> int:
-    return places.number("SEGUE_HOOK_WITHIN_MS", WITHIN_MS, WITHIN_MAX_MS)
+    return state_files.number("SEGUE_HOOK_WITHIN_MS", WITHIN_MS, WITHIN_MAX_MS)
 
 
 def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
     try:
         if event not in HOOKS:
-            log(event[: places.NAME_MAX_CHARS], "there is no such hook")
+            log(event[: state_files.NAME_MAX_CHARS], "there is no such hook")
         elif said := _handled(event):
             answer.append(said)
     except Exception as problem:  # the client's own work goes on, whatever happens to ours
@@ -86,10 +86,10 @@ def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
 
 
 def _handled(event: str) -> bytes:
-    raw = told.read(0)
+    raw = hook_input.read(0)
     if not is_on(event):
         return b""
-    places.seen(event)
+    state_files.seen(event)
     if event in LEFT_FOR_LATER:
         return _leave(event, raw)
     if event == "PermissionRequest":
@@ -97,8 +97,8 @@ def _handled(event: str) -> bytes:
     if event == "PreToolUse":
         return _permit(event, raw)
     if event == "SessionStart":
-        return _start(raw, told.session(raw))
-    return _go_on(event, raw, told.session(raw))
+        return _start(raw, hook_input.session(raw))
+    return _go_on(event, raw, hook_input.session(raw))
 
 
 def _permit(event: str, raw: bytes) -> bytes:
@@ -113,26 +113,26 @@ def _permit(event: str, raw: bytes) -> bytes:
 def _go_on(event: str, raw: bytes, session: str) -> bytes:
     if event == "PostToolUse" and dialogs.taken(raw) and is_on("PermissionRequest"):
         _leave("PermissionRequest", raw)  # it ran: the user allowed it
-    if not _is_due(event, raw) and not places.is_owed(session):
+    if not _is_due(event, raw) and not state_files.is_owed(session):
         return b""
     answer = _ask(event, raw)
-    places.owe(session, answer.status not in HEARD and places.is_owed(session))
+    state_files.owe(session, answer.status not in HEARD and state_files.is_owed(session))
     return answer.body
 
 
 def is_on(event: str) -> bool:
     """Whether the user wants it. A prompt is also when the model is told what it could not be told at the start."""
     hook = HOOKS[event]
-    if not places.is_on(os.environ.get("SEGUE_HOOK", "on")):
+    if not state_files.is_on(os.environ.get("SEGUE_HOOK", "on")):
         return False
-    return event == "UserPromptSubmit" or places.is_on(os.environ.get(hook.setting, hook.default))
+    return event == "UserPromptSubmit" or state_files.is_on(os.environ.get(hook.setting, hook.default))
 
 
 def _leave(event: str, raw: bytes) -> bytes:
     """What stores or ends something is done when it is done, not while the client waits."""
     import json
 
-    spool.put(event, told.envelope(json.dumps(told.fields(raw)).encode()))
+    spool.put(event, hook_input.envelope(json.dumps(hook_input.fields(raw)).encode()))
     spool.deliver()
     return b""
 
@@ -142,11 +142,11 @@ def _start(raw: bytes, session: str) -> bytes:
     what it has to say then, or too late now, a later hook brings. A gateway elsewhere is told there, too, for it may
     want to know first what is in the directory."""
     answer = _ask("SessionStart", raw)
-    places.owe(session, answer.status not in HEARD)
+    state_files.owe(session, answer.status not in HEARD)
     is_elsewhere = bool(os.environ.get("SEGUE_URL", "").strip())
     if answer.status in UNHEARD or is_elsewhere:
         owed = {} if answer.status in HEARD else _budgets()  # one briefing is enough
-        spool.put("SessionStart", told.envelope(raw, **owed))
+        spool.put("SessionStart", hook_input.envelope(raw, **owed))
     if spool.names(spool.directory()):
         spool.deliver()
     return answer.body
@@ -156,9 +156,9 @@ def _is_due(event: str, raw: bytes) -> bool:
     """Whether there is something to ask: a prompt for which memories are wanted, or a sign of life."""
     if event == "UserPromptSubmit":
         return bool(_prompt_tokens())
-    fields = told.fields(raw)
+    fields = hook_input.fields(raw)
     path = fields.get("tool_input", {}).get("file_path") or fields.get("tool_input", {}).get("notebook_path")
-    return places.touched(fields.get("session_id", ""), path or "", HEARTBEAT_EVERY_S)
+    return state_files.touched(fields.get("session_id", ""), path or "", HEARTBEAT_EVERY_S)
 
 
 def _ask(event: str, raw: bytes) -> Answer:
@@ -170,27 +170,27 @@ def _ask(event: str, raw: bytes) -> Answer:
         address = gateway()
         if address is None:
             return Answer(0)
-        answer = post(address, f"/v1/hooks/{event}", told.envelope(raw, **_budgets()), deadline)
+        answer = post(address, f"/v1/hooks/{event}", hook_input.envelope(raw, **_budgets()), deadline)
     except Unreachable as problem:
         log(event, str(problem))
         return Answer(0)
     if answer.status in {200, 202, 204}:
-        places.injected(event, answer.header("segue-injected"))
+        state_files.injected(event, answer.header("segue-injected"))
         return answer
     log(event, f"the gateway answers {answer.status}")
     return Answer(answer.status)
 
 
 def _budgets() -> dict[str, int]:
-    tokens = places.number("SEGUE_HOOK_TOKENS", TOKENS, TOKENS_MAX)
+    tokens = state_files.number("SEGUE_HOOK_TOKENS", TOKENS, TOKENS_MAX)
     return {"tokens": tokens, "prompt_tokens": _prompt_tokens(), "within_ms": max(1, _within_ms() - ANSWER_MS_LESS)}
 
 
 def _prompt_tokens() -> int:
     hook = HOOKS["UserPromptSubmit"]
-    if not places.is_on(os.environ.get(hook.setting, OFF)):
+    if not state_files.is_on(os.environ.get(hook.setting, OFF)):
         return 0
-    return places.number("SEGUE_HOOK_PROMPT_TOKENS", PROMPT_TOKENS, PROMPT_TOKENS_MAX)
+    return state_files.number("SEGUE_HOOK_PROMPT_TOKENS", PROMPT_TOKENS, PROMPT_TOKENS_MAX)
 
 
 def _say(answer: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
-from services.cli.mcp_call import CallFailed
+from services.cli.gateway.mcp_call import CallFailed
 
 if TYPE_CHECKING:
     from services.session.config import SessionSettings

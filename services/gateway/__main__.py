@@ -9,7 +9,7 @@ from services.gateway.app import open_gateway
 from services.gateway.config import GatewaySettings
 from services.kit.errors import ServiceError
 from services.kit.lifecycle import run_until_signalled
-from services.kit.logs import start_logs
+from services.kit.observability.logs import start_logs
 
 if __name__ == "__main__":
     start_logs("gateway")

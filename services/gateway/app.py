@@ -19,41 +19,40 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from services import __version__
-from services.gateway import prompts, resources
-from services.gateway.acceptance import Acceptance
-from services.gateway.allowances import Allowances, Allowing
-from services.gateway.argument_forms import ArgumentForms
+from services.gateway.access.exposure import refuse_exposure
+from services.gateway.access.permission_enforcement import Permitting
+from services.gateway.access.scopes import Scoping
+from services.gateway.arguments.accept_header import Acceptance
+from services.gateway.arguments.forms import ArgumentForms
+from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.backends import Backends, open_backends
-from services.gateway.background import Background, drained
-from services.gateway.backup import Backup
-from services.gateway.bulk import BulkStore
 from services.gateway.config import GatewaySettings
-from services.gateway.endpoints import Endpoint, with_failures
+from services.gateway.directory.working_directory import Workplace
+from services.gateway.endpoints.backup import Backup
+from services.gateway.endpoints.export import Export
+from services.gateway.endpoints.hooks import HookEndpoint
+from services.gateway.endpoints.import_memories import BulkStore
+from services.gateway.endpoints.json_requests import Endpoint, with_failures
+from services.gateway.endpoints.overview import Overview
+from services.gateway.endpoints.retention import Keeping
+from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
-from services.gateway.export import Export
-from services.gateway.exposure import refuse_exposure
-from services.gateway.guards import Guards, guards, register_issuer
-from services.gateway.hooks import HookEndpoint
-from services.gateway.keeping import Keeping
-from services.gateway.loading import Loading
-from services.gateway.moments import local_zone
-from services.gateway.overview import Overview
-from services.gateway.patience import patient, refusals, waiting_max
-from services.gateway.permitting import Permitting
-from services.gateway.quotas import Quotas
-from services.gateway.readiness import Readiness
-from services.gateway.roaming import Roaming
-from services.gateway.scopes import Scoping
-from services.gateway.tokens import TokenEndpoint
-from services.gateway.tools import memory, operations, permissions, quality, searching, session
-from services.gateway.tracing import Tracing, only_ours, traced
+from services.gateway.limits.connection_timeouts import patient, refusals, waiting_max
+from services.gateway.limits.quotas import Quotas
+from services.gateway.limits.rate_limits import Allowances, Allowing
+from services.gateway.middleware import Guards, guards, register_issuer
+from services.gateway.session_fallback import Roaming
+from services.gateway.telemetry.readiness import Readiness
+from services.gateway.telemetry.tracing import Tracing, only_ours, traced
+from services.gateway.tools import memory, operations, permissions, prompts, quality, resources, search, session
+from services.gateway.tools.loading import Loading
+from services.gateway.workflows.background_tasks import Background, drained
 from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.sessions import Sessions
-from services.gateway.workplace import Workplace
-from services.kit import lag
 from services.kit.errors import Unavailable
-from services.kit.providers import exposition, providers
-from services.kit.watching import told
+from services.kit.health.polling import told
+from services.kit.observability import event_loop_lag
+from services.kit.observability.providers import exposition, providers
 
 INSTRUCTIONS = """\
 Segue remembers across sessions. Call init when you begin, checkpoint when something works, and end when you are done: \
@@ -127,7 +126,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
         mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances), arguments], app)
         await _know_tools(mcp, tracing, arguments)
-        await stack.enter_async_context(lag.watched())
+        await stack.enter_async_context(event_loop_lag.watched())
         await stack.enter_async_context(told("gateway", app.readiness.look))
         guarded = guards(settings, backends, allowances)
         await stack.enter_async_context(_serve(mcp, settings, guarded, listening, app.activity))
@@ -169,7 +168,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
-    searching.register(mcp, backends.memory, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
+    search.register(mcp, backends.memory, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
     permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)

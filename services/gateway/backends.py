@@ -11,10 +11,11 @@ import grpc.aio
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
 
-from services.gateway.auth import current_user
+from services.gateway.access.identity import current_user
 from services.gateway.config import GatewaySettings
-from services.kit import healthcheck, rpc
 from services.kit.errors import ServiceError
+from services.kit.health import grpc_health
+from services.kit.transport import rpc
 from services.pb import access_pb2, memory_pb2, quality_pb2, session_pb2, telemetry_pb2
 from services.pb.access_pb2_grpc import AccessStub
 from services.pb.memory_pb2_grpc import MemoryStub
@@ -71,7 +72,7 @@ class Backend(Generic[Stub]):
 
     async def trouble(self) -> str:
         """Why it takes no work, as far as that shows from here; empty where it takes some."""
-        return await healthcheck.trouble(self._channel)
+        return await grpc_health.trouble(self._channel)
 
     async def figures(self) -> telemetry_pb2.FiguresResponse:
         """What it measured; of replicas, one."""

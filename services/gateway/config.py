@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.gateway.patience import Patience
+from services.gateway.limits.connection_timeouts import Patience
 
 
 class GatewaySettings(BaseSettings):

@@ -13,11 +13,12 @@ from fastmcp.tools.base import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 from starlette.responses import JSONResponse
 
-from services.gateway.arguments import argument_tips, no_such_tool, wrong_arguments
-from services.gateway.reports import WANTED_META, Wanted
-from services.kit import errors, telemetry
+from services.gateway.arguments.mistakes import argument_tips, no_such_tool, wrong_arguments
+from services.gateway.directory.client_reports import WANTED_META, Wanted
+from services.kit import errors
 from services.kit.errors import InvalidInput
-from services.kit.rpc import Internal, row_of
+from services.kit.observability import telemetry
+from services.kit.transport.rpc import Internal, row_of
 
 logger = logging.getLogger(__name__)
 

@@ -11,40 +11,41 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.kit import lag, rpc
+from services.kit.background_task import Run, Supervisor
 from services.kit.backup import Part, server_id
-from services.kit.beside import Run, Supervisor
-from services.kit.encryption.changing import discard_unfinished, require_settled
+from services.kit.encryption.reencryption import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
-from services.kit.healthcheck import Health
-from services.kit.private import private_directory
-from services.kit.providers import providers
-from services.kit.watching import Watching, watched
-from services.memory.backfill import Backfill
-from services.memory.backups import Backups, MemoryPart, Schedule
-from services.memory.cache import Generations, SearchCache
-from services.memory.condition import Condition, Regular
+from services.kit.health.grpc_health import Health
+from services.kit.health.polling import Watching, watched
+from services.kit.observability import event_loop_lag
+from services.kit.observability.providers import providers
+from services.kit.private_directory import private_directory
+from services.kit.transport import rpc
 from services.memory.config import MemorySettings
+from services.memory.domain.retention_policy import Rule
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.erasing import Erasing
-from services.memory.exporting import Exporting
+from services.memory.index.maintenance import Indexing, open_indexing
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.snapshot import SNAPSHOT, SnapshotFile
-from services.memory.indexing import Indexing, open_indexing
-from services.memory.linking import Linking
-from services.memory.retaining import Retaining
-from services.memory.retention import Rule
-from services.memory.searching import Searching
+from services.memory.operations.backups import Backups, MemoryPart, Schedule
+from services.memory.operations.embedding_backfill import Backfill
+from services.memory.operations.erasure_job import Erasing
+from services.memory.operations.export import Exporting
+from services.memory.operations.health import Condition, Regular
+from services.memory.operations.link_projects import Linking
+from services.memory.operations.retention_job import Retaining
+from services.memory.operations.store_memories import NO_MODEL, Storing
+from services.memory.search.result_cache import Generations, SearchCache
+from services.memory.search.search import Searching
 from services.memory.servicer import Domain, MemoryServicer
-from services.memory.shards import open_shards
-from services.memory.store import StoreSettings
-from services.memory.storing import NO_MODEL, Storing
+from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.sharded_store import open_shards
 from services.pb import memory_pb2_grpc
 
 if TYPE_CHECKING:
-    from services.memory.shared_cache import RedisCache
+    from services.memory.storage.redis_cache import RedisCache
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
             ),
             settings.share_by_default,
         )
-        await stack.enter_async_context(lag.watched())
+        await stack.enter_async_context(event_loop_lag.watched())
         health = Health("segue.memory.v1.Memory")
 
         def register(server: rpc.Server) -> None:
@@ -179,7 +180,7 @@ async def _open_shared_cache(stack: AsyncExitStack, settings: MemorySettings) ->
     """The cache that all replicas share, where the settings name one."""
     if not settings.redis_url:
         return None
-    from services.memory.shared_cache import open_shared_cache  # on one machine its import is a tenth of a start
+    from services.memory.storage.redis_cache import open_shared_cache  # on one machine its import is a tenth of a start
 
     return await stack.enter_async_context(open_shared_cache(settings.redis_url))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kit.encryption.place import Place
+from services.kit.encryption.sealed_directory import Place
 
 KEY_FILE_SETTING = "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"
 

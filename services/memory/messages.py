@@ -11,8 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.names import plain_name
-from services.kit.rpc import name_of
-from services.memory.memories import (
+from services.kit.transport.rpc import name_of
+from services.memory.domain.deletion_log import Removal
+from services.memory.domain.memories import (
     Deletion,
     Kind,
     Memory,
@@ -24,12 +25,11 @@ from services.memory.memories import (
     plain_tags,
     project_meant,
 )
-from services.memory.projects import Link, LinkType
-from services.memory.queries import ContentType, Filter, Found, Query, Results, Sort
-from services.memory.removals import Removal
-from services.memory.retaining import Retained
-from services.memory.retention import Rule
-from services.memory.searching import Answer
+from services.memory.domain.project_links import Link, LinkType
+from services.memory.domain.queries import ContentType, Filter, Found, Query, Results, Sort
+from services.memory.domain.retention_policy import Rule
+from services.memory.operations.retention_job import Retained
+from services.memory.search.search import Answer
 from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.kit import rpc
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError, TooLarge
 from services.kit.names import plain_name
+from services.kit.transport import rpc
 from services.memory import messages
-from services.memory.backups import Backups
-from services.memory.condition import Condition
-from services.memory.exporting import Exporting
-from services.memory.linking import Linking
-from services.memory.memories import Chosen, Kind, Outcome, project_meant
-from services.memory.retaining import Retaining
-from services.memory.searching import Searching
-from services.memory.storing import Storing
+from services.memory.domain.memories import Chosen, Kind, Outcome, project_meant
+from services.memory.operations.backups import Backups
+from services.memory.operations.export import Exporting
+from services.memory.operations.health import Condition
+from services.memory.operations.link_projects import Linking
+from services.memory.operations.retention_job import Retaining
+from services.memory.operations.store_memories import Storing
+from services.memory.search.search import Searching
 from services.pb import memory_pb2, memory_pb2_grpc
 
 batch_max = 256

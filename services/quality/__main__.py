@@ -7,7 +7,7 @@ import sys
 
 from services.kit.errors import ServiceError
 from services.kit.lifecycle import run_until_signalled
-from services.kit.logs import start_logs
+from services.kit.observability.logs import start_logs
 from services.quality.app import open_quality
 from services.quality.config import QualitySettings
 

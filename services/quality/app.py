@@ -6,20 +6,22 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from services.kit import lag, redaction, rpc
-from services.kit.healthcheck import Health
-from services.kit.private import private_directory
-from services.kit.providers import providers
-from services.kit.watching import Watching, watched
+from services.kit import redaction
+from services.kit.health.grpc_health import Health
+from services.kit.health.polling import Watching, watched
+from services.kit.observability import event_loop_lag
+from services.kit.observability.providers import providers
+from services.kit.private_directory import private_directory
+from services.kit.transport import rpc
 from services.pb import quality_pb2_grpc
-from services.quality.checking import Checking
 from services.quality.collectors.security import FindSecrets
-from services.quality.condition import Condition
 from services.quality.config import QualitySettings
-from services.quality.history import History, open_history
-from services.quality.peer import open_peer_history
-from services.quality.running.runs import Runs
+from services.quality.operations.health import Condition
+from services.quality.operations.quality_check import Checking
 from services.quality.servicer import QualityServicer
+from services.quality.storage.history import History, open_history
+from services.quality.storage.remote_history import open_peer_history
+from services.quality.tool_runs.runs import Runs
 
 
 class QualityApp:
@@ -54,7 +56,7 @@ async def open_quality(
             quality_pb2_grpc.add_QualityServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        await stack.enter_async_context(lag.watched())
+        await stack.enter_async_context(event_loop_lag.watched())
         watching = Watching("quality", "history", condition.check, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield QualityApp(health)

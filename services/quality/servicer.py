@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from services.kit import rpc, telemetry
 from services.kit.errors import InvalidInput
 from services.kit.names import plain_name
+from services.kit.observability import telemetry
+from services.kit.transport import rpc
 from services.pb import quality_pb2, quality_pb2_grpc
-from services.quality import wire
-from services.quality.checking import Checking, Report
-from services.quality.condition import Condition
-from services.quality.history import History, checked, points_max
-from services.quality.trend import Point, crossings, trend
+from services.quality import messages
+from services.quality.domain.trend import Point, crossings, trend
+from services.quality.operations.health import Condition
+from services.quality.operations.quality_check import Checking, Report
+from services.quality.storage.history import History, checked, points_max
 from services.workspace import process
 
 points_default = 50
@@ -63,20 +64,22 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         process.watch.set(telemetry.child_process)
         if bool(request.project) != bool(request.operation_id):
             raise InvalidInput("A check that is recorded names both its project and its operation.")
-        report = await self._checking.check(wire.question(request), progress)
+        report = await self._checking.check(messages.question(request), progress)
         recorded = None
         if request.project:
             point = _point(report, request)
             outcome = await self._history.record(
                 rpc.caller.get(), plain_name(request.project), _kept(request.project, point)
             )
-            recorded = wire.recorded_message(outcome)
+            recorded = messages.recorded_message(outcome)
         took_ms = (time.perf_counter() - began) * 1e3
-        return quality_pb2.CheckResponse(report=wire.report_message(report, took_ms), recorded=recorded)
+        return quality_pb2.CheckResponse(report=messages.report_message(report, took_ms), recorded=recorded)
 
     async def Record(self, request: quality_pb2.RecordRequest, _: Any) -> quality_pb2.RecordResponse:
-        point = _kept(request.project, wire.requested_point(request, datetime.now(UTC)))
-        return wire.recorded_message(await self._history.record(rpc.caller.get(), plain_name(request.project), point))
+        point = _kept(request.project, messages.requested_point(request, datetime.now(UTC)))
+        return messages.recorded_message(
+            await self._history.record(rpc.caller.get(), plain_name(request.project), point)
+        )
 
     async def History(self, request: quality_pb2.HistoryRequest, _: Any) -> quality_pb2.HistoryResponse:
         limit = request.limit or points_default
@@ -85,10 +88,10 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         points = await self._history.points(rpc.caller.get(), plain_name(request.project), limit)
         heading = trend(points)
         return quality_pb2.HistoryResponse(
-            points=[wire.point_message(each) for each in points],
-            trend=wire.trend_message(heading),
-            forecast=wire.forecast_message(heading.forecast),
-            events=[wire.event_message(each) for each in crossings(points)],
+            points=[messages.point_message(each) for each in points],
+            trend=messages.trend_message(heading),
+            forecast=messages.forecast_message(heading.forecast),
+            events=[messages.event_message(each) for each in crossings(points)],
         )
 
     async def Health(self, _: quality_pb2.HealthRequest, __: Any) -> quality_pb2.HealthResponse:

@@ -7,7 +7,7 @@ import sys
 
 from services.kit.errors import ServiceError
 from services.kit.lifecycle import run_until_signalled
-from services.kit.logs import start_logs
+from services.kit.observability.logs import start_logs
 from services.session.app import open_session
 from services.session.config import SessionSettings
 

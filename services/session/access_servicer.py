@@ -7,12 +7,12 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.kit import rpc
-from services.kit.allowance import Allowance, Rate
 from services.kit.errors import InvalidInput
+from services.kit.token_bucket import Allowance, Rate
+from services.kit.transport import rpc
 from services.pb import access_pb2 as pb
 from services.pb import access_pb2_grpc
-from services.session.tokens import Token, Tokens
+from services.session.domain.tokens import Token, Tokens
 
 
 class AccessServicer(access_pb2_grpc.AccessServicer):

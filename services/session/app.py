@@ -8,27 +8,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from services.kit import lag, rpc
-from services.kit.beside import Supervisor
-from services.kit.encryption.changing import discard_unfinished, require_settled
+from services.kit.background_task import Supervisor
+from services.kit.encryption.reencryption import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
-from services.kit.healthcheck import Health
-from services.kit.private import private_directory
-from services.kit.providers import providers
-from services.kit.watching import Watching, watched
+from services.kit.health.grpc_health import Health
+from services.kit.health.polling import Watching, watched
+from services.kit.observability import event_loop_lag
+from services.kit.observability.providers import providers
+from services.kit.private_directory import private_directory
+from services.kit.transport import rpc
 from services.pb import access_pb2_grpc, session_pb2_grpc
 from services.session.access_servicer import AccessServicer
-from services.session.condition import Condition
 from services.session.config import SessionSettings
-from services.session.deciding import Deciding
-from services.session.events import Emitter, deliver
-from services.session.finding import Finding, Terms
-from services.session.lifecycle import Lifecycle
-from services.session.retention import Retention
+from services.session.domain.tokens import Tokens
+from services.session.operations.events import Emitter, deliver
+from services.session.operations.health import Condition
+from services.session.operations.lifecycle import Lifecycle
+from services.session.operations.permission_service import Deciding
+from services.session.operations.session_lookup import Finding, Terms
+from services.session.operations.session_retention import Retention
 from services.session.servicer import SessionServicer
 from services.session.store import SessionStore
 from services.session.store.sqlite import open_sqlite
-from services.session.tokens import Tokens
 
 
 class SessionApp:
@@ -74,7 +75,7 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         ):
             await stack.enter_async_context(supervisor.beside(name, run))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        await stack.enter_async_context(lag.watched())
+        await stack.enter_async_context(event_loop_lag.watched())
         watching = Watching("session", "store", condition.look, condition.count, health)
         await stack.enter_async_context(watched(watching))
         yield SessionApp(health, emitter)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kit.encryption.place import Place
+from services.kit.encryption.sealed_directory import Place
 
 
 class SessionSettings(BaseSettings):

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.pb import session_pb2 as pb
-from services.session.permissions import Audited, Rule
-from services.session.sessions import (
+from services.session.domain.permissions import Audited, Rule
+from services.session.domain.sessions import (
     Checkpoint,
     Facts,
     GitFacts,

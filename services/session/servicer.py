@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.kit import rpc
 from services.kit.errors import InvalidInput
 from services.kit.names import plain_name
+from services.kit.transport import rpc
 from services.pb import session_pb2 as pb
 from services.pb import session_pb2_grpc
 from services.session import messages
-from services.session.condition import Condition
-from services.session.deciding import Asked, Deciding
-from services.session.finding import Finding
-from services.session.lifecycle import Lifecycle, checkpoints_handed_off_max
-from services.session.permissions import Recorded, Rule, Scope, Verdict
-from services.session.sessions import NewCheckpoint, Opening
+from services.session.domain.permissions import Recorded, Rule, Scope, Verdict
+from services.session.domain.sessions import NewCheckpoint, Opening
+from services.session.operations.health import Condition
+from services.session.operations.lifecycle import Lifecycle, checkpoints_handed_off_max
+from services.session.operations.permission_service import Asked, Deciding
+from services.session.operations.session_lookup import Finding
 
 
 class SessionServicer(session_pb2_grpc.SessionServicer):

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from services.kit.errors import InvalidInput, TooLarge
-from services.workspace import wire
-from services.workspace.dependencies import DependencyFile, dependency_files
-from services.workspace.git import GitFacts, git_facts
+from services.workspace import serialization
+from services.workspace.allowed_roots import resolve_directory
+from services.workspace.dependencies.lock_status import DependencyFile, dependency_files
+from services.workspace.developer_tools import find_tools
+from services.workspace.git.state import GitFacts, git_facts
 from services.workspace.project import Project, find_project, project_root
-from services.workspace.roots import resolve_directory
-from services.workspace.tools import find_tools
 
 WORKSPACE_MAX_BYTES = 64 << 10
 
@@ -34,13 +34,13 @@ class Workspace:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        content: dict[str, Any] = wire.to_dict(self)
+        content: dict[str, Any] = serialization.to_dict(self)
         return content
 
     @classmethod
     def from_dict(cls, content: object) -> Workspace:
         """What a client reports; its source says so whatever it claims. Raises InvalidInput, LimitExceeded."""
-        made = wire.from_dict(cls, content)
+        made = serialization.from_dict(cls, content)
         if len(made.to_json()) > WORKSPACE_MAX_BYTES:
             raise TooLarge("The report of the working directory is larger than 64 KiB")
         return replace(made, source="reported by client")
@@ -64,11 +64,11 @@ def measure(directory: str | Path, roots: Sequence[Path], now: datetime) -> Work
     """Learn what can be learned, in three git processes. Raises what `resolve_directory` raises."""
     real = resolve_directory(directory, roots)
     return Workspace(
-        directory=wire.readable(str(real)),
+        directory=serialization.readable(str(real)),
         measured_at=now,
         source="measured",
         project=find_project(real, roots),
         git=git_facts(real, roots, now),
         dependencies=dependency_files(project_root(real, roots)),
-        tools={name: wire.readable(path) for name, path in find_tools(real).items()},
+        tools={name: serialization.readable(path) for name, path in find_tools(real).items()},
     )

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.workspace.repository import located
-from services.workspace.roots import upwards
-from services.workspace.wire import readable
+from services.workspace.allowed_roots import upwards
+from services.workspace.git.repository import located
+from services.workspace.serialization import readable
 
 ENTRIES_MAX = 2000
 DIRECTORIES_MAX = 40

@@ -19,11 +19,11 @@ from mcp_types import (
 from starlette.types import ASGIApp
 
 from services.gateway.app import Activity, _know_tools, _listen, _serve
-from services.gateway.argument_forms import ArgumentForms
+from services.gateway.arguments.forms import ArgumentForms
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import ErrorResults
-from services.gateway.limits import BodyLimit
-from services.gateway.tracing import Tracing
+from services.gateway.limits.request_size import BodyLimit
+from services.gateway.telemetry.tracing import Tracing
 from services.kit.errors import InvalidInput
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="

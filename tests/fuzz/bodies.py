@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from services.cli.hooks.table import HOOKS
+from services.cli.hooks.hook_table import HOOKS
 from tests.fuzz.nasty import SOMEBODY_ID
 
 EVENT = """{

@@ -12,14 +12,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.hooks import told
-from services.cli.hooks.table import HOOKS
-from services.gateway.hooks import parsed
+from services.cli.hooks import hook_input
+from services.cli.hooks.hook_table import HOOKS
+from services.gateway.endpoints.hooks import parsed
 from services.kit.errors import InvalidInput
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import encoded, mutated, mutated_json
 
-HOOK = Path(told.__file__).parents[1] / "hook.py"
+HOOK = Path(hook_input.__file__).parents[1] / "hook.py"
 INPUT = {
     "session_id": "0b0c1d2e",
     "transcript_path": "/home/ada/.claude/projects/-home-ada-shop/0b0c1d2e.jsonl",
@@ -41,20 +41,20 @@ inputs = mutated_json([INPUT]).map(encoded) | mutated([encoded(INPUT), b"", b"{}
 @given(raw=inputs)
 def test_what_a_hook_is_told_is_understood_or_not(raw: bytes) -> None:
     try:
-        fields = told.fields(raw)
-    except told.NotUnderstood:
+        fields = hook_input.fields(raw)
+    except hook_input.NotUnderstood:
         return
     texts = [*fields.values(), *fields.get("tool_input", {}).values()]
-    assert all(isinstance(text, str | dict) and len(text) <= told.TEXT_MAX_CHARS for text in texts)
-    assert isinstance(told.session(raw), str)
+    assert all(isinstance(text, str | dict) and len(text) <= hook_input.TEXT_MAX_CHARS for text in texts)
+    assert isinstance(hook_input.session(raw), str)
 
 
 @tried(50)
 @given(raw=inputs)
 def test_the_gateway_reads_every_envelope_that_a_hook_can_send(raw: bytes) -> None:
     try:
-        event = parsed(told.envelope(raw, tokens=1500, within_ms=500))
-    except (InvalidInput, told.NotUnderstood):
+        event = parsed(hook_input.envelope(raw, tokens=1500, within_ms=500))
+    except (InvalidInput, hook_input.NotUnderstood):
         return
     for text in (event.directory, event.session, event.prompt, *event.tool_input.values()):
         text.encode()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli import claude_code
 from services.cli.__main__ import main
-from services.cli.json_text import changed, parsed, without
-from services.cli.settings_file import BACKUP_SUFFIX
+from services.cli.clients import claude_code
+from services.cli.clients.json_text import changed, parsed, without
+from services.cli.clients.settings_file import BACKUP_SUFFIX
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import mutated, mutated_json
 

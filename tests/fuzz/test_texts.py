@@ -12,26 +12,26 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.briefing import Section, compose
-from services.gateway.moments import moment, span
+from services.gateway.arguments.time_expressions import moment, span
+from services.gateway.workflows.briefing import Section, compose
 from services.kit.errors import InvalidInput
 from services.kit.redaction import redact, redact_json, without_private
-from services.memory.code import has_code
-from services.memory.likeness import likeness
-from services.memory.marks import marks
-from services.memory.mentions import file_paths
-from services.memory.speech import asks, speaker
-from services.memory.text import date_spans, query_terms, terms
+from services.memory.imports.decisions import marks
+from services.memory.text.code_detection import has_code
+from services.memory.text.dialogue import asks, speaker
+from services.memory.text.file_mentions import file_paths
+from services.memory.text.simhash import likeness
+from services.memory.text.terms import date_spans, query_terms, terms
 from services.pb import memory_pb2, session_pb2
-from services.session.commands import destroys, only_reads
-from services.session.handoff import write_handoff
-from services.session.operations import classify
+from services.session.domain.command_risk import destroys, only_reads
+from services.session.domain.handoff import write_handoff
+from services.session.domain.operation_risk import classify
 from tests.fuzz import known
 from tests.fuzz.budget import tried
 from tests.fuzz.known import is_known
 from tests.fuzz.mutations import mutated, values
 from tests.fuzz.nasty import texts
-from tests.unit.test_handoff import SESSION, everywhere, headings
+from tests.unit.session.test_handoff import SESSION, everywhere, headings
 
 SECRET = "AKIA" + "Z7QWERTY2UIOPASD"
 PROSE = b"""# Lantern, v2.10.1

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.memory.importing import Unreadable, read_memories
-from services.memory.json_lines import Position
-from services.memory.mentions import file_paths
+from services.memory.imports.json_lines import Position
+from services.memory.imports.sources import Unreadable, read_memories
+from services.memory.text.file_mentions import file_paths
 from tests.claude_transcripts import Transcript
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import mutated_json_lines

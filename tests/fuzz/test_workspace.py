@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError
-from services.workspace.checkpoint import Checkpoint
 from services.workspace.evidence import WORKSPACE_MAX_BYTES, Workspace, measure
-from services.workspace.handoffs import write_handoff
-from services.workspace.snapshot import LeftOut
-from services.workspace.wire import Lines
+from services.workspace.git.checkpoint import Checkpoint
+from services.workspace.git.snapshot import LeftOut
+from services.workspace.handoff_files import write_handoff
+from services.workspace.serialization import Lines
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import encoded, mutated, mutated_json
 from tests.repositories import NOW, RepositoryOnDisk, home_of_its_own

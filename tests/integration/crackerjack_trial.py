@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.quality.collectors.place import look
-from services.quality.running.runs import Runs
+from services.quality.collectors.directory import look
+from services.quality.tool_runs.runs import Runs
 
 UNTIDY = '"""Shop."""\nimport os\ndef total():\n  return 0\n'
 PROJECT = '[project]\nname = "shop"\nversion = "0.1.0"\nrequires-python = ">=3.13"\n'

@@ -23,7 +23,7 @@ if not __package__:
     sys.path.insert(0, str(ROOT))
 
 from services.cli import local_server  # noqa: E402  # the client knows no package
-from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY  # noqa: E402
+from services.cli.hooks.state_files import HOOK_LOG, HOOKS_DIRECTORY  # noqa: E402
 
 COMMAND = ("sh", str(ROOT / "clients" / "claude-code" / "bin" / "segue"), "hook")
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from fastmcp import Client
 
+from services.session.domain.tokens import Tokens
 from services.session.store.sqlite import open_sqlite
-from services.session.tokens import Tokens
 from tests.integration.stack import ProcessStack
 
 HANDSHAKE = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "team", "version": "1"}}

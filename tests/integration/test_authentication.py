@@ -15,18 +15,18 @@ import pytest
 from fastmcp import FastMCP
 from starlette.routing import Route
 
+from services.gateway.access.exposure import refuse_exposure
+from services.gateway.access.scopes import OPEN, ROUTES, TOOLS
 from services.gateway.app import Activity, GatewayApp, build, open_gateway, register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
-from services.gateway.exposure import refuse_exposure
-from services.gateway.readiness import Readiness
-from services.gateway.scopes import OPEN, ROUTES, TOOLS
-from services.kit import bearer
+from services.gateway.telemetry.readiness import Readiness
+from services.kit import bearer_token
 from services.kit.errors import NotReady
 from services.session.app import open_session
 from services.session.config import SessionSettings
+from services.session.domain.tokens import Token, Tokens
 from services.session.store.sqlite import open_sqlite
-from services.session.tokens import Token, Tokens
 from tests.integration.stack import ROOT, segue
 from tests.integration.team import HANDSHAKE, Answer, TeamStack, request
 
@@ -34,7 +34,7 @@ WRONG = [
     "",
     "segue_",
     "Bearer",
-    bearer.new_token(),  # of the right form, and nobody's
+    bearer_token.new_token(),  # of the right form, and nobody's
     "segue_" + "0" * 49,
     "x" * 9000,
     "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.",
@@ -143,10 +143,10 @@ def test_a_token_works_at_once_and_a_revoked_one_not_for_long(team: TeamStack) -
 
 
 async def test_an_expired_token_is_refused(team: TeamStack) -> None:
-    token = bearer.new_token()
+    token = bearer_token.new_token()
     long_ago = datetime.now(UTC) - timedelta(days=2)
     async with open_sqlite(team.data_dir / "session" / "session.sqlite", queue_max=10) as store:
-        expired = Token("old", "ada", "admin", bearer.digest(token).hex(), long_ago, long_ago + timedelta(days=1))
+        expired = Token("old", "ada", "admin", bearer_token.digest(token).hex(), long_ago, long_ago + timedelta(days=1))
         await store.tokens.add(expired)
     assert "expired" in refused(team.ask("GET", "/v1/memories", token), 401, "UNAUTHENTICATED")["error"]
 
@@ -166,7 +166,7 @@ def test_an_admin_makes_lists_and_revokes_tokens_over_the_gateway(team: TeamStac
     made = command("create", "zoe", "--scope", "read", "--expires", "2w")
     assert made.returncode == 0, made.stderr
     token = made.stdout.strip()
-    assert bearer.is_token(token)
+    assert bearer_token.is_token(token)
     assert team.ask("GET", "/v1/memories", token).status == 200
     listed = command("list").stdout
     assert any(line.split()[1:3] == ["zoe", "read"] for line in listed.splitlines())
@@ -273,7 +273,7 @@ async def test_each_sees_their_own_in_both_eras(team: TeamStack, mode: str) -> N
 
 
 def test_no_token_is_in_the_logs_or_the_data(team: TeamStack) -> None:
-    team.ask("GET", "/v1/memories", bearer.new_token())
+    team.ask("GET", "/v1/memories", bearer_token.new_token())
     everything = [
         team.log,
         *(path for path in team.data_dir.rglob("*") if path.is_file() and "model" not in path.parts),

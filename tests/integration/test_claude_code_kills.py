@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from services.cli import local_server
-from services.cli.hooks.table import HOOKS, settings
+from services.cli.hooks.hook_table import HOOKS, settings
 from tests.hooked import Hooked
 from tests.integration import killed_around
 from tests.integration.test_claude_code import CLIENT, pytestmark  # noqa: F401  # the same marks

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.loading import CORE
-from services.gateway.scopes import TOOLS
+from services.gateway.access.scopes import TOOLS
+from services.gateway.tools.loading import CORE
 from tests.integration.stack import ROOT, Stack
 from tests.integration.test_claude_code import CLIENT, pytestmark  # noqa: F401  # the same marks
 

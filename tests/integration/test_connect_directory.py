@@ -17,8 +17,8 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
-from services.cli.reported import Reporter, call_here
-from services.workspace.sight import DIRECTORY_META, IDENTITY_META, directory_identity
+from services.cli.directory.reporter import Reporter, call_here
+from services.workspace.directory_identity import DIRECTORY_META, IDENTITY_META, directory_identity
 from tests.integration.stack import ROOT, ProcessStack, Stack
 from tests.integration.test_sessions import git
 

@@ -12,8 +12,9 @@ from fastmcp import Client
 
 from services.gateway.app import open_gateway
 from services.gateway.config import GatewaySettings
-from services.kit import errors, rpc
-from services.kit.healthcheck import Health
+from services.kit import errors
+from services.kit.health.grpc_health import Health
+from services.kit.transport import rpc
 from services.pb import memory_pb2, memory_pb2_grpc
 from services.session.app import open_session
 from services.session.config import SessionSettings

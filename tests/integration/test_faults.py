@@ -13,14 +13,14 @@ import pytest
 from fastmcp import Client
 
 from services.kit.errors import Unavailable
-from services.memory.changes import NewRow
-from services.memory.memories import Kind, Memory, accepted
-from services.memory.memory_store import MemoryStore
-from services.memory.shards import open_shards
-from services.memory.store import StoreSettings
+from services.memory.domain.memories import Kind, Memory, accepted
+from services.memory.domain.store import MemoryStore
+from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.duckdb.writes import NewRow
+from services.memory.storage.sharded_store import open_shards
 from tests.integration.stack import ProcessStack
 from tests.integration.test_one_process import serve
-from tests.unit.test_erasing import opened
+from tests.unit.memory.test_erasure_job import opened
 
 NOW = datetime.now(UTC)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")

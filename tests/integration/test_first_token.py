@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.kit import bearer
+from services.kit import bearer_token
 from tests.integration.stack import ComposeStack, Stack, segue
 
 
@@ -31,7 +31,7 @@ def listed(stack: Stack) -> Sequence[dict[str, Any]]:
 
 def test_a_token_that_was_made_beside_the_gateway_is_the_gateways(stack: Stack) -> None:
     made = token(stack, "create", "grace", "--scope", "admin", "--expires", "1h").strip()
-    assert bearer.is_token(made)
+    assert bearer_token.is_token(made)
     (record,) = [each for each in listed(stack) if each["user"] == "grace"]
     assert record["scope"] == "admin"
     assert record["expires_at"]
@@ -42,7 +42,7 @@ def test_a_token_that_was_made_beside_the_gateway_is_the_gateways(stack: Stack) 
 
 STRANGER = """
 import asyncio
-from services.kit import rpc
+from services.kit.transport import rpc
 from services.kit.errors import NotReady
 from services.pb import access_pb2, access_pb2_grpc
 

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from services.cli import local_server
-from services.cli.directory_work import DirectoryWork
+from services.cli.directory.directory_work import DirectoryWork
 from services.cli.hooks.gateway import parsed, post
-from services.cli.hooks.table import HOOKS
-from services.gateway.briefing import estimated_tokens
-from services.workspace.sight import IDENTITY_META, REPORT_META
+from services.cli.hooks.hook_table import HOOKS
+from services.gateway.workflows.briefing import estimated_tokens
+from services.workspace.directory_identity import IDENTITY_META, REPORT_META
 from tests.hooked import DELIVERY, Hooked
 from tests.integration.stack import Stack, client
 

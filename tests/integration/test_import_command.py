@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from services.cli import import_, import_delivery
 from services.cli.local_server import ServerInfo
+from services.cli.transfer import delivery, import_
 from tests.claude_transcripts import small_session
 from tests.stand_in_gateway import StandIn, failure, handler
 
@@ -34,7 +34,7 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn
     monkeypatch.setenv("SEGUE_URL", f"http://127.0.0.1:{server.server_port}/mcp")
     monkeypatch.delenv("SEGUE_TOKEN", raising=False)
     monkeypatch.delenv("SEGUE_TOKEN_FILE", raising=False)
-    monkeypatch.setattr(import_delivery, "first_pause_s", 0.001)
+    monkeypatch.setattr(delivery, "first_pause_s", 0.001)
     yield stand_in
     server.shutdown()
     server.server_close()
@@ -289,7 +289,7 @@ def test_a_gateway_that_stays_busy_is_given_up(gateway: StandIn, tmp_path: Path,
     gateway.before = lambda _: (503, failure("MEMORY_UNAVAILABLE"))
 
     assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
-    assert len(gateway.batches) == import_delivery.busy_attempts_max
+    assert len(gateway.batches) == delivery.busy_attempts_max
     output = capsys.readouterr()
     assert "MEMORY_UNAVAILABLE: For a reason. Run it again" in output.err
     assert "Imported 0 memories" in output.out

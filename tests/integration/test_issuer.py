@@ -17,10 +17,10 @@ import pytest
 from joserfc import jwk, jwt
 from pydantic import ValidationError
 
+from services.gateway.access.identity import Scope
+from services.gateway.access.jwt_verifier import METADATA_PATH, IssuedTokens, Issuer
 from services.gateway.app import open_gateway
-from services.gateway.auth import Scope
 from services.gateway.config import GatewaySettings
-from services.gateway.issued import METADATA_PATH, IssuedTokens, Issuer
 from services.kit.errors import Denied, Unauthenticated, Unavailable
 from tests.integration.team import Answer, request
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from services.memory.queries import page_max_bytes
+from services.memory.domain.queries import page_max_bytes
 from tests.integration.stack import ProcessStack
 
 COUNT, CHARACTERS = 44, 240_000

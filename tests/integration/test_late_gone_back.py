@@ -20,8 +20,9 @@ import pytest
 from fastmcp import Client
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.kit import healthcheck, rpc
 from services.kit.errors import Unavailable
+from services.kit.health import grpc_health
+from services.kit.transport import rpc
 from services.memory.app import open_memory
 from services.memory.config import MemorySettings
 from services.pb import memory_pb2, session_pb2
@@ -215,7 +216,7 @@ async def health(directory: Path) -> AsyncIterator[Callable[[], Awaitable[bool]]
             return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
         async def is_ready() -> bool:
-            assert await says(healthcheck.LIVENESS)
+            assert await says(grpc_health.LIVENESS)
             ready = await says("segue.session.v1.Session")
             assert not ready or await says("")
             return ready
@@ -260,6 +261,6 @@ async def test_memory_answers_without_its_cache_and_says_so(
             await call(stub.Store, memory_pb2.StoreRequest(memories=[new]))
             found = await call(stub.Search, memory_pb2.SearchRequest(query="heron", limit=1))
             assert found.total_found == 1
-            assert not await healthcheck.trouble(channel)  # less is not nothing
+            assert not await grpc_health.trouble(channel)  # less is not nothing
             redis.start() if away else redis.create()
             await until(is_well, "the cache")

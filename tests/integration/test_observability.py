@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.cli.mcp_call import Gateway
+from services.cli.gateway.mcp_call import Gateway
 from tests.integration.stack import IMAGES, ROOT, ComposeStack
 from tests.integration.test_telemetry import SEARCH, STORE, Caller, send, send_everywhere
 from tests.otlp import SentSpan, edges, spans_in

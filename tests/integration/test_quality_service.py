@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from services.kit import rpc
 from services.kit.errors import Denied, InvalidInput, LimitExceeded, NotFound, NotReady, Unavailable
+from services.kit.transport import rpc
 from services.pb import quality_pb2, quality_pb2_grpc
 from services.pb.quality_pb2 import CheckRequest, HistoryRequest, RecordRequest
 from services.quality.app import open_quality

@@ -12,7 +12,7 @@ from fastmcp import Client
 
 from tests.integration.stack import Stack
 from tests.integration.test_connect_directory import CONNECT, transport
-from tests.unit.test_running import project as project_with_ruff
+from tests.unit.quality.test_tool_runs import project as project_with_ruff
 
 pytestmark = pytest.mark.parametrize("stack", ["process"], indirect=True)
 

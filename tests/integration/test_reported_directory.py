@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.cli.directory_work import DirectoryWork
-from services.workspace.sight import (
+from services.cli.directory.directory_work import DirectoryWork
+from services.workspace.directory_identity import (
     COMMITTED_META,
     DIRECTORY_META,
     IDENTITY_META,

@@ -16,7 +16,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
-from services.gateway.loading import ALWAYS_LOAD_META, CORE
+from services.gateway.tools.loading import ALWAYS_LOAD_META, CORE
 from tests.integration.stack import ROOT, Stack, client
 from tests.integration.test_scenarios import call
 

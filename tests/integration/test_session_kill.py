@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from services.kit import rpc
 from services.kit.errors import ServiceError
-from services.kit.healthcheck import trouble
+from services.kit.health.grpc_health import trouble
+from services.kit.transport import rpc
 from services.pb import session_pb2 as pb
 from services.pb.session_pb2_grpc import SessionStub
 from tests.integration.stack import ROOT

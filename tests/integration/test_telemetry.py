@@ -19,7 +19,7 @@ from fastmcp.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.cli.mcp_call import Gateway
+from services.cli.gateway.mcp_call import Gateway
 from tests.integration.stack import ROOT, ProcessStack
 from tests.otlp import Receiver, SentSpan, edges
 from tests.repositories import RepositoryOnDisk

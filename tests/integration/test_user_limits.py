@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from services.gateway.allowances import Allowances
 from services.gateway.app import open_gateway
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
+from services.gateway.limits.rate_limits import Allowances
 from services.kit.errors import RateLimited
 from services.session.app import open_session
 from services.session.config import SessionSettings
+from services.session.domain.tokens import Tokens
 from services.session.store.sqlite import open_sqlite
-from services.session.tokens import Tokens
 from tests.integration.team import Answer, TeamStack, request
 
 

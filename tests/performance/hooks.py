@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from services.cli.hooks.table import HOOKS
+from services.cli.hooks.hook_table import HOOKS
 from tests.hooked import HOOK, ROOT, Hooked
 from tests.integration.stack import ProcessStack
 from tests.performance.rows import Row

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from services.kit.redaction import redact
-from services.memory.cache import Generations
+from services.memory.domain.deletion_log import Removing
+from services.memory.domain.retention_policy import Rule
+from services.memory.domain.store import MemoryStore
 from services.memory.embedder import DIMENSIONS
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.memory_store import MemoryStore
-from services.memory.removals import Removing
-from services.memory.retaining import Retaining
-from services.memory.retention import Rule
-from services.memory.shards import open_shards
-from services.memory.store import StoreSettings
-from services.memory.storing import Storing
+from services.memory.operations.retention_job import Retaining
+from services.memory.operations.store_memories import Storing
+from services.memory.search.result_cache import Generations
+from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.sharded_store import open_shards
 from tests.performance.rows import Row
 from tests.performance.synthetic import Synthetic, fill
 from tests.security.redaction.corpus import covers, harmless_lines, secret_lines

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.index.columns import Slots
 from services.memory.index.parts import compared_min, compared_share
+from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.vectors import Signs
 from tests.performance.rows import Row
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from fastmcp import Client
 
-from services.cli.directory_work import DirectoryWork
-from services.kit import rpc
+from services.cli.directory.directory_work import DirectoryWork
+from services.kit.transport import rpc
 from services.pb import quality_pb2_grpc
 from services.pb.quality_pb2 import CheckRequest, CheckResponse
 from tests.integration.stack import ProcessStack

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.memory.domain.memories import Kind, Memory
+from services.memory.domain.queries import EVERYTHING, Filter
 from services.memory.embedder import DIMENSIONS
 from services.memory.index.catalogue import Entry
 from services.memory.index.entries import NewEntry, new_entry
@@ -26,8 +28,6 @@ from services.memory.index.labels import Label
 from services.memory.index.parts import Asked, Parts, compared_min, compared_share
 from services.memory.index.postings import document
 from services.memory.index.snapshot import read_snapshot, write_snapshot
-from services.memory.memories import Kind, Memory
-from services.memory.queries import EVERYTHING, Filter
 from tests.performance.rows import Row
 
 PROJECT = "scale"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from services.memory.changes import NewRow
+from services.memory.domain.memories import Kind, Memory
 from services.memory.embedder import DIMENSIONS, MODEL
-from services.memory.memories import Kind, Memory
-from services.memory.shards import open_shards
-from services.memory.store import StoreSettings
+from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.duckdb.writes import NewRow
+from services.memory.storage.sharded_store import open_shards
 
 PROJECT = "synthetic"
 _vocabulary = 100_000

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from services.workspace.checkpoint import CheckpointRequest, create_checkpoint
 from services.workspace.evidence import measure
-from services.workspace.git import fingerprint, git_facts
+from services.workspace.git.checkpoint import CheckpointRequest, create_checkpoint
+from services.workspace.git.state import fingerprint, git_facts
 
 Rows = list[tuple[str, float, str, str]]
 REPEATS = 9

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from services.kit.errors import Denied
-from services.workspace.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
-from services.workspace.dependencies import dependency_files
+from services.workspace.dependencies.lock_status import dependency_files
+from services.workspace.developer_tools import find_tools
 from services.workspace.evidence import measure
-from services.workspace.git import git_facts
+from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
+from services.workspace.git.state import git_facts
 from services.workspace.process import Limits, run
-from services.workspace.tools import find_tools
 from tests.repositories import NOW, RepositoryOnDisk, home_of_its_own
 
 REQUEST = CheckpointRequest("project", "session-1", policy="all")

@@ -16,24 +16,24 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from services.kit import rpc
-from services.kit.beside import Supervisor
+from services.kit.background_task import Supervisor
 from services.kit.errors import Conflict, Denied, NotFound, ProjectNotFound
-from services.memory.backups import Backups
-from services.memory.cache import Generations, SearchCache
-from services.memory.condition import Condition
+from services.kit.transport import rpc
+from services.memory.domain.retention_policy import Rule
 from services.memory.embedder import DIMENSIONS
-from services.memory.exporting import Exporting
+from services.memory.index.maintenance import Indexing
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.indexing import Indexing
-from services.memory.linking import Linking
-from services.memory.retaining import Retaining
-from services.memory.retention import Rule
-from services.memory.searching import Searching
+from services.memory.operations.backups import Backups
+from services.memory.operations.export import Exporting
+from services.memory.operations.health import Condition
+from services.memory.operations.link_projects import Linking
+from services.memory.operations.retention_job import Retaining
+from services.memory.operations.store_memories import Storing
+from services.memory.search.result_cache import Generations, SearchCache
+from services.memory.search.search import Searching
 from services.memory.servicer import Domain, MemoryServicer
-from services.memory.shards import open_shards
-from services.memory.store import StoreSettings
-from services.memory.storing import Storing
+from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.sharded_store import open_shards
 from services.pb import memory_pb2 as pb
 from tests.fakes import FakeEmbedder, FakeShared
 

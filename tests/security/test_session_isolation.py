@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from services.kit.errors import ServiceError
 from services.pb import session_pb2 as pb
-from services.quality.history import open_history
-from services.quality.trend import Point
+from services.quality.domain.trend import Point
+from services.quality.storage.history import open_history
 from tests.session_service import open_service
 
 USERS = ("ann", "bob", "eve")

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.cli.__main__ import COMMANDS
-from services.cli.clients import CLIENTS
+from services.cli.clients.configuration import CLIENTS
 from services.gateway.app import register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
 from services.memory.config import MemorySettings
 from services.quality.config import QualitySettings
-from services.quality.scoring import COMPONENTS, Group
+from services.quality.domain.scoring import COMPONENTS, Group
 from services.session.config import SessionSettings
 
 ROOT = Path(__file__).parents[2]

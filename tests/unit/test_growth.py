@@ -10,17 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.briefing import quoted
+from services.gateway.workflows.briefing import quoted
 from services.kit.redaction import redact, without_private
-from services.memory.code import has_code
-from services.memory.likeness import likeness
-from services.memory.marks import marks
-from services.memory.mentions import file_paths
-from services.memory.speech import asks, speaker, words_of
-from services.memory.text import date_spans, query_terms, terms
-from services.memory.tool_calls import Doings, Failures
-from services.memory.transcripts import Projects, typed
-from services.session.operations import classify
+from services.memory.imports.decisions import marks
+from services.memory.imports.tool_calls import Doings, Failures
+from services.memory.imports.transcripts import Projects, typed
+from services.memory.text.code_detection import has_code
+from services.memory.text.dialogue import asks, speaker, words_of
+from services.memory.text.file_mentions import file_paths
+from services.memory.text.simhash import likeness
+from services.memory.text.terms import date_spans, query_terms, terms
+from services.session.domain.operation_risk import classify
 from tests.growth import GROWTH_MAX, growth
 
 CHARS = 32_000

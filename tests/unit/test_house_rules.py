@@ -1,4 +1,4 @@
-"""The habits of this code base that a machine can check: imports point one way, files and functions stay small."""
+"""The habits of this code base that a machine can check: where imports lead, how large things are, how they are named."""
 
 from __future__ import annotations
 
@@ -6,93 +6,183 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for path in (ROOT / "services").rglob("*.py") if "pb" not in path.parts)
+KNOWN = frozenset(SOURCES)
 SERVICES = {"gateway", "session", "memory", "quality"}
 SHARED = {"kit", "pb", "workspace"}
-ADAPTERS = {"grpc", "duckdb", "redis", "fastmcp", "onnxruntime"}
-QUALITY_DOMAIN = {"evidence.py", "scoring.py", "trend.py", "checking.py"}
-DOMAIN = {"memories.py", "ranking.py", "searching.py", "storing.py", "text.py", "condition.py"}
+ADAPTERS = {"grpc", "duckdb", "redis", "fastmcp", "onnxruntime", "starlette", "uvicorn"}
+PURE = (
+    "memory/domain",
+    "memory/search",
+    "memory/text",
+    "memory/imports",
+    "session/domain",
+    "quality/domain",
+    "quality/collectors",
+    "workspace",
+)
+"""Nothing in these folders reaches an adapter, by whatever way of imports."""
+STANDARD_LIBRARY_ALONE = ("quality/collectors", "quality/tool_runs", "workspace", "memory/imports", "cli/hooks", "cli/bridge")
+"""What clients run on their users' machines, without waiting for packages."""
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
+FOLDER_MODULES_MAX = 16
+VAGUE = {"utils", "helpers", "helper", "manager", "common", "base", "misc"}
+SPAN_MAKER = "kit/observability/telemetry.py"
+"""The one place where spans are made, and where it is ensured that they hold no error's text."""
 
-every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+Finder = Callable[[Path, ast.Module], Iterator[str]]
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def place(path: Path) -> str:
+    return path.relative_to(ROOT / "services").as_posix()
+
+
+def offences(find: Finder, paths: list[Path] | None = None) -> list[str]:
+    return [f"{place(path)}: {offence}" for path in paths or SOURCES for offence in find(path, parsed(path))]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Modules that are imported when this is, and inside its functions; for types alone does not count."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "MYPY"}:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        yield from imported(node)
 
 
-@every_source
-def test_a_service_imports_itself_and_what_is_shared(path: Path) -> None:
-    owner = path.relative_to(ROOT / "services").parts[0]
-    if owner in {"cli", "embedded.py", "__init__.py"}:
-        return
-    allowed = SHARED - ({"workspace"} if owner == "kit" else set()) | {owner}
-    theirs = {name.split(".")[1] for name in imported(path) if name.startswith("services.")}
-    assert theirs - {"__version__"} <= allowed
+@cache
+def module_of(name: str) -> Path | None:
+    path = ROOT / name.replace(".", "/")
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate in KNOWN), None)
 
 
-@every_source
-def test_the_domain_knows_no_adapter(path: Path) -> None:
-    is_quality = path.name in QUALITY_DOMAIN or path.parent.name in {"collectors", "running"}
-    if (path.name in DOMAIN and path.parent.name == "memory") or (is_quality and "quality" in path.parts):
-        assert not {name.split(".")[0] for name in imported(path)} & ADAPTERS
+@cache
+def reached(path: Path) -> frozenset[str]:
+    """The top-level packages that importing this module brings in, by whatever way."""
+    seen, waiting, outside = {path}, [path], set[str]()
+    while waiting:
+        for name in imported(parsed(waiting.pop())):
+            module = module_of(name) if name.startswith("services.") else None
+            if module and module not in seen:
+                seen.add(module)
+                waiting.append(module)
+            elif not name.startswith("services"):
+                outside.add(name.split(".")[0])
+    return frozenset(outside)
 
 
-@pytest.mark.parametrize("directory", ["collectors", "running"])
-def test_what_looks_at_a_directory_needs_the_standard_library_alone(directory: str) -> None:
-    """`segue connect` runs the collectors on its user's machine."""
-    for path in (ROOT / "services/quality" / directory).glob("*.py"):
-        outside = {name.split(".")[0] for name in imported(path)} - {"services"}
-        assert outside <= sys.stdlib_module_names, path.name
+def within(*folders: str) -> list[Path]:
+    return [path for path in SOURCES if place(path).startswith(tuple(f"{folder}/" for folder in folders))]
 
 
-@every_source
-def test_a_file_is_small_and_says_what_it_owns(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= FILE_LINES_MAX
-    assert ast.get_docstring(ast.parse(text))
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-@every_source
-def test_a_function_fits_on_a_screen(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+def test_a_service_imports_itself_and_what_is_shared() -> None:
+    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+        owner = path.relative_to(ROOT / "services").parts[0]
+        if owner in {"cli", "embedded.py", "__init__.py"}:
+            return
+        allowed = SHARED - ({"workspace"} if owner == "kit" else set()) | {owner, "__version__"}
+        theirs = {name.split(".")[1] for name in imported(tree) if name.startswith("services.")}
+        yield from sorted(theirs - allowed)
+
+    assert not offences(find)
+
+
+@pytest.mark.parametrize("folder", PURE)
+def test_no_way_of_imports_leads_from_the_domain_to_an_adapter(folder: str) -> None:
+    paths = within(folder)
+    assert paths
+    assert not offences(lambda path, _: iter(sorted(reached(path) & ADAPTERS)), paths)
+
+
+@pytest.mark.parametrize("folder", STANDARD_LIBRARY_ALONE)
+def test_what_runs_at_the_client_needs_the_standard_library_alone(folder: str) -> None:
+    paths = within(folder)
+    assert paths
+    assert not offences(lambda path, _: iter(sorted(reached(path) - sys.stdlib_module_names)), paths)
+
+
+def test_a_file_is_small_and_says_what_it_owns() -> None:
+    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+        lines = len(path.read_text().splitlines())
+        if lines > FILE_LINES_MAX:
+            yield f"{lines} lines"
+        if not ast.get_docstring(tree):
+            yield "no docstring"
+
+    assert not offences(find)
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    def find(_: Path, tree: ast.Module) -> Iterator[str]:
+        for node in functions(tree):
             lines = (node.end_lineno or 0) - node.lineno + 1
             is_registration = any(isinstance(inner, ast.AsyncFunctionDef) for inner in node.body)
-            assert lines <= FUNCTION_LINES_MAX or is_registration, f"{node.name} has {lines} lines"
+            if lines > FUNCTION_LINES_MAX and not is_registration:
+                yield f"{node.name} has {lines} lines"
+
+    assert not offences(find)
 
 
-@every_source
-def test_importing_opens_nothing(path: Path) -> None:
+def test_a_folder_is_taken_in_at_a_glance() -> None:
+    folders = {path.parent for path in SOURCES}
+    sizes = {place(folder): sum(1 for path in folder.glob("*.py") if path.stem != "__init__") for folder in folders}
+    assert not {folder: size for folder, size in sizes.items() if size > FOLDER_MODULES_MAX}
+
+
+def test_imports_have_no_circle() -> None:
+    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+        direct = {module_of(name) for name in imported(tree) if name.startswith("services.")} - {None, path}
+        for module in direct:
+            assert module
+            if path in {module_of(name) for name in imported(parsed(module)) if name.startswith("services.")}:
+                yield place(module)
+
+    assert not offences(find)
+
+
+def test_importing_opens_nothing() -> None:
     """No settings object, client, connection or loop at module level."""
     openers = re.compile(r"(Settings|Client|Redis|FastMCP|connect|open|getaddrinfo|new_event_loop|InferenceSession)$")
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-            called = ast.unparse(node.value.func)
-            assert not openers.search(called), f"{path.name} calls {called} when it is imported"
+
+    def find(_: Path, tree: ast.Module) -> Iterator[str]:
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+                called = ast.unparse(node.value.func)
+                if openers.search(called):
+                    yield f"calls {called} when it is imported"
+
+    assert not offences(find)
 
 
-@every_source
-def test_spans_are_made_in_one_place(path: Path) -> None:
-    """Where it is seen to that they hold no error's text."""
-    if path != ROOT / "services" / "kit" / "telemetry.py":
-        assert not re.search(r"\.(start_span|start_as_current_span|record_exception)\(", path.read_text())
+def test_spans_are_made_in_one_place() -> None:
+    makes = re.compile(r"\.(start_span|start_as_current_span|record_exception)\(")
+    makers = [place(path) for path in SOURCES if makes.search(path.read_text())]
+    assert makers == [SPAN_MAKER]
 
 
-@every_source
-def test_names_say_what_a_thing_is(path: Path) -> None:
-    assert path.stem not in {"utils", "helpers", "helper", "manager", "common", "base", "misc"}
+def test_names_say_what_a_thing_is() -> None:
+    assert not [place(path) for path in SOURCES if path.stem in VAGUE]
 
 
 def test_the_generated_code_is_fresh(tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ from services.cli.bridge.messages import (
     routing,
 )
 from services.cli.bridge.repeating import Repeating
-from services.cli.credentials import BadToken, credentials
+from services.cli.directory.reporter import Reporter
+from services.cli.gateway.credentials import BadToken, credentials
 from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
-from services.cli.reported import Reporter
 
 IN_FLIGHT_MAX = 64
 ORDERED_TIMEOUT_S = 10.0  # for what gets no answer: nobody reads stdin meanwhile

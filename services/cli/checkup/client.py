@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from services.cli import claude_code
-from services.cli.ages import ago
 from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding, written
-from services.cli.hooks.places import HOOK_LOG, HOOKS_DIRECTORY, OVER_QUOTA, is_on
-from services.cli.settings_file import NotOurs, SettingsFile
+from services.cli.clients import claude_code
+from services.cli.clients.settings_file import NotOurs, SettingsFile
+from services.cli.durations import ago
+from services.cli.hooks.state_files import HOOK_LOG, HOOKS_DIRECTORY, OVER_QUOTA, is_on
 
 INSTALL, UNINSTALL = "segue install claude-code", "segue uninstall claude-code"
 RECENT_S = 86_400

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from services.cli.ages import ago
 from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, written
+from services.cli.durations import ago
 from services.kit.backup import ID_FILE
 
 FREE_WANTED_BYTES, FREE_NEEDED_BYTES = 1 << 30, 64 << 20

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from services import __version__
 from services.cli import local_server
-from services.cli.ages import ago
 from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding
-from services.cli.mcp_call import CallFailed, Gateway, start_timeout_s
-from services.cli.overview import NotTold, Overview, overview
+from services.cli.durations import ago
+from services.cli.gateway.mcp_call import CallFailed, Gateway, start_timeout_s
+from services.cli.gateway.overview import NotTold, Overview, overview
 
 ANSWER_TIMEOUT_S = 10.0
 SKEW_MAX_S = 30.0

@@ -21,13 +21,13 @@ if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from services.cli import local_server
-from services.cli.hooks import places, spool
+from services.cli.directory.reporter import call_here
+from services.cli.hooks import spool, state_files
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parsed, post
-from services.cli.import_ import LOCAL, Import, connect, gateway_address
-from services.cli.import_delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
-from services.cli.import_state import ImportState
-from services.cli.reported import call_here
-from services.workspace.sight import WANTED_META
+from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
+from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address
+from services.cli.transfer.state import ImportState
+from services.workspace.directory_identity import WANTED_META
 
 LIFETIME_S = 600
 """Whatever hangs, the process ends after this; what it did not deliver waits for the next one."""
@@ -67,7 +67,7 @@ def main() -> int:
             if not _delivered(directory, waiting):
                 return 1
     for part in PARTS:
-        _forget_old(Path(places.hooks_directory(part)))
+        _forget_old(Path(state_files.hooks_directory(part)))
     return 0
 
 
@@ -77,10 +77,10 @@ def _delivered(directory: Path, waiting: Sequence[str]) -> bool:
         try:
             _deliver(event, directory / name)
         except (Unreachable, NotDelivered, local_server.NotStarted, OSError) as problem:
-            places.log("delivery", f"{len(waiting)} events wait: {problem}")
+            state_files.log("delivery", f"{len(waiting)} events wait: {problem}")
             return False
         except Exception as problem:  # one that cannot be handled must not keep all that follow
-            places.log(event, f"dropped: {type(problem).__name__}")
+            state_files.log(event, f"dropped: {type(problem).__name__}")
         (directory / name).unlink(missing_ok=True)
     return True
 
@@ -92,12 +92,12 @@ def _deliver(event: str, path: Path) -> None:
         client = dict(told["input"])
         age_s = time.time() - path.stat().st_mtime
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        places.log(event, "what waited is not readable, and dropped")
+        state_files.log(event, "what waited is not readable, and dropped")
         return
     if age_s > KEPT_S:
-        places.log(event, "what waited is too old, and dropped")
+        state_files.log(event, "what waited is too old, and dropped")
         return
-    if event in CAPTURED_AT and places.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
+    if event in CAPTURED_AT and state_files.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
         capture(event, client.get("transcript_path"))
     told |= {"files": _touched(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
     directory = str(told.get("directory") or "/")
@@ -115,7 +115,7 @@ def capture(event: str, transcript: object) -> None:
     try:
         path = readable(transcript)
     except Refused as problem:
-        places.log(event, str(problem))
+        state_files.log(event, str(problem))
         return
     beside = path.with_suffix("")  # the client keeps what subagents said in a folder of the session's name
     work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None)
@@ -126,14 +126,14 @@ def capture(event: str, transcript: object) -> None:
     else:
         _note_room(event, "")
     for reason in work.tally.unreadable:
-        places.log(event, reason)
+        state_files.log(event, reason)
 
 
 def _note_room(event: str, problem: str) -> None:
     """Says that the user is over quota: in the log when it begins, and by a file for as long as it lasts."""
-    path = Path(places.hooks_directory(places.OVER_QUOTA)) / places.gateway_name()
+    path = Path(state_files.hooks_directory(state_files.OVER_QUOTA)) / state_files.gateway_name()
     if problem and not path.exists():
-        places.log(event, f"over quota, what is said is not stored: {problem}")
+        state_files.log(event, f"over quota, what is said is not stored: {problem}")
         path.touch()
     elif not problem:
         path.unlink(missing_ok=True)
@@ -174,7 +174,7 @@ def _told(event: str, told: dict[str, Any]) -> dict[str, Any]:
         if answer.status == WANTS:
             return {"result": {"isError": True, "_meta": {WANTED_META: _content(answer).get("wanted")}}}
         if answer.status in NEVER_TAKEN or limit_of(answer.body) == OVER_QUOTA:
-            places.log(event, f"the gateway answers {answer.status}: dropped")
+            state_files.log(event, f"the gateway answers {answer.status}: dropped")
             return {}
         time.sleep(_pause_s(answer, attempt))
     raise Unreachable(f"the gateway answers {answer.status}")
@@ -202,7 +202,7 @@ def _gateway() -> Address:
 
 def _touched(session: object) -> list[str]:
     """The files that the conversation's tools touched, each once, the last ones last."""
-    path = places.of_session("touched", session if isinstance(session, str) else "")
+    path = state_files.of_session("touched", session if isinstance(session, str) else "")
     try:
         return list(dict.fromkeys(Path(path).read_text("utf-8", "replace").splitlines()))[-200:] if path else []
     except OSError:
@@ -212,7 +212,7 @@ def _touched(session: object) -> list[str]:
 def _forget(session: object) -> None:
     """What was kept of a conversation that is over."""
     for part in PARTS:
-        if path := places.of_session(part, session if isinstance(session, str) else ""):
+        if path := state_files.of_session(part, session if isinstance(session, str) else ""):
             _remove(Path(path), younger_too=True)
 
 
@@ -229,7 +229,7 @@ def _remove(path: Path, *, younger_too: bool) -> None:
     except FileNotFoundError:  # another process was faster
         return
     except OSError as problem:
-        places.log("delivery", f"something in {path.parent.name} stays: {type(problem).__name__}")
+        state_files.log("delivery", f"something in {path.parent.name} stays: {type(problem).__name__}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import time
 
-from services.cli.hooks import told
-from services.cli.hooks.places import of_session
+from services.cli.hooks import hook_input
+from services.cli.hooks.state_files import of_session
 
 DIALOGS_MAX = 32
 KEPT_S = 3600
@@ -21,14 +21,14 @@ _NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input
 
 def asked(raw: bytes) -> bytes:
     """Notes that the client asks about this call. Says nothing: its dialog goes on."""
-    if path := of_session("asked", told.session(raw)):
+    if path := of_session("asked", hook_input.session(raw)):
         _noted(path, raw, is_asked=True)
     return b""
 
 
 def taken(raw: bytes) -> bool:
     """Whether the client asked about this call; it is forgotten then, for it runs or is to be asked about again."""
-    path = of_session("asked", told.session(raw))
+    path = of_session("asked", hook_input.session(raw))
     if not path or not os.path.lexists(path):  # no parser for what nobody asked about
         return False
     return _noted(path, raw, is_asked=False)
@@ -63,7 +63,7 @@ def _digest(raw: bytes) -> str:
     try:
         call = json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        raise told.NotUnderstood("the input is not JSON") from None
+        raise hook_input.NotUnderstood("the input is not JSON") from None
     if not isinstance(call, dict) or call.get("tool_name") not in TOOLS:
         return ""
     named = json.dumps([call.get(name) for name in _NAMED], sort_keys=True)

@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 
-from services.cli.hooks.places import data_directory
+from services.cli.hooks.state_files import data_directory
 
 MYPY = False
 if MYPY:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from services.cli.hooks.table import HOOKS, settings
+from services.cli.hooks.hook_table import HOOKS, settings
 
 FILE = Path(__file__).resolve().parents[3] / "clients" / "claude-code" / "hooks" / "hooks.json"
 COMMAND = 'sh "${CLAUDE_PLUGIN_ROOT}/bin/segue" hook'

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from services.cli.hooks.places import gateway_name, hooks_directory, log
+from services.cli.hooks.state_files import gateway_name, hooks_directory, log
 
 FILES_MAX = 200
 FILE_MAX_BYTES = 1 << 20

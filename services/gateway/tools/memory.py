@@ -9,9 +9,9 @@ from fastmcp import FastMCP
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
-from services.gateway.moments import moment
-from services.gateway.tools import shapes
+from services.gateway.tools import memory_results
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 
@@ -48,7 +48,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
         timestamp: Moment = None,
         metadata: Annotated[dict[str, Any] | None, Field(description="Anything else to keep with it")] = None,
         shared: Shared = None,
-    ) -> shapes.ConversationStored:
+    ) -> memory_results.ConversationStored:
         """Remember a piece of conversation.
 
         The same text again in the same project and session is one memory, said again: later, with more metadata.
@@ -66,9 +66,9 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
                 shared=shared,
             ),
         )
-        return shapes.ConversationStored(
+        return memory_results.ConversationStored(
             conversation_id=outcome.id,
-            stored_at=shapes.iso(outcome.stored_at),
+            stored_at=memory_results.iso(outcome.stored_at),
             duplicate=outcome.duplicate,
             embedding_generated=outcome.embedding_generated,
             redactions=outcome.redactions,
@@ -77,7 +77,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_adds)
     async def store_reflection(
         content: Content, tags: Tags = None, project: Project = None, shared: Shared = None
-    ) -> shapes.ReflectionStored:
+    ) -> memory_results.ReflectionStored:
         """Remember an insight, a decision or a lesson, in your own words, so that later sessions can find it.
 
         The same text again is one memory, said again: it is as new as its last time, and has the tags of all.
@@ -91,9 +91,9 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             shared=shared,
         )
         outcome = await _store(memory, new)
-        return shapes.ReflectionStored(
+        return memory_results.ReflectionStored(
             reflection_id=outcome.id,
-            stored_at=shapes.iso(outcome.stored_at),
+            stored_at=memory_results.iso(outcome.stored_at),
             duplicate=outcome.duplicate,
             embedding_generated=outcome.embedding_generated,
             tags_applied=list(outcome.tags),
@@ -106,21 +106,21 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def get_memory(
         id: Annotated[str, Field(description="The memory's id")],
         neighbours: Annotated[int, Field(ge=0, le=20, description="How many before and after, of its session")] = 2,
-    ) -> shapes.MemoryAnswer:
+    ) -> memory_results.MemoryAnswer:
         """One memory, with what was said before and after it in the same session."""
         answer = await memory.call(memory.stub.Get, memory_pb2.GetRequest(id=id, neighbours=neighbours))
-        return shapes.MemoryAnswer(
-            memory=shapes.MemoryShape.of(answer.memory),
-            before=[shapes.MemoryShape.of(each) for each in answer.before],
-            after=[shapes.MemoryShape.of(each) for each in answer.after],
+        return memory_results.MemoryAnswer(
+            memory=memory_results.MemoryShape.of(answer.memory),
+            before=[memory_results.MemoryShape.of(each) for each in answer.before],
+            after=[memory_results.MemoryShape.of(each) for each in answer.after],
             truncated=answer.truncated,
         )
 
     @mcp.tool(annotations=_reads)
-    async def reflection_stats(project: InProject = None) -> shapes.StatsAnswer:
+    async def reflection_stats(project: InProject = None) -> memory_results.StatsAnswer:
         """How much is remembered, since when, and what is degraded."""
         answer = await memory.call(memory.stub.Stats, memory_pb2.StatsRequest(project=project or ""))
-        return shapes.StatsAnswer(
+        return memory_results.StatsAnswer(
             total_conversations=answer.conversations,
             total_reflections=answer.reflections,
             projects_tracked=answer.projects,
@@ -128,8 +128,8 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
             shared_by_others=answer.shared_by_others,
             embedding_coverage=round(answer.embedding_coverage, 4),
             storage_size_mb=round(answer.storage_bytes / 1e6, 3),
-            oldest=shapes.iso(answer.oldest) if answer.HasField("oldest") else None,
-            most_recent=shapes.iso(answer.most_recent) if answer.HasField("most_recent") else None,
+            oldest=memory_results.iso(answer.oldest) if answer.HasField("oldest") else None,
+            most_recent=memory_results.iso(answer.most_recent) if answer.HasField("most_recent") else None,
             retention=answer.retention or None,
             degraded=list(answer.degraded),
         )
@@ -140,10 +140,10 @@ def _register_sharing(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def share_memory(
         id: Annotated[str, Field(description="A memory of yours")],
         shared: Annotated[bool, Field(description="Whether every user of this Segue may read it")] = True,
-    ) -> shapes.SharedAnswer:
+    ) -> memory_results.SharedAnswer:
         """Share a memory with everyone on this Segue, or make it private again. Only its author can."""
         await memory.call(memory.stub.Share, memory_pb2.ShareRequest(id=encodable(id), shared=shared))
-        return shapes.SharedAnswer(id=id, shared=shared)
+        return memory_results.SharedAnswer(id=id, shared=shared)
 
 
 def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
@@ -153,7 +153,7 @@ def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
         target_project: Linked,
         dependency_type: Annotated[LinkType, Field(description="How the source stands to the target")] = "related",
         description: Annotated[str | None, Field(description="What they have to do with each other")] = None,
-    ) -> shapes.LinkAnswer:
+    ) -> memory_results.LinkAnswer:
         """Link two projects, so that a search in one finds what is known in the other. Linking again replaces it."""
         link = memory_pb2.Link(
             source=encodable(source_project),
@@ -161,21 +161,23 @@ def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
             type=dependency_type,
             description=encodable(description or ""),
         )
-        return shapes.LinkAnswer(link=shapes.LinkShape.of(await memory.call(memory.stub.LinkProjects, link)))
+        return memory_results.LinkAnswer(
+            link=memory_results.LinkShape.of(await memory.call(memory.stub.LinkProjects, link))
+        )
 
     @mcp.tool(annotations=_reads)
-    async def list_project_links(project: InProject = None) -> shapes.LinksAnswer:
+    async def list_project_links(project: InProject = None) -> memory_results.LinksAnswer:
         """The links between projects."""
         request = memory_pb2.ListLinksRequest(project=encodable(project or ""))
         answer: memory_pb2.ListLinksResponse = await memory.call(memory.stub.ListLinks, request)
-        return shapes.LinksAnswer(links=[shapes.LinkShape.of(each) for each in answer.links])
+        return memory_results.LinksAnswer(links=[memory_results.LinkShape.of(each) for each in answer.links])
 
     @mcp.tool(annotations=_removes)
-    async def unlink_projects(source_project: Linked, target_project: Linked) -> shapes.UnlinkAnswer:
+    async def unlink_projects(source_project: Linked, target_project: Linked) -> memory_results.UnlinkAnswer:
         """Take a link between two projects away; their memories stay."""
         request = memory_pb2.UnlinkRequest(source=encodable(source_project), target=encodable(target_project))
         answer: memory_pb2.UnlinkResponse = await memory.call(memory.stub.UnlinkProjects, request)
-        return shapes.UnlinkAnswer(unlinked=answer.unlinked)
+        return memory_results.UnlinkAnswer(unlinked=answer.unlinked)
 
 
 def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
@@ -187,7 +189,7 @@ def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
         include_reflections: Annotated[bool, Field(description="Reflections, too; what ids name goes anyway")] = False,
         confirm: Annotated[bool, Field(description="Delete; false only counts")] = False,
         confirmation_token: Annotated[str | None, Field(description="What the call with confirm=false gave")] = None,
-    ) -> shapes.DeletionAnswer:
+    ) -> memory_results.DeletionAnswer:
         """Delete memories for good: conversations, and reflections where that is said or an id names one.
 
         With confirm=false it says how many of what, where, from when, with examples, and gives the token that confirms.
@@ -204,7 +206,7 @@ def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
                 include_reflections=include_reflections,
             ),
         )
-        return shapes.DeletionAnswer.of(answer, in_one_project=bool(ids or project))
+        return memory_results.DeletionAnswer.of(answer, in_one_project=bool(ids or project))
 
 
 async def _store(memory: MemoryBackend, new: memory_pb2.NewMemory) -> memory_pb2.StoreOutcome:

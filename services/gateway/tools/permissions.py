@@ -11,11 +11,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.backends import SessionBackend
-from services.gateway.reports import Asked
-from services.gateway.tools import session_shapes as shapes
+from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.working_directory import Workplace
+from services.gateway.tools import session_results as shapes
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.session import Directory
-from services.gateway.workplace import Workplace
 from services.kit.errors import InvalidInput, ServiceError
 from services.pb import session_pb2
 

@@ -9,11 +9,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.backends import Backends
-from services.gateway.reports import Asked
-from services.gateway.tools import session_shapes as shapes
+from services.gateway.directory.client_reports import Asked
+from services.gateway.tools import session_results as shapes
 from services.gateway.tools.memory import encodable
+from services.gateway.tools.memory_results import SearchResult, iso
 from services.gateway.tools.operations import checks
-from services.gateway.tools.shapes import SearchResult, iso
 from services.gateway.workflows.quality import assess
 from services.gateway.workflows.sessions import Begun, Recorded, Sessions
 from services.kit.errors import NotFound, ServiceError

@@ -13,15 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.gateway.auth import current_user
-from services.gateway.background import Background
-from services.gateway.briefing import NOTHING, Briefing, compose
-from services.gateway.reports import Asked, Client, Wanted
-from services.gateway.workflows.recalling import Recalling
+from services.gateway.access.identity import current_user
+from services.gateway.directory.client_reports import Asked, Client, Wanted
+from services.gateway.workflows.background_tasks import Background
+from services.gateway.workflows.briefing import NOTHING, Briefing, compose
+from services.gateway.workflows.recall import Recalling
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import Conflict, LimitExceeded, NotFound, ServiceError
 from services.pb import session_pb2
-from services.workspace.sight import IDENTITY_META
+from services.workspace.directory_identity import IDENTITY_META
 
 briefed_after = frozenset({"startup", "clear", "compact", ""})
 """A conversation that is resumed has its briefing in it already."""

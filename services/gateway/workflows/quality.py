@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.gateway.backends import Backends
-from services.gateway.workplace import Place
+from services.gateway.directory.working_directory import Place
 from services.kit.errors import ServiceError
 from services.pb import quality_pb2, session_pb2
 

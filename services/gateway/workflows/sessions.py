@@ -12,13 +12,13 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.gateway.backends import Backends
-from services.gateway.reports import Asked
-from services.gateway.workflows.owing import pay, store_or_owe
+from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.working_directory import Place, Workplace
+from services.gateway.workflows.deferred_stores import pay, store_or_owe
 from services.gateway.workflows.quality import Assessed, assess
-from services.gateway.workplace import Place, Workplace
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
-from services.workspace.checkpoint import Checkpoint, CheckpointRequest, Policy
+from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, Policy
 
 learned_max = 50
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}

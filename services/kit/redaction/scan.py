@@ -13,8 +13,8 @@ from functools import cache
 from typing import NamedTuple
 
 from services.kit.redaction import values
-from services.kit.redaction.issued import FORMS, Form
 from services.kit.redaction.rules import COOKIE, COOKIES, RULES, SESSION_COOKIE_WORDS, Rule
+from services.kit.redaction.token_formats import FORMS, Form
 from services.kit.redaction.values import compiled
 
 PLACEHOLDER_START = "[redacted: "

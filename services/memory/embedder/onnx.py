@@ -13,8 +13,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit import telemetry
 from services.kit.errors import Unavailable
+from services.kit.observability import telemetry
 from services.memory.embedder import DIMENSIONS, MODEL
 from services.memory.embedder.cache import EmbeddingCache
 from services.memory.embedder.model import Model, open_model

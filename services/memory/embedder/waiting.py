@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kit import telemetry
 from services.kit.errors import RateLimited
+from services.kit.observability import telemetry
 from services.memory.embedder import DIMENSIONS
 
 # A request of up to this many texts has somebody waiting for it; a larger one is an import.

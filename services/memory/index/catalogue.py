@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Codes, Column, Names, SlotMap, Slots
+from services.memory.domain.queries import Filter
 from services.memory.index.sessions import Sessions
-from services.memory.queries import Filter
+from services.memory.index.slots.growable_arrays import Codes, Column, Names, SlotMap, Slots
 
 same_s = 1e-4
 """Times that are closer are the same: a database keeps microseconds, and a float has most of them."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Names
+from services.memory.index.slots.growable_arrays import Names
 
 Kept = TypeVar("Kept")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.memory.code import has_code
+from services.memory.domain.memories import Memory
 from services.memory.index.catalogue import Entry
 from services.memory.index.labels import Label
 from services.memory.index.postings import EMPTY, Document, document
-from services.memory.likeness import likeness
-from services.memory.memories import Memory
-from services.memory.mentions import file_paths
-from services.memory.speech import asks, speaker
-from services.memory.text import terms
+from services.memory.text.code_detection import has_code
+from services.memory.text.dialogue import asks, speaker
+from services.memory.text.file_mentions import file_paths
+from services.memory.text.simhash import likeness
+from services.memory.text.terms import terms
 
 
 @dataclass(frozen=True, slots=True)

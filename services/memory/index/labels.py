@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Codes, Column, Names, Slots
+from services.memory.domain.queries import ContentType, Filter
 from services.memory.index.contents import part, under
-from services.memory.index.named_slots import NamedSlots
-from services.memory.mentions import names_same_file, paths_max, plain_path
-from services.memory.queries import ContentType, Filter
+from services.memory.index.slots.growable_arrays import Codes, Column, Names, Slots
+from services.memory.index.slots.named_slots import NamedSlots
+from services.memory.text.file_mentions import names_same_file, paths_max, plain_path
 
 Mask = NDArray[np.bool_]
 ByWords: TypeAlias = Callable[[str, Slots], Slots]

@@ -10,20 +10,20 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.changes import Embedded
+from services.memory.domain.queries import EVERYTHING, Filter
 from services.memory.index.catalogue import Catalogue
-from services.memory.index.columns import Slots
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
+from services.memory.index.inverted_index import Words
 from services.memory.index.labels import Labels
-from services.memory.index.selection import Selection
 from services.memory.index.session_vectors import SessionVectors
+from services.memory.index.slots.growable_arrays import Slots
+from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Signs, Vectors, best
-from services.memory.index.words import Words
-from services.memory.likeness import Likeness
-from services.memory.queries import EVERYTHING, Filter
-from services.memory.ranking import Signals
-from services.memory.text import DateSpan, terms
+from services.memory.search.scoring import Signals
+from services.memory.storage.duckdb.writes import Embedded
+from services.memory.text.simhash import Likeness
+from services.memory.text.terms import DateSpan, terms
 
 depth = 100
 """Candidates taken from each signal; a right answer below that in all of them is not found."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Column
+from services.memory.index.slots.growable_arrays import Column
 
 Sessions = NDArray[np.int64]
 

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Slots
+from services.memory.index.slots.growable_arrays import Slots
 
 
 class Sessions:

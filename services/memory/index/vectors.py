@@ -13,7 +13,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.columns import Blocks, Column, Slots
+from services.memory.index.slots.growable_arrays import Blocks, Column, Slots
 
 Scores = NDArray[np.float32]
 Rows = NDArray[np.float16]

@@ -12,15 +12,15 @@ from contextvars import copy_context
 
 from services.quality.collectors.coverage import coverage
 from services.quality.collectors.dependencies import dependencies
+from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.documentation import continuous_integration, documentation
 from services.quality.collectors.git import GitFound, git
 from services.quality.collectors.lint import lint, security_reports
-from services.quality.collectors.place import Place, Unmeasured
 from services.quality.collectors.security import FindSecrets, secrets
 from services.quality.collectors.source import source
 from services.quality.collectors.tests import tests
 from services.quality.collectors.tools import tools
-from services.quality.evidence import Collected, Evidence, merged, unmeasured
+from services.quality.domain.evidence import Collected, Evidence, merged, unmeasured
 
 logger = logging.getLogger(__name__)
 Collector = Callable[[Place], Sequence[Evidence]]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from services.quality.collectors.place import Place, Unmeasured
+from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.reports import (
     Format,
     Parsed,
@@ -19,7 +19,7 @@ from services.quality.collectors.reports import (
     read_json,
 )
 from services.quality.collectors.xml import read_xml
-from services.quality.evidence import Evidence
+from services.quality.domain.evidence import Evidence
 
 _go_line = re.compile(r"(?P<path>[^:\n]+):\d+\.\d+,\d+\.\d+ (?P<statements>\d{1,6}) (?P<count>\d{1,12})")
 

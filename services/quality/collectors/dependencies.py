@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.quality.collectors.place import Place
-from services.quality.evidence import Evidence, unmeasured
-from services.workspace.dependencies import DependencyFile, dependency_files
+from services.quality.collectors.directory import Place
+from services.quality.domain.evidence import Evidence, unmeasured
+from services.workspace.dependencies.lock_status import DependencyFile, dependency_files
 
 
 def dependencies(place: Place) -> list[Evidence]:

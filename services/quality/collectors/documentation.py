@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from services.quality.collectors.place import WORKFLOWS, Place, Unmeasured
-from services.quality.evidence import Evidence, unmeasured
+from services.quality.collectors.directory import WORKFLOWS, Place, Unmeasured
+from services.quality.domain.evidence import Evidence, unmeasured
 
 readme_max_bytes = 1024 * 1024
 _readme = re.compile(r"readme(\.(md|rst|txt|adoc|markdown))?", re.IGNORECASE)

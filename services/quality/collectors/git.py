@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.kit.errors import ServiceError
-from services.quality.collectors.place import Place, Unmeasured
-from services.quality.evidence import Evidence, unmeasured
-from services.workspace.repository import Repository, find_repository
-from services.workspace.status import Status, read_status
+from services.quality.collectors.directory import Place, Unmeasured
+from services.quality.domain.evidence import Evidence, unmeasured
+from services.workspace.git.repository import Repository, find_repository
+from services.workspace.git.status import Status, read_status
 
 commits_max = 1000
 subjects_max = 50

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.quality.collectors.place import Place, Unmeasured
+from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, read_json
 from services.quality.collectors.reports import read_json_lines as json_lines
 from services.quality.collectors.xml import read_xml
-from services.quality.evidence import Evidence
+from services.quality.domain.evidence import Evidence
 
 PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typescript",)
 _tsc_line = re.compile(r"(?P<path>[^\s(][^(\n]*)\(\d+,\d+\): error TS\d+: ")

@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from services.quality.collectors.place import LANGUAGES, File, Place, Unmeasured
-from services.quality.evidence import Evidence, clock_skew_max, unmeasured
+from services.quality.collectors.directory import LANGUAGES, File, Place, Unmeasured
+from services.quality.domain.evidence import Evidence, clock_skew_max, unmeasured
 
 report_max_bytes = 8 * 1024 * 1024
 reports_tried_max = 6

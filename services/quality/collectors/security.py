@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from services.quality.collectors.place import File, Place, Unmeasured
+from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.source import spread
 from services.quality.collectors.tests import is_test
-from services.quality.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, unmeasured
 
 FindSecrets: TypeAlias = Callable[[str], Sequence[object]]
 """What of a text is a secret; one item each."""

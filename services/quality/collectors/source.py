@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from services.quality.collectors.place import File, Place, Unmeasured
+from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.tests import is_test
-from services.quality.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, unmeasured
 
 sample_max_bytes = 300_000
 sample_files_max = 200

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.quality.collectors.place import LANGUAGES, File, Place, Unmeasured
+from services.quality.collectors.directory import LANGUAGES, File, Place, Unmeasured
 from services.quality.collectors.reports import Format, Parsed, expect, find_reports, languages_of, own_time, read_json
 from services.quality.collectors.xml import read_xml
-from services.quality.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, unmeasured
 
 rust_files_read_max = 300
 rust_file_max_bytes = 256 * 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from services.quality.collectors.place import OWN_PLACES, Place, Unmeasured
+from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
 from services.quality.collectors.reports import read_json
-from services.quality.evidence import Evidence, unmeasured
-from services.workspace.tools import find_tool, safe_path
+from services.quality.domain.evidence import Evidence, unmeasured
+from services.workspace.developer_tools import find_tool, safe_path
 
 ASKED_BY_FILE = {
     "uv": ("uv.lock",),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from xml.parsers import expat
 
-from services.quality.collectors.place import Unmeasured
+from services.quality.collectors.directory import Unmeasured
 
 depth_max = 100
 elements_max = 2_000_000

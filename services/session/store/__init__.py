@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.kit.allowance import Allowance
 from services.kit.errors import Conflict
-from services.session.events import Event, EventSource
-from services.session.permissions import Audited, Ledger
-from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
-from services.session.tokens import TokenStore
+from services.kit.token_bucket import Allowance
+from services.session.domain.permissions import Audited, Ledger
+from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.session.domain.tokens import TokenStore
+from services.session.operations.events import Event, EventSource
 
 audit_max = 2_000
 """Lines of the audit log that are kept for a user, at least, where the settings say nothing else; older ones may go."""

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from services.session.permissions import Audited, Ledger
-from services.session.sessions import Session
+from services.session.domain.permissions import Audited, Ledger
+from services.session.domain.sessions import Session
 from services.session.store import Change, Stale
-from services.session.store.bodies import Bodies
+from services.session.store.body_codec import Bodies
 from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
 
 Record = TypeVar("Record")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from services.session.events import Event
-from services.session.permissions import Audited, Ledger, Rule
-from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
-from services.session.tokens import Token
+from services.session.domain.permissions import Audited, Ledger, Rule
+from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session
+from services.session.domain.tokens import Token
+from services.session.operations.events import Event
 
 SESSION = TypeAdapter(Session)
 CHECKPOINT = TypeAdapter(Checkpoint)

@@ -22,11 +22,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from services.kit import telemetry
 from services.kit.errors import Unavailable
-from services.kit.redis import TracedRedis
-from services.session.permissions import Audited, Ledger
-from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.kit.observability import telemetry
+from services.kit.redis_client import TracedRedis
+from services.session.domain.permissions import Audited, Ledger
+from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
 from services.session.store import Change, Listing, Stale, StoreSize, audit_max
 from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
 from services.session.store.redis_access import RedisAllowance, RedisTokens

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from services.kit.allowance import Granted, Rate
+from services.kit.token_bucket import Granted, Rate
+from services.session.domain.tokens import Token
 from services.session.store.records import TOKEN
 from services.session.store.streams import translated
-from services.session.tokens import Token
 
 _tokens, _used = "{segue}:tokens", "{segue}:tokens-used"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from services.session.sessions import State
+from services.session.domain.sessions import State
 
 TAG = "{segue}"
 

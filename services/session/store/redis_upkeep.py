@@ -8,8 +8,8 @@ from datetime import datetime
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from services.kit import telemetry
-from services.session.sessions import Session, State
+from services.kit.observability import telemetry
+from services.session.domain.sessions import Session, State
 from services.session.store import StoreSize
 from services.session.store import redis_keys as keys
 from services.session.store.records import SESSION

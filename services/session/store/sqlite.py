@@ -14,16 +14,16 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from services.kit import telemetry
-from services.kit.allowance import ProcessAllowance
 from services.kit.encryption.keyring import KEYRING
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, RateLimited, Unavailable
-from services.session.events import Event
-from services.session.permissions import Audited, Ledger
-from services.session.sessions import Answer, Checkpoint, Handoff, Owed, Session
+from services.kit.observability import telemetry
+from services.kit.token_bucket import ProcessAllowance
+from services.session.domain.permissions import Audited, Ledger
+from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session
+from services.session.operations.events import Event
 from services.session.store import Change, Listing, StoreSize, audit_max
-from services.session.store.bodies import bodies_of
+from services.session.store.body_codec import bodies_of
 from services.session.store.commits import Commits, iso
 from services.session.store.records import (
     ANSWER,

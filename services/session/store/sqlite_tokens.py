@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from services.session.domain.tokens import Token
 from services.session.store.records import TOKEN
-from services.session.tokens import Token
 
 Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
 

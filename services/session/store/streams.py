@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.kit.errors import Unavailable
-from services.session.events import Event, Handler
+from services.session.operations.events import Event, Handler
 from services.session.store.records import EVENT
 
 logger = logging.getLogger(__name__)

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from services.memory.changes import NewRow
+from services.memory.domain.memories import Kind, Memory
+from services.memory.domain.queries import EVERYTHING, Query
 from services.memory.embedder import DIMENSIONS
 from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked, Candidates
-from services.memory.memories import Kind, Memory
-from services.memory.queries import EVERYTHING, Query
-from services.memory.ranking import rank
-from services.memory.rankings import ranking
-from services.memory.speech import words_of
-from services.memory.text import date_spans, query_terms
+from services.memory.search.result_list import ranking
+from services.memory.search.scoring import rank
+from services.memory.storage.duckdb.writes import NewRow
+from services.memory.text.dialogue import words_of
+from services.memory.text.terms import date_spans, query_terms
 from tests.performance.rows import Row
 
 HERE = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""The settings of MCP clients: read, changed in their own text, and given back."""

@@ -1,0 +1,178 @@
+"""What Segue has in Claude Code's settings: an MCP server, the hooks, and where the gateway is, if it is elsewhere.
+
+Where the client keeps them was seen with the client itself: servers in `~/.claude.json` or a project's `.mcp.json`,
+hooks in `settings.json` of `~/.claude` or of a project's `.claude`; below `CLAUDE_CONFIG_DIR` where that is set.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from services.cli.clients.json_text import changed, without
+from services.cli.hooks.hook_table import settings
+
+SERVER_NAME = "segue"
+PLUGIN = "segue@segue"
+CARRIED = ("SEGUE_URL", "SEGUE_TOKEN_FILE", "SEGUE_DATA_DIR")
+"""Settings that hooks and server must have; SEGUE_TOKEN is a secret, and no file's to keep."""
+_connects = re.compile(r"(^|/)segue$")
+_hook = re.compile(r"""(^|[/\s"'])segue["']?\s+hook(\s|$)|services/cli/hook\.py|-m\s+services\.cli\s+hook(\s|$)""")
+
+
+class Taken(Exception):
+    """The name is in use by somebody else's server; the message says what to do."""
+
+
+class Place(NamedTuple):
+    """The client's two files, for one user or for one project."""
+
+    servers: Path
+    settings: Path
+
+
+def user_place(home: Path, config_dir: str | None) -> Place:
+    """The files that hold everywhere for this user."""
+    if config_dir:
+        return Place(Path(config_dir) / ".claude.json", Path(config_dir) / "settings.json")
+    return Place(home / ".claude.json", home / ".claude" / "settings.json")
+
+
+def project_place(directory: Path) -> Place:
+    """The files that hold in one project, for everybody who works in it."""
+    return Place(directory / ".mcp.json", directory / ".claude" / "settings.json")
+
+
+def server_entry(program: str, carried: Mapping[str, str]) -> dict[str, Any]:
+    """The MCP server as the client's own `claude mcp add` writes it."""
+    return {"type": "stdio", "command": program, "args": ["connect"], "env": dict(carried)}
+
+
+def with_server(text: str, program: str, carried: Mapping[str, str]) -> str:
+    """The servers' file with ours in it. An entry of ours that is there keeps what the user added. Raises Taken."""
+    path = ("mcpServers", SERVER_NAME)
+    wanted, there = server_entry(program, carried), _at(text, path)
+    if there is None:
+        return changed(_object(text), path, wanted)
+    if not _is_ours(there):
+        raise Taken(f"it has an MCP server named {SERVER_NAME} that is not Segue's: rename that one first")
+    for name in ("command", "args"):
+        if there.get(name) != wanted[name]:
+            text = changed(text, (*path, name), wanted[name])
+    for name, value in carried.items():
+        if (there.get("env") or {}).get(name) != value:
+            text = changed(text, (*path, "env", name), value)
+    return text
+
+
+def without_server(text: str) -> str:
+    """The servers' file without ours."""
+    path = ("mcpServers", SERVER_NAME)
+    return _or_nothing(without(text, path)) if _is_ours(_at(text, path)) else text
+
+
+def carried_along(text: str) -> dict[str, str]:
+    """The settings that install gave our server in the servers' file, and with them the hooks."""
+    given = (_at(text, ("mcpServers", SERVER_NAME)) or {}).get("env") if has_server(text) else None
+    return {name: str(given[name]) for name in CARRIED if name in given} if isinstance(given, dict) else {}
+
+
+def with_hooks(text: str, command: str, carried: Mapping[str, str]) -> str:
+    """The settings with our hooks in them, as they are now: others of ours, of an earlier version, are replaced."""
+    wanted = settings(command)
+    text = _without_hooks(text, lambda event: event not in wanted)
+    for event, entries in wanted.items():
+        text = _with_hook(text, event, entries)
+    for name, value in carried.items():
+        if _at(text, ("env", name)) != value:
+            text = changed(_object(text), ("env", name), value)
+    return text
+
+
+def _with_hook(text: str, event: str, wanted: Any) -> str:
+    there = _at(text, ("hooks", event)) or []
+    if sum(path[1] == event for path, _ in _our_hooks(text)) == len(wanted) and all(each in there for each in wanted):
+        return text
+    text = _without_hooks(_object(text), lambda other: other == event)
+    for entry in wanted:
+        text = changed(text, ("hooks", event, len(_at(text, ("hooks", event)) or [])), entry)
+    return text
+
+
+def without_hooks(text: str, carried: Mapping[str, str]) -> str:
+    """The settings without any hook of ours, and without what was carried along for them."""
+    left = _without_hooks(text, lambda _: True)
+    for name, value in carried.items():
+        if _at(left, ("env", name)) == value:
+            left = without(left, ("env", name))
+    return text if left == text else _or_nothing(left)
+
+
+def _without_hooks(text: str, meant: Callable[[str], bool]) -> str:
+    while found := next(((path, alone) for path, alone in _our_hooks(text) if meant(path[1])), None):
+        path, alone = found
+        text = without(text, path[:3] if alone else path)  # with its matcher, unless the user has a hook there, too
+    return text
+
+
+def _our_hooks(text: str) -> list[tuple[tuple[Any, ...], bool]]:
+    """Where hooks of ours are, and whether each is alone in its entry."""
+    found = []
+    hooks = _at(text, ("hooks",))
+    for event, entries in (hooks if isinstance(hooks, dict) else {}).items():
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            inner = entry.get("hooks") if isinstance(entry, dict) else None
+            for number, hook in enumerate(inner if isinstance(inner, list) else ()):
+                if isinstance(hook, dict) and _hook.search(str(hook.get("command", ""))):
+                    found.append((("hooks", event, place, "hooks", number), len(inner or ()) == 1))
+    return found
+
+
+def hook_commands(text: str) -> list[str]:
+    """What the hooks of ours run."""
+    entries = _at(text, ("hooks",))
+    return [entries[event][place]["hooks"][number]["command"] for (_, event, place, _, number), _ in _our_hooks(text)]
+
+
+def has_hooks(text: str) -> bool:
+    """Whether any hook of ours is in the settings."""
+    return bool(_our_hooks(text))
+
+
+def has_plugin(text: str) -> bool:
+    """Whether Segue's plugin, which brings the same server and hooks, is switched on in the settings."""
+    plugins = _at(text, ("enabledPlugins",))
+    return isinstance(plugins, dict) and plugins.get(PLUGIN) is True
+
+
+def has_server(text: str) -> bool:
+    """Whether our server is in the servers' file."""
+    return _is_ours(_at(text, ("mcpServers", SERVER_NAME)))
+
+
+def _is_ours(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    command, arguments = str(entry.get("command", "")), entry.get("args") or []
+    return "connect" in arguments and (bool(_connects.search(command)) or "services.cli" in arguments)
+
+
+def _at(text: str, path: tuple[str | int, ...]) -> Any:
+    value = json.loads(_object(text))
+    for name in path:
+        if not isinstance(value, dict) or name not in value:
+            return None
+        value = value[name]
+    return value
+
+
+def _object(text: str) -> str:
+    return text if text.strip() else "{}\n"
+
+
+def _or_nothing(text: str) -> str:
+    """Nothing in place of an empty object: the file is to go."""
+    return "" if json.loads(_object(text)) == {} else text

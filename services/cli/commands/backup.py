@@ -1,0 +1,28 @@
+"""`segue backup`: asks the running server for a consistent copy of everything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from services.cli.gateway.http_call import Endpoint
+from services.cli.gateway.mcp_call import CallFailed
+
+backup_timeout_s = 7200.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Has it written below `options.directory`, and says where it is."""
+    directory = options.directory.expanduser().absolute()
+    began = time.monotonic()
+    try:
+        answer, _ = Endpoint().call("/v1/backup", json.dumps({"directory": str(directory)}).encode(), backup_timeout_s)
+        made = json.loads(answer)
+    except CallFailed as problem:
+        print(f"segue backup: {problem}", file=sys.stderr)
+        return 1
+    print(f"{made['memories']:,} memories, {made['bytes'] / 1e6:,.1f} MB, in {time.monotonic() - began:.1f} s:")
+    print(made["path"])
+    return 0

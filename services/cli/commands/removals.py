@@ -1,0 +1,38 @@
+"""`segue removals`: what was removed of one's memories, when, by whom and why; it knows no content."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime
+from urllib.parse import urlencode
+
+from services.cli.gateway.http_call import Endpoint
+from services.cli.gateway.mcp_call import CallFailed
+from services.cli.transfer.delivery import plain
+
+call_timeout_s = 30.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints them, the latest first."""
+    asked = {"limit": options.limit, **({"project": options.project} if options.project else {})}
+    try:
+        answer, _ = Endpoint().call(f"/v1/removals?{urlencode(asked)}", None, call_timeout_s)
+    except CallFailed as problem:
+        print(f"segue removals: {problem}", file=sys.stderr)
+        return 1
+    removals = json.loads(answer)["removals"]
+    if options.json:
+        print("\n".join(json.dumps(each) for each in removals))
+        return 0
+    if not removals:
+        print("Nothing was removed.", file=sys.stderr)
+        return 0
+    print(f"{'REMOVED':<18}{'COUNT':>8}  {'BY':<16}{'ERASED':<8}PROJECT")
+    for each in removals:
+        at = datetime.fromisoformat(each["removed_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
+        by = plain(each["actor"] or each["reason"])
+        print(f"{at:<18}{each['count']:>8,}  {by:<15} {'yes' if each['erased'] else 'soon':<8}{plain(each['project'])}")
+    return 0

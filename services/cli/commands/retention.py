@@ -1,0 +1,68 @@
+"""`segue retention`: how long a project's memories are kept; shows, sets and takes back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from services.cli.gateway.http_call import Endpoint
+from services.cli.gateway.mcp_call import CallFailed
+from services.cli.transfer.delivery import plain
+
+call_timeout_s = 30.0
+Rule = dict[str, Any]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sets the rule of `options.project`, or shows all."""
+    changes = options.forever or options.reset or options.days is not None or options.size_mb is not None
+    if changes != bool(options.project) or (options.reflections and not changes):
+        print("segue retention: to set a rule, name a project and what to keep: PROJECT --days 90", file=sys.stderr)
+        return 2
+    try:
+        return _set(options) if changes else _show()
+    except CallFailed as problem:
+        print(f"segue retention: {problem}", file=sys.stderr)
+        return 1
+
+
+def _set(options: argparse.Namespace) -> int:
+    asked: Rule = {"project": options.project, "reflections": options.reflections}
+    if options.reset:
+        asked["reset"] = True
+    elif not options.forever:
+        asked |= {"days": options.days, "size_mb": options.size_mb}
+    answer, _ = Endpoint().call("/v1/retention", json.dumps(asked).encode(), call_timeout_s)
+    rule = json.loads(answer)
+    print(f"{plain(options.project)}: {_said(rule)}")
+    if rule["would_remove"]:
+        print(f"{rule['would_remove']:,} memories will be removed, from an hour from now on. {_way_back(options)}")
+    return 0
+
+
+def _way_back(options: argparse.Namespace) -> str:
+    if options.reset:
+        return f"To keep all of this project: segue retention {plain(options.project)} --forever"
+    return f"To take the rule back: segue retention {plain(options.project)} --reset"
+
+
+def _show() -> int:
+    answer, _ = Endpoint().call("/v1/retention", None, call_timeout_s)
+    told = json.loads(answer)
+    for rule in told["rules"]:
+        due = f" ({rule['would_remove']:,} to go)" if rule["would_remove"] else ""
+        print(f"{plain(rule['project'] or 'every other project')}: {_said(rule)}{due}")
+    if told["waiting"]:
+        print(f"Waiting: {told['waiting']}")
+    return 0
+
+
+def _said(rule: Rule) -> str:
+    if rule["days"] is None and rule["size_mb"] is None:
+        return "kept for ever"
+    limits = [f"for {rule['days']:,} days"] if rule["days"] is not None else []
+    limits += [f"up to {rule['size_mb']:g} MB, the newest"] if rule["size_mb"] is not None else []
+    what = "conversations and reflections" if rule["reflections"] else "conversations"
+    return f"{what} kept {' and '.join(limits)}"

@@ -1,0 +1,109 @@
+"""`segue serve`: everything in one process, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from services import __version__
+from services.cli import installation, local_server
+from services.cli.local_server import ServerInfo
+from services.kit.errors import Unavailable
+from services.kit.private_directory import private_directory
+
+if TYPE_CHECKING:
+    from services.gateway.app import GatewayApp
+    from services.gateway.config import GatewaySettings
+
+idle_exit_default_s = 30 * 60
+_held_status = 3
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until a signal; 3 when another server holds the data directory."""
+    data_dir = local_server.default_data_dir()
+    os.umask(0o077)  # what a server writes is its owner's alone
+    try:
+        with local_server.hold(private_directory(data_dir)):
+            installation.note(data_dir)
+            return _serve(data_dir, options)
+    except local_server.AlreadyServing as error:
+        print(f"segue: {error}.", file=sys.stderr)
+        return _held_status
+    except Unavailable as error:
+        print(f"segue: {error.message} {error.suggestions[0]}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"segue: {data_dir} cannot be used: {error.strerror}. Set SEGUE_DATA_DIR.", file=sys.stderr)
+        return 1
+
+
+def _serve(data_dir: Path, options: argparse.Namespace) -> int:
+    from services.gateway.config import GatewaySettings
+    from services.kit.errors import ServiceError
+    from services.kit.observability.logs import start_logs
+
+    start_logs("embedded", "INFO" if options.background else "WARNING")
+    # Who started it in passing finds it by server.json, so that any free port will do.
+    settings = GatewaySettings(host=options.host, port=0 if options.background else options.port)
+    try:
+        asyncio.run(_until_done(data_dir, settings, background=options.background))
+    except ServiceError as error:
+        print(" ".join((f"segue: {error.message}", *error.suggestions)), file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _until_done(data_dir: Path, settings: GatewaySettings, *, background: bool) -> None:
+    from services.kit.lifecycle import run_until_signalled
+
+    stop = asyncio.Event()
+    await run_until_signalled(_open(data_dir, settings, stop, background=background), stop)
+
+
+@asynccontextmanager
+async def _open(
+    data_dir: Path, settings: GatewaySettings, stop: asyncio.Event, *, background: bool
+) -> AsyncIterator[GatewayApp]:
+    """The server, announced once it is ready; one that was started in passing leaves when it is idle."""
+    from services.embedded import open_embedded
+    from services.kit.background_task import beside
+
+    async with open_embedded(data_dir, settings) as app:
+        info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
+        local_server.publish(data_dir, info)
+        if not background:
+            print(_welcome(app.url, data_dir, settings.auth), flush=True)
+            yield app
+            return
+        async with beside("the idle exit", lambda: _leave_when_idle(app, stop)):
+            yield app
+
+
+async def _leave_when_idle(app: GatewayApp, stop: asyncio.Event) -> None:
+    idle_exit_s = float(os.environ.get("SEGUE_IDLE_EXIT_S", idle_exit_default_s))
+    while (left_s := idle_exit_s - app.idle_s()) > 0:  # noqa: ASYNC110  # how long to wait is known
+        await asyncio.sleep(left_s)
+    stop.set()
+
+
+def _welcome(url: str, data_dir: Path, auth: str) -> str:
+    segue = Path(sys.executable).with_name("segue")
+    who = f"It asks who calls: make a token, and set SEGUE_TOKEN to it\n  {segue} token create NAME\n"
+    return f"""\
+Segue is ready at {url}
+Everything it keeps is in {data_dir}
+
+{who if auth == "tokens" else ""}\
+Connect Claude Code, from another terminal, with
+  {segue} install claude-code
+See whether all works with
+  {segue} doctor
+Ctrl-C ends it."""

@@ -1,0 +1,94 @@
+"""`segue status`: how things stand, at a glance and at once; of what is on this machine also while no server runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from services.cli import local_server
+from services.cli.durations import ago
+from services.cli.gateway.overview import NotTold, overview
+from services.cli.hooks.state_files import HOOKS_DIRECTORY
+
+ANSWER_TIMEOUT_S = 3.0
+WIDTH = 10
+
+
+def run(options: argparse.Namespace) -> int:
+    """One line for each; 1 where a gateway that should be there does not answer."""
+    del options
+    data_dir = local_server.default_data_dir()
+    url, status = os.environ.get("SEGUE_URL") or _local(data_dir), 0
+    if url:
+        try:
+            query = _query()
+            _print(_told(overview(url, ANSWER_TIMEOUT_S, **query).told, url, query["project"]))
+        except NotTold as problem:
+            _print([("server", f"{problem}. `segue doctor` says more")])
+            status = 1
+    else:
+        _print([("server", "none runs; it is started when a client needs it")])
+    _print(_on_this_machine(data_dir))
+    return status
+
+
+def _local(data_dir: Path) -> str | None:
+    server = local_server.read_server(data_dir)
+    return server.url if server else None
+
+
+def _query() -> dict[str, str]:
+    from services.workspace.project import project_name
+
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
+
+
+def _told(told: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
+    yield "server", f"{url}, version {told['version']}" + (f", as {told['user']}" if told["user"] != "local" else "")
+    for name in told["unavailable"]:
+        yield name, "does not answer"
+    if told["sessions_active"] is not None:
+        yield "sessions", f"{told['sessions_active']} active"
+    if told["memories"] is not None:
+        last = f"; the last {_ago(told['last_stored'])}" if told["last_stored"] else ""
+        yield "memories", f"{told['memories_since']:,} today, {told['memories']:,} in all{last}"
+    if told["quality"]:
+        measured = _ago(told["quality"]["timestamp"])
+        yield "quality", f"{told['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
+    if told["pending"]:
+        yield "pending", f"{told['pending']} to be stored once memory answers"
+    for each in told["degraded"]:
+        yield "degraded", each
+
+
+def _on_this_machine(data_dir: Path) -> Iterator[tuple[str, str]]:
+    hooks = data_dir / HOOKS_DIRECTORY
+    try:
+        event, *given = (hooks / "injected").read_text(encoding="ascii", errors="replace").split()
+        counts = dict(each.partition("=")[::2] for each in given)
+        cost = f"{int(counts['tokens']):,} tokens, {counts['memories']} memories"
+        yield "injected", f"{cost}, by {event} {_since((hooks / 'injected').stat().st_mtime)}"
+    except (OSError, ValueError, KeyError):
+        yield "injected", "nothing yet"
+    waiting = sum(1 for _ in hooks.glob("spool/*/*.json"))
+    if waiting:
+        yield "waiting", f"{waiting} events of hooks, for a server"
+
+
+def _ago(time_iso: str) -> str:
+    return _since(datetime.fromisoformat(time_iso).timestamp())
+
+
+def _since(timestamp: float) -> str:
+    return ago(time.time() - timestamp)
+
+
+def _print(lines: Any) -> None:
+    for name, text in lines:
+        print(f"{name:<{WIDTH}}{text}")

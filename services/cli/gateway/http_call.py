@@ -1,0 +1,43 @@
+"""Calling a gateway's HTTP endpoints beside MCP from the command line. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from services.cli import local_server
+from services.cli.gateway.credentials import BadToken, credentials
+from services.cli.gateway.mcp_call import CallFailed, reason_of
+from services.cli.transfer.import_ import gateway_address
+
+start_timeout_s = 60.0
+answer_max_bytes = 64 * 1024 * 1024
+
+
+class Endpoint:
+    """The gateway that `SEGUE_URL` names, or the local server, which is started if none runs; CallFailed else."""
+
+    def __init__(self) -> None:
+        try:
+            server = gateway_address() or local_server.ensure_server(
+                local_server.default_data_dir(), start_timeout_s
+            ).url.removesuffix("/mcp")
+            self._headers = {"Content-Type": "application/json", **credentials()}
+        except (local_server.NotStarted, BadToken) as problem:
+            raise CallFailed(str(problem)) from problem
+        if not server.startswith(("http://", "https://")):
+            raise CallFailed(f"{server}: the address of a gateway begins with http:// or https:// and a host")
+        self.address = server
+        self._opener = build_opener(ProxyHandler({}))  # a proxy is not for the way to one's own gateway
+
+    def call(self, path: str, body: bytes | None, timeout_s: float) -> tuple[bytes, Mapping[str, str]]:
+        """What it answers, and its headers; a body makes it a POST."""
+        request = Request(f"{self.address}{path}", body, self._headers)  # noqa: S310  # the scheme is checked
+        try:
+            with self._opener.open(request, timeout=timeout_s) as response:
+                return response.read(answer_max_bytes), response.headers
+        except HTTPError as error:
+            raise CallFailed(f"{self.address}: {reason_of(error)}") from error
+        except (URLError, OSError) as error:
+            raise CallFailed(f"{self.address} cannot be reached: {getattr(error, 'reason', error)}") from error

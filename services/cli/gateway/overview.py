@@ -1,0 +1,66 @@
+"""How things stand at a gateway, asked in one request and within a time. Standard library only, and light."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from services.cli.bridge.exchange import TRANSPORT_ERRORS, Exchange
+from services.cli.bridge.messages import Failure
+from services.cli.gateway.credentials import BadToken, credentials
+
+ANSWER_MAX_BYTES = 1 << 20
+
+
+class NotTold(Exception):
+    """The gateway does not answer, or not this; `status` is what it answered, 0 for nothing at all."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Overview(NamedTuple):
+    """What the gateway says, and its clock when it did."""
+
+    told: Mapping[str, Any]
+    clock: datetime | None
+
+
+def overview(url: str, timeout_s: float, **query: str) -> Overview:
+    """What `/v1/overview` of the gateway at `url` says. Raises NotTold."""
+    base = url.removesuffix("/").removesuffix("/mcp")
+    try:
+        exchange = Exchange(f"{base}/v1/overview?{urlencode(query)}", timeout_s)
+        with exchange.send("GET", credentials()) as response:
+            return _read(response, base)
+    except BadToken as problem:
+        raise NotTold(str(problem), 401) from problem
+    except (Failure, *TRANSPORT_ERRORS) as problem:
+        reason = getattr(problem.__cause__, "strerror", None) or problem.__cause__ or problem
+        raise NotTold(f"{urlsplit(base).netloc or base} does not answer: {reason}") from problem
+
+
+def _read(response: HTTPResponse, base: str) -> Overview:
+    body = response.read(ANSWER_MAX_BYTES)
+    if response.status != 200:
+        raise NotTold(_words(body) or f"{base} answers {response.status} {response.reason}", response.status)
+    told = json.loads(body)
+    if not isinstance(told, dict):
+        raise NotTold(f"{base} answers something else: is it Segue?", response.status)
+    date = response.headers.get("Date")
+    return Overview(told, parsedate_to_datetime(date) if date else None)
+
+
+def _words(body: bytes) -> str:
+    """The gateway's own words for a refusal, where it has any."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return ""
+    return str(said.get("error", "")) if isinstance(said, dict) else ""

@@ -1,0 +1,1 @@
+"""`segue import` and `segue export`: delivery, progress, and the state of earlier imports."""

@@ -1,0 +1,321 @@
+"""`segue import`: reads transcripts and memories, sends them to the gateway, and says what became of them.
+
+Reading and storing overlap, with a bounded number of batches on their way; they are acknowledged in the order they
+were read, so that the place up to which a file is stored is always known, whenever it ends. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from services.cli.gateway.credentials import BadToken, credentials
+from services.cli.local_server import NotStarted, default_data_dir, ensure_server
+from services.cli.transfer.delivery import Delivery, NoRoom, NotDelivered, Receipt, Stopped, plain
+from services.cli.transfer.progress import Done, ImportProgress
+from services.cli.transfer.state import ImportState
+from services.memory.domain.memories import name_max_chars
+from services.memory.imports.json_lines import Position
+from services.memory.imports.sources import Entry, SourceFile, Unreadable, find_files, read_memories
+
+batch_max_lines = 64
+batch_max_bytes = 512 * 1024
+batches_in_flight_max = 2
+server_start_timeout_s = 60.0
+state_interval_s = 2.0
+# How long batches that are under way may take to arrive after Ctrl-C.
+farewell_timeout_s = 3.0
+reasons_max = 20
+origins_max = 10
+LOCAL = "local"
+AGAIN = "Run it again to go on from here; nothing is stored twice."
+MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
+PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
+# What a shell reports of a command that was ended with Ctrl-C.
+INTERRUPTED = 130
+
+
+@dataclass(slots=True)
+class Batch:
+    """Lines to send, where each came from, and how far each file is read once they are stored."""
+
+    lines: list[bytes] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    reached: dict[SourceFile, tuple[Position, bool]] = field(default_factory=dict)
+    size: int = 0
+
+    def add(self, line: bytes, origin: str) -> None:
+        """One more memory."""
+        self.lines.append(line)
+        self.origins.append(origin)
+        self.size += len(line)
+
+    def has_room_for(self, line: bytes) -> bool:
+        """Whether the line still fits; an empty batch takes any."""
+        return not self.lines or (len(self.lines) < batch_max_lines and self.size + len(line) <= batch_max_bytes)
+
+
+@dataclass(slots=True)
+class Skipped:
+    """How many lines gave no memory for one reason, and the first of them: `file:line` each."""
+
+    count: int = 0
+    origins: list[str] = field(default_factory=list)
+
+    def add(self, origin: str) -> None:
+        """One line more."""
+        self.count += 1
+        if len(self.origins) < origins_max:
+            self.origins.append(origin)
+
+    def places(self) -> str:
+        """Where they are: the first one whole, of further ones in the same file the line alone."""
+        said, last_file = [], ""
+        for file, _, line in (origin.rpartition(":") for origin in self.origins):
+            said.append(line if file == last_file else f"{file}:{line}")
+            last_file = file
+        more = self.count - len(self.origins)
+        return ", ".join(map(plain, said)) + (f" and {more:,} more" if more else "")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of everything."""
+
+    stored: int = 0
+    duplicates: int = 0
+    embedded: int = 0
+    files: int = 0
+    unchanged: int = 0
+    skipped: dict[str, Skipped] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+    def skip(self, reason: str, origin: str) -> None:
+        """A line gives no memory; `reason` never quotes it."""
+        if reason not in self.skipped and len(self.skipped) >= reasons_max:
+            reason = "other reasons"
+        self.skipped.setdefault(reason, Skipped()).add(origin)
+
+    def take(self, batch: Batch, receipt: Receipt) -> None:
+        """A batch was answered."""
+        self.stored += receipt.stored
+        self.duplicates += receipt.duplicates
+        self.embedded += receipt.embedded
+        for refusal in receipt.rejected:
+            origin = batch.origins[refusal.line] if 0 <= refusal.line < len(batch.origins) else "?"
+            self.skip(f"{refusal.code}: {refusal.reason}", origin)
+
+
+class Import:
+    """One run: reads files in their order and keeps a bounded number of batches under way."""
+
+    def __init__(self, connect: Callable[[], Delivery], state: ImportState, project: str | None) -> None:
+        self.tally = Tally()
+        self._connect = connect
+        self._delivery: Delivery | None = None
+        self._pool = ThreadPoolExecutor(batches_in_flight_max, "import")
+        self._under_way: deque[tuple[Batch, Future[Receipt]]] = deque()
+        self._batch = Batch()
+        self._state = state
+        self._project = project
+        self._done = Done()
+        self._progress = ImportProgress(self._done)
+        self._next_save = time.monotonic() + state_interval_s
+
+    def run(self, paths: Sequence[Path]) -> None:
+        """Import everything. Raises NotDelivered; what was acknowledged until then is remembered."""
+        try:
+            for file in self._changed(paths):
+                self._read(file)
+            self._send()
+            while self._under_way:
+                self._settle()
+            self._note(self._batch)
+        except KeyboardInterrupt:
+            self._take_leave()
+            raise
+        except NoRoom:
+            self._count_under_way()
+            raise
+        finally:
+            self._progress.clear()
+            self._close()
+
+    def _changed(self, paths: Sequence[Path]) -> list[SourceFile]:
+        """The files to read; they are counted first, so that the progress has an end to measure by."""
+        files = []
+        for found in find_files(paths):
+            if isinstance(found, Unreadable):
+                self.tally.unreadable.append(found.message)
+            elif self._state.is_unchanged(found):
+                self.tally.unchanged += 1
+            else:
+                files.append(found)
+        self._done.files_total = len(files)
+        self._done.bytes_total = sum(file.size for file in files)
+        return files
+
+    def _read(self, file: SourceFile) -> None:
+        try:
+            for number, entry in enumerate(read_memories(file.path, self._state.start(file))):
+                self.tally.files += not number
+                self._take(file, entry)
+        except Unreadable as problem:
+            self.tally.unreadable.append(problem.message)
+        except OSError as problem:
+            self.tally.unreadable.append(f"{file.path}: {problem.strerror}")
+        self._done.files += 1
+        self._done.bytes_before += file.size
+        self._done.bytes_of_file = 0
+
+    def _take(self, file: SourceFile, entry: Entry) -> None:
+        origin = f"{file.path}:{entry.line}"
+        if entry.problem:
+            self.tally.skip(entry.problem, origin)
+        elif entry.link and self._project:
+            self.tally.skip("a link, where everything is filed under one project", origin)
+        elif entry.link:
+            self._add(entry.link.encoded(), origin)
+        elif entry.memory:
+            self._add(replace(entry.memory, project=self._project or entry.memory.project).encoded(), origin)
+        last = not (entry.problem or entry.memory or entry.link)
+        self._batch.reached[file] = (entry.resume, last)
+        self._done.bytes_of_file = entry.resume.offset
+        self._progress.show()
+
+    def _add(self, line: bytes, origin: str) -> None:
+        if not self._batch.has_room_for(line):
+            self._send()
+        self._batch.add(line, origin)
+
+    def _send(self) -> None:
+        """Hand the batch over, once fewer than the limit are under way."""
+        if not self._batch.lines:
+            return
+        self._delivery = self._delivery or self._connect()
+        while len(self._under_way) >= batches_in_flight_max:
+            self._settle()
+        self._under_way.append((self._batch, self._pool.submit(self._delivery.deliver, self._batch.lines)))
+        self._batch = Batch()
+
+    def _settle(self) -> None:
+        """Wait for the oldest batch: only when it is stored do later ones count."""
+        batch, receipt = self._under_way[0]
+        while not wait((receipt,), timeout=0.1).done:
+            self._progress.show()
+        self._under_way.popleft()
+        answered = receipt.result()
+        self.tally.take(batch, answered)
+        self._done.memories = self.tally.stored + self.tally.duplicates
+        if answered.over_quota:  # where it is read from again begins before this batch
+            raise NoRoom(answered.over_quota)
+        self._note(batch)
+
+    def _note(self, batch: Batch) -> None:
+        for file, (position, whole) in batch.reached.items():
+            self._state.reached(file, position, whole=whole)
+        if time.monotonic() >= self._next_save:
+            self._save()
+
+    def _save(self) -> None:
+        """Remember it; where that cannot be done, only speed is lost."""
+        self._next_save = time.monotonic() + state_interval_s
+        with suppress(OSError):
+            self._state.save()
+
+    def _take_leave(self) -> None:
+        """Count what arrives within a moment after Ctrl-C."""
+        if self._delivery:
+            self._delivery.stop()
+        wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
+        while self._under_way and self._under_way[0][1].done() and not self._under_way[0][1].exception():
+            self._settle()
+
+    def _count_under_way(self) -> None:
+        """Count what later batches stored, where they were faster; their files are read again from before."""
+        wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
+        for batch, receipt in self._under_way:
+            if receipt.done() and not receipt.exception():
+                self.tally.take(batch, receipt.result())
+
+    def _close(self) -> None:
+        self._save()
+        if self._delivery:
+            self._delivery.hang_up()
+        self._pool.shutdown(cancel_futures=True)
+        if self._delivery:
+            self._delivery.close()
+
+
+def gateway_address() -> str:
+    """Where `SEGUE_URL` points, without the /mcp that MCP clients need; empty for the local server."""
+    return os.environ.get("SEGUE_URL", "").strip().rstrip("/").removesuffix("/mcp").rstrip("/")
+
+
+def connect() -> Delivery:
+    """The way to the gateway; the local server is started if none runs. Raises NotDelivered."""
+    try:
+        address = gateway_address() or ensure_server(default_data_dir(), server_start_timeout_s).url
+    except NotStarted as problem:
+        raise NotDelivered(str(problem)) from problem
+    try:
+        return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials())
+    except BadToken as problem:
+        raise NotDelivered(str(problem)) from problem
+
+
+def run(options: argparse.Namespace) -> int:
+    """Import `options.paths`: 0 if all of it could be read, 1 if not, 2 if it was not asked rightly."""
+    if not options.paths or len(options.project or "") > name_max_chars:
+        print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    work = Import(connect, ImportState(default_data_dir(), gateway_address() or LOCAL), options.project)
+    trouble, status = "", 0
+    try:
+        work.run([Path(path) for path in options.paths])
+    except (KeyboardInterrupt, Stopped):
+        trouble, status = f"interrupted. {AGAIN}", INTERRUPTED
+    except NoRoom as problem:
+        trouble, status = f"over quota: {problem} {MAKE_ROOM} {AGAIN}", 1
+    except NotDelivered as problem:
+        trouble, status = f"{str(problem).rstrip('.')}. {AGAIN}", 1
+    for line in report(work.tally, trouble):
+        print(line, file=sys.stderr)
+    print(summary(work.tally, time.monotonic() - began), flush=True)
+    return status or bool(work.tally.unreadable)
+
+
+def report(tally: Tally, trouble: str) -> Iterator[str]:
+    """What a user may want to do something about."""
+    yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
+    for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
+        yield f"skipped {counted(skipped.count, 'line')}: {reason} (at {skipped.places()})"
+    if tally.embedded < tally.stored:
+        yield f"{counted(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
+    if tally.unchanged:
+        yield f"{counted(tally.unchanged, 'file')} unchanged since the last import"
+    if trouble:
+        yield f"segue import: {trouble}"
+
+
+def summary(tally: Tally, elapsed_s: float) -> str:
+    """The last line."""
+    skipped = sum(reason.count for reason in tally.skipped.values())
+    return (
+        f"Imported {counted(tally.stored, 'memory')} ({tally.duplicates:,} already there, {skipped:,} skipped)"
+        f" from {counted(tally.files, 'file')} in {elapsed_s:.1f} s"
+    )
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things, in English."""
+    return f"{count:,} {thing if count == 1 else PLURALS[thing]}"

@@ -1,0 +1,112 @@
+"""What each route, tool, prompt and resource takes: the one table, and what is not in it takes everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import mcp_types
+from fastmcp.prompts.base import PromptResult
+from fastmcp.resources.base import ResourceResult
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools.base import ToolResult
+
+from services.gateway.access.identity import Scope, current_caller
+from services.gateway.access.jwt_verifier import METADATA_PATH
+
+OPEN = frozenset({"/health", "/ready", "/accepting", METADATA_PATH})
+"""Paths that everybody may ask: they tell whether Segue works, and who gives tokens for it."""
+
+ROUTES: Mapping[tuple[str, str], Scope] = {
+    ("GET", "/mcp"): Scope.READ,
+    ("POST", "/mcp"): Scope.READ,  # each tool takes its own
+    ("DELETE", "/mcp"): Scope.READ,
+    ("GET", "/v1/memories"): Scope.READ,
+    ("POST", "/v1/memories"): Scope.WRITE,
+    ("GET", "/v1/removals"): Scope.READ,
+    ("GET", "/v1/retention"): Scope.READ,
+    ("POST", "/v1/retention"): Scope.WRITE,
+    ("GET", "/v1/overview"): Scope.READ,
+    ("POST", "/v1/backup"): Scope.ADMIN,
+    ("GET", "/v1/tokens"): Scope.ADMIN,
+    ("POST", "/v1/tokens"): Scope.ADMIN,
+    ("POST", "/v1/tokens/revoke"): Scope.ADMIN,
+    ("GET", "/metrics"): Scope.READ,
+    ("POST", "/v1/hooks/SessionStart"): Scope.WRITE,
+    ("POST", "/v1/hooks/UserPromptSubmit"): Scope.READ,
+    ("POST", "/v1/hooks/PreToolUse"): Scope.READ,
+    ("POST", "/v1/hooks/PermissionRequest"): Scope.WRITE,
+    ("POST", "/v1/hooks/PostToolUse"): Scope.WRITE,
+    ("POST", "/v1/hooks/PreCompact"): Scope.WRITE,
+    ("POST", "/v1/hooks/Stop"): Scope.WRITE,
+    ("POST", "/v1/hooks/SessionEnd"): Scope.WRITE,
+}
+
+TOOLS: Mapping[str, Scope] = {
+    "init": Scope.WRITE,
+    "checkpoint": Scope.WRITE,
+    "end": Scope.WRITE,
+    "status": Scope.READ,
+    "list_sessions": Scope.READ,
+    "store_conversation": Scope.WRITE,
+    "store_reflection": Scope.WRITE,
+    "reflect_on_past": Scope.READ,
+    "advanced_search": Scope.READ,
+    "quick_search": Scope.READ,
+    "get_more_results": Scope.READ,
+    "search_by_file": Scope.READ,
+    "search_by_concept": Scope.READ,
+    "link_projects": Scope.WRITE,
+    "unlink_projects": Scope.WRITE,
+    "list_project_links": Scope.READ,
+    "get_memory": Scope.READ,
+    "delete_conversations": Scope.WRITE,
+    "share_memory": Scope.WRITE,
+    "reflection_stats": Scope.READ,
+    "check_permission": Scope.READ,
+    "record_permission": Scope.WRITE,
+    "permission_status": Scope.READ,
+    "revoke_permission": Scope.WRITE,
+    "quality_check": Scope.WRITE,  # it writes history, and may run a project's tools
+    "quality_history": Scope.READ,
+    "health_check": Scope.READ,
+    "system_metrics": Scope.READ,
+}
+
+
+def needed_for(method: str, path: str) -> Scope | None:
+    """What a request takes; None where anybody may make it."""
+    path = path.rstrip("/")
+    return None if path in OPEN else ROUTES.get(("GET" if method == "HEAD" else method, path), Scope.ADMIN)
+
+
+class Scoping(Middleware):
+    """Raises Denied where a tool, prompt or resource takes more than the caller may."""
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """The tool's result."""
+        name = context.message.name
+        current_caller().require(TOOLS.get(name, Scope.ADMIN), name)
+        return await call_next(context)
+
+    async def on_read_resource(
+        self,
+        context: MiddlewareContext[mcp_types.ReadResourceRequestParams],
+        call_next: CallNext[mcp_types.ReadResourceRequestParams, ResourceResult],
+    ) -> ResourceResult:
+        """The resource; whose it is, its service looks."""
+        current_caller().require(Scope.READ, "A resource")
+        return await call_next(context)
+
+    async def on_get_prompt(
+        self,
+        context: MiddlewareContext[mcp_types.GetPromptRequestParams],
+        call_next: CallNext[mcp_types.GetPromptRequestParams, PromptResult],
+    ) -> Any:
+        """The prompt, which is the same for everyone."""
+        current_caller().require(Scope.READ, "A prompt")
+        return await call_next(context)

@@ -1,0 +1,244 @@
+"""English words for time that dateparser does not know, or takes for another: a table of patterns.
+
+Rolling stretches (`past week`, `last 3 days`) end now and begin with a day; `last week` is the calendar's. A number
+with a unit (`7d`, `1w`, `3 days ago`) is a day, the month for months, a moment for hours. `recently` is two weeks,
+`the other day` one, `a couple` 2, `a few` 3, `several` 5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.gateway.arguments.time_spans import (
+    FIRST,
+    LAST,
+    STEP_OF,
+    Span,
+    before,
+    month_of,
+    moved,
+    part,
+    rolling,
+    weekend,
+    whole,
+)
+
+_spelled = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+COUNTS: Mapping[str, float] = {
+    **{word: number for number, word in enumerate(_spelled, 1)},
+    **dict.fromkeys(("half", "half a", "half an"), 0.5),
+    **dict.fromkeys(("a", "an"), 1),
+    **dict.fromkeys(("a couple of", "a couple", "couple of", "couple"), 2),
+    **dict.fromkeys(("a few", "few"), 3),
+    "several": 5,
+}
+_units: Mapping[str, str] = {
+    **dict.fromkeys(("minute", "minutes", "min", "mins", "m"), "minute"),
+    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), "hour"),
+    **dict.fromkeys(("day", "days", "d"), "day"),
+    **dict.fromkeys(("week", "weeks", "wk", "wks", "w"), "week"),
+    **dict.fromkeys(("fortnight", "fortnights"), "fortnight"),
+    **dict.fromkeys(("month", "months", "mo", "mos"), "month"),
+    **dict.fromkeys(("quarter", "quarters"), "quarter"),
+    **dict.fromkeys(("year", "years", "yr", "yrs", "y"), "year"),
+}
+_weekdays = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_months = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_day_numbers = {name[:size]: number for number, name in enumerate(_weekdays) for size in (3, 4, 5, len(name))}
+_month_numbers = {name[:size]: number for number, name in enumerate(_months, 1) for size in (3, 4, len(name))}
+_ordinals = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
+_thirds = {"early": 0, "mid": 1, "middle": 1, "late": 2}
+_turns = {"last": -1, "past": -1, "previous": -1, "prior": -1, "this": 0, "current": 0, "next": 1, "coming": 1}
+
+
+def any_of(names: Mapping[str, Any]) -> str:
+    """A pattern for each of the names."""
+    return f"(?:{'|'.join(sorted(map(re.escape, names), key=len, reverse=True))})"
+
+
+_count = rf"(?P<count>\d{{1,9}}(?:\.\d{{1,3}})? ?|{any_of(COUNTS)} )"
+_unit = rf"(?P<unit>{any_of(_units)})"
+_turn = rf"(?P<turn>{any_of(_turns)})"
+_weekday = rf"(?P<weekday>{any_of(_day_numbers)})"
+_month = rf"(?P<month>{any_of(_month_numbers)})"
+_about = "(?:about |around |roughly |some |almost |nearly |over |more than )?"
+_of_year = r"(?: ?(?:of |in )?(?:(?P<year>\d{4})|(?P<turn>last|this) year))?"
+_edges = "(?P<edge>start|beginning|begin|end|first day|last day)"
+_leading = re.compile(
+    r"(?:(?:since|until|till|before|after|on|from|in(?! \d{1,3} )|within|during|over|at|as of|by"
+    r"|up to|through|prior to|the|this(?= past)) )*"
+)
+
+
+def worded(text: str, now: datetime) -> Span | None:
+    """The stretch that the words name, seen from `now`, which is local; None for words that are not these."""
+    plain = re.sub(r"'(\d\d)$", r"20\1", " ".join(text.casefold().replace("-", " ").split()))
+    return _spoken(plain, now) or _spoken(without_leading(plain), now)
+
+
+def without_leading(plain: str) -> str:
+    """Words for time without what may stand before them: `since`, `on the`."""
+    return _leading.sub("", plain, count=1)
+
+
+def _spoken(plain: str, now: datetime) -> Span | None:
+    for pattern, meaning in _table:
+        if found := pattern.fullmatch(plain):
+            return meaning(found, now)
+    return None
+
+
+def _number(found: re.Match[str]) -> float:
+    count = (found["count"] or "a").strip()
+    return COUNTS[count] if count in COUNTS else float(count)
+
+
+def _ago(found: re.Match[str], now: datetime) -> Span | None:
+    count, unit = _number(found), _units[found["unit"]]
+    if unit == "year" and count % 1:
+        count, unit = count * 12, "month"
+    return before(now, count, unit) if unit in STEP_OF or count == int(count) else None
+
+
+def _ahead(found: re.Match[str], now: datetime) -> Span:
+    return before(now, -_number(found), _units[found["unit"]])
+
+
+def _rolling(found: re.Match[str], now: datetime) -> Span:
+    return rolling(now, _number(found), _units[found["unit"]])
+
+
+def _calendar(found: re.Match[str], now: datetime) -> Span:
+    return whole(now, found["unit"], _turns[found["turn"]])
+
+
+def _before_last(found: re.Match[str], now: datetime) -> Span:
+    return weekend(now, -2) if found["unit"] == "weekend" else whole(now, found["unit"], -2)
+
+
+def _weekend(found: re.Match[str], now: datetime) -> Span:
+    """Without a turn, the latest that has begun."""
+    return weekend(now, _turns[found["turn"].strip()] if found["turn"] else -(now.weekday() < 5))
+
+
+def _day(found: re.Match[str], now: datetime) -> Span:
+    """The latest of that name, today included; `last` leaves today out, `this` is of this week, `next` is to come."""
+    number, turn = _day_numbers[found["weekday"]], _turns.get((found["turn"] or "").strip())
+    back = (now.weekday() - number) % 7
+    if turn == 0:
+        return whole(moved(whole(now, "week").begin, number, "day"), "day")
+    days = -back if turn is None else 7 - back if turn > 0 else -(back or 7)
+    return whole(moved(now, days, "day"), "day")
+
+
+def _day_of_week(found: re.Match[str], now: datetime) -> Span:
+    monday = whole(now, "week", _turns[found["turn"]]).begin
+    return whole(moved(monday, _day_numbers[found["weekday"]], "day"), "day")
+
+
+def _month_by_turn(found: re.Match[str], now: datetime) -> Span:
+    """`last` is over already, `this` is of this year, `next` has not begun."""
+    number, turn = _month_numbers[found["month"]], _turns[found["turn"]]
+    return month_of(now.year - (turn < 0 and number >= now.month) + (turn > 0 and number <= now.month), number)
+
+
+def _month_of_year(found: re.Match[str], now: datetime) -> Span:
+    """Without a year, the latest that has begun."""
+    number = _month_numbers[found["month"]]
+    return month_of(_year(found, now, number), number)
+
+
+def _quarter(found: re.Match[str], now: datetime) -> Span:
+    """Without a year, the latest that has begun."""
+    first = (int(found["number"]) if found["number"] else _ordinals[found["ordinal"]]) * 3 - 2
+    return whole(month_of(_year(found, now, first), first).begin, "quarter")
+
+
+def _quarter_after_year(found: re.Match[str], _: datetime) -> Span:
+    return whole(month_of(int(found["year"]), int(found["number"]) * 3 - 2).begin, "quarter")
+
+
+def _half(found: re.Match[str], now: datetime) -> Span:
+    """Half of a year; without a year, the latest that has begun."""
+    first = 1 if found["half"] in {"h1", "first half"} else 7
+    begin = month_of(_year(found, now, first), first).begin
+    return Span(begin, moved(begin, 6, "month"))
+
+
+def _year(found: re.Match[str], now: datetime, month: int) -> int:
+    if found["year"]:
+        return int(found["year"])
+    return now.year + _turns[found["turn"]] if found["turn"] else now.year - (month > now.month)
+
+
+def _edge(found: re.Match[str], now: datetime) -> Span | None:
+    """The first or the last day of a stretch; where that is a day, its first or its last moment."""
+    of = _part_of(found["of"], now)
+    if of is None:
+        return None
+    is_end = found["edge"] in {"end", "last day"}
+    if of.end - of.begin <= STEP_OF["day"]:
+        return Span(of.end, of.end) if is_end else Span(of.begin, of.begin)
+    return whole(moved(of.end, -1, "day") if is_end else of.begin, "day")
+
+
+def _edge_week(found: re.Match[str], now: datetime) -> Span | None:
+    of = _part_of(found["of"], now)
+    if of is None:
+        return None
+    return (
+        Span(moved(of.end, -7, "day"), of.end) if found["edge"] == "last" else Span(of.begin, moved(of.begin, 7, "day"))
+    )
+
+
+def _third(found: re.Match[str], now: datetime) -> Span | None:
+    of = _part_of(found["of"], now)
+    return part(of, _thirds[found["third"]]) if of else None
+
+
+def _part_of(plain: str, now: datetime) -> Span | None:
+    """What `end of` and the like are of."""
+    if re.fullmatch(r"[1-9]\d{3}", plain):
+        return whole(month_of(int(plain), 1).begin, "year")
+    if plain in {"today", "yesterday"}:
+        return whole(now, "day", -(plain == "yesterday"))
+    if plain in {"day", "week", "month", "quarter", "year"}:
+        return whole(now, plain)
+    return _spoken(plain, now)
+
+
+_Meaning = Callable[[re.Match[str], datetime], Span | None]
+_meanings: Mapping[str, _Meaning] = {
+    "(?P<turn>last|previous|prior|this|current|next|coming) (?P<unit>week|month|quarter|year)": _calendar,
+    "(?P<unit>week|month|quarter|year|weekend) before last": _before_last,
+    f"(?:in {_count}{_unit})": _ahead,
+    f"{_count}{_unit} (?:from now|ahead)": _ahead,
+    f"(?:last|past|previous|these last) (?:{_count})?{_unit}": _rolling,
+    f"{_about}{_count}{_unit}(?: ago| back| earlier| before| prior)?": _ago,
+    f"(?P<count>){_unit} (?:ago|back)": _ago,
+    f"(?P<turn>{any_of(_turns)} )?weekend": _weekend,
+    f"(?P<turn>{any_of(_turns)} )?{_weekday}": _day,
+    f"{_weekday} (?:of )?{_turn} week": _day_of_week,
+    f"(?P<turn>last|this|next) week'?s? {_weekday}": _day_of_week,
+    f"{_turn} {_month}": _month_by_turn,
+    f"{_month}{_of_year}": _month_of_year,
+    rf"(?:q(?P<number>[1-4])|(?P<ordinal>{any_of(_ordinals)}) quarter){_of_year}": _quarter,
+    f"(?P<half>h1|h2|first half|second half){_of_year}": _half,
+    r"(?P<year>\d{4}) ?q(?P<number>[1-4])": _quarter_after_year,
+    f"{_edges} (?:of )?(?:the )?(?P<of>.+)": _edge,
+    "(?P<edge>first|last) week (?:of|in) (?:the )?(?P<of>.+)": _edge_week,
+    f"(?P<third>{any_of(_thirds)}) (?:of )?(?:the )?(?P<of>.+)": _third,
+    "recently|lately|of late": lambda _, now: rolling(now, 14, "day"),
+    "just now|a moment ago|moments ago": lambda _, now: rolling(now, 1, "hour"),
+    "other day": lambda _, now: rolling(now, 7, "day"),
+    "(?:earlier|later) today|today so far": lambda _, now: whole(now, "day"),
+    "(?:earlier|later) this (?P<unit>week|month|quarter|year)": lambda found, now: whole(now, found["unit"]),
+    "all time|any ?time|beginning(?: of time)?": lambda _, __: Span(FIRST, LAST),
+}
+_table = tuple((re.compile(pattern), meaning) for pattern, meaning in _meanings.items())

@@ -1,0 +1,132 @@
+"""Which directory a call is about, and what its client says of it: `segue connect` and `segue hook` put it in `_meta`.
+
+All of it is a client's word: checked, bounded, and used only where the gateway does not see the directory itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastmcp.server.context import Context
+
+from services.kit.errors import Denied, InvalidInput, LimitExceeded, NotFound, ServiceError, TooLarge, Unavailable
+from services.workspace import serialization
+from services.workspace.directory_identity import (
+    COMMITTED_META,
+    DIRECTORY_META,
+    IDENTITY_META,
+    REPORT_META,
+    WANTED_META,
+    directory_identity,
+)
+from services.workspace.evidence import Workspace
+from services.workspace.git.checkpoint import ID, Checkpoint
+
+__all__ = ["WANTED_META", "Asked", "Client", "Report", "Wanted"]
+
+evidence_max_bytes = 64 * 1024
+PROBLEMS: Mapping[str, type[ServiceError]] = {each.__name__: each for each in (InvalidInput, NotFound, Denied)}
+"""What a client may say is wrong with its directory; anything else is trouble of its own."""
+
+
+class Wanted(Exception):
+    """The call cannot be carried out before the client has done this; it sends the call again with it."""
+
+    def __init__(self, what: Mapping[str, Any]) -> None:
+        super().__init__("The gateway does not see this directory; `segue connect` of the same version helps it out.")
+        self.what = dict(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a client found in its directory; `evidence` is read by the quality service, which checks it."""
+
+    workspace: Workspace
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a client that follows what is wanted says of `directory`."""
+
+    directory: str
+    identity: str
+    told: Mapping[str, Any]
+
+    def is_here(self) -> bool:
+        """Whether the gateway sees that very directory. Asks the disk."""
+        return directory_identity(self.directory) == self.identity
+
+    def report(self) -> Report:
+        """What it found. Wanted where it has not looked yet; InvalidInput, NotFound or Denied where it says that the
+        directory cannot be worked in, Unavailable where it says nothing of use."""
+        report = self.told.get(REPORT_META)
+        if report is None:
+            raise Wanted({"report": True})
+        if isinstance(report, dict) and isinstance(report.get("problem"), dict):
+            raise _problem(report["problem"])
+        try:
+            return _checked(report)
+        except (InvalidInput, LimitExceeded) as problem:
+            raise Unavailable(f"What the client reports cannot be used: {problem.message}") from problem
+
+    def committed(self) -> tuple[str, Checkpoint] | None:
+        """The checkpoint that it was asked for, by its id; None where it has not been yet. Raises InvalidInput."""
+        told = self.told.get(COMMITTED_META)
+        if told is None:
+            return None
+        identifier = told.get("checkpoint_id") if isinstance(told, dict) else None
+        if not isinstance(identifier, str) or not ID.fullmatch(identifier):
+            raise InvalidInput("The checkpoint that was made has no id.", "Bring `segue connect` up to date.")
+        made = Checkpoint.from_dict(told.get("checkpoint"))
+        if made.created and not _is_commit(made.commit_hash or ""):
+            raise InvalidInput("The checkpoint that was made names no commit.", "Bring `segue connect` up to date.")
+        return identifier, made
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The directory that is meant, or ""; and what the client says of the one in which it works, where it does."""
+
+    directory: str
+    client: Client | None = None
+
+    @classmethod
+    def of(cls, given: str | None, context: Context) -> Asked:
+        """The argument's directory, else the one in which the client works."""
+        request = context.request_context
+        meta = dict(request.meta or {}) if request else {}
+        told, identity = _path(meta.get(DIRECTORY_META)), meta.get(IDENTITY_META)
+        client = Client(told, identity, meta) if told and isinstance(identity, str) and identity else None
+        return cls((given or told).encode("utf-8", "replace").decode(), client)
+
+    def at(self, directory: str) -> Asked:
+        """The same client, asking about another directory: that of a session."""
+        return replace(self, directory=directory)
+
+
+def _path(value: object) -> str:
+    is_path = isinstance(value, str) and len(value) < os.pathconf("/", "PC_PATH_MAX")
+    return str(value) if is_path else ""
+
+
+def _checked(report: object) -> Report:
+    fields = report if isinstance(report, dict) else {}
+    evidence = fields.get("evidence")
+    if not isinstance(evidence, str):
+        raise InvalidInput("the evidence is no text")
+    if len(evidence) > evidence_max_bytes or len(evidence.encode("utf-8", "replace")) > evidence_max_bytes:
+        raise TooLarge(f"the evidence is over {evidence_max_bytes:,} bytes")
+    return Report(Workspace.from_dict(fields.get("workspace")), evidence.encode("utf-8", "replace").decode())
+
+
+def _problem(told: Mapping[str, Any]) -> ServiceError:
+    message = serialization.readable(str(told.get("message") or "The client cannot look at its directory"))
+    return PROBLEMS.get(str(told.get("kind")), Unavailable)(message, "`segue connect` looked on its own machine.")
+
+
+def _is_commit(name: str) -> bool:
+    return len(name) in {40, 64} and not set(name) - set("0123456789abcdef")

@@ -1,0 +1,160 @@
+"""The working directory of a call: where it is, what is known of it, and what is done in it, where it can be seen.
+
+The calls here block; they run in threads, so that the event loop does not wait for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.gateway.directory.client_reports import Asked, Client, Wanted
+from services.kit import redaction
+from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
+from services.workspace import serialization
+from services.workspace.allowed_roots import inside, resolve_directory, shown
+from services.workspace.dependencies.lock_status import DependencyFile, dependency_files
+from services.workspace.developer_tools import find_tools
+from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
+from services.workspace.git.state import GitFacts, git_facts
+from services.workspace.handoff_files import write_handoff
+from services.workspace.project import Project, find_project
+
+OUT_OF_SIGHT = "the gateway does not see this directory; connect through `segue connect` on its machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A working directory; without `project` nothing is known of it, for `trouble`.
+
+    With `client` it is out of sight, and known by the client's report, whose `evidence` is for the quality service.
+    """
+
+    directory: str
+    name: str
+    trouble: str = ""
+    project: Project | None = None
+    git: GitFacts | None = None
+    dependencies: Sequence[DependencyFile] = ()
+    tools: Sequence[str] = ()
+    client: Client | None = None
+    evidence: str = ""
+
+    @property
+    def root(self) -> str:
+        """Of the project; the directory where it cannot be seen."""
+        return self.project.root if self.project else self.directory
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Looks at and works in directories inside `roots`."""
+
+    roots: Sequence[Path]
+
+    async def look(self, asked: Asked) -> Place:
+        """What is known of the directory; InvalidInput, NotFound or Denied where it cannot be worked in.
+
+        Raises Wanted where the client has to say first what is there.
+        """
+        if not asked.directory:
+            raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
+        return await asyncio.to_thread(self._look, asked)
+
+    async def find(self, asked: Asked) -> Place:
+        """The same, of a directory in sight only which one it is and of which project: git is not asked."""
+        if not asked.directory:
+            raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
+        return await asyncio.to_thread(self._find, asked)
+
+    def _look(self, asked: Asked) -> Place:
+        place = self._find(asked)
+        if place.project is None or place.client:
+            return place
+        directory = Path(place.directory)
+        return replace(
+            place,
+            git=git_facts(directory, self.roots, datetime.now(UTC)),
+            dependencies=dependency_files(Path(place.project.root)),
+            tools=sorted(find_tools(directory)),
+        )
+
+    def _find(self, asked: Asked) -> Place:
+        directory, client = asked.directory, asked.client
+        if client and not client.is_here():
+            return _reported(directory, client)
+        try:
+            resolved = resolve_directory(directory, self.roots)
+        except NotFound:
+            parent = Path(directory).parent
+            if parent.exists() and inside(parent, self.roots):
+                raise
+            return Place(directory, Path(directory).name, OUT_OF_SIGHT)  # on another machine, or not mounted here
+        project = find_project(resolved, self.roots)
+        return Place(str(resolved), project.name, project=project)
+
+    async def name(self, asked: Asked) -> str:
+        """The project's name and no more, at once; the directory's own where the gateway does not see it."""
+        return await asyncio.to_thread(self._name, asked)
+
+    def _name(self, asked: Asked) -> str:
+        try:
+            if asked.client and not asked.client.is_here():
+                return Path(asked.directory).name
+            return find_project(resolve_directory(asked.directory, self.roots), self.roots).name
+        except NotFound:
+            return Path(asked.directory).name
+
+    async def commit(self, place: Place, request: CheckpointRequest) -> Checkpoint | None:
+        """A checkpoint in the place's repository; None where the place cannot be seen.
+
+        Where the client sees it, it is asked to make it: raises Wanted until it has.
+        """
+        if place.project is None:
+            return None
+        if place.client and (made := place.client.committed()):
+            return made[1]
+        if place.client and request.policy != "off":
+            note = serialization.readable(request.note) if request.note else None
+            raise Wanted({"commit": serialization.to_dict(replace(request, note=note))})
+        directory = Path(place.directory)
+        return await asyncio.to_thread(
+            create_checkpoint, directory, self.roots, request, redaction.find, datetime.now(UTC)
+        )
+
+    async def leave_handoff(self, place: Place, file_name: str, markdown: str) -> str | None:
+        """The path of the handoff's copy in the project; None where it cannot be written."""
+        if place.project is None or place.client:  # `segue connect` writes it where it is
+            return None
+        try:
+            path = await asyncio.to_thread(write_handoff, Path(place.project.root), self.roots, file_name, markdown)
+        except (OSError, InvalidInput):
+            return None
+        return str(path)
+
+
+def _reported(directory: str, client: Client) -> Place:
+    """A place as the client reports it; where nothing of use is reported, why. Raises as `look` does."""
+    if directory != client.directory:
+        where = f"`segue connect` works in {shown(client.directory)}, so nothing is known of {shown(directory)}"
+        return Place(directory, Path(directory).name, where)
+    try:
+        report = client.report()
+    except (InvalidInput, NotFound, Denied):
+        raise
+    except ServiceError as problem:
+        return Place(directory, Path(directory).name, f"{problem.message} (reported by client)")
+    found = report.workspace
+    return Place(
+        directory=found.directory,
+        name=found.project.name,
+        project=found.project,
+        git=found.git,
+        dependencies=found.dependencies,
+        tools=sorted(found.tools),
+        client=client,
+        evidence=report.evidence,
+    )

@@ -1,0 +1,37 @@
+"""`POST /v1/backup`: has a backup written to a directory of the server's machine, for the machine's own user."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.gateway.access.identity import Scope, current_caller
+from services.gateway.backends import MemoryBackend
+from services.gateway.endpoints.json_requests import caller_mistakes, fields
+from services.kit.errors import InvalidInput
+from services.pb import memory_pb2
+
+
+class Backup:
+    """The endpoint: `{"directory": an absolute path}` in the body, where the backup is in the answer."""
+
+    def __init__(self, memory: MemoryBackend, timeout_s: float) -> None:
+        self._memory = memory
+        self._timeout_s = timeout_s
+
+    async def __call__(self, request: Request) -> Response:
+        """Answers when the backup is on the disk."""
+        current_caller().require(Scope.ADMIN, "A backup")  # it holds everybody's memories
+        directory = _directory((await fields(request)).get("directory"))
+        with caller_mistakes("directory"):
+            asked = memory_pb2.BackupRequest(directory=directory)
+        made = await self._memory.call(self._memory.stub.Backup, asked, self._timeout_s)
+        return JSONResponse({"path": made.path, "memories": made.memories, "bytes": made.bytes})
+
+
+def _directory(directory: object) -> str:
+    if directory is None:
+        raise InvalidInput("The body names no directory.", 'Send {"directory": "/an/absolute/path"}.')
+    if not isinstance(directory, str) or not directory or "\0" in directory:
+        raise InvalidInput("The directory is no path.")
+    return directory

@@ -1,0 +1,79 @@
+"""`GET /v1/memories`: all memories of the caller as JSON Lines, a page a request; the last one ends with the links."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.backends import MemoryBackend
+from services.gateway.endpoints.json_requests import caller_mistakes
+from services.gateway.tools.memory_results import KIND_NAME, iso
+from services.kit.errors import InvalidInput
+from services.pb import memory_pb2
+
+NEXT = "Segue-Next"
+"""The header of a page that is not the last: what to send as `after`."""
+page_default = 256
+sequence_max = 2**63 - 1
+
+
+class Export:
+    """The endpoint: `after` and `limit` in the query, lines that `POST /v1/memories` takes in the answer."""
+
+    def __init__(self, memory: MemoryBackend) -> None:
+        self._memory = memory
+
+    async def __call__(self, request: Request) -> Response:
+        """One page."""
+        after, limit = _number(request, "after", 0), _number(request, "limit", page_default)
+        with caller_mistakes("limit"):
+            asked = memory_pb2.ExportRequest(after=after, limit=limit)
+        page = await self._memory.call(self._memory.stub.Export, asked)
+        lines = [_memory(each) for each in page.memories]
+        if not page.next:
+            lines += await self._links()
+        body = b"".join(_encoded(line) for line in lines)
+        headers = {NEXT: str(page.next)} if page.next else {}
+        return Response(body, media_type="application/x-ndjson", headers=headers)
+
+    async def _links(self) -> Iterator[dict[str, Any]]:
+        answer = await self._memory.call(self._memory.stub.ListLinks, memory_pb2.ListLinksRequest())
+        return ({"link": _link(each)} for each in answer.links)
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= sequence_max):
+        raise InvalidInput(f"{name} is no number of this size.")
+    return int(text)
+
+
+def _memory(memory: memory_pb2.StoredMemory) -> dict[str, Any]:
+    fields = {
+        "id": memory.id,
+        "content": memory.content,
+        "kind": KIND_NAME[memory.kind],
+        "project": memory.project,
+        "timestamp": iso(memory.timestamp),
+        "first_said": iso(memory.first_said) if memory.HasField("first_said") else "",
+        "session_id": memory.session_id,
+        "role": memory.role,
+        "tags": list(memory.tags),
+        "metadata": json.loads(memory.metadata),
+        "shared": memory.shared,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _link(link: memory_pb2.Link) -> dict[str, Any]:
+    described = {"source": link.source, "target": link.target, "type": link.type, "description": link.description}
+    return described | {"created_at": iso(link.created_at)}
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    """One line. Half of a surrogate pair, which metadata could have, must not keep all the others from leaving."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"

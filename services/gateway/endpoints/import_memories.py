@@ -1,0 +1,140 @@
+"""`POST /v1/memories`: a batch of memories, and of links between projects, as JSON Lines, for `segue import`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.gateway.arguments.text_values import list_of, object_of
+from services.gateway.arguments.time_expressions import moment
+from services.gateway.backends import MemoryBackend
+from services.gateway.endpoints.json_requests import caller_mistakes, json_value
+from services.gateway.errors import failure
+from services.gateway.tools.memory_results import KIND
+from services.kit.errors import InvalidInput, ServiceError, TooLarge
+from services.kit.transport.rpc import ERROR_NAMED
+from services.pb import memory_pb2
+
+_text_fields = ("project", "session_id", "role", "id")
+_link_fields = ("source", "target", "type", "description")
+
+Rejection = dict[str, Any]
+"""`line` (from 0), `error_code` and `error`: why a line was not stored, without its content."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """The lines that can be read as one request, with the line of each part of it, and the others' reasons."""
+
+    request: memory_pb2.StoreRequest
+    lines: dict[str, list[int]] = field(default_factory=lambda: {"memories": [], "links": []})
+    rejected: list[Rejection] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, body: bytes) -> Batch:
+        """All lines of a body."""
+        batch = cls(memory_pb2.StoreRequest(each=True))
+        for number, line in enumerate(body.splitlines()):
+            try:
+                batch.lines[_add(batch.request, line)].append(number)
+            except ServiceError as error:
+                batch.reject(number, error)
+        return batch
+
+    def reject(self, line: int, error: ServiceError) -> None:
+        """This line is not stored."""
+        self.rejected.append({"line": line, "error_code": failure(error)["error_code"], "error": error.message})
+
+    def take(self, answer: memory_pb2.StoreResponse) -> dict[str, Any]:
+        """What became of every line, by what the memory service says of those that it was sent."""
+        for part, refusals in (("memories", answer.refused_memories), ("links", answer.refused_links)):
+            for each in refusals:
+                self.reject(self.lines[part][each.place], ERROR_NAMED.get(each.error, InvalidInput)(each.message))
+        sent = sum(map(len, self.lines.values())) - len(answer.refused_memories) - len(answer.refused_links)
+        stored = sum(not outcome.duplicate for outcome in answer.outcomes) + answer.links_stored
+        embedded = sum(outcome.embedding_generated for outcome in answer.outcomes) + answer.links_stored
+        rejected = sorted(self.rejected, key=lambda each: int(each["line"]))
+        return {"stored": stored, "duplicates": sent - stored, "embedded": embedded, "rejected": rejected}
+
+
+class BulkStore:
+    """Stores the lines that can be stored, and says of each other one what is wrong with it."""
+
+    def __init__(self, memory: MemoryBackend, body_max_bytes: int, timeout_s: float) -> None:
+        self._memory = memory
+        self._body_max_bytes = body_max_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, request: Request) -> Response:
+        """The endpoint."""
+        batch = Batch.of(await self._body(request))
+        answer = memory_pb2.StoreResponse()
+        if any(batch.lines.values()):
+            answer = await self._memory.call(self._memory.stub.Store, batch.request, self._timeout_s)
+        return JSONResponse(batch.take(answer))
+
+    async def _body(self, request: Request) -> bytes:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._body_max_bytes:
+                raise TooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
+        return body
+
+
+def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
+    """One line more, and of which part of the request it is one.
+
+    InvalidInput, without its content, where it is neither a memory nor a link.
+    """
+    fields = json_value(line, "The line")
+    with caller_mistakes("The line"):
+        if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
+            request.links.append(_link(fields["link"]))
+            return "links"
+        if isinstance(fields, dict) and isinstance(fields.get("content"), str):
+            request.memories.append(_new_memory(fields))
+            return "memories"
+    raise InvalidInput("The line has no content.")
+
+
+def _untexted(value_of: Callable[[str], Any], value: Any) -> Any:
+    """What the text stands for, where it is one."""
+    return value_of(value) if isinstance(value, str) else value
+
+
+def _link(fields: dict[str, Any]) -> memory_pb2.Link:
+    text = {name: fields.get(name) or "" for name in _link_fields}
+    if not all(isinstance(value, str) for value in text.values()):
+        raise InvalidInput(f"One of {', '.join(_link_fields)} is no text.")
+    return memory_pb2.Link(created_at=moment(fields.get("created_at"), "created_at"), **text)
+
+
+def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
+    tags, metadata = _untexted(list_of, fields.get("tags")) or [], _untexted(object_of, fields.get("metadata")) or {}
+    if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidInput("tags is no list of words, or metadata is no object.")
+    kind = KIND.get(fields.get("kind") or "conversation")
+    if kind is None:
+        raise InvalidInput("kind is neither conversation nor reflection.")
+    text = {name: fields.get(name) or "" for name in _text_fields}
+    if not all(isinstance(value, str) for value in text.values()):
+        raise InvalidInput(f"One of {', '.join(_text_fields)} is no text.")
+    shared = fields.get("shared")
+    if not (shared is None or isinstance(shared, bool)):
+        raise InvalidInput("shared is neither true nor false.")
+    return memory_pb2.NewMemory(
+        content=fields["content"].encode("utf-8", "replace"),
+        kind=kind,
+        timestamp=moment(fields.get("timestamp")),
+        first_said=moment(fields["first_said"]) if fields.get("first_said") else None,
+        tags=tags,
+        metadata=json.dumps(metadata, ensure_ascii=False),  # what UTF-8 cannot carry is refused here
+        shared=shared,
+        **text,
+    )

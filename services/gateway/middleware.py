@@ -1,0 +1,55 @@
+"""What every request passes before it is served: its size, whose it is, and how much they may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from fastmcp import FastMCP
+from starlette.types import ASGIApp
+
+from services.gateway.access.authentication import Door, Verifier
+from services.gateway.access.identity import Scope
+from services.gateway.access.jwt_verifier import METADATA_PATH, IssuedTokens, Issuer, register_metadata
+from services.gateway.access.token_verifier import TokenVerifier
+from services.gateway.arguments.surrogates import WholeCharacters
+from services.gateway.backends import Backends
+from services.gateway.config import GatewaySettings
+from services.gateway.limits.rate_limits import Allowances, RouteAllowing
+from services.gateway.limits.request_size import BodyLimit, HeadLimit
+
+Guards: TypeAlias = Callable[[ASGIApp], ASGIApp]
+
+
+def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances) -> Guards:
+    """Puts them before an application."""
+    challenge = f'resource_metadata="{settings.public_url.rstrip("/")}{METADATA_PATH}"'
+
+    def guarded(app: ASGIApp) -> ASGIApp:
+        app = RouteAllowing(BodyLimit(WholeCharacters(app), settings.body_max_bytes), allowances)
+        door = Door(app, _verifier(settings, backends), challenge if _tells_issuer(settings) else "")
+        return HeadLimit(door, settings.head_max_bytes)
+
+    return guarded
+
+
+def register_issuer(mcp: FastMCP, settings: GatewaySettings) -> None:
+    """Has clients told whom to ask for a token, where that is set."""
+    if _tells_issuer(settings):
+        register_metadata(mcp, _issuer(settings), settings.public_url)
+
+
+def _tells_issuer(settings: GatewaySettings) -> bool:
+    return settings.auth == "jwt" and bool(settings.public_url)
+
+
+def _issuer(settings: GatewaySettings) -> Issuer:
+    default = Scope[settings.jwt_default_scope.upper()] if settings.jwt_default_scope else None
+    addresses = (settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_uri)
+    return Issuer(*addresses, settings.jwt_algorithm, settings.jwt_user_claim, settings.jwt_scopes_claim, default)
+
+
+def _verifier(settings: GatewaySettings, backends: Backends) -> Verifier | None:
+    if settings.auth == "jwt":
+        return IssuedTokens(_issuer(settings))
+    return TokenVerifier(backends.access) if settings.auth == "tokens" else None

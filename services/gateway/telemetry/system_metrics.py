@@ -1,0 +1,125 @@
+"""What `system_metrics` tells: the same numbers as `/metrics`, of all processes that answer, over the last minutes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.gateway.backends import Backends
+from services.kit.errors import ServiceError
+from services.kit.observability.metrics_snapshot import Figure, of_this_process
+from services.kit.observability.providers import instance_id
+from services.pb import telemetry_pb2
+
+_calls = "mcp_server_operation_duration_seconds"
+_queries = "db_client_operation_duration_seconds"
+_embeddings = "segue_embedding_duration_seconds"
+_lookups = "segue_cache_lookups_total"
+
+Which = Callable[[Mapping[str, str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The series of the processes that answered; `missing` are the services that did not."""
+
+    window_s: float
+    series: Sequence[Figure]
+    missing: Sequence[str]
+
+    def recent(self, name: str, which: Which = lambda _: True) -> float:
+        """By how much the series of that name have grown."""
+        return sum(each.recent for each in self._named(name) if which(each.labels))
+
+    def present(self, name: str) -> float:
+        """What the series of that name come to now."""
+        return sum(each.value for each in self._named(name))
+
+    def mean_ms(self, name: str, which: Which = lambda _: True) -> float:
+        """How long what the histogram of that name measures took lately; 0 where there was nothing."""
+        count = self.recent(f"{name}_count", which)
+        return 1e3 * self.recent(f"{name}_sum", which) / count if count else 0.0
+
+    def _named(self, name: str) -> Iterable[Figure]:
+        return (each for each in self.series if each.name == name)
+
+    # --- what the tool tells ----------------------------------------------------------------------
+
+    @property
+    def requests_per_minute(self) -> float:
+        """Tool calls."""
+        return 60 * self._calls() / self.window_s if self.window_s else 0.0
+
+    @property
+    def error_rate(self) -> float:
+        """The share of tool calls that failed."""
+        failed = self.recent(f"{_calls}_count", lambda labels: _is_call(labels) and bool(labels.get("error_type")))
+        return failed / self._calls() if self._calls() else 0.0
+
+    def _calls(self) -> float:
+        return self.recent(f"{_calls}_count", _is_call)
+
+    @property
+    def response_ms(self) -> float:
+        """A tool call."""
+        return self.mean_ms(_calls, _is_call)
+
+    @property
+    def query_ms(self) -> float:
+        """An operation on DuckDB, SQLite or Redis."""
+        return self.mean_ms(_queries)
+
+    @property
+    def embedding_ms(self) -> float:
+        """What one store or search has embedded."""
+        return self.mean_ms(_embeddings)
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident, of all processes."""
+        return self.present("process_memory_usage_bytes") / 1e6
+
+    @property
+    def active_sessions(self) -> int:
+        """As the session service counted them last."""
+        return round(self.present("segue_sessions_active"))
+
+    @property
+    def cache_hit_rates(self) -> dict[str, float]:
+        """By cache; one that was not asked is left out."""
+        rates = {}
+        for name in sorted({each.labels["segue_cache"] for each in self._named(_lookups)}):
+            asked = self.recent(_lookups, lambda labels, name=name: labels["segue_cache"] == name)  # type: ignore[misc]
+            hits = self.recent(_lookups, lambda labels, name=name: _is_hit(labels, name))  # type: ignore[misc]
+            if asked:
+                rates[name] = hits / asked
+        return rates
+
+
+def _is_call(labels: Mapping[str, str]) -> bool:
+    return labels.get("mcp_method_name") == "tools/call"
+
+
+def _is_hit(labels: Mapping[str, str], cache: str) -> bool:
+    return labels["segue_cache"] == cache and labels["segue_outcome"] == "hit"
+
+
+async def measure(backends: Backends) -> Measures:
+    """This process's numbers and those of every service that answers; of replicas, the one that is asked."""
+    answers = await asyncio.gather(*(each.figures() for each in backends.all), return_exceptions=True)
+    window_s, own = await of_this_process().now()
+    series, missing, seen = list(own), [], {instance_id()}
+    for backend, answer in zip(backends.all, answers, strict=True):
+        if isinstance(answer, ServiceError):
+            missing.append(f"{backend.name}: {answer.message}")
+        elif isinstance(answer, BaseException):
+            raise answer
+        elif answer.instance not in seen:  # services in one process tell the same
+            seen.add(answer.instance)
+            series += map(_figure, answer.figures)
+    return Measures(window_s, series, missing)
+
+
+def _figure(told: telemetry_pb2.Figure) -> Figure:
+    return Figure(told.name, dict(told.labels), told.value, told.recent)

@@ -1,0 +1,120 @@
+"""What memory could not store yet: kept by the session service, and stored at the next chance."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from services.gateway.arguments.time_expressions import moment
+from services.gateway.backends import Backends
+from services.kit.errors import (
+    Conflict,
+    DeadlineExceeded,
+    NotReady,
+    OverQuota,
+    RateLimited,
+    ServiceError,
+    Unavailable,
+)
+from services.kit.transport.rpc import Internal
+from services.pb import memory_pb2, session_pb2
+
+logger = logging.getLogger(__name__)
+
+MEMORY = "memory"
+paid_at_once_max = 20
+CURABLE = (Unavailable, DeadlineExceeded, NotReady, Conflict, RateLimited, OverQuota)
+"""What a later attempt may find otherwise; anything else is as wrong tomorrow as it is today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of memories: the ids of what is pending, and why they are not stored; both empty where they are."""
+
+    pending: Sequence[str] = ()
+    trouble: str = ""
+
+
+async def store_or_owe(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]]) -> Remembered:
+    """Stores the memories of an ended session; what a later attempt may store is kept for it.
+
+    Raises nothing: the session is ended whatever becomes of them. Asked again, it answers the same.
+    """
+    if not memories:
+        return Remembered()
+    try:
+        await _store(backends, memories)
+    except (ServiceError, Internal) as error:
+        trouble = _words(error)
+        if isinstance(error, CURABLE):
+            return await _owe(backends, session_id, memories, trouble)
+        return Remembered(trouble=trouble)
+    return Remembered()
+
+
+async def _owe(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]], trouble: str) -> Remembered:
+    owed = session_pb2.OweRequest(
+        which=session_pb2.Which(session_id=session_id),
+        id=str(uuid5(NAMESPACE_URL, f"segue:owed:{session_id}")),
+        kind=MEMORY,
+        payload=json.dumps(memories),
+    )
+    try:
+        await backends.session.call(backends.session.stub.Owe, owed)
+    except ServiceError as error:
+        return Remembered(trouble=f"{trouble} Nor can it be kept for later: {error.message}")
+    return Remembered([owed.id], trouble)
+
+
+def _words(error: ServiceError | Internal) -> str:
+    """What happened."""
+    if isinstance(error, ServiceError):
+        return error.message
+    return f"Something went wrong inside Segue; trace {error}."
+
+
+async def pay(backends: Backends) -> list[str]:
+    """Stores what is pending for the user, oldest first; the ids of what is pending still.
+
+    What can never be stored is given up. After one for which there is no room, or nobody answers, no other is tried.
+    """
+    request = session_pb2.ListPendingRequest(limit=paid_at_once_max)
+    pending: session_pb2.ListPendingResponse = await backends.session.call(backends.session.stub.ListPending, request)
+    for number, owed in enumerate(pending.pending):
+        try:
+            await _pay(backends, owed)
+        except ServiceError:
+            return [each.id for each in pending.pending[number:]]
+    return []
+
+
+async def _pay(backends: Backends, owed: session_pb2.Owed) -> None:
+    try:
+        if owed.kind == MEMORY:
+            await _store(backends, json.loads(owed.payload))
+    except CURABLE:
+        raise
+    except ServiceError as error:
+        logger.warning("a pending memory can never be stored, and is given up: %s", type(error).__name__)
+    paid = session_pb2.PaidRequest(session_id=owed.session_id, id=owed.id)
+    await backends.session.call(backends.session.stub.Paid, paid)
+
+
+async def _store(backends: Backends, memories: Sequence[dict[str, Any]]) -> None:
+    """Memories with ids: storing one again stores it once."""
+    new = [
+        memory_pb2.NewMemory(
+            id=each["id"],
+            content=each["content"],
+            kind=memory_pb2.KIND_REFLECTION,
+            project=each["project"],
+            timestamp=moment(each["timestamp"]),
+            tags=each["tags"],
+        )
+        for each in memories
+    ]
+    await backends.memory.call(backends.memory.stub.Store, memory_pb2.StoreRequest(memories=new))

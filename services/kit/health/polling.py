@@ -1,0 +1,156 @@
+"""Looks again and again at how a service is: its readiness and its metrics say what was seen last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, TypeAlias
+
+from opentelemetry import metrics
+
+from services.kit.background_task import beside
+from services.kit.errors import ServiceError
+from services.kit.health.grpc_health import Health
+from services.kit.observability import metrics_snapshot, telemetry
+
+logger = logging.getLogger(__name__)
+
+look_every_s = 2.0
+counted_every_s = 10.0
+first_look_max_s = 1.0
+"""A service that does not know by then how it is, is up and not ready."""
+LEVELS = {"healthy": 0, "degraded": 1, "unhealthy": 2}
+
+
+class Part(Protocol):
+    """One part's health."""
+
+    @property
+    def status(self) -> str:
+        """`healthy`, `degraded` or `unhealthy`."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy."""
+        ...
+
+
+Look: TypeAlias = Callable[[], Awaitable[Mapping[str, Part]]]
+Count: TypeAlias = Callable[[], Awaitable[Mapping[str, float]]]
+
+
+@dataclass
+class Watching:
+    """What is looked at. The service is ready while the part `needed` is not unhealthy.
+
+    `look` gives every part's health, `count` the service's gauges.
+    """
+
+    service: str
+    needed: str
+    look: Look
+    count: Count
+    health: Health
+
+    def __post_init__(self) -> None:
+        self._telling = Telling(self.service)
+        self._counted_s = -counted_every_s
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await self.once()
+            await asyncio.sleep(look_every_s)
+
+    async def once(self) -> None:
+        """One look; whatever fails in it is a part's trouble, and no end of the looking."""
+        try:
+            parts = await self.look()
+            self._telling.tell(parts)
+            ready = parts[self.needed].status != "unhealthy"
+            await self.health.serving(ready)
+            if ready and time.monotonic() > self._counted_s + counted_every_s:
+                self._counted_s = time.monotonic()
+                for name, value in (await self.count()).items():
+                    gauge(name).set(value)
+            await metrics_snapshot.of_this_process().keep()
+        except ServiceError as error:  # it went between two looks
+            logger.info("%s: %s", self.service, error.message)
+        except Exception:
+            logger.exception("%s could not be looked at", self.service)
+            await self.health.serving(False)
+
+
+class Telling:
+    """Tells the metrics how a service's parts are, and the log what has changed."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._told: dict[str, str] = {}
+
+    def tell(self, parts: Mapping[str, Part]) -> None:
+        """As seen just now; a part that is not among them any more is well again."""
+        for name in {*parts, *self._told}:
+            status, reason = (parts[name].status, parts[name].reason) if name in parts else ("healthy", "")
+            labels = {"segue.service": self._service, "segue.part": name}
+            gauge("segue.part.health").set(LEVELS[status], labels)
+            if status != self._told.get(name, "healthy"):
+                level = logging.INFO if status == "healthy" else logging.WARNING
+                logger.log(level, "%s: %s is %s%s", self._service, name, status, f": {reason}" if reason else "")
+            self._told[name] = status
+
+
+@asynccontextmanager
+async def watched(watching: Watching) -> AsyncIterator[None]:
+    """Looks once before the block, if that goes quickly, and on while it runs."""
+    async with beside(f"watching {watching.service}", watching.run):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(first_look_max_s):
+                await watching.health.is_known.wait()
+        try:
+            yield
+        finally:
+            await watching.health.stop()
+
+
+@asynccontextmanager
+async def told(service: str, look: Look) -> AsyncIterator[None]:
+    """Looks, and tells what was seen, while the block runs: for what has no readiness of its own to keep."""
+
+    async def run() -> None:
+        telling = Telling(service)
+        while True:
+            try:
+                telling.tell(await look())
+                await metrics_snapshot.of_this_process().keep()
+            except Exception:  # the next look may go well
+                logger.exception("%s could not be looked at", service)
+            await asyncio.sleep(look_every_s)
+
+    async with beside(f"watching {service}", run):
+        yield
+
+
+@cache
+def gauge(name: str) -> metrics._Gauge:
+    """The gauge of that name."""
+    unit, description = _gauges[name]
+    return telemetry.meter().create_gauge(name, unit, description)
+
+
+_gauges = {
+    "segue.part.health": ("{level}", "How a part is: 0 healthy, 1 degraded, 2 unhealthy"),
+    "segue.sessions.active": ("{session}", "Sessions that are active, of all users"),
+    "segue.redis.memory.used": ("By", "Memory that the sessions' Redis uses"),
+    "segue.redis.memory.max": ("By", "Memory that the sessions' Redis may use, where that is limited"),
+    "segue.memories": ("{memory}", "Memories stored, of all users"),
+    "segue.database.size": ("By", "The memories' database on disk"),
+    "segue.index.memories": ("{memory}", "Memories in the index"),
+    "segue.index.unread": ("{memory}", "Memories whose text is not in the index yet"),
+}

@@ -1,0 +1,42 @@
+"""How late the event loop is: what held it up shows as a metric."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakSet
+
+from services.kit.background_task import beside
+from services.kit.observability import telemetry
+
+look_every_s = 0.05
+_boundaries_s = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""Those that are watched: services in one process share theirs."""
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[None]:
+    """Measures, while the block runs, by how much a sleep of 50 ms takes longer than that."""
+    loop = asyncio.get_running_loop()
+    if loop in _loops:
+        yield
+        return
+    _loops.add(loop)
+    async with beside("event loop lag", _watch):
+        try:
+            yield
+        finally:
+            _loops.discard(loop)
+
+
+async def _watch() -> None:
+    lag = telemetry.meter().create_histogram(
+        "segue.loop.lag", "s", "Delay of the event loop", explicit_bucket_boundaries_advisory=_boundaries_s
+    )
+    loop = asyncio.get_running_loop()
+    while True:
+        expected_s = loop.time() + look_every_s
+        await asyncio.sleep(look_every_s)
+        lag.record(max(loop.time() - expected_s, 0.0))

@@ -1,0 +1,94 @@
+"""This process's metrics as numbers: what they are now, and by how much they grew lately."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from services.kit.observability.providers import instance_id, registry
+from services.pb import telemetry_pb2, telemetry_pb2_grpc
+
+window_s = 300.0
+kept_every_s = 15.0
+_left_out = ("_bucket", "_created", "target_info")
+
+Named: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+Totals: TypeAlias = Mapping[Named, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One series: its value, and what that has grown by in the window."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+    recent: float
+
+
+class Figures:
+    """Keeps what there was, as far back as the window reaches. `keep` is to be called now and then.
+
+    Reading all series takes some ten milliseconds, so it is done in threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[float, Totals]] = deque([(time.monotonic(), {})])
+        self._last_s = time.monotonic()
+
+    async def keep(self) -> None:
+        """Remembers the present totals, unless others from a moment ago are."""
+        now = time.monotonic()
+        if now - self._last_s < kept_every_s:
+            return
+        self._last_s = now
+        self._kept.append((now, await asyncio.to_thread(totals)))
+        while len(self._kept) > 1 and now - self._kept[1][0] >= window_s:
+            self._kept.popleft()
+
+    async def now(self) -> tuple[float, list[Figure]]:
+        """How long the window is by now, in seconds, and every series."""
+        since, before = self._kept[0]
+        present = await asyncio.to_thread(totals)
+        series = [
+            Figure(name, dict(labels), value, value - before.get((name, labels), 0.0))
+            for (name, labels), value in present.items()
+        ]
+        return time.monotonic() - since, series
+
+
+def totals() -> Totals:
+    """The value of every series that Prometheus is shown, but for histograms' buckets."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in registry().collect()
+        for sample in family.samples
+        if not sample.name.endswith(_left_out)
+    }
+
+
+@cache
+def of_this_process() -> Figures:
+    """Of all services that run in it."""
+    return Figures()
+
+
+class TelemetryServicer(telemetry_pb2_grpc.TelemetryServicer):
+    """The rpc of its name in telemetry.proto."""
+
+    async def Figures(self, _: telemetry_pb2.FiguresRequest, __: Any) -> telemetry_pb2.FiguresResponse:  # noqa: N802
+        """All of them."""
+        since_s, series = await of_this_process().now()
+        return telemetry_pb2.FiguresResponse(
+            instance=instance_id(),
+            window_s=since_s,
+            figures=[
+                telemetry_pb2.Figure(name=each.name, labels=each.labels, value=each.value, recent=each.recent)
+                for each in series
+            ],
+        )

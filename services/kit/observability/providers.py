@@ -1,0 +1,249 @@
+"""Where this process's traces, metrics and logs go: OpenTelemetry's providers, by its standard `OTEL_*` variables.
+
+Nothing leaves the process unless they say where to: by OTLP over gRPC where `OTEL_EXPORTER_OTLP_ENDPOINT` (or a
+signal's own) is set, and for Prometheus to fetch at `OTEL_EXPORTER_PROMETHEUS_PORT`. Spans are sampled as the caller
+sampled them, else one trace in ten, unless `OTEL_TRACES_SAMPLER` says otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from uuid import uuid4
+
+from opentelemetry import metrics, trace
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, ExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBasedTraceIdRatio, Sampler
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+
+from services import __version__
+from services.kit.errors import InvalidInput
+from services.kit.observability import logs, telemetry
+
+sending_max_s = 2.0
+"""A collector that is away keeps no process from ending for longer, and what would be sent waits meanwhile."""
+sampled_share = 0.1
+"""Of the traces that begin here. What the caller began is followed as the caller says."""
+_signals = {"TRACES": "otlp", "METRICS": "otlp,prometheus", "LOGS": "otlp"}
+_severities = {10: SeverityNumber.DEBUG, 20: SeverityNumber.INFO, 30: SeverityNumber.WARN, 40: SeverityNumber.ERROR}
+
+
+@contextmanager
+def providers(service: str) -> Iterator[None]:
+    """This process's tracer, meter and sender of logs; what is on its way is sent before it ends.
+
+    A process has one of each: where a provider is set already (a test's, an embedder's), it is kept.
+    """
+    _refuse_other_protocols()
+    with ExitStack() as stack, _ended_together() as endings:
+        if not isinstance(trace.get_tracer_provider(), TracerProvider):
+            tracer = _tracer(_resource(service))
+            endings.append(tracer.shutdown)
+            trace.set_tracer_provider(tracer)
+        if not isinstance(metrics.get_meter_provider(), MeterProvider):
+            meter = MeterProvider(_readers(), _resource(service), _exemplars())
+            endings.append(meter.shutdown)
+            metrics.set_meter_provider(meter)
+            _observe_process()
+            stack.enter_context(_scraped())
+            stack.enter_context(_logs_sent(_resource(service), endings))
+        yield
+
+
+@contextmanager
+def _ended_together() -> Iterator[list[Callable[[], object]]]:
+    """Calls what was added, side by side: with a collector that is away each waits for its time limit."""
+    endings: list[Callable[[], object]] = []
+    try:
+        yield endings
+    finally:
+        with ThreadPoolExecutor(len(endings) or 1) as threads:
+            for ending in endings:
+                threads.submit(ending)
+
+
+def exposition() -> bytes:
+    """All metrics of this process as Prometheus reads them."""
+    return generate_latest(registry())
+
+
+@cache
+def registry() -> CollectorRegistry:
+    """What Prometheus is shown of this process."""
+    return CollectorRegistry()
+
+
+@cache
+def instance_id() -> str:
+    """Tells this process from every other."""
+    return str(uuid4())
+
+
+def _resource(service: str) -> Resource:
+    name = os.environ.get("OTEL_SERVICE_NAME") or f"segue-{service}"
+    ours = {"service.name": name, "service.namespace": "segue", "service.version": __version__}
+    return Resource.create({**ours, "service.instance.id": instance_id()})
+
+
+def _is_sent(signal: str) -> bool:
+    """Whether the signal goes anywhere by OTLP."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    chosen = os.environ.get(f"OTEL_{signal}_EXPORTER") or _signals[signal]
+    named = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+    return "otlp" in chosen.split(",") and any(os.environ.get(each) for each in named)
+
+
+def _refuse_other_protocols() -> None:
+    for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", *(f"OTEL_EXPORTER_OTLP_{each}_PROTOCOL" for each in _signals)):
+        if os.environ.get(name, "grpc") not in {"grpc", ""}:
+            raise InvalidInput(
+                f"{name} is {os.environ[name]}; Segue sends by grpc.", "Most collectors take it at 4317."
+            )
+
+
+def _tracer(described: Resource) -> TracerProvider:
+    if not _is_sent("TRACES"):
+        return TracerProvider(ALWAYS_OFF, described)  # there are trace ids all the same
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    tracer = TracerProvider(_sampler(), described)
+    tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_timeout_s())))
+    return tracer
+
+
+def _timeout_s() -> float | None:
+    """How long one sending may take; None where the environment says it."""
+    return None if os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") else sending_max_s
+
+
+def _sampler() -> Sampler | None:
+    """Ours; None where the environment names one, which the SDK then reads."""
+    return None if os.environ.get("OTEL_TRACES_SAMPLER") else ParentBasedTraceIdRatio(sampled_share)
+
+
+def _exemplars() -> ExemplarFilter | None:
+    """One that keeps none, which halves the cost of a count; None where the environment names one."""
+    return None if os.environ.get("OTEL_METRICS_EXEMPLAR_FILTER") else AlwaysOffExemplarFilter()
+
+
+def _readers() -> list[MetricReader]:
+    readers: list[MetricReader] = [PrometheusMetricReader(scope_info_enabled=False, registry=registry())]
+    if _is_sent("METRICS"):
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(timeout=_timeout_s())))
+    return readers
+
+
+@contextmanager
+def _scraped() -> Iterator[None]:
+    """While it runs, Prometheus can fetch the metrics at the port that the environment names."""
+    port = os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT")
+    if not port:
+        yield
+        return
+    host = os.environ.get("OTEL_EXPORTER_PROMETHEUS_HOST", "localhost")
+    try:
+        server, thread = start_http_server(int(port), host, registry())
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"Metrics cannot be served at {host}:{port}.", "Set OTEL_EXPORTER_PROMETHEUS_PORT."
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _logs_sent(described: Resource, endings: list[Callable[[], object]]) -> Iterator[None]:
+    if not _is_sent("LOGS"):
+        yield
+        return
+    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+
+    provider = LoggerProvider(described)
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(timeout=_timeout_s())))
+    handler = _Sender(provider)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        endings.append(provider.shutdown)
+
+
+class _Sender(logging.Handler):
+    """Sends what `logs.py` would print: no text of an error, no values of other packages' messages."""
+
+    def __init__(self, provider: LoggerProvider) -> None:
+        super().__init__(logging.INFO)
+        self._logger = provider.get_logger("segue")
+        self.addFilter(lambda record: not record.name.startswith("opentelemetry"))  # a failure to send is not sent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record, with the current trace."""
+        self._logger.emit(
+            timestamp=int(record.created * 1e9),
+            severity_number=_severities.get(record.levelno, SeverityNumber.FATAL),
+            severity_text=record.levelname,
+            body=logs.message(record),
+            attributes={"log.logger": record.name, **logs.trouble(record)},
+        )
+
+
+# --- the process itself -------------------------------------------------------------------------
+
+
+def _observe_process() -> None:
+    meter = telemetry.meter()
+    meter.create_observable_up_down_counter("process.memory.usage", [_resident_memory], "By", "Resident memory")
+    meter.create_observable_counter("process.cpu.time", [_processor_time], "s", "Processor time used")
+    meter.create_observable_up_down_counter("process.thread.count", [_threads], "{thread}", "Threads")
+    began = time.monotonic()
+
+    def uptime(_: CallbackOptions) -> Iterable[Observation]:
+        yield Observation(time.monotonic() - began)
+
+    meter.create_observable_gauge("process.uptime", [uptime], "s", "How long the process has been serving")
+
+
+def _resident_memory(_: CallbackOptions) -> Iterable[Observation]:
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        yield Observation(int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+    else:  # macOS: the most it has had
+        yield Observation(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def _processor_time(_: CallbackOptions) -> Iterable[Observation]:
+    used = os.times()
+    yield Observation(used.user, {"cpu.mode": "user"})
+    yield Observation(used.system, {"cpu.mode": "system"})
+
+
+def _threads(_: CallbackOptions) -> Iterable[Observation]:
+    yield Observation(threading.active_count())

@@ -1,0 +1,107 @@
+"""How services know that a call comes from one of Segue's own processes: a shared secret, certificates, or both.
+
+`SEGUE_SERVICE_SECRET_FILE` is made by whoever comes first where it is missing, so that services which share nothing
+but a directory need no preparation. `SEGUE_TLS_CERT_FILE`, `SEGUE_TLS_KEY_FILE` and `SEGUE_TLS_CA_FILE` make every
+connection TLS with certificates on both sides, all for the name `segue`. Neither is asked for on a unix socket: the
+directory it is in is private.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from services.kit.errors import NotReady
+from services.kit.transport.connections import Options
+
+KEY = "segue-secret"
+"""The metadata that carries the secret."""
+secret_min_chars = 32
+_tls_variables = ("SEGUE_TLS_CA_FILE", "SEGUE_TLS_KEY_FILE", "SEGUE_TLS_CERT_FILE")
+
+
+@cache
+def secret() -> str:
+    """What this process shows and expects; empty where none is set. NotReady where it cannot be had."""
+    name = os.environ.get("SEGUE_SERVICE_SECRET_FILE")
+    if not name:
+        return ""
+    path = Path(name)
+    try:
+        with suppress(FileExistsError):
+            if not path.exists():
+                _make(path)
+        found = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise NotReady(f"SEGUE_SERVICE_SECRET_FILE cannot be read or made: {reason}.") from error
+    if len(found) < secret_min_chars:
+        raise NotReady(f"SEGUE_SERVICE_SECRET_FILE holds less than {secret_min_chars} characters.")
+    return found
+
+
+def _make(path: Path) -> None:
+    """A new secret at `path`, whole or not at all; FileExistsError where another process was first."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+            os.fchmod(descriptor, 0o444)  # who may enter the directory decides
+        os.link(draft, path)
+    finally:
+        Path(draft).unlink()
+
+
+def shown() -> tuple[tuple[str, str], ...]:
+    """The metadata of a call."""
+    return ((KEY, secret()),) if secret() else ()
+
+
+def is_trusted(metadata: Mapping[str, Any], expected: str) -> bool:
+    """Whether a call carries the secret that is expected, where one is."""
+    return not expected or hmac.compare_digest(str(metadata.get(KEY, "")).encode(), expected.encode())
+
+
+def open_port(server: grpc.aio.Server, address: str) -> None:
+    """Has the server listen. RuntimeError where it cannot."""
+    files = None if address.startswith("unix:") else _tls_files()
+    if files is None:
+        server.add_insecure_port(address)
+        return
+    authority, key, certificate = files
+    server.add_secure_port(
+        address, grpc.ssl_server_credentials([(key, certificate)], authority, require_client_auth=True)
+    )
+
+
+def channel(target: str, options: Options) -> grpc.aio.Channel:
+    """A channel to `target`, which the caller closes."""
+    files = None if target.startswith("unix:") else _tls_files()
+    if files is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    credentials = grpc.ssl_channel_credentials(*files)
+    return grpc.aio.secure_channel(target, credentials, options=[*options, ("grpc.ssl_target_name_override", "segue")])
+
+
+def _tls_files() -> tuple[bytes, bytes, bytes] | None:
+    """Authority, key and certificate; None where none is set, NotReady where some are, or one cannot be read."""
+    paths = [os.environ.get(name, "") for name in _tls_variables]
+    if not any(paths):
+        return None
+    if not all(paths):
+        raise NotReady(f"TLS between services needs all of {', '.join(_tls_variables)}.")
+    try:
+        authority, key, certificate = (Path(path).read_bytes() for path in paths)
+    except OSError as error:
+        raise NotReady(f"{error.filename} cannot be read: {error.strerror}.", "See SEGUE_TLS_….") from error
+    return authority, key, certificate

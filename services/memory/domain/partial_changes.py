@@ -1,0 +1,73 @@
+"""A change over several databases of which some did their part and others did not: what is done, and what to report."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+
+from services.kit.errors import ServiceError
+from services.memory.storage.duckdb.restatements import Restated
+from services.memory.storage.duckdb.writes import Inserted
+
+
+class DoneInPart(Exception):
+    """`done` has the places, in what was given, of what is durable; `error` is why the rest is not.
+
+    Of an insertion `inserted` says by place where each is, of what was said again `restated`.
+    """
+
+    def __init__(
+        self,
+        done: Sequence[int],
+        error: Exception,
+        inserted: Mapping[int, Inserted] | None = None,
+        restated: Mapping[int, Restated] | None = None,
+    ) -> None:
+        super().__init__(type(error).__name__)
+        self.restated = restated or {}
+        self.done = done
+        self.error = error
+        self.inserted = inserted or {}
+
+    def missing(self, count: int) -> list[int]:
+        """The places, of `count`, of what is not done."""
+        return sorted(set(range(count)) - set(self.done))
+
+
+def partial_store_error(error: Exception, missing: Sequence[int], count: int) -> Exception:
+    """The error for a caller whose memories at the places `missing`, of `count`, are not stored; numbered from 1."""
+    subject = "Memory" if len(missing) == 1 else "Memories"
+    verb = "is" if len(missing) == 1 else "are"
+    told = f"{subject} {_ranges(missing)} of {count} {verb} not stored, the others are"
+    return _with_message(error, told, "Send the same again: nothing is stored twice.")
+
+
+def partial_removal_error(error: Exception, removed: int, count: int) -> Exception:
+    """The error for a caller of whose memories only some are removed."""
+    told = f"{removed} of {count} memories are removed, the others are not"
+    return _with_message(error, told, "Delete again, without a confirmation first.")
+
+
+def _with_message(error: Exception, told: str, suggestion: str) -> Exception:
+    """The same kind of error, with that before its message; a bug stays what it is."""
+    if not isinstance(error, ServiceError):
+        return error
+    changed = copy.copy(error)
+    changed.message = f"{told}: {error.message}"
+    changed.args = (changed.message,)
+    changed.suggestions = (*error.suggestions, suggestion)
+    return changed
+
+
+def _ranges(places: Sequence[int]) -> str:
+    return ", ".join(f"{first + 1}" if first == last else f"{first + 1}-{last + 1}" for first, last in _runs(places))
+
+
+def _runs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first = last = places[0]
+    for place in places[1:]:
+        if place != last + 1:
+            yield first, last
+            first = place
+        last = place
+    yield first, last

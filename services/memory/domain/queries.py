@@ -1,0 +1,131 @@
+"""What can be asked of the memories, and what an answer is: the search side of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from services.kit.errors import InvalidInput
+from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max
+
+query_max_chars = 10_000
+limit_max = 50
+path_max_chars = 1_000
+page_max_bytes = 4 * 1024 * 1024
+"""An answer ends with the result that reaches this, and has a cursor for the rest: a call has room for it, and so has
+what a gateway makes of it."""
+
+
+class ContentType(StrEnum):
+    """What `content_type` asks for: a kind of memory, or those that hold code."""
+
+    CODE = "code"
+    CONVERSATION = "conversation"
+    REFLECTION = "reflection"
+
+
+class Sort(StrEnum):
+    """The order of the results."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a result must be; every condition that is given holds. `until` is exclusive."""
+
+    content_type: ContentType | None = None
+    tags: tuple[str, ...] = ()
+    session_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    file_path: str = ""
+    role: str = ""
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search; `project` empty means all of the user's projects."""
+
+    text: str
+    limit: int = 10
+    min_score: float = 0.0
+    project: str = ""
+    include_related_projects: bool = True
+    max_tokens: int = 0
+    filter: Filter = EVERYTHING
+    sort: Sort = Sort.RELEVANCE
+    cursor: str = ""
+    paged: bool = False
+    facets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it."""
+
+    memory: Memory
+    score: float
+    similarity: float | None
+    matched: str
+    before: Memory | None = None
+    after: Memory | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much of an answer it takes."""
+        return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
+
+
+Facets = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
+    not cut by its size."""
+
+    found: Sequence[Found]
+    total: int
+    strategy: str
+    took_ms: float
+    truncated: bool = False
+    suggestions: Sequence[str] = ()
+    next_cursor: str = ""
+    facets: Facets = field(default_factory=dict)
+
+
+def checked(query: Query) -> Query:
+    """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
+    if not query.text.strip():
+        raise InvalidInput("query is empty.")
+    if not 0.0 <= query.min_score <= 1.0:
+        raise InvalidInput(f"min_score is {query.min_score}; it takes 0 to 1.")
+    if query.max_tokens < 0:
+        raise InvalidInput("max_tokens is negative.")
+    checked_limit(query.limit)
+    at_most(len(query.text), query_max_chars, "query", "characters")
+    _check_filter(query.filter)
+    return query
+
+
+def checked_limit(limit: int) -> int:
+    """The limit, or InvalidInput."""
+    if not 1 <= limit <= limit_max:
+        raise InvalidInput(f"limit is {limit}; it takes 1 to {limit_max}.")
+    return limit
+
+
+def _check_filter(given: Filter) -> None:
+    at_most(len(given.tags), tags_max, "tags", "tags")
+    for tag in given.tags:
+        at_most(len(tag), name_max_chars, "a tag", "characters")
+    at_most(len(given.file_path), path_max_chars, "file_path", "characters")
+    if given.since and given.until and given.since >= given.until:
+        raise InvalidInput("since is not before until.", "Exchange the two.")

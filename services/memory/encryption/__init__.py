@@ -1,0 +1,1 @@
+"""Writing the memory databases anew with another key, or none."""

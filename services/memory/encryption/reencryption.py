@@ -1,0 +1,50 @@
+"""Which files of the memory service are encrypted or decrypted, and how a database of it is written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import duckdb
+
+from services.kit.encryption.reencryption import Changeable, Report
+from services.kit.encryption.sealed_directory import Place
+from services.kit.encryption.vault import Vault
+from services.kit.errors import Unavailable
+from services.memory.encryption.database_rewrite import convert
+from services.memory.index.snapshot import SNAPSHOT
+from services.memory.storage.database_file.opening import open_database
+from services.memory.storage.row_codec import rows_of
+
+_leftovers = (SNAPSHOT, f".{SNAPSHOT}.new", "*.duckdb.schema-*", "*.duckdb.migrating*", "*.duckdb.compacting*")
+"""What is derived from the databases, or was left by work on them that was interrupted."""
+
+
+def changeable_memory(place: Place) -> Changeable:
+    """The memories there."""
+    return Changeable(place, _written_anew, _leftovers)
+
+
+@contextmanager
+def _written_anew(
+    path: Path, target: Path, before: Vault | None, after: Vault | None, report: Report
+) -> Iterator[None]:
+    try:
+        with open_database(path, {}, rows_of(before)).connection as source:
+            source.execute("CHECKPOINT")
+            convert(source, target, rows_of(before), rows_of(after), partial(_told, report, path.name))
+            yield
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise Unavailable(f"{path} is as it was: {reason}", "Is there room for a copy?") from error
+
+
+def _told(report: Report, name: str, what: str, done: int, total: int) -> None:
+    report(f"{name}: {what}", done, total)
+
+
+def damaged_logs(home: Path) -> list[Path]:
+    """Logs that were kept because they could not be read: they are as they were, encrypted or not."""
+    return sorted(home.glob("*.wal.damaged-*"))

@@ -1,0 +1,238 @@
+"""JSON Lines: files of one object a line, read as a stream, and memories written that way.
+
+Owns the tolerance that every imported file gets (a byte order mark, CRLF, bytes that are no UTF-8, a line still being
+written, a line without end) and the format of a memory in the contract. Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID
+
+from services.kit import iso8601
+from services.kit.errors import InvalidInput
+from services.memory.domain.memories import Kind, deeper_than, metadata_depth_max, metadata_max_bytes
+
+Fields = dict[str, Any]
+
+line_max_bytes = 16 * 1024 * 1024
+
+UNFINISHED = "unfinished line"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Position(NamedTuple):
+    """A place between two lines: the bytes and the lines before it. Reading may go on from there."""
+
+    offset: int = 0
+    lines: int = 0
+
+
+START = Position()
+
+
+class Line(NamedTuple):
+    """One line: its object, or what is wrong with it. `number` counts from 1."""
+
+    start: Position
+    end: Position
+    fields: Fields | None
+    problem: str = ""
+
+    @property
+    def number(self) -> int:
+        """What an editor calls this line."""
+        return self.start.lines + 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedMemory:
+    """A memory on its way in: the keys of the contract's JSON Lines, and an id that is the same at every import."""
+
+    content: str
+    id: str
+    kind: str = Kind.CONVERSATION.value
+    project: str = ""
+    timestamp: str = ""
+    session_id: str = ""
+    role: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    shared: bool | None = None
+    first_said: str = ""
+
+    def encoded(self) -> bytes:
+        """The memory as a line; what is empty is left out."""
+        keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "first_said")
+        pairs = {key: value for key in keys if (value := getattr(self, key))}
+        if self.shared is not None:
+            pairs["shared"] = self.shared
+        return whole(json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLink:
+    """A link between two projects on its way in, as an export wrote it."""
+
+    fields: Mapping[str, str]
+
+    def encoded(self) -> bytes:
+        """The link as a line."""
+        return whole(json.dumps({"link": self.fields}, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
+
+
+def read_lines(file: BinaryIO, start: Position = START) -> Iterator[Line]:
+    """The lines from `start` on, in constant memory; blank ones are passed over.
+
+    A last line that has no end yet and is no whole object is "unfinished", and ends where it starts: it will be
+    read again when it has grown.
+    """
+    file.seek(start.offset)
+    while data := file.readline(line_max_bytes):
+        complete = data.endswith(b"\n")
+        size = len(data)
+        if not complete and size == line_max_bytes:
+            rest, complete = _pass_over(file)
+            size, data = size + rest, b""
+        end = Position(start.offset + size, start.lines + 1)
+        if data and not data.isspace():
+            yield _parsed(data, start, end, complete=complete)
+        elif not data:
+            yield Line(start, end, None, "line too long") if complete else Line(start, start, None, UNFINISHED)
+        start = end
+
+
+def _pass_over(file: BinaryIO) -> tuple[int, bool]:
+    """Skip the rest of a line: how many bytes it had, and whether it ended."""
+    size = 0
+    while data := file.readline(line_max_bytes):
+        size += len(data)
+        if data.endswith(b"\n"):
+            return size, True
+    return size, False
+
+
+def _parsed(data: bytes, start: Position, end: Position, *, complete: bool) -> Line:
+    if not start.offset:
+        data = data.removeprefix(BYTE_ORDER_MARK)
+    try:
+        fields = json.loads(data.decode("utf-8", "replace"), parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return Line(start, end, None, "invalid JSON") if complete else Line(start, start, None, UNFINISHED)
+    return Line(start, end, fields) if isinstance(fields, dict) else Line(start, end, None, "not a JSON object")
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def memory_of(fields: Fields) -> ImportedMemory:
+    """The memory that a line describes. Raises InvalidInput, which never quotes it."""
+    content = whole(_text(fields, "content"))
+    if not content.strip():
+        raise InvalidInput("content is empty" if "content" in fields else "content is missing")
+    described: Fields = {
+        "content": content,
+        "kind": _kind(fields),
+        "project": _text(fields, "project"),
+        "timestamp": aware(_text(fields, "timestamp")),
+        "session_id": _text(fields, "session_id"),
+        "role": _text(fields, "role"),
+        "tags": _tags(fields),
+        "metadata": _metadata(fields),
+    }
+    name = _given_id(fields) or stable_id(json.dumps(described, sort_keys=True))
+    first_said = aware(_text(fields, "first_said"))
+    return ImportedMemory(id=name, shared=_shared(fields), first_said=first_said, **described)
+
+
+def link_of(fields: Fields) -> ImportedLink:
+    """The link that a line describes. Raises InvalidInput, which never quotes it."""
+    link = fields["link"]
+    if not isinstance(link, dict):
+        raise InvalidInput("link is not an object")
+    described = {name: _text(link, name) for name in ("source", "target", "type", "description")}
+    if created_at := aware(_text(link, "created_at")):
+        described["created_at"] = created_at
+    return ImportedLink(described)
+
+
+def aware(timestamp: str) -> str:
+    """The time as ISO 8601 with an offset, or nothing for nothing. Raises InvalidInput."""
+    if not timestamp:
+        return ""
+    try:
+        time = iso8601.parse(timestamp)
+    except ValueError:
+        raise InvalidInput("timestamp is not ISO 8601") from None
+    if time.tzinfo is None:
+        raise InvalidInput("timestamp has no offset")
+    return time.isoformat()
+
+
+def stable_id(*parts: str) -> str:
+    """The same UUID for the same parts, here and on every other machine."""
+    digest = hashlib.sha256(whole("\0".join(parts)).encode()).digest()
+    return str(UUID(bytes=digest[:16], version=5))
+
+
+def whole(text: str) -> str:
+    """Text that UTF-8 can carry: JSON may escape half of a surrogate pair."""
+    return SURROGATES.sub("\ufffd", text)
+
+
+def _text(fields: Fields, key: str) -> str:
+    value = fields.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{key} is not a string")
+    return value
+
+
+def _kind(fields: Fields) -> str:
+    kind = _text(fields, "kind") or Kind.CONVERSATION.value
+    if kind not in list(Kind):
+        raise InvalidInput(f"kind is neither {' nor '.join(Kind)}")
+    return kind
+
+
+def _shared(fields: Fields) -> bool | None:
+    shared = fields.get("shared")
+    if not (shared is None or isinstance(shared, bool)):
+        raise InvalidInput("shared is neither true nor false")
+    return shared
+
+
+def _tags(fields: Fields) -> tuple[str, ...]:
+    tags = fields.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidInput("tags is not a list of strings")
+    return tuple(tags)
+
+
+def _metadata(fields: Fields) -> Fields:
+    metadata = fields.get("metadata")
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict):
+        raise InvalidInput("metadata is not an object")
+    if deeper_than(metadata, metadata_depth_max):
+        raise InvalidInput("metadata is nested too deeply")
+    if len(whole(json.dumps(metadata, ensure_ascii=False)).encode()) > metadata_max_bytes:
+        raise InvalidInput("metadata is too large")
+    return metadata
+
+
+def _given_id(fields: Fields) -> str:
+    given = _text(fields, "id")
+    try:
+        return str(UUID(given)) if given else ""
+    except ValueError:
+        raise InvalidInput("id is not a UUID") from None

@@ -1,0 +1,234 @@
+"""Importing: which files there are to read, what each of them is, and the memories in it, as a stream.
+
+A Claude Code transcript (`transcripts.py`) or JSON Lines of memories (`json_lines.py`): a file's first objects tell.
+Nothing is held but a line, so a file may be of any length. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from services.kit.errors import InvalidInput, LimitExceeded
+from services.memory.domain.memories import Kind, Memory, accepted, content_max_bytes
+from services.memory.imports.json_lines import (
+    BYTE_ORDER_MARK,
+    START,
+    UNFINISHED,
+    ImportedLink,
+    ImportedMemory,
+    Line,
+    Position,
+    link_of,
+    memory_of,
+    read_lines,
+)
+from services.memory.imports.transcripts import Projects, Said, conversation, first_cwd, is_transcript_line
+
+SUFFIX = ".jsonl"
+TOO_LARGE = "too large"
+# How much of a file is looked at to see what it is.
+binary_probe_bytes = 8192
+head_max_lines = 100
+# How far back of where reading goes on.
+earlier_max_bytes = 512 * 1024
+
+
+class Unreadable(InvalidInput):
+    """A path that gives no memories: nothing there, no permission, no text, or neither of the two formats."""
+
+
+class SourceFile(NamedTuple):
+    """A file to import, as it was when it was found."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+class Entry(NamedTuple):
+    """A memory or a link, or why a line gives none; or nothing, at the end of the file.
+
+    Once everything up to an entry is stored, reading may go on from its `resume`.
+    """
+
+    line: int
+    resume: Position
+    memory: ImportedMemory | None = None
+    problem: str = ""
+    link: ImportedLink | None = None
+
+
+def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
+    """The files of these paths, each once; a directory gives all *.jsonl below it, sorted."""
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        for found in _below(path) if _is_directory(path) else [_found(path)]:
+            if isinstance(found, Unreadable):
+                yield found
+            elif (identity := _identity(found.path)) not in seen:
+                seen.add(identity)
+                yield found
+
+
+def _below(root: Path) -> Iterator[SourceFile | Unreadable]:
+    """The files below a directory. Links are followed, and no directory is entered twice, whatever they form."""
+    entered: set[tuple[int, int]] = set()
+    denied: list[OSError] = []
+    for folder, subfolders, names in os.walk(root, onerror=denied.append, followlinks=True):
+        if (identity := _identity(Path(folder))) in entered:
+            subfolders.clear()
+            continue
+        entered.add(identity)
+        subfolders.sort()
+        paths = (Path(folder, name) for name in sorted(names) if name.endswith(SUFFIX))
+        yield from (_found(path) for path in paths if not _is_special(path))
+    yield from (Unreadable(f"{error.filename}: {error.strerror}") for error in denied)
+
+
+def _found(path: Path) -> SourceFile | Unreadable:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return Unreadable(f"{path}: {error.strerror}")
+    if not stat.S_ISREG(status.st_mode):
+        return Unreadable(f"{path}: neither a file nor a directory")
+    return SourceFile(path, status.st_size, status.st_mtime_ns)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # _found says why
+        return False
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a pipe, a socket or a device, which nobody meant by naming the directory around it."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # _found says why
+        return False
+    return not stat.S_ISREG(mode)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:  # it went away since it was found: reading it will say so
+        return -1, hash(path)
+    return status.st_dev, status.st_ino
+
+
+def read_memories(path: Path, start: Position = START) -> Iterator[Entry]:
+    """What a file gives from `start` on; the last entry is empty.
+
+    Raises Unreadable, and OSError where the file cannot be read on.
+    """
+    with path.open("rb") as file:
+        _refuse_binary(path, file)
+        head = _head(path, file)
+        reached = [start]
+        lines = _tracked(read_lines(file, start), reached)
+        if _is_transcript(head):
+            projects = Projects(path, first_cwd(head))
+            yield from _said(conversation(lines, projects, _before(path, start)))
+        else:
+            yield from map(_listed, lines)
+        yield Entry(reached[0].lines, reached[0])
+
+
+def _refuse_binary(path: Path, file: BinaryIO) -> None:
+    if b"\0" in file.read(binary_probe_bytes):
+        raise Unreadable(f"{path}: not a text file")
+    file.seek(0)
+
+
+def _head(path: Path, file: BinaryIO) -> list[Line]:
+    """The file's first lines. Raises Unreadable if none of them is an object, or begins as one."""
+    head = list(islice(read_lines(file), head_max_lines))
+    file.seek(0)
+    begins = file.read(len(BYTE_ORDER_MARK) + 1).removeprefix(BYTE_ORDER_MARK).startswith(b"{")
+    if head and not any(line.fields is not None for line in head) and not (head[0].problem == UNFINISHED and begins):
+        raise Unreadable(f"{path}: neither a Claude Code transcript nor JSON Lines of memories")
+    return head
+
+
+def _is_transcript(head: Iterable[Line]) -> bool:
+    for fields in (line.fields for line in head if line.fields is not None):
+        if is_transcript_line(fields):
+            return True
+        if "content" in fields:
+            return False
+    return False
+
+
+def _tracked(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
+    """The lines, noting how far they went: most lines of a transcript give no entry."""
+    for line in lines:
+        reached[0] = line.end
+        yield line
+
+
+def _before(path: Path, start: Position) -> Iterator[Line]:
+    """The lines before `start`, as far back as something that failed may be mended after it."""
+    if not start.offset:
+        return
+    begin = max(0, start.offset - earlier_max_bytes)
+    with path.open("rb") as file:
+        file.seek(begin)
+        passed = len(file.readline()) if begin else 0  # it may begin in the middle of a line
+        for line in read_lines(file, Position(begin + passed)):
+            if line.end.offset > start.offset or line.problem == UNFINISHED:
+                return
+            yield line
+
+
+def _said(items: Iterable[Said | Line]) -> Iterator[Entry]:
+    for item in items:
+        if isinstance(item, Line):
+            yield Entry(item.number, item.end, problem=item.problem)
+        else:
+            yield _checked(item.line, item.resume, item.memory)
+
+
+def _listed(line: Line) -> Entry:
+    if line.fields is None:
+        return Entry(line.number, line.end, problem=line.problem)
+    try:
+        if "link" in line.fields and "content" not in line.fields:
+            return Entry(line.number, line.end, link=link_of(line.fields))
+        return _checked(line.number, line.end, memory_of(line.fields))
+    except InvalidInput as problem:
+        return Entry(line.number, line.end, problem=problem.message)
+
+
+def _checked(line: int, resume: Position, memory: ImportedMemory) -> Entry:
+    """The memory, if the memory service will take it: one that it refuses must not cost the others of its batch."""
+    if len(memory.content.encode()) > content_max_bytes:
+        return Entry(line, resume, problem=TOO_LARGE)
+    try:
+        accepted(_as_stored(memory, now := datetime.now(UTC)), now)
+    except (InvalidInput, LimitExceeded) as problem:
+        return Entry(line, resume, problem=problem.message.rstrip("."))
+    return Entry(line, resume, memory)
+
+
+def _as_stored(memory: ImportedMemory, now: datetime) -> Memory:
+    return Memory(
+        content=memory.content,
+        kind=Kind(memory.kind),
+        project=memory.project,
+        timestamp=datetime.fromisoformat(memory.timestamp) if memory.timestamp else now,
+        session_id=memory.session_id,
+        role=memory.role,
+        tags=memory.tags,
+        metadata=memory.metadata,
+        id=memory.id,
+        first_said=datetime.fromisoformat(memory.first_said) if memory.first_said else None,
+    )

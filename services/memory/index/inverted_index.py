@@ -1,0 +1,267 @@
+"""An inverted index of terms by slot, scored by BM25 over whatever part of the memories is searched.
+
+Document frequencies are counted in the searched part, so that what is rare in a project counts as rare there.
+Formula: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), eq. 3.15, with Lucene's
+idf, which is never negative.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import count
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.postings import Document, Postings, merged, postings, term_key
+from services.memory.index.slots.growable_arrays import Column, Slots
+from services.memory.index.slots.selection import Selection
+from services.memory.index.vectors import Scores, best
+
+merged_max = 4_000_000
+"""Postings up to which two pieces become one: about 50 ms of work. Larger pieces stay side by side."""
+scanned_min, scanned_share = 30_000, 20
+"""Postings that are read to find candidates, rarest terms first: at least so many, or one in so many of the memories
+that are searched. A term that stands in more tells few of them apart; a candidate gets its score for all terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """BM25's parameters: how soon more of the same term stops counting, and how much length does."""
+
+    k1: float
+    b: float
+
+
+MEMORY = Saturation(0.4, 0.3)  # a turn is short: that a term stands in it says nearly all
+SESSION = Saturation(1.2, 0.75)  # a session is long: how often does count
+
+
+Part: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint8]]
+"""Slots, ascending, and how often a term stands in each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where one term of the query stands in the searched part: parts that follow each other, and in how many slots.
+
+    The parts of a term that is `frequent` may hold slots that are not searched; how many do is an estimate then.
+    """
+
+    parts: Sequence[Part]
+    frequency: int
+    frequent: bool = False
+
+
+class Words:
+    """Grows by `append`; what is no longer alive is simply not searched."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Postings] = []  # by slots, ascending: what was added last is in the last ones
+        self._firsts: list[int] = []  # the lowest slot of each
+        self._lengths = Column(np.int32)
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """How many terms each slot has."""
+        return self._lengths.rows
+
+    def append(self, documents: Sequence[Document]) -> None:
+        """Adds the terms of each new slot."""
+        first = len(self._lengths.rows)
+        self._lengths.append(np.asarray([each.length for each in documents], np.int32))
+        self._insert(first, postings(range(first, first + len(documents)), documents))
+
+    def fill(self, slots: Slots, documents: Sequence[Document]) -> None:
+        """Sets the terms of slots, ascending, that had none until now; no other slot between them has any."""
+        self._lengths.rows[slots] = [each.length for each in documents]
+        if len(slots):
+            self._insert(int(slots[0]), postings(slots.tolist(), documents))
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """All of it, for a snapshot."""
+        pieces = enumerate(self._pieces)
+        arrays = {f"{number}_{name}": array for number, each in pieces for name, array in each.arrays()}
+        return {"lengths": self._lengths.rows.copy(), **arrays}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """An empty index becomes the one of a snapshot."""
+        self._lengths.append(arrays["lengths"])
+        for number in count():
+            if f"{number}_keys" not in arrays:
+                break
+            self._pieces.append(Postings(*(arrays[f"{number}_{field.name}"].copy() for field in fields(Postings))))
+            self._firsts.append(int(self._pieces[-1].slots.min()))
+
+    def _insert(self, first: int, piece: Postings) -> None:
+        """Keeps the pieces in order and few: each is more than twice as large as the one after it, or large."""
+        if not len(piece):
+            return
+        place = bisect_left(self._firsts, first)
+        self._pieces.insert(place, piece)
+        self._firsts.insert(place, first)
+        while place and len(self._pieces[place - 1]) <= 2 * len(self._pieces[place]):
+            if len(self._pieces[place - 1]) + len(self._pieces[place]) > merged_max:
+                break
+            place -= 1
+            self._pieces[place : place + 2] = [merged(self._pieces[place], self._pieces[place + 1])]
+            del self._firsts[place + 1]
+
+    def ask(self, terms: Sequence[str], searched: Selection) -> Matches:
+        """Where the terms stand in the searched part."""
+        return Matches([self._held(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows)
+
+    def _held(self, term: str, searched: Selection) -> Held:
+        key = term_key(term)
+        found = [(piece, where) for piece in self._pieces if (where := piece.find(key)).stop]
+        parts = [(piece.slots[where], piece.counts[where]) for piece, where in found]
+        size = sum(len(slots) for slots, _ in parts)
+        if size > scanned_max(searched):
+            return self._frequent(parts, size, searched)
+        slots, counts = _together(parts)
+        if not searched.is_everything:
+            kept = searched.holds(slots)
+            slots, counts = slots[kept], counts[kept]
+        return Held([(slots, counts)], len(slots))
+
+    def _frequent(self, parts: Sequence[Part], size: int, searched: Selection) -> Held:
+        """Of a term that stands nearly everywhere nothing is copied."""
+        if searched.is_everything:
+            return Held(parts, size, frequent=True)
+        if len(searched) <= scanned_min:
+            slots = searched.slots.astype(np.uint32)
+            counts = sum((_counted(part, slots) for part in parts), np.zeros(len(slots), np.uint8))
+            return Held([(slots[counts > 0], counts[counts > 0])], int(np.count_nonzero(counts)))
+        step = size // scanned_min
+        inside = sum(int(np.count_nonzero(searched.holds(slots[::step]))) for slots, _ in parts)
+        return Held(parts, min(inside * step, len(searched)), frequent=True)
+
+
+def _together(parts: Sequence[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    slots = [np.zeros(0, np.uint32), *(slots for slots, _ in parts)]
+    return np.concatenate(slots), np.concatenate([np.zeros(0, np.uint8), *(counts for _, counts in parts)])
+
+
+def _counted(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """How often the term of `part` stands in each of `slots`, which are ascending."""
+    held, counts = part
+    counted = np.zeros(len(slots), np.uint8)
+    if len(held):
+        begin, end = np.searchsorted(slots, (held[0], held[-1] + 1))  # the rest is in other parts
+        wanted = slots[begin:end].astype(np.uint32)
+        places = np.searchsorted(held, wanted)
+        counted[begin:end] = np.where(held[places] == wanted, counts[places], 0)
+    return counted
+
+
+def scanned_max(searched: Selection) -> int:
+    """How many postings are read to find candidates in `searched`."""
+    return max(scanned_min, len(searched) // scanned_share)
+
+
+class Matches:
+    """The terms of one query in the part that is searched."""
+
+    def __init__(self, held: Sequence[Held], searched: Selection, lengths: NDArray[np.int32]) -> None:
+        self._held = held
+        self._searched = searched
+        self._lengths = lengths
+
+    @cached_property
+    def _idf(self) -> NDArray[np.float64]:
+        """Of each term."""
+        return np.array([_idf(len(self._searched), each.frequency) for each in self._held])
+
+    @cached_property
+    def term_shares(self) -> NDArray[np.float64]:
+        """What each term is of their summed idf."""
+        return np.asarray(self._idf / max(self._idf.sum(), 1e-9))
+
+    def best(self, most: int) -> Slots:
+        """The slots of the best by the rarest terms, at most `most`, best first.
+
+        Of the term that goes beyond what is read the latest slots are, and of more frequent ones none.
+        """
+        sums = np.zeros(len(self._lengths), np.float32)
+        left = scanned_max(self._searched)
+        for place in np.argsort([each.frequency for each in self._held], kind="stable"):
+            slots, counts = self._latest(self._held[place], left)
+            sums[slots] += self._weight(counts, self._norm(slots)) * np.float32(self._idf[place])
+            left -= len(slots)
+            if left <= 0:
+                break
+        found = np.flatnonzero(sums > 0)
+        return best(found, sums[found], most)[0]
+
+    def _latest(self, held: Held, most: int) -> Part:
+        """The last slots of a term, at most `most` before those that are not searched are taken out."""
+        latest: list[Part] = []
+        for slots, counts in reversed(held.parts):
+            latest.insert(0, (slots[-most:], counts[-most:]))
+            most -= len(slots)
+            if most <= 0:
+                break
+        slots, counts = _together(latest)
+        if not held.frequent or self._searched.is_everything:
+            return slots, counts
+        kept = self._searched.holds(slots)
+        return slots[kept], counts[kept]
+
+    def counts(self, slots: Slots) -> NDArray[np.uint8]:
+        """How often each term stands in each of `slots`, which are ascending: a row a term."""
+        counted = np.zeros((len(self._held), len(slots)), np.uint8)
+        for number, held in enumerate(self._held):
+            for part in held.parts:
+                counted[number] += _counted(part, slots)
+        return counted
+
+    def scores(self, slots: Slots, counts: NDArray[np.uint8]) -> Scores:
+        """The BM25 score of each of `slots` as a share of the most that the terms can reach: 0 to 1."""
+        weights = self._weight(counts, self._norm(slots))
+        return np.asarray(self.term_shares @ weights / (MEMORY.k1 + 1), np.float32)
+
+    def _weight(self, counts: NDArray[np.uint8], norm: NDArray[np.float32]) -> NDArray[np.float32]:
+        often = counts.astype(np.float32)
+        return np.asarray(often * (MEMORY.k1 + 1) / (often + norm))
+
+    def _norm(self, slots: NDArray[np.integer]) -> NDArray[np.float32]:
+        usual = max(self._searched.mean_length, 1.0)
+        return np.asarray(MEMORY.k1 * (1 - MEMORY.b + MEMORY.b * self._lengths[slots] / usual), np.float32)
+
+    def session_scores(self, sessions: NDArray[np.int64], session_of: NDArray[np.int32]) -> Scores:
+        """For each of `sessions` the score of all that was searched of it, as one document; 0 for session -1.
+
+        `session_of` has the session of each slot. A frequent term is left out.
+        """
+        asked, places = np.unique(sessions, return_inverse=True)
+        lengths = self._searched.session_lengths
+        documents = self._searched.sessions_count
+        if not documents:
+            return np.zeros(len(sessions), np.float32)
+        usual = max(self._searched.mean_session_length, 1.0)
+        norm = SESSION.k1 * (1 - SESSION.b + SESSION.b * np.where(asked >= 0, lengths[asked], 0) / usual)
+        often = self._often_in_sessions(session_of, len(lengths))
+        idf = np.array([_idf(documents, holding) for holding in np.count_nonzero(often, axis=1).tolist()])
+        here = np.where(asked >= 0, often[:, asked], 0.0)
+        sums = idf @ (here * (SESSION.k1 + 1) / np.maximum(here + norm, 1e-9))
+        return np.asarray((sums / max(idf.sum() * (SESSION.k1 + 1), 1e-9))[places], np.float32)
+
+    def _often_in_sessions(self, session_of: NDArray[np.int32], sessions: int) -> NDArray[np.float64]:
+        """How often each term that is not frequent stands in each session: a row a term."""
+        parts = [_together(held.parts) for held in self._held if not held.frequent]
+        slots, counts = _together(parts)
+        rows = np.repeat(np.arange(len(parts)), [len(held) for held, _ in parts])
+        places = rows * (sessions + 1) + session_of[slots] + 1  # the first of each row is session -1
+        often = np.bincount(places, counts, len(parts) * (sessions + 1))
+        return np.asarray(often.reshape(len(parts), sessions + 1)[:, 1:])
+
+
+def _idf(documents: int, holding: int) -> float:
+    return math.log1p((documents - holding + 0.5) / (holding + 0.5))

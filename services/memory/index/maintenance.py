@@ -1,0 +1,231 @@
+"""Keeps the index what the store says: read from a snapshot and the store at the start, and written now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from threading import Lock
+
+import numpy as np
+
+from services.kit.background_task import report_success
+from services.kit.errors import Unavailable
+from services.memory.domain.store import MemoryStore
+from services.memory.index.contents import Contents
+from services.memory.index.loaded_entries import loaded_entries
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.pruning import without_removed
+from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
+from services.memory.search.result_cache import Generations
+from services.memory.storage.duckdb.bulk_reads import Sequences
+from services.memory.text.terms import TERMS_VERSION
+
+logger = logging.getLogger(__name__)
+
+INDEX_VERSION = 5
+"""Moves on when the index keeps something else of a memory than before."""
+read_at_start_max = 2_000
+"""Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""
+portion = 500
+snapshot_changes_min = 1_000
+"""What makes a snapshot worth its writing when a process begins or ends."""
+look_every_s = 1.0
+retry_after_s = 60.0
+"""After a snapshot could not be written, the next is tried."""
+dead_min = 5_000
+"""Slots of removed memories that are worth giving back, where they are more than what is alive."""
+
+
+class Indexing:
+    """Opened by `open_indexing`. `unread` says how many memories are not found by their words yet."""
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        index: MemoryIndex,
+        model: str,
+        snapshot: SnapshotFile | None,
+        snapshot_every_changes: int = 10_000,
+        erase_within_s: float = 600.0,
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._model = model
+        self._snapshot = snapshot
+        self._every = snapshot_every_changes
+        self.least_at_ends = min(snapshot_changes_min, snapshot_every_changes)
+        self._written = 0
+        self._removed = 0
+        self._erase_within_s = erase_within_s
+        self._erase_at_s: float | None = None
+        self._not_before_s = 0.0
+        self._replacing = asyncio.Lock()
+        self._writing = Lock()
+        self._waiting: Sequences = np.zeros(0, np.int64)
+
+    @property
+    def unread(self) -> int:
+        """Memories that are found by meaning alone until their text is read."""
+        return self._index.unread
+
+    @property
+    def unreadable(self) -> Mapping[int, tuple[str, str]]:
+        """Memories that are stored and cannot be read: by their sequence the user and the id."""
+        return self._index.unreadable
+
+    @property
+    def indexed(self) -> int:
+        """Memories that can be found."""
+        return len(self._index)
+
+    @property
+    def _identity(self) -> str:
+        return f"index {INDEX_VERSION}, terms {TERMS_VERSION}, model {self._model}"
+
+    async def start(self) -> None:
+        """Brings the empty index to what is stored; of many texts that no snapshot has, all but the words."""
+        if self._snapshot:
+            await asyncio.to_thread(self._snapshot.discard_draft)
+            try:
+                await self._index.restore(await asyncio.to_thread(self._snapshot.read, self._identity))
+            except SnapshotUnusable as error:
+                logger.info("the index is built from the database: its snapshot cannot be used, %s", error)
+                if self._snapshot.path.exists():
+                    self._removed = _unknown
+        self._written = self._index.changes
+        missing = await self._compare()
+        at_once = len(missing) <= read_at_start_max
+        async for loaded in self._store.load(self._model, missing, text=at_once):
+            made = await asyncio.to_thread(loaded_entries, loaded, text=at_once)
+            await self._index.add(made.entries)
+            await self._index.pass_over(made.unreadable)
+        if not at_once:
+            self._wait_for(missing)
+
+    def _wait_for(self, waiting: Sequences) -> None:
+        self._waiting, self._index.unread = waiting, len(waiting)
+
+    async def _compare(self) -> Sequences:
+        """Takes out what is not stored any more, or not as it is indexed; the sequences that are then missing."""
+        held, has_vectors = await self._index.held()
+        inventory = await self._store.inventory(self._model)
+        stored, embedded = inventory.sequences, inventory.embedded
+        await self._index.share_exactly(stored[inventory.shared])
+        stale = held[np.isin(held, stored[embedded]) & ~has_vectors]
+        gone = np.concatenate((np.setdiff1d(held, stored), stale))
+        await self._index.remove(gone.tolist())
+        await self._index.retime_exactly(stored, inventory.said_s)
+        return np.concatenate((np.setdiff1d(stored, held), stale))
+
+    async def run(self, generations: Generations | None = None) -> None:
+        """Reads what is unread; then writes a snapshot, and gives slots back, whenever enough has changed.
+
+        What was found until all was read is no answer any more: `generations` move then.
+        """
+        if len(self._waiting):
+            await self._read()
+            if generations:
+                await generations.move_all()
+        least = self.least_at_ends
+        while True:
+            await self.write(least)
+            least = self._every
+            if self._index.dead >= dead_min and self._index.dead > len(self._index):
+                await self._index.shrink()
+            report_success()
+            await asyncio.sleep(look_every_s)
+
+    async def _read(self) -> None:
+        while len(self._waiting):
+            async for loaded in self._store.load(self._model, self._waiting[:portion], text=True):
+                made = await asyncio.to_thread(loaded_entries, loaded, text=True)
+                await self._index.read(made.entries)
+                await self._index.pass_over(made.unreadable)
+            self._wait_for(self._waiting[portion:])
+            report_success()
+
+    async def write(self, least: int) -> None:
+        """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm.
+
+        What was removed is in none that is written, and leaves the one that is there in time.
+        """
+        if self._snapshot is None:
+            return
+        if self._index.removed > self._removed and self._erase_at_s is None:
+            self._erase_at_s = time.monotonic() + self._erase_within_s
+        if self._erase_at_s is not None and time.monotonic() >= self._erase_at_s:
+            await self._erase_in_time()
+        elif self._is_worth(least):
+            async with self._replacing:
+                await self._replace(self._snapshot)
+
+    async def _erase_in_time(self) -> None:
+        try:
+            await self.erase()
+        except Unavailable as error:
+            logger.warning("the index's snapshot still has what was removed: %s", error.message)
+            self._erase_at_s = time.monotonic() + retry_after_s
+
+    def _is_worth(self, least: int) -> bool:
+        has_changed = self._index.changes - self._written >= least
+        return has_changed and not len(self._waiting) and time.monotonic() >= self._not_before_s
+
+    async def erase(self) -> None:
+        """What was removed until now is in no snapshot afterwards; Unavailable where that cannot be done."""
+        if self._snapshot is None:
+            return
+        async with self._replacing:
+            removed = self._index.removed
+            if removed > self._removed and (len(self._waiting) or not await self._replace(self._snapshot)):
+                await self._discard(self._snapshot)
+                self._removed, self._erase_at_s = removed, None
+
+    async def close(self) -> None:
+        """Writes the last snapshot, if it is worth it or the one that is there has what was removed."""
+        self._not_before_s = 0.0
+        await self.write(self.least_at_ends)
+        with suppress(Unavailable):  # the next process tries again
+            await self.erase()
+
+    async def _replace(self, snapshot: SnapshotFile) -> bool:
+        """Whether the snapshot is written anew: only then is it known what is in it."""
+        changes, removed = self._index.changes, self._index.removed
+        try:
+            await asyncio.to_thread(self._write, snapshot, await self._index.contents())
+        except OSError as error:
+            logger.warning("no snapshot of the index was written: %s", error.strerror)
+            self._not_before_s = time.monotonic() + retry_after_s
+            return False
+        self._written, self._removed, self._erase_at_s = changes, removed, None
+        return True
+
+    async def _discard(self, snapshot: SnapshotFile) -> None:
+        def discard() -> None:
+            with self._writing:
+                snapshot.discard()
+
+        try:
+            await asyncio.to_thread(discard)
+        except OSError as error:
+            raise Unavailable(f"{snapshot.path.name} cannot be removed: {error.strerror}.") from error
+
+    def _write(self, snapshot: SnapshotFile, contents: Contents) -> None:
+        with self._writing:  # a thread goes on when its caller is cancelled
+            snapshot.write(without_removed(contents), self._identity)
+
+
+_unknown = -1
+"""Removals that a snapshot which cannot be read lacks: whatever was removed may be in it."""
+
+
+@asynccontextmanager
+async def open_indexing(indexing: Indexing) -> AsyncIterator[Indexing]:
+    """An index that is ready; on leaving, a snapshot of it is written."""
+    await indexing.start()
+    try:
+        yield indexing
+    finally:
+        await indexing.close()

@@ -1,0 +1,139 @@
+"""The index without what was removed from it: slots that are alive move together, names that nobody uses go.
+
+Works on what a snapshot keeps, so the index itself serves meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.contents import Contents
+from services.memory.index.slots.growable_arrays import Names
+
+Array = NDArray[Any]
+_coded = {
+    "catalogue.user": "catalogue.users",
+    "catalogue.project": "catalogue.projects",
+    "catalogue.session": "catalogue.sessions",
+    "catalogue.speaker": "catalogue.speakers",
+    "labels.kind": "labels.kinds",
+    "labels.role": "labels.roles",
+}
+"""Columns of numbers that stand for names, and the names."""
+_neighbours = ("catalogue.before", "catalogue.after")
+_held = ("labels.tagged", "labels.naming")
+_vectors = ("content.", "context.")
+
+
+def without_removed(contents: Contents) -> Contents:
+    """The same for everything that is alive."""
+    return contents if contents.arrays["catalogue.alive"].all() else _Shrinking(contents).result()
+
+
+class _Shrinking:
+    def __init__(self, contents: Contents) -> None:
+        self._arrays, self._names = contents.arrays, contents.names
+        self._alive: NDArray[np.bool_] = self._arrays["catalogue.alive"]
+        self._kept = np.flatnonzero(self._alive)
+        self._moved = np.full(len(self._alive), -1, np.int64)
+        self._moved[self._kept] = np.arange(len(self._kept))
+
+    def result(self) -> Contents:
+        coded, names = self._recoded()
+        arrays: dict[str, Array] = {**self._columns(), **coded, **self._sessions()}
+        for prefix in _vectors:
+            arrays |= self._blocks(prefix)
+        for name in _held:
+            names[name], arrays[f"{name}_codes"], arrays[f"{name}_slots"] = self._named(name)
+        return Contents({**arrays, **self._postings()}, names)
+
+    def _columns(self) -> Mapping[str, Array]:
+        """One value a slot, kept as it is; neighbours are slots themselves."""
+        kept = (
+            "catalogue.",
+            "signs.",
+            "labels.kind",
+            "labels.role",
+            "labels.has_code",
+            "labels.has_more_files",
+            "words.lengths",
+        )
+        arrays = {name: array[self._kept] for name, array in self._arrays.items() if name.startswith(kept)}
+        for name in _neighbours:
+            arrays[name] = self._at(arrays[name]).astype(arrays[name].dtype)
+        return arrays
+
+    def _at(self, slots: Array) -> NDArray[np.int64]:
+        """Where the slots are now; -1 stays."""
+        return np.where(slots >= 0, self._moved[slots], -1)
+
+    def _recoded(self) -> tuple[dict[str, Array], dict[str, Names]]:
+        arrays: dict[str, Array] = {}
+        names: dict[str, Names] = {}
+        for column, named in _coded.items():
+            used, codes = self._used(column)
+            names[named] = [self._names[named][code] for code in used.tolist()]
+            arrays[column] = codes.astype(self._arrays[column].dtype)
+        return arrays, names
+
+    def _used(self, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The numbers that are used, ascending, and each slot's place among them; -1 stays."""
+        values = self._arrays[column][self._kept].astype(np.int64)
+        used = np.unique(values[values >= 0])
+        return used, np.where(values >= 0, np.searchsorted(used, values), -1)
+
+    def _sessions(self) -> Mapping[str, Array]:
+        used, _ = self._used("catalogue.session")
+        sums = self._arrays["sessions"]
+        shrunk = np.zeros((len(used), sums.shape[1]), sums.dtype)
+        summed = used < len(sums)
+        shrunk[summed] = sums[used[summed]]
+        return {"sessions": shrunk}
+
+    def _blocks(self, prefix: str) -> Mapping[str, Array]:
+        arrays: dict[str, Array] = {}
+        begin = 0
+        for number in count():
+            block = self._arrays.get(f"{prefix}{number}")
+            if block is None:
+                return arrays
+            arrays[f"{prefix}{number}"] = block[self._alive[begin : begin + len(block)]]
+            begin += len(block)
+        raise AssertionError("unreachable")
+
+    def _named(self, name: str) -> tuple[Names, Array, Array]:
+        """The names that are left, and for each slot that has one the name's number and the slot."""
+        codes, slots = self._arrays[f"{name}_codes"], self._arrays[f"{name}_slots"]
+        alive = self._alive[slots]
+        used, places = np.unique(codes[alive], return_inverse=True)
+        names = [self._names[name][code] for code in used.tolist()]
+        return names, places.astype(codes.dtype), self._moved[slots[alive]].astype(slots.dtype)
+
+    def _postings(self) -> Mapping[str, Array]:
+        arrays: dict[str, Array] = {}
+        pieces = (f"words.{number}_" for number in count())
+        kept = (f"words.{number}_" for number in count())
+        for piece in pieces:
+            if f"{piece}keys" not in self._arrays:
+                return arrays
+            shrunk = self._piece(piece)
+            if len(shrunk["slots"]):
+                place = next(kept)
+                arrays |= {place + name: array for name, array in shrunk.items()}
+        raise AssertionError("unreachable")
+
+    def _piece(self, piece: str) -> Mapping[str, Array]:
+        keys, begins, slots, counts = (self._arrays[piece + name] for name in ("keys", "begins", "slots", "counts"))
+        alive = self._alive[slots]
+        left = np.bincount(np.repeat(np.arange(len(keys)), np.diff(begins))[alive], minlength=len(keys))
+        return {
+            "keys": keys[left > 0],
+            "begins": np.append(0, np.cumsum(left[left > 0])),
+            "slots": self._moved[slots[alive]].astype(slots.dtype),
+            "counts": counts[alive],
+        }

@@ -1,0 +1,61 @@
+"""Slots by name, for tags and files: found by the name, and copied in a moment, however many names there are."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.index.slots.growable_arrays import Codes, Column, Names
+
+
+class NamedSlots:
+    """Grows by `add`."""
+
+    def __init__(self) -> None:
+        self._codes = Codes()
+        self._slots: list[array[int]] = []  # by the name's number
+        self._pairs = {"codes": Column(np.int32), "slots": Column(np.uint32)}  # the same, in the order of coming
+
+    def __iter__(self) -> Iterator[str]:
+        """Every name."""
+        return (name for (name,) in self._codes.names())
+
+    def add(self, named: Sequence[tuple[str, int]]) -> Sequence[str]:
+        """Names and a slot of each; those names that are new."""
+        known = len(self._codes)
+        codes = [self._codes.of(name) for name, _ in named]
+        self._slots += [array("I") for _ in range(len(self._codes) - known)]
+        for code, (_, slot) in zip(codes, named, strict=True):
+            self._slots[code].append(slot)
+        self._pairs["codes"].append(np.asarray(codes, np.int32))
+        self._pairs["slots"].append(np.asarray([slot for _, slot in named], np.uint32))
+        new = dict(zip(codes, (name for name, _ in named), strict=True))
+        return [name for code, name in new.items() if code >= known]
+
+    def of(self, names: Iterable[str]) -> Iterator[NDArray[np.int64]]:
+        """The slots of each of `names` that has any."""
+        for name in names:
+            if (code := self._codes.known(name)) >= 0:
+                yield np.array(self._slots[code], np.int64)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """A name's number and a slot, for each; copied."""
+        return {name: column.rows.copy() for name, column in self._pairs.items()}
+
+    def names(self) -> Names:
+        """Every name, by its number."""
+        return self._codes.names()
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], names: Names) -> None:
+        """Nothing becomes what `arrays` and `names` gave."""
+        self._codes.restore(names)
+        for name, column in self._pairs.items():
+            column.append(arrays[name])
+        codes, slots = arrays["codes"], arrays["slots"].astype(np.uint32)
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        parts = np.split(slots[np.argsort(codes, kind="stable")], ends[:-1]) if len(names) else []
+        self._slots = [array("I", part.tobytes()) for part in parts]

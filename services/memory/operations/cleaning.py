@@ -1,0 +1,29 @@
+"""A memory on its way into the store: without secrets, and checked. Pure, and linear in its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.kit.errors import InvalidInput
+from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
+from services.memory.domain.memories import Memory, accepted, at_most, content_max_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CleanMemory:
+    """The memory as it will be stored, and how many secrets were taken out of it."""
+
+    memory: Memory
+    redactions: int
+
+
+def clean_memory(memory: Memory, now: datetime) -> CleanMemory:
+    """The memory as it will be stored; InvalidInput or LimitExceeded where it cannot be."""
+    at_most(len(memory.content.encode("utf-8", "replace")), content_max_bytes, "content", "bytes")
+    public, hidden = without_private(memory.content)
+    if hidden and not public.replace(PRIVATE_MARK, "").strip():
+        raise InvalidInput("All of it is private: there is nothing to store.")
+    content, tags, metadata = redact(public), redact("\n".join(memory.tags)), redact_json(dict(memory.metadata))
+    cleaned = replace(memory, content=content.text, tags=tuple(tags.text.split("\n")), metadata=metadata.value)
+    return CleanMemory(accepted(cleaned, now), content.count + tags.count + metadata.count)

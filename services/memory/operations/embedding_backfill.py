@@ -1,0 +1,77 @@
+"""Embeddings for what was stored without one: while there was no model, or with another model than today's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.kit.background_task import report_success
+from services.kit.errors import LimitExceeded, Unavailable
+from services.memory.domain.partial_changes import DoneInPart
+from services.memory.domain.store import MemoryStore
+from services.memory.embedder import Embedder
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.search.result_cache import Generations
+from services.memory.storage.duckdb.writes import Embedded
+
+logger = logging.getLogger(__name__)
+
+portion = 64
+patience_s = 5.0
+"""Before another try when the embedder or the disk has no room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Works in portions behind the queries, until every memory has an embedding of today's model."""
+
+    store: MemoryStore
+    index: MemoryIndex
+    embedder: Embedder
+    generations: Generations
+
+    async def run(self) -> None:
+        """Returns when nothing is left to embed."""
+        done = 0
+        while sequences := await self._portion_to_embed():
+            try:
+                done += await self._embed(sequences)
+                report_success()
+            except (LimitExceeded, Unavailable):
+                await asyncio.sleep(patience_s)
+        if done:
+            logger.info("embedded %d memories that had no embedding", done)
+
+    async def _portion_to_embed(self) -> Sequence[int]:
+        """The next ones; what cannot be read does not keep the others waiting."""
+        passed_over = self.index.unreadable
+        found = await self.store.unembedded(self.embedder.model, portion + len(passed_over))
+        return [each for each in found if each not in passed_over][:portion]
+
+    async def _embed(self, sequences: Sequence[int]) -> int:
+        around = await self.index.around(sequences, 1)
+        befores = {each: before for each, (before, _) in zip(sequences, around, strict=True)}
+        needed = {*sequences, *(before for each in befores.values() for before in each)}
+        memories = await self.store.fetch(sorted(needed))
+        present = [each for each in sequences if each in memories]
+        contents = [memories[each].content for each in present]
+        contexts = [
+            "\n".join(memories[part].content for part in (*befores[each], each) if part in memories) for each in present
+        ]
+        vectors = (await self.embedder.embed([*contents, *contexts])).astype(np.float16)
+        count = len(present)
+        embedded = [
+            Embedded(sequence, vectors[place], vectors[count + place]) for place, sequence in enumerate(present)
+        ]
+        try:
+            await self.store.embed(embedded, self.embedder.model)
+        except DoneInPart as part:
+            await self.index.embed([embedded[place] for place in part.done])
+            raise part.error from part
+        await self.index.embed(embedded)
+        await self.generations.move_all()
+        return count

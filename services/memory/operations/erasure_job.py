@@ -1,0 +1,76 @@
+"""Erasing: what was deleted leaves all files here, too, in the background and within a set time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from services.kit.background_task import report_success
+from services.kit.errors import ServiceError, Unavailable
+from services.memory.domain.store import MemoryStore
+
+logger = logging.getLogger(__name__)
+look_every_s = 5.0
+
+EraseElsewhere: TypeAlias = Callable[[], Awaitable[None]]
+"""Takes what was deleted by now out of other files than the databases; Unavailable where that cannot be done."""
+
+
+class Erasing:
+    """`trouble` says why deleted text is still in a file after that time, and is empty where none is.
+
+    A removal counts as erased when its text is in no file: it leaves the `elsewhere` first, then the databases.
+    """
+
+    def __init__(self, store: MemoryStore, within_s: float, elsewhere: Sequence[EraseElsewhere] = ()) -> None:
+        self._store = store
+        self._within_s = within_s
+        self._elsewhere = elsewhere
+        self._compacted: Sequence[int] = ()
+        self.trouble = ""
+
+    async def run(self) -> None:
+        """Erases what an earlier process left at once, and everything else a while after it was deleted."""
+        wait_s = 0.0
+        while True:
+            await self._look(wait_s)
+            report_success()
+            wait_s = self._within_s
+            await asyncio.sleep(min(look_every_s, self._within_s))
+
+    async def _look(self, wait_s: float) -> None:
+        try:
+            if await self._store.unerased():
+                await asyncio.sleep(wait_s)  # more may be deleted: the files are written anew once
+                await self.erase()
+        except ServiceError as error:
+            self.trouble = f"what was deleted is still in a file: {error.message}"
+            logger.warning("%s", self.trouble)
+
+    async def erase(self) -> None:
+        """Writes the files anew; Unavailable where that cannot be done now, or not with all of them."""
+        began = time.perf_counter()
+        removed = await self._store.last_removals()
+        try:
+            await self._erase_elsewhere()
+        except ServiceError:
+            await self._compact_unmarked(removed)
+            raise
+        await self._store.compact(removed)
+        self.trouble = ""
+        logger.info("what was deleted is erased, in %.1f s", time.perf_counter() - began)
+
+    async def _erase_elsewhere(self) -> None:
+        for erase in self._elsewhere:
+            await erase()
+        if earlier := await asyncio.to_thread(self._store.earlier_databases):
+            raise Unavailable(f"{earlier[0].name}, from before the migration, is kept until the next start of Segue.")
+
+    async def _compact_unmarked(self, removed: Sequence[int]) -> None:
+        """The text leaves the databases at least, once for what was removed by now."""
+        if removed != self._compacted:
+            await self._store.compact([0] * len(removed))
+            self._compacted = removed

@@ -1,0 +1,41 @@
+"""Exporting: all of a user's memories, a page at a time, in the order in which they were stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.kit.errors import InvalidInput
+from services.memory.domain.memories import Memory
+from services.memory.domain.store import MemoryStore
+
+page_max_memories = 256
+page_max_bytes = 2 * 1024 * 1024
+"""A page ends with the memory that reaches this: what a call may carry has room for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPage:
+    """Memories in the order of storing; `next` is where the next page begins, 0 after the last one."""
+
+    memories: Sequence[Memory]
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exporting:
+    """What exporting needs."""
+
+    store: MemoryStore
+
+    async def page(self, user: str, after: int, limit: int) -> ExportPage:
+        """The user's memories that were stored after the one that a page's `next` named."""
+        if not 1 <= limit <= page_max_memories:
+            raise InvalidInput(f"limit is {limit}; it takes 1 to {page_max_memories}.")
+        found = list((await self.store.page(user, after, limit)).items())
+        size, count = 0, 0
+        while count < len(found) and size < page_max_bytes:
+            size += found[count][1].size_bytes
+            count += 1
+        is_last = count == len(found) < limit
+        return ExportPage([memory for _, memory in found[:count]], 0 if is_last else found[count - 1][0])

@@ -1,0 +1,152 @@
+"""How the memory service is: what it holds, and which of its parts work, measured when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from services.kit.background_task import Supervisor
+from services.kit.errors import ServiceError
+from services.kit.health.parts import PartHealth, file_system
+from services.memory.domain.memories import Stats
+from services.memory.domain.store import MemoryStore
+from services.memory.embedder import Embedder
+from services.memory.operations.store_memories import NO_MODEL
+
+disk_free_min_bytes = 256 * 1024 * 1024
+ids_max = 20
+UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
+"""Before their ids, in what is degraded for a user."""
+
+
+class SharedCache(Protocol):
+    """The cache that replicas share, as far as it is asked how it is."""
+
+    async def is_reachable(self) -> bool:
+        """Whether it answers now."""
+        ...
+
+
+class Reading(Protocol):
+    """What brings the index to what is stored."""
+
+    @property
+    def unread(self) -> int:
+        """Memories whose text is not read yet."""
+        ...
+
+    @property
+    def unreadable(self) -> Mapping[int, tuple[str, str]]:
+        """Memories that are stored and cannot be read: by their sequence the user and the id."""
+        ...
+
+    @property
+    def indexed(self) -> int:
+        """Memories that can be found."""
+        ...
+
+
+class Regular(Protocol):
+    """Work that is done without being asked for, as far as it is asked how it goes."""
+
+    @property
+    def trouble(self) -> str:
+        """Why what was due is not done; empty where it is."""
+        ...
+
+    async def run(self) -> None:
+        """Does what is due, until it is cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is asked; `model_trouble` says why there is no embedder, where there is none."""
+
+    store: MemoryStore
+    embedder: Embedder | None
+    model_trouble: str
+    directory: Path
+    shared_cache: SharedCache | None
+    indexing: Reading
+    regular: Mapping[str, Regular]
+    supervisor: Supervisor
+
+    async def stats(self, user: str, project: str, since: datetime | None) -> Stats:
+        """What is stored for the user, and what is degraded."""
+        stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL, since)
+        parts = await self.check()
+        degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
+        return replace(stats, degraded=[*degraded, *self._unreadable_lines(user)])
+
+    def _unreadable_lines(self, user: str) -> Sequence[str]:
+        """The ids of the user's own memories that cannot be read, the first ones."""
+        ids = [name for owner, name in self.indexing.unreadable.values() if owner == user]
+        return [f"{UNREADABLE}{' '.join(ids[:ids_max])}"] if ids else []
+
+    async def usage(self, user: str) -> tuple[int, int]:
+        """How many memories are the user's, and the bytes of their contents."""
+        return await self.store.usage(user)
+
+    async def check(self) -> Mapping[str, PartHealth]:
+        """Every part's health; the model's by using it."""
+        return {**await self.look(), "embedding_service": await self._embedding()}
+
+    async def look(self) -> Mapping[str, PartHealth]:
+        """The same at little cost: of the model only whether there is one."""
+        late = {name: each.trouble for name, each in self.regular.items() if each.trouble}
+        return {
+            **{name: PartHealth("degraded", why) for name, why in {**self.supervisor.troubles, **late}.items()},
+            "cache": await self._cache(),
+            "database": await self._database(),
+            "embedding_service": PartHealth("healthy") if self.embedder else self._no_model(),
+            "index": self._index(),
+            "file_system": await asyncio.to_thread(file_system, self.directory, disk_free_min_bytes),
+        }
+
+    async def count(self) -> Mapping[str, float]:
+        """The service's gauges."""
+        memories, size_bytes = await self.store.size()
+        return {
+            "segue.memories": memories,
+            "segue.database.size": size_bytes,
+            "segue.index.memories": self.indexing.indexed,
+            "segue.index.unread": self.indexing.unread,
+        }
+
+    async def _database(self) -> PartHealth:
+        try:
+            await self.store.find("", "")
+        except Exception as error:  # whatever it is: that is what was asked
+            return PartHealth("unhealthy", type(error).__name__)
+        return PartHealth("degraded", " ".join(self.store.troubles)) if self.store.troubles else PartHealth("healthy")
+
+    async def _embedding(self) -> PartHealth:
+        if self.embedder is None:
+            return self._no_model()
+        try:
+            await self.embedder.embed([f"health {time.time_ns()}"])  # not one that the cache knows
+        except ServiceError as error:
+            return PartHealth("degraded", error.message)
+        return PartHealth("healthy")
+
+    def _no_model(self) -> PartHealth:
+        return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")
+
+    def _index(self) -> PartHealth:
+        if broken := len(self.indexing.unreadable):
+            return PartHealth("degraded", f"memories that cannot be read, and are not found: {broken:,}")
+        if unread := self.indexing.unread:
+            return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
+        why = self.supervisor.troubles.get("index", "")
+        return PartHealth("degraded" if why else "healthy", why)
+
+    async def _cache(self) -> PartHealth:
+        if self.shared_cache is None or await self.shared_cache.is_reachable():
+            return PartHealth("healthy")
+        return PartHealth("degraded", "Redis does not answer. Searches are slower, not wrong.")

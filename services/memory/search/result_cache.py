@@ -1,0 +1,216 @@
+"""What was found lately: pages in this process, rankings and cursors also in a shared cache; and generations.
+
+A key carries the caller, every parameter and the generation of what was searched. A write moves the generation on, so
+an answer from before it is never given again. The shared cache holds no content of memories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from cachetools import TTLCache
+
+from services.kit.errors import InvalidInput, NotFound, Unavailable
+from services.kit.observability import telemetry
+from services.memory.search.result_list import Ranking, unpacked
+
+pages_max_bytes = 16 * 1024 * 1024
+"""Of pages as they are kept: each is one piece of bytes, so that what is counted is what is taken."""
+entry_bytes = 1_000
+"""About what a cache takes for an entry besides its content."""
+pages_ttl_s = 5 * 60.0
+cursors_max_bytes = 8 * 1024 * 1024
+rankings_ttl_s = 30 * 60.0
+_digest_bytes = 16
+
+
+class Shared(Protocol):
+    """The second level, one for all replicas. Every method raises Unavailable while it cannot be reached."""
+
+    async def get(self, key: str) -> bytes | None:
+        """What was put under the key, while it lives."""
+        ...
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Keeps the value for `ttl_s`."""
+        ...
+
+    async def generations(self, names: Sequence[str]) -> list[int | None]:
+        """The generation of each name; None where there is none, or it was forgotten."""
+        ...
+
+    async def begin(self, names: Sequence[str]) -> None:
+        """Gives each name that has none a generation that was never used before."""
+        ...
+
+    async def move(self, names: Sequence[str]) -> None:
+        """Takes each name's generation away: the next one is another."""
+        ...
+
+
+Projects: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
+
+
+class Generations:
+    """Counts the writes to a user's projects. With a shared cache, generations are kept there, for all replicas.
+
+    `projects` says which a user has: one that there is not has no generation, so that what anybody may ask for takes
+    no room.
+    """
+
+    def __init__(self, shared: Shared | None, projects: Projects | None = None) -> None:
+        self._shared = shared
+        self._projects = projects
+        self._local: Counter[str] = Counter()
+        self._owed: set[str] = {_all}  # what was written before this process began may not have been told
+
+    async def of(self, user: str, projects: Sequence[str]) -> str | None:
+        """Names the state of the user's projects (all of them without any named); None while nobody can say."""
+        names = [_all, *(_named(user, project) for project in projects or [""])]
+        if self._shared is None:
+            return ",".join(str(self._local[name]) for name in names)
+        try:
+            await self._pay(self._shared)
+            found = await self._shared.generations(names)
+            if None in found and await self._exist(user, projects):
+                await self._shared.begin([name for name, each in zip(names, found, strict=True) if each is None])
+                found = await self._shared.generations(names)
+        except Unavailable:
+            return None
+        return None if None in found else ",".join(map(str, found))
+
+    async def _exist(self, user: str, projects: Sequence[str]) -> bool:
+        return not projects or self._projects is None or set(projects) <= set(await self._projects(user))
+
+    async def move(self, user: str, projects: Sequence[str]) -> None:
+        """After a write to these projects of the user."""
+        await self._move([_named(user, ""), *(_named(user, project) for project in dict.fromkeys(projects))])
+
+    async def move_all(self) -> None:
+        """After a change that any search may show."""
+        await self._move([_all])
+
+    async def _move(self, names: Sequence[str]) -> None:
+        self._local.update(names)
+        if self._shared is None:
+            return
+        self._owed.update(names)
+        try:
+            await self._pay(self._shared)
+        except Unavailable:
+            return  # paid before the shared cache is used again
+
+    async def _pay(self, shared: Shared) -> None:
+        if owed := list(self._owed):
+            await shared.move(owed)
+            self._owed.difference_update(owed)
+
+
+_all = "all"
+
+
+def _named(user: str, project: str) -> str:
+    return _key("generation", user, project)
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+class EncodedPage(NamedTuple):
+    """An answer as it is sent, and the strategy of its search."""
+
+    content: bytes
+    strategy: str
+
+
+class SearchCache:
+    """Two levels of what was found; everything in it may be lost at any moment."""
+
+    def __init__(self, shared: Shared | None, generations: Generations) -> None:
+        self.generations = generations
+        self._shared = shared
+        self._pages: TTLCache[str, EncodedPage] = TTLCache(pages_max_bytes, pages_ttl_s, getsizeof=_page_size)
+        self._cursors: TTLCache[str, bytes] = TTLCache(cursors_max_bytes, rankings_ttl_s, getsizeof=_size)
+
+    def page(self, key: str) -> EncodedPage | None:
+        """The page that was kept under the key, in this process; an empty key keeps nothing."""
+        if not key:
+            return None
+        found = self._pages.get(key)
+        telemetry.looked_up("l1", hit=found is not None)
+        return found
+
+    def keep_page(self, key: str, page: EncodedPage) -> None:
+        """Keeps a page, unless it alone is larger than all that may be kept."""
+        if key and _page_size(page) <= pages_max_bytes:
+            self._pages[key] = page
+
+    async def ranking(self, key: str) -> Ranking | None:
+        """The ranking that any replica kept under the key."""
+        if self._shared is None or not key:
+            return None
+        content = await self._get(f"ranking:{key}")
+        telemetry.looked_up("l2", hit=content is not None)
+        return unpacked(content) if content else None
+
+    async def keep_ranking(self, key: str, ranking: Ranking) -> None:
+        """Keeps a ranking for all replicas."""
+        if key:
+            await self._put(f"ranking:{key}", ranking.packed())
+
+    async def open_cursor(self, user: str, query: str, ranking: Ranking) -> str:
+        """The name under which the user finds the ranking again; `query` says what it answers (a key)."""
+        name = secrets.token_urlsafe(9)
+        key, content = _cursor_key(user, name), query.encode()[:_digest_bytes] + ranking.packed()
+        self._cursors[key] = content
+        await self._put(key, content)
+        return name
+
+    async def at_cursor(self, user: str, name: str, query: str = "") -> Ranking:
+        """The ranking under that name; NotFound where it has expired, InvalidInput where it answers another query."""
+        key = _cursor_key(user, name)
+        content = self._cursors.get(key) or await self._get(key)
+        if content is None:
+            raise NotFound("That cursor is unknown or has expired.", "Search again; a cursor lives half an hour.")
+        if query and query.encode()[:_digest_bytes] != content[:_digest_bytes]:
+            raise InvalidInput("That cursor belongs to another query.", "Repeat the query that it came from.")
+        return unpacked(content[_digest_bytes:])
+
+    async def _get(self, key: str) -> bytes | None:
+        if self._shared is None:
+            return None
+        try:
+            return await self._shared.get(key)
+        except Unavailable:
+            return None  # it is slower without, not wrong
+
+    async def _put(self, key: str, content: bytes) -> None:
+        if self._shared is None:
+            return
+        try:
+            await self._shared.put(key, content, rankings_ttl_s)
+        except Unavailable:
+            return  # it is slower without, not wrong
+
+
+def _size(content: bytes) -> int:
+    """How many bytes an entry takes."""
+    return entry_bytes + len(content)
+
+
+def _page_size(page: EncodedPage) -> int:
+    return _size(page.content)
+
+
+def query_key(*parts: object) -> str:
+    """Names what was asked: equal for equal parts, and says nothing of them."""
+    return _key("query", *parts)
+
+
+def _cursor_key(user: str, name: str) -> str:
+    return "cursor:" + _key(user, name)

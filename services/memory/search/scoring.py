@@ -1,0 +1,180 @@
+"""How candidates are ordered: pure functions over their signals, with every weight in one table.
+
+What speaks for a memory is summed, as evidence in a linear model of the odds that it answers, and a logistic function
+makes a score from 0 to 1 of the sum. Every signal is a share, a cosine or a yes, the same for every query and for
+every size of a project, so the scores of different searches can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.text.terms import DateSpan
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# Found by logistic regression on conversations that are not in this repository, rounded: the optimum is broad in every
+# one of them.
+WEIGHTS: Mapping[str, float] = {
+    # The query's words in the memory: the surest sign, most of all for names, errors and identifiers.
+    "words": 6.0,
+    # The query's words in the memory and the ones around it: what is being spoken of is not named in every sentence.
+    "passage": 6.0,
+    # The words of the whole session: a memory counts for more where the query's subject is the talk of the session.
+    "session_words": 5.0,
+    # What the session is about as a whole, whatever its words.
+    "session_vector": 7.0,
+    # The meaning of the memory by itself: finds paraphrases.
+    "vector": 4.0,
+    # Its meaning together with what was said just before: finds answers whose question names the subject.
+    "context_vector": 9.0,
+    # What answers a question gets this share of what speaks for the question: an answer seldom repeats it.
+    "answers": 0.2,
+    # A question itself is seldom what is looked for.
+    "asks": -1.0,
+    # Said by the one whom the query names.
+    "speaker": 1.5,
+    # "Thanks!" holds nothing; grows to this with the number of words.
+    "substance": 4.0,
+    # The memory is from a date that the query names.
+    "date": 6.0,
+}
+
+PASSAGE_REACH = 2
+"""How many memories before and after are one passage with a memory; the index makes as many candidates with it."""
+SUBSTANCE_TERMS = 20
+"""The length at which a memory has half of its substance."""
+DATE_REACH_DAYS = 30
+"""What happens is planned before and told afterwards: this far from its date a memory is no more likely to be meant."""
+YEARS_MAX = 100
+"""How many years a date without a year is looked for in, from the latest candidate's backwards."""
+USUAL_COSINE = 0.15
+"""The cosine of a query with a memory taken at random; what a memory without a vector is thought to have."""
+
+MIDDLE, SLOPE = 14.0, 2.5
+"""The sum that scores one half, and the sum that divides the odds by e. Of memories that answer a question nine in ten
+have more than 16; of the best that is found to a question about something else half have less than 11."""
+
+HALF_LIFE_DAYS = 90.0
+FLOOR = 0.9
+"""Age decides between memories that answer equally well; it never hides an old one."""
+LINKED = 0.9
+"""A linked project's memory comes after one of the project itself that answers as well."""
+
+_day_s = 86_400.0
+_day_0 = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of each candidate: arrays of one length; and of the query.
+
+    `words` and `session_words` are BM25 as a share of the most the query can reach, 0 to 1. The vectors are cosines of
+    the query with the memory, with it and the one before it, and with its session: nan for one without, None without a
+    query vector. `holds` has a row for each of the query's terms, `term_shares` what each is of their summed idf.
+    `length` counts the memory's terms. `before` and `after` are the places of the neighbours in the session among the
+    candidates, -1 for none. `linked` marks those of a project that is only linked to the one asked for. `dates` are
+    those that the query names.
+    """
+
+    words: Floats
+    session_words: Floats
+    vector: Floats | None
+    context_vector: Floats | None
+    session_vector: Floats | None
+    in_session: Mask
+    holds: Mask
+    term_shares: Floats
+    length: NDArray[np.int64]
+    by_named_speaker: Mask
+    asks: Mask
+    answers: Mask
+    before: Places
+    after: Places
+    timestamp_s: Floats
+    linked: Mask
+    dates: Sequence[DateSpan]
+
+
+def rank(signals: Signals, now_s: float) -> Floats:
+    """The score of each candidate, 0 to 1; `now_s` in seconds since 1970."""
+    shares = decay(now_s - signals.timestamp_s) * np.where(signals.linked, LINKED, 1.0)
+    return np.asarray(shares / (1.0 + np.exp((MIDDLE - evidence(signals)) / SLOPE)))
+
+
+def evidence(signals: Signals) -> Floats:
+    """The sum of all that speaks for each candidate."""
+    vector, own = _cosines(signals.vector, signals), _own(signals)
+    # A memory of no session is a session by itself.
+    session_words = np.where(signals.in_session, signals.session_words, signals.words)
+    session_vector = np.where(signals.in_session, _cosines(signals.session_vector, signals), vector)
+    return np.asarray(
+        own
+        + WEIGHTS["answers"] * signals.answers * _at(own, signals.before)
+        + WEIGHTS["passage"] * _passage(signals)
+        + WEIGHTS["session_words"] * session_words
+        + WEIGHTS["session_vector"] * session_vector
+        + WEIGHTS["asks"] * signals.asks
+        + WEIGHTS["speaker"] * signals.by_named_speaker
+        + WEIGHTS["substance"] * signals.length / (signals.length + SUBSTANCE_TERMS)
+        + WEIGHTS["date"] * _nearness(signals)
+    )
+
+
+def _own(signals: Signals) -> Floats:
+    """What its words and its meaning say for each candidate."""
+    return np.asarray(
+        WEIGHTS["words"] * signals.words
+        + WEIGHTS["vector"] * _cosines(signals.vector, signals)
+        + WEIGHTS["context_vector"] * _cosines(signals.context_vector, signals)
+    )
+
+
+def _cosines(known: Floats | None, signals: Signals) -> Floats:
+    """The usual one where none is known."""
+    return np.full(len(signals.words), USUAL_COSINE) if known is None else np.nan_to_num(known, nan=USUAL_COSINE)
+
+
+def _passage(signals: Signals) -> Floats:
+    """The share of the query's terms, by their idf, that stand in each candidate or in the ones around it."""
+    holds = signals.holds
+    for beside in (signals.before, signals.after):
+        reached = signals.holds
+        for _ in range(PASSAGE_REACH):
+            reached = _at(reached, beside)
+            holds = holds | reached
+    return np.asarray(signals.term_shares @ holds)
+
+
+def _nearness(signals: Signals) -> Floats:
+    """1 for what is from a date that the query names, or from the day before or after, falling to 0 with distance."""
+    nearness = np.zeros(len(signals.timestamp_s))
+    if not signals.dates or not len(nearness):
+        return nearness
+    days = signals.timestamp_s / _day_s + _day_0
+    latest = date.fromordinal(int(days.max())).year
+    years = range(max(date.fromordinal(max(int(days.min()), 1)).year, latest - YEARS_MAX), latest + 1)
+    for span in signals.dates:
+        for first, last in span.occurrences(years):
+            away = np.maximum(first.toordinal() - days, days - last.toordinal() - 1) - 1
+            nearness = np.maximum(nearness, 1 - np.maximum(away, 0) / DATE_REACH_DAYS)
+    return nearness
+
+
+def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:
+    """The values of those at `places`, along the last axis; 0 for place -1."""
+    return values[..., places] * (places >= 0) if len(places) else values
+
+
+def decay(age_s: Floats) -> Floats:
+    """1 for what is new, falling by half-lives to the floor; what lies in the future is new."""
+    halvings = np.maximum(age_s, 0.0) / (HALF_LIFE_DAYS * _day_s)
+    return np.asarray(FLOOR + (1.0 - FLOOR) * 0.5**halvings)

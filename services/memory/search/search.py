@@ -1,0 +1,278 @@
+"""Searching: the query's terms and embedding, candidates with their signals, ranking, and the rows behind the best."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry import trace
+
+from services.kit.errors import InvalidInput, LimitExceeded, NotFound
+from services.kit.observability import telemetry
+from services.memory.domain.memories import Memory, Surroundings, neighbours_max
+from services.memory.domain.queries import (
+    EVERYTHING,
+    Facets,
+    Found,
+    Query,
+    Results,
+    checked,
+    checked_limit,
+    page_max_bytes,
+)
+from services.memory.domain.store import MemoryStore
+from services.memory.embedder import Embedder
+from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Asked
+from services.memory.operations.link_projects import Linking
+from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
+from services.memory.search.result_list import Ranking, ranking
+from services.memory.search.scoring import rank
+from services.memory.text.dialogue import words_of
+from services.memory.text.terms import date_spans, query_terms
+
+chars_per_token = 4
+"""English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
+facet_values_max = 20
+piece_max = 25
+"""So many results are read at a time: the largest are 24 MB."""
+_cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a ranking with its rows; `following` is the place after the last, `truncated` by max_tokens, or
+    where it `is_full`, by what an answer may hold."""
+
+    found: Sequence[Found]
+    following: int
+    truncated: bool
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Encoded results, and how long this search took, which they do not say."""
+
+    content: bytes
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """What searching needs; `embedder` is None while there is no usable model."""
+
+    store: MemoryStore
+    index: MemoryIndex
+    embedder: Embedder | None
+    linking: Linking
+    cache: SearchCache
+
+    async def search(self, user: str, query: Query, encode: Callable[[Results], bytes]) -> Answer:
+        """The user's best memories for the query, best first, as `encode` makes them ready to be sent and kept."""
+        began = time.perf_counter()
+        query = checked(query)
+        projects = await self.linking.searched(user, query.project, related=query.include_related_projects)
+        generation = await self.cache.generations.of(user, projects)
+        asked = _without_paging(query)
+        key = query_key(user, projects, generation, asked, self.embedder is None) if generation else ""
+        page_key = query_key(key, query) if key else ""
+        page = self.cache.page(page_key)
+        if page is None:
+            ranking = await self._ranking(user, projects, query, key)
+            page = EncodedPage(encode(await self._results(user, ranking, query)), ranking.strategy)
+            if self._is_whole(ranking):
+                self.cache.keep_page(page_key, page)
+        took_s = time.perf_counter() - began
+        took = telemetry.duration("segue.search.duration", "Duration of searches")
+        took.record(took_s, {"segue.strategy": page.strategy})
+        return Answer(page.content, took_s * 1e3)
+
+    async def more(self, user: str, cursor: str, limit: int) -> Results:
+        """The next results of the search that gave the cursor."""
+        began = time.perf_counter()
+        name, offset = _read_cursor(cursor)
+        ranking = await self.cache.at_cursor(user, name)
+        page = await self._page(user, ranking, offset, checked_limit(limit), max_tokens=0)
+        return Results(
+            found=page.found,
+            total=len(ranking),
+            strategy=ranking.strategy,
+            took_ms=(time.perf_counter() - began) * 1e3,
+            truncated=page.truncated,
+            next_cursor=_cursor(name, page.following, ranking),
+        )
+
+    async def _ranking(self, user: str, projects: Sequence[str], query: Query, key: str) -> Ranking:
+        """The whole answer without its rows: where the cursor is, from the cache, or made now."""
+        if query.cursor:
+            name, _ = _read_cursor(query.cursor)
+            return await self.cache.at_cursor(user, name, query_key(_without_paging(query)))
+        found = await self.cache.ranking(key)
+        if found is not None:
+            return found
+        vector, text = await self._embedded(query.text), query.text
+        asked = Asked(query_terms(text), words_of(text), vector, date_spans(text))
+        candidates = await self.index.candidates(user, projects, asked, query.filter)
+        made = ranking(candidates, rank(candidates.signals, time.time()), query)
+        if self._is_whole(made):
+            await self.cache.keep_ranking(key, made)
+        return made
+
+    def _is_whole(self, ranking: Ranking) -> bool:
+        """Whether a later search would find the same: by meaning, too, and in all texts."""
+        return (ranking.hybrid or self.embedder is None) and not self.index.unread
+
+    async def _results(self, user: str, ranking: Ranking, query: Query) -> Results:
+        name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
+        page = await self._page(user, ranking, offset, query.limit, query.max_tokens)
+        if (query.paged or page.is_full) and not name and page.following < len(ranking):
+            name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking)
+        return Results(
+            found=page.found,
+            total=len(ranking),
+            strategy=ranking.strategy,
+            took_ms=0.0,
+            truncated=page.truncated,
+            suggestions=() if page.found else await self._suggestions(user, query, ranking),
+            next_cursor=_cursor(name, page.following, ranking),
+            facets=await self._facets(user, ranking) if query.facets else {},
+        )
+
+    async def _embedded(self, text: str) -> NDArray[np.float32] | None:
+        """The query's embedding; None while there is none to be had, and the search goes by words alone."""
+        if self.embedder is None:
+            return None
+        try:
+            embedding: NDArray[np.float32] = (await self.embedder.embed([text]))[0]
+        except LimitExceeded:  # too many wait for the model
+            trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
+            return None
+        return embedding
+
+    async def _page(self, user: str, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
+        """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens` and an answer."""
+        found: list[tuple[int, Found]] = []
+        following, room = offset, page_max_bytes
+        while len(found) < limit and following < len(ranking) and room > 0:
+            most = min(limit - len(found), piece_max)
+            places = range(following, min(following + most, len(ranking)))
+            piece, following, room = _until_full(await self._found(user, ranking, places), places.stop, room)
+            found += piece
+        kept = _fitting([each for _, each in found], max_tokens)
+        if kept < len(found):
+            return Page([each for _, each in found[:kept]], found[kept][0], truncated=True)
+        is_full = room <= 0 and len(found) < limit and following < len(ranking)
+        return Page([each for _, each in found], following, truncated=is_full, is_full=is_full)
+
+    async def _found(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
+        """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
+        rows = ranking.rows[places.start : places.stop]
+        needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
+        memories = await self.store.seen(user, sorted(needed))
+        return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
+
+    async def _facets(self, user: str, ranking: Ranking) -> Facets:
+        """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
+        counts: dict[str, Counter[str]] = {name: Counter() for name in ("project", "content_type", "tags", "month")}
+        with_code = await self.index.with_code(ranking.sequences)
+        for sequence, memory in (await self.store.seen(user, ranking.sequences)).items():
+            counts["project"][memory.project] += 1
+            counts["content_type"].update([memory.kind, *(["code"] if sequence in with_code else [])])
+            counts["tags"].update(memory.tags)
+            counts["month"][f"{memory.timestamp:%Y-%m}"] += 1
+        return {name: dict(each.most_common(facet_values_max)) for name, each in counts.items()}
+
+    async def _suggestions(self, user: str, query: Query, ranking: Ranking) -> Sequence[str]:
+        """What to try where nothing is shown."""
+        if len(ranking):
+            return ["Raise max_tokens: the best result alone is larger.", "Or read it by get_memory."]
+        tips = ["Try other words, or fewer."]
+        if query.project:
+            like = await self.linking.similar(user, query.project)
+            tips += [f"Projects of a similar name: {', '.join(like)}."] if like else []
+            tips.append("Leave project out to look everywhere.")
+        if query.filter != EVERYTHING:
+            tips.append("Leave out some of the filters.")
+        if query.min_score:
+            tips.append("Leave min_score out to see weaker matches.")
+        return tips
+
+    async def get(self, user: str, id: str, neighbours: int) -> Surroundings:
+        """A memory that the user may read, with up to `neighbours` of those before and after it in its session."""
+        if not 0 <= neighbours <= neighbours_max:
+            raise InvalidInput(f"neighbours is {neighbours}; it takes 0 to {neighbours_max}.")
+        sequence = await self.store.find(user, id)
+        if sequence is None:
+            sequence = await self.store.find_shared(id)
+        ((before, after),) = await self.index.around([sequence], neighbours) if sequence is not None else [([], [])]
+        memories = await self.store.seen(user, [sequence, *before, *after]) if sequence is not None else {}
+        if sequence not in memories:  # or not any more
+            raise NotFound("There is no memory with that id.", "Search for it with reflect_on_past.")
+        return _nearest(
+            memories[sequence],
+            [memories[each] for each in before if each in memories],
+            [memories[each] for each in after if each in memories],
+        )
+
+
+def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
+    row = ranking.rows[place]
+    similarity = float(row["similarity"])
+    return Found(
+        memory=memories[ranking.sequence(place)],
+        score=float(row["score"]),
+        similarity=None if np.isnan(similarity) else similarity,
+        matched=ranking.matched(place),
+        before=memories.get(int(row["before"])),
+        after=memories.get(int(row["after"])),
+    )
+
+
+def _until_full(
+    piece: Sequence[tuple[int, Found]], following: int, room: int
+) -> tuple[Sequence[tuple[int, Found]], int, int]:
+    """The results until there is no room, the place after the last of them, and the room that is left."""
+    for number, (place, found) in enumerate(piece):
+        if room <= 0:
+            return piece[:number], place, room
+        room -= found.size_bytes
+    return piece, following, room
+
+
+def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:
+    """The memory and what is around it, without the farthest where they are more than an answer may hold."""
+    size, count = sum(each.size_bytes for each in (memory, *before, *after)), len(before) + len(after)
+    while size > page_max_bytes and (before or after):
+        farthest = before.pop(0) if len(before) >= len(after) else after.pop()
+        size -= farthest.size_bytes
+    return Surroundings(memory, before, after, truncated=len(before) + len(after) < count)
+
+
+def _without_paging(query: Query) -> Query:
+    """What decides the ranking; the rest says how much of it to show."""
+    return replace(query, limit=1, max_tokens=0, cursor="", paged=False, facets=False)
+
+
+def _cursor(name: str, offset: int, ranking: Ranking) -> str:
+    return f"{name}.{offset}" if name and offset < len(ranking) else ""
+
+
+def _read_cursor(cursor: str) -> tuple[str, int]:
+    matched = _cursor_form.fullmatch(cursor)
+    if matched is None:
+        raise InvalidInput("That is no cursor.", "Pass on the cursor of an earlier answer as it is.")
+    return matched[1], int(matched[2])
+
+
+def _fitting(found: Sequence[Found], max_tokens: int) -> int:
+    """How many of the results, from the first, fit into `max_tokens`; all of them for 0."""
+    if not max_tokens:
+        return len(found)
+    sizes = np.cumsum([len(each.memory.content) / chars_per_token for each in found])
+    return int((sizes <= max_tokens).sum())

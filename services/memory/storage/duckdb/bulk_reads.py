@@ -1,0 +1,107 @@
+"""Reading many memories at once, as columns, for building the index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kit.encryption.vault import SealBroken
+from services.memory.storage.row_codec import Rows, Texts, Whose
+
+Sequences = NDArray[np.int64]
+portion = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Columns of many memories, for building the indexes; vectors are empty bytes where there are none.
+
+    A row that cannot be opened is in none of them: `unreadable` has its user and id, by its sequence.
+    """
+
+    sequence: NDArray[np.int64]
+    id: Sequence[str]
+    user: Sequence[str]
+    project: Sequence[str]
+    session_id: Sequence[str]
+    role: Sequence[str]
+    kind: Sequence[str]
+    tags: Sequence[Sequence[str]]
+    metadata: Sequence[str]
+    timestamp_s: NDArray[np.float64]
+    shared: NDArray[np.bool_]
+    content: Sequence[str]
+    content_vector: Sequence[bytes]
+    context_vector: Sequence[bytes]
+    unreadable: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+
+def load_portion(
+    cursor: duckdb.DuckDBPyConnection, rows: Rows, model: str, sequences: Sequences, *, text: bool
+) -> Loaded:
+    """These memories in their order, with vectors of `model`; without their contents where not `text`."""
+    sql = """
+        SELECT m.sequence, id, user_id, project, session_id, role, kind, tags, metadata,
+               epoch(timestamp) AS timestamp_s, shared, CASE WHEN ? THEN m.content ELSE '' END AS content,
+               coalesce(e.content, ''::BLOB) AS content_vector, coalesce(e.context, ''::BLOB) AS context_vector
+        FROM (SELECT unnest(?::BIGINT[]) AS sequence) asked JOIN memories m USING (sequence)
+        LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
+        ORDER BY m.sequence
+    """
+    sealed = bool(rows.data_key)  # then `content` has all there is
+    columns: dict[str, Any] = cursor.execute(sql, [text or sealed, sequences.tolist(), model]).fetchnumpy()
+    whose = [Whose(*each) for each in _across(columns["sequence"].tolist(), columns["id"], columns["user_id"])]
+    stored = _across(*(columns[name] for name in Texts._fields))
+    opened = [_texts(rows, each, Texts(*its)) for each, its in zip(whose, stored, strict=True)]
+    closed = {each.sequence: (each.user, each.id) for each, its in zip(whose, opened, strict=True) if its is None}
+    if closed:
+        places = [place for place, its in enumerate(opened) if its is not None]
+        columns = {name: column[places] for name, column in columns.items()}
+        whose = [whose[place] for place in places]
+    texts = [its for its in opened if its is not None]
+    return Loaded(
+        sequence=columns["sequence"],
+        id=columns["id"],
+        user=columns["user_id"],
+        project=[each.project for each in texts],
+        session_id=[each.session_id for each in texts],
+        role=[each.role for each in texts],
+        kind=columns["kind"],
+        tags=[each.tags for each in texts],
+        metadata=[each.metadata for each in texts],
+        timestamp_s=columns["timestamp_s"],
+        shared=columns["shared"],
+        content=[each.content if text else "" for each in texts],
+        content_vector=_vectors(rows, whose, "content", columns["content_vector"]),
+        context_vector=_vectors(rows, whose, "context", columns["context_vector"]),
+        unreadable=closed,
+    )
+
+
+def _texts(rows: Rows, whose: Whose, stored: Texts) -> Texts | None:
+    """None where nothing can be made of it: one row must not keep all others from being found."""
+    try:
+        return rows.read(whose, stored)
+    except (SealBroken, ValueError, TypeError):
+        return None
+
+
+def _vectors(rows: Rows, whose: Sequence[Whose], place: str, column: Sequence[bytes]) -> list[bytes]:
+    return [_vector(rows, each, place, bytes(stored)) for each, stored in zip(whose, column, strict=True)]
+
+
+def _vector(rows: Rows, whose: Whose, place: str, stored: bytes) -> bytes:
+    """Empty where it cannot be opened: the memory is found by its words."""
+    try:
+        return rows.read_vector(whose.sequence, place, stored)
+    except SealBroken:
+        return b""
+
+
+def _across(*columns: Sequence[Any]) -> zip[tuple[Any, ...]]:
+    return zip(*columns, strict=True)

@@ -1,0 +1,98 @@
+"""The statements for what is said again: a stored memory's times move on, and it gets what tags and metadata it lacked.
+
+A memory whose text changes becomes a row of a new sequence under the same id: so whatever is derived from rows, the
+index and its snapshots, never takes it for what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from services.memory.domain.memories import Memory, joint_memory
+from services.memory.storage.duckdb.writes import (
+    EMBEDDING_TYPES,
+    Known,
+    NewRow,
+    insert_columns,
+    insert_rows,
+    known_rows,
+    new_sequences,
+)
+from services.memory.storage.row_codec import Rows, Texts, Whose
+
+Connection = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What a memory is by now; `row` has all of it, where it is a new row that took the place of `replaced`."""
+
+    sequence: int
+    memory: Memory
+    row: NewRow | None = None
+    replaced: int | None = None
+
+
+def restate(connection: Connection, written: Rows, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
+    """By place in `rows`, of those that are stored; vectors of `model` come with a new row."""
+    known = known_rows(connection, written, rows)
+    by_sequence = {each.sequence: each for each in known.values()}
+    after = {sequence: each.memory for sequence, each in by_sequence.items()}
+    for place, each in known.items():
+        after[each.sequence] = joint_memory(after[each.sequence], rows[place].memory)
+    done = {
+        sequence: _apply(connection, written, by_sequence[sequence], memory, model)
+        for sequence, memory in after.items()
+    }
+    return {place: done[each.sequence] for place, each in known.items()}
+
+
+def _apply(connection: Connection, written: Rows, known: Known, memory: Memory, model: str) -> Restated:
+    if (memory.tags, memory.metadata) != (known.memory.tags, known.memory.metadata):
+        return _rewrite(connection, written, known, memory, model)
+    if memory != known.memory:
+        times = (memory.timestamp, memory.first_said or memory.timestamp, known.sequence)
+        connection.execute("UPDATE memories SET timestamp = ?, first_said = ? WHERE sequence = ?", times)
+    return Restated(known.sequence, memory)
+
+
+def _rewrite(connection: Connection, written: Rows, known: Known, memory: Memory, model: str) -> Restated:
+    memory = replace(memory, content=_content(connection, written, known))
+    embeddings = _embeddings(connection, written, known.sequence)
+    (sequence,) = new_sequences(connection, 1)
+    for table in ("embeddings", "memories"):
+        connection.execute(f"DELETE FROM {table} WHERE sequence = ?", [known.sequence])  # noqa: S608  # our own names
+    row = NewRow(memory, known.user)
+    insert_rows(connection, written, [(sequence, known.stored_at, row)], model)
+    sealed = [
+        (sequence, of, *(written.vector(sequence, place, each) for place, each in zip(_places, vectors, strict=True)))
+        for of, vectors in embeddings.items()
+    ]
+    insert_columns(connection, "embeddings", sealed, EMBEDDING_TYPES)
+    if model in embeddings:
+        content, context = (np.frombuffer(each, np.float16) for each in embeddings[model])
+        row = replace(row, content_vector=content, context_vector=context)
+    return Restated(sequence, memory, row, known.sequence)
+
+
+_places = ("content", "context")
+
+
+def _content(connection: Connection, written: Rows, known: Known) -> str:
+    sql = f"SELECT {', '.join(Texts._fields)} FROM memories WHERE sequence = ?"  # noqa: S608  # our own names
+    columns: tuple[Any, ...] = connection.execute(sql, [known.sequence]).fetchall()[0]
+    return written.read(Whose(known.sequence, known.memory.id, known.user), Texts(*columns)).content
+
+
+def _embeddings(connection: Connection, written: Rows, sequence: int) -> dict[str, tuple[bytes, ...]]:
+    """The content's and the context's vector, by model."""
+    sql = "SELECT model, content, context FROM embeddings WHERE sequence = ?"
+    return {
+        model: tuple(written.read_vector(sequence, place, each) for place, each in zip(_places, columns, strict=True))
+        for model, *columns in connection.execute(sql, [sequence]).fetchall()
+    }

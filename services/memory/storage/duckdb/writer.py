@@ -1,0 +1,196 @@
+"""The one thread that writes to the database: a bounded queue, whose waiting jobs share a transaction.
+
+A job is answered after the transaction that holds it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import duckdb
+
+from services.kit.errors import RateLimited, ServiceError, Unavailable
+from services.kit.observability import telemetry
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+Connection = duckdb.DuckDBPyConnection
+Job = Callable[[Connection], Any]
+
+group_max = 64
+"""Jobs that share one transaction, at most."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Job
+    answer: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    alone: bool = False
+    outcome: Any = None
+
+    def settle(self, error: BaseException | None) -> None:
+        self.loop.call_soon_threadsafe(self._set, error)
+
+    def _set(self, error: BaseException | None) -> None:
+        if self.answer.done():  # its caller has gone
+            return
+        if error is None:
+            self.answer.set_result(self.outcome)
+        else:
+            self.answer.set_exception(error)
+
+
+class Writer:
+    """Opened with `async with`; closing it finishes what is queued."""
+
+    def __init__(
+        self, connection: Connection, write_queue_max: int, revive: Callable[[Connection], Connection] | None = None
+    ) -> None:
+        self._connection = connection
+        self._revive = revive
+        self._revived = False
+        self._is_given_up = False
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(write_queue_max)
+        self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
+
+    async def __aenter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._queue.put, None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def run(self, job: Callable[[Connection], Result]) -> Result:
+        """What `job` returned, after its transaction is durable; RateLimited when too much is waiting."""
+        loop = asyncio.get_running_loop()
+        result: Result = await self._put(_Waiting(job, loop.create_future(), loop))
+        return result
+
+    async def replace(self, job: Callable[[Connection], Connection]) -> None:
+        """Runs `job` with no transaction open; the connection that it returns is the writer's from then on.
+
+        It has closed the earlier one where it returns another. Where it fails after that, every write does, until
+        another `replace`.
+        """
+        loop = asyncio.get_running_loop()
+        await self._put(_Waiting(job, loop.create_future(), loop, alone=True))
+
+    async def _put(self, waiting: _Waiting) -> Any:
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            raise RateLimited("Too many writes are waiting.", "Send less at a time, or try again later.") from None
+        telemetry.waiting("write_queue").add(1)
+        return await waiting.answer
+
+    def _work(self) -> None:
+        more = True
+        while more:
+            first = self._queue.get()
+            if first is None:
+                return
+            group, more = self._group(first)
+            telemetry.waiting("write_queue").add(-len(group))
+            self._commit([each for each in group if not each.alone])
+            for waiting in group:
+                if waiting.alone:
+                    self._replace(waiting)
+
+    def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        """`first` and what waits behind it, up to what must run alone, and whether there is more to come."""
+        group = [first]
+        while len(group) < group_max and not group[-1].alone:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                return group, False
+            group.append(following)
+        return group, True
+
+    def _replace(self, waiting: _Waiting) -> None:
+        try:
+            self._connection = waiting.job(self._connection)
+        except Exception as error:  # its caller must hear
+            waiting.settle(_as_service_error(error))
+        else:
+            self._is_given_up = False
+            waiting.settle(None)
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        if self._is_given_up and group:
+            self._open_again()
+        error = self._try(group) if group else None
+        if error is None or self._is_given_up or (len(group) == 1 and not self._revived):
+            for waiting in group:
+                waiting.settle(error)
+            return
+        for waiting in group:  # one of them is at fault: the others do not pay for it
+            waiting.settle(self._try([waiting]))
+
+    def _try(self, group: list[_Waiting]) -> Exception | None:
+        if self._is_given_up:
+            return Unavailable("The database was given up and is not open again yet.", "Try again in a moment.")
+        self._revived = False
+        began, labels = time.perf_counter(), dict[str, str]()
+        try:
+            self._connection.begin()
+            for waiting in group:
+                waiting.outcome = waiting.job(self._connection)
+            self._connection.commit()
+        except Exception as error:  # whatever it is, the transaction must end and the caller must hear
+            self._roll_back()
+            if isinstance(error, _given_up):
+                self._open_again()
+            labels["error.type"] = type(error).__name__
+            return _as_service_error(error)
+        finally:
+            took = telemetry.duration("segue.commit.duration", "Duration of transactions that write memories")
+            took.record(time.perf_counter() - began, labels)
+        return None
+
+    def _open_again(self) -> None:
+        """DuckDB gives up a database that it cannot checkpoint, on a full disk say; its log has all that counts."""
+        if self._revive is None:
+            return
+        try:
+            self._connection = self._revive(self._connection)
+        except Exception as error:  # the next write tries again
+            if not self._is_given_up:
+                reason = error.message if isinstance(error, ServiceError) else type(error).__name__
+                logger.error("the database cannot be opened again: %s", reason)  # noqa: TRY400  # its text may tell
+            self._is_given_up = True
+        else:
+            self._revived, self._is_given_up = True, False
+            logger.warning("the database was given up and is open again")
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except duckdb.Error:
+            logger.info("nothing to roll back")
+
+
+def _as_service_error(error: Exception) -> Exception:
+    """Troubles of the disk are the caller's to know; the database's text is not, it may hold content."""
+    if isinstance(error, ServiceError) or not isinstance(error, duckdb.Error):
+        return error
+    logger.error("write failed: %s", type(error).__name__)
+    if isinstance(error, _disk_errors) or any(sign in str(error) for sign in _disk_signs):
+        return Unavailable("The database cannot be written: is the disk full or read-only?", "Mend it and try again.")
+    return error
+
+
+_disk_errors = (duckdb.IOException, duckdb.FatalException, duckdb.ConnectionException)
+_given_up = (duckdb.FatalException, duckdb.ConnectionException)
+_disk_signs = ("No space left", "Read-only file system", "Could not write")  # within a failed commit's text

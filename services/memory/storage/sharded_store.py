@@ -1,0 +1,378 @@
+"""Several databases as one store: a project is always in the same one, and a search across projects asks all.
+
+A memory's sequence tells its shard: the sequence there, times the number of shards, plus the shard's number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from services.memory.domain.deletion_log import Removal, Removing
+from services.memory.domain.memories import Chosen, Memory, Stats, Tally
+from services.memory.domain.partial_changes import DoneInPart
+from services.memory.domain.project_links import Link
+from services.memory.domain.retention_policy import Due, Rule, Standing
+from services.memory.domain.store import Inventory, MemoryStore
+from services.memory.storage.duckdb.bulk_reads import Loaded, Sequences
+from services.memory.storage.duckdb.restatements import Restated
+from services.memory.storage.duckdb.store import SPILL, DuckStore, StoreSettings, open_store
+from services.memory.storage.duckdb.writes import Embedded, Inserted, NewRow
+from services.memory.storage.shard_count import claim_shard_count
+
+
+@asynccontextmanager
+async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncIterator[MemoryStore]:
+    """The store in `home`: `count` databases. NotReady where there is another number of them already."""
+    await asyncio.to_thread(claim_shard_count, home, count)
+    began = time.time()
+    if count == 1:
+        async with open_store(home / "memory.duckdb", settings) as store:
+            await asyncio.to_thread(_discard_spill, home, began)
+            yield store
+        return
+    shared = replace(settings, memory_limit_mb=max(settings.memory_limit_mb // count, 64))
+    async with AsyncExitStack() as stack:
+        paths = [home / f"memory-{number}.duckdb" for number in range(count)]
+        shards = [await stack.enter_async_context(open_store(path, shared)) for path in paths]
+        await asyncio.to_thread(_discard_spill, home, began)
+        yield ShardedStore(shards)
+
+
+def _discard_spill(home: Path, began: float) -> None:
+    """What a process that was killed had put aside of large queries; the databases are ours, so it runs no more."""
+    for path in (home / SPILL).glob("*"):
+        if path.is_file() and path.stat().st_mtime < began:
+            path.unlink(missing_ok=True)
+
+
+def shard_of(user: str, project: str, count: int) -> int:
+    """Which of `count` shards the user's project is in; the same in every process and version."""
+    digest = hashlib.blake2b(f"{user}\0{project}".encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % count
+
+
+class ShardedStore:
+    """`MemoryStore` on several others. Links between projects are in the first one."""
+
+    def __init__(self, shards: Sequence[DuckStore]) -> None:
+        self._shards = shards
+        self.troubles = [trouble for shard in shards for trouble in shard.troubles]
+
+    def _everywhere(self, shard: int, sequence: int) -> int:
+        return sequence * len(self._shards) + shard
+
+    def _by_shard(self, sequences: Iterable[int]) -> dict[int, list[int]]:
+        """The shards' own sequences by shard."""
+        parts: defaultdict[int, list[int]] = defaultdict(list)
+        for each in sequences:
+            parts[each % len(self._shards)].append(each // len(self._shards))
+        return parts
+
+    def _placed(self, shard: int, inserted: Inserted) -> Inserted:
+        return replace(inserted, sequence=self._everywhere(shard, inserted.sequence))
+
+    async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
+        """See MemoryStore; an id is looked for everywhere."""
+        found = await asyncio.gather(*(shard.find_existing(rows) for shard in self._shards))
+        return {place: self._placed(shard, each) for shard, known in enumerate(found) for place, each in known.items()}
+
+    async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
+        """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
+        places = self._places(self._shard_of(row) for row in rows)
+        outcomes: dict[int, Inserted] = {}
+
+        async def insert(shard: int, its: list[int]) -> None:
+            inserted = await self._shards[shard].insert([rows[place] for place in its], model)
+            outcomes.update((place, self._placed(shard, each)) for place, each in zip(its, inserted, strict=True))
+
+        error = await self._change(places, insert)
+        if error:
+            raise DoneInPart(sorted(outcomes), error, outcomes) if outcomes else error
+        return [outcomes[place] for place in range(len(rows))]
+
+    def _places(self, shards: Iterable[int]) -> dict[int, list[int]]:
+        """By shard the places, in what is given, of what is its."""
+        places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, shard in enumerate(shards):
+            places[shard].append(place)
+        return places
+
+    async def _change(
+        self, places: Mapping[int, list[int]], change: Callable[[int, list[int]], Awaitable[None]]
+    ) -> Exception | None:
+        """Has every shard do its part, whatever becomes of the others; the first error."""
+        outcomes = await asyncio.gather(*(change(*part) for part in places.items()), return_exceptions=True)
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        for error in errors:
+            if not isinstance(error, Exception):
+                raise error
+        return next((each for each in errors if isinstance(each, Exception)), None)
+
+    async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
+        """See MemoryStore; one transaction a shard."""
+        done: dict[int, Restated] = {}
+
+        async def restate(shard: int, its: list[int]) -> None:
+            made = await self._shards[shard].restate([rows[place] for place in its], model)
+            done.update((its[at], self._placed_restated(shard, each)) for at, each in made.items())
+
+        error = await self._change(self._places(self._shard_of(row) for row in rows), restate)
+        if error:
+            raise DoneInPart(sorted(done), error, restated=done) if done else error
+        return done
+
+    def _shard_of(self, row: NewRow) -> int:
+        return shard_of(row.user, row.memory.project, len(self._shards))
+
+    def _placed_restated(self, shard: int, restated: Restated) -> Restated:
+        replaced = None if restated.replaced is None else self._everywhere(shard, restated.replaced)
+        return replace(restated, sequence=self._everywhere(shard, restated.sequence), replaced=replaced)
+
+    async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
+        """See MemoryStore."""
+        parts = self._by_shard(sequences)
+        found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
+        return self._joined(parts, found)
+
+    async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
+        """See MemoryStore."""
+        parts = self._by_shard(sequences)
+        return self._joined(
+            parts, await asyncio.gather(*(self._shards[at].seen(user, its) for at, its in parts.items()))
+        )
+
+    def _joined(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
+        """What each of the shards in `parts` found."""
+        return {
+            self._everywhere(shard, sequence): memory
+            for shard, memories in zip(parts, found, strict=True)
+            for sequence, memory in memories.items()
+        }
+
+    async def find(self, user: str, id: str) -> int | None:
+        """See MemoryStore."""
+        return self._first(await asyncio.gather(*(shard.find(user, id) for shard in self._shards)))
+
+    async def find_shared(self, id: str) -> int | None:
+        """See MemoryStore."""
+        return self._first(await asyncio.gather(*(shard.find_shared(id) for shard in self._shards)))
+
+    def _first(self, found: Sequence[int | None]) -> int | None:
+        return next((self._everywhere(shard, each) for shard, each in enumerate(found) if each is not None), None)
+
+    async def share(self, sequence: int, shared: bool) -> None:
+        """See MemoryStore."""
+        await self._shards[sequence % len(self._shards)].share(sequence // len(self._shards), shared)
+
+    async def choose(self, user: str, chosen: Chosen) -> list[int]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
+        return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
+
+    async def tally(self, sequences: Sequence[int]) -> list[Tally]:
+        """See MemoryStore; a project is in one shard."""
+        found = await asyncio.gather(*(self._shards[at].tally(its) for at, its in self._by_shard(sequences).items()))
+        return sorted((each for its in found for each in its), key=lambda tally: (tally.kind, tally.project))
+
+    async def delete(self, sequences: Sequence[int], by: Removing) -> None:
+        """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
+        done: list[int] = []
+
+        async def delete(shard: int, its: list[int]) -> None:
+            await self._shards[shard].delete([sequences[place] // len(self._shards) for place in its], by)
+            done.extend(its)
+
+        error = await self._change(self._places(each % len(self._shards) for each in sequences), delete)
+        if error:
+            raise DoneInPart(sorted(done), error) if done else error
+
+    async def delete_due(self, due: Due, by: Removing) -> list[int]:
+        """See MemoryStore; one transaction a shard. What one could not remove is due at the next look, too."""
+        removed: list[int] = []
+
+        async def delete(shard: int, its: list[int]) -> None:
+            here = Due(due.sequences[its] // len(self._shards), due.said_us[its])
+            removed.extend(self._everywhere(shard, each) for each in await self._shards[shard].delete_due(here, by))
+
+        error = await self._change(self._places(int(each) % len(self._shards) for each in due.sequences), delete)
+        if error and not removed:
+            raise error
+        return removed
+
+    async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.removals(user, project, limit) for shard in self._shards))
+        return sorted((each for its in found for each in its), key=lambda each: each.removed_at, reverse=True)[:limit]
+
+    async def unerased(self) -> int:
+        """See MemoryStore."""
+        return sum(await asyncio.gather(*(shard.unerased() for shard in self._shards)))
+
+    async def last_removals(self) -> list[int]:
+        """See MemoryStore."""
+        return [number for shard in self._shards for number in await shard.last_removals()]
+
+    async def compact(self, erased_to: Sequence[int] | None = None) -> None:
+        """See MemoryStore; one after the other."""
+        for number, shard in enumerate(self._shards):
+            if await shard.unerased():
+                await shard.compact(erased_to and [erased_to[number]])
+
+    def earlier_databases(self) -> list[Path]:
+        """See MemoryStore."""
+        return [path for shard in self._shards for path in shard.earlier_databases()]
+
+    async def has_rules(self) -> bool:
+        """See MemoryStore."""
+        return any(await asyncio.gather(*(shard.has_rules() for shard in self._shards)))
+
+    async def rules(self, user: str) -> list[Rule]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.rules(user) for shard in self._shards))
+        return sorted((rule for rules in found for rule in rules), key=lambda rule: rule.project)
+
+    async def set_rule(self, user: str, rule: Rule, now: datetime) -> None:
+        """See MemoryStore; where the project's memories are."""
+        await self._shards[shard_of(user, rule.project, len(self._shards))].set_rule(user, rule, now)
+
+    async def reset_rule(self, user: str, project: str, now: datetime) -> None:
+        """See MemoryStore."""
+        await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project, now)
+
+    async def due(self, default: Standing, now: datetime) -> Due:
+        """See MemoryStore; shard by shard."""
+        found = await asyncio.gather(*(shard.due(default, now) for shard in self._shards))
+        sequences = [
+            self._everywhere(number, 0) + each.sequences * len(self._shards) for number, each in enumerate(found)
+        ]
+        return Due(np.concatenate(sequences), np.concatenate([each.said_us for each in found]))
+
+    async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.due_counts(user, default, now) for shard in self._shards))
+        return {project: count for counts in found for project, count in counts.items()}
+
+    async def newest(self) -> datetime | None:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.newest() for shard in self._shards))
+        return max((each for each in found if each), default=None)
+
+    async def upkeep(self, name: str) -> str | None:
+        """See MemoryStore."""
+        return await self._shards[0].upkeep(name)
+
+    async def keep_upkeep(self, name: str, value: str) -> None:
+        """See MemoryStore."""
+        await self._shards[0].keep_upkeep(name, value)
+
+    async def unembedded(self, model: str, most: int) -> list[int]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.unembedded(model, most) for shard in self._shards))
+        return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its][:most]
+
+    async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
+        """See MemoryStore. DoneInPart where some shards did not do theirs."""
+        done: list[int] = []
+
+        async def embed(shard: int, its: list[int]) -> None:
+            own = [
+                replace(each, sequence=each.sequence // len(self._shards)) for each in map(embedded.__getitem__, its)
+            ]
+            await self._shards[shard].embed(own, model)
+            done.extend(its)
+
+        error = await self._change(self._places(each.sequence % len(self._shards) for each in embedded), embed)
+        if error:
+            raise DoneInPart(sorted(done), error) if done else error
+
+    async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
+        """See MemoryStore; shard by shard."""
+        count = len(self._shards)
+        for number, shard in enumerate(self._shards):
+            its = sequences[sequences % count == number] // count
+            async for loaded in shard.load(model, its, text=text):
+                unreadable = {each * count + number: its for each, its in loaded.unreadable.items()}
+                yield replace(loaded, sequence=loaded.sequence * count + number, unreadable=unreadable)
+
+    async def inventory(self, model: str) -> Inventory:
+        """See MemoryStore."""
+        count = len(self._shards)
+        parts = await asyncio.gather(*(shard.inventory(model) for shard in self._shards))
+        sequences = np.concatenate([its.sequences * count + number for number, its in enumerate(parts)])
+        order = np.argsort(sequences)
+        embedded = np.concatenate([its.embedded for its in parts])
+        shared = np.concatenate([its.shared for its in parts])
+        said_s = np.concatenate([its.said_s for its in parts])
+        return Inventory(sequences[order], embedded[order], shared[order], said_s[order])
+
+    async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
+        """See MemoryStore."""
+        parts = await asyncio.gather(*(shard.stats(user, project, model, since) for shard in self._shards))
+        names = [project] if project else await self.projects(user)  # users' projects of one name are in several
+        return Stats(
+            conversations=sum(each.conversations for each in parts),
+            reflections=sum(each.reflections for each in parts),
+            projects=min(len(names), sum(each.projects for each in parts)),
+            embedded=sum(each.embedded for each in parts),
+            storage_bytes=sum(each.storage_bytes for each in parts),
+            oldest=min((each.oldest for each in parts if each.oldest), default=None),
+            most_recent=max((each.most_recent for each in parts if each.most_recent), default=None),
+            shared_by_user=sum(each.shared_by_user for each in parts),
+            shared_by_others=sum(each.shared_by_others for each in parts),
+            stored_since=sum(each.stored_since for each in parts),
+            last_stored=max((each.last_stored for each in parts if each.last_stored), default=None),
+        )
+
+    async def size(self) -> tuple[int, int]:
+        """See MemoryStore."""
+        sizes = await asyncio.gather(*(shard.size() for shard in self._shards))
+        return sum(memories for memories, _ in sizes), sum(size_bytes for _, size_bytes in sizes)
+
+    async def usage(self, user: str) -> tuple[int, int]:
+        """See MemoryStore."""
+        parts = await asyncio.gather(*(shard.usage(user) for shard in self._shards))
+        return sum(memories for memories, _ in parts), sum(content_bytes for _, content_bytes in parts)
+
+    async def projects(self, user: str) -> list[str]:
+        """See MemoryStore."""
+        found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))
+        return sorted({name for names in found for name in names})
+
+    async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
+        """See MemoryStore."""
+        count = len(self._shards)
+        pages = await asyncio.gather(
+            *(shard.page(user, (after - number) // count, limit) for number, shard in enumerate(self._shards))
+        )
+        found = {
+            self._everywhere(number, sequence): memory
+            for number, its in enumerate(pages)
+            for sequence, memory in its.items()
+        }
+        return {sequence: found[sequence] for sequence in sorted(found)[:limit]}
+
+    async def copy_to(self, directory: Path) -> list[dict[str, int]]:
+        """See MemoryStore; one after the other, each as it was then."""
+        return [counts for shard in self._shards for counts in await shard.copy_to(directory)]
+
+    async def links(self, user: str) -> list[Link]:
+        """See MemoryStore."""
+        return await self._shards[0].links(user)
+
+    async def link(self, user: str, link: Link) -> None:
+        """See MemoryStore."""
+        await self._shards[0].link(user, link)
+
+    async def unlink(self, user: str, source: str, target: str) -> bool:
+        """See MemoryStore."""
+        return await self._shards[0].unlink(user, source, target)

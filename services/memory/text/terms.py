@@ -1,0 +1,305 @@
+"""The words of a text: how documents and queries become the terms of the word index.
+
+Fit for what coding agents store: identifiers, paths, error codes, versions and hashes are found by the whole and by
+their parts; English is stemmed; scripts written without spaces become bigrams. Pure functions that read all of a text
+in linear time, and that no text can make fail. A change of what they return makes stored word indexes stale: raise
+`TERMS_VERSION` with it.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, lru_cache
+from itertools import chain, islice
+
+import tantivy
+
+from services.memory.text.word_forms import joined_forms
+
+TERMS_VERSION = 3
+QUERY_TERMS_MAX = 128
+QUERY_TERMS_READ_MAX = 20_000
+QUERY_CHARS_READ_FOR_DATES = 2_000
+DATES_MAX = 8
+TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): it is known by its beginning
+NAME_CHARS_MAX = 128  # a longer name is indexed by its parts only
+
+# Words that carry a sentence and not its subject, question words included. Dropped from queries, kept in documents.
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "about",
+        "am",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "being",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "done",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "having",
+        "he",
+        "her",
+        "hers",
+        "him",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "just",
+        "me",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "ours",
+        "shall",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "theirs",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "too",
+        "us",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "yours",
+    ]
+)
+
+# Vowel signs and other marks that belong to a word but not to \w: Hebrew, Arabic, Indic and Tibetan scripts, joiners.
+_MARKS = "\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
+_MARKS += "\u0f18-\u0fbc\u200c\u200d"
+# Written without spaces: Thai and Lao, Myanmar, Khmer, kana, Han, Hangul, Han beyond the basic plane.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_UNSPACED += "\U00020000-\U0003134f"
+
+_NAME = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+(?:[-./'][\w{_MARKS}{_UNSPACED}]+)*(?:\+\+|\#(?!\w))?")
+_SEPARATORS = "/.-'_"  # from the outermost level of a name to the innermost
+_SCRIPT_RUN = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+_STARTS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_CAMEL_PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+[a-z]*")
+_HASH = re.compile(r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}")
+_HASH_SHORT_CHARS = 7  # git's own abbreviation: the short form in one text finds the long form in another
+_VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)+)(.*)")
+_ENGLISH_SUFFIX = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
+_ACCENT = re.compile(r"[\u0300-\u036f]+")
+_SAME = str.maketrans({"\u2019": "'", "\u02bc": "'", "\\": "/"})
+
+
+def terms(text: str) -> list[str]:
+    """The terms of a document in their order, repetitions kept, to its end: two for each character at most."""
+    return list(chain.from_iterable(map(_name_terms, _names(text))))
+
+
+def query_terms(query: str) -> list[str]:
+    """The distinct terms to look for, at most `QUERY_TERMS_MAX`; stop words only where there is nothing else."""
+    names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
+    telling = [name for name in names if name.casefold() not in STOP_WORDS]
+    found = chain.from_iterable(map(_name_terms, telling or names))
+    return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
+
+
+def _names(text: str) -> Iterator[str]:
+    for match in _NAME.finditer(_normalised(text)):
+        name = match.group()
+        yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" by itself is a name
+
+
+def _normalised(text: str) -> str:
+    """NFKC without accents; capitals stay, because they mark where a camelCase name divides."""
+    if not text.isascii():
+        text = _ACCENT.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text)))
+        text = unicodedata.normalize("NFC", text)
+    return text.translate(_SAME)
+
+
+def _name_terms(name: str) -> Iterator[str] | tuple[str, ...]:
+    return _short_name_terms(name) if len(name) <= NAME_CHARS_MAX else _levels(name, 0)
+
+
+@lru_cache(maxsize=16_384)
+def _short_name_terms(name: str) -> tuple[str, ...]:
+    if name[-1] in "+#":  # C++, C#
+        return (name.casefold(), *_short_name_terms(name.rstrip("+#")))
+    version = _VERSION.fullmatch(name.casefold())
+    if version:
+        return tuple(dict.fromkeys((name.casefold(), *_version_terms(version[1]), *_levels(version[2], 0))))
+    return tuple(dict.fromkeys(_levels(name, 0)))
+
+
+def _version_terms(version: str) -> list[str]:
+    """3.11.4 is also a 3.11 and a 3."""
+    numbers = version.split(".")
+    return [".".join(numbers[:count]) for count in range(len(numbers), 0, -1)]
+
+
+def _levels(name: str, level: int) -> Iterator[str]:
+    """The name and the names within it, level by level: path, file, stem, word."""
+    if level == len(_SEPARATORS):
+        yield from chain.from_iterable(_word_terms(run) for run in _SCRIPT_RUN.findall(name))
+        return
+    parts = [part for part in name.split(_SEPARATORS[level]) if part]
+    if len(parts) > 1 and len(name) <= NAME_CHARS_MAX:
+        yield name.casefold()[:TERM_CHARS_MAX]
+    for part in parts:
+        yield from _levels(part, level + 1)
+
+
+def _word_terms(word: str) -> Iterator[str]:
+    if _STARTS_UNSPACED.match(word):
+        yield from (word[at : at + 2] for at in range(max(1, len(word) - 1)))
+        return
+    whole = word[:NAME_CHARS_MAX].casefold()[:TERM_CHARS_MAX]
+    yield _stem(whole)
+    if _HASH.fullmatch(whole):
+        yield whole[:_HASH_SHORT_CHARS]
+    elif len(word) <= TERM_CHARS_MAX and not (word.isalpha() and word.islower()):
+        pieces = _CAMEL_PIECE.findall(word)
+        yield from (_stem(piece.casefold()) for piece in pieces if 1 < len(piece) < len(word))
+
+
+@lru_cache(maxsize=16_384)
+def _stem(word: str) -> str:
+    stem = _suffix_stem(word)
+    return _forms().get(stem, stem)
+
+
+def _suffix_stem(word: str) -> str:
+    if not (word.isascii() and word.isalpha()):
+        return word
+    stems: list[str] = _stemmer().analyze(word)
+    return stems[0] if stems else word
+
+
+@cache
+def _forms() -> Mapping[str, str]:
+    return joined_forms(_suffix_stem)
+
+
+@cache
+def _stemmer() -> tantivy.TextAnalyzer:
+    raw = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
+    return raw.filter(tantivy.Filter.stemmer("english")).build()
+
+
+@dataclass(frozen=True)
+class DateSpan:
+    """A day, a month or a year that a query names; without a year it is that time of any year."""
+
+    year: int | None
+    month: int | None = None
+    day: int | None = None
+
+    def occurrences(self, years: Iterable[int]) -> Iterator[tuple[date, date]]:
+        """First and last day of the span: in its own year, or in each of these and the years beside them."""
+        near = {other for year in years for other in (year - 1, year, year + 1)}
+        for year in sorted(near) if self.year is None else [self.year]:
+            if date.min.year < year < date.max.year:
+                yield self._in(year)
+
+    def _in(self, year: int) -> tuple[date, date]:
+        if self.month is None:
+            return date(year, 1, 1), date(year, 12, 31)
+        last = date(year, self.month, calendar.monthrange(year, self.month)[1])
+        if self.day is None:
+            return last.replace(day=1), last
+        day = last.replace(day=min(self.day, last.day))
+        return day, day
+
+
+_MONTH_NAMES = tuple(
+    "january february march april may june july august september october november december".split()  # noqa: SIM905 - one line
+)
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+_MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
+_MONTHS |= {f"{number:02}": number for number in range(1, 13)}
+_CLEAR_MONTHS = frozenset(_MONTH_NAMES) - {"march", "may"}  # another word too: these need a number or "in" beside them
+_YEAR = r"(?P<year>(?:19|20)\d\d)\b"
+_MONTH = rf"(?P<month>{'|'.join(sorted(filter(str.isalpha, _MONTHS), key=len, reverse=True))})\b\.?"
+_DATE_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        r"(?P<within>\b(?:in|of|since|during|until|by|from|last|this|early|mid|late)[ -])?\b"
+        rf"(?:(?P<day>[0-3]?\d)(?:st|nd|rd|th)? (?:of )?)?{_MONTH}"
+        rf"(?: (?P<day_after>[0-3]?\d)(?:st|nd|rd|th)?\b)?(?:,? {_YEAR})?",
+        r"\b(?P<year>(?:19|20)\d\d)-(?P<month>0[1-9]|1[0-2])(?:-(?P<day>0[1-9]|[12]\d|3[01]))?\b",
+        rf"\b(?:in|since|during|from|of) {_YEAR}(?!-)",
+    )
+)
+
+
+def date_spans(query: str) -> list[DateSpan]:
+    """The dates a query names in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in 2023".
+    At most `DATES_MAX`, each once."""
+    folded = query[:QUERY_CHARS_READ_FOR_DATES].casefold()
+    found = [match.groupdict() for form in _DATE_FORMS for match in form.finditer(folded)]
+    spans = dict.fromkeys(_date_span(groups) for groups in found if _names_a_date(groups))
+    return list(spans)[:DATES_MAX]
+
+
+def _names_a_date(groups: dict[str, str | None]) -> bool:
+    month = groups.get("month")
+    beside = (groups.get(name) for name in ("within", "day", "day_after", "year"))
+    return month is None or month in _CLEAR_MONTHS or any(beside)
+
+
+def _date_span(groups: dict[str, str | None]) -> DateSpan:
+    year, month, day = groups.get("year"), groups.get("month"), groups.get("day") or groups.get("day_after")
+    return DateSpan(int(year) if year else None, _MONTHS[month] if month else None, int(day) or None if day else None)

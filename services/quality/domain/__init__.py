@@ -1,0 +1,1 @@
+"""Evidence, the score it adds up to, and the trend of scores. Pure."""

@@ -1,0 +1,174 @@
+"""Between the domain's values and the messages of quality.proto."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.pb import quality_pb2
+from services.quality.domain.scoring import Scored
+from services.quality.domain.trend import Crossing, Forecast, Point, Trend
+from services.quality.operations.quality_check import Permissions, Question, Report
+from services.quality.storage.history import Recorded
+
+
+def question(request: quality_pb2.CheckRequest) -> Question:
+    """What a request asks."""
+    facts = None
+    if request.HasField("permissions"):
+        facts = Permissions(request.permissions.rules, request.permissions.broad_rules)
+    return Question(request.working_directory, request.evidence, request.run_tools, facts)
+
+
+def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
+    """A report."""
+    score = report.score
+    return quality_pb2.Report(
+        overall_score=score.overall,
+        project_health=score.health,
+        permissions_score=score.permissions,
+        tools_availability=score.tools,
+        git_status=json.dumps(dict(report.collected.git)),
+        dependency_status=json.dumps(dict(report.collected.dependencies)),
+        components=[_component(each) for each in score.components],
+        evidence_coverage=score.coverage,
+        recommendations=[
+            quality_pb2.Recommendation(
+                component=each.component, text=each.text, points=each.points, measured=each.is_measured
+            )
+            for each in score.recommendations
+        ],
+        runs=[
+            quality_pb2.ToolRun(tool=each.tool, outcome=each.outcome, took_s=each.took_s, detail=each.detail)
+            for each in report.runs
+        ],
+        cached=report.is_cached,
+        took_ms=took_ms,
+    )
+
+
+def _component(scored: Scored) -> quality_pb2.Component:
+    component, evidence = scored.component, scored.evidence
+    return quality_pb2.Component(
+        name=component.name,
+        group=component.group,
+        value=evidence.value,
+        unit=component.unit,
+        weight=component.weight,
+        points=scored.points,
+        measured=evidence.measured,
+        source=evidence.source,
+        measured_at=_time(evidence.measured_at) if evidence.measured_at else None,
+        age_s=evidence.age_s,
+        detail=evidence.detail,
+    )
+
+
+def record_request(project: str, point: Point) -> quality_pb2.RecordRequest:
+    """What adds the point to a project's history."""
+    return quality_pb2.RecordRequest(
+        project=project,
+        operation_id=point.operation_id,
+        kind=point.kind,
+        timestamp=_time(point.timestamp),
+        overall_score=point.overall,
+        project_health=point.health,
+        permissions_score=point.permissions,
+        tools_availability=point.tools,
+        evidence_coverage=point.coverage,
+        commit=point.commit,
+    )
+
+
+def requested_point(request: quality_pb2.RecordRequest, now: datetime) -> Point:
+    """The point that a request adds; at `now` where it says nothing else."""
+    return Point(
+        timestamp=request.timestamp.ToDatetime(UTC) if request.HasField("timestamp") else now,
+        overall=request.overall_score,
+        health=request.project_health,
+        permissions=request.permissions_score,
+        tools=request.tools_availability,
+        coverage=request.evidence_coverage,
+        commit=request.commit,
+        kind=request.kind,
+        operation_id=request.operation_id,
+    )
+
+
+def point_message(point: Point) -> quality_pb2.Point:
+    """A point of the history."""
+    return quality_pb2.Point(
+        timestamp=_time(point.timestamp),
+        overall_score=point.overall,
+        project_health=point.health,
+        permissions_score=point.permissions,
+        tools_availability=point.tools,
+        evidence_coverage=point.coverage,
+        commit=point.commit,
+        kind=point.kind,
+        operation_id=point.operation_id,
+    )
+
+
+def point(message: quality_pb2.Point) -> Point:
+    """A point from its message."""
+    return Point(
+        timestamp=message.timestamp.ToDatetime(UTC),
+        overall=message.overall_score,
+        health=message.project_health,
+        permissions=message.permissions_score,
+        tools=message.tools_availability,
+        coverage=message.evidence_coverage,
+        commit=message.commit,
+        kind=message.kind,
+        operation_id=message.operation_id,
+    )
+
+
+def recorded_message(outcome: Recorded) -> quality_pb2.RecordResponse:
+    """What adding a point meant."""
+    return quality_pb2.RecordResponse(
+        duplicate=outcome.duplicate, delta=outcome.delta, events=[event_message(each) for each in outcome.events]
+    )
+
+
+def recorded(message: quality_pb2.RecordResponse) -> Recorded:
+    """What adding a point meant, from its message."""
+    delta = message.delta if message.HasField("delta") else None
+    return Recorded(message.duplicate, delta, [_event(each) for each in message.events])
+
+
+def event_message(event: Crossing) -> quality_pb2.ThresholdEvent:
+    """A threshold crossed."""
+    return quality_pb2.ThresholdEvent(
+        threshold=event.threshold, direction=event.direction, timestamp=_time(event.timestamp)
+    )
+
+
+def _event(message: quality_pb2.ThresholdEvent) -> Crossing:
+    direction = "above" if message.direction == "above" else "below"
+    return Crossing(message.threshold, direction, message.timestamp.ToDatetime(UTC))  # type: ignore[arg-type]
+
+
+def trend_message(trend: Trend) -> quality_pb2.Trend:
+    """A trend, without its forecast."""
+    return quality_pb2.Trend(
+        direction=trend.direction, slope_per_day=trend.slope_per_day, slope_low=trend.low, slope_high=trend.high
+    )
+
+
+def forecast_message(forecast: Forecast | None) -> quality_pb2.Forecast | None:
+    """A forecast, where there is one."""
+    if forecast is None:
+        return None
+    return quality_pb2.Forecast(
+        timestamp=_time(forecast.timestamp), overall_score=forecast.overall, low=forecast.low, high=forecast.high
+    )
+
+
+def _time(time: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message

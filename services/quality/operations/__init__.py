@@ -1,0 +1,1 @@
+"""Measuring a project: scan its directory, watch it for changes, check it."""

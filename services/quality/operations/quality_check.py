@@ -1,0 +1,150 @@
+"""A check: look, collect, score; the same report again as long as nothing has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from services.kit.errors import InvalidInput, NotReady
+from services.quality.collectors import collect
+from services.quality.collectors.directory import Place
+from services.quality.collectors.security import FindSecrets
+from services.quality.domain.evidence import Collected, Evidence, from_json, merged, unmeasured
+from services.quality.domain.scoring import Score, score
+from services.quality.operations.directory_scan import Looking
+from services.quality.tool_runs.runs import Progress, Runs, ToolRun
+
+cached_max = 64
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Permission rules in force; `broad` are those that allow operations of high or critical level for ever."""
+
+    rules: int
+    broad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about: a directory in sight, or `evidence` of one that is not (JSON)."""
+
+    working_directory: str = ""
+    evidence: str = ""
+    run_tools: bool = False
+    permissions: Permissions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The score and what it was made of."""
+
+    score: Score
+    collected: Collected
+    runs: Sequence[ToolRun] = field(default_factory=list)
+    is_cached: bool = False
+
+
+class Checking:
+    """Looks only inside `roots`; runs tools only where `run_tools_allowed`."""
+
+    def __init__(
+        self, roots: Sequence[Path], runs: Runs, *, run_tools_allowed: bool, find_secrets: FindSecrets | None
+    ) -> None:
+        self._looking = Looking(roots)
+        self._runs = runs
+        self._run_tools_allowed = run_tools_allowed
+        self._find_secrets = find_secrets
+        self._known: OrderedDict[tuple[Path, str, str], Collected] = OrderedDict()
+        self._ran: OrderedDict[Path, Sequence[Evidence]] = OrderedDict()
+
+    async def check(self, question: Question, progress: Progress) -> Report:
+        """The report. InvalidInput, NotFound or Denied where there is nothing that may be looked at."""
+        now = datetime.now(UTC)
+        if question.evidence:
+            if question.run_tools:
+                raise InvalidInput("Tools can be run only where the directory is; the evidence says it is elsewhere.")
+            return _report(from_json(question.evidence, now), question, (), is_cached=False)
+        if not question.working_directory:
+            raise InvalidInput("Neither a working directory nor evidence of one is given.")
+        directory = Path(question.working_directory)
+        if not question.run_tools and (known := await self._known_of(directory, now)):
+            return _report(known, question, (), is_cached=True)
+        place = await asyncio.to_thread(self._looking.look, directory, now)
+        runs = await self._run(place, progress) if question.run_tools else ()
+        if runs:  # tools leave caches and reports behind
+            place = await asyncio.to_thread(self._looking.look, directory, now)
+        collected, is_cached = await self._collected(place)
+        return _report(self._with_runs(place.root, place.newest(), collected), question, runs, is_cached=is_cached)
+
+    def close(self) -> None:
+        """Ends what watches directories."""
+        self._looking.close()
+
+    async def _known_of(self, directory: Path, now: datetime) -> Collected | None:
+        """What is known of a directory in which nothing has changed."""
+        seen = await asyncio.to_thread(self._looking.unchanged, directory)
+        known = self._known.get(_key(seen.root, seen.state, now)) if seen else None
+        return self._with_runs(seen.root, seen.newest, known) if seen and known else None
+
+    async def _run(self, place: Place, progress: Progress) -> Sequence[ToolRun]:
+        if not self._run_tools_allowed:
+            raise NotReady("Running tools is switched off here.", "Set SEGUE_QUALITY_RUN_TOOLS=true.")
+        ran = await self._runs.run(place, progress)
+        _keep(self._ran, place.root, [each for each in ran.evidence if each.measured])
+        return ran.runs
+
+    async def _collected(self, place: Place) -> tuple[Collected, bool]:
+        """What is known of this state; the day is part of it, for activity is counted back from today."""
+        key = _key(place.root, place.state, place.now)
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key], True
+        collected = await asyncio.to_thread(collect, place, self._find_secrets)
+        _keep(self._known, key, collected)
+        return collected, False
+
+    def _with_runs(self, root: Path, newest: float, collected: Collected) -> Collected:
+        """With what the last run of the tools found, by now as old as the sources have become newer."""
+        ran = [
+            replace(each, age_s=round(max(0.0, newest - each.measured_at.timestamp()), 3))
+            for each in self._ran.get(root, ())
+            if each.measured_at and _is_newer(each.measured_at, collected.evidence[each.name])
+        ]
+        return replace(collected, evidence=merged([*collected.evidence.values(), *ran])) if ran else collected
+
+
+def _key(root: Path, state: str, now: datetime) -> tuple[Path, str, str]:
+    return root, state, now.date().isoformat()
+
+
+def _is_newer(measured_at: datetime, than: Evidence) -> bool:
+    """Whether a run says more than a report that was written since."""
+    return not than.measured or than.measured_at is None or measured_at >= than.measured_at
+
+
+def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    cache[key] = value
+    cache.move_to_end(key)
+    while len(cache) > cached_max:
+        cache.popitem(last=False)
+
+
+def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *, is_cached: bool) -> Report:
+    evidence = {**collected.evidence, "permissions": _permissions(question.permissions)}
+    return Report(score(evidence), collected, runs, is_cached)
+
+
+def _permissions(facts: Permissions | None) -> Evidence:
+    if facts is None or facts.rules <= 0:
+        return unmeasured("permissions", "no permission rules in force")
+    broad = min(max(facts.broad, 0), facts.rules)
+    detail = f"{broad} of {facts.rules} rules allow high or critical operations for ever"
+    return Evidence("permissions", round(1 - broad / facts.rules, 4), True, "session", datetime.now(UTC), detail=detail)

@@ -1,0 +1,140 @@
+"""One tool as a child process: bounded in time and output, its whole process group ended with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from services.quality.tool_runs import confinement
+from services.workspace.process import watched
+
+output_max_bytes = 16 * 1024 * 1024
+read_bytes = 1 << 16
+
+Outcome = Literal["finished", "timed out", "too much output", "killed", "not started"]
+
+KEPT = frozenset(
+    [
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "TERM",
+        "PYENV_ROOT",
+        "PYENV_VERSION",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
+        "GOROOT",
+        "JAVA_HOME",
+        "NVM_DIR",
+    ]
+)
+"""All that a tool sees of this process's environment: where programs are, and how to write. Nothing else is known to
+be no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A command and what it runs in; `home` is a private directory for its scratch files.
+
+    `path` comes before the PATH; `with_errors` keeps what it writes to standard error as well;
+    `until` is printed when nothing new will come, and ends it.
+    """
+
+    command: Sequence[str]
+    directory: Path
+    home: Path
+    timeout_s: float
+    path: Sequence[Path] = ()
+    with_errors: bool = False
+    until: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended and what it printed, as far as the limit; `code` counts where it finished."""
+
+    outcome: Outcome
+    code: int
+    output: bytes
+    took_s: float
+
+
+async def can_confine() -> bool:
+    """Whether this kernel lets us take the network away."""
+    probe = await asyncio.create_subprocess_exec(*_confined("--require", ["true"]), start_new_session=True)
+    return await probe.wait() == 0
+
+
+async def run_child(child: Child) -> Ended:
+    """Runs it to its end or its limit; cancelled, it ends the child first."""
+    with watched(Path(child.command[0]).name, ""):
+        return await _run(child)
+
+
+async def _run(child: Child) -> Ended:
+    began = time.monotonic()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_confined("--allow-none", child.command),
+            cwd=child.directory,
+            env=_environment(child),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if child.with_errors else asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return Ended("not started", 127, b"", 0.0)
+    output = bytearray()
+    try:
+        async with asyncio.timeout(child.timeout_s):
+            outcome = await _read(process, output, child.until)
+    except TimeoutError:
+        outcome = "timed out"
+    finally:
+        await _end(process)
+    code = process.returncode or 0
+    if outcome == "finished" and code > 128:  # the confining process puts it so
+        outcome = "killed"
+    return Ended(outcome, code, bytes(output), time.monotonic() - began)
+
+
+def _confined(mode: str, command: Sequence[str]) -> list[str]:
+    return [sys.executable, "-I", "-S", str(Path(confinement.__file__)), mode, *command]
+
+
+def _environment(child: Child) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in KEPT}
+    own = os.pathsep.join(map(str, child.path))
+    home = str(child.home)
+    kept["PATH"] = os.pathsep.join(filter(None, (own, kept.get("PATH", os.defpath))))
+    ours = {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": f"{home}/.cache", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **ours, "NO_COLOR": "1", "COLUMNS": "200", "CI": "true"}
+
+
+async def _read(process: asyncio.subprocess.Process, output: bytearray, until: bytes) -> Outcome:
+    assert process.stdout  # noqa: S101  # given by PIPE
+    while chunk := await process.stdout.read(read_bytes):
+        output += chunk
+        if len(output) > output_max_bytes:
+            return "too much output"
+        if until and until in output:
+            return "finished"
+    await process.wait()
+    return "finished"
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kills the group, also where the child itself has finished: what it left behind goes with it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

@@ -1,0 +1,210 @@
+"""The tools that can be run: when a project has them, how they are called, and which report they leave."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.quality.collectors.coverage import parse_coverage_json, parse_go
+from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
+from services.quality.collectors.lint import parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
+from services.quality.collectors.reports import Parse, Parsed, expect, read_json
+from services.quality.collectors.tests import CONVENTIONS, parse_junit
+from services.quality.collectors.tools import asked_for, find, json_object, pyproject
+from services.workspace.serialization import readable
+
+OUTPUT = ""
+"""The report is what the tool prints."""
+_cargo_result = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.MULTILINE)
+_pip_conflict = re.compile(r"^\S+ \S+ (?:requires|has requirement) .+$", re.MULTILINE)
+_vet_line = re.compile(r"^(?:vet: )?(\S+\.go):\d+:\d+: ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a tool is evidence of: the report's name in its private directory, and how it is read."""
+
+    evidence: str
+    report: str
+    parse: Parse
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """`command` makes the arguments from the tool's path, the place and the private directory for reports."""
+
+    name: str
+    program: str
+    is_wanted: Callable[[Place], bool]
+    command: Callable[[Path, Place, Path], Sequence[str]]
+    results: tuple[Result, ...]
+    codes: frozenset[int] = frozenset({0, 1})
+    """Exit codes of a run that says something; the others are its own trouble."""
+    with_errors: bool = False
+    """Whether the report is on standard error."""
+
+
+def wanted_tools(place: Place) -> list[tuple[Tool, Path]]:
+    """The tools that the project has configured and that are here, each with its path."""
+    found = [(tool, find(place, tool.program)) for tool in TOOLS if tool.is_wanted(place)]
+    return [(tool, path) for tool, path in found if path]
+
+
+def _asked(name: str) -> Callable[[Place], bool]:
+    return lambda place: name in asked_for(place)
+
+
+def _has_python_tests(place: Place) -> bool:
+    return any(CONVENTIONS["python"].search(file.path) for file in place.sources("python"))
+
+
+def _with_coverage(place: Place) -> bool:
+    return "coverage" in pyproject(place).get("tool", {}) or ".coveragerc" in place.paths
+
+
+def _pytest(path: Path, place: Place, reports: Path) -> list[str]:
+    command = [str(path), "-q", "-p", "no:cacheprovider", f"--junit-xml={reports / 'junit.xml'}"]
+    if _with_coverage(place):
+        command += ["--cov", f"--cov-report=json:{reports / 'coverage.json'}", "--cov-report="]
+    return command
+
+
+def _mypy(path: Path, place: Place, reports: Path) -> list[str]:
+    section = pyproject(place).get("tool", {}).get("mypy", {})
+    has_targets = isinstance(section, dict) and section.keys() & {"packages", "files", "modules"}
+    options = ["--no-error-summary", "--cache-dir", str(reports / "mypy"), "--junit-xml", str(reports / "mypy.xml")]
+    return [str(path), *options, *([] if has_targets else ["."])]
+
+
+def parse_go_test(_: Place, content: bytes) -> Parsed:
+    """`go test -json`: an event a line; a test is what has a name and an end."""
+    ends = []
+    for line in content.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # the compiler writes between the events
+        if isinstance(event, dict) and event.get("Test") and event.get("Action") in {"pass", "fail"}:
+            ends.append(event["Action"])
+    if not ends:
+        raise Unmeasured("names no test")
+    passed = ends.count("pass")
+    return Parsed(passed, len(ends), languages=("go",), detail=f"{passed} of {len(ends)} passed")
+
+
+def parse_go_vet(_: Place, content: bytes) -> Parsed:
+    """`go vet`: a line for each finding."""
+    found = _vet_line.findall(content.decode("utf-8", "replace"))
+    return Parsed(len(found), languages=("go",), detail=f"{len(found)} findings")
+
+
+def parse_cargo_test(_: Place, content: bytes) -> Parsed:
+    """`cargo test`: a line for each test program, with its counts."""
+    counts = _cargo_result.findall(content.decode("utf-8", "replace"))
+    passed, failed = sum(int(each) for each, _ in counts), sum(int(each) for _, each in counts)
+    if not passed + failed:
+        raise Unmeasured("names no test")
+    return Parsed(passed, passed + failed, languages=("rust",), detail=f"{passed} of {passed + failed} passed")
+
+
+def parse_clippy(_: Place, content: bytes) -> Parsed:
+    """`cargo clippy --message-format json`: compiler messages that are warnings or errors."""
+    found = 0
+    for line in content.splitlines():
+        if line.startswith(b'{"reason":"compiler-message"'):
+            message = json.loads(line).get("message") or {}
+            found += message.get("level") in {"warning", "error"} and bool(message.get("spans"))
+    return Parsed(found, languages=("rust",), detail=f"{found} findings")
+
+
+def parse_pip_check(_: Place, content: bytes) -> Parsed:
+    """`pip check`: a line for each requirement of an installed package that is not met."""
+    return _conflicts(_pip_conflict.findall(content.decode("utf-8", "replace")))
+
+
+def parse_npm_ls(_: Place, content: bytes) -> Parsed:
+    """`npm ls --json`: `problems` are what is missing, and what another version was asked for of."""
+    return _conflicts([str(each) for each in expect(expect(read_json(content), dict).get("problems", []), list)])
+
+
+def _conflicts(found: Sequence[str]) -> Parsed:
+    """That there are none says nothing of the lock, so it is no evidence."""
+    if not found:
+        raise Unmeasured("no conflicts among what is installed")
+    return Parsed(len(found), detail=f"{len(found)} conflicts, as {readable(found[0], 150)}")
+
+
+def _has_pip(place: Place) -> bool:
+    return any((place.root / own / "pip").is_file() for own in OWN_PLACES)
+
+
+def _has_node_modules(place: Place) -> bool:
+    return "package.json" in place.paths and (place.root / "node_modules").is_dir()
+
+
+def _typescript(place: Place) -> bool:
+    return "tsconfig.json" in place.paths and (place.root / "node_modules/.bin/tsc").is_file()
+
+
+def _eslint(place: Place) -> bool:
+    return "eslint" in asked_for(place) or "eslint" in json_object(place, "package.json").get("devDependencies", {})
+
+
+def _tsc(place: Place, content: bytes) -> Parsed:
+    """tsc prints nothing where nothing is wrong; that it ended by itself is known here."""
+    return parse_tsc(place, content or b"Found 0 errors")
+
+
+TOOLS = (
+    Tool(
+        "pip check", "pip", _has_pip, lambda path, _, __: [str(path), "--no-input", "check"],
+        (Result("dependencies", OUTPUT, parse_pip_check),),
+    ),
+    Tool(
+        "npm ls", "npm", _has_node_modules, lambda path, _, __: [str(path), "ls", "--all", "--json", "--offline"],
+        (Result("dependencies", OUTPUT, parse_npm_ls),),
+    ),
+    Tool(
+        "ruff", "ruff", _asked("ruff"),
+        lambda path, _, __: [str(path), "check", "--output-format", "json", "--no-cache", "--exit-zero", "."],
+        (Result("lint", OUTPUT, parse_ruff),),
+    ),
+    Tool("mypy", "mypy", _asked("mypy"), _mypy, (Result("types", "mypy.xml", parse_mypy_junit),)),
+    Tool(
+        "pytest", "pytest", _has_python_tests, _pytest,
+        (
+            Result("tests_passed", "junit.xml", parse_junit),
+            Result("test_coverage", "coverage.json", parse_coverage_json),
+        ),
+    ),
+    Tool(
+        "eslint", "eslint", _eslint, lambda path, _, __: [str(path), "--format", "json", "."],
+        (Result("lint", OUTPUT, parse_eslint),),
+    ),
+    Tool(
+        "tsc", "tsc", _typescript, lambda path, _, __: [str(path), "--noEmit", "--pretty", "false"],
+        (Result("types", OUTPUT, _tsc),), frozenset({0, 1, 2}),
+    ),
+    Tool(
+        "go vet", "go", _asked("go"), lambda path, _, __: [str(path), "vet", "./..."],
+        (Result("lint", OUTPUT, parse_go_vet),), with_errors=True,
+    ),
+    Tool(
+        "go test", "go", _asked("go"),
+        lambda path, _, reports: [str(path), "test", "-json", f"-coverprofile={reports / 'cover.out'}", "./..."],
+        (Result("tests_passed", OUTPUT, parse_go_test), Result("test_coverage", "cover.out", parse_go)),
+    ),
+    Tool(
+        "cargo clippy", "cargo", _asked("cargo"),
+        lambda path, _, __: [str(path), "clippy", "--offline", "--quiet", "--message-format", "json"],
+        (Result("lint", OUTPUT, parse_clippy),), frozenset({0, 101}),
+    ),
+    Tool(
+        "cargo test", "cargo", _asked("cargo"), lambda path, _, __: [str(path), "test", "--offline"],
+        (Result("tests_passed", OUTPUT, parse_cargo_test),), frozenset({0, 101}),
+    ),
+)  # fmt: skip
+"""A later one's evidence adds to an earlier one's of the same name: languages side by side."""

@@ -1,0 +1,1 @@
+"""What the session service does: the life of sessions, decisions on permissions, events, backup."""

@@ -1,0 +1,205 @@
+"""Which session a call means, whether it still lives, and that a change of it happens once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from services.kit.background_task import report_success
+from services.kit.errors import Conflict, InvalidInput, NotFound, Unavailable
+from services.session.domain.sessions import (
+    Answer,
+    Session,
+    State,
+    Which,
+    abandoned,
+    check_text,
+    has_expired,
+    name_max_chars,
+    normalised,
+    seen,
+)
+from services.session.operations.events import SESSION_ENDED, Event
+from services.session.store import Change, Listing, SessionStore, Stale
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+attempts_max = 100
+"""How often a change is made anew because another was first; one of those that collide always gets through."""
+page_max = 100
+candidates_max = 10
+abandoned_at_once_max = 100
+heartbeats_per_lease = 20
+"""A call that only reads renews the lease this often at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for all sessions."""
+
+    lease_s: float = 3600.0
+    answers_keep_s: float = 7 * 24 * 3600.0
+    answers_max: int = 10_000
+
+
+def utc_now() -> datetime:
+    """Now, aware."""
+    return datetime.now(UTC)
+
+
+async def until_first(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """What `attempt` returned once nobody else was first; Conflict when that never happens."""
+    for _ in range(attempts_max):
+        with suppress(Stale):
+            return await attempt()
+    raise Conflict("Too many calls change the same at once.", "Try again.")
+
+
+def session_event(name: str, session: Session, at: datetime, **data: str | float | bool | None) -> Event:
+    """An event of a session."""
+    return Event(name, session.user, at, session.id, data)
+
+
+def session_ended(session: Session, at: datetime) -> Event:
+    """That a session ended or was abandoned."""
+    quality, count = session.last_quality, session.checkpoints
+    return session_event(SESSION_ENDED, session, at, state=str(session.state), quality=quality, checkpoints=count)
+
+
+class Finding:
+    """What there is, for those who change it. `now` gives the time, aware."""
+
+    def __init__(self, store: SessionStore, terms: Terms, now: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._terms = terms
+        self.now = now
+
+    async def find(self, user: str, which: Which) -> Session:
+        """The session that is meant: NotFound, or InvalidInput with the candidates where it could be several."""
+        if which.session_id:
+            return await self.mine(user, which.session_id)
+        await self.abandon_expired()
+        if directory := normalised(which.working_directory):
+            found = await self._store.active_in(user, directory)
+            candidates = [found] if found else []
+        else:
+            candidates = await self._store.listed(user, Listing(state=State.ACTIVE, limit=candidates_max))
+        if not candidates:
+            raise NotFound("There is no active session here.", "Call init.")
+        if len(candidates) > 1:
+            names = [f"{each.id} ({each.project} in {each.working_directory})" for each in candidates]
+            raise InvalidInput(
+                f"Which session? {len(candidates)} are active: {', '.join(each.id for each in candidates)}.",
+                *(f"session_id={name}" for name in names),
+            )
+        return candidates[0]
+
+    def heartbeat(self, session: Session) -> Session | None:
+        """The session with its lease renewed, where it is active and that is due."""
+        due = timedelta(seconds=self._terms.lease_s / heartbeats_per_lease)
+        now = self.now()
+        return seen(session, now) if session.state is State.ACTIVE and now - session.last_seen_at >= due else None
+
+    async def mine(self, user: str, session_id: str) -> Session:
+        """The user's session; another's looks like one that is not there."""
+        session = await self._store.session(session_id) if len(session_id) <= name_max_chars else None
+        if session is None or session.user != user:
+            raise NotFound("There is no such session.", "list_sessions shows yours; init starts one.")
+        return session
+
+    async def open(self, user: str, which: Which) -> Session:
+        """One that has not ended."""
+        session = await self.find(user, which)
+        if session.state is State.ENDED:
+            raise Conflict(
+                "That session has ended.", "Call init without session_id: it starts a new one with its handoff."
+            )
+        return session
+
+    async def living(self, user: str, which: Which) -> Session:
+        """One that may go on: not ended, and no other has taken its directory since it was abandoned."""
+        session = await self.open(user, which)
+        if session.state is State.ABANDONED:
+            other = await self._store.active_in(user, session.working_directory)
+            if other:
+                raise Conflict(
+                    "That session was abandoned, and another one works in its directory now.",
+                    f"Go on with session_id={other.id}, or end that one first.",
+                )
+        return session
+
+    async def page(self, user: str, project: str, state: str, limit: int, cursor: str) -> tuple[list[Session], str]:
+        """A page of the user's sessions, newest first, and the cursor of the next page where there is one."""
+        if not 1 <= limit <= page_max:
+            raise InvalidInput(f"limit is {limit}; it takes 1 to {page_max}.")
+        if state and state not in set(State):
+            raise InvalidInput(f"state is none of {', '.join(State)}.")
+        await self.abandon_expired()
+        chosen = State(state) if state else None
+        found = await self._store.listed(user, Listing(project, chosen, limit + 1, _after(cursor)))
+        page = found[:limit]
+        return page, _cursor(page[-1]) if len(found) > limit else ""
+
+    async def once(
+        self, user: str, method: str, operation_id: str, attempt: Callable[[str], Awaitable[Answer]]
+    ) -> Answer:
+        """The operation's first answer. Without an id the call is an operation of its own, and happens once, too: a
+        store whose answer was lost may write again, and be told that another was first."""
+        check_text(operation_id, 3 * name_max_chars, "operation_id")
+        name = operation_id or str(uuid4())
+
+        async def answered() -> Answer:
+            answer = await self._store.answered(user, name)
+            if answer and answer.method != method:
+                raise InvalidInput("operation_id belongs to another call.", "Make a new one for each call.")
+            return answer or await attempt(name)
+
+        return await until_first(answered)
+
+    async def abandon_expired(self) -> None:
+        """Gives up the sessions that nothing was heard of for a lease."""
+        now = self.now()
+        before = now - timedelta(seconds=self._terms.lease_s)
+        for session in await self._store.last_seen_before(before, abandoned_at_once_max):
+            if has_expired(session, now, self._terms.lease_s):
+                following = abandoned(session)
+                with suppress(Stale):  # it was heard of just now
+                    await self._store.commit(Change(session=following, events=[session_ended(following, now)]))
+
+    async def sweep(self, every_s: float) -> None:
+        """Until cancelled: gives up sessions in time, and drops answers too old to be asked for again."""
+        while True:
+            try:
+                await self.abandon_expired()
+                before = self.now() - timedelta(seconds=self._terms.answers_keep_s)
+                await self._store.forget_answers(before, self._terms.answers_max)
+                report_success()
+            except Unavailable as error:
+                logger.warning("the sweep waits: %s", error.message)
+            await asyncio.sleep(every_s)
+
+
+def _cursor(last: Session) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
+
+
+def _after(cursor: str) -> tuple[datetime, str] | None:
+    if not cursor:
+        return None
+    try:
+        time, _, last = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        created_at = datetime.fromisoformat(time)
+    except (ValueError, binascii.Error) as error:
+        raise InvalidInput("That cursor was not made here.", "Leave it out to begin again.") from error
+    if created_at.tzinfo is None or len(last) > name_max_chars:
+        raise InvalidInput("That cursor was not made here.", "Leave it out to begin again.")
+    return created_at, last

@@ -1,0 +1,117 @@
+"""How the session service's database is written anew, encrypted or not, and held against the one it came from."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from services.kit.encryption.reencryption import Changeable, Report
+from services.kit.encryption.sealed_directory import Place
+from services.kit.encryption.vault import Vault
+from services.kit.errors import Unavailable
+from services.session.store.body_codec import Bodies, bodies_of
+from services.session.store.sqlite import connect
+
+Row: TypeAlias = Mapping[str, Any]
+
+_records: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "sessions": ("session", ("id",)),
+    "checkpoints": ("checkpoint", ("session_id", "number")),
+    "owed": ("owed", ("session_id", "id")),
+    "handoffs": ("handoff", ("session_id",)),
+    "ledgers": ("ledger", ("user",)),
+    "audit": ("audit", ("user",)),
+    "answers": ("answer", ("user", "operation_id")),
+    "outbox": ("event", ()),
+}
+"""Each table whose `body` is a record: the record's name, and the row's key."""
+_named = ("working_directory", "project")
+
+
+def changeable_sessions(place: Place) -> Changeable:
+    """The sessions there."""
+    return Changeable(place, _written_anew, ())
+
+
+@contextmanager
+def _written_anew(
+    path: Path, target: Path, before: Vault | None, after: Vault | None, report: Report
+) -> Iterator[None]:
+    earlier, later = bodies_of(before), bodies_of(after)
+    try:
+        with closing(connect(path, earlier.mark)) as source:
+            _hold_alone(source)
+            with closing(connect(target, later.mark)) as copy:
+                for table in _tables(source):
+                    count = _copy(_read(source, earlier, table), copy, later, table)
+                    report(f"writing {table}", count, count)
+            with closing(connect(target, later.mark)) as copy:  # as it is on the disk
+                for table in _tables(source):
+                    count = _verify(_read(source, earlier, table), copy, later, table)
+                    report(f"verifying {table}", count, count)
+                copy.execute("PRAGMA journal_mode = DELETE")  # all of it in the one file
+            yield
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} is as it was: {error}.", "Is another program using it, or the disk full?") from error
+
+
+def _hold_alone(source: sqlite3.Connection) -> None:
+    source.execute("PRAGMA locking_mode = EXCLUSIVE")
+    source.execute("BEGIN EXCLUSIVE")
+    source.execute("COMMIT")
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    """The last one is where SQLite keeps which numbers it has given."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence'"
+    return [*(name for (name,) in connection.execute(sql).fetchall()), "sqlite_sequence"]
+
+
+def _copy(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) -> int:
+    copy.execute("BEGIN")
+    copy.execute(f"DELETE FROM {table}")  # noqa: S608  # the schema's names
+    for row in rows:
+        written = _written(later, table, row)
+        marks = ", ".join("?" * len(written))
+        copy.execute(f"INSERT INTO {table} ({', '.join(written)}) VALUES ({marks})", list(written.values()))  # noqa: S608
+    copy.execute("COMMIT")
+    return len(rows)
+
+
+def _verify(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) -> int:
+    if sorted(map(repr, rows)) != sorted(map(repr, _read(copy, later, table))):
+        raise Unavailable(f"What was written of {table} is not what was to be written.", "Try again.")
+    return len(rows)
+
+
+def _read(connection: sqlite3.Connection, bodies: Bodies, table: str) -> list[Row]:
+    """All rows as they are to be read."""
+    cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  # the schema's names
+    names = [each[0] for each in cursor.description]
+    rows: list[Row] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if table not in _records:
+        return rows
+    return [
+        {
+            **row,
+            **{name: bodies.read_name(row[name]) for name in _named if name in row},
+            "body": bodies.read(_whose(table, row), row["body"]),
+        }
+        for row in rows
+    ]
+
+
+def _written(bodies: Bodies, table: str, row: Row) -> Row:
+    """The row as its columns are."""
+    if table not in _records:
+        return row
+    names = {name: bodies.name(row[name]) for name in _named if name in row}
+    return {**row, **names, "body": bodies.body(_whose(table, row), row["body"])}
+
+
+def _whose(table: str, row: Row) -> tuple[str | int, ...]:
+    record, key = _records[table]
+    return (record, *(row[name] for name in key))

@@ -1,0 +1,139 @@
+"""Comparing Python manifests with their locks: uv, poetry, and requirements files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from services.workspace.dependencies.lock_status import (
+    LOCK_MAX_BYTES,
+    MANIFEST_MAX_BYTES,
+    DependencyFile,
+    Verdict,
+    read_text,
+)
+from services.workspace.serialization import readable
+
+REQUIREMENTS_MAX = 8
+COMPILED = ("requirements", "*/requirements")
+"""Directories where locks are kept that were compiled from pyproject.toml."""
+REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;@)#]*)")
+ROOT_SOURCE = re.compile(r'^source = \{ (?:virtual|editable|directory) = "\." \}$', re.MULTILINE)
+# What a uv.lock says of a requirement that does not come from an index by its version.
+OTHER_SOURCES = {"editable", "virtual", "directory", "path", "git", "url"}
+
+
+def uv(manifest: dict[str, Any], lock: str) -> Verdict:
+    """uv.lock repeats the manifest's requirements in its package of the project itself, all that is parsed of it."""
+    project = manifest.get("project", {})
+    if "dependencies" in project.get("dynamic", []):
+        return Verdict("unknown", "the dependencies are dynamic")
+    section = next((part for part in lock.split("[[package]]")[1:] if ROOT_SOURCE.search(part)), None)
+    if section is None:
+        return Verdict("unknown", "uv.lock does not have the project itself")
+    metadata = tomllib.loads("[package]" + section)["package"].get("metadata", {})
+    locked = list(metadata.get("requires-dist", []))
+    groups = metadata.get("requires-dev", {})
+    locked += [each for group in groups.values() for each in group]
+    wanted = [*project.get("dependencies", []), *_grouped(project.get("optional-dependencies", {}))]
+    wanted += _grouped(manifest.get("dependency-groups", {}))
+    wanted += manifest.get("tool", {}).get("uv", {}).get("dev-dependencies", [])
+    return _matched(dict(_names(wanted)), {_normal(each["name"]): each for each in locked})
+
+
+def poetry(manifest: dict[str, Any], lock: str) -> Verdict:
+    """poetry.lock holds a hash of the parts of the manifest that count (`content-hash`, as its locker makes it)."""
+    found = re.search(r'^content-hash = "([0-9a-f]+)"', lock, re.MULTILINE)
+    if found and found[1] in _content_hashes(manifest):
+        return Verdict("agrees")
+    wanted = set(manifest["tool"]["poetry"].get("dependencies", {})) - {"python"}
+    wanted |= {name for name, _ in _names(manifest.get("project", {}).get("dependencies", []))}
+    locked = {_normal(name) for name in re.findall(r'^name = "([^"]+)"', lock, re.MULTILINE)}
+    missing = sorted({_normal(name) for name in wanted} - locked)
+    if missing:
+        return Verdict("stale", f"{missing[0]} is not in poetry.lock")
+    return Verdict("unknown", "poetry.lock was made from another pyproject.toml, or by another version of poetry")
+
+
+def requirements(root: Path) -> Iterator[DependencyFile]:
+    """requirements*.txt: compared with the .in file it was compiled from; alone it is a lock if all is pinned."""
+    for file in sorted(root.glob("requirements*.txt"))[:REQUIREMENTS_MAX]:
+        text = read_text(file, MANIFEST_MAX_BYTES)
+        source = file.with_suffix(".in")
+        wanted = read_text(source, MANIFEST_MAX_BYTES)
+        pinned = dict(_names((text or "").splitlines()))
+        if text is None:
+            verdict = Verdict("unknown", "the file is too large or not a file")
+        elif loose := next((name for name, version in pinned.items() if not version.startswith("==")), None):
+            verdict = Verdict("missing lock" if wanted is None else "stale", f"{loose} is not pinned to a version")
+        else:
+            missing = sorted({name for name, _ in _names((wanted or "").splitlines())} - set(pinned))
+            verdict = Verdict("stale", f"{missing[0]} is not in it") if missing else Verdict("agrees")
+        manifest = source if wanted is not None else file
+        reason = readable(verdict.reason) if verdict.reason else None
+        yield DependencyFile("pip", readable(manifest.name), readable(file.name), verdict.status, reason)
+
+
+def compiled(root: Path, manifest: dict[str, Any]) -> tuple[str, Verdict] | None:
+    """The directory with requirements that pin whatever pyproject.toml asks for; None where there is none."""
+    wanted = [*manifest.get("project", {}).get("dependencies", [])]
+    wanted += _grouped(manifest.get("project", {}).get("optional-dependencies", {}))
+    own = _normal(str(manifest.get("project", {}).get("name", "")))
+    for directory in (found for pattern in COMPILED for found in sorted(root.glob(pattern)) if not found.is_symlink()):
+        texts = [read_text(file, LOCK_MAX_BYTES) or "" for file in sorted(directory.glob("*.txt"))[:REQUIREMENTS_MAX]]
+        pinned = {name for text in texts for name, version in _names(text.splitlines()) if version.startswith("==")}
+        if pinned:
+            missing = sorted({name for name, _ in _names(wanted)} - pinned - {own})
+            name = directory.relative_to(root).as_posix()
+            return name, Verdict("stale", f"{missing[0]} is not in {name}") if missing else Verdict("agrees")
+    return None
+
+
+def _matched(wanted: dict[str, str], locked: dict[str, dict[str, Any]]) -> Verdict:
+    for name in sorted(set(wanted) ^ set(locked)):
+        where = "not in uv.lock" if name in wanted else "in uv.lock, but no longer in pyproject.toml"
+        return Verdict("stale", f"{name} is {where}")
+    for name, version in sorted(wanted.items()):
+        entry = locked[name]
+        if not OTHER_SOURCES & set(entry) and _parts(entry.get("specifier", "")) != _parts(version):
+            return Verdict("stale", f"{name} is locked for another version range")
+    return Verdict("agrees")
+
+
+def _content_hashes(manifest: dict[str, Any]) -> set[str]:
+    """Poetry's content hash, in the forms of version 1 and 2."""
+    project, tool = manifest.get("project", {}), manifest["tool"]["poetry"]
+    legacy = ("dependencies", "source", "extras", "dev-dependencies")
+    relevant = ("requires-python", "dependencies", "optional-dependencies")
+    of_project = {key: project[key] for key in relevant if key in project}
+    of_tool = {key: tool[key] for key in (*legacy, "group") if key in tool}
+    contents: list[dict[str, Any]] = [{**dict.fromkeys(legacy), **of_tool}, of_tool]
+    if of_project:
+        contents = [{"project": of_project, "tool": {"poetry": of_tool}}]
+        if groups := manifest.get("dependency-groups"):
+            contents.append({**contents[0], "dependency-groups": groups})
+    return {hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest() for content in contents}
+
+
+def _names(requirements_: Iterable[object]) -> Iterator[tuple[str, str]]:
+    """Name and version range of each requirement; options, comments and addresses are passed over."""
+    for each in requirements_:
+        if isinstance(each, str) and (found := REQUIREMENT.match(each)):
+            yield _normal(found[1]), found[2].replace("\\", "").partition("--hash")[0].strip()
+
+
+def _grouped(groups: dict[str, list[object]]) -> list[object]:
+    return [each for group in groups.values() for each in group]
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _parts(version: str) -> set[str]:
+    return {part.replace(" ", "") for part in version.split(",") if part.strip()}

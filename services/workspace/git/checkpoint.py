@@ -1,0 +1,240 @@
+"""Checkpoint commits: recording the working tree, on the branch or beside it, without taking anything from the user.
+
+On the branch a checkpoint is a commit like the user's own, so it gives way: to changes the user has staged (a commit
+would take them, and a half-staged file would lose what is staged), to hooks and signing (the one is the repository's
+program, the other needs the user's key). With `ref` it is a commit on `refs/segue/checkpoints/{session}`: branch, index
+and working tree stay as they are, so all of that may be; a half-staged file is recorded as it is in the working tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from services.kit.errors import InvalidInput, ServiceError
+from services.workspace import serialization
+from services.workspace.git.commit_preconditions import Reason, identity_missing, obstacle
+from services.workspace.git.index_lock import Busy, Changed, checkpoint_lock, index_identity, replace_index
+from services.workspace.git.repository import DEFAULT_LIMITS, Repository, find_repository, refuse_links
+from services.workspace.git.secret_scan import FindSecrets, scan
+from services.workspace.git.snapshot import Candidate, LeftOut, candidates, index_of_its_own, record, said
+from services.workspace.git.status import Status, read_status
+from services.workspace.process import Limits
+from services.workspace.serialization import Lines, readable
+
+REF_PREFIX = "refs/segue/checkpoints/"
+FILES_MAX = 64
+ATTEMPTS_MAX = 3
+METRICS_MAX = 20
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+Policy = Literal["off", "tracked", "all"]
+
+
+@dataclass(frozen=True)
+class CheckpointRequest:
+    """What to record. `quality_score` and the `metrics` are of 100; `checkpoint_id` makes repeating it harmless."""
+
+    project: str
+    session_id: str
+    quality_score: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    policy: Policy = "tracked"
+    ref: bool = False
+    checkpoint_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint, or with `created` false the `reason` there is none, in `message` words for the user.
+
+    `files_changed` are the first 64 of `files_changed_count`; `left_out` were not recorded, `not_scanned` were, but
+    are too large to look for secrets in.
+    """
+
+    created: bool
+    message: Lines
+    reason: Reason | None = None
+    commit_hash: str | None = None
+    ref: str | None = None
+    files_changed: tuple[str, ...] = ()
+    files_changed_count: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    not_scanned: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        content: dict[str, Any] = serialization.to_dict(self)
+        return content
+
+    @classmethod
+    def from_dict(cls, content: object) -> Checkpoint:
+        """What a client made and reports. Raises InvalidInput."""
+        return serialization.from_dict(cls, content)
+
+
+class Skip(Exception):
+    """There will be no checkpoint: the reason, and in words."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def create_checkpoint(
+    directory: Path,
+    roots: Sequence[Path],
+    request: CheckpointRequest,
+    find_secrets: FindSecrets,
+    now: datetime,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Checkpoint:
+    """Make a checkpoint of a directory (already resolved), or say why not; HEAD, index and files are then as before.
+
+    `find_secrets` gives what it finds in a text. `now` has an offset. The limits are of each git process.
+    Raises InvalidInput for a session id, checkpoint id or policy that is none.
+    """
+    _check(request)
+    try:
+        return _recorded(_working_tree(directory, roots, request, limits), request, find_secrets, now)
+    except Skip as skip:
+        return Checkpoint(False, Lines(str(skip)), skip.reason)
+    except Busy as busy:
+        return Checkpoint(False, Lines(str(busy)), "busy")
+    except ServiceError as problem:
+        return Checkpoint(False, Lines(readable(problem.message)), "failed")
+    except OSError as problem:  # a full disk, a read-only repository
+        return Checkpoint(False, Lines(f"The repository cannot be written: {problem.strerror}"), "failed")
+
+
+def commit_message(request: CheckpointRequest, now: datetime) -> Lines:
+    """The message of a checkpoint, its subject in one line."""
+    score = "not measured" if request.quality_score is None else f"{request.quality_score:.0f}/100"
+    lines = [f"checkpoint: {readable(request.project, 100)} (quality: {score}) - {now:%Y-%m-%d %H:%M:%S}", ""]
+    lines.append(f"Session: {request.session_id}")
+    if request.checkpoint_id:
+        lines.append(_id_line(request.checkpoint_id))
+    if request.metrics:
+        metrics = list(request.metrics.items())[:METRICS_MAX]
+        lines += ["Quality Metrics:", *(f"- {readable(name, 60)}: {value:.0f}/100" for name, value in metrics)]
+    if request.note:
+        lines += ["", readable(request.note, 500)]
+    return Lines("\n".join(lines) + "\n")
+
+
+class _Tip(NamedTuple):
+    """The commit that a ref points at."""
+
+    hash: str
+    tree: str
+    message: str
+
+
+def _check(request: CheckpointRequest) -> None:
+    ids = [request.session_id, *([request.checkpoint_id] if request.checkpoint_id else [])]
+    if not all(ID.fullmatch(each) for each in ids):
+        raise InvalidInput("A session or checkpoint id has letters, digits, `-` and `_` only, at most 128 of them")
+    if request.policy not in {"off", "tracked", "all"}:
+        raise InvalidInput("The checkpoint policy is one of off, tracked, all")
+
+
+def _working_tree(directory: Path, roots: Sequence[Path], request: CheckpointRequest, limits: Limits) -> Repository:
+    if request.policy == "off":
+        raise Skip("policy", "Checkpoint commits are switched off for this project")
+    repository = find_repository(directory, roots, limits)
+    if repository is None:
+        raise Skip("no_repository", "There is no git repository here; `git init` makes one")
+    if repository.bare:
+        raise Skip("bare", "A bare repository has no files to record")
+    return repository
+
+
+def _recorded(
+    repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime
+) -> Checkpoint:
+    with checkpoint_lock(repository.git_dir):
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                return _create(repository, request, find_secrets, now)
+            except Changed:  # somebody else's git wrote the index meanwhile
+                continue
+        return _create(repository, request, find_secrets, now)
+
+
+def _create(repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime) -> Checkpoint:
+    before = index_identity(repository.git_dir)
+    status = read_status(repository, "all" if request.policy == "all" else "no")
+    ref = f"{REF_PREFIX}{request.session_id}" if request.ref else None
+    tip = _tip(repository, ref or "HEAD") if ref or status.head else None
+    if tip and request.checkpoint_id and _id_line(request.checkpoint_id) in tip.message.splitlines():
+        return Checkpoint(True, Lines(tip.message), commit_hash=tip.hash, ref=ref)
+    if found := obstacle(repository, status, on_branch=not request.ref):
+        raise Skip(*found)
+    refuse_links(repository, ref or f"refs/heads/{status.branch}")
+    taken, left_out = candidates(repository, status)
+    if not taken:
+        raise Skip("nothing_changed", f"Nothing changed that could be recorded{_why(left_out)}")
+    not_scanned = _refuse_secrets(repository, taken, find_secrets)
+    message = commit_message(request, now)
+    with index_of_its_own(repository) as index:
+        tree = record(repository, index, taken)
+        if tip and tree == tip.tree:
+            raise Skip("nothing_changed", "Nothing changed since the last commit or checkpoint")
+        commit = _commit(repository, tree, _parents(status, tip, ref), message, now)
+        if ref:
+            _move(repository, ref, commit, tip)
+        else:
+            replace_index(repository.git_dir, index, before, lambda: _move(repository, "HEAD", commit, tip))
+    names = tuple(readable(candidate.path) for candidate in taken[:FILES_MAX])
+    left = tuple(left_out[:FILES_MAX])
+    return Checkpoint(True, message, None, commit, ref, names, len(taken), left, tuple(not_scanned[:FILES_MAX]))
+
+
+def _refuse_secrets(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> list[str]:
+    """The files that were too large to look at."""
+    found, not_scanned = scan(repository, taken, find_secrets)
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise Skip("secret", f"There is a secret in {', '.join(found[:3])}{more}; take it out, or ignore the file")
+    return not_scanned
+
+
+def _tip(repository: Repository, ref: str) -> _Tip | None:
+    finished = repository.git("log", "-1", "--no-show-signature", "--format=%H%x00%T%x00%B", ref, "--")
+    fields = finished.output.decode("utf-8", "replace").split("\0")
+    return _Tip(fields[0], fields[1], fields[2].strip() + "\n") if finished.ok and len(fields) == 3 else None
+
+
+def _parents(status: Status, tip: _Tip | None, ref: str | None) -> list[str]:
+    """HEAD first, so that a checkpoint's difference from it is what was not committed; then the one before."""
+    return [parent for parent in (status.head, tip.hash if tip and ref else None) if parent]
+
+
+def _commit(repository: Repository, tree: str, parents: Sequence[str], message: str, now: datetime) -> str:
+    people = ("AUTHOR", "COMMITTER")
+    environment = {f"GIT_{person}_DATE": now.isoformat(timespec="seconds") for person in people}
+    if identity_missing(repository):
+        environment |= {f"GIT_{person}_NAME": "Segue" for person in people}
+        environment |= {f"GIT_{person}_EMAIL": "segue@localhost" for person in people}
+    options = [word for parent in dict.fromkeys(parents) for word in ("-p", parent)]
+    arguments = ("commit-tree", "--no-gpg-sign", *options, tree)
+    return said(repository, *arguments, given=message.encode(), environment=environment)
+
+
+def _move(repository: Repository, ref: str, commit: str, tip: _Tip | None) -> None:
+    """Point `ref` at the commit, if it still points where it did. Raises Unavailable."""
+    old = tip.hash if tip else "0" * len(commit)
+    said(repository, "update-ref", "-m", "checkpoint", ref, commit, old)
+
+
+def _why(left_out: Sequence[LeftOut]) -> str:
+    return f"; left out: {left_out[0].path} ({left_out[0].reason})" if left_out else ""
+
+
+def _id_line(checkpoint_id: str) -> str:
+    return f"Checkpoint: {checkpoint_id}"

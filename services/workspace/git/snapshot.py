@@ -1,0 +1,176 @@
+"""Recording the working tree as git objects, by way of an index of its own: the user's index is only read."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.kit.errors import DeadlineExceeded, Unavailable
+from services.workspace.git.index_lock import OWN_INDEX_PREFIX
+from services.workspace.git.repository import Repository
+from services.workspace.git.status import Change, Status
+from services.workspace.serialization import readable
+
+FILE_MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A path that a snapshot takes: its content, or with `size` None its removal.
+
+    `head_id` is the object that HEAD has there, `staged_id` the one in the index, where that is what is taken.
+    """
+
+    path: bytes
+    size: int | None
+    head_id: str | None = None
+    staged_id: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A changed path that a snapshot does not take, and why."""
+
+    path: str
+    reason: str
+
+
+def candidates(repository: Repository, status: Status) -> tuple[list[Candidate], list[LeftOut]]:
+    """What differs from HEAD and can be recorded, and what cannot: too large, not a file, changed by a filter."""
+    taken = [_staged(repository, change) for change in status.changes if change.unstaged == "."]
+    left_out = []
+    changed = [change for change in status.changes if change.unstaged != "."]
+    changed += [Change(path, ".", "A", False, "", "") for path in status.untracked]
+    filtered = _filtered(repository, [change.path for change in changed])
+    for change in changed:
+        size = _size(repository.root, change)
+        reason = "changed by a git filter, which is not run" if change.path in filtered else _refusal(change, size)
+        if reason:
+            left_out.append(LeftOut(readable(change.path), reason))
+        else:
+            taken.append(Candidate(change.path, size, change.head_id))
+    return taken, left_out
+
+
+@contextmanager
+def index_of_its_own(repository: Repository) -> Iterator[Path]:
+    """A copy of the index beside it, gone after the block. It keeps the original's time, by which git tells which files
+    it need not look at again."""
+    descriptor, name = tempfile.mkstemp(prefix=OWN_INDEX_PREFIX, dir=repository.git_dir)
+    os.close(descriptor)
+    copy = Path(name)
+    try:
+        index = repository.git_dir / "index"
+        if index.is_file():
+            shutil.copy2(index, copy)
+        else:
+            copy.unlink()
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+        copy.with_name(f"{copy.name}.lock").unlink(missing_ok=True)
+
+
+def record(repository: Repository, index: Path, taken: Sequence[Candidate]) -> str:
+    """Record the candidates in `index`, and what it then holds as a tree; its object id."""
+    environment = {"GIT_INDEX_FILE": str(index)}
+    changed = [candidate for candidate in taken if not candidate.staged_id]
+    removed = [candidate.path for candidate in changed if candidate.size is None]
+    added = [candidate.path for candidate in changed if candidate.size is not None]
+    # A file that became a directory, or the other way round: the old name has to go first.
+    if removed:
+        said(
+            repository,
+            "update-index",
+            "-z",
+            "--force-remove",
+            "--stdin",
+            given=_lines(removed),
+            environment=environment,
+        )
+    if added:
+        options = ("-z", "--add", "--replace", "--stdin")
+        said(repository, "update-index", *options, given=_lines(added), environment=environment)
+    return said(repository, "write-tree", environment=environment)
+
+
+def said(
+    repository: Repository, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
+) -> str:
+    """What a git command that has to succeed prints, without the line end. Raises Unavailable, DeadlineExceeded."""
+    finished = repository.git(*arguments, given=given, environment=environment)
+    if finished.ending != "exited":
+        raise DeadlineExceeded(f"git {arguments[0]} {finished.ending}", "Try again, or record fewer files.")
+    if finished.code != 0:
+        raise Unavailable(f"git {arguments[0]} failed: {readable(finished.error)}", "Run `git status` there.")
+    return finished.output.decode("utf-8", "replace").strip()
+
+
+def content(repository: Repository, path: bytes, most_bytes: int) -> bytes:
+    """The start of a file in the working tree, or of a link's text; empty where it is gone by now."""
+    file = absolute(repository.root, path)
+    try:
+        if file.is_symlink():
+            return os.fsencode(file.readlink())[:most_bytes]
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with os.fdopen(descriptor, "rb") as opened:
+        return opened.read(most_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+
+
+def absolute(root: Path, path: bytes) -> Path:
+    """A path that git named, on this disk."""
+    return root / os.fsdecode(path)
+
+
+def _staged(repository: Repository, change: Change) -> Candidate:
+    """What is in the index already, and the same in the working tree."""
+    size = None if change.staged == "D" else _size(repository.root, change) or 0
+    return Candidate(change.path, size, change.head_id, change.index_id)
+
+
+def _refusal(change: Change, size: int | None) -> str | None:
+    if change.is_submodule or change.path.endswith(b"/"):
+        return "a repository of its own"
+    if size == -1:
+        return "not a file that can be read"
+    return f"larger than {FILE_MAX_BYTES >> 20} MiB" if size and size > FILE_MAX_BYTES else None
+
+
+def _size(root: Path, change: Change) -> int | None:
+    """Bytes of the file, None where it is gone, -1 for what cannot be read or is neither a file nor a link."""
+    if change.unstaged == "D":
+        return None  # also of a file that a link or a directory has taken the place of
+    file = absolute(root, change.path)
+    try:
+        found = file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return -1
+    can_be_read = stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and os.access(file, os.R_OK))
+    return found.st_size if can_be_read else -1
+
+
+def _filtered(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
+    """The paths that git would pass through a filter that the configuration has; without it they cannot be recorded."""
+    drivers = {found[1] for key in repository.config if (found := re.match(r"filter\.(.+)\.[^.]+$", key))}
+    if not drivers or not paths:
+        return set()
+    finished = repository.git("check-attr", "-z", "--stdin", "filter", given=_lines(paths))
+    if not finished.ok:
+        raise Unavailable("git cannot tell which files have a filter", "Run `git check-attr filter` there.")
+    fields = finished.output.split(b"\0")
+    return {fields[at] for at in range(0, len(fields) - 2, 3) if fields[at + 2].decode("utf-8", "replace") in drivers}
+
+
+def _lines(paths: Iterable[bytes]) -> bytes:
+    return b"".join(path + b"\0" for path in paths)

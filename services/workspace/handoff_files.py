@@ -1,0 +1,62 @@
+"""A handoff's copy in the project, `.claude/handoffs/`, which git is told to ignore without changing a tracked file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.kit.errors import Denied, InvalidInput
+from services.workspace.allowed_roots import inside
+from services.workspace.git.repository import find_repository
+
+FOLDER = Path(".claude", "handoffs")
+_ignored = "/.claude/handoffs/"
+_name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
+
+
+def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: str) -> Path:
+    """Writes the file and returns its path; InvalidInput where links lead elsewhere, OSError where it cannot."""
+    if not _name.fullmatch(file_name) or file_name.startswith("."):
+        raise InvalidInput("That is no name for a handoff.")
+    folder = root / FOLDER
+    _require_inside(folder, root, roots)  # before anything is made behind a link
+    folder.mkdir(parents=True, exist_ok=True)
+    _require_inside(folder, root, roots)
+    beside = folder / f".{file_name}.{os.getpid()}"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(markdown)
+        beside.replace(folder / file_name)
+    finally:
+        beside.unlink(missing_ok=True)
+    _ignore(root, roots)
+    return folder / file_name
+
+
+def _require_inside(folder: Path, root: Path, roots: Sequence[Path]) -> None:
+    real = folder.resolve()
+    if real != root.resolve() / FOLDER or not inside(real, roots):
+        raise InvalidInput("The handoffs' folder is a link to elsewhere.", f"Make {FOLDER} a directory of the project.")
+
+
+def _ignore(root: Path, roots: Sequence[Path]) -> None:
+    """Adds the folder to the repository's own exclusions, once; where there is no repository, nothing."""
+    try:
+        repository = find_repository(root, roots)
+    except Denied:
+        return
+    if repository is None or repository.bare:
+        return
+    exclude = repository.common_dir / "info" / "exclude"
+    if exclude.is_symlink() or exclude.parent.is_symlink():
+        return
+    exclude.parent.mkdir(exist_ok=True)
+    known = exclude.read_text(encoding="utf-8", errors="surrogateescape") if exclude.exists() else ""
+    prefix = root.resolve().relative_to(repository.root.resolve()).as_posix()
+    line = _ignored if prefix == "." else f"/{prefix}{_ignored}"
+    if line not in known.splitlines():
+        with exclude.open("a", encoding="utf-8") as file:
+            file.write(("" if not known or known.endswith("\n") else "\n") + line + "\n")

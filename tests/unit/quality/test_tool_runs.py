@@ -1,0 +1,275 @@
+"""Tools are run confined, bounded and whole; nothing of them stays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.quality.collectors.directory import Unmeasured, look
+from services.quality.tool_runs import crackerjack
+from services.quality.tool_runs.child_process import Child, Ended, can_confine, run_child
+from services.quality.tool_runs.runs import Ran, Runs
+from services.quality.tool_runs.toolbox import (
+    parse_cargo_test,
+    parse_clippy,
+    parse_go_test,
+    parse_go_vet,
+    parse_npm_ls,
+    parse_pip_check,
+)
+
+
+async def run(tmp_path: Path, code: str, timeout_s: float = 20.0) -> Ended:
+    return await run_child(Child([sys.executable, "-c", code], tmp_path, tmp_path, timeout_s))
+
+
+async def test_what_a_tool_prints_is_kept(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "print('hello'); raise SystemExit(3)")
+    assert (ended.outcome, ended.code, ended.output) == ("finished", 3, b"hello\n")
+
+
+async def test_a_tool_that_hangs_is_ended_at_its_limit(tmp_path: Path) -> None:
+    assert (await run(tmp_path, "import time; time.sleep(600)", timeout_s=0.3)).outcome == "timed out"
+
+
+async def test_a_tool_that_prints_without_end_is_ended(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "import os\nwhile True: os.write(1, b'x' * 65536)")
+    assert ended.outcome == "too much output"
+    assert len(ended.output) < 20 * 1024 * 1024
+
+
+async def test_a_tool_that_a_signal_ends_says_so(tmp_path: Path) -> None:
+    assert (await run(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")).outcome == "killed"
+
+
+async def test_a_tool_that_is_not_there_says_so(tmp_path: Path) -> None:
+    ended = await run_child(Child([str(tmp_path / "nothing")], tmp_path, tmp_path, 20.0))
+    assert ended.code == 127 or ended.outcome == "not started"
+
+
+# Each prints the id it has where the test looks, forks, and leaves a grandchild that holds the pipe open.
+FORKS = """
+import os, time
+if os.fork() == 0:
+    {leave}
+    with open('beat', 'w') as beat:
+        for number in range(3000):
+            print(number, file=beat, flush=True)
+            time.sleep(0.01)
+    os._exit(0)
+while not (os.path.exists('beat') and os.path.getsize('beat')):
+    time.sleep(0.01)
+{then}
+"""
+
+
+@pytest.mark.parametrize("leave", ["pass", "os.setsid()"])
+@pytest.mark.parametrize("then", ["os._exit(0)", "time.sleep(600)"])
+async def test_what_a_tool_leaves_behind_ends_with_it(tmp_path: Path, leave: str, then: str) -> None:
+    if leave != "pass" and not await can_confine():
+        pytest.skip("this kernel gives us no process namespace, without which what leaves the group stays")
+    ended = await run(tmp_path, FORKS.format(leave=leave, then=then), timeout_s=1.0)
+    assert ended.outcome == ("finished" if then == "os._exit(0)" else "timed out")
+    await it_is_silent(tmp_path)
+
+
+async def it_is_silent(tmp_path: Path) -> None:
+    last = (tmp_path / "beat").read_text()
+    for _ in range(5):
+        await run(tmp_path, "pass")  # as long as many beats take
+    assert (tmp_path / "beat").read_text() == last
+
+
+async def test_nothing_secret_is_in_a_tools_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_TOKEN", "made-up")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    ended = await run(tmp_path, "import os, json; print(json.dumps(dict(os.environ)))")
+    environment = json.loads(ended.output)
+    assert "made-up" not in environment.values()
+    assert environment["HOME"] == str(tmp_path)
+
+
+CONNECTS = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname()).close()
+print("loopback")
+socket.create_connection(("127.0.0.1", {port}), timeout=5)
+print("network")
+"""
+
+
+async def test_a_tool_reaches_itself_and_nobody_else(tmp_path: Path) -> None:
+    if not await can_confine():
+        pytest.skip("this kernel does not let the network be taken away")
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1") as outside:
+        ended = await run(tmp_path, CONNECTS.format(port=outside.sockets[0].getsockname()[1]))
+    assert ended.output == b"loopback\n"
+
+
+async def test_cancelling_a_run_ends_the_tool(tmp_path: Path) -> None:
+    task = asyncio.create_task(run(tmp_path, FORKS.format(leave="pass", then="time.sleep(600)"), timeout_s=60))
+    while not (tmp_path / "beat").exists():
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await it_is_silent(tmp_path)
+
+
+# --- all tools of a project ----------------------------------------------------------------------
+
+
+def project(root: Path, ruff: str) -> Path:
+    """A project whose own environment brings a `ruff`."""
+    (root / ".venv/bin").mkdir(parents=True)
+    (root / "shop.py").write_text("import os\n")
+    (root / "pyproject.toml").write_text("[tool.ruff]\n")
+    program = root / ".venv/bin/ruff"
+    program.write_text(f"#!{sys.executable}\n{ruff}\n")
+    program.chmod(0o755)
+    return root
+
+
+REPORTS = 'import os; os.system("echo run >> runs"); print(\'[{"filename": "shop.py"}]\')'
+
+
+async def run_all(root: Path, timeout_s: float = 20.0) -> Ran:
+    async with Runs(timeout_s) as runs:
+        return await runs.run(look(root, [root.parent]), lambda *_: None)
+
+
+async def test_a_projects_own_tools_are_evidence(tmp_path: Path) -> None:
+    ran = await run_all(project(tmp_path, REPORTS))
+    assert [(each.tool, each.outcome) for each in ran.runs] == [("ruff", "finished")]
+    assert [(each.name, each.source) for each in ran.evidence] == [("lint", "ruff, run now")]
+    assert "network" in ran.runs[0].detail
+
+
+@pytest.mark.parametrize(
+    ("ruff", "outcome"),
+    [
+        ("print('[')", "finished"),
+        ("raise SystemExit(70)", "failed"),
+        ("import os; os.abort()", "killed"),
+        ('print(\'[{"filename": "/etc/passwd"}]\')', "finished"),
+    ],
+)
+async def test_a_tool_that_says_nothing_of_use_is_no_evidence(tmp_path: Path, ruff: str, outcome: str) -> None:
+    ran = await run_all(project(tmp_path, ruff))
+    assert ran.evidence == []
+    assert ran.runs[0].outcome == outcome
+
+
+async def test_a_second_caller_joins_the_run_that_is_on(tmp_path: Path) -> None:
+    root = project(tmp_path, f"import time; time.sleep(0.3); {REPORTS}")
+    told: list[tuple[int, int, str]] = []
+    async with Runs(20.0) as runs:
+        place = look(root, [root.parent])
+        first, second = await asyncio.gather(
+            runs.run(place, lambda *_: None), runs.run(place, lambda *each: told.append(each))
+        )
+        assert first is second
+        assert told[-1] == (1, 1, "done")
+        assert (root / "runs").read_text() == "run\n"
+        await runs.run(place, lambda *_: None)
+        assert (root / "runs").read_text() == "run\nrun\n"
+
+
+async def test_a_caller_that_leaves_does_not_end_the_run_of_another(tmp_path: Path) -> None:
+    root = project(tmp_path, f"import time; time.sleep(0.3); {REPORTS}")
+    async with Runs(20.0) as runs:
+        place = look(root, [root.parent])
+        leaving = asyncio.create_task(runs.run(place, lambda *_: None))
+        staying = asyncio.create_task(runs.run(place, lambda *_: None))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert (await staying).evidence
+
+
+# --- what tools print ------------------------------------------------------------------------------
+
+
+def test_conflicts_among_what_is_installed_are_read_and_none_is_no_evidence(tmp_path: Path) -> None:
+    place = look(tmp_path, [tmp_path])
+    pip = b"shop 1.0 requires rich, which is not installed.\nbank 2.0 has requirement x>=2, but you have x 1.0.\n"
+    assert parse_pip_check(place, pip).counted == 2
+    assert "rich" in parse_pip_check(place, pip).detail
+    npm = json.dumps({"problems": ["missing: left-pad@1, required by shop@1"]}).encode()
+    assert parse_npm_ls(place, npm).counted == 1
+    for parse, content in ((parse_pip_check, b"No broken requirements found.\n"), (parse_npm_ls, b'{"name": "shop"}')):
+        with pytest.raises(Unmeasured, match="no conflicts"):
+            parse(place, content)
+    with pytest.raises(Unmeasured):
+        parse_npm_ls(place, b'{"problems": 5}')
+
+
+async def test_a_real_pip_finds_the_conflicts_of_the_projects_own_environment(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "shop/.venv"], check=True, capture_output=True)
+    (tmp_path / "shop/cart.py").write_text("x = 1\n")
+    assert (await run_all(tmp_path / "shop")).evidence == []
+    installed = next((tmp_path / "shop/.venv/lib").glob("python*/site-packages")) / "bank-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: bank\nVersion: 1.0\nRequires-Dist: vault\n")
+    ran = await run_all(tmp_path / "shop")
+    assert [(each.name, each.value, each.source) for each in ran.evidence] == [
+        ("dependencies", 0.0, "pip check, run now")
+    ]
+    assert "vault" in ran.evidence[0].detail
+
+
+def test_go_and_cargo_are_read(tmp_path: Path) -> None:
+    place = look(tmp_path, [tmp_path])
+    events = [{"Action": "pass", "Test": "TestA"}, {"Action": "fail", "Test": "TestB"}, {"Action": "fail"}]
+    go = parse_go_test(place, b"# compiler\n" + "\n".join(map(json.dumps, events)).encode())
+    assert (go.counted, go.total) == (1, 2)
+    assert parse_go_vet(place, b"# pkg\nvet: ./a.go:3:2: unreachable code\n./b.go:1:1: x\n").counted == 2
+    cargo = parse_cargo_test(
+        place, b"test result: FAILED. 3 passed; 1 failed; 0 ignored\ntest result: ok. 2 passed; 0 failed;\n"
+    )
+    assert (cargo.counted, cargo.total) == (5, 6)
+    message = {"reason": "compiler-message", "message": {"level": "warning", "spans": [{}]}}
+    assert parse_clippy(place, json.dumps(message, separators=(",", ":")).encode()).counted == 1
+
+
+CRACKERJACK = """
+validate-regex-patterns........................................... ✅
+ruff-check........................................................ ❌
+uv-lock........................................................... ❌
+
+❌ Fast hooks attempt 1: 1/3 passed in 45.66s
+
+Fast Hook Results:
+ - ruff-check :: FAILED | 5.00s | issues=2
+ - uv-lock :: FAILED | 12.62s | issues=7
+"""
+
+
+def test_crackerjacks_checks_are_read() -> None:
+    hooks = crackerjack.parse_hooks(CRACKERJACK.encode())
+    assert hooks.passed == ("validate-regex-patterns",)
+    assert hooks.failed == ("ruff-check", "uv-lock")
+    assert crackerjack.as_lint(hooks).counted == 2
+    assert hooks.detail() == "1 of 3 checks passed; failed: ruff-check, uv-lock"
+
+
+def test_a_check_of_crackerjack_that_could_not_run_says_nothing() -> None:
+    hooks = crackerjack.parse_hooks(CRACKERJACK.replace("issues=2", "issues=0").encode())
+    with pytest.raises(Unmeasured):
+        crackerjack.as_lint(hooks)
+
+
+def test_output_that_is_not_crackerjacks_is_refused() -> None:
+    with pytest.raises(Unmeasured):
+        crackerjack.parse_hooks(b"Traceback (most recent call last):\n")
+
+
+def test_a_version_without_the_options_that_keep_it_harmless_is_not_run() -> None:
+    with pytest.raises(Unmeasured, match="--no-config-updates"):
+        crackerjack.known_options("--fast --json")
+    assert crackerjack.known_options("--fast, --no-config-updates -n") == ["--fast", "--no-config-updates"]

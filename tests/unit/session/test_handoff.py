@@ -1,0 +1,110 @@
+"""What a handoff says, and that nothing in it can break the document."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.session.domain.handoff import markdown_max_bytes, trend, write_handoff
+from services.session.domain.sessions import Checkpoint, Facts, GitFacts, Learnings, Quality, Session, State
+
+NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+SESSION = Session(
+    "0123abcd-s", "ada", "/work/heron", "/work/heron", "heron", NOW, NOW, State.ENDED, NOW + timedelta(hours=1),
+    checkpoints=2, first_quality=60.0,
+)  # fmt: skip
+SECTIONS = [
+    "# Handoff: heron", "## Summary", "## What was done", "## Decisions", "## Open questions", "## Next steps",
+    "## Learnings", "## Quality", "## Files changed", "## Git",
+]  # fmt: skip
+
+
+def everywhere(text: str) -> tuple[list[Checkpoint], Facts]:
+    one = (text,)
+    checkpoint = Checkpoint(
+        "c", "s", 1, NOW, text, Quality(70), None, text, text, text, files_changed=one, decisions=one
+    )
+    git = GitFacts(text, text, 1, 2, one, one)
+    facts = Facts(text, Learnings(one, one, one), one, one, one, one, git, Quality(80))
+    return [checkpoint], facts
+
+
+def headings(markdown: str) -> list[str]:
+    return [line for line in markdown.splitlines() if line.lstrip(" ").startswith("#")]
+
+
+def test_a_handoff_has_every_section_that_has_something_to_say() -> None:
+    assert headings(write_handoff(SESSION, *everywhere("said")).markdown) == SECTIONS
+    assert headings(write_handoff(SESSION, [], Facts()).markdown) == SECTIONS[:2]
+
+
+def test_the_same_session_leaves_the_same_handoff() -> None:
+    assert write_handoff(SESSION, *everywhere("x")) == write_handoff(SESSION, *everywhere("x"))
+    assert write_handoff(SESSION, [], Facts()).file_name == "2026-03-01T1030Z-0123abcd.md"
+
+
+hostile = [
+    "# heading", "\n# heading", "```\nfence", "~~~", "<script>x</script>", "<!-- comment", "- item", "1. item",
+    "> quote",
+    "| a | b |\n|---|---|", "===", "---", "[x](javascript:y)", "![x](y)", "`code", "``", "*bold", "\u202eright to left",
+    "\x1b[31m", "\r\n\r\n## heading", "\u2028# heading", "a\\", "&lt;", "\t# heading",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", hostile)
+def test_hostile_text_changes_nothing_of_the_structure(text: str) -> None:
+    stays_whole(text)
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from([*hostile, " ", "\n"]), max_size=5).map("".join))
+def test_no_text_changes_anything_of_the_structure(text: str) -> None:
+    stays_whole(text)
+
+
+def stays_whole(text: str) -> None:
+    checkpoints, facts = everywhere(f"x{text}")
+    plain = write_handoff(SESSION, *everywhere("x")).markdown.splitlines()
+    session = replace(SESSION, project=f"x{text}")
+    lines = write_handoff(session, checkpoints, facts).markdown.splitlines()
+    assert len(lines) == len(plain)
+    assert [line for line in lines if line.startswith("## ")] == SECTIONS[1:]
+    for line in lines:
+        outside_code = re.sub(r"(?<!\\)(`+)(?!`).*?(?<!`)\1(?!`)", "", line)
+        assert not re.search(r"(?<!\\)(\\\\)*[`<|\[]", outside_code), line
+    assert not re.search("[\x00-\x09\x0b-\x1f\u2028\u202e]", "\n".join(lines))
+
+
+@given(st.sampled_from(hostile), st.text(max_size=20))
+def test_no_text_begins_a_block_of_its_own(start: str, text: str) -> None:
+    facts = Facts(next_steps=(f"{start}{text}",))
+    markdown = write_handoff(SESSION, [], facts).markdown
+    items = re.findall(r"^- (.*)$", markdown.partition("## Next steps")[2].partition("\n## ")[0], re.MULTILINE)
+    for item in items:
+        assert not re.match(r"[#>+=~|`<-]|\*\s|\d{1,9}[.)]", item), item
+
+
+def test_a_handoff_is_bounded_however_much_there_is() -> None:
+    many = tuple(f"{number} {'🦢' * 3900}" for number in range(100))
+    checkpoints, facts = everywhere(many[0])
+    facts = replace(facts, decisions=many, open_questions=many, next_steps=many, files_changed=many)
+    markdown = write_handoff(SESSION, checkpoints * 200, facts).markdown
+    assert len(markdown.encode()) <= markdown_max_bytes + 100
+    assert "did not fit" in markdown
+
+
+def test_of_many_items_the_rest_is_counted() -> None:
+    facts = Facts(next_steps=tuple(f"step {number}" for number in range(50)))
+    assert "- and 30 more" in write_handoff(SESSION, [], facts).markdown
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [([], "unknown"), ([50], "unknown"), ([50, 51], "steady"), ([50, 70, 60], "rising"), ([60, 70, 50], "falling")],
+)
+def test_a_trend_goes_from_the_first_to_the_last(scores: list[float], expected: str) -> None:
+    assert trend(scores) == expected
