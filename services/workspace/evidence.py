@@ -12,7 +12,8 @@ from typing import Any, Literal
 from services.kit.errors import InvalidInput, TooLarge
 from services.workspace import serialization
 from services.workspace.allowed_roots import resolve_directory
-from services.workspace.dependencies.lock_status import DependencyFile, dependency_files
+from services.workspace.dependencies.lock_status import dependency_files
+from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.developer_tools import find_tools
 from services.workspace.git.state import GitFacts, git_facts
 from services.workspace.project import Project, find_project, project_root

@@ -14,9 +14,9 @@ from fastmcp import Client
 
 from services.kit.errors import Unavailable
 from services.memory.domain.memories import Kind, Memory, accepted
+from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 from tests.integration.stack import ProcessStack
 from tests.integration.test_one_process import serve

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from services.memory.domain.memories import Kind, Memory
+from services.memory.domain.rows import NewRow
 from services.memory.embedder import DIMENSIONS, MODEL
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 
 PROJECT = "synthetic"

@@ -16,7 +16,8 @@ from services.kit import redaction
 from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
 from services.workspace import serialization
 from services.workspace.allowed_roots import inside, resolve_directory, shown
-from services.workspace.dependencies.lock_status import DependencyFile, dependency_files
+from services.workspace.dependencies.lock_status import dependency_files
+from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.developer_tools import find_tools
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
 from services.workspace.git.state import GitFacts, git_facts

@@ -6,8 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 
 from services.kit.errors import ServiceError
-from services.memory.storage.duckdb.restatements import Restated
-from services.memory.storage.duckdb.writes import Inserted
+from services.memory.domain.rows import Inserted, Restated
 
 
 class DoneInPart(Exception):

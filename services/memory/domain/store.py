@@ -15,9 +15,7 @@ from services.memory.domain.deletion_log import Removal, Removing
 from services.memory.domain.memories import Chosen, Memory, Stats, Tally
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
-from services.memory.storage.duckdb.bulk_reads import Loaded, Sequences
-from services.memory.storage.duckdb.restatements import Restated
-from services.memory.storage.duckdb.writes import Embedded, Inserted, NewRow
+from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
 
 
 @dataclass(frozen=True, slots=True)

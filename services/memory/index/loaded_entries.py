@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.memory.domain.memories import Kind, Memory
+from services.memory.domain.rows import Loaded
 from services.memory.index.entries import UNREAD, NewEntry, entry_of, reading
-from services.memory.storage.duckdb.bulk_reads import Loaded
 
 logger = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from services.kit.background_task import report_success
 from services.kit.errors import Unavailable
+from services.memory.domain.rows import Sequences
 from services.memory.domain.store import MemoryStore
 from services.memory.index.contents import Contents
 from services.memory.index.loaded_entries import loaded_entries
@@ -20,7 +21,6 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.pruning import without_removed
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
 from services.memory.search.result_cache import Generations
-from services.memory.storage.duckdb.bulk_reads import Sequences
 from services.memory.text.terms import TERMS_VERSION
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from services.kit.observability import telemetry
 from services.memory.domain.queries import Filter
+from services.memory.domain.rows import Embedded
 from services.memory.index.contents import Contents
 from services.memory.index.entries import NewEntry
 from services.memory.index.parts import Around, Asked, Candidates, Parts
 from services.memory.index.pruning import without_removed
-from services.memory.storage.duckdb.writes import Embedded
 
 portion = 250
 postings_max = 50_000

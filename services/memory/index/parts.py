@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.domain.queries import EVERYTHING, Filter
+from services.memory.domain.rows import Embedded
 from services.memory.index.catalogue import Catalogue
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
@@ -21,7 +22,6 @@ from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Signs, Vectors, best
 from services.memory.search.scoring import Signals
-from services.memory.storage.duckdb.writes import Embedded
 from services.memory.text.simhash import Likeness
 from services.memory.text.terms import DateSpan, terms
 

@@ -12,11 +12,11 @@ import numpy as np
 from services.kit.background_task import report_success
 from services.kit.errors import LimitExceeded, Unavailable
 from services.memory.domain.partial_changes import DoneInPart
+from services.memory.domain.rows import Embedded
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.search.result_cache import Generations
-from services.memory.storage.duckdb.writes import Embedded
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from services.memory.domain.deletion_log import Removal, Removing, checked_page
 from services.memory.domain.memories import Chosen, Deletion, Memory, Outcome
 from services.memory.domain.partial_changes import DoneInPart, partial_removal_error, partial_store_error
 from services.memory.domain.retention_policy import Due
+from services.memory.domain.rows import Inserted, NewRow, Restated
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.entries import NewEntry, Reading, entry_of, reading
@@ -24,8 +25,6 @@ from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, clean_memory
 from services.memory.search.result_cache import Generations
-from services.memory.storage.duckdb.restatements import Restated
-from services.memory.storage.duckdb.writes import Inserted, NewRow
 
 NO_MODEL = "none"
 examples_max = 3

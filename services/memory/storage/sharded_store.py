@@ -22,11 +22,9 @@ from services.memory.domain.memories import Chosen, Memory, Stats, Tally
 from services.memory.domain.partial_changes import DoneInPart
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
+from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
 from services.memory.domain.store import Inventory, MemoryStore
-from services.memory.storage.duckdb.bulk_reads import Loaded, Sequences
-from services.memory.storage.duckdb.restatements import Restated
 from services.memory.storage.duckdb.store import SPILL, DuckStore, StoreSettings, open_store
-from services.memory.storage.duckdb.writes import Embedded, Inserted, NewRow
 from services.memory.storage.shard_count import claim_shard_count
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from services.quality.collectors.directory import Place
 from services.quality.domain.evidence import Evidence, unmeasured
-from services.workspace.dependencies.lock_status import DependencyFile, dependency_files
+from services.workspace.dependencies.lock_status import dependency_files
+from services.workspace.dependencies.manifests import DependencyFile
 
 
 def dependencies(place: Place) -> list[Evidence]:

@@ -7,7 +7,7 @@ import re
 import tomllib
 from typing import Any
 
-from services.workspace.dependencies.lock_status import Verdict
+from services.workspace.dependencies.manifests import Verdict
 
 NPM_KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 CARGO_KINDS = ("dependencies", "dev-dependencies", "build-dependencies")

@@ -5,53 +5,26 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from services.workspace.dependencies import js_cargo_go_locks, python_locks
+from services.workspace.dependencies.manifests import (
+    LOCK_MAX_BYTES,
+    MANIFEST_MAX_BYTES,
+    Compare,
+    DependencyFile,
+    Manifest,
+    Verdict,
+    read_text,
+)
 from services.workspace.serialization import readable
-
-LOCK_MAX_BYTES = 8 << 20
-MANIFEST_MAX_BYTES = 1 << 20
-
-LockStatus = Literal["agrees", "stale", "missing lock", "unknown"]
-
-
-@dataclass(frozen=True)
-class DependencyFile:
-    """A manifest, the lock that belongs to it, and whether they agree, with the reason where they do not."""
-
-    ecosystem: str
-    manifest: str
-    lock: str | None
-    status: LockStatus
-    reason: str | None = None
-
-
-class Manifest(NamedTuple):
-    """What a manifest asks for; no content where it cannot be read."""
-
-    ecosystem: str
-    name: str
-    content: dict[str, Any]
-
-
-class Verdict(NamedTuple):
-    """What a comparison found."""
-
-    status: LockStatus
-    reason: str | None = None
-
-
-Compare = Callable[[dict[str, Any], str], Verdict]
 
 
 def dependency_files(root: Path) -> tuple[DependencyFile, ...]:
     """The manifests at the top of a project and their locks."""
-    from services.workspace.dependencies import js_cargo_go_locks, python_locks
 
     npm, yarn, pnpm = js_cargo_go_locks.npm, js_cargo_go_locks.yarn, js_cargo_go_locks.pnpm
     found = []
@@ -73,19 +46,6 @@ def dependency_files(root: Path) -> tuple[DependencyFile, ...]:
     return (*found, *python_locks.requirements(root))
 
 
-def read_text(file: Path, most_bytes: int) -> str | None:
-    """The text of a regular file of at most that size; None for anything else."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (OSError, ValueError):
-        return None
-    with os.fdopen(descriptor, "rb") as opened:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most_bytes:
-            return None
-        return opened.read(most_bytes).decode("utf-8", "replace")
-
-
 def _python_ecosystem(root: Path, content: dict[str, Any]) -> str:
     tools = content.get("tool")
     names = ("uv", "poetry")
@@ -102,7 +62,6 @@ def _compared(root: Path, manifest: Manifest, locks: dict[str, Compare]) -> Depe
 
 def _of_pyproject(root: Path, found: DependencyFile, content: dict[str, Any]) -> DependencyFile:
     """The same, or what compiled requirements say where they stand in for a lock."""
-    from services.workspace.dependencies import python_locks
 
     try:
         stands_in = python_locks.compiled(root, content) if found.status == "missing lock" else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from services.workspace.dependencies.lock_status import (
+from services.workspace.dependencies.manifests import (
     LOCK_MAX_BYTES,
     MANIFEST_MAX_BYTES,
     DependencyFile,

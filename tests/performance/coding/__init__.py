@@ -12,6 +12,7 @@ import numpy as np
 
 from services.memory.domain.memories import Kind, Memory
 from services.memory.domain.queries import EVERYTHING, Query
+from services.memory.domain.rows import NewRow
 from services.memory.embedder import DIMENSIONS
 from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.entries import new_entry
@@ -19,7 +20,6 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked, Candidates
 from services.memory.search.result_list import ranking
 from services.memory.search.scoring import rank
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.text.dialogue import words_of
 from services.memory.text.terms import date_spans, query_terms
 from tests.performance.rows import Row

@@ -25,9 +25,9 @@ from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Memory
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.retention_policy import Rule
+from services.memory.domain.rows import NewRow
 from services.memory.encryption import database_rewrite
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import memory, write_schema_2
 from tests.unit.memory.test_store import NOW, VECTOR

@@ -15,11 +15,11 @@ from services.cli import local_server
 from services.cli.commands.restore import restore, verifiers
 from services.kit.backup import ID_FILE, PartContent, backups_in, prune, read_manifest, server_id
 from services.kit.errors import Conflict, InvalidInput, NotReady, ServiceError, Unavailable
+from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.operations.backups import Backups, MemoryPart, Schedule
 from services.memory.storage.database_file.schema import MIGRATIONS
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import memory
 from tests.unit.memory.test_store import VECTOR

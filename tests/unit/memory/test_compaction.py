@@ -12,6 +12,7 @@ import pytest
 
 from services.kit.errors import Unavailable
 from services.memory.domain.deletion_log import Reason, Removing
+from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.database_file import compaction_steps, compactor
 from services.memory.storage.database_file.compactor import Compaction
@@ -20,7 +21,6 @@ from services.memory.storage.duckdb import writes
 from services.memory.storage.duckdb.connections import Connections
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.duckdb.writer import Writer
-from services.memory.storage.duckdb.writes import Embedded, NewRow
 from services.memory.storage.row_codec import ClearRows
 from services.memory.storage.sharded_store import open_shards
 from tests.unit.memory.test_store import PROJECTS, VECTOR, row

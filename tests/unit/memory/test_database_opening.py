@@ -16,12 +16,12 @@ import pytest
 
 from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import NotReady, Unavailable
+from services.memory.domain.rows import NewRow
 from services.memory.storage.database_file import migration
 from services.memory.storage.database_file.opening import Opened, open_database, start_database
 from services.memory.storage.database_file.schema import MIGRATIONS
 from services.memory.storage.database_file.write_ahead_log import committed_bytes, wal_of
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.row_codec import rows_of
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import memory, write_schema_1, write_schema_2, write_schema_4

@@ -15,6 +15,7 @@ from services.kit.encryption.vault import Vault
 from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Kind, Memory, accepted
 from services.memory.domain.queries import EVERYTHING, Filter
+from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.index import maintenance as limits
 from services.memory.index.maintenance import Indexing, open_indexing
@@ -22,7 +23,6 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable, read_snapshot
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import Embedded, NewRow
 from services.memory.storage.sharded_store import open_shards
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

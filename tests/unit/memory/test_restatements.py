@@ -19,6 +19,7 @@ from services.kit.errors import Conflict
 from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Kind, Memory, Outcome, accepted, metadata_max_bytes, tags_max
 from services.memory.domain.queries import Filter, Query, Results, Sort
+from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import DIMENSIONS
 from services.memory.index.maintenance import Indexing
@@ -29,7 +30,6 @@ from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 from tests.fakes import FakeEmbedder
 

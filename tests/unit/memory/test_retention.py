@@ -21,6 +21,7 @@ from services.kit.errors import InvalidInput
 from services.memory.domain.deletion_log import Reason
 from services.memory.domain.memories import Kind, Memory, accepted
 from services.memory.domain.retention_policy import Clock, Rule, doubt_lasts, jump_max, read
+from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.index.maintenance import Indexing
 from services.memory.index.memory_index import MemoryIndex
@@ -29,7 +30,6 @@ from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 
 NOW = datetime.now(UTC)

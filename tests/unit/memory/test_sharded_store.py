@@ -17,12 +17,12 @@ from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Chosen, Kind, Memory
 from services.memory.domain.partial_changes import DoneInPart, partial_store_error
 from services.memory.domain.queries import EVERYTHING
+from services.memory.domain.rows import Embedded, NewRow
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import DuckStore, StoreSettings, open_store
-from services.memory.storage.duckdb.writes import Embedded, NewRow
 from services.memory.storage.sharded_store import ShardedStore, open_shards, shard_of
 from tests.unit.memory.test_store import VECTOR, row
 

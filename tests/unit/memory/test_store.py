@@ -16,9 +16,9 @@ from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Chosen, Kind, Memory, accepted
 from services.memory.domain.project_links import Link, LinkType
+from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import Embedded, NewRow
 from services.memory.storage.sharded_store import open_shards, shard_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -19,6 +19,7 @@ from services.kit.encryption.vault import Vault
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Chosen, Kind, Memory, accepted
 from services.memory.domain.queries import ContentType, Filter, Query
+from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.index import maintenance as limits
 from services.memory.index.maintenance import Indexing
@@ -31,7 +32,6 @@ from services.memory.operations.store_memories import NO_MODEL, Storing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.duckdb.writes import NewRow
 from services.memory.storage.sharded_store import open_shards
 from services.memory.text.file_mentions import paths_max
 from services.pb import memory_pb2

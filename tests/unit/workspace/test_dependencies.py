@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from services.workspace.dependencies.lock_status import LOCK_MAX_BYTES, DependencyFile, dependency_files
+from services.workspace.dependencies.lock_status import dependency_files
+from services.workspace.dependencies.manifests import LOCK_MAX_BYTES, DependencyFile
 
 PYPROJECT = """
 [project]

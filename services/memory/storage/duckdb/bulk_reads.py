@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
-import numpy as np
-from numpy.typing import NDArray
 
 from services.kit.encryption.vault import SealBroken
+from services.memory.domain.rows import Loaded, Sequences
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
-Sequences = NDArray[np.int64]
 portion = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Columns of many memories, for building the indexes; vectors are empty bytes where there are none.
-
-    A row that cannot be opened is in none of them: `unreadable` has its user and id, by its sequence.
-    """
-
-    sequence: NDArray[np.int64]
-    id: Sequence[str]
-    user: Sequence[str]
-    project: Sequence[str]
-    session_id: Sequence[str]
-    role: Sequence[str]
-    kind: Sequence[str]
-    tags: Sequence[Sequence[str]]
-    metadata: Sequence[str]
-    timestamp_s: NDArray[np.float64]
-    shared: NDArray[np.bool_]
-    content: Sequence[str]
-    content_vector: Sequence[bytes]
-    context_vector: Sequence[bytes]
-    unreadable: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 def load_portion(

@@ -7,17 +7,17 @@ index and its snapshots, never takes it for what it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import numpy as np
 
 from services.memory.domain.memories import Memory, joint_memory
+from services.memory.domain.rows import NewRow, Restated
 from services.memory.storage.duckdb.writes import (
     EMBEDDING_TYPES,
     Known,
-    NewRow,
     insert_columns,
     insert_rows,
     known_rows,
@@ -26,16 +26,6 @@ from services.memory.storage.duckdb.writes import (
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection
-
-
-@dataclass(frozen=True, slots=True)
-class Restated:
-    """What a memory is by now; `row` has all of it, where it is a new row that took the place of `replaced`."""
-
-    sequence: int
-    memory: Memory
-    row: NewRow | None = None
-    replaced: int | None = None
 
 
 def restate(connection: Connection, written: Rows, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:

@@ -22,19 +22,19 @@ from services.memory.domain.deletion_log import Reason, Removal, Removing
 from services.memory.domain.memories import Chosen, Kind, Memory, Stats, Tally, id_key
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.retention_policy import Due, Rule, Standing
+from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
 from services.memory.domain.store import Inventory
 from services.memory.storage.database_file.compaction_steps import last_removal
 from services.memory.storage.database_file.compactor import Compaction
 from services.memory.storage.database_file.migration import earlier_databases
 from services.memory.storage.database_file.opening import open_database, start_database
 from services.memory.storage.duckdb import deletes, restatements, writes
-from services.memory.storage.duckdb.bulk_reads import Loaded, Sequences, load_portion, portion
+from services.memory.storage.duckdb.bulk_reads import load_portion, portion
 from services.memory.storage.duckdb.connections import Connections
 from services.memory.storage.duckdb.memory_rows import COLUMNS, memory_of, readable_memory
-from services.memory.storage.duckdb.restatements import Restated
 from services.memory.storage.duckdb.usage_counts import UsageCounts
 from services.memory.storage.duckdb.writer import Writer
-from services.memory.storage.duckdb.writes import Embedded, Inserted, NewRow, placeholders
+from services.memory.storage.duckdb.writes import placeholders
 from services.memory.storage.row_codec import LinkTexts, Rows, rows_of
 
 Connection = duckdb.DuckDBPyConnection

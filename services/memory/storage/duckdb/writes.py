@@ -9,50 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-import numpy as np
-from numpy.typing import NDArray
 
 from services.kit.encryption.vault import SealBroken
 from services.kit.errors import Conflict
 from services.memory.domain.memories import Kind, Memory, id_key, joint_memory
+from services.memory.domain.rows import Embedded, Inserted, NewRow
 from services.memory.storage.row_codec import Rows, Texts, Whose
-
-Vectors = NDArray[np.float16]
-
-
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """A memory to insert, with its embeddings where there are any (float16[384], unit length)."""
-
-    memory: Memory
-    user: str
-    content_vector: Vectors | None = None
-    context_vector: Vectors | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The embeddings of a memory that is stored already (float16[384], unit length)."""
-
-    sequence: int
-    content_vector: Vectors
-    context_vector: Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """Where a memory is: its sequence, id and tags; `duplicate` where it was there before.
-
-    `has_news` says of one that was there that the call says something of it that is not stored: see `restating.py`.
-    """
-
-    sequence: int
-    id: str
-    stored_at: datetime
-    duplicate: bool
-    embedded: bool
-    tags: tuple[str, ...] = ()
-    has_news: bool = False
 
 
 @dataclass(frozen=True, slots=True)

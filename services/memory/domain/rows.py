@@ -1,0 +1,84 @@
+"""What a store takes and gives besides memories themselves: rows to insert, what became of them, columns of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.memory.domain.memories import Memory
+
+Vectors = NDArray[np.float16]
+Sequences = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A memory to insert, with its embeddings where there are any (float16[384], unit length)."""
+
+    memory: Memory
+    user: str
+    content_vector: Vectors | None = None
+    context_vector: Vectors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embeddings of a memory that is stored already (float16[384], unit length)."""
+
+    sequence: int
+    content_vector: Vectors
+    context_vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """Where a memory is: its sequence, id and tags; `duplicate` where it was there before.
+
+    `has_news` says of one that was there that the call says something of it that is not stored: see `restatements.py`.
+    """
+
+    sequence: int
+    id: str
+    stored_at: datetime
+    duplicate: bool
+    embedded: bool
+    tags: tuple[str, ...] = ()
+    has_news: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What a memory is by now; `row` has all of it, where it is a new row that took the place of `replaced`."""
+
+    sequence: int
+    memory: Memory
+    row: NewRow | None = None
+    replaced: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Columns of many memories, for building the indexes; vectors are empty bytes where there are none.
+
+    A row that cannot be opened is in none of them: `unreadable` has its user and id, by its sequence.
+    """
+
+    sequence: NDArray[np.int64]
+    id: Sequence[str]
+    user: Sequence[str]
+    project: Sequence[str]
+    session_id: Sequence[str]
+    role: Sequence[str]
+    kind: Sequence[str]
+    tags: Sequence[Sequence[str]]
+    metadata: Sequence[str]
+    timestamp_s: NDArray[np.float64]
+    shared: NDArray[np.bool_]
+    content: Sequence[str]
+    content_vector: Sequence[bytes]
+    context_vector: Sequence[bytes]
+    unreadable: Mapping[int, tuple[str, str]] = field(default_factory=dict)

@@ -1,0 +1,57 @@
+"""Manifests and locks: their limits, reading them, and what a comparison finds."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+LOCK_MAX_BYTES = 8 << 20
+MANIFEST_MAX_BYTES = 1 << 20
+
+LockStatus = Literal["agrees", "stale", "missing lock", "unknown"]
+
+
+@dataclass(frozen=True)
+class DependencyFile:
+    """A manifest, the lock that belongs to it, and whether they agree, with the reason where they do not."""
+
+    ecosystem: str
+    manifest: str
+    lock: str | None
+    status: LockStatus
+    reason: str | None = None
+
+
+class Manifest(NamedTuple):
+    """What a manifest asks for; no content where it cannot be read."""
+
+    ecosystem: str
+    name: str
+    content: dict[str, Any]
+
+
+class Verdict(NamedTuple):
+    """What a comparison found."""
+
+    status: LockStatus
+    reason: str | None = None
+
+
+Compare = Callable[[dict[str, Any], str], Verdict]
+
+
+def read_text(file: Path, most_bytes: int) -> str | None:
+    """The text of a regular file of at most that size; None for anything else."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return None
+    with os.fdopen(descriptor, "rb") as opened:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most_bytes:
+            return None
+        return opened.read(most_bytes).decode("utf-8", "replace")
