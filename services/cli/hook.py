@@ -77,7 +77,7 @@ def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
     try:
         if event not in HOOKS:
             log(event[: state_files.NAME_MAX_CHARS], "there is no such hook")
-        elif said := _handled(event):
+        elif said := _answer_event(event):
             answer.append(said)
     except Exception as problem:  # the client's own work goes on, whatever happens to ours
         log(event, str(problem) if type(problem).__module__.startswith("services.") else type(problem).__name__)
@@ -85,15 +85,15 @@ def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
         done.release()
 
 
-def _handled(event: str) -> bytes:
-    raw = hook_input.read(0)
+def _answer_event(event: str) -> bytes:
+    raw = hook_input.read_input(0)
     if not is_on(event):
         return b""
-    state_files.seen(event)
+    state_files.record_run(event)
     if event in LEFT_FOR_LATER:
         return _leave(event, raw)
     if event == "PermissionRequest":
-        return dialogs.asked(raw)
+        return dialogs.note_dialog(raw)
     if event == "PreToolUse":
         return _permit(event, raw)
     if event == "SessionStart":
@@ -104,14 +104,14 @@ def _handled(event: str) -> bytes:
 def _permit(event: str, raw: bytes) -> bytes:
     answer = _ask(event, raw)
     try:
-        dialogs.taken(raw)  # what was asked about and is tried again was refused
+        dialogs.take_dialog(raw)  # what was asked about and is tried again was refused
     except OSError as problem:  # a deny holds all the same
         log(event, f"what was asked about is not forgotten: {type(problem).__name__}")
     return answer.body
 
 
 def _go_on(event: str, raw: bytes, session: str) -> bytes:
-    if event == "PostToolUse" and dialogs.taken(raw) and is_on("PermissionRequest"):
+    if event == "PostToolUse" and dialogs.take_dialog(raw) and is_on("PermissionRequest"):
         _leave("PermissionRequest", raw)  # it ran: the user allowed it
     if not _is_due(event, raw) and not state_files.is_owed(session):
         return b""
@@ -158,7 +158,7 @@ def _is_due(event: str, raw: bytes) -> bool:
         return bool(_prompt_tokens())
     fields = hook_input.fields(raw)
     path = fields.get("tool_input", {}).get("file_path") or fields.get("tool_input", {}).get("notebook_path")
-    return state_files.touched(fields.get("session_id", ""), path or "", HEARTBEAT_EVERY_S)
+    return state_files.record_touch(fields.get("session_id", ""), path or "", HEARTBEAT_EVERY_S)
 
 
 def _ask(event: str, raw: bytes) -> Answer:
@@ -175,7 +175,7 @@ def _ask(event: str, raw: bytes) -> Answer:
         log(event, str(problem))
         return Answer(0)
     if answer.status in {200, 202, 204}:
-        state_files.injected(event, answer.header("segue-injected"))
+        state_files.record_injection(event, answer.header("segue-injected"))
         return answer
     log(event, f"the gateway answers {answer.status}")
     return Answer(answer.status)

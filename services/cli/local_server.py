@@ -63,7 +63,7 @@ def default_data_dir() -> Path:
 
 def read_server(data_dir: Path) -> ServerInfo | None:
     """The server that is ready, if one lives; a file that a killed one left behind does not count."""
-    return _published(data_dir) if _is_held(data_dir / SERVER_LOCK) else None
+    return _server_info(data_dir) if _is_held(data_dir / SERVER_LOCK) else None
 
 
 def serving_pid(data_dir: Path) -> int | None:
@@ -81,8 +81,8 @@ def hold(data_dir: Path) -> Iterator[None]:
     The lock file stays on disk: removing it would let two servers lock two files of the same name.
     Raises AlreadyServing.
     """
-    with _opened(data_dir, SERVER_LOCK) as lock:
-        if not _acquired(lock, time.monotonic() + HOLD_TIMEOUT_S):
+    with _open_file(data_dir, SERVER_LOCK) as lock:
+        if not _acquire(lock, time.monotonic() + HOLD_TIMEOUT_S):
             raise _already_serving(data_dir, lock)
         _unpublish(data_dir)
         os.ftruncate(lock, 0)
@@ -109,15 +109,15 @@ def ensure_server(data_dir: Path, timeout_s: float, command: Sequence[str] = SER
     deadline = time.monotonic() + timeout_s
     if info := read_server(data_dir):
         return info
-    with _opened(data_dir, START_LOCK) as lock:
-        while not _acquired(lock, time.monotonic()):
+    with _open_file(data_dir, START_LOCK) as lock:
+        while not _acquire(lock, time.monotonic()):
             if info := read_server(data_dir):
                 return info
             _wait(data_dir, deadline)
-        return _started(data_dir, deadline, command)
+        return _start(data_dir, deadline, command)
 
 
-def _started(data_dir: Path, deadline: float, command: Sequence[str]) -> ServerInfo:
+def _start(data_dir: Path, deadline: float, command: Sequence[str]) -> ServerInfo:
     """Start the server and see it become ready. One that holds the lock, to start or to leave, is waited for."""
     process: subprocess.Popen[bytes] | None = None
     while True:
@@ -141,7 +141,7 @@ def _spawn(data_dir: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
     log = data_dir / LOG_FILE
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(data_dir / f"{LOG_FILE}.1")
-    with _opened(data_dir, LOG_FILE, os.O_APPEND) as output:
+    with _open_file(data_dir, LOG_FILE, os.O_APPEND) as output:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             command,
             stdin=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ def _spawn(data_dir: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
     return process
 
 
-def _published(data_dir: Path) -> ServerInfo | None:
+def _server_info(data_dir: Path) -> ServerInfo | None:
     try:
         info = json.loads((data_dir / SERVER_FILE).read_bytes())
         return ServerInfo(int(info["pid"]), str(info["url"]), str(info["version"]), str(info["started_at"]))
@@ -170,12 +170,12 @@ def _unpublish(data_dir: Path) -> None:
 
 def _already_serving(data_dir: Path, lock: int) -> AlreadyServing:
     holder = os.pread(lock, 20, 0).decode("ascii", "replace")
-    info = _published(data_dir)
+    info = _server_info(data_dir)
     return AlreadyServing(int(holder) if holder.isdecimal() else None, info.url if info else None)
 
 
 @contextmanager
-def _opened(data_dir: Path, name: str, flags: int = 0) -> Iterator[int]:
+def _open_file(data_dir: Path, name: str, flags: int = 0) -> Iterator[int]:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | flags, 0o600)
     try:
@@ -195,7 +195,7 @@ def _is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _acquired(descriptor: int, deadline: float) -> bool:
+def _acquire(descriptor: int, deadline: float) -> bool:
     while not _try_lock(descriptor, fcntl.LOCK_EX):
         if time.monotonic() >= deadline:
             return False

@@ -43,14 +43,14 @@ from services.gateway.limits.rate_limits import Allowances, Allowing
 from services.gateway.middleware import Guards, guards, register_issuer
 from services.gateway.session_fallback import Roaming
 from services.gateway.telemetry.readiness import Readiness
-from services.gateway.telemetry.tracing import Tracing, only_ours, traced
+from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
 from services.gateway.tools import memory, operations, permissions, prompts, quality, resources, search, session
 from services.gateway.tools.loading import Loading
-from services.gateway.workflows.background_tasks import Background, drained
+from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import Unavailable
-from services.kit.health.polling import told
+from services.kit.health.polling import publish_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import exposition, providers
 
@@ -119,15 +119,15 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         listening = stack.enter_context(_listen(settings))
         port = listening.getsockname()[1]
         app = GatewayApp(_address(settings.host, port), Activity(), Readiness(backends), settings.leave_s)
-        await stack.enter_async_context(drained(app.background, settings.drain_s))
+        await stack.enter_async_context(drain_on_exit(app.background, settings.drain_s))
         if settings.memories_max or settings.memories_max_bytes:
             backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
         tracing, arguments = Tracing(), ArgumentForms()
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
         mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances), arguments], app)
         await _know_tools(mcp, tracing, arguments)
-        await stack.enter_async_context(event_loop_lag.watched())
-        await stack.enter_async_context(told("gateway", app.readiness.look))
+        await stack.enter_async_context(event_loop_lag.measure_lag())
+        await stack.enter_async_context(publish_health("gateway", app.readiness.look))
         guarded = guards(settings, backends, allowances)
         await stack.enter_async_context(_serve(mcp, settings, guarded, listening, app.activity))
         yield app
@@ -159,7 +159,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
 
 
 def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
-    mcp.custom_route(path, [method])(traced(method, path, with_failures(endpoint)))
+    mcp.custom_route(path, [method])(trace_endpoint(method, path, with_failures(endpoint)))
 
 
 def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:
@@ -256,12 +256,12 @@ async def _serve(
     in_json = mcp.http_app(stateless_http=True, json_response=True, **guard)
     app = guarded(Acceptance(Roaming(mcp.http_app(**guard), alone), in_json))
 
-    async def counted(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
+    async def count_requests(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         with activity.request(scope) if scope["type"] == "http" else nullcontext():
             await app(scope, receive, send)
 
     config = uvicorn.Config(
-        counted,
+        count_requests,
         http=patient(settings.patience),
         h11_max_incomplete_event_size=settings.head_max_bytes,
         backlog=waiting_max,

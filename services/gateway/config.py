@@ -69,7 +69,7 @@ class GatewaySettings(BaseSettings):
 
     @field_validator("time_zone")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _check_time_zone(cls, name: str) -> str:
         if name and name not in available_timezones():
             raise ValueError(f"there is no time zone {name}")
         return name

@@ -77,12 +77,14 @@ def failure(error: Exception) -> dict[str, Any]:
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
         code = _code(cause)
-        content = _structured(code, cause.message, *(cause.suggestions or (_way_out(cause, code),)))
+        content = _structured_error(code, cause.message, *(cause.suggestions or (_way_out(cause, code),)))
         return content | _limit(cause) if isinstance(cause, errors.LimitExceeded) else content
     trace = str(cause) if isinstance(cause, Internal) else telemetry.trace_id()
     if not isinstance(cause, Internal):
         logger.error("unexpected error", exc_info=cause)
-    return _structured("INTERNAL", f"Something went wrong inside Segue; trace {trace}.", "The logs have that trace.")
+    return _structured_error(
+        "INTERNAL", f"Something went wrong inside Segue; trace {trace}.", "The logs have that trace."
+    )
 
 
 def text_of(content: Mapping[str, Any]) -> str:
@@ -123,7 +125,7 @@ def _limit(error: errors.LimitExceeded) -> dict[str, Any]:
     return fields | ({"retry_after_s": error.retry_after_s} if isinstance(error, errors.RateLimited) else {})
 
 
-def _structured(code: str, message: str, *suggestions: str) -> dict[str, Any]:
+def _structured_error(code: str, message: str, *suggestions: str) -> dict[str, Any]:
     return {"success": False, "error_code": code, "error": message, "suggestions": list(suggestions)}
 
 

@@ -25,12 +25,12 @@ def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances
     """Puts them before an application."""
     challenge = f'resource_metadata="{settings.public_url.rstrip("/")}{METADATA_PATH}"'
 
-    def guarded(app: ASGIApp) -> ASGIApp:
+    def guard(app: ASGIApp) -> ASGIApp:
         app = RouteAllowing(BodyLimit(WholeCharacters(app), settings.body_max_bytes), allowances)
         door = Door(app, _verifier(settings, backends), challenge if _tells_issuer(settings) else "")
         return HeadLimit(door, settings.head_max_bytes)
 
-    return guarded
+    return guard
 
 
 def register_issuer(mcp: FastMCP, settings: GatewaySettings) -> None:

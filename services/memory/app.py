@@ -17,7 +17,7 @@ from services.kit.encryption.reencryption import discard_unfinished, require_set
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
 from services.kit.health.grpc_health import Health
-from services.kit.health.polling import Watching, watched
+from services.kit.health.polling import Watching, poll_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
@@ -98,7 +98,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
             ),
             settings.share_by_default,
         )
-        await stack.enter_async_context(event_loop_lag.watched())
+        await stack.enter_async_context(event_loop_lag.measure_lag())
         health = Health("segue.memory.v1.Memory")
 
         def register(server: rpc.Server) -> None:
@@ -110,7 +110,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         runs = {"index": partial(indexing.run, generations), "backfill": filling, "cache": limiting, **_runs(work)}
         await _begin(stack, supervisor, runs)
         watching = Watching("memory", "database", condition.look, condition.count, health)
-        await stack.enter_async_context(watched(watching))
+        await stack.enter_async_context(poll_health(watching))
         yield MemoryApp(health)
 
 

@@ -63,7 +63,7 @@ def _metadata(text: str) -> Mapping[str, Any]:
     if len(text.encode()) > metadata_max_bytes:
         raise TooLarge(f"metadata is over {metadata_max_bytes:,} bytes.")
     try:
-        metadata = json.loads(text or "{}", parse_constant=_refused)
+        metadata = json.loads(text or "{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("metadata is not JSON, or nested too deeply.") from error
     if not isinstance(metadata, dict):
@@ -73,7 +73,7 @@ def _metadata(text: str) -> Mapping[str, Any]:
     return metadata
 
 
-def _refused(constant: str) -> Any:
+def _refuse_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 

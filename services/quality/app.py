@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.kit import redaction
 from services.kit.health.grpc_health import Health
-from services.kit.health.polling import Watching, watched
+from services.kit.health.polling import Watching, poll_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
@@ -56,9 +56,9 @@ async def open_quality(
             quality_pb2_grpc.add_QualityServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        await stack.enter_async_context(event_loop_lag.watched())
+        await stack.enter_async_context(event_loop_lag.measure_lag())
         watching = Watching("quality", "history", condition.check, condition.count, health)
-        await stack.enter_async_context(watched(watching))
+        await stack.enter_async_context(poll_health(watching))
         yield QualityApp(health)
 
 

@@ -134,7 +134,7 @@ def recorded_message(outcome: Recorded) -> quality_pb2.RecordResponse:
     )
 
 
-def recorded(message: quality_pb2.RecordResponse) -> Recorded:
+def recorded_point(message: quality_pb2.RecordResponse) -> Recorded:
     """What adding a point meant, from its message."""
     delta = message.delta if message.HasField("delta") else None
     return Recorded(message.duplicate, delta, [_event(each) for each in message.events])

@@ -17,7 +17,7 @@ from services.quality import messages
 from services.quality.domain.trend import Point, crossings, trend
 from services.quality.operations.health import Condition
 from services.quality.operations.quality_check import Checking, Report
-from services.quality.storage.history import History, checked, points_max
+from services.quality.storage.history import History, check_point, points_max
 from services.workspace import process
 
 points_default = 50
@@ -69,14 +69,14 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         if request.project:
             point = _point(report, request)
             outcome = await self._history.record(
-                rpc.caller.get(), plain_name(request.project), _kept(request.project, point)
+                rpc.caller.get(), plain_name(request.project), _checked_point(request.project, point)
             )
             recorded = messages.recorded_message(outcome)
         took_ms = (time.perf_counter() - began) * 1e3
         return quality_pb2.CheckResponse(report=messages.report_message(report, took_ms), recorded=recorded)
 
     async def Record(self, request: quality_pb2.RecordRequest, _: Any) -> quality_pb2.RecordResponse:
-        point = _kept(request.project, messages.requested_point(request, datetime.now(UTC)))
+        point = _checked_point(request.project, messages.requested_point(request, datetime.now(UTC)))
         return messages.recorded_message(
             await self._history.record(rpc.caller.get(), plain_name(request.project), point)
         )
@@ -101,8 +101,8 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         )
 
 
-def _kept(project: str, point: Point) -> Point:
-    return checked(project, point, datetime.now(UTC))
+def _checked_point(project: str, point: Point) -> Point:
+    return check_point(project, point, datetime.now(UTC))
 
 
 def _point(report: Report, request: quality_pb2.CheckRequest) -> Point:

@@ -93,7 +93,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         return pb.ListPendingResponse(pending=[messages.owed(each) for each in found])
 
     async def CheckPermission(self, request: pb.CheckPermissionRequest, _: Any) -> pb.CheckPermissionResponse:
-        decision = await self._deciding.check(rpc.caller.get(), _asked(request))
+        decision = await self._deciding.check(rpc.caller.get(), _permission_question(request))
         return pb.CheckPermissionResponse(
             decision=decision.verdict,
             security_level=decision.level.name.lower(),
@@ -108,7 +108,9 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         if scope not in set(Scope):
             raise InvalidInput(f"scope is none of {', '.join(Scope)}.")
         recorded = Recorded(Verdict(request.decision), Scope(scope), request.expires_in_s)
-        rule = await self._deciding.record(rpc.caller.get(), _asked(request), recorded, request.operation_id)
+        rule = await self._deciding.record(
+            rpc.caller.get(), _permission_question(request), recorded, request.operation_id
+        )
         return pb.RecordPermissionResponse(rule=messages.rule(rule))
 
     async def PermissionStatus(self, request: pb.PermissionStatusRequest, _: Any) -> pb.PermissionStatusResponse:
@@ -136,7 +138,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         )
 
 
-def _asked(request: pb.CheckPermissionRequest | pb.RecordPermissionRequest) -> Asked:
+def _permission_question(request: pb.CheckPermissionRequest | pb.RecordPermissionRequest) -> Asked:
     which = messages.which(request.which)
     return Asked(request.operation, request.target, which, plain_name(request.project), request.root)
 

@@ -21,7 +21,7 @@ def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
     real = _real_path(str(directory))
     if not any(real.is_relative_to(root) for root in _real_roots(roots)):
         raise Denied(
-            f"The working directory is outside the allowed roots: {shown(directory)}",
+            f"The working directory is outside the allowed roots: {printable_path(directory)}",
             "Use a directory inside one of the allowed roots, or have its root added to the settings.",
         )
     if real == Path(real.anchor):
@@ -55,7 +55,7 @@ def home() -> Path | None:
     return Path(name).resolve() if name.startswith("/") else None
 
 
-def shown(path: str | Path) -> str:
+def printable_path(path: str | Path) -> str:
     """A path as an error may quote it: printable, 200 characters at most."""
     text = str(path)
     short = text if len(text) <= 200 else f"{text[:120]}…{text[-79:]}"
@@ -65,19 +65,21 @@ def shown(path: str | Path) -> str:
 def _real_path(text: str) -> Path:
     if not text.startswith("/"):
         raise InvalidInput(
-            f"The working directory has to be an absolute path: {shown(text)}", "Send the absolute path."
+            f"The working directory has to be an absolute path: {printable_path(text)}", "Send the absolute path."
         )
     if not _is_path(text):
-        raise InvalidInput(f"The working directory is not a path: {shown(text)}", "Send the absolute path.")
+        raise InvalidInput(f"The working directory is not a path: {printable_path(text)}", "Send the absolute path.")
     try:
         real = Path(text).resolve(strict=True)
         mode = real.stat().st_mode
     except PermissionError:
-        raise Denied(f"The working directory is not readable: {shown(text)}", "Check its permissions.") from None
+        raise Denied(
+            f"The working directory is not readable: {printable_path(text)}", "Check its permissions."
+        ) from None
     except (OSError, RuntimeError):
-        raise NotFound(f"There is no such working directory: {shown(text)}", "Check the path.") from None
+        raise NotFound(f"There is no such working directory: {printable_path(text)}", "Check the path.") from None
     if not stat.S_ISDIR(mode):
-        raise InvalidInput(f"The working directory is not a directory: {shown(text)}", "Name its directory.")
+        raise InvalidInput(f"The working directory is not a directory: {printable_path(text)}", "Name its directory.")
     return real
 
 

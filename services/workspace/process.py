@@ -72,19 +72,19 @@ def run(
         )
     with process:
         try:
-            return _finished(process, limits)
+            return _wait_and_collect(process, limits)
         finally:
             # Before it is waited for, its id cannot belong to anybody else.
             if process.returncode is None:
                 _kill_group(process.pid)
 
 
-def _finished(process: subprocess.Popen[bytes], limits: Limits) -> Finished:
+def _wait_and_collect(process: subprocess.Popen[bytes], limits: Limits) -> Finished:
     assert process.stdout  # noqa: S101 - given by PIPE
     assert process.stderr  # noqa: S101
     deadline = time.monotonic() + limits.timeout_s
     output, error = bytearray(), bytearray()
-    ending = _read(process.stdout, process.stderr, output, error, (deadline, limits.output_max_bytes))
+    ending = _read_streams(process.stdout, process.stderr, output, error, (deadline, limits.output_max_bytes))
     if ending == "exited":
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
@@ -94,7 +94,7 @@ def _finished(process: subprocess.Popen[bytes], limits: Limits) -> Finished:
     return Finished(code, bytes(output[: limits.output_max_bytes]), bytes(error[:ERROR_MAX_BYTES]), ending)
 
 
-def _read(
+def _read_streams(
     stdout: IO[bytes], stderr: IO[bytes], output: bytearray, error: bytearray, limit: tuple[float, int]
 ) -> Ending:
     deadline, output_max_bytes = limit

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.workspace.allowed_roots import upwards
-from services.workspace.git.repository import located
+from services.workspace.git.repository import locate
 from services.workspace.serialization import readable
 
 ENTRIES_MAX = 2000
@@ -141,7 +141,7 @@ def _readable_name(root: Path) -> str:
 def _name(root: Path) -> str:
     """The directory's name; of a linked working tree, that of the repository it is linked to."""
     try:
-        found = located(root)
+        found = locate(root)
     except OSError:
         found = None
     if found and found.git_dir != found.common_dir:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 def readable(name: bytes | str, most: int = TEXT_MAX_CHARACTERS) -> str:
     """A name as one line of printable text: what is not is escaped, and a long one loses its middle."""
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
-    text = text if text.isprintable() else "".join(_escaped(character) for character in text[: most * 2])
+    text = text if text.isprintable() else "".join(_escape(character) for character in text[: most * 2])
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
 
 
@@ -43,27 +43,28 @@ def to_dict(value: Any) -> Any:
 def from_dict(kind: type[T], value: object) -> T:
     """The dataclass that `to_dict` made a dictionary of. Whatever is not exactly of its types, or over the limits of
     text, list and number, raises InvalidInput naming the place; fields it does not know are passed over."""
-    made: T = _checked(kind, value, kind.__name__.lower())
+    made: T = _check_value(kind, value, kind.__name__.lower())
     return made
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def _checked(kind: Any, value: object, place: str) -> Any:
+def _check_value(kind: Any, value: object, place: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {types.UnionType, typing.Union}:
-        return None if value is None else _checked(arguments[0], value, place)
+        return None if value is None else _check_value(arguments[0], value, place)
     if origin is Literal:
         return _expect(isinstance(value, str) and value in arguments, value, place, "one of " + ", ".join(arguments))
     if origin is tuple:
         items: Any = _expect(isinstance(value, list) and len(value) <= ITEMS_MAX, value, place, "a short list")
-        return tuple(_checked(arguments[0], item, f"{place}[{number}]") for number, item in enumerate(items))
+        return tuple(_check_value(arguments[0], item, f"{place}[{number}]") for number, item in enumerate(items))
     if origin in {dict, Mapping}:
         pairs: Any = _expect(isinstance(value, dict) and len(value) <= ITEMS_MAX, value, place, "a small object")
         return {
-            _checked(str, key, place): _checked(arguments[1], item, f"{place} value") for key, item in pairs.items()
+            _check_value(str, key, place): _check_value(arguments[1], item, f"{place} value")
+            for key, item in pairs.items()
         }
     if dataclasses.is_dataclass(kind):
         return _object(kind, value, place)
@@ -76,7 +77,7 @@ def _object(kind: Any, value: object, place: str) -> Any:
     names = [field.name for field in dataclasses.fields(kind)]
     missing = next((name for name in names if name not in fields), None)
     _expect(missing is None, value, f"{place}.{missing}", "present")
-    return kind(**{name: _checked(hints[name], fields[name], f"{place}.{name}") for name in names})
+    return kind(**{name: _check_value(hints[name], fields[name], f"{place}.{name}") for name in names})
 
 
 def _scalar(kind: Any, value: object, place: str) -> Any:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.cli.hooks import hook_input
 from services.cli.hooks.hook_table import HOOKS
-from services.gateway.endpoints.hooks import parsed
+from services.gateway.endpoints.hooks import parse_event
 from services.kit.errors import InvalidInput
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import encoded, mutated, mutated_json
@@ -53,7 +53,7 @@ def test_what_a_hook_is_told_is_understood_or_not(raw: bytes) -> None:
 @given(raw=inputs)
 def test_the_gateway_reads_every_envelope_that_a_hook_can_send(raw: bytes) -> None:
     try:
-        event = parsed(hook_input.envelope(raw, tokens=1500, within_ms=500))
+        event = parse_event(hook_input.envelope(raw, tokens=1500, within_ms=500))
     except (InvalidInput, hook_input.NotUnderstood):
         return
     for text in (event.directory, event.session, event.prompt, *event.tool_input.values()):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.cli.__main__ import main
 from services.cli.clients import claude_code
-from services.cli.clients.json_text import changed, parsed, without
+from services.cli.clients.json_text import parse, replace_value, without
 from services.cli.clients.settings_file import BACKUP_SUFFIX
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import mutated, mutated_json
@@ -48,7 +48,7 @@ broken = mutated([json.dumps(SETTINGS, indent=2).encode(), b"", b"{}", b"{\n}\n"
 def _is_taken(text: str) -> bool:
     """As `SettingsFile` looks at it."""
     try:
-        return bool(not text.strip() or parsed(text))
+        return bool(not text.strip() or parse(text))
     except ValueError:
         return False
 
@@ -126,7 +126,7 @@ def test_uninstall_gives_the_bytes_of_before_install(home: Path, servers: str, s
 def test_what_is_put_in_and_taken_out_again_leaves_every_byte(text: str, name: str, value: object) -> None:
     if not _is_taken(text) or not text.strip() or name in json.loads(text) or json.loads(text) == {}:
         return
-    put = changed(text, (name,), value)
+    put = replace_value(text, (name,), value)
     assert json.loads(put) == {**json.loads(text), name: value}
     assert without(put, (name,)) == text
 

@@ -30,15 +30,15 @@ def test_only_tool_calls_say_it_and_keep_what_they_had(tmp_path: Path) -> None:
     reporter = Reporter(str(tmp_path))
     call = {"method": "tools/call", "params": {"name": "init", "_meta": {"progressToken": 1}}}
     told = {DIRECTORY_META: str(tmp_path), IDENTITY_META: directory_identity(str(tmp_path))}
-    assert reporter.prepared(call)["params"]["_meta"] == {"progressToken": 1, **told}
-    assert reporter.prepared(reporter.prepared(call)) == reporter.prepared(call)
+    assert reporter.prepare(call)["params"]["_meta"] == {"progressToken": 1, **told}
+    assert reporter.prepare(reporter.prepare(call)) == reporter.prepare(call)
     for other in ({"method": "tools/list", "params": {}}, {"method": "tools/call"}, {"id": 1, "result": {}}):
-        assert reporter.prepared(other) == other
+        assert reporter.prepare(other) == other
 
 
 def test_the_directory_that_the_call_names_is_meant(tmp_path: Path) -> None:
     call = {"method": "tools/call", "params": {"name": "init", "arguments": {"working_directory": str(tmp_path)}}}
-    assert Reporter("/elsewhere").prepared(call)["params"]["_meta"][DIRECTORY_META] == str(tmp_path)
+    assert Reporter("/elsewhere").prepare(call)["params"]["_meta"][DIRECTORY_META] == str(tmp_path)
 
 
 def test_an_identity_is_of_the_directory_and_not_of_its_name(tmp_path: Path) -> None:

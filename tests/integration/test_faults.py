@@ -13,7 +13,7 @@ import pytest
 from fastmcp import Client
 
 from services.kit.errors import Unavailable
-from services.memory.domain.memories import Kind, Memory, accepted
+from services.memory.domain.memories import Kind, Memory, accept
 from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.duckdb.store import StoreSettings
@@ -127,7 +127,7 @@ def size(path: Path) -> int:
 
 
 async def insert(store: MemoryStore, content: str) -> dict[int, str]:
-    memory = accepted(Memory(content, Kind.CONVERSATION, "p", NOW), NOW)
+    memory = accept(Memory(content, Kind.CONVERSATION, "p", NOW), NOW)
     (inserted,) = await store.insert([NewRow(memory, "ann")], "none")
     return {inserted.sequence: content}
 

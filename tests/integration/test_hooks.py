@@ -19,7 +19,7 @@ import pytest
 
 from services.cli import local_server
 from services.cli.directory.directory_work import DirectoryWork
-from services.cli.hooks.gateway import parsed, post
+from services.cli.hooks.gateway import parse_address, post
 from services.cli.hooks.hook_table import HOOKS
 from services.gateway.workflows.briefing import estimated_tokens
 from services.workspace.directory_identity import IDENTITY_META, REPORT_META
@@ -277,7 +277,7 @@ def test_a_gateway_that_does_not_see_the_directory_is_told_what_is_there(
 
 def told(stack: Stack, event: str, envelope: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """The gateway's answer to an event."""
-    address = parsed(stack.url)
+    address = parse_address(stack.url)
     answer = post(address, f"/v1/hooks/{event}", json.dumps(envelope).encode(), time.monotonic() + 30)
     return answer.status, json.loads(answer.body or b"{}")
 
@@ -296,7 +296,7 @@ def told(stack: Stack, event: str, envelope: dict[str, Any]) -> tuple[int, dict[
 )
 @pytest.mark.parametrize("event", HOOKS)
 def test_an_envelope_of_any_form_is_answered(stack: Stack, event: str, body: bytes) -> None:
-    answer = post(parsed(stack.url), f"/v1/hooks/{event}", body, time.monotonic() + 30)
+    answer = post(parse_address(stack.url), f"/v1/hooks/{event}", body, time.monotonic() + 30)
     assert answer.status in {200, 204, 400}
     assert b"INTERNAL" not in answer.body
 

@@ -57,8 +57,8 @@ async def test_status_counts_what_there_is_and_says_what_the_model_was_given(
         await mcp.call_tool("init", {"working_directory": str(tmp_path / "shop")})
         await mcp.call_tool("checkpoint")
     monkeypatch.setenv("SEGUE_DATA_DIR", str(lacking.data_dir))
-    state_files.seen("SessionStart")
-    state_files.injected("SessionStart", "tokens=1180 memories=7")
+    state_files.record_run("SessionStart")
+    state_files.record_injection("SessionStart", "tokens=1180 memories=7")
     after = segue(lacking.data_dir, "status").stdout
     assert "1 today, 1 in all; the last just now" in after
     assert "sessions  1 active" in after

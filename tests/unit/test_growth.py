@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.workflows.briefing import quoted
+from services.gateway.workflows.briefing import quote
 from services.kit.redaction import redact, without_private
 from services.memory.imports.decisions import marks
 from services.memory.imports.tool_calls import Doings, Failures
-from services.memory.imports.transcripts import Projects, typed
+from services.memory.imports.transcripts import Projects, typed_text
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker, words_of
 from services.memory.text.file_mentions import file_paths
@@ -31,13 +31,13 @@ _numbers = count()
 
 def call_tool(text: str) -> None:
     doings = Doings()
-    doings.called({"name": "Bash", "id": "1", "input": {"command": text}})
+    doings.record_call({"name": "Bash", "id": "1", "input": {"command": text}})
     Failures().take({"tool_use_id": "1", "is_error": True, "content": text}, doings, "m")
 
 
 READERS: Mapping[str, Callable[[str], object]] = {
     "asks": asks,
-    "briefing": quoted,
+    "briefing": quote,
     "code": has_code,
     "command": lambda text: classify("Bash", text),
     "dates": date_spans,
@@ -51,7 +51,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "speaker": speaker,
     "terms": terms,
     "tools": call_tool,
-    "transcript": typed,
+    "transcript": typed_text,
     "words": words_of,
 }
 WHITE = (" ", "\n", "\r\n", " \n", "\n\t", "\t", "\u2028", "\x0b", "\u00a0")

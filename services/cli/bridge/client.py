@@ -47,12 +47,12 @@ def while_client_lives(work: Callable[[], None]) -> None:
     """Do the work, in the main thread; ClientGone is raised in it once, when a signal comes or the parent ends."""
     with contextlib.suppress(ClientGone):
         for number in SIGNALS:
-            signal.signal(number, _gone)
+            signal.signal(number, _raise_client_gone)
         threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
         work()
 
 
-def _gone(number: int, frame: object) -> None:
+def _raise_client_gone(number: int, frame: object) -> None:
     del number, frame
     for each in SIGNALS:
         signal.signal(each, signal.SIG_DFL)  # a second one ends this process at once

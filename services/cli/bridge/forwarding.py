@@ -182,7 +182,7 @@ class Bridge:
         call.exchange = exchange = Exchange(self._address(start=True), self._patience.silence_s)
         if call.cancelled:  # too early for a cancellation to find the exchange
             return None
-        call.message = self._reporter.prepared(call.message)
+        call.message = self._reporter.prepare(call.message)
         headers = routing(call.message, session)
         with exchange.send("POST", headers | _credentials(), encode(call.message)) as response:
             self._reached = True
@@ -238,7 +238,7 @@ class Bridge:
         """Send what gets no answer. It belongs to the session as it is: nothing is started or renewed for it."""
         self._handshake_over.wait()
         method, session = message.get("method", "an answer"), self._session
-        if (method == "notifications/cancelled" and self._cancelled(message.get("params"))) or session is None:
+        if (method == "notifications/cancelled" and self._cancel_call(message.get("params"))) or session is None:
             return
         try:
             exchange = Exchange(self._address(start=False), min(ORDERED_TIMEOUT_S, self._patience.silence_s))
@@ -250,7 +250,7 @@ class Bridge:
         if method == "notifications/initialized":
             threading.Thread(target=self._listen, args=(session,), daemon=True).start()
 
-    def _cancelled(self, params: object) -> bool:
+    def _cancel_call(self, params: object) -> bool:
         call = self._in_flight.get(json.dumps(params.get("requestId"))) if isinstance(params, dict) else None
         return call is not None and call.cancel()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding, written
+from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding, modification_times
 from services.cli.clients import claude_code
 from services.cli.clients.settings_file import NotOurs, SettingsFile
 from services.cli.durations import ago
@@ -36,7 +36,7 @@ def client(data_dir: Path) -> Iterator[Finding]:
                 yield Finding(
                     "claude-code", BROKEN, f"{path}: {problem}; Claude Code cannot read it either", f"nano {path}"
                 )
-    installed = _installed(settings, servers)
+    installed = _installation_finding(settings, servers)
     yield installed
     if installed.status == OK:
         yield _firing(data_dir / HOOKS_DIRECTORY / "seen")
@@ -49,7 +49,7 @@ def _config_dir() -> str | None:
     return os.environ.get("CLAUDE_CONFIG_DIR")
 
 
-def _installed(settings: Sequence[str], servers: Sequence[str]) -> Finding:
+def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Finding:
     """Whether the hooks and the server are there, once, and may run."""
     plugin = any(map(claude_code.has_plugin, settings))
     hooks, server = any(map(claude_code.has_hooks, settings)), any(map(claude_code.has_server, servers))
@@ -79,7 +79,7 @@ def _programs(text: str) -> Iterator[str]:
 
 def _firing(seen: Path) -> Finding:
     """When a hook of ours last ran."""
-    times = {path.name: at for path, at in written(seen.glob("*")).items()}
+    times = {path.name: at for path, at in modification_times(seen.glob("*")).items()}
     if not times:
         return Finding(
             "firing", DEGRADED, "no hook has run yet", "claude  # begin a conversation; restart one that runs"
@@ -114,7 +114,7 @@ def _written_at(line: str) -> float:
 
 def _waiting(spool: Path, now: float) -> Iterator[Finding]:
     """Events that no server has taken although there was time."""
-    old = [at for at in written(spool.glob("*/*.json")).values() if now - at > WAITING_MAX_S]
+    old = [at for at in modification_times(spool.glob("*/*.json")).values() if now - at > WAITING_MAX_S]
     if old:
         yield Finding(
             "waiting",
@@ -126,7 +126,7 @@ def _waiting(spool: Path, now: float) -> Iterator[Finding]:
 
 def _over_quota(directory: Path, now: float) -> Iterator[Finding]:
     """Whether what is said is not stored, as there is no room for it."""
-    if since := written(directory.glob("*")).values():
+    if since := modification_times(directory.glob("*")).values():
         noticed = ago(now - min(since))
         detail = f"over quota: what is said is not stored (noticed {noticed}); it is once there is room"
         yield Finding("capture", DEGRADED, detail, MAKE_ROOM)

@@ -20,7 +20,7 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-def written(paths: Iterable[Path]) -> dict[Path, float]:
+def modification_times(paths: Iterable[Path]) -> dict[Path, float]:
     """When each was last written; without what is gone meanwhile, for others work beside the one who looks."""
     times = {}
     for path in paths:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, written
+from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, modification_times
 from services.cli.durations import ago
 from services.kit.backup import ID_FILE
 
@@ -81,7 +81,7 @@ def _backups(data_dir: Path, now: float) -> Finding:
     if not place:
         return Finding("backups", OK, f"none come by themselves; {BACKUP_DIRECTORY} would have them come")
     directory = Path(place).expanduser()
-    made = sorted(written(islice(_own_backups(directory, data_dir), BACKUPS_MAX)).values())
+    made = sorted(modification_times(islice(_own_backups(directory, data_dir), BACKUPS_MAX)).values())
     mend = f"segue backup {shlex.quote(str(directory))}"
     if not made:
         return Finding("backups", DEGRADED, f"there is none in {directory} yet", mend)

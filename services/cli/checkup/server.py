@@ -46,7 +46,7 @@ def server(data_dir: Path, start_timeout_s: float = start_timeout_s) -> Iterator
     try:
         found = overview(address, ANSWER_TIMEOUT_S)
     except NotTold as problem:
-        yield _not_told(problem, is_local=url is None)
+        yield _refusal_finding(problem, is_local=url is None)
         return
     yield Finding("server", OK, f"{address} answers, version {found.told['version']}")
     yield from _skews(found, is_local=url is None)
@@ -55,7 +55,7 @@ def server(data_dir: Path, start_timeout_s: float = start_timeout_s) -> Iterator
     yield from _memories(found.told)
 
 
-def _not_told(problem: NotTold, *, is_local: bool) -> Finding:
+def _refusal_finding(problem: NotTold, *, is_local: bool) -> Finding:
     mend = RESTART if is_local else "echo $SEGUE_URL  # is it right, and does it run?"
     if problem.status == 401:
         return Finding("token", BROKEN, str(problem), LET_IN.format(user="NAME"))
@@ -123,7 +123,7 @@ def _probe(gateway: Gateway) -> Finding:
     try:
         found = gateway.call("reflect_on_past", query=mark, project=PROJECT, limit=1)
     finally:
-        removed = _removed(gateway, probe)
+        removed = _remove_probe(gateway, probe)
     if probe not in [result["id"] for result in found["results"]]:
         return Finding("probe", BROKEN, "a memory was stored and not found again", RESTART)
     if not removed:
@@ -132,7 +132,7 @@ def _probe(gateway: Gateway) -> Finding:
     return Finding("probe", OK, took)
 
 
-def _removed(gateway: Gateway, id: str) -> bool:
+def _remove_probe(gateway: Gateway, id: str) -> bool:
     token = gateway.call("delete_conversations", ids=[id])["confirmation_token"]
     deleted = gateway.call("delete_conversations", ids=[id], confirm=True, confirmation_token=token)["deleted"]
     return bool(deleted == 1)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.cli.clients.json_text import changed, without
+from services.cli.clients.json_text import replace_value, without
 from services.cli.hooks.hook_table import settings
 
 SERVER_NAME = "segue"
@@ -56,15 +56,15 @@ def with_server(text: str, program: str, carried: Mapping[str, str]) -> str:
     path = ("mcpServers", SERVER_NAME)
     wanted, there = server_entry(program, carried), _at(text, path)
     if there is None:
-        return changed(_object(text), path, wanted)
+        return replace_value(_object(text), path, wanted)
     if not _is_ours(there):
         raise Taken(f"it has an MCP server named {SERVER_NAME} that is not Segue's: rename that one first")
     for name in ("command", "args"):
         if there.get(name) != wanted[name]:
-            text = changed(text, (*path, name), wanted[name])
+            text = replace_value(text, (*path, name), wanted[name])
     for name, value in carried.items():
         if (there.get("env") or {}).get(name) != value:
-            text = changed(text, (*path, "env", name), value)
+            text = replace_value(text, (*path, "env", name), value)
     return text
 
 
@@ -88,7 +88,7 @@ def with_hooks(text: str, command: str, carried: Mapping[str, str]) -> str:
         text = _with_hook(text, event, entries)
     for name, value in carried.items():
         if _at(text, ("env", name)) != value:
-            text = changed(_object(text), ("env", name), value)
+            text = replace_value(_object(text), ("env", name), value)
     return text
 
 
@@ -98,7 +98,7 @@ def _with_hook(text: str, event: str, wanted: Any) -> str:
         return text
     text = _without_hooks(_object(text), lambda other: other == event)
     for entry in wanted:
-        text = changed(text, ("hooks", event, len(_at(text, ("hooks", event)) or [])), entry)
+        text = replace_value(text, ("hooks", event, len(_at(text, ("hooks", event)) or [])), entry)
     return text
 
 

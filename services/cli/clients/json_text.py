@@ -36,30 +36,32 @@ class Part:
     value: Node
 
 
-def changed(text: str, path: Path, value: Any) -> str:
+def replace_value(text: str, path: Path, value: Any) -> str:
     """The text with `value` at `path`: in place of what is there, else after its siblings; parents are made.
 
     Raises ValueError where a value stands in the way that cannot have such a part.
     """
-    node, rest = _reached(text, path)
+    node, rest = _deepest_node(text, path)
     if not rest:
         indent, depth = _indent(text), len(path)
         return (
-            text[: node.start] + _written(value, indent, _margin(text, node.start, indent * depth)) + text[node.end :]
+            text[: node.start]
+            + _formatted_json(value, indent, _margin(text, node.start, indent * depth))
+            + text[node.end :]
         )
     if node.is_object != isinstance(rest[0], str) or text[node.start] not in "{[":
         raise ValueError(f"{' in '.join(map(str, reversed(path[: len(path) - len(rest)]))) or 'it'} is of another kind")
     for name in reversed(rest[1:]):
         value = {name: value} if isinstance(name, str) else [value]
-    return _inserted(text, node, len(path) - len(rest), rest[0], value)
+    return _insert(text, node, len(path) - len(rest), rest[0], value)
 
 
 def without(text: str, path: Path) -> str:
     """The text without what is at `path`, and without the parents that are empty then."""
-    node, rest = _reached(text, path)
+    node, rest = _deepest_node(text, path)
     if rest:
         return text
-    parent = _reached(text, path[:-1])[0]
+    parent = _deepest_node(text, path[:-1])[0]
     if len(parent.parts) == 1:
         return text[: parent.start + 1] + text[parent.end - 1 :] if len(path) == 1 else without(text, path[:-1])
     parts = list(parent.parts.values())
@@ -69,9 +71,9 @@ def without(text: str, path: Path) -> str:
     return text[: parts[place - 1].value.end] + text[node.end :]
 
 
-def _reached(text: str, path: Path) -> tuple[Node, Path]:
+def _deepest_node(text: str, path: Path) -> tuple[Node, Path]:
     """How far along `path` there is something, and what of the path is left."""
-    node = parsed(text)
+    node = parse(text)
     for depth, name in enumerate(path):
         if name not in node.parts:
             return node, path[depth:]
@@ -79,12 +81,12 @@ def _reached(text: str, path: Path) -> tuple[Node, Path]:
     return node, ()
 
 
-def _inserted(text: str, node: Node, depth: int, name: str | int, value: Any) -> str:
+def _insert(text: str, node: Node, depth: int, name: str | int, value: Any) -> str:
     indent = _indent(text)
     margin = _margin(text, node.start, indent * depth)
     inner = margin + indent
     prefix = f"{json.dumps(name, ensure_ascii=False)}: " if node.is_object else ""
-    new = prefix + _written(value, indent, inner)
+    new = prefix + _formatted_json(value, indent, inner)
     if not node.parts:
         return f"{text[: node.start + 1]}\n{inner}{new}\n{margin}{text[node.end - 1 :]}"
     last = list(node.parts.values())[-1]
@@ -93,7 +95,7 @@ def _inserted(text: str, node: Node, depth: int, name: str | int, value: Any) ->
     return f"{text[: last.value.end]},{gap}{new}{text[last.value.end :]}"
 
 
-def _written(value: Any, indent: str, margin: str) -> str:
+def _formatted_json(value: Any, indent: str, margin: str) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=False).replace("\n", f"\n{margin}")
 
 
@@ -110,11 +112,11 @@ def _margin(text: str, at: int, otherwise: str) -> str:
     return found[0] if found and "\n" in text[:at] else otherwise if "\n" in text[:at] else ""
 
 
-def parsed(text: str) -> Node:
+def parse(text: str) -> Node:
     """The root. Raises ValueError for what is no JSON object."""
-    start = _skipped(text, 0)
+    start = _end_of_space(text, 0)
     root = _value(text, start, 0)
-    if _skipped(text, root.end) != len(text) or not root.is_object:
+    if _end_of_space(text, root.end) != len(text) or not root.is_object:
         raise ValueError("not one JSON object")
     return root
 
@@ -134,7 +136,7 @@ def _value(text: str, at: int, depth: int) -> Node:
 
 def _container(text: str, at: int, depth: int, *, is_object: bool) -> Node:
     node, closing = Node(at, is_object=is_object), "}" if is_object else "]"
-    at = _skipped(text, at + 1)
+    at = _end_of_space(text, at + 1)
     if text[at : at + 1] == closing:
         node.end = at + 1
         return node
@@ -147,16 +149,16 @@ def _container(text: str, at: int, depth: int, *, is_object: bool) -> Node:
             raise ValueError(f"{name!r} is there twice")
         value = _value(text, at, depth + 1)
         node.parts[name] = Part(start, value)
-        at = _skipped(text, value.end)
+        at = _end_of_space(text, value.end)
         if text[at : at + 1] == closing:
             node.end = at + 1
             return node
-        at = _skipped(text, _past(text, at, ","))
+        at = _end_of_space(text, _past(text, at, ","))
 
 
 def _name(text: str, at: int) -> tuple[str, int]:
     name, at = scanstring(text, _past(text, at, '"'))
-    return name, _skipped(text, _past(text, _skipped(text, at), ":"))
+    return name, _end_of_space(text, _past(text, _end_of_space(text, at), ":"))
 
 
 def _past(text: str, at: int, wanted: str) -> int:
@@ -165,6 +167,6 @@ def _past(text: str, at: int, wanted: str) -> int:
     return at + 1
 
 
-def _skipped(text: str, at: int) -> int:
+def _end_of_space(text: str, at: int) -> int:
     found = _space.match(text, at)
     return found.end() if found else at

@@ -11,7 +11,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from services.cli.clients.json_text import parsed
+from services.cli.clients.json_text import parse
 
 BACKUP_SUFFIX = ".before-segue"
 FILE_MAX_BYTES = 64 * 1024 * 1024
@@ -33,9 +33,9 @@ class SettingsFile:
             self._status = None
         except OSError as problem:
             raise NotOurs(f"it cannot be read: {problem.strerror}") from problem
-        self.text = self._read(self._status) if self._status else ""
+        self.text = self._read_text(self._status) if self._status else ""
 
-    def _read(self, status: os.stat_result) -> str:
+    def _read_text(self, status: os.stat_result) -> str:
         if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_MAX_BYTES:
             raise NotOurs("it is no file of settings")
         try:
@@ -46,7 +46,7 @@ class SettingsFile:
             raise NotOurs("it is not UTF-8") from None
         try:
             if text.strip():
-                parsed(text)
+                parse(text)
         except ValueError as problem:
             raise NotOurs(f"it is not plain JSON ({problem})") from problem
         return text

@@ -77,7 +77,7 @@ def _apply(changes: list[Change], options: argparse.Namespace, after: str) -> in
     if not wanted:
         print(after if not left else "Nothing was changed.")
         return left
-    if options.dry_run or not (options.yes or _agreed()):
+    if options.dry_run or not (options.yes or _ask_consent()):
         print("Nothing was changed.")
         return left if options.dry_run else 1
     for change, file, text in wanted:
@@ -91,7 +91,7 @@ def _apply(changes: list[Change], options: argparse.Namespace, after: str) -> in
     return left
 
 
-def _agreed() -> bool:
+def _ask_consent() -> bool:
     if not sys.stdin.isatty():
         print("Repeat with --yes to write this.", file=sys.stderr)
         return False

@@ -22,13 +22,13 @@ def run(options: argparse.Namespace) -> int:
         print("segue retention: to set a rule, name a project and what to keep: PROJECT --days 90", file=sys.stderr)
         return 2
     try:
-        return _set(options) if changes else _show()
+        return _set_rule(options) if changes else _show()
     except CallFailed as problem:
         print(f"segue retention: {problem}", file=sys.stderr)
         return 1
 
 
-def _set(options: argparse.Namespace) -> int:
+def _set_rule(options: argparse.Namespace) -> int:
     asked: Rule = {"project": options.project, "reflections": options.reflections}
     if options.reset:
         asked["reset"] = True
@@ -36,7 +36,7 @@ def _set(options: argparse.Namespace) -> int:
         asked |= {"days": options.days, "size_mb": options.size_mb}
     answer, _ = Endpoint().call("/v1/retention", json.dumps(asked).encode(), call_timeout_s)
     rule = json.loads(answer)
-    print(f"{plain(options.project)}: {_said(rule)}")
+    print(f"{plain(options.project)}: {_rule_text(rule)}")
     if rule["would_remove"]:
         print(f"{rule['would_remove']:,} memories will be removed, from an hour from now on. {_way_back(options)}")
     return 0
@@ -53,13 +53,13 @@ def _show() -> int:
     told = json.loads(answer)
     for rule in told["rules"]:
         due = f" ({rule['would_remove']:,} to go)" if rule["would_remove"] else ""
-        print(f"{plain(rule['project'] or 'every other project')}: {_said(rule)}{due}")
+        print(f"{plain(rule['project'] or 'every other project')}: {_rule_text(rule)}{due}")
     if told["waiting"]:
         print(f"Waiting: {told['waiting']}")
     return 0
 
 
-def _said(rule: Rule) -> str:
+def _rule_text(rule: Rule) -> str:
     if rule["days"] is None and rule["size_mb"] is None:
         return "kept for ever"
     limits = [f"for {rule['days']:,} days"] if rule["days"] is not None else []

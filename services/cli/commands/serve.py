@@ -54,14 +54,14 @@ def _serve(data_dir: Path, options: argparse.Namespace) -> int:
     # Who started it in passing finds it by server.json, so that any free port will do.
     settings = GatewaySettings(host=options.host, port=0 if options.background else options.port)
     try:
-        asyncio.run(_until_done(data_dir, settings, background=options.background))
+        asyncio.run(_serve_until_stopped(data_dir, settings, background=options.background))
     except ServiceError as error:
         print(" ".join((f"segue: {error.message}", *error.suggestions)), file=sys.stderr)
         return 1
     return 0
 
 
-async def _until_done(data_dir: Path, settings: GatewaySettings, *, background: bool) -> None:
+async def _serve_until_stopped(data_dir: Path, settings: GatewaySettings, *, background: bool) -> None:
     from services.kit.lifecycle import run_until_signalled
 
     stop = asyncio.Event()

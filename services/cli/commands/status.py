@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if url:
         try:
             query = _query()
-            _print(_told(overview(url, ANSWER_TIMEOUT_S, **query).told, url, query["project"]))
+            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).told, url, query["project"]))
         except NotTold as problem:
             _print([("server", f"{problem}. `segue doctor` says more")])
             status = 1
@@ -49,7 +49,7 @@ def _query() -> dict[str, str]:
     return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
 
 
-def _told(told: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
+def _report_lines(told: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
     yield "server", f"{url}, version {told['version']}" + (f", as {told['user']}" if told["user"] != "local" else "")
     for name in told["unavailable"]:
         yield name, "does not answer"

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)  # one that was stopped could not end
-        if _ended(data_dir, pid, patience_s):
+        if _stop_process(data_dir, pid, patience_s):
             word = "ended" if number == signal.SIGTERM else "had to be killed; what it acknowledged is kept"
             print(f"The server (process {pid}) {word}. It is started again when a client needs it.")
             return 0
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     return 1
 
 
-def _ended(data_dir: Path, pid: int, patience_s: float) -> bool:
+def _stop_process(data_dir: Path, pid: int, patience_s: float) -> bool:
     deadline = time.monotonic() + patience_s
     while local_server.serving_pid(data_dir) == pid:
         if time.monotonic() >= deadline:

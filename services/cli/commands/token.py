@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _create(keeper: Keeper, options: argparse.Namespace) -> int:
-    made = keeper.create(_named(options), options.scope, _lifetime_s(options.expires))
+    made = keeper.create(_user_name(options), options.scope, _lifetime_s(options.expires))
     until = f"until {_minute(made['expires_at'])}" if made["expires_at"] else "until it is revoked"
     print(
         f"Token {made['id']} of {made['user']}, scope {made['scope']}, {until}. It is shown this once:", file=sys.stderr
@@ -78,7 +78,7 @@ def _list(keeper: Keeper, _: argparse.Namespace) -> int:
 
 
 def _revoke(keeper: Keeper, options: argparse.Namespace) -> int:
-    revoked = keeper.revoke(_named(options))
+    revoked = keeper.revoke(_user_name(options))
     print(f"{revoked} token{'' if revoked == 1 else 's'} revoked; no gateway takes {'it' if revoked == 1 else 'them'}.")
     return 0
 
@@ -86,7 +86,7 @@ def _revoke(keeper: Keeper, options: argparse.Namespace) -> int:
 _ACTIONS = {"create": _create, "list": _list, "revoke": _revoke}
 
 
-def _named(options: argparse.Namespace) -> str:
+def _user_name(options: argparse.Namespace) -> str:
     if not options.name:
         what = "whose it is to be" if options.action == "create" else "its id, or the name of a user for all of theirs"
         raise CallFailed(f"say {what}: segue token {options.action} NAME")

@@ -42,7 +42,7 @@ class DirectoryWork:
 
     def report(self, directory: str) -> Message:
         """`{workspace, evidence}` of the directory, or the `{problem}` that there is none; each at most 64 KiB."""
-        both = [_Started(lambda: self._workspace(directory)), _Started(lambda: self._collected(directory))]
+        both = [_Started(lambda: self._workspace(directory)), _Started(lambda: self._evidence_json(directory))]
         deadline_s = time.monotonic() + REPORT_TIMEOUT_S
         try:
             workspace, evidence = [each.result(deadline_s) for each in both]
@@ -53,7 +53,7 @@ class DirectoryWork:
     def _workspace(self, directory: str) -> Message:
         return measure(directory, ROOTS, datetime.now(UTC)).to_dict()
 
-    def _collected(self, directory: str) -> str:
+    def _evidence_json(self, directory: str) -> str:
         now = datetime.now(UTC)
         place = look(Path(directory), ROOTS, now, limit_s=REPORT_TIMEOUT_S / 2)
         state = (place.root, place.state, now.date())
@@ -80,7 +80,7 @@ class DirectoryWork:
             self._unrecorded[key] = made
         return {"checkpoint_id": request.checkpoint_id if request else None, "checkpoint": made.to_dict()}
 
-    def recorded(self, directory: str) -> None:
+    def forget_commits(self, directory: str) -> None:
         """The gateway knows the checkpoints that were made there."""
         for key in [each for each in self._unrecorded if each.startswith(f"{directory}\0")]:
             del self._unrecorded[key]

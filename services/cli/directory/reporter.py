@@ -38,13 +38,13 @@ class Reporter:
         self._is_wanted = False
         self._work: Any = None
 
-    def prepared(self, message: Message) -> Message:
+    def prepare(self, message: Message) -> Message:
         """A tool call as the gateway gets it; any other message, and one that was prepared, as it is."""
         params = message.get("params")
         if message.get("method") != "tools/call" or not isinstance(params, dict) or DIRECTORY_META in _meta(params):
             return message
         try:
-            directory = _named(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
+            directory = _argument_directory(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
         except OSError:  # it was removed under us
             return message
         told = {DIRECTORY_META: directory}
@@ -92,13 +92,13 @@ def call_here(message: Message, send: Callable[[Message], Message], directory: s
     again with what is found there, or with the checkpoint that was made there: `send` is called three times at most.
     """
     reporter = Reporter(directory)
-    message = reporter.prepared(message)
+    message = reporter.prepare(message)
     while "method" in (outcome := reporter.outcome(message, send(message))):
         message = outcome
     return outcome
 
 
-def _named(params: Message) -> str:
+def _argument_directory(params: Message) -> str:
     """The directory that the call names, where it names one that can be meant."""
     arguments = params.get("arguments")
     named = arguments.get("working_directory") if isinstance(arguments, dict) else None

@@ -38,7 +38,7 @@ def overview(url: str, timeout_s: float, **query: str) -> Overview:
     try:
         exchange = Exchange(f"{base}/v1/overview?{urlencode(query)}", timeout_s)
         with exchange.send("GET", credentials()) as response:
-            return _read(response, base)
+            return _parse_overview(response, base)
     except BadToken as problem:
         raise NotTold(str(problem), 401) from problem
     except (Failure, *TRANSPORT_ERRORS) as problem:
@@ -46,7 +46,7 @@ def overview(url: str, timeout_s: float, **query: str) -> Overview:
         raise NotTold(f"{urlsplit(base).netloc or base} does not answer: {reason}") from problem
 
 
-def _read(response: HTTPResponse, base: str) -> Overview:
+def _parse_overview(response: HTTPResponse, base: str) -> Overview:
     body = response.read(ANSWER_MAX_BYTES)
     if response.status != 200:
         raise NotTold(_words(body) or f"{base} answers {response.status} {response.reason}", response.status)

@@ -23,7 +23,7 @@ if not __package__:
 from services.cli import local_server
 from services.cli.directory.reporter import call_here
 from services.cli.hooks import spool, state_files
-from services.cli.hooks.gateway import Address, Answer, Unreachable, parsed, post
+from services.cli.hooks.gateway import Address, Answer, Unreachable, parse_address, post
 from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
 from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address
 from services.cli.transfer.state import ImportState
@@ -64,14 +64,14 @@ def main() -> int:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return 0  # it looks again after it has let go
-            if not _delivered(directory, waiting):
+            if not _deliver_waiting(directory, waiting):
                 return 1
     for part in PARTS:
         _forget_old(Path(state_files.hooks_directory(part)))
     return 0
 
 
-def _delivered(directory: Path, waiting: Sequence[str]) -> bool:
+def _deliver_waiting(directory: Path, waiting: Sequence[str]) -> bool:
     for name in waiting:
         event = name.removesuffix(spool.SUFFIX).rsplit("-", 1)[-1]
         try:
@@ -99,10 +99,10 @@ def _deliver(event: str, path: Path) -> None:
         return
     if event in CAPTURED_AT and state_files.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
         capture(event, client.get("transcript_path"))
-    told |= {"files": _touched(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
+    told |= {"files": _touched_files(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
     directory = str(told.get("directory") or "/")
     asked = {"method": "tools/call", "params": {"name": ASKED_AS.get(event, ""), "_meta": told.pop("meta", {})}}
-    call_here(asked, lambda message: _told(event, {**told, "meta": message["params"]["_meta"]}), directory)
+    call_here(asked, lambda message: _as_tool_answer(event, {**told, "meta": message["params"]["_meta"]}), directory)
     if event == "SessionEnd":
         _forget(client.get("session_id"))
 
@@ -156,7 +156,7 @@ def readable(transcript: object) -> Path:
     return path
 
 
-def _told(event: str, told: dict[str, Any]) -> dict[str, Any]:
+def _as_tool_answer(event: str, told: dict[str, Any]) -> dict[str, Any]:
     """What came of it, in the form of a tool's answer; that way the reporter understands what a gateway wants first.
 
     The gateway knows of it then, or will never take it. Raises Unreachable, NotStarted.
@@ -196,11 +196,11 @@ def _content(answer: Answer) -> dict[str, Any]:
 
 def _gateway() -> Address:
     if url := gateway_address():
-        return parsed(url)
-    return parsed(local_server.ensure_server(local_server.default_data_dir(), START_TIMEOUT_S).url)
+        return parse_address(url)
+    return parse_address(local_server.ensure_server(local_server.default_data_dir(), START_TIMEOUT_S).url)
 
 
-def _touched(session: object) -> list[str]:
+def _touched_files(session: object) -> list[str]:
     """The files that the conversation's tools touched, each once, the last ones last."""
     path = state_files.of_session("touched", session if isinstance(session, str) else "")
     try:

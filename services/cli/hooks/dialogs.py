@@ -19,22 +19,22 @@ TOOLS = ("Bash",)
 _NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input")
 
 
-def asked(raw: bytes) -> bytes:
+def note_dialog(raw: bytes) -> bytes:
     """Notes that the client asks about this call. Says nothing: its dialog goes on."""
     if path := of_session("asked", hook_input.session(raw)):
-        _noted(path, raw, is_asked=True)
+        _update_notes(path, raw, is_asked=True)
     return b""
 
 
-def taken(raw: bytes) -> bool:
+def take_dialog(raw: bytes) -> bool:
     """Whether the client asked about this call; it is forgotten then, for it runs or is to be asked about again."""
     path = of_session("asked", hook_input.session(raw))
     if not path or not os.path.lexists(path):  # no parser for what nobody asked about
         return False
-    return _noted(path, raw, is_asked=False)
+    return _update_notes(path, raw, is_asked=False)
 
 
-def _noted(path: str, raw: bytes, *, is_asked: bool) -> bool:
+def _update_notes(path: str, raw: bytes, *, is_asked: bool) -> bool:
     """Keeps there the calls that are asked about, with this one or without; whether it was among them before."""
     import fcntl
 

@@ -38,11 +38,11 @@ class Address:
 def gateway() -> Address | None:
     """The gateway that `SEGUE_URL` names, else the local server; None while none runs. Raises Unreachable."""
     if url := os.environ.get("SEGUE_URL", "").strip():
-        return parsed(url)
+        return parse_address(url)
     return _local(data_directory())
 
 
-def parsed(url: str) -> Address:
+def parse_address(url: str) -> Address:
     """The address of a URL that may end in /mcp. Raises Unreachable for one that is none."""
     scheme, _, rest = url.partition("://")
     authority, _, path = rest.partition("/")
@@ -66,20 +66,20 @@ def _local(directory: str) -> Address | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _published(directory)
+        return _local_address(directory)
     finally:
         os.close(lock)
     return None
 
 
-def _published(directory: str) -> Address | None:
+def _local_address(directory: str) -> Address | None:
     """The address in our own file, taken out without a parser of JSON, which would double a hook's time."""
     try:
         with open(os.path.join(directory, "server.json"), encoding="utf-8") as file:
             url = file.read(4096).partition('"url": "')[2].partition('"')[0]
     except (FileNotFoundError, ValueError):
         return None  # it starts
-    return parsed(url) if url else None
+    return parse_address(url) if url else None
 
 
 def token() -> str:
@@ -119,18 +119,18 @@ def post(address: Address, path: str, body: bytes, deadline: float) -> Answer:
         f"Content-Length: {len(body)}\r\n{token()}\r\n"
     )
     try:
-        with _connected(address, deadline) as connection:
-            connection.settimeout(_left(deadline))
+        with _connect(address, deadline) as connection:
+            connection.settimeout(_time_left(deadline))
             connection.sendall(head.encode("latin-1") + body)
             return _answer(connection, deadline)
     except (OSError, ValueError) as problem:
         raise Unreachable(f"the gateway does not answer: {type(problem).__name__}") from None
 
 
-def _connected(address: Address, deadline: float) -> socket.socket:
+def _connect(address: Address, deadline: float) -> socket.socket:
     import socket  # half of a hook's time, and for nothing where no server runs
 
-    connection = socket.create_connection((address.host, address.port), timeout=_left(deadline))
+    connection = socket.create_connection((address.host, address.port), timeout=_time_left(deadline))
     if address.scheme == "http":
         return connection
     import ssl
@@ -141,7 +141,7 @@ def _connected(address: Address, deadline: float) -> socket.socket:
 def _answer(connection: socket.socket, deadline: float) -> Answer:
     received = b""
     while len(received) <= ANSWER_MAX_BYTES:
-        connection.settimeout(_left(deadline))
+        connection.settimeout(_time_left(deadline))
         data = connection.recv(65536)
         if not data:
             break
@@ -153,7 +153,7 @@ def _answer(connection: socket.socket, deadline: float) -> Answer:
     return Answer(int(status[0]), head, body)
 
 
-def _left(deadline: float) -> float:
+def _time_left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -23,7 +23,7 @@ class NotUnderstood(Exception):
     """The client told nothing that a hook understands; the message is for the hook log."""
 
 
-def read(descriptor: int) -> bytes:
+def read_input(descriptor: int) -> bytes:
     """All of stdin. Raises NotUnderstood for more than anybody would say."""
     parts, size = [], 0
     while data := os.read(descriptor, 1 << 20):
@@ -70,7 +70,7 @@ def envelope(raw: bytes, **meant: int) -> bytes:
     else:
         meta = ""
     numbers = "".join(f'"{name}": {value}, ' for name, value in meant.items())
-    return f'{{"directory": {_quoted(directory)}, {meta}{numbers}"input": '.encode() + raw + b"}"
+    return f'{{"directory": {_json_string(directory)}, {meta}{numbers}"input": '.encode() + raw + b"}"
 
 
 def here() -> str:
@@ -87,7 +87,7 @@ def _texts(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
     return {name: text[:TEXT_MAX_CHARS] for name, text in found.items()}
 
 
-def _quoted(text: str) -> str:
+def _json_string(text: str) -> str:
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     import json

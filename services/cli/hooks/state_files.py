@@ -70,14 +70,14 @@ def log(event: str, message: str) -> None:
         return
 
 
-def seen(event: str) -> None:
+def record_run(event: str) -> None:
     """Says when the hook last ran, by a file's time."""
     path = os.path.join(hooks_directory("seen"), event)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     os.utime(path)
 
 
-def injected(event: str, given: str) -> None:
+def record_injection(event: str, given: str) -> None:
     """Notes how much the model was given, never what; nothing where it was given nothing."""
     if not given:
         return
@@ -110,7 +110,7 @@ def is_owed(session: str) -> bool:
     return bool(path) and os.path.lexists(path)
 
 
-def touched(session: str, path: str, every_s: float) -> bool:
+def record_touch(session: str, path: str, every_s: float) -> bool:
     """Notes that a conversation touched a file; whether it is `every_s` or more since this last said True of it."""
     if not (kept := of_session("touched", session)):
         return False

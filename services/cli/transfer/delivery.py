@@ -142,7 +142,7 @@ class Delivery:
                 status, headers, answer = self._exchange(body)
                 if status not in BUSY:
                     return self._receipt(status, answer)
-                problem, wanted = ": ".join(_explained(status, answer)), _retry_after(headers)
+                problem, wanted = ": ".join(_explanation(status, answer)), _retry_after(headers)
                 busy += 1
             except (OSError, HTTPException) as error:
                 problem, silent = f"it does not answer ({_words(error)})", silent + 1
@@ -180,12 +180,12 @@ class Delivery:
 
     def _receipt(self, status: int, answer: bytes) -> Receipt:
         if status in DIVISIBLE:
-            raise _Refused(*_explained(status, answer))
+            raise _Refused(*_explanation(status, answer))
         if limit_of(answer) == OVER_QUOTA:
-            raise _Refused(*_explained(status, answer), is_over_quota=True)
+            raise _Refused(*_explanation(status, answer), is_over_quota=True)
         if status != 200:
             advice = f"; {ADVICE[status]}" if status in ADVICE else ""
-            raise NotDelivered(f"{self._address}: {': '.join(_explained(status, answer))}{advice}")
+            raise NotDelivered(f"{self._address}: {': '.join(_explanation(status, answer))}{advice}")
         try:
             return _read_receipt(json.loads(answer))
         except (ValueError, KeyError, TypeError):
@@ -215,7 +215,7 @@ def plain(text: object) -> str:
     return printable[:message_max_chars]
 
 
-def _explained(status: int, answer: bytes) -> tuple[str, str]:
+def _explanation(status: int, answer: bytes) -> tuple[str, str]:
     """The gateway's error code, and what it says about it."""
     try:
         told: Any = json.loads(answer)

@@ -133,8 +133,8 @@ class Import:
     def run(self, paths: Sequence[Path]) -> None:
         """Import everything. Raises NotDelivered; what was acknowledged until then is remembered."""
         try:
-            for file in self._changed(paths):
-                self._read(file)
+            for file in self._files_to_read(paths):
+                self._import_file(file)
             self._send()
             while self._under_way:
                 self._settle()
@@ -149,7 +149,7 @@ class Import:
             self._progress.clear()
             self._close()
 
-    def _changed(self, paths: Sequence[Path]) -> list[SourceFile]:
+    def _files_to_read(self, paths: Sequence[Path]) -> list[SourceFile]:
         """The files to read; they are counted first, so that the progress has an end to measure by."""
         files = []
         for found in find_files(paths):
@@ -163,7 +163,7 @@ class Import:
         self._done.bytes_total = sum(file.size for file in files)
         return files
 
-    def _read(self, file: SourceFile) -> None:
+    def _import_file(self, file: SourceFile) -> None:
         try:
             for number, entry in enumerate(read_memories(file.path, self._state.start(file))):
                 self.tally.files += not number
@@ -221,7 +221,7 @@ class Import:
 
     def _note(self, batch: Batch) -> None:
         for file, (position, whole) in batch.reached.items():
-            self._state.reached(file, position, whole=whole)
+            self._state.record_position(file, position, whole=whole)
         if time.monotonic() >= self._next_save:
             self._save()
 
@@ -298,11 +298,11 @@ def report(tally: Tally, trouble: str) -> Iterator[str]:
     """What a user may want to do something about."""
     yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
     for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
-        yield f"skipped {counted(skipped.count, 'line')}: {reason} (at {skipped.places()})"
+        yield f"skipped {quantity(skipped.count, 'line')}: {reason} (at {skipped.places()})"
     if tally.embedded < tally.stored:
-        yield f"{counted(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
+        yield f"{quantity(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
     if tally.unchanged:
-        yield f"{counted(tally.unchanged, 'file')} unchanged since the last import"
+        yield f"{quantity(tally.unchanged, 'file')} unchanged since the last import"
     if trouble:
         yield f"segue import: {trouble}"
 
@@ -311,11 +311,11 @@ def summary(tally: Tally, elapsed_s: float) -> str:
     """The last line."""
     skipped = sum(reason.count for reason in tally.skipped.values())
     return (
-        f"Imported {counted(tally.stored, 'memory')} ({tally.duplicates:,} already there, {skipped:,} skipped)"
-        f" from {counted(tally.files, 'file')} in {elapsed_s:.1f} s"
+        f"Imported {quantity(tally.stored, 'memory')} ({tally.duplicates:,} already there, {skipped:,} skipped)"
+        f" from {quantity(tally.files, 'file')} in {elapsed_s:.1f} s"
     )
 
 
-def counted(count: int, thing: str) -> str:
+def quantity(count: int, thing: str) -> str:
     """A number of things, in English."""
     return f"{count:,} {thing if count == 1 else PLURALS[thing]}"

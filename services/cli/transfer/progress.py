@@ -46,7 +46,7 @@ class ImportProgress:
             return
         self._next = now + (bar_interval_s if self._bar else line_interval_s)
         text = self._text(now - self._began)
-        self._stream.write(f"\r{self._drawn()} {text}\033[K" if self._bar else f"{text}\n")
+        self._stream.write(f"\r{self._drawing()} {text}\033[K" if self._bar else f"{text}\n")
         self._stream.flush()
 
     def clear(self) -> None:
@@ -55,7 +55,7 @@ class ImportProgress:
             self._stream.write("\r\033[K")
             self._stream.flush()
 
-    def _drawn(self) -> str:
+    def _drawing(self) -> str:
         full = round(self._done.share * bar_width)
         return f"[{'#' * full}{'.' * (bar_width - full)}]"
 

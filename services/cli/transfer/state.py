@@ -38,7 +38,7 @@ class ImportState:
     def __init__(self, data_dir: Path, gateway: str) -> None:
         self._path = data_dir / STATE_FILE
         self._gateway = gateway
-        self._files = {path: known for path, value in self._read().items() if (known := _progress(value))}
+        self._files = {path: known for path, value in self._read_files().items() if (known := _progress(value))}
         self._changed = False
 
     def is_unchanged(self, file: SourceFile) -> bool:
@@ -53,7 +53,7 @@ class ImportState:
             return START
         return Position(known.offset, known.lines)
 
-    def reached(self, file: SourceFile, position: Position, *, whole: bool) -> None:
+    def record_position(self, file: SourceFile, position: Position, *, whole: bool) -> None:
         """Everything before `position` is stored; `whole`: and that is all there was when the file was found."""
         known = Progress(position.offset, position.lines, _fingerprint(file.path, position.offset))
         if whole:
@@ -65,13 +65,13 @@ class ImportState:
         """Write what changed, whole or not at all. Raises OSError."""
         if not self._changed:
             return
-        gateways = _gateways(_loaded(self._path))
+        gateways = _gateways(_load(self._path))
         gateways[self._gateway] = {path: list(known) for path, known in self._files.items() if Path(path).exists()}
         _write_atomically(self._path, json.dumps({"version": VERSION, "gateways": gateways}).encode())
         self._changed = False
 
-    def _read(self) -> dict[str, Any]:
-        files = _gateways(_loaded(self._path)).get(self._gateway)
+    def _read_files(self) -> dict[str, Any]:
+        files = _gateways(_load(self._path)).get(self._gateway)
         return files if isinstance(files, dict) else {}
 
 
@@ -80,7 +80,7 @@ def _key(path: Path) -> str:
     return str(path.absolute())
 
 
-def _loaded(path: Path) -> Any:
+def _load(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

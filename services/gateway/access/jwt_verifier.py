@@ -55,16 +55,16 @@ class IssuedTokens:
 
     async def verify(self, token: str) -> Caller:
         """The token's caller; see `door.Verifier`."""
-        keys = self._keys = self._keys or await self._found()
+        keys = self._keys = self._keys or await self._find_keys()
         access = await keys.verify_token(token)
         if access is None:
             raise Unauthenticated("This token is not the issuer's for this Segue, or it has expired.", "Sign in again.")
         return self._caller(access.claims)
 
-    async def _found(self) -> _Keys:
+    async def _find_keys(self) -> _Keys:
         issuer = self._issuer
         return _Keys(
-            jwks_uri=issuer.jwks_uri or await _discovered(issuer.url),
+            jwks_uri=issuer.jwks_uri or await _discover_keys(issuer.url),
             issuer=issuer.url,
             audience=issuer.audience,
             algorithm=issuer.algorithm,
@@ -118,7 +118,7 @@ class _Keys(JWTVerifier):
             raise
 
 
-async def _discovered(issuer: str) -> str:
+async def _discover_keys(issuer: str) -> str:
     """The address of the issuer's keys, from its OpenID Connect configuration."""
     address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     try:

@@ -69,11 +69,11 @@ class Client:
         if isinstance(report, dict) and isinstance(report.get("problem"), dict):
             raise _problem(report["problem"])
         try:
-            return _checked(report)
+            return _check_report(report)
         except (InvalidInput, LimitExceeded) as problem:
             raise Unavailable(f"What the client reports cannot be used: {problem.message}") from problem
 
-    def committed(self) -> tuple[str, Checkpoint] | None:
+    def committed_checkpoint(self) -> tuple[str, Checkpoint] | None:
         """The checkpoint that it was asked for, by its id; None where it has not been yet. Raises InvalidInput."""
         told = self.told.get(COMMITTED_META)
         if told is None:
@@ -113,7 +113,7 @@ def _path(value: object) -> str:
     return str(value) if is_path else ""
 
 
-def _checked(report: object) -> Report:
+def _check_report(report: object) -> Report:
     fields = report if isinstance(report, dict) else {}
     evidence = fields.get("evidence")
     if not isinstance(evidence, str):

@@ -15,7 +15,7 @@ from services.gateway.directory.client_reports import Asked, Client, Wanted
 from services.kit import redaction
 from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
 from services.workspace import serialization
-from services.workspace.allowed_roots import inside, resolve_directory, shown
+from services.workspace.allowed_roots import inside, printable_path, resolve_directory
 from services.workspace.dependencies.lock_status import dependency_files
 from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.developer_tools import find_tools
@@ -86,7 +86,7 @@ class Workplace:
     def _find(self, asked: Asked) -> Place:
         directory, client = asked.directory, asked.client
         if client and not client.is_here():
-            return _reported(directory, client)
+            return _reported_place(directory, client)
         try:
             resolved = resolve_directory(directory, self.roots)
         except NotFound:
@@ -116,7 +116,7 @@ class Workplace:
         """
         if place.project is None:
             return None
-        if place.client and (made := place.client.committed()):
+        if place.client and (made := place.client.committed_checkpoint()):
             return made[1]
         if place.client and request.policy != "off":
             note = serialization.readable(request.note) if request.note else None
@@ -137,10 +137,10 @@ class Workplace:
         return str(path)
 
 
-def _reported(directory: str, client: Client) -> Place:
+def _reported_place(directory: str, client: Client) -> Place:
     """A place as the client reports it; where nothing of use is reported, why. Raises as `look` does."""
     if directory != client.directory:
-        where = f"`segue connect` works in {shown(client.directory)}, so nothing is known of {shown(directory)}"
+        where = f"`segue connect` works in {printable_path(client.directory)}, so nothing is known of {printable_path(directory)}"
         return Place(directory, Path(directory).name, where)
     try:
         report = client.report()

@@ -36,7 +36,7 @@ class Export:
         lines = [_memory(each) for each in page.memories]
         if not page.next:
             lines += await self._links()
-        body = b"".join(_encoded(line) for line in lines)
+        body = b"".join(_encode_line(line) for line in lines)
         headers = {NEXT: str(page.next)} if page.next else {}
         return Response(body, media_type="application/x-ndjson", headers=headers)
 
@@ -74,6 +74,6 @@ def _link(link: memory_pb2.Link) -> dict[str, Any]:
     return described | {"created_at": iso(link.created_at)}
 
 
-def _encoded(line: dict[str, Any]) -> bytes:
+def _encode_line(line: dict[str, Any]) -> bytes:
     """One line. Half of a surrogate pair, which metadata could have, must not keep all the others from leaving."""
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"

@@ -36,7 +36,7 @@ class HookEndpoint:
     async def __call__(self, request: Request) -> Response:
         """What the event brought about."""
         try:
-            said = await self.handler(parsed(await request.body()))
+            said = await self.handler(parse_event(await request.body()))
         except Wanted as wanted:
             return JSONResponse({"wanted": wanted.what}, 428)
         if said is None or said is LATER:
@@ -45,7 +45,7 @@ class HookEndpoint:
         return JSONResponse(said.answer, headers={INJECTED: given} if said.briefing.text else None)
 
 
-def parsed(body: bytes) -> HookEvent:
+def parse_event(body: bytes) -> HookEvent:
     """The event; what it lacks is empty, and what is not known is passed over. InvalidInput for what is no envelope."""
     told = json_value(body, "The body")
     if not isinstance(told, dict) or not isinstance(told.get("input"), dict):

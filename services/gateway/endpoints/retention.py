@@ -37,7 +37,7 @@ class Keeping:
     async def set_rule(self, request: Request) -> Response:
         """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule that holds."""
         with caller_mistakes("The rule"):
-            asked = _asked(await fields(request))
+            asked = _retention_request(await fields(request))
         return JSONResponse(_rule(await self._memory.call(self._memory.stub.SetRetention, asked)))
 
     async def _removals(self, request: Request) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Keeping:
         return {"removals": [_removal(each) for each in answer.removals]}
 
 
-def _asked(fields: dict[str, Any]) -> memory_pb2.SetRetentionRequest:
+def _retention_request(fields: dict[str, Any]) -> memory_pb2.SetRetentionRequest:
     project, days, size_mb = fields.get("project"), fields.get("days"), fields.get("size_mb")
     flags = (fields.get("reflections", False), fields.get("reset", False))
     if not isinstance(project, str) or not all(isinstance(each, bool) for each in flags):

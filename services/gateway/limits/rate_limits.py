@@ -65,14 +65,14 @@ class Allowances:
             purse.left += granted.calls
             purse.empty_until_s = 0.0 if purse.left else now_s + granted.retry_after_s
         if not purse.left:
-            raise _exceeded(f"{self._rate.burst:,} calls a minute", purse.empty_until_s - now_s)
+            raise _limit_error(f"{self._rate.burst:,} calls a minute", purse.empty_until_s - now_s)
         purse.left -= 1
 
     @contextmanager
     def running(self, user: str) -> Iterator[None]:
         """One of the calls that the user may have at once, at this gateway."""
         if self._running[user] >= self._at_once:
-            raise _exceeded(f"{self._at_once:,} calls at once", 1.0)
+            raise _limit_error(f"{self._at_once:,} calls at once", 1.0)
         self._running[user] += 1
         try:
             yield
@@ -97,7 +97,7 @@ class Allowances:
         return await self._own.take(user, self._batch, self._rate)
 
 
-def _exceeded(what: str, retry_after_s: float) -> RateLimited:
+def _limit_error(what: str, retry_after_s: float) -> RateLimited:
     seconds = max(1, round(retry_after_s + 0.5))
     error = RateLimited(f"You may make {what}; try again in {seconds} s.", f"Wait {seconds} s.", "Ask for less.")
     error.retry_after_s = seconds

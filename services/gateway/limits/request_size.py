@@ -45,7 +45,7 @@ class BodyLimit:
         """The ASGI application."""
         headers = Headers(scope=scope) if scope["type"] == "http" else {}
         if "transfer-encoding" in headers:  # it does not say how large it is
-            body = await _read(receive, self._body_max_bytes)
+            body = await _read_body(receive, self._body_max_bytes)
             if body is None:
                 await self._refuse("is over what is read", scope, receive, send)
                 return
@@ -67,7 +67,7 @@ def _declared_bytes(headers: Mapping[str, str]) -> int:
     return int(declared) if declared.isdecimal() else 0
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes | None:
+async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
     """The whole body; None where it is larger, or its sender left."""
     body = b""
     while (message := await receive())["type"] == "http.request":

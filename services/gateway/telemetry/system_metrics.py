@@ -30,18 +30,18 @@ class Measures:
 
     def recent(self, name: str, which: Which = lambda _: True) -> float:
         """By how much the series of that name have grown."""
-        return sum(each.recent for each in self._named(name) if which(each.labels))
+        return sum(each.recent for each in self._series_named(name) if which(each.labels))
 
     def present(self, name: str) -> float:
         """What the series of that name come to now."""
-        return sum(each.value for each in self._named(name))
+        return sum(each.value for each in self._series_named(name))
 
     def mean_ms(self, name: str, which: Which = lambda _: True) -> float:
         """How long what the histogram of that name measures took lately; 0 where there was nothing."""
         count = self.recent(f"{name}_count", which)
         return 1e3 * self.recent(f"{name}_sum", which) / count if count else 0.0
 
-    def _named(self, name: str) -> Iterable[Figure]:
+    def _series_named(self, name: str) -> Iterable[Figure]:
         return (each for each in self.series if each.name == name)
 
     # --- what the tool tells ----------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Measures:
     def cache_hit_rates(self) -> dict[str, float]:
         """By cache; one that was not asked is left out."""
         rates = {}
-        for name in sorted({each.labels["segue_cache"] for each in self._named(_lookups)}):
+        for name in sorted({each.labels["segue_cache"] for each in self._series_named(_lookups)}):
             asked = self.recent(_lookups, lambda labels, name=name: labels["segue_cache"] == name)  # type: ignore[misc]
             hits = self.recent(_lookups, lambda labels, name=name: _is_hit(labels, name))  # type: ignore[misc]
             if asked:

@@ -61,7 +61,7 @@ class Tracing(Middleware):
                 request.label("rpc.response.status_code", str(_json_rpc_code(error)))
                 raise
             if isinstance(result, ToolResult) and result.is_error:
-                _tool_failed(request, result)
+                _record_tool_failure(request, result)
             return result
 
     def _labels(self, context: MiddlewareContext[Any]) -> Attributes:
@@ -77,7 +77,7 @@ def _span_name(labels: Attributes) -> str:
     return " ".join(map(str, labels.values()))
 
 
-def _tool_failed(request: Operation, result: ToolResult) -> None:
+def _record_tool_failure(request: Operation, result: ToolResult) -> None:
     request.failed("tool_error")
     content = result.structured_content or {}
     request.label("segue.error.code", str(content.get("error_code", OTHER)))
@@ -106,7 +106,7 @@ def _of_the_connection(context: MiddlewareContext[Any]) -> Attributes:
     return known | ({"mcp.protocol.version": version} if version else {})
 
 
-def traced(method: str, route: str, endpoint: Endpoint) -> Endpoint:
+def trace_endpoint(method: str, route: str, endpoint: Endpoint) -> Endpoint:
     """The endpoint of an HTTP route, each of its requests a span."""
     labels: Attributes = {"http.request.method": method, "http.route": route, "url.scheme": "http"}
 

@@ -32,10 +32,10 @@ class Background:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         self._users[user] += 1
-        task.add_done_callback(lambda done: self._ended(user, done))
+        task.add_done_callback(lambda done: self._finish_task(user, done))
         return task
 
-    def _ended(self, user: str, task: asyncio.Task[Any]) -> None:
+    def _finish_task(self, user: str, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         self._users[user] -= 1
         if not self._users[user]:
@@ -60,7 +60,7 @@ class Background:
 
 
 @asynccontextmanager
-async def drained(background: Background, drain_s: float) -> AsyncIterator[None]:
+async def drain_on_exit(background: Background, drain_s: float) -> AsyncIterator[None]:
     """What is under way when this is left is finished first."""
     try:
         yield

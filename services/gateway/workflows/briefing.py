@@ -80,7 +80,7 @@ def compose(handoff: session_pb2.HandoffDocument | None, sections: Iterable[Sect
     return Briefing("\n".join([opening, *lines.kept, closing]), shown)
 
 
-def quoted(text: str, most: int = item_max_chars) -> str:
+def quote(text: str, most: int = item_max_chars) -> str:
     """The text as lines that start with `> `, without control characters, and with no tag in it."""
     visible = "".join(each for each in text[: most * 2] if each in "\n\t" or unicodedata.category(each)[0] != "C")
     lines = [line.rstrip() for line in _tag.sub("&lt;", visible).splitlines()]
@@ -117,9 +117,9 @@ class _Lines:
 def _add_handoff(lines: _Lines, handoff: session_pb2.HandoffDocument) -> None:
     when = f"{handoff.ended_at.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"
     if handoff.summary.strip():
-        lines.add(f"The last session ended {when}:", quoted(handoff.summary, 2 * item_max_chars))
+        lines.add(f"The last session ended {when}:", quote(handoff.summary, 2 * item_max_chars))
     for heading, texts in (("Next steps:", handoff.next_steps), ("Open questions:", handoff.open_questions)):
-        lines.add_all(heading, [(text, quoted(text, item_max_chars // 2)) for text in texts if text.strip()])
+        lines.add_all(heading, [(text, quote(text, item_max_chars // 2)) for text in texts if text.strip()])
 
 
 def _is_news(memory: memory_pb2.StoredMemory, known: str) -> bool:
@@ -130,4 +130,4 @@ def _is_news(memory: memory_pb2.StoredMemory, known: str) -> bool:
 
 def _item(memory: memory_pb2.StoredMemory) -> str:
     said_by = f", {memory.role}" if memory.role in {"user", "assistant"} else ""
-    return f"{memory.timestamp.ToDatetime(UTC):%Y-%m-%d}{said_by}:\n{quoted(memory.content)}"
+    return f"{memory.timestamp.ToDatetime(UTC):%Y-%m-%d}{said_by}:\n{quote(memory.content)}"

@@ -122,7 +122,7 @@ class Hooks:
             await self._sessions.init(event.asked, "")
             return None
         self._background.begin(user, self._begin(event, briefing))
-        return await self._paid(event, "SessionStart")
+        return await self._take_briefing(event, "SessionStart")
 
     def _is_echo(self, user: str, event: HookEvent) -> bool:
         """Whether the client told the same a moment ago: one that has the hooks twice, by a plugin and by hand."""
@@ -148,7 +148,7 @@ class Hooks:
         with suppress(Wanted):
             await self._sessions.init(event.asked, "")
 
-    async def _paid(self, event: HookEvent, name: str) -> Said | None:
+    async def _take_briefing(self, event: HookEvent, name: str) -> Said | None:
         """The briefing that is owed to the conversation, where it is ready in time; it is given once."""
         key = (current_user(), event.session)
         task = self._owed.get(key)
@@ -167,7 +167,7 @@ class Hooks:
 
     async def user_prompt_submit(self, event: HookEvent) -> Said | None:
         """What is owed from the start; else what is remembered that belongs to the prompt, where that is wanted."""
-        owed = await self._paid(event, "UserPromptSubmit")
+        owed = await self._take_briefing(event, "UserPromptSubmit")
         if owed or not event.prompt_tokens or not event.prompt.strip():
             return owed
         project = await self._sessions.workplace.name(event.asked)
@@ -179,7 +179,7 @@ class Hooks:
         client's to decide."""
         if not event.tool:
             return None
-        said = await self._checked(event)
+        said = await self._check_permission(event)
         if said.decision == "deny":
             return _permission("deny", f"Segue: {said.reason}. revoke_permission takes the rule back.")
         if said.security_level == "critical":
@@ -194,7 +194,7 @@ class Hooks:
         is_learned = event.delivery and event.tool in learned_of and event.target and "*" not in event.target
         if not is_learned:
             return
-        said = await self._checked(event)
+        said = await self._check_permission(event)
         if said.decision != "ask" or said.security_level == "critical":
             return
         session = self._sessions.backends.session
@@ -210,7 +210,7 @@ class Hooks:
         with suppress(Conflict, LimitExceeded):  # a rule that came between, too long a command, or too many rules
             await session.call(session.stub.RecordPermission, allowed)
 
-    async def _checked(self, event: HookEvent) -> session_pb2.CheckPermissionResponse:
+    async def _check_permission(self, event: HookEvent) -> session_pb2.CheckPermissionResponse:
         session = self._sessions.backends.session
         request = session_pb2.CheckPermissionRequest(operation=event.tool, target=event.target, which=event.which)
         said: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
@@ -219,7 +219,7 @@ class Hooks:
     async def post_tool_use(self, event: HookEvent) -> Said | None:
         """The session lives; and what is owed from the start."""
         await self._heartbeat(event)
-        return await self._paid(event, "PostToolUse")
+        return await self._take_briefing(event, "PostToolUse")
 
     async def pre_compact(self, event: HookEvent) -> None:
         """A checkpoint, without a commit: nobody asked for one."""

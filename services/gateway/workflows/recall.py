@@ -36,7 +36,7 @@ class Recalling:
     async def for_start(self, project: str) -> tuple[session_pb2.HandoffDocument | None, Sequence[Section]]:
         """The project's last handoff; what the user decided and corrected; and what belongs to what was left to do."""
         handoff, decided, corrected = await asyncio.gather(
-            self._handoff(project), self._marked(project, "decision"), self._marked(project, "correction")
+            self._handoff(project), self._latest_tagged(project, "decision"), self._latest_tagged(project, "correction")
         )
         subject = " ".join([handoff.summary, *handoff.next_steps][:5]) if handoff else project
         related = await self._search(subject or project, project, related_max)
@@ -48,7 +48,7 @@ class Recalling:
 
     async def for_prompt(self, project: str, prompt: str) -> Sequence[Section]:
         """What is remembered that answers to the prompt."""
-        found = await self._found(prompt, project, 5, min_score=prompt_score_min)
+        found = await self._search_memories(prompt, project, 5, min_score=prompt_score_min)
         likely = [each.memory for each in found if _is_like(each)]
         return [Section("What may belong to this prompt:", likely)]
 
@@ -79,7 +79,7 @@ class Recalling:
             return None
         return handoff
 
-    async def _marked(self, project: str, tag: str) -> list[memory_pb2.StoredMemory]:
+    async def _latest_tagged(self, project: str, tag: str) -> list[memory_pb2.StoredMemory]:
         """The latest memories with the tag, newest first."""
         found = await self._search(tag, project, marked_max, memory_pb2.Filter(tags=[tag]))
         return sorted(found, key=lambda each: -each.timestamp.ToNanoseconds())
@@ -87,9 +87,9 @@ class Recalling:
     async def _search(
         self, query: str, project: str, limit: int, given: memory_pb2.Filter | None = None
     ) -> list[memory_pb2.StoredMemory]:
-        return [each.memory for each in await self._found(query, project, limit, given)]
+        return [each.memory for each in await self._search_memories(query, project, limit, given)]
 
-    async def _found(
+    async def _search_memories(
         self,
         query: str,
         project: str,

@@ -86,7 +86,9 @@ class Sessions:
         session = self.backends.session
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
         handoff = begun.previous_handoff if begun.HasField("previous_handoff") else None
-        quality, (memories, trouble) = await asyncio.gather(assess(self.backends, place), self._related(place, handoff))
+        quality, (memories, trouble) = await asyncio.gather(
+            assess(self.backends, place), self._recall_related(place, handoff)
+        )
         completing = session_pb2.CompleteInitRequest(
             which=session_pb2.Which(session_id=begun.session.id), quality=quality.message, operation_id=str(uuid4())
         )
@@ -94,7 +96,7 @@ class Sessions:
         await pay(self.backends)
         return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble)
 
-    async def _related(
+    async def _recall_related(
         self, place: Place, handoff: session_pb2.HandoffDocument | None
     ) -> tuple[Sequence[memory_pb2.Found], str]:
         """Memories of the project that belong to what was left to do; and why there are none, where there are not."""
@@ -123,7 +125,7 @@ class Sessions:
         not so. Where the client is the one to commit, it takes two calls, of one operation."""
         state = await self._session(which)
         place = await self._place(asked, state)
-        made = place.client.committed() if place.client else None
+        made = place.client.committed_checkpoint() if place.client else None
         operation_id = made[0] if made else operation_id or str(uuid4())
         quality = await assess(self.backends, place, operation_id, "checkpoint")
         git = await self.workplace.commit(place, self._commit(state, place, quality, note, commit, operation_id))
@@ -168,7 +170,7 @@ class Sessions:
         state = await self._session(which)
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
-        learned = await self._learned(state)
+        learned = await self._session_learnings(state)
         facts.MergeFrom(
             session_pb2.Facts(
                 insights=learned["insights"],
@@ -190,7 +192,7 @@ class Sessions:
         pending = list(dict.fromkeys([*remembered.pending, *left]))
         return Ended(answer.session, answer.handoff, path, quality, learned, pending, remembered.trouble)
 
-    async def _learned(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
+    async def _session_learnings(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
         """The reflections that were stored in the project since the session began, by what their tags say they are."""
         learned: dict[str, list[str]] = {"insights": [], "solutions": [], "patterns": [], "decisions": []}
         request = memory_pb2.SearchRequest(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.kit.durable_files import write_private
 from services.kit.encryption.key_file import Key, key_bytes
-from services.kit.encryption.vault import derived, nonce_bytes
+from services.kit.encryption.vault import derive_key, nonce_bytes
 from services.kit.errors import InvalidInput
 
 KEYRING = "encryption.json"
@@ -29,7 +29,7 @@ class Keyring:
     salt: str
     wrapped: str
 
-    def unwrapped(self, key: Key) -> bytes:
+    def unwrap(self, key: Key) -> bytes:
         """The data key; InvalidInput where it is wrapped by another key."""
         salt, wrapped = bytes.fromhex(self.salt), bytes.fromhex(self.wrapped)
         try:
@@ -46,7 +46,7 @@ _purpose = b"segue data key 1"
 
 
 def _wrapping(key: Key, salt: bytes) -> AESGCM:
-    return AESGCM(derived(key.secret, salt, "segue wrap"))
+    return AESGCM(derive_key(key.secret, salt, "segue wrap"))
 
 
 def new_data_key() -> bytes:
@@ -54,7 +54,7 @@ def new_data_key() -> bytes:
     return secrets.token_bytes(key_bytes)
 
 
-def wrapped(data_key: bytes, key: Key) -> Keyring:
+def wrap(data_key: bytes, key: Key) -> Keyring:
     """The data key as the user's key keeps it."""
     salt, nonce = secrets.token_bytes(_salt_bytes), secrets.token_bytes(nonce_bytes)
     return Keyring(key.id, salt.hex(), (nonce + _wrapping(key, salt).encrypt(nonce, data_key, _purpose)).hex())

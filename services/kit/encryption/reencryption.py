@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from services.kit.durable_files import sync, write_private
 from services.kit.encryption.key_file import Key
-from services.kit.encryption.keyring import KEYRING, new_data_key, read_keyring, wrapped, write_keyring
+from services.kit.encryption.keyring import KEYRING, new_data_key, read_keyring, wrap, write_keyring
 from services.kit.encryption.sealed_directory import Place
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
@@ -83,7 +83,7 @@ def discard_unfinished(home: Path) -> None:
 def rewrap(home: Path, key: Key, new: Key) -> None:
     """From now on the new key is needed, and the earlier one is of no use."""
     if keyring := read_keyring(home):
-        write_keyring(home, wrapped(keyring.unwrapped(key), new))
+        write_keyring(home, wrap(keyring.unwrap(key), new))
 
 
 def change(changed: Changeable, key: Key | None, new: Key | None, report: Report) -> None:
@@ -93,7 +93,7 @@ def change(changed: Changeable, key: Key | None, new: Key | None, report: Report
     no room or somebody has a database open.
     """
     keyring = read_keyring(changed.home)
-    before = Vault(keyring.unwrapped(key)) if keyring and key else None
+    before = Vault(keyring.unwrap(key)) if keyring and key else None
     databases = sorted(changed.home.glob(changed.place.databases))
     _require_room(changed.home, databases)
     staging = changed.home / STAGING
@@ -116,7 +116,7 @@ def _write(changed: Changeable, databases: list[Path], before: Vault | None, new
             (staging / path.name).chmod(0o600)
             sync(staging / path.name)
         if new:
-            write_keyring(staging, wrapped(data_key, new))
+            write_keyring(staging, wrap(data_key, new))
         _mark_complete(staging, is_sealed=new is not None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.kit.encryption.key_file import read_key
-from services.kit.encryption.keyring import Keyring, new_data_key, read_keyring, wrapped, write_keyring
+from services.kit.encryption.keyring import Keyring, new_data_key, read_keyring, wrap, write_keyring
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady
 
@@ -34,19 +34,19 @@ class Place:
         keyring = read_keyring(self.home)
         if key_file is None:
             if keyring:
-                raise self._locked(keyring)
+                raise self._locked_error(keyring)
             return None
         key = read_key(key_file)
         if keyring is None:
             raise self._plain(key_file)
-        return Vault(keyring.unwrapped(key))
+        return Vault(keyring.unwrap(key))
 
     def ready_vault(self, key_file: Path | None) -> Vault | None:
         """The same; where nothing is stored yet, a named key begins a keyring."""
         if key_file and not self.has_data and read_keyring(self.home) is None:
             key = read_key(key_file)
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_keyring(self.home, wrapped(new_data_key(), key))
+            write_keyring(self.home, wrap(new_data_key(), key))
         return self.vault(key_file)
 
     def backup_vault(self, key_file: Path | None) -> Vault | None:
@@ -58,7 +58,7 @@ class Place:
             )
         return self.vault(key_file) if self.has_data else None
 
-    def _locked(self, keyring: Keyring) -> NotReady:
+    def _locked_error(self, keyring: Keyring) -> NotReady:
         return NotReady(
             f"{self.what} in {self.home} are encrypted, and {self.setting} is not set.",
             f"Set it to the file of the key {keyring.key_id}. Without it nobody can read them.",

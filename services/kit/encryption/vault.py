@@ -38,15 +38,15 @@ class Vault:
         self.id = self.digest("id", b"").hex()[:16]
         """Names the data key and says nothing of it."""
 
-    def _derived(self, purpose: str) -> bytes:
+    def _purpose_key(self, purpose: str) -> bytes:
         if purpose not in self._keys:
-            self._keys[purpose] = derived(self._data_key, b"", f"segue data {purpose}")
+            self._keys[purpose] = derive_key(self._data_key, b"", f"segue data {purpose}")
         return self._keys[purpose]
 
     def _cipher(self, purpose: str) -> AESGCM:
         cipher = self._ciphers.get(purpose)
         if cipher is None:
-            cipher = self._ciphers.setdefault(purpose, AESGCM(self._derived(purpose)))
+            cipher = self._ciphers.setdefault(purpose, AESGCM(self._purpose_key(purpose)))
         return cipher
 
     def seal(self, purpose: str, identity: bytes, content: bytes) -> bytes:
@@ -61,7 +61,7 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise SealBroken(f"A {purpose} is not as it was stored.", "Restore a backup.") from error
 
-    def named(self, purpose: str, identity: bytes, name: str) -> str:
+    def seal_name(self, purpose: str, identity: bytes, name: str) -> str:
         """A short text sealed so that it is the same each time (AES-256-SIV, RFC 5297): equal names can be compared."""
         padded = name.encode("utf-8", "surrogatepass") + b"\x80"
         padded += b"\0" * (-len(padded) % _name_step_bytes)
@@ -78,13 +78,13 @@ class Vault:
     def _names(self, purpose: str) -> AESSIV:
         cipher = self._siv.get(purpose)
         if cipher is None:
-            key = self._derived(f"{purpose} name, synthetic") + self._derived(f"{purpose} name")
+            key = self._purpose_key(f"{purpose} name, synthetic") + self._purpose_key(f"{purpose} name")
             cipher = self._siv.setdefault(purpose, AESSIV(key))
         return cipher
 
     def digest(self, purpose: str, content: bytes) -> bytes:
         """32 bytes that are equal for equal contents; nobody without the key can try contents out."""
-        return hmac.digest(self._derived(f"{purpose} digest"), content, "sha256")
+        return hmac.digest(self._purpose_key(f"{purpose} digest"), content, "sha256")
 
     def sealing(self, purpose: str) -> Callable[[bytes], bytes]:
         """Seals the pieces of one stream, one after the other, so that they open in this order alone."""
@@ -116,6 +116,6 @@ def identity(*parts: str | int) -> bytes:
     return json.dumps(parts).encode()
 
 
-def derived(secret: bytes, salt: bytes, purpose: str) -> bytes:
+def derive_key(secret: bytes, salt: bytes, purpose: str) -> bytes:
     """A key of 32 bytes for one purpose."""
     return HKDF(SHA256(), 32, salt or None, purpose.encode()).derive(secret)

@@ -107,7 +107,7 @@ class Telling:
 
 
 @asynccontextmanager
-async def watched(watching: Watching) -> AsyncIterator[None]:
+async def poll_health(watching: Watching) -> AsyncIterator[None]:
     """Looks once before the block, if that goes quickly, and on while it runs."""
     async with beside(f"watching {watching.service}", watching.run):
         with suppress(TimeoutError):
@@ -120,7 +120,7 @@ async def watched(watching: Watching) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def told(service: str, look: Look) -> AsyncIterator[None]:
+async def publish_health(service: str, look: Look) -> AsyncIterator[None]:
     """Looks, and tells what was seen, while the block runs: for what has no readiness of its own to keep."""
 
     async def run() -> None:

@@ -17,7 +17,7 @@ _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[None]:
+async def measure_lag() -> AsyncIterator[None]:
     """Measures, while the block runs, by how much a sleep of 50 ms takes longer than that."""
     loop = asyncio.get_running_loop()
     if loop in _loops:

@@ -82,11 +82,11 @@ def start_logs(service: str, level: str = "INFO") -> None:
     handler.addFilter(lambda record: record.name != "root" or record.levelno >= logging.WARNING)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
-    threading.excepthook = _thread_failed
+    threading.excepthook = _log_thread_failure
     for name, least in _quiet.items():
         logging.getLogger(name).setLevel(least)
 
 
-def _thread_failed(failed: Any) -> None:
+def _log_thread_failure(failed: Any) -> None:
     info = (failed.exc_type, failed.exc_value, failed.exc_traceback)
     logging.getLogger(__name__).error("a thread ended", exc_info=info)

@@ -62,8 +62,8 @@ def providers(service: str) -> Iterator[None]:
             endings.append(meter.shutdown)
             metrics.set_meter_provider(meter)
             _observe_process()
-            stack.enter_context(_scraped())
-            stack.enter_context(_logs_sent(_resource(service), endings))
+            stack.enter_context(_serve_metrics())
+            stack.enter_context(_send_logs(_resource(service), endings))
         yield
 
 
@@ -154,7 +154,7 @@ def _readers() -> list[MetricReader]:
 
 
 @contextmanager
-def _scraped() -> Iterator[None]:
+def _serve_metrics() -> Iterator[None]:
     """While it runs, Prometheus can fetch the metrics at the port that the environment names."""
     port = os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT")
     if not port:
@@ -179,7 +179,7 @@ def _scraped() -> Iterator[None]:
 
 
 @contextmanager
-def _logs_sent(described: Resource, endings: list[Callable[[], object]]) -> Iterator[None]:
+def _send_logs(described: Resource, endings: list[Callable[[], object]]) -> Iterator[None]:
     if not _is_sent("LOGS"):
         yield
         return

@@ -67,11 +67,11 @@ def _without_secrets(text: str, kinds: list[str]) -> str:
         if not secrets:
             break
         kinds += [secret.kind for secret in secrets]
-        text = _replaced(text, secrets)
+        text = _replace_secrets(text, secrets)
     return text
 
 
-def _replaced(text: str, secrets: list[Secret]) -> str:
+def _replace_secrets(text: str, secrets: list[Secret]) -> str:
     parts, at = [], 0
     for secret in secrets:
         parts += [text[at : secret.start], _placeholder(secret.kind)]

@@ -122,12 +122,12 @@ RULES = (
     Rule(
         "password in a connection string", ("://",), rf"://{_URL_USER}:([^\s\"'`<>@/\[\]]{{1,256}}+)@", values.any_value
     ),
-    Rule("webhook URL", ("https://hooks.slack.com/",), _SLACK_HOOK, values.formed),
-    Rule("webhook URL", ("https://discord.com/api/", "https://discordapp.com/api/"), _DISCORD_HOOK, values.formed),
+    Rule("webhook URL", ("https://hooks.slack.com/",), _SLACK_HOOK, values.is_formed),
+    Rule("webhook URL", ("https://discord.com/api/", "https://discordapp.com/api/"), _DISCORD_HOOK, values.is_formed),
     Rule("signature in a URL", ("sig=",), r"(?<=[?&;])sig=([a-z0-9%+/=_-]{20,200}+)", values.token),
     Rule("API key", ("?key=", "&key=", "?auth=", "&auth=", "appid="), r"[?&a-z]+=([\w%.~-]{16,200}+)", values.token),
-    Rule("signature in a URL", ("amz-signature=",), r"amz-signature=([a-f0-9]{64,})", values.formed),
-    Rule("Google refresh token", ("1//0",), r"(?<![a-z0-9])1//0[a-z0-9_-]{40,}", values.formed),
+    Rule("signature in a URL", ("amz-signature=",), r"amz-signature=([a-f0-9]{64,})", values.is_formed),
+    Rule("Google refresh token", ("1//0",), r"(?<![a-z0-9])1//0[a-z0-9_-]{40,}", values.is_formed),
     # files with one user a line
     Rule(
         "password",
@@ -140,10 +140,10 @@ RULES = (
         "password hash",
         ("$2a$", "$2b$", "$2y$", "$apr1$", "$1$", "$5$", "$6$", "$y$", "$argon2"),
         _CRYPT,
-        values.formed,
+        values.is_formed,
     ),
-    Rule("password hash", ("pbkdf2_sha", "pbkdf2:sha", "scrypt:", "scram-sha-"), _PBKDF2, values.formed),
-    Rule("password hash", ("{sha}", "{ssha}"), r"\{s?sha\}[a-z0-9+/]{27,}={0,2}", values.formed),
+    Rule("password hash", ("pbkdf2_sha", "pbkdf2:sha", "scrypt:", "scram-sha-"), _PBKDF2, values.is_formed),
+    Rule("password hash", ("{sha}", "{ssha}"), r"\{s?sha\}[a-z0-9+/]{27,}={0,2}", values.is_formed),
     # commands
     Rule(
         "password",

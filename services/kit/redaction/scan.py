@@ -15,7 +15,7 @@ from typing import NamedTuple
 from services.kit.redaction import values
 from services.kit.redaction.rules import COOKIE, COOKIES, RULES, SESSION_COOKIE_WORDS, Rule
 from services.kit.redaction.token_formats import FORMS, Form
-from services.kit.redaction.values import compiled
+from services.kit.redaction.values import lazy_pattern
 
 PLACEHOLDER_START = "[redacted: "
 PRIVATE_KEY_CHARS_MAX = 32_768
@@ -37,11 +37,11 @@ class Secret(NamedTuple):
 def secrets_in(text: str) -> list[Secret]:
     """Every secret, in order, without overlap; a placeholder of an earlier redaction is none."""
     folded = text.replace("\u0130", "I").lower()  # the same length: that is the one capital that becomes two letters
-    found = [*_issued(text), *_private_keys(text), *_cookies(text, folded), *_anchored(text, folded)]
-    return _merged([secret for secret in found if PLACEHOLDER_START not in text[secret.start : secret.end]])
+    found = [*_token_secrets(text), *_private_keys(text), *_cookies(text, folded), *_anchored_secrets(text, folded)]
+    return _merge([secret for secret in found if PLACEHOLDER_START not in text[secret.start : secret.end]])
 
 
-def _merged(found: list[Secret]) -> list[Secret]:
+def _merge(found: list[Secret]) -> list[Secret]:
     """Secrets that overlap become one, named by what was found first: forms of issuers tell more than names do."""
     merged: list[tuple[int, Secret]] = []
     for rank, secret in sorted(enumerate(found), key=lambda ranked: ranked[1].start):
@@ -54,9 +54,9 @@ def _merged(found: list[Secret]) -> list[Secret]:
     return [secret for _, secret in merged]
 
 
-def _issued(text: str) -> Iterator[Secret]:
+def _token_secrets(text: str) -> Iterator[Secret]:
     """Tokens known by their form, in the long words of the text."""
-    for word in compiled(rf"[A-Za-z0-9_.~-]{{{_ISSUED_CHARS_MIN},}}").finditer(text):
+    for word in lazy_pattern(rf"[A-Za-z0-9_.~-]{{{_ISSUED_CHARS_MIN},}}").finditer(text):
         end = 0
         for prefix in _prefix_pattern().finditer(text, *word.span()):
             if prefix.start() < end:
@@ -84,7 +84,7 @@ def _of_form(text: str, prefix: re.Match[str]) -> tuple[Secret | None, int]:
     """The token, and up to where no other prefix need be tried."""
     read_to = prefix.start()
     for form in _forms_that_begin(prefix[0]):
-        match = compiled(form.pattern).match(text, prefix.start())
+        match = lazy_pattern(form.pattern).match(text, prefix.start())
         if match:
             start, read_to = prefix.start() - _chars_before(form, text, prefix.start()), match.end()
             if not values.is_placeholder(text[start : prefix.start()] + text[prefix.end() : read_to]):
@@ -116,7 +116,7 @@ def _anchor_patterns() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile("|".join(anchors)) for anchors in by_letter.values())
 
 
-def _anchored(text: str, folded: str) -> Iterator[Secret]:
+def _anchored_secrets(text: str, folded: str) -> Iterator[Secret]:
     """Secrets known by what stands before them."""
     anchors = [(match.start(), match[0]) for pattern in _anchor_patterns() for match in pattern.finditer(folded)]
     end = 0
@@ -135,13 +135,13 @@ def _by_rule(rule: Rule, text: str, folded: str, at: int) -> tuple[Secret | None
     """The secret, and up to where no other anchor need be tried."""
     if rule.after and not any(word in _line_before(folded, at) for word in rule.after):
         return None, at
-    match = compiled(rule.pattern, re.IGNORECASE).match(text, at)
+    match = lazy_pattern(rule.pattern, re.IGNORECASE).match(text, at)
     if not match:
         return None, at
     start, end = match.span(match.lastindex or 0)
     bare = text[start - 1 : start] not in ("'", '"', "`")
     if bare:
-        end = _trimmed(text, start, end)
+        end = _end_without_full_stop(text, start, end)
     if not rule.accepts(text[start:end], bare):
         return None, end if bare and end - start >= _REJECTED_CHARS_READ_ONCE else at
     if end == match.end():
@@ -155,7 +155,7 @@ def _line_before(text: str, at: int) -> str:
     return text[max(text.rfind("\n", earliest, at) + 1, earliest) : at]
 
 
-def _trimmed(text: str, start: int, end: int) -> int:
+def _end_without_full_stop(text: str, start: int, end: int) -> int:
     """A full stop after a bare value belongs to the sentence."""
     while end > start and text[end - 1] in ".:":
         end -= 1
@@ -164,20 +164,20 @@ def _trimmed(text: str, start: int, end: int) -> int:
 
 def _whole(text: str, line: str, end: int) -> int:
     """The end of an accepted bare value: its pattern is bounded, and a line that is a setting is all value."""
-    is_setting = compiled(r"[\s>+$#-]*(?:export |set |env |arg )?[\w.:-]*").fullmatch(line)
+    is_setting = lazy_pattern(r"[\s>+$#-]*(?:export |set |env |arg )?[\w.:-]*").fullmatch(line)
     more = r"(?:(?![;&][\w.-]{1,40}=)[^\s\"'`])*+" if is_setting else r"[^\s\"'`<>,;&)\]}|\\]*+"
-    return _trimmed(text, end, _end_of(more, text, end))
+    return _end_without_full_stop(text, end, _end_of(more, text, end))
 
 
 def _end_of(pattern: str, text: str, at: int) -> int:
-    match = compiled(pattern).match(text, at)
+    match = lazy_pattern(pattern).match(text, at)
     return match.end() if match else at
 
 
 def _cookies(text: str, folded: str) -> Iterator[Secret]:
     """The values of those cookies whose names tell of a session, in headers and in what curl sends."""
-    for header in compiled(COOKIES).finditer(folded):
-        for cookie in compiled(COOKIE).finditer(text, *header.span(1)):
+    for header in lazy_pattern(COOKIES).finditer(folded):
+        for cookie in lazy_pattern(COOKIE).finditer(text, *header.span(1)):
             of_a_session = any(word in cookie[1].lower() for word in SESSION_COOKIE_WORDS)
             if of_a_session and values.any_value(cookie[2], bare=True):
                 yield Secret("cookie", *cookie.span(2))
@@ -185,7 +185,7 @@ def _cookies(text: str, folded: str) -> Iterator[Secret]:
 
 def _private_keys(text: str) -> Iterator[Secret]:
     """Whole blocks, also in escaped or indented text; of a block cut short the lines that are key."""
-    begin = compiled(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+    begin = lazy_pattern(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
     at = text.find("-----BEGIN ")
     while at >= 0:
         match = begin.match(text, at)
@@ -198,10 +198,12 @@ def _private_keys(text: str) -> Iterator[Secret]:
 def _private_key_end(text: str, at: int) -> int | None:
     """Where the block ends whose first line ends at `at`, or None where no key follows."""
     dashes = text.find("-----", at, at + PRIVATE_KEY_CHARS_MAX)
-    closing = compiled(r"-----END [A-Z0-9 ]{1,60}-----").match(text, dashes) if dashes >= 0 else None
-    if closing and compiled(r"[A-Za-z0-9+/=]{16}").search(text, at, dashes):
+    closing = lazy_pattern(r"-----END [A-Z0-9 ]{1,60}-----").match(text, dashes) if dashes >= 0 else None
+    if closing and lazy_pattern(r"[A-Za-z0-9+/=]{16}").search(text, at, dashes):
         return closing.end()
     margin = r"(?:\\[nrt]|[\s>|+\"',-])*"
     header = r"(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash): [^\n\\]{1,100})"
-    body = compiled(rf"(?:{margin}+(?:{header}|[A-Za-z0-9+/=]{{16,}}+))+").match(text, at, at + PRIVATE_KEY_CHARS_MAX)
+    body = lazy_pattern(rf"(?:{margin}+(?:{header}|[A-Za-z0-9+/=]{{16,}}+))+").match(
+        text, at, at + PRIVATE_KEY_CHARS_MAX
+    )
     return body.end() if body else None

@@ -45,7 +45,7 @@ _EXPRESSION = r"[\w.$?>:-]*[(\[{]|[A-Za-z_$][\w$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$]
 
 
 @cache
-def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
+def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """The pattern, compiled when it is first needed: importing stays cheap."""
     return re.compile(pattern, flags)
 
@@ -55,7 +55,7 @@ def any_value(value: str, bare: bool) -> bool:
     return len(value) >= 3 and not (is_placeholder(value) or is_reference(value, bare))
 
 
-def formed(value: str, bare: bool) -> bool:  # noqa: ARG001 - every rule calls its judge alike
+def is_formed(value: str, bare: bool) -> bool:  # noqa: ARG001 - every rule calls its judge alike
     """Whatever fitted a pattern that tells enough."""
     return not is_placeholder(value)
 
@@ -75,7 +75,7 @@ def opaque(value: str, bare: bool) -> bool:
     """A random value that is not a plain digest or UUID either: for places where those are common."""
     if is_placeholder(value) or is_reference(value, bare) or not is_random(value):
         return False
-    return not compiled(f"[0-9a-fA-F]+|{_UUID}").fullmatch(value)
+    return not lazy_pattern(f"[0-9a-fA-F]+|{_UUID}").fullmatch(value)
 
 
 def password(value: str, bare: bool) -> bool:
@@ -84,7 +84,7 @@ def password(value: str, bare: bool) -> bool:
         return False
     if is_placeholder(value) or is_reference(value, bare):
         return False
-    letters, digits = compiled("[A-Za-z]").search(value), compiled("[0-9]").search(value)
+    letters, digits = lazy_pattern("[A-Za-z]").search(value), lazy_pattern("[0-9]").search(value)
     if letters and digits:
         return not _is_name(value, bare)
     if digits:
@@ -94,7 +94,7 @@ def password(value: str, bare: bool) -> bool:
 
 def strong_password(value: str, bare: bool) -> bool:
     """A password that stands after a mere space: capitals, small letters and digits, or a sign among them."""
-    mixed = all(compiled(kind).search(value) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    mixed = all(lazy_pattern(kind).search(value) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
     return len(value) >= 8 and (mixed or _has_sign(value)) and password(value, bare)
 
 
@@ -115,68 +115,68 @@ def is_placeholder(value: str) -> bool:
         return True
     if value.startswith(_ELLIPSES) or value.endswith(_ELLIPSES):
         return True
-    words = compiled("[a-z]+").findall(folded)
-    digits = "".join(compiled("[0-9]+").findall(folded))
+    words = lazy_pattern("[a-z]+").findall(folded)
+    digits = "".join(lazy_pattern("[0-9]+").findall(folded))
     return digits in _STAND_IN_DIGITS and all(word in _STAND_IN_WORDS for word in words)
 
 
 def is_reference(value: str, bare: bool) -> bool:
     """Not the value itself but where it comes from: a variable, a call, a template, a path, a URL, a digest's name."""
-    if compiled(_TEMPLATE).search(value) or compiled(_NAMED_DIGEST).match(value):
+    if lazy_pattern(_TEMPLATE).search(value) or lazy_pattern(_NAMED_DIGEST).match(value):
         return True
-    if compiled(_PATH_OR_URL).match(value) and not compiled("[A-Za-z0-9+/]{40,}={0,2}").fullmatch(value):
+    if lazy_pattern(_PATH_OR_URL).match(value) and not lazy_pattern("[A-Za-z0-9+/]{40,}={0,2}").fullmatch(value):
         return True
-    if compiled(_DOTTED_NAME).fullmatch(value) and not is_random(value):
+    if lazy_pattern(_DOTTED_NAME).fullmatch(value) and not is_random(value):
         return True
-    return bare and bool(compiled(_EXPRESSION).match(value) or compiled(_TYPE_NAME).match(value))
+    return bare and bool(lazy_pattern(_EXPRESSION).match(value) or lazy_pattern(_TYPE_NAME).match(value))
 
 
 def _is_name(value: str, bare: bool) -> bool:
     """Letters and digits that are rather a name: `password2`, `Argon2Hasher`, `db-credentials-v2`."""
-    numbers = compiled("[0-9]+").findall(value)
-    if not compiled(r"[\w.-]+").fullmatch(value):
+    numbers = lazy_pattern("[0-9]+").findall(value)
+    if not lazy_pattern(r"[\w.-]+").fullmatch(value):
         return False
     if value.lower() != value or len(numbers) > 1 or len(numbers[0]) > 2:
         return False
-    return bool(compiled("[-_.]").search(value) or (bare and len(value) < 7)) and not is_random(value)
+    return bool(lazy_pattern("[-_.]").search(value) or (bare and len(value) < 7)) and not is_random(value)
 
 
 def _has_sign(value: str) -> bool:
-    return bool(compiled(r"[!@#$%^&*+~?]").search(value))
+    return bool(lazy_pattern(r"[!@#$%^&*+~?]").search(value))
 
 
 def _is_salt(value: str) -> bool:
     """Printable characters of every kind, spaces too, as generators of salts make them."""
     if len(value) < 40 or len(set(value)) < 22 or _chars_in_words(value) > 0.3 * len(value):
         return False
-    return all(len(compiled(kind).findall(value)) >= 3 for kind in ("[a-z]", "[0-9]", r"[^\w./:,\s-]"))
+    return all(len(lazy_pattern(kind).findall(value)) >= 3 for kind in ("[a-z]", "[0-9]", r"[^\w./:,\s-]"))
 
 
 def _chars_in_words(value: str) -> int:
-    return sum(map(len, compiled("[A-Z]?[a-z]{4,}").findall(value)))
+    return sum(map(len, lazy_pattern("[A-Z]?[a-z]{4,}").findall(value)))
 
 
 def is_random(value: str) -> bool:
     """Whether a part between separators has no order: character classes change often and no words are in it."""
     if len(value) < RANDOM_CHARS_MIN or any(map(str.isspace, value)):
         return False
-    if compiled(_UUID).fullmatch(value):
+    if lazy_pattern(_UUID).fullmatch(value):
         return True
-    return any(_is_random_segment(part) for part in compiled(r"[^A-Za-z0-9]+").split(value))
+    return any(_is_random_segment(part) for part in lazy_pattern(r"[^A-Za-z0-9]+").split(value))
 
 
 def _is_random_segment(part: str) -> bool:
     if len(part) < _SEGMENT_CHARS_MIN or len(set(part)) < 6:
         return False
-    if len(part) < _HEX_CHARS_MIN and compiled("[0-9a-f]+").fullmatch(part):
+    if len(part) < _HEX_CHARS_MIN and lazy_pattern("[0-9a-f]+").fullmatch(part):
         return False
-    runs = compiled("[a-z]+|[A-Z]+|[0-9]+").findall(part)
+    runs = lazy_pattern("[a-z]+|[A-Z]+|[0-9]+").findall(part)
     changes = (len(runs) - 1) / (len(part) - 1)
     return changes >= _changes_min(part) and _chars_in_words(part) <= 0.6 * len(part)
 
 
 def _changes_min(part: str) -> float:
     """How often classes change at least, for each character; alphabets with few digits or few letters change less."""
-    if compiled("[A-Z0-9]{20,}|[0-9a-f]{32,}").fullmatch(part):
+    if lazy_pattern("[A-Z0-9]{20,}|[0-9a-f]{32,}").fullmatch(part):
         return 0.08
-    return 0.2 if compiled("[0-9]").search(part) else 0.5
+    return 0.2 if lazy_pattern("[0-9]").search(part) else 0.5

@@ -99,7 +99,7 @@ async def call(
 ) -> Response:
     """One call on behalf of `user`; raises the `ServiceError` that the service raised."""
     with _calling(method):
-        return await method(request, timeout=_time_left(timeout_s), metadata=_metadata(user))
+        return await method(request, timeout=_remaining_s(timeout_s), metadata=_metadata(user))
 
 
 async def stream(
@@ -107,7 +107,7 @@ async def stream(
 ) -> AsyncIterator[Response]:
     """As `call`, for a method that answers with a stream."""
     with _calling(method):
-        async for each in method(request, timeout=_time_left(timeout_s), metadata=_metadata(user)):
+        async for each in method(request, timeout=_remaining_s(timeout_s), metadata=_metadata(user)):
             yield each
 
 
@@ -132,14 +132,14 @@ def _path(method: Any) -> str:
 _not_ok = frozenset(status.name for status in grpc.StatusCode if status is not grpc.StatusCode.OK)
 
 
-def _time_left(timeout_s: float) -> float:
+def _remaining_s(timeout_s: float) -> float:
     if timeout_s < deadline_min_s:
         raise errors.DeadlineExceeded("There is no time left for this call.")
     return timeout_s
 
 
 def _metadata(user: str) -> tuple[tuple[str, str], ...]:
-    return ((_user_key, user), *service_auth.shown(), *telemetry.outgoing_trace())
+    return ((_user_key, user), *service_auth.call_metadata(), *telemetry.outgoing_trace())
 
 
 def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
@@ -196,21 +196,21 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
 
     def _around(self, method: str, behave: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Message, context: ServicerContext) -> Any:
-            async with self._served(method, context):
+            async with self._serve_call(method, context):
                 return await behave(request, context)
 
         return answer
 
     def _around_stream(self, method: str, behave: Callable[..., AsyncIterator[Any]]) -> Callable[..., Any]:
         async def answer(request: Message, context: ServicerContext) -> AsyncIterator[Any]:
-            async with self._served(method, context):
+            async with self._serve_call(method, context):
                 async for each in behave(request, context):
                     yield each
 
         return answer
 
     @asynccontextmanager
-    async def _served(self, method: str, context: ServicerContext) -> AsyncIterator[None]:
+    async def _serve_call(self, method: str, context: ServicerContext) -> AsyncIterator[None]:
         """One call: what is raised within ends it with its status."""
         metadata = dict(context.invocation_metadata() or ())
         caller.set(str(metadata.get(_user_key, "")))

@@ -62,7 +62,7 @@ def _make(path: Path) -> None:
         Path(draft).unlink()
 
 
-def shown() -> tuple[tuple[str, str], ...]:
+def call_metadata() -> tuple[tuple[str, str], ...]:
     """The metadata of a call."""
     return ((KEY, secret()),) if secret() else ()
 

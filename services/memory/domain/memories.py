@@ -66,7 +66,7 @@ class Memory:
         """Equal for what counts as the same memory: user, project, kind, session, and content but for its spacing."""
         normalised = " ".join(unicodedata.normalize("NFC", self.content).split())
         session = (self.session_id,) if self.session_id else ()
-        return _named(user, self.project, self.kind, *session, normalised)
+        return _name_uuid(user, self.project, self.kind, *session, normalised)
 
     @property
     def size(self) -> int:
@@ -82,10 +82,10 @@ def text_bytes(content: str, metadata: str) -> int:
 
 def id_key(user: str, id: str) -> UUID:
     """Equal for the same id of the same user alone: nobody learns of another's ids by using them."""
-    return _named(user, id)
+    return _name_uuid(user, id)
 
 
-def _named(*parts: str) -> UUID:
+def _name_uuid(*parts: str) -> UUID:
     return UUID(bytes=hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()[:16])
 
 
@@ -166,7 +166,7 @@ class Stats:
     degraded: Sequence[str] = ()
 
 
-def accepted(memory: Memory, now: datetime) -> Memory:
+def accept(memory: Memory, now: datetime) -> Memory:
     """The memory as it will be stored, or the reason why it cannot be: InvalidInput or LimitExceeded."""
     content = memory.content.encode("utf-8", "replace").decode()  # a lone surrogate has no UTF-8
     if not content.strip():

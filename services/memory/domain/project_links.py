@@ -48,7 +48,7 @@ def checked_link(link: Link) -> Link:
     return link
 
 
-def related(project: str, links: Sequence[Link]) -> list[str]:
+def related_projects(project: str, links: Sequence[Link]) -> list[str]:
     """The projects within two links of `project`, whichever way they point, nearest first; each one once."""
     beside: defaultdict[str, list[str]] = defaultdict(list)
     for link in links:

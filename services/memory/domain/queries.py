@@ -101,7 +101,7 @@ class Results:
     facets: Facets = field(default_factory=dict)
 
 
-def checked(query: Query) -> Query:
+def check_query(query: Query) -> Query:
     """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
     if not query.text.strip():
         raise InvalidInput("query is empty.")

@@ -112,7 +112,7 @@ class Clock:
         return self.doubted_since is None
 
 
-def read(clock: Clock, now: datetime) -> Clock:
+def advance_clock(clock: Clock, now: datetime) -> Clock:
     """What is known after it shows `now`. A clock set back makes nothing old: it is believed."""
     if now - clock.believed <= jump_max:
         return Clock(believed=now)

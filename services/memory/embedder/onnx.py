@@ -87,11 +87,13 @@ class OnnxEmbedder:
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See Embedder. Up to eight texts count as a query: they overtake larger requests, and the cache keeps them."""
         # An import would only push the queries out of the cache.
-        embeddings = await (self._cached(texts) if len(texts) <= INTERACTIVE_TEXTS_MAX else self._inferred(texts))
+        embeddings = await (
+            self._cached_embeddings(texts) if len(texts) <= INTERACTIVE_TEXTS_MAX else self._infer(texts)
+        )
         embeddings.flags.writeable = False
         return embeddings
 
-    async def _cached(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def _cached_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
         known = [self.cache.get(self.model, text) for text in texts]
         missing = [position for position, embedding in enumerate(known) if embedding is None]
         embeddings = np.empty((len(texts), self.dimensions), dtype=np.float32)
@@ -100,12 +102,12 @@ class OnnxEmbedder:
             if embedding is not None:
                 embeddings[position] = embedding
         if missing:
-            embeddings[missing] = await self._inferred([texts[position] for position in missing])
+            embeddings[missing] = await self._infer([texts[position] for position in missing])
         for position in missing:
             self.cache.put(self.model, texts[position], embeddings[position])
         return embeddings
 
-    async def _inferred(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def _infer(self, texts: Sequence[str]) -> NDArray[np.float32]:
         request = Request(texts, asyncio.get_running_loop().create_future())
         took = telemetry.duration("segue.embedding.duration", "Duration of embedding what one call sends")
         with telemetry.operation("embed", took, _labels) as embedding:
@@ -135,9 +137,9 @@ class OnnxEmbedder:
             _embed_batch(opened.model, batch)
         except Exception as caught:
             error = caught
-        opened.loop.call_soon_threadsafe(self._finished, batch, error)
+        opened.loop.call_soon_threadsafe(self._finish_batch, batch, error)
 
-    def _finished(self, batch: list[Position], error: Exception | None) -> None:
+    def _finish_batch(self, batch: list[Position], error: Exception | None) -> None:
         self._busy -= 1
         for request, _ in batch:
             request.finished += 1

@@ -65,7 +65,7 @@ class WaitingTexts:
                 f"{self._count} texts wait to be embedded, {len(request.texts)} more would pass {self._texts_max}",
                 "send fewer texts at once, or try again in a moment",
             )
-        self._counted(len(request.texts))
+        self._count_waiting(len(request.texts))
         self._queue(request).append(request)
 
     def take(self) -> list[Position]:
@@ -80,7 +80,7 @@ class WaitingTexts:
             request.taken += 1
             if request.taken == len(request.texts):
                 queue.popleft()
-        self._counted(-len(batch))
+        self._count_waiting(-len(batch))
         return batch
 
     def drop(self, request: Request) -> None:
@@ -88,7 +88,7 @@ class WaitingTexts:
         remaining = len(request.texts) - request.taken
         if remaining:
             self._queue(request).remove(request)
-            self._counted(-remaining)
+            self._count_waiting(-remaining)
             request.taken = len(request.texts)
 
     def drop_all(self) -> list[Request]:
@@ -98,7 +98,7 @@ class WaitingTexts:
             self.drop(request)
         return requests
 
-    def _counted(self, more: int) -> None:
+    def _count_waiting(self, more: int) -> None:
         self._count += more
         telemetry.waiting("embedding_queue").add(more)
 

@@ -29,19 +29,19 @@ _written_by_opening = ("schema_version", "sealing")
 
 def convert(source: Connection, target: Path, before: Rows, after: Rows, report: Report) -> None:
     """Writes what `source` holds to a new file; Unavailable where the file does not hold it then."""
-    with _opened(target) as connection:
+    with _open(target) as connection:
         migration.create(connection)
         require_data_key(connection, target, after.data_key)
         for table in _tables(source):
             _copy(source, connection, table, (before, after), report)
         _continue_sequences(source, connection)
-    with _opened(target) as connection:  # as it is on the disk
+    with _open(target) as connection:  # as it is on the disk
         require_data_key(connection, target, after.data_key)
         for table in _tables(source):
             _verify(source, connection, table, (before, after), report)
 
 
-def _opened(path: Path) -> Connection:
+def _open(path: Path) -> Connection:
     connection = duckdb.connect(path)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
@@ -58,7 +58,7 @@ def _copy(source: Connection, target: Connection, table: str, ways: tuple[Rows, 
     columns = target.execute(sql, [table]).fetchall()
     total, done = _count(source, table), 0
     for rows in _portions(source, table):
-        written = [_write(after, table, _read(before, table, row)) for row in rows]
+        written = [_write(after, table, _clear_row(before, table, row)) for row in rows]
         values = [tuple(_column(row[name], kind) for name, kind in columns) for row in written]
         insert_columns(target, table, values, [kind for _, kind in columns])
         done += len(rows)
@@ -81,7 +81,7 @@ def _verify(source: Connection, target: Connection, table: str, ways: tuple[Rows
 
 def _readable(rows: Rows, table: str, stored: list[Row]) -> list[Row]:
     """In an order of their own: sealed rows come in another one than clear ones."""
-    return sorted((_read(rows, table, row) for row in stored), key=repr)
+    return sorted((_clear_row(rows, table, row) for row in stored), key=repr)
 
 
 def _count(connection: Connection, table: str) -> int:
@@ -116,7 +116,7 @@ def _continue_sequences(source: Connection, target: Connection) -> None:
 # --- a row of each table as it is to be read, and as it lies in the table -----------------------
 
 
-def _read(rows: Rows, table: str, row: Row) -> Row:
+def _clear_row(rows: Rows, table: str, row: Row) -> Row:
     return _reading[table](rows, row) if table in _reading else row
 
 

@@ -34,14 +34,14 @@ def _written_anew(
     try:
         with open_database(path, {}, rows_of(before)).connection as source:
             source.execute("CHECKPOINT")
-            convert(source, target, rows_of(before), rows_of(after), partial(_told, report, path.name))
+            convert(source, target, rows_of(before), rows_of(after), partial(_report_progress, report, path.name))
             yield
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise Unavailable(f"{path} is as it was: {reason}", "Is there room for a copy?") from error
 
 
-def _told(report: Report, name: str, what: str, done: int, total: int) -> None:
+def _report_progress(report: Report, name: str, what: str, done: int, total: int) -> None:
     report(f"{name}: {what}", done, total)
 
 

@@ -102,7 +102,7 @@ def read_lines(file: BinaryIO, start: Position = START) -> Iterator[Line]:
             size, data = size + rest, b""
         end = Position(start.offset + size, start.lines + 1)
         if data and not data.isspace():
-            yield _parsed(data, start, end, complete=complete)
+            yield _parse_line(data, start, end, complete=complete)
         elif not data:
             yield Line(start, end, None, "line too long") if complete else Line(start, start, None, UNFINISHED)
         start = end
@@ -118,17 +118,17 @@ def _pass_over(file: BinaryIO) -> tuple[int, bool]:
     return size, False
 
 
-def _parsed(data: bytes, start: Position, end: Position, *, complete: bool) -> Line:
+def _parse_line(data: bytes, start: Position, end: Position, *, complete: bool) -> Line:
     if not start.offset:
         data = data.removeprefix(BYTE_ORDER_MARK)
     try:
-        fields = json.loads(data.decode("utf-8", "replace"), parse_constant=_refused)
+        fields = json.loads(data.decode("utf-8", "replace"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return Line(start, end, None, "invalid JSON") if complete else Line(start, start, None, UNFINISHED)
     return Line(start, end, fields) if isinstance(fields, dict) else Line(start, end, None, "not a JSON object")
 
 
-def _refused(constant: str) -> Any:
+def _refuse_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
@@ -149,7 +149,7 @@ def memory_of(fields: Fields) -> ImportedMemory:
     }
     name = _given_id(fields) or stable_id(json.dumps(described, sort_keys=True))
     first_said = aware(_text(fields, "first_said"))
-    return ImportedMemory(id=name, shared=_shared(fields), first_said=first_said, **described)
+    return ImportedMemory(id=name, shared=_shared_flag(fields), first_said=first_said, **described)
 
 
 def link_of(fields: Fields) -> ImportedLink:
@@ -203,7 +203,7 @@ def _kind(fields: Fields) -> str:
     return kind
 
 
-def _shared(fields: Fields) -> bool | None:
+def _shared_flag(fields: Fields) -> bool | None:
     shared = fields.get("shared")
     if not (shared is None or isinstance(shared, bool)):
         raise InvalidInput("shared is neither true nor false")

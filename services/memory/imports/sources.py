@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.domain.memories import Kind, Memory, accepted, content_max_bytes
+from services.memory.domain.memories import Kind, Memory, accept, content_max_bytes
 from services.memory.imports.json_lines import (
     BYTE_ORDER_MARK,
     START,
@@ -68,7 +68,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
     """The files of these paths, each once; a directory gives all *.jsonl below it, sorted."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        for found in _below(path) if _is_directory(path) else [_found(path)]:
+        for found in _below(path) if _is_directory(path) else [_source_file(path)]:
             if isinstance(found, Unreadable):
                 yield found
             elif (identity := _identity(found.path)) not in seen:
@@ -87,11 +87,11 @@ def _below(root: Path) -> Iterator[SourceFile | Unreadable]:
         entered.add(identity)
         subfolders.sort()
         paths = (Path(folder, name) for name in sorted(names) if name.endswith(SUFFIX))
-        yield from (_found(path) for path in paths if not _is_special(path))
+        yield from (_source_file(path) for path in paths if not _is_special(path))
     yield from (Unreadable(f"{error.filename}: {error.strerror}") for error in denied)
 
 
-def _found(path: Path) -> SourceFile | Unreadable:
+def _source_file(path: Path) -> SourceFile | Unreadable:
     try:
         status = path.stat()
     except OSError as error:
@@ -104,7 +104,7 @@ def _found(path: Path) -> SourceFile | Unreadable:
 def _is_directory(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # _found says why
+    except OSError:  # _source_file says why
         return False
 
 
@@ -112,7 +112,7 @@ def _is_special(path: Path) -> bool:
     """Whether it is a pipe, a socket or a device, which nobody meant by naming the directory around it."""
     try:
         mode = path.stat().st_mode
-    except OSError:  # _found says why
+    except OSError:  # _source_file says why
         return False
     return not stat.S_ISREG(mode)
 
@@ -134,12 +134,12 @@ def read_memories(path: Path, start: Position = START) -> Iterator[Entry]:
         _refuse_binary(path, file)
         head = _head(path, file)
         reached = [start]
-        lines = _tracked(read_lines(file, start), reached)
+        lines = _track_position(read_lines(file, start), reached)
         if _is_transcript(head):
             projects = Projects(path, first_cwd(head))
-            yield from _said(conversation(lines, projects, _before(path, start)))
+            yield from _conversation_entries(conversation(lines, projects, _before(path, start)))
         else:
-            yield from map(_listed, lines)
+            yield from map(_line_entry, lines)
         yield Entry(reached[0].lines, reached[0])
 
 
@@ -168,7 +168,7 @@ def _is_transcript(head: Iterable[Line]) -> bool:
     return False
 
 
-def _tracked(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
+def _track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
     """The lines, noting how far they went: most lines of a transcript give no entry."""
     for line in lines:
         reached[0] = line.end
@@ -189,31 +189,31 @@ def _before(path: Path, start: Position) -> Iterator[Line]:
             yield line
 
 
-def _said(items: Iterable[Said | Line]) -> Iterator[Entry]:
+def _conversation_entries(items: Iterable[Said | Line]) -> Iterator[Entry]:
     for item in items:
         if isinstance(item, Line):
             yield Entry(item.number, item.end, problem=item.problem)
         else:
-            yield _checked(item.line, item.resume, item.memory)
+            yield _check_memory(item.line, item.resume, item.memory)
 
 
-def _listed(line: Line) -> Entry:
+def _line_entry(line: Line) -> Entry:
     if line.fields is None:
         return Entry(line.number, line.end, problem=line.problem)
     try:
         if "link" in line.fields and "content" not in line.fields:
             return Entry(line.number, line.end, link=link_of(line.fields))
-        return _checked(line.number, line.end, memory_of(line.fields))
+        return _check_memory(line.number, line.end, memory_of(line.fields))
     except InvalidInput as problem:
         return Entry(line.number, line.end, problem=problem.message)
 
 
-def _checked(line: int, resume: Position, memory: ImportedMemory) -> Entry:
+def _check_memory(line: int, resume: Position, memory: ImportedMemory) -> Entry:
     """The memory, if the memory service will take it: one that it refuses must not cost the others of its batch."""
     if len(memory.content.encode()) > content_max_bytes:
         return Entry(line, resume, problem=TOO_LARGE)
     try:
-        accepted(_as_stored(memory, now := datetime.now(UTC)), now)
+        accept(_as_stored(memory, now := datetime.now(UTC)), now)
     except (InvalidInput, LimitExceeded) as problem:
         return Entry(line, resume, problem=problem.message.rstrip("."))
     return Entry(line, resume, memory)

@@ -60,7 +60,7 @@ class Doings:
     fixes: dict[str, None] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
 
-    def called(self, tool: Fields) -> None:
+    def record_call(self, tool: Fields) -> None:
         """The agent called a tool."""
         name, given = _text(tool, "name"), tool.get("input")
         subject = _text(given, SHOWN.get(name, "")) if isinstance(given, dict) else ""
@@ -99,9 +99,9 @@ class Failures:
         elif text.startswith(_refusals):
             doings.actions[call.place] += " (refused)"
         elif call.key.split(" ", 1)[0] not in ASKING:
-            self._failed(call, doings, memory_id, _telling(text))
+            self._record_failure(call, doings, memory_id, _telling(text))
 
-    def _failed(self, call: Call, doings: Doings, memory_id: str, why: str) -> None:
+    def _record_failure(self, call: Call, doings: Doings, memory_id: str, why: str) -> None:
         doings.actions[call.place] += " (failed)"
         if len(doings.failures) < failures_max:
             doings.failures.append(f"{call.line}: {why}" if why else call.line)

@@ -104,10 +104,10 @@ class Projects:
         """The name of the directory where the session began."""
         cwd = cwd[:path_max_chars]
         if cwd not in self._known:
-            self._known[cwd] = self._found(cwd) or self._fallback or last_part(cwd)
+            self._known[cwd] = self._project_name(cwd) or self._fallback or last_part(cwd)
         return self._known[cwd]
 
-    def _found(self, cwd: str) -> str:
+    def _project_name(self, cwd: str) -> str:
         folder, end = re.sub(r"[^A-Za-z0-9]", "-", cwd), len(cwd)
         while end > 0:
             if folder[:end] in self._folders:
@@ -167,7 +167,7 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
 
 def drafts(line: Line) -> list[Draft]:
     """The texts of a line. Only the last one ends where the line ends: reading must not go on between them."""
-    role, texts = _spoken(line.fields or {})
+    role, texts = _speaker_and_texts(line.fields or {})
     return [Draft(line, line.end if index == texts[-1][0] else line.start, index, role, text) for index, text in texts]
 
 
@@ -198,7 +198,7 @@ def finished(draft: Draft, turn_files: dict[str, None], projects: Projects) -> S
     return Said(memory, draft.line.number, draft.resume)
 
 
-def _spoken(fields: Fields) -> tuple[str, list[tuple[int, str]]]:
+def _speaker_and_texts(fields: Fields) -> tuple[str, list[tuple[int, str]]]:
     """Whose words a line has, and each text with its place in the message."""
     if any(fields.get(flag) for flag in CLIENT_FLAGS):
         return "", []
@@ -207,10 +207,10 @@ def _spoken(fields: Fields) -> tuple[str, list[tuple[int, str]]]:
     if fields.get("isSidechain") is True:
         return "", []
     prompt = _content(fields) if fields.get("type") == "user" else _queued_prompt(fields)
-    return "user", [(index, words) for index, text in _texts(prompt) if (words := typed(text))]
+    return "user", [(index, words) for index, text in _texts(prompt) if (words := typed_text(text))]
 
 
-def typed(text: str) -> str:
+def typed_text(text: str) -> str:
     """What the user typed, without what the client put around it; a slash command keeps its arguments."""
     name, arguments = COMMAND.search(text), ARGUMENTS.search(text)
     if name and arguments:
@@ -258,7 +258,7 @@ def _blocks(fields: Fields, kind: str) -> Iterator[Fields]:
 
 def _note_tool(tool: Fields, draft: Draft, turn_files: dict[str, None]) -> None:
     _note(_string(tool, "name"), draft.tools, tools_max)
-    draft.doings.called(tool)
+    draft.doings.record_call(tool)
     given = tool.get("input")
     parameters: Fields = given if isinstance(given, dict) else {}
     for key in FILE_PARAMETERS:

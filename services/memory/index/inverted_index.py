@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.index.postings import Document, Postings, merged, postings, term_key
+from services.memory.index.postings import Document, Postings, merge, postings, term_key
 from services.memory.index.slots.growable_arrays import Column, Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Scores, best
@@ -109,14 +109,16 @@ class Words:
             if len(self._pieces[place - 1]) + len(self._pieces[place]) > merged_max:
                 break
             place -= 1
-            self._pieces[place : place + 2] = [merged(self._pieces[place], self._pieces[place + 1])]
+            self._pieces[place : place + 2] = [merge(self._pieces[place], self._pieces[place + 1])]
             del self._firsts[place + 1]
 
     def ask(self, terms: Sequence[str], searched: Selection) -> Matches:
         """Where the terms stand in the searched part."""
-        return Matches([self._held(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows)
+        return Matches(
+            [self._term_slots(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows
+        )
 
-    def _held(self, term: str, searched: Selection) -> Held:
+    def _term_slots(self, term: str, searched: Selection) -> Held:
         key = term_key(term)
         found = [(piece, where) for piece in self._pieces if (where := piece.find(key)).stop]
         parts = [(piece.slots[where], piece.counts[where]) for piece, where in found]
@@ -135,7 +137,7 @@ class Words:
             return Held(parts, size, frequent=True)
         if len(searched) <= scanned_min:
             slots = searched.slots.astype(np.uint32)
-            counts = sum((_counted(part, slots) for part in parts), np.zeros(len(slots), np.uint8))
+            counts = sum((_term_counts(part, slots) for part in parts), np.zeros(len(slots), np.uint8))
             return Held([(slots[counts > 0], counts[counts > 0])], int(np.count_nonzero(counts)))
         step = size // scanned_min
         inside = sum(int(np.count_nonzero(searched.holds(slots[::step]))) for slots, _ in parts)
@@ -149,7 +151,7 @@ def _together(parts: Sequence[Part]) -> Part:
     return np.concatenate(slots), np.concatenate([np.zeros(0, np.uint8), *(counts for _, counts in parts)])
 
 
-def _counted(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
+def _term_counts(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
     """How often the term of `part` stands in each of `slots`, which are ascending."""
     held, counts = part
     counted = np.zeros(len(slots), np.uint8)
@@ -170,14 +172,14 @@ class Matches:
     """The terms of one query in the part that is searched."""
 
     def __init__(self, held: Sequence[Held], searched: Selection, lengths: NDArray[np.int32]) -> None:
-        self._held = held
+        self._term_slots = held
         self._searched = searched
         self._lengths = lengths
 
     @cached_property
     def _idf(self) -> NDArray[np.float64]:
         """Of each term."""
-        return np.array([_idf(len(self._searched), each.frequency) for each in self._held])
+        return np.array([_idf(len(self._searched), each.frequency) for each in self._term_slots])
 
     @cached_property
     def term_shares(self) -> NDArray[np.float64]:
@@ -191,8 +193,8 @@ class Matches:
         """
         sums = np.zeros(len(self._lengths), np.float32)
         left = scanned_max(self._searched)
-        for place in np.argsort([each.frequency for each in self._held], kind="stable"):
-            slots, counts = self._latest(self._held[place], left)
+        for place in np.argsort([each.frequency for each in self._term_slots], kind="stable"):
+            slots, counts = self._latest(self._term_slots[place], left)
             sums[slots] += self._weight(counts, self._norm(slots)) * np.float32(self._idf[place])
             left -= len(slots)
             if left <= 0:
@@ -216,10 +218,10 @@ class Matches:
 
     def counts(self, slots: Slots) -> NDArray[np.uint8]:
         """How often each term stands in each of `slots`, which are ascending: a row a term."""
-        counted = np.zeros((len(self._held), len(slots)), np.uint8)
-        for number, held in enumerate(self._held):
+        counted = np.zeros((len(self._term_slots), len(slots)), np.uint8)
+        for number, held in enumerate(self._term_slots):
             for part in held.parts:
-                counted[number] += _counted(part, slots)
+                counted[number] += _term_counts(part, slots)
         return counted
 
     def scores(self, slots: Slots, counts: NDArray[np.uint8]) -> Scores:
@@ -255,7 +257,7 @@ class Matches:
 
     def _often_in_sessions(self, session_of: NDArray[np.int32], sessions: int) -> NDArray[np.float64]:
         """How often each term that is not frequent stands in each session: a row a term."""
-        parts = [_together(held.parts) for held in self._held if not held.frequent]
+        parts = [_together(held.parts) for held in self._term_slots if not held.frequent]
         slots, counts = _together(parts)
         rows = np.repeat(np.arange(len(parts)), [len(held) for held, _ in parts])
         places = rows * (sessions + 1) + session_of[slots] + 1  # the first of each row is session -1

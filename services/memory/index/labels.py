@@ -116,13 +116,13 @@ class Labels:
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """All columns, for a snapshot; copied."""
         arrays = {name: column.rows.copy() for name, column in self._columns().items()}
-        for name, held in self._held().items():
+        for name, held in self._slot_lists().items():
             arrays |= under(f"{name}_", held.arrays())
         return arrays
 
     def names(self) -> Mapping[str, Names]:
         """The names behind the numbers, for a snapshot."""
-        named = {name: held.names() for name, held in self._held().items()}
+        named = {name: held.names() for name, held in self._slot_lists().items()}
         return {"kinds": self._kinds.names(), "roles": self._roles.names(), **named}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
@@ -131,7 +131,7 @@ class Labels:
         self._roles.restore(names["roles"])
         for name, column in self._columns().items():
             column.append(arrays[name])
-        for name, held in self._held().items():
+        for name, held in self._slot_lists().items():
             held.restore(part(f"{name}_", arrays), names[name])
         for path in self._naming:
             self._files[_own_name(path)].append(path)
@@ -140,7 +140,7 @@ class Labels:
         columns = {"kind": self._kind, "role": self._role, "has_code": self._has_code}
         return {**columns, "has_more_files": self._has_more_files}
 
-    def _held(self) -> Mapping[str, NamedSlots]:
+    def _slot_lists(self) -> Mapping[str, NamedSlots]:
         return {"tagged": self._tagged, "naming": self._naming}
 
 

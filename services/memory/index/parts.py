@@ -88,7 +88,7 @@ class Parts:
         self._context.append([each.context_vector for each in fresh])
         self._signs.append(self._content.of(slots), self._context.of(slots))
         self._session_vectors.add(self._session(slots), self._content.of(slots))
-        return self._changed(len(fresh))
+        return self._invalidate(len(fresh))
 
     def read(self, entries: Sequence[NewEntry]) -> int:
         """Completes what was added without its text, in the order in which it was added."""
@@ -97,7 +97,7 @@ class Parts:
         self._catalogue.read(slots, [each.entry for _, each in known])
         self._labels.read(slots, [each.label for _, each in known])
         self._words.fill(slots, [each.document for _, each in known])
-        return self._changed(len(known))
+        return self._invalidate(len(known))
 
     def embed(self, embedded: Sequence[Embedded]) -> int:
         """Sets the vectors of those that are known."""
@@ -109,31 +109,31 @@ class Parts:
         self._context.put(slots, [each.context_vector for _, each in known])
         self._signs.put(slots, self._content.of(slots), self._context.of(slots))
         self._session_vectors.add(self._session(slots), self._content.of(slots))
-        return self._changed(len(known))
+        return self._invalidate(len(known))
 
     def remove(self, sequences: Iterable[int]) -> int:
         """Those that are known are alive no more."""
         slots = np.sort(self._catalogue.remove(sequences))
         self._session_vectors.remove(self._session(slots), self._content.of(slots))
         self.dead += len(slots)
-        return self._changed(len(slots))
+        return self._invalidate(len(slots))
 
     def retime(self, said_s: Mapping[int, float]) -> int:
         """Those that are known were said last at these times (seconds since 1970), by sequence."""
         for sequence, at_s in said_s.items():
             self._catalogue.retime(sequence, at_s)
-        return self._changed(len(said_s))
+        return self._invalidate(len(said_s))
 
     def share(self, sequence: int, shared: bool) -> int:
         """Whether others find a memory."""
         self._catalogue.share(sequence, shared)
-        return self._changed(1)
+        return self._invalidate(1)
 
     def share_exactly(self, sequences: NDArray[np.int64]) -> int:
         """Others find these, and nothing else."""
-        return self._changed(self._catalogue.share_exactly(sequences))
+        return self._invalidate(self._catalogue.share_exactly(sequences))
 
-    def _changed(self, count: int) -> int:
+    def _invalidate(self, count: int) -> int:
         self._selections.clear()
         return count
 
@@ -197,7 +197,7 @@ class Parts:
             before=self._places("before", chosen),
             after=self._places("after", chosen),
             timestamp_s=column("timestamp_s")[chosen],
-            linked=self._linked(projects, chosen),
+            linked=self._linked_mask(projects, chosen),
             dates=asked.dates,
         )
         return Candidates(column("sequence")[chosen], column("likeness")[chosen], signals)
@@ -228,7 +228,7 @@ class Parts:
         """The slots nearest to the query by either vector; another's by its content alone."""
         if query is None:
             return []
-        slots = self._compared(query, searched.slots)
+        slots = self._slots_to_compare(query, searched.slots)
         own = slots[self._catalogue.of_user(user, slots)]
         return [
             best(slots, self._content.scores(query, slots), depth)[0],
@@ -240,7 +240,7 @@ class Parts:
         own = self._catalogue.of_user(user, chosen)
         return np.where(own, self._context.cosines(query, chosen), self._content.cosines(query, chosen))
 
-    def _compared(self, query: NDArray[np.float32], slots: Slots) -> Slots:
+    def _slots_to_compare(self, query: NDArray[np.float32], slots: Slots) -> Slots:
         """Those of `slots` whose vectors are compared with the query."""
         if len(slots) <= exact_max:
             return slots
@@ -264,7 +264,7 @@ class Parts:
         """The session of each of `slots`, -1 for none."""
         return self._catalogue.column("session")[slots].astype(np.int64)
 
-    def _linked(self, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
+    def _linked_mask(self, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
         """Which are of another project than the one that was asked for."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)

@@ -75,10 +75,10 @@ def postings(slots: Sequence[int], documents: Sequence[Document]) -> Postings:
     sizes = [len(each.keys) for each in documents]
     keys = np.concatenate([EMPTY.keys, *(each.keys for each in documents)])
     counts = np.concatenate([EMPTY.counts, *(each.counts for each in documents)])
-    return _sorted(keys, np.repeat(np.asarray(slots, np.uint32), sizes), counts)
+    return _sort(keys, np.repeat(np.asarray(slots, np.uint32), sizes), counts)
 
 
-def merged(one: Postings, other: Postings) -> Postings:
+def merge(one: Postings, other: Postings) -> Postings:
     """Both in one; every slot of `one` is below every slot of `other`."""
     keys = np.sort(np.concatenate((one.keys, other.keys)), kind="stable")  # two ascending runs: merged, not sorted
     keys = keys[np.append(keys[1:] != keys[:-1], True)] if len(keys) else keys
@@ -97,7 +97,7 @@ def merged(one: Postings, other: Postings) -> Postings:
     return Postings(keys, begins, slots, counts)
 
 
-def _sorted(keys: NDArray[np.uint64], slots: NDArray[np.uint32], counts: NDArray[np.uint8]) -> Postings:
+def _sort(keys: NDArray[np.uint64], slots: NDArray[np.uint32], counts: NDArray[np.uint8]) -> Postings:
     order = np.lexsort((slots, keys))
     keys, slots, counts = keys[order], slots[order], counts[order]
     first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.zeros(0, np.int64)

@@ -44,7 +44,7 @@ class _Shrinking:
         self._moved[self._kept] = np.arange(len(self._kept))
 
     def result(self) -> Contents:
-        coded, names = self._recoded()
+        coded, names = self._recode()
         arrays: dict[str, Array] = {**self._columns(), **coded, **self._sessions()}
         for prefix in _vectors:
             arrays |= self._blocks(prefix)
@@ -72,23 +72,23 @@ class _Shrinking:
         """Where the slots are now; -1 stays."""
         return np.where(slots >= 0, self._moved[slots], -1)
 
-    def _recoded(self) -> tuple[dict[str, Array], dict[str, Names]]:
+    def _recode(self) -> tuple[dict[str, Array], dict[str, Names]]:
         arrays: dict[str, Array] = {}
         names: dict[str, Names] = {}
         for column, named in _coded.items():
-            used, codes = self._used(column)
+            used, codes = self._used_numbers(column)
             names[named] = [self._names[named][code] for code in used.tolist()]
             arrays[column] = codes.astype(self._arrays[column].dtype)
         return arrays, names
 
-    def _used(self, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _used_numbers(self, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The numbers that are used, ascending, and each slot's place among them; -1 stays."""
         values = self._arrays[column][self._kept].astype(np.int64)
         used = np.unique(values[values >= 0])
         return used, np.where(values >= 0, np.searchsorted(used, values), -1)
 
     def _sessions(self) -> Mapping[str, Array]:
-        used, _ = self._used("catalogue.session")
+        used, _ = self._used_numbers("catalogue.session")
         sums = self._arrays["sessions"]
         shrunk = np.zeros((len(used), sums.shape[1]), sums.dtype)
         summed = used < len(sums)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.kit.errors import InvalidInput
 from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
-from services.memory.domain.memories import Memory, accepted, at_most, content_max_bytes
+from services.memory.domain.memories import Memory, accept, at_most, content_max_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +26,4 @@ def clean_memory(memory: Memory, now: datetime) -> CleanMemory:
         raise InvalidInput("All of it is private: there is nothing to store.")
     content, tags, metadata = redact(public), redact("\n".join(memory.tags)), redact_json(dict(memory.metadata))
     cleaned = replace(memory, content=content.text, tags=tuple(tags.text.split("\n")), metadata=metadata.value)
-    return CleanMemory(accepted(cleaned, now), content.count + tags.count + metadata.count)
+    return CleanMemory(accept(cleaned, now), content.count + tags.count + metadata.count)

@@ -81,7 +81,7 @@ class Linking:
         """What a search for `project` looks in: itself first, then with `related` what is linked to it; () for all."""
         if not project:
             return ()
-        return (project, *(project_links.related(project, await self.links(user)) if related else ()))
+        return (project, *(project_links.related_projects(project, await self.links(user)) if related else ()))
 
     async def similar(self, user: str, project: str) -> Sequence[str]:
         """The user's projects whose names are like `project`; nothing where there is a project of that name."""

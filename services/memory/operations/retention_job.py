@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from services.kit.background_task import report_success
 from services.kit.errors import ServiceError
 from services.memory.domain.deletion_log import Reason, Removing
-from services.memory.domain.retention_policy import Clock, Rule, Standing, checked_rule, read, standing
+from services.memory.domain.retention_policy import Clock, Rule, Standing, advance_clock, checked_rule, standing
 from services.memory.domain.store import MemoryStore
 from services.memory.operations.store_memories import Storing
 
@@ -105,8 +105,8 @@ class Retaining:
     async def _read_clock(self, now: datetime) -> Clock:
         kept = await self._store.upkeep(_clock_name)
         newest = (await self._store.newest() or now) if kept is None else now
-        clock = read(_unpacked(kept) if kept is not None else Clock(believed=newest), now)
-        await self._store.keep_upkeep(_clock_name, _packed(clock))
+        clock = advance_clock(_decode_clock(kept) if kept is not None else Clock(believed=newest), now)
+        await self._store.keep_upkeep(_clock_name, _encode_clock(clock))
         return clock
 
     async def set_rule(self, user: str, rule: Rule) -> Retained:
@@ -160,10 +160,10 @@ def _read_standing(text: str) -> Standing:
     return Standing(Rule(**kept, is_default=True), since)
 
 
-def _packed(clock: Clock) -> str:
+def _encode_clock(clock: Clock) -> str:
     times = {"believed": clock.believed, "doubted_since": clock.doubted_since, "seen": clock.seen}
     return json.dumps({name: time.isoformat() for name, time in times.items() if time})
 
 
-def _unpacked(text: str) -> Clock:
+def _decode_clock(text: str) -> Clock:
     return Clock(**{name: datetime.fromisoformat(time) for name, time in json.loads(text).items()})

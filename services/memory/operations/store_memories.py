@@ -153,7 +153,7 @@ class Storing:
         if not rows:
             return []
         readings = [await self._beside(reading, row.memory) for row in rows]
-        rows = await self._embedded(user, rows)
+        rows = await self._embed_rows(user, rows)
         return await self._whole(self._commit(user, rows, readings), self._committing)
 
     async def _commit(self, user: str, rows: Sequence[NewRow], readings: Sequence[Reading]) -> list[Inserted]:
@@ -213,18 +213,18 @@ class Storing:
         """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
         task = asyncio.create_task(work)
         self._under_way.add(task)
-        task.add_done_callback(self._settled)
+        task.add_done_callback(self._log_unawaited_error)
         if kind is not None:
             kind.add(task)
             task.add_done_callback(kind.discard)
         return await asyncio.shield(task)
 
-    def _settled(self, task: asyncio.Task[Any]) -> None:
+    def _log_unawaited_error(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # heard, so that it is not printed with its text where the caller has gone
 
-    async def _embedded(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
+    async def _embed_rows(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
         """The rows with their two vectors: of the content, and of the content after what was said before it."""
         if self.embedder is None:
             return rows

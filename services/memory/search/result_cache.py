@@ -16,7 +16,7 @@ from cachetools import TTLCache
 
 from services.kit.errors import InvalidInput, NotFound, Unavailable
 from services.kit.observability import telemetry
-from services.memory.search.result_list import Ranking, unpacked
+from services.memory.search.result_list import Ranking, unpack
 
 pages_max_bytes = 16 * 1024 * 1024
 """Of pages as they are kept: each is one piece of bytes, so that what is counted is what is taken."""
@@ -70,7 +70,7 @@ class Generations:
 
     async def of(self, user: str, projects: Sequence[str]) -> str | None:
         """Names the state of the user's projects (all of them without any named); None while nobody can say."""
-        names = [_all, *(_named(user, project) for project in projects or [""])]
+        names = [_all, *(_version_key(user, project) for project in projects or [""])]
         if self._shared is None:
             return ",".join(str(self._local[name]) for name in names)
         try:
@@ -88,7 +88,9 @@ class Generations:
 
     async def move(self, user: str, projects: Sequence[str]) -> None:
         """After a write to these projects of the user."""
-        await self._move([_named(user, ""), *(_named(user, project) for project in dict.fromkeys(projects))])
+        await self._move(
+            [_version_key(user, ""), *(_version_key(user, project) for project in dict.fromkeys(projects))]
+        )
 
     async def move_all(self) -> None:
         """After a change that any search may show."""
@@ -113,7 +115,7 @@ class Generations:
 _all = "all"
 
 
-def _named(user: str, project: str) -> str:
+def _version_key(user: str, project: str) -> str:
     return _key("generation", user, project)
 
 
@@ -156,17 +158,17 @@ class SearchCache:
             return None
         content = await self._get(f"ranking:{key}")
         telemetry.looked_up("l2", hit=content is not None)
-        return unpacked(content) if content else None
+        return unpack(content) if content else None
 
     async def keep_ranking(self, key: str, ranking: Ranking) -> None:
         """Keeps a ranking for all replicas."""
         if key:
-            await self._put(f"ranking:{key}", ranking.packed())
+            await self._put(f"ranking:{key}", ranking.pack())
 
     async def open_cursor(self, user: str, query: str, ranking: Ranking) -> str:
         """The name under which the user finds the ranking again; `query` says what it answers (a key)."""
         name = secrets.token_urlsafe(9)
-        key, content = _cursor_key(user, name), query.encode()[:_digest_bytes] + ranking.packed()
+        key, content = _cursor_key(user, name), query.encode()[:_digest_bytes] + ranking.pack()
         self._cursors[key] = content
         await self._put(key, content)
         return name
@@ -179,7 +181,7 @@ class SearchCache:
             raise NotFound("That cursor is unknown or has expired.", "Search again; a cursor lives half an hour.")
         if query and query.encode()[:_digest_bytes] != content[:_digest_bytes]:
             raise InvalidInput("That cursor belongs to another query.", "Repeat the query that it came from.")
-        return unpacked(content[_digest_bytes:])
+        return unpack(content[_digest_bytes:])
 
     async def _get(self, key: str) -> bytes | None:
         if self._shared is None:

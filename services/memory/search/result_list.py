@@ -60,12 +60,12 @@ class Ranking:
             return "semantic"
         return "both" if self.rows["similarity"][place] >= similar_from else "text"
 
-    def packed(self) -> bytes:
+    def pack(self) -> bytes:
         """All of it as bytes."""
         return bytes([self.hybrid]) + self.rows.tobytes()
 
 
-def unpacked(content: bytes) -> Ranking:
+def unpack(content: bytes) -> Ranking:
     """What `packed` made; ValueError for other bytes."""
     return Ranking(np.frombuffer(content, _row, offset=1), hybrid=bool(content[0]))
 

@@ -21,7 +21,7 @@ from services.memory.domain.queries import (
     Found,
     Query,
     Results,
-    checked,
+    check_query,
     checked_limit,
     page_max_bytes,
 )
@@ -76,7 +76,7 @@ class Searching:
     async def search(self, user: str, query: Query, encode: Callable[[Results], bytes]) -> Answer:
         """The user's best memories for the query, best first, as `encode` makes them ready to be sent and kept."""
         began = time.perf_counter()
-        query = checked(query)
+        query = check_query(query)
         projects = await self.linking.searched(user, query.project, related=query.include_related_projects)
         generation = await self.cache.generations.of(user, projects)
         asked = _without_paging(query)
@@ -116,7 +116,7 @@ class Searching:
         found = await self.cache.ranking(key)
         if found is not None:
             return found
-        vector, text = await self._embedded(query.text), query.text
+        vector, text = await self._query_embedding(query.text), query.text
         asked = Asked(query_terms(text), words_of(text), vector, date_spans(text))
         candidates = await self.index.candidates(user, projects, asked, query.filter)
         made = ranking(candidates, rank(candidates.signals, time.time()), query)
@@ -144,7 +144,7 @@ class Searching:
             facets=await self._facets(user, ranking) if query.facets else {},
         )
 
-    async def _embedded(self, text: str) -> NDArray[np.float32] | None:
+    async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
         """The query's embedding; None while there is none to be had, and the search goes by words alone."""
         if self.embedder is None:
             return None
@@ -162,7 +162,7 @@ class Searching:
         while len(found) < limit and following < len(ranking) and room > 0:
             most = min(limit - len(found), piece_max)
             places = range(following, min(following + most, len(ranking)))
-            piece, following, room = _until_full(await self._found(user, ranking, places), places.stop, room)
+            piece, following, room = _until_full(await self._found_at(user, ranking, places), places.stop, room)
             found += piece
         kept = _fitting([each for _, each in found], max_tokens)
         if kept < len(found):
@@ -170,7 +170,7 @@ class Searching:
         is_full = room <= 0 and len(found) < limit and following < len(ranking)
         return Page([each for _, each in found], following, truncated=is_full, is_full=is_full)
 
-    async def _found(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
+    async def _found_at(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
         """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}

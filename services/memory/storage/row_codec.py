@@ -149,7 +149,7 @@ class SealedRows:
 
     def name(self, project: str) -> str:
         """See Rows."""
-        return self._vault.named("project", b"", project) if project else ""
+        return self._vault.seal_name("project", b"", project) if project else ""
 
     def read_name(self, column: str) -> str:
         """See Rows."""
@@ -165,7 +165,7 @@ class SealedRows:
 
     def read(self, whose: Whose, columns: Texts) -> Texts:
         """See Rows; SealBroken where the row is another's."""
-        plain = self._vault.open("memory", identity(*whose, columns.project), _decoded(columns.content))
+        plain = self._vault.open("memory", identity(*whose, columns.project), _decode(columns.content))
         head, _, content = plain.partition(b"\n")
         session_id, role, tags, metadata = json.loads(head)
         project = self.read_name(columns.project)
@@ -188,11 +188,11 @@ class SealedRows:
     def read_link(self, user: str, columns: LinkTexts) -> LinkTexts:
         """See Rows."""
         whose = identity(user, columns.source, columns.target)
-        description = self._vault.open("link", whose, _decoded(columns.description)).decode()
+        description = self._vault.open("link", whose, _decode(columns.description)).decode()
         return LinkTexts(self.read_name(columns.source), self.read_name(columns.target), description)
 
 
-def _decoded(column: str) -> bytes:
+def _decode(column: str) -> bytes:
     """Nothing, which no vault opens, for what is no base64."""
     try:
         return b64decode(column, validate=True)

@@ -76,13 +76,15 @@ class ShardedStore:
             parts[each % len(self._shards)].append(each // len(self._shards))
         return parts
 
-    def _placed(self, shard: int, inserted: Inserted) -> Inserted:
+    def _globalised(self, shard: int, inserted: Inserted) -> Inserted:
         return replace(inserted, sequence=self._everywhere(shard, inserted.sequence))
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         """See MemoryStore; an id is looked for everywhere."""
         found = await asyncio.gather(*(shard.find_existing(rows) for shard in self._shards))
-        return {place: self._placed(shard, each) for shard, known in enumerate(found) for place, each in known.items()}
+        return {
+            place: self._globalised(shard, each) for shard, known in enumerate(found) for place, each in known.items()
+        }
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
@@ -91,7 +93,7 @@ class ShardedStore:
 
         async def insert(shard: int, its: list[int]) -> None:
             inserted = await self._shards[shard].insert([rows[place] for place in its], model)
-            outcomes.update((place, self._placed(shard, each)) for place, each in zip(its, inserted, strict=True))
+            outcomes.update((place, self._globalised(shard, each)) for place, each in zip(its, inserted, strict=True))
 
         error = await self._change(places, insert)
         if error:
@@ -140,16 +142,14 @@ class ShardedStore:
         """See MemoryStore."""
         parts = self._by_shard(sequences)
         found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
-        return self._joined(parts, found)
+        return self._join(parts, found)
 
     async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
         """See MemoryStore."""
         parts = self._by_shard(sequences)
-        return self._joined(
-            parts, await asyncio.gather(*(self._shards[at].seen(user, its) for at, its in parts.items()))
-        )
+        return self._join(parts, await asyncio.gather(*(self._shards[at].seen(user, its) for at, its in parts.items())))
 
-    def _joined(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
+    def _join(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
         """What each of the shards in `parts` found."""
         return {
             self._everywhere(shard, sequence): memory

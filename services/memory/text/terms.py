@@ -157,12 +157,12 @@ def query_terms(query: str) -> list[str]:
 
 
 def _names(text: str) -> Iterator[str]:
-    for match in _NAME.finditer(_normalised(text)):
+    for match in _NAME.finditer(_normalise(text)):
         name = match.group()
         yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" by itself is a name
 
 
-def _normalised(text: str) -> str:
+def _normalise(text: str) -> str:
     """NFKC without accents; capitals stay, because they mark where a camelCase name divides."""
     if not text.isascii():
         text = _ACCENT.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text)))

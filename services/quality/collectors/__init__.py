@@ -20,7 +20,7 @@ from services.quality.collectors.security import FindSecrets, secrets
 from services.quality.collectors.source import source
 from services.quality.collectors.tests import tests
 from services.quality.collectors.tools import tools
-from services.quality.domain.evidence import Collected, Evidence, merged, unmeasured
+from services.quality.domain.evidence import Collected, Evidence, merge, no_measurement
 
 logger = logging.getLogger(__name__)
 Collector = Callable[[Place], Sequence[Evidence]]
@@ -43,25 +43,27 @@ def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
     """All evidence of a place, one a name, measured side by side; never raises."""
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="collector") as threads:
         of_git = threads.submit(copy_context().run, _guarded_git, place)  # what watches its children is the call's
-        waiting = [threads.submit(_guarded, collector, names, place) for collector, names in COLLECTORS]
+        waiting = [threads.submit(_collect_or_report, collector, names, place) for collector, names in COLLECTORS]
         found = of_git.result()
         waiting.append(
-            threads.submit(_guarded, lambda each: [secrets(each, found.tracked, find_secrets)], ("secrets",), place)
+            threads.submit(
+                _collect_or_report, lambda each: [secrets(each, found.tracked, find_secrets)], ("secrets",), place
+            )
         )
         evidence = [*found.evidence, *(one for each in waiting for one in each.result())]
-    collected = merged(evidence)
+    collected = merge(evidence)
     return Collected(collected, found.facts, _dependency_facts(collected["dependencies"]))
 
 
-def _guarded(collector: Collector, names: Sequence[str], place: Place) -> Sequence[Evidence]:
+def _collect_or_report(collector: Collector, names: Sequence[str], place: Place) -> Sequence[Evidence]:
     """Its evidence; where it fails, that there is none: one report that nobody foresaw takes nothing else with it."""
     try:
         return collector(place)
     except Unmeasured as reason:
-        return [unmeasured(name, str(reason)) for name in names]
+        return [no_measurement(name, str(reason)) for name in names]
     except Exception as error:
         logger.exception("a collector failed")
-        return [unmeasured(name, f"the collector failed: {type(error).__name__}") for name in names]
+        return [no_measurement(name, f"the collector failed: {type(error).__name__}") for name in names]
 
 
 def _guarded_git(place: Place) -> GitFound:

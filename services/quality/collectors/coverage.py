@@ -39,7 +39,7 @@ def percent(reports: Sequence[Parsed]) -> float:
     return round(100 * sum(each.counted for each in reports) / total, 2) if total else 0.0
 
 
-def _parsed(counted: float, total: float, paths: Sequence[str], taken_at: datetime | None = None) -> Parsed:
+def _parsed_report(counted: float, total: float, paths: Sequence[str], taken_at: datetime | None = None) -> Parsed:
     if not total:
         raise Unmeasured("counts no lines")
     if counted > total:
@@ -52,14 +52,16 @@ def parse_coverage_json(_: Place, content: bytes) -> Parsed:
     report = expect(read_json(content), dict)
     totals, files = expect(report.get("totals"), dict), expect(report.get("files"), dict)
     taken_at = own_time(expect(report.get("meta", {}), dict).get("timestamp"))
-    return _parsed(number(totals.get("covered_lines")), number(totals.get("num_statements")), list(files), taken_at)
+    return _parsed_report(
+        number(totals.get("covered_lines")), number(totals.get("num_statements")), list(files), taken_at
+    )
 
 
 def parse_istanbul(_: Place, content: bytes) -> Parsed:
     """`coverage-summary.json` of Istanbul, nyc, Jest and Vitest."""
     report = expect(read_json(content), dict)
     lines = expect(expect(report.get("total"), dict).get("lines"), dict)
-    return _parsed(
+    return _parsed_report(
         number(lines.get("covered")), number(lines.get("total")), [each for each in report if each != "total"]
     )
 
@@ -78,7 +80,7 @@ def parse_cobertura(place: Place, content: bytes) -> Parsed:
 
     read_xml(content, element, lambda name, text: sources.append(text.strip()) if name == "source" else None)
     covered, valid = _integer(root.get("lines-covered")), _integer(root.get("lines-valid"))
-    return _parsed(
+    return _parsed_report(
         covered, valid, [_below_sources(place, path, list(filter(None, sources))) for path in paths], _epoch(root)
     )
 
@@ -117,7 +119,7 @@ def parse_lcov(place: Place, content: bytes) -> Parsed:
         is_whole = line.strip() == "end_of_record"
     if not is_whole:
         raise Unmeasured("is not whole lcov")
-    return _parsed(counts["LH"], counts["LF"], paths)
+    return _parsed_report(counts["LH"], counts["LF"], paths)
 
 
 def parse_go(place: Place, content: bytes) -> Parsed:
@@ -138,7 +140,7 @@ def parse_go(place: Place, content: bytes) -> Parsed:
         ran = int(match["count"]) > 0 or blocks.get(block, (0, False))[1]
         blocks[block] = (int(match["statements"]), ran)
     covered = sum(statements for statements, ran in blocks.values() if ran)
-    return _parsed(covered, sum(statements for statements, _ in blocks.values()), list(paths))
+    return _parsed_report(covered, sum(statements for statements, _ in blocks.values()), list(paths))
 
 
 def go_module(place: Place) -> str:

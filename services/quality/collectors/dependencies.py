@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.quality.collectors.directory import Place
-from services.quality.domain.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement
 from services.workspace.dependencies.lock_status import dependency_files
 from services.workspace.dependencies.manifests import DependencyFile
 
@@ -16,7 +16,7 @@ def dependencies(place: Place) -> list[Evidence]:
     known = [file for file in files if file.status != "unknown"]
     if not known:
         reasons = "; ".join(file.reason or file.manifest for file in files)
-        return [unmeasured("dependencies", reasons or "no manifest")]
+        return [no_measurement("dependencies", reasons or "no manifest")]
     good = sum(file.status == "agrees" for file in known)
     detail = "; ".join(f"{file.manifest}: {file.reason or file.status}{_age(place, file)}" for file in files)
     source = ", ".join(dict.fromkeys(file.lock or file.manifest for file in known))

@@ -202,7 +202,7 @@ def look(
         files.append(file)
         if len(files) >= files_max or (len(files) % 1000 == 0 and time.monotonic() > deadline_s):
             break
-    reports = [file for directory in REPORT_DIRECTORIES for file in _listed(root, directory)]
+    reports = [file for directory in REPORT_DIRECTORIES for file in _report_files(root, directory)]
     state = _state(root, git_directory, [*files, *reports])
     is_cut = len(files) >= files_max
     known = {} if measured is None else measured
@@ -252,7 +252,7 @@ def _file(entry: os.DirEntry[str], prefix: str) -> File | None:
     return File(prefix + entry.name, status.st_size, status.st_mtime)
 
 
-def _listed(root: Path, directory: str) -> list[File]:
+def _report_files(root: Path, directory: str) -> list[File]:
     """The files right in a directory where reports use to be; none where a link leads to it."""
     path = os.path.normpath(root / directory)
     if os.path.realpath(path) != path:
@@ -264,10 +264,10 @@ def _listed(root: Path, directory: str) -> list[File]:
 
 def environment_state(root: Path) -> tuple[float, ...]:
     """Of the places where tools are installed: they are no part of the project, and change without it."""
-    return tuple(_modified(place) for place in (*safe_path(root), *(root / each for each in HIDDEN_STATE)))
+    return tuple(_modification_time(place) for place in (*safe_path(root), *(root / each for each in HIDDEN_STATE)))
 
 
-def _modified(place: Path) -> float:
+def _modification_time(place: Path) -> float:
     try:
         return place.stat().st_mtime
     except OSError:

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.kit.errors import ServiceError
 from services.quality.collectors.directory import Place, Unmeasured
-from services.quality.domain.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement
 from services.workspace.git.repository import Repository, find_repository
 from services.workspace.git.status import Status, read_status
 
@@ -37,30 +37,32 @@ class GitFound:
 def git(place: Place) -> GitFound:
     """What git says of the place; never raises."""
     try:
-        return _found(place)
+        return _git_facts(place)
     except (ServiceError, Unmeasured) as trouble:
         reason = trouble.message if isinstance(trouble, ServiceError) else str(trouble)
-        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "unreadable", "problem": reason})
+        return GitFound(
+            [no_measurement(name, reason, "git") for name in NAMES], {"state": "unreadable", "problem": reason}
+        )
 
 
-def _found(place: Place) -> GitFound:
+def _git_facts(place: Place) -> GitFound:
     repository = find_repository(place.root, place.roots)
     if repository is None or repository.bare:
         state = "bare" if repository else "none"
         reason = "the repository has no working tree" if repository else "no git repository"
-        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": state})
+        return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": state})
     status = read_status(repository)
-    tracked = _tracked(place, repository)
+    tracked = _tracked_paths(place, repository)
     if not status.head:
         reason = "no commits yet"
-        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "empty"}, tracked)
+        return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": "empty"}, tracked)
     if not tracked:
         reason = "git tracks nothing here"
-        return GitFound([unmeasured(name, reason, "git") for name in NAMES], {"state": "untracked"}, tracked)
+        return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": "untracked"}, tracked)
     days, subjects = _history(repository, place.now)
     evidence = [
         Evidence("active_days", float(days), True, "git log", place.now, detail=f"{days} of the last 30 days"),
-        _uncommitted(status, place.now),
+        _uncommitted_changes(status, place.now),
         _subjects(subjects, place.now),
     ]
     return GitFound(evidence, _facts(status), tracked)
@@ -77,7 +79,7 @@ def _facts(status: Status) -> dict[str, Any]:
     return {"state": "ready", **named, **counts, "ahead": status.ahead or 0, "behind": status.behind or 0}
 
 
-def _uncommitted(status: Status, now: datetime) -> Evidence:
+def _uncommitted_changes(status: Status, now: datetime) -> Evidence:
     """Changed tracked files; a conflict is one too. Untracked files are the user's scratch until they are added."""
     count = len(status.changes) + len(status.conflicted)
     return Evidence("uncommitted", float(count), True, "git status", now, detail=f"{count} changed files")
@@ -86,7 +88,7 @@ def _uncommitted(status: Status, now: datetime) -> Evidence:
 def _subjects(subjects: Sequence[str], now: datetime) -> Evidence:
     own = [subject for subject in subjects if not _merge.match(subject)][:subjects_max]
     if not own:
-        return unmeasured("commit_subjects", "no commits but merges", "git log")
+        return no_measurement("commit_subjects", "no commits but merges", "git log")
     good = sum(_says_what_changed(subject) for subject in own)
     share, detail = round(good / len(own), 4), f"{good} of the last {len(own)}"
     return Evidence("commit_subjects", share, True, "git log", now, detail=detail)
@@ -114,7 +116,7 @@ def _history(repository: Repository, now: datetime) -> tuple[int, list[str]]:
     return min(len(days), active_within.days), subjects
 
 
-def _tracked(place: Place, repository: Repository) -> list[str]:
+def _tracked_paths(place: Place, repository: Repository) -> list[str]:
     """Paths relative to the place, which may be a directory inside the repository."""
     below = os.path.relpath(place.root, repository.root)
     prefix = b"" if below == "." else os.fsencode(below) + b"/"

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from services.quality.collectors.directory import LANGUAGES, File, Place, Unmeasured
-from services.quality.domain.evidence import Evidence, clock_skew_max, unmeasured
+from services.quality.domain.evidence import Evidence, clock_skew_max, no_measurement
 
 report_max_bytes = 8 * 1024 * 1024
 reports_tried_max = 6
@@ -63,7 +63,7 @@ class Reports:
     def evidence(self, name: str, value: Callable[[Sequence[Parsed]], float], missing: str) -> Evidence:
         """One evidence of all that was taken; its age is that of the oldest."""
         if not self.taken:
-            return unmeasured(name, "; ".join(self.refused[:3]) or missing)
+            return no_measurement(name, "; ".join(self.refused[:3]) or missing)
         details = [taken.parsed.detail for taken in self.taken if taken.parsed.detail]
         return Evidence(
             name,
@@ -85,7 +85,7 @@ def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
     for file, form in wanted[:reports_tried_max]:
         place.check_time()
         try:
-            taken = _taken(place, file, form)
+            taken = _take_report(place, file, form)
         except Unmeasured as reason:
             found.refused.append(f"{file.path} {reason}")
             continue
@@ -101,7 +101,7 @@ def _is_named(file: File, form: Format) -> bool:
     return any(fnmatchcase(file.path if "/" in pattern else name, pattern) for pattern in form.names)
 
 
-def _taken(place: Place, file: File, form: Format) -> Taken:
+def _take_report(place: Place, file: File, form: Format) -> Taken:
     written_at = datetime.fromtimestamp(file.modified, UTC)
     _refuse_future(place, written_at)
     parsed = form.parse(place, _content(place, file))

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.source import spread
 from services.quality.collectors.tests import is_test
-from services.quality.domain.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement
 
 FindSecrets: TypeAlias = Callable[[str], Sequence[object]]
 """What of a text is a secret; one item each."""
@@ -48,9 +48,9 @@ _text_suffixes = _likely_suffixes | frozenset(
 def secrets(place: Place, tracked: Sequence[str] | None, find: FindSecrets | None) -> Evidence:
     """How many secrets there are in tracked files, tests aside. Likely files first, then a sample spread evenly."""
     if find is None:
-        return unmeasured("secrets", "no detector of secrets")
+        return no_measurement("secrets", "no detector of secrets")
     if not tracked:
-        return unmeasured("secrets", "no tracked files")
+        return no_measurement("secrets", "no tracked files")
     known = set(tracked)
     files = [file for file in place.files if file.path in known and _may_hold(file)]
     likely = [file for file in files if _is_likely(file)]

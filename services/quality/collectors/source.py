@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.tests import is_test
-from services.quality.domain.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement
 
 sample_max_bytes = 300_000
 sample_files_max = 200
@@ -63,10 +63,11 @@ def source(place: Place) -> list[Evidence]:
     python, others = [file for file in place.sources("python") if not is_test(file.path)], _others(place)
     if not python and not others:
         return [
-            unmeasured(name, "no source in a known language") for name in ("complexity", "annotations", "docstrings")
+            no_measurement(name, "no source in a known language")
+            for name in ("complexity", "annotations", "docstrings")
         ]
     tally = _python_tally(place, python)
-    complexity, functions = _estimated(place, others)
+    complexity, functions = _estimate_complexity(place, others)
     note = f"{tally.files} of {len(python)} Python files read" if python else ""
     estimate = "other languages by estimate" if functions else ""
     return [
@@ -74,13 +75,13 @@ def source(place: Place) -> list[Evidence]:
         _annotations(place, tally, note),
         _share(place, "docstrings", tally.documented, tally.public, (note,))
         if python
-        else unmeasured("docstrings", "no Python source"),
+        else no_measurement("docstrings", "no Python source"),
     ]
 
 
 def _share(place: Place, name: str, some: int, total: int, notes: Sequence[str]) -> Evidence:
     if not total:
-        return unmeasured(name, "nothing that could have it", "source")
+        return no_measurement(name, "nothing that could have it", "source")
     detail = "; ".join(filter(None, (f"{some} of {total}", *notes)))
     return Evidence(name, round(some / total, 4), True, "source", place.now, detail=detail)
 
@@ -93,7 +94,7 @@ def _annotations(place: Place, tally: Tally, note: str) -> Evidence:
     shares = {"python": tally.annotated / max(tally.functions, 1), "javascript": 0.0}
     total = sum(sizes.values())
     if not total:
-        return unmeasured("annotations", "no functions", "source")
+        return no_measurement("annotations", "no functions", "source")
     value = sum(size * shares.get(language, 1.0) for language, size in sizes.items()) / total
     detail = "; ".join(filter(None, (", ".join(sorted(sizes)), note)))
     return Evidence("annotations", round(value, 4), True, "source", place.now, detail=detail)
@@ -116,14 +117,14 @@ def _python_tally(place: Place, files: Sequence[File]) -> Tally:
 
 def _tally_of(place: Place, file: File) -> Tally:
     tally = Tally()
-    tree = _parsed(place, file)
+    tree = _syntax_tree(place, file)
     if tree is not None:
         tally.files += 1
         _count(tree, tally)
     return tally
 
 
-def _parsed(place: Place, file: File) -> ast.Module | None:
+def _syntax_tree(place: Place, file: File) -> ast.Module | None:
     """The syntax tree; None where it is no Python of this version, or no longer there."""
     try:
         content = place.read(file.path, file_max_bytes)
@@ -188,7 +189,7 @@ def _others(place: Place) -> list[File]:
     return [file for file in place.sources("javascript", "typescript", "go", "rust") if not is_test(file.path)]
 
 
-def _estimated(place: Place, files: Sequence[File]) -> tuple[int, int]:
+def _estimate_complexity(place: Place, files: Sequence[File]) -> tuple[int, int]:
     """Complex functions and all: text from one function's head to the next counts as its body."""
     complex_ones = total = 0
     for file in spread(files, sample_max_bytes):

@@ -9,7 +9,7 @@ from datetime import datetime
 from services.quality.collectors.directory import LANGUAGES, File, Place, Unmeasured
 from services.quality.collectors.reports import Format, Parsed, expect, find_reports, languages_of, own_time, read_json
 from services.quality.collectors.xml import read_xml
-from services.quality.domain.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement
 
 rust_files_read_max = 300
 rust_file_max_bytes = 256 * 1024
@@ -30,10 +30,12 @@ def tests(place: Place) -> list[Evidence]:
 
 
 def _presence(place: Place) -> Evidence:
-    counts = {language: _counted(place, language) for language in place.by_language}
+    counts = {language: _count_files(place, language) for language in place.by_language}
     sources = sum(others for _, others in counts.values())
     if not sources:
-        return unmeasured("tests_present", "no source files" if not place.files else "no source in a known language")
+        return no_measurement(
+            "tests_present", "no source files" if not place.files else "no source in a known language"
+        )
     found = sum(tested for tested, _ in counts.values())
     limit = f", among the first {len(place.files):,} files" if place.truncated else ""
     return Evidence(
@@ -46,7 +48,7 @@ def _presence(place: Place) -> Evidence:
     )
 
 
-def _counted(place: Place, language: str) -> tuple[int, int]:
+def _count_files(place: Place, language: str) -> tuple[int, int]:
     """Test files and others; a Rust file with tests inside counts as both."""
     files = place.sources(language)
     tested = [file for file in files if CONVENTIONS[language].search(file.path)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
 from services.quality.collectors.reports import read_json
-from services.quality.domain.evidence import Evidence, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement
 from services.workspace.developer_tools import find_tool, safe_path
 
 ASKED_BY_FILE = {
@@ -38,7 +38,7 @@ def tools(place: Place) -> list[Evidence]:
     """The share of the tools that the project asks for that are in its environment or on the PATH."""
     asked = asked_for(place)
     if not asked:
-        return [unmeasured("tools", "the project asks for no tool")]
+        return [no_measurement("tools", "the project asks for no tool")]
     missing = [name for name in asked if find(place, name) is None]
     share = round(1 - len(missing) / len(asked), 4)
     detail = f"missing: {', '.join(missing)}" if missing else f"all of {', '.join(asked)}"

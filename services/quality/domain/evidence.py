@@ -70,7 +70,7 @@ class Collected:
     dependencies: Mapping[str, Any] = field(default_factory=dict)
 
 
-def unmeasured(name: str, reason: str, source: str = "") -> Evidence:
+def no_measurement(name: str, reason: str, source: str = "") -> Evidence:
     """That there is no measurement, and why."""
     return Evidence(name, source=source, detail=reason[:text_max_chars])
 
@@ -78,7 +78,9 @@ def unmeasured(name: str, reason: str, source: str = "") -> Evidence:
 def only_possible(evidence: Evidence) -> Evidence:
     """The evidence where its value can be, else unmeasured: 300 % of coverage is no coverage."""
     if evidence.measured and not 0 <= evidence.value <= _finite(MAXIMUM[evidence.name]):
-        return unmeasured(evidence.name, f"{evidence.value} is no possible value of {evidence.name}", evidence.source)
+        return no_measurement(
+            evidence.name, f"{evidence.value} is no possible value of {evidence.name}", evidence.source
+        )
     return evidence
 
 
@@ -137,7 +139,7 @@ def _is_known(row: object) -> bool:
 def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
     name, source = row["name"], f"{_text(row.get('source'))} ({REPORTED})".strip()
     if row.get("measured") is not True:
-        return unmeasured(name, _text(row.get("detail")), source)
+        return no_measurement(name, _text(row.get("detail")), source)
     evidence = Evidence(
         name,
         value=_number(name, row.get("value"), MAXIMUM[name]),
@@ -148,7 +150,7 @@ def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
         detail=_text(row.get("detail")),
     )
     if evidence.measured_at and evidence.measured_at > now + clock_skew_max:
-        return unmeasured(name, "is from the future", source)
+        return no_measurement(name, "is from the future", source)
     return evidence
 
 
@@ -187,7 +189,7 @@ def _facts(value: object) -> dict[str, Any]:
     return flat
 
 
-def merged(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
+def merge(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
     """One a name: what is measured before what is not, then the later in `evidence`."""
     best: dict[str, Evidence] = {}
     for each in map(only_possible, evidence):
@@ -195,5 +197,5 @@ def merged(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
         if there is None or each.measured or not there.measured:
             best[each.name] = each
     for name in MAXIMUM:
-        best.setdefault(name, unmeasured(name, "nothing measures it here"))
+        best.setdefault(name, no_measurement(name, "nothing measures it here"))
     return {name: best[name] for name in MAXIMUM}

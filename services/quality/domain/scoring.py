@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from services.quality.domain.evidence import Evidence, only_possible, unmeasured
+from services.quality.domain.evidence import Evidence, no_measurement, only_possible
 
 Curve: TypeAlias = tuple[tuple[float, float], ...]
 """Corners (value, share of the weight), straight between them and level outside: never better for worse values."""
@@ -176,8 +176,8 @@ def score(evidence: Mapping[str, Evidence]) -> Score:
 
     Permissions and tools are of a project: without any measured health there is none, and they earn nothing either.
     """
-    is_project = any(_given(evidence, each).measured for each in COMPONENTS if each.group in HEALTH)
-    rows = tuple(_scored(each, _given(evidence, each), is_project) for each in COMPONENTS)
+    is_project = any(_component_evidence(evidence, each).measured for each in COMPONENTS if each.group in HEALTH)
+    rows = tuple(_score_component(each, _component_evidence(evidence, each), is_project) for each in COMPONENTS)
     return Score(
         overall=_total(rows),
         health=_percent(rows, HEALTH),
@@ -200,17 +200,17 @@ def share(curve: Curve, value: float) -> float:
     return low + (high - low) * (value - left) / (right - left)
 
 
-def _given(evidence: Mapping[str, Evidence], component: Component) -> Evidence:
-    given = evidence.get(component.name) or unmeasured(component.name, "nothing measures it here")
+def _component_evidence(evidence: Mapping[str, Evidence], component: Component) -> Evidence:
+    given = evidence.get(component.name) or no_measurement(component.name, "nothing measures it here")
     given = only_possible(given)
     if given.measured and share(TRUST, given.age_s) == 0:
-        return unmeasured(given.name, f"is {given.age_s / _DAY_S:.0f} days older than its sources", given.source)
+        return no_measurement(given.name, f"is {given.age_s / _DAY_S:.0f} days older than its sources", given.source)
     return given
 
 
-def _scored(component: Component, evidence: Evidence, is_project: bool) -> Scored:
+def _score_component(component: Component, evidence: Evidence, is_project: bool) -> Scored:
     if not is_project and evidence.measured:
-        evidence = unmeasured(component.name, "there is no project to measure", evidence.source)
+        evidence = no_measurement(component.name, "there is no project to measure", evidence.source)
     if not evidence.measured:
         return Scored(component, evidence, 0.0)
     earned = component.weight * share(component.curve, evidence.value) * share(TRUST, evidence.age_s)

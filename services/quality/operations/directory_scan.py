@@ -40,7 +40,7 @@ class Looking:
         self._seen: OrderedDict[Path, Seen] = OrderedDict()
         self._guard = threading.Lock()
 
-    def unchanged(self, directory: Path) -> Seen | None:
+    def last_look(self, directory: Path) -> Seen | None:
         """What the last look found, where it would find the same again. Raises what `look` raises."""
         root = resolve_directory(directory, self._roots)
         with self._guard:

@@ -14,7 +14,7 @@ from services.kit.errors import InvalidInput, NotReady
 from services.quality.collectors import collect
 from services.quality.collectors.directory import Place
 from services.quality.collectors.security import FindSecrets
-from services.quality.domain.evidence import Collected, Evidence, from_json, merged, unmeasured
+from services.quality.domain.evidence import Collected, Evidence, from_json, merge, no_measurement
 from services.quality.domain.scoring import Score, score
 from services.quality.operations.directory_scan import Looking
 from services.quality.tool_runs.runs import Progress, Runs, ToolRun
@@ -81,7 +81,7 @@ class Checking:
         runs = await self._run(place, progress) if question.run_tools else ()
         if runs:  # tools leave caches and reports behind
             place = await asyncio.to_thread(self._looking.look, directory, now)
-        collected, is_cached = await self._collected(place)
+        collected, is_cached = await self._collect(place)
         return _report(self._with_runs(place.root, place.newest(), collected), question, runs, is_cached=is_cached)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Checking:
 
     async def _known_of(self, directory: Path, now: datetime) -> Collected | None:
         """What is known of a directory in which nothing has changed."""
-        seen = await asyncio.to_thread(self._looking.unchanged, directory)
+        seen = await asyncio.to_thread(self._looking.last_look, directory)
         known = self._known.get(_key(seen.root, seen.state, now)) if seen else None
         return self._with_runs(seen.root, seen.newest, known) if seen and known else None
 
@@ -101,7 +101,7 @@ class Checking:
         _keep(self._ran, place.root, [each for each in ran.evidence if each.measured])
         return ran.runs
 
-    async def _collected(self, place: Place) -> tuple[Collected, bool]:
+    async def _collect(self, place: Place) -> tuple[Collected, bool]:
         """What is known of this state; the day is part of it, for activity is counted back from today."""
         key = _key(place.root, place.state, place.now)
         if key in self._known:
@@ -118,7 +118,7 @@ class Checking:
             for each in self._ran.get(root, ())
             if each.measured_at and _is_newer(each.measured_at, collected.evidence[each.name])
         ]
-        return replace(collected, evidence=merged([*collected.evidence.values(), *ran])) if ran else collected
+        return replace(collected, evidence=merge([*collected.evidence.values(), *ran])) if ran else collected
 
 
 def _key(root: Path, state: str, now: datetime) -> tuple[Path, str, str]:
@@ -144,7 +144,7 @@ def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *
 
 def _permissions(facts: Permissions | None) -> Evidence:
     if facts is None or facts.rules <= 0:
-        return unmeasured("permissions", "no permission rules in force")
+        return no_measurement("permissions", "no permission rules in force")
     broad = min(max(facts.broad, 0), facts.rules)
     detail = f"{broad} of {facts.rules} rules allow high or critical operations for ever"
     return Evidence("permissions", round(1 - broad / facts.rules, 4), True, "session", datetime.now(UTC), detail=detail)

@@ -132,7 +132,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def checked(project: str, point: Point, now: datetime) -> Point:
+def check_point(project: str, point: Point, now: datetime) -> Point:
     """The point where it can be kept; InvalidInput where it cannot be."""
     if not project or len(project) > name_max_chars:
         raise InvalidInput(f"A project has a name, of at most {name_max_chars} characters.")

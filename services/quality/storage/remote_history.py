@@ -23,7 +23,7 @@ class PeerHistory:
         """As the Protocol says."""
         request = messages.record_request(project, point)
         answer = await rpc.call(self._stub.Record, request, user=user, timeout_s=self._timeout_s)
-        return messages.recorded(answer)
+        return messages.recorded_point(answer)
 
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
         """As the Protocol says."""

@@ -70,7 +70,7 @@ class Ended:
 
 async def can_confine() -> bool:
     """Whether this kernel lets us take the network away."""
-    probe = await asyncio.create_subprocess_exec(*_confined("--require", ["true"]), start_new_session=True)
+    probe = await asyncio.create_subprocess_exec(*_confined_command("--require", ["true"]), start_new_session=True)
     return await probe.wait() == 0
 
 
@@ -84,7 +84,7 @@ async def _run(child: Child) -> Ended:
     began = time.monotonic()
     try:
         process = await asyncio.create_subprocess_exec(
-            *_confined("--allow-none", child.command),
+            *_confined_command("--allow-none", child.command),
             cwd=child.directory,
             env=_environment(child),
             stdin=asyncio.subprocess.DEVNULL,
@@ -97,7 +97,7 @@ async def _run(child: Child) -> Ended:
     output = bytearray()
     try:
         async with asyncio.timeout(child.timeout_s):
-            outcome = await _read(process, output, child.until)
+            outcome = await _read_output(process, output, child.until)
     except TimeoutError:
         outcome = "timed out"
     finally:
@@ -108,7 +108,7 @@ async def _run(child: Child) -> Ended:
     return Ended(outcome, code, bytes(output), time.monotonic() - began)
 
 
-def _confined(mode: str, command: Sequence[str]) -> list[str]:
+def _confined_command(mode: str, command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(confinement.__file__)), mode, *command]
 
 
@@ -121,7 +121,7 @@ def _environment(child: Child) -> Mapping[str, str]:
     return {**kept, **ours, "NO_COLOR": "1", "COLUMNS": "200", "CI": "true"}
 
 
-async def _read(process: asyncio.subprocess.Process, output: bytearray, until: bytes) -> Outcome:
+async def _read_output(process: asyncio.subprocess.Process, output: bytearray, until: bytes) -> Outcome:
     assert process.stdout  # noqa: S101  # given by PIPE
     while chunk := await process.stdout.read(read_bytes):
         output += chunk

@@ -159,11 +159,11 @@ async def _run_tool(found: _Found, tool: Tool, path: Path, home: Path, timeout_s
         return ToolRun(tool.name, ended.outcome, ended.took_s, found.network)
     if ended.code not in tool.codes:
         return ToolRun(tool.name, "failed", ended.took_s, f"exit code {ended.code}; {found.network}")
-    details = [await asyncio.to_thread(_taken, found, tool, result, home, ended) for result in tool.results]
+    details = [await asyncio.to_thread(_take_result, found, tool, result, home, ended) for result in tool.results]
     return ToolRun(tool.name, ended.outcome, ended.took_s, "; ".join((*filter(None, details), found.network)))
 
 
-def _taken(found: _Found, tool: Tool, result: Result, home: Path, ended: Ended) -> str:
+def _take_result(found: _Found, tool: Tool, result: Result, home: Path, ended: Ended) -> str:
     """Takes a result in; what was counted, or why nothing was."""
     try:
         content = ended.output if result.report == OUTPUT else read_file(home, result.report, output_max_bytes)

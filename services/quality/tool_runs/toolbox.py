@@ -53,7 +53,7 @@ def wanted_tools(place: Place) -> list[tuple[Tool, Path]]:
     return [(tool, path) for tool, path in found if path]
 
 
-def _asked(name: str) -> Callable[[Place], bool]:
+def _asks_for(name: str) -> Callable[[Place], bool]:
     return lambda place: name in asked_for(place)
 
 
@@ -168,11 +168,11 @@ TOOLS = (
         (Result("dependencies", OUTPUT, parse_npm_ls),),
     ),
     Tool(
-        "ruff", "ruff", _asked("ruff"),
+        "ruff", "ruff", _asks_for("ruff"),
         lambda path, _, __: [str(path), "check", "--output-format", "json", "--no-cache", "--exit-zero", "."],
         (Result("lint", OUTPUT, parse_ruff),),
     ),
-    Tool("mypy", "mypy", _asked("mypy"), _mypy, (Result("types", "mypy.xml", parse_mypy_junit),)),
+    Tool("mypy", "mypy", _asks_for("mypy"), _mypy, (Result("types", "mypy.xml", parse_mypy_junit),)),
     Tool(
         "pytest", "pytest", _has_python_tests, _pytest,
         (
@@ -189,21 +189,21 @@ TOOLS = (
         (Result("types", OUTPUT, _tsc),), frozenset({0, 1, 2}),
     ),
     Tool(
-        "go vet", "go", _asked("go"), lambda path, _, __: [str(path), "vet", "./..."],
+        "go vet", "go", _asks_for("go"), lambda path, _, __: [str(path), "vet", "./..."],
         (Result("lint", OUTPUT, parse_go_vet),), with_errors=True,
     ),
     Tool(
-        "go test", "go", _asked("go"),
+        "go test", "go", _asks_for("go"),
         lambda path, _, reports: [str(path), "test", "-json", f"-coverprofile={reports / 'cover.out'}", "./..."],
         (Result("tests_passed", OUTPUT, parse_go_test), Result("test_coverage", "cover.out", parse_go)),
     ),
     Tool(
-        "cargo clippy", "cargo", _asked("cargo"),
+        "cargo clippy", "cargo", _asks_for("cargo"),
         lambda path, _, __: [str(path), "clippy", "--offline", "--quiet", "--message-format", "json"],
         (Result("lint", OUTPUT, parse_clippy),), frozenset({0, 101}),
     ),
     Tool(
-        "cargo test", "cargo", _asked("cargo"), lambda path, _, __: [str(path), "test", "--offline"],
+        "cargo test", "cargo", _asks_for("cargo"), lambda path, _, __: [str(path), "test", "--offline"],
         (Result("tests_passed", OUTPUT, parse_cargo_test),), frozenset({0, 101}),
     ),
 )  # fmt: skip

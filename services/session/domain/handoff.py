@@ -31,17 +31,17 @@ def write_handoff(session: Session, checkpoints: Sequence[Checkpoint], facts: Fa
     `checkpoints` are its last ones, oldest first.
     """
     ended_at = session.ended_at or session.last_seen_at
-    summary = facts.summary.strip() or _summarised(session, checkpoints)
+    summary = facts.summary.strip() or _summary(session, checkpoints)
     sections = [
         _heading(session, ended_at),
         _section("Summary", [_text(summary, summary_max_chars)]),
-        _section("What was done", _items(_done(each) for each in checkpoints[-checkpoints_shown_max:])),
-        _section("Decisions", _texts([*_decided(checkpoints), *facts.decisions])),
+        _section("What was done", _items(_checkpoint_line(each) for each in checkpoints[-checkpoints_shown_max:])),
+        _section("Decisions", _texts([*_decisions(checkpoints), *facts.decisions])),
         _section("Open questions", _texts(facts.open_questions)),
         _section("Next steps", _texts(facts.next_steps)),
-        _section("Learnings", _learned(facts.learnings)),
+        _section("Learnings", _learning_lines(facts.learnings)),
         _section("Quality", _quality(session, checkpoints, facts.quality)),
-        _section("Files changed", _items(_code(name) for name in _changed(checkpoints, facts))),
+        _section("Files changed", _items(_code(name) for name in _changed_files(checkpoints, facts))),
         _section("Git", _git(facts.git)),
     ]
     return Handoff(
@@ -83,7 +83,7 @@ def _heading(session: Session, ended_at: datetime) -> str:
     )
 
 
-def _summarised(session: Session, checkpoints: Sequence[Checkpoint]) -> str:
+def _summary(session: Session, checkpoints: Sequence[Checkpoint]) -> str:
     how = "ended without a summary" if session.state is State.ENDED else "stopped without an end"
     parts = [f"The session {how} after {session.checkpoints} checkpoints."]
     if notes := [each.note for each in checkpoints if each.note.strip()]:
@@ -91,7 +91,7 @@ def _summarised(session: Session, checkpoints: Sequence[Checkpoint]) -> str:
     return " ".join(parts)
 
 
-def _done(checkpoint: Checkpoint) -> str:
+def _checkpoint_line(checkpoint: Checkpoint) -> str:
     parts = [f"{_time(checkpoint.created_at)}: {_text(checkpoint.note) or 'checkpoint'}"]
     if checkpoint.quality:
         parts.append(f"quality {checkpoint.quality.overall:.0f}/100")
@@ -102,16 +102,16 @@ def _done(checkpoint: Checkpoint) -> str:
     return ", ".join(parts)
 
 
-def _decided(checkpoints: Sequence[Checkpoint]) -> list[str]:
+def _decisions(checkpoints: Sequence[Checkpoint]) -> list[str]:
     return [decision for each in checkpoints for decision in each.decisions]
 
 
-def _changed(checkpoints: Sequence[Checkpoint], facts: Facts) -> list[str]:
+def _changed_files(checkpoints: Sequence[Checkpoint], facts: Facts) -> list[str]:
     from_checkpoints = [name for each in checkpoints for name in each.files_changed]
     return sorted({*from_checkpoints, *facts.files_changed})
 
 
-def _learned(learnings: Learnings) -> list[str]:
+def _learning_lines(learnings: Learnings) -> list[str]:
     kinds = (("Insight", learnings.insights), ("Solution", learnings.solutions), ("Pattern", learnings.patterns))
     return [line for name, texts in kinds for line in _items(f"{name}: {_text(text)}" for text in texts)]
 

@@ -155,7 +155,7 @@ class Audited:
     rule_id: str = ""
 
 
-def requested(operation: str, target: str, place: Place) -> Request:
+def judge_request(operation: str, target: str, place: Place) -> Request:
     """The request, judged; InvalidInput without an operation."""
     name = operation_name(operation)
     if not name:
@@ -189,7 +189,7 @@ def live_rules(ledger: Ledger, project: str, now: datetime) -> list[Rule]:
     ]
 
 
-def masked(text: str, most: int = target_audited_max_chars) -> str:
+def mask(text: str, most: int = target_audited_max_chars) -> str:
     """`text` with `*` for what looks like a secret, cut to `most` characters."""
     cut = text[: most * 4]
     hidden = _secret.sub(lambda found: f"{found[1] or found[2] or ''}*{'@' if found[2] else ''}", cut)

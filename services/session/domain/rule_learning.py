@@ -26,7 +26,7 @@ from services.session.domain.permissions import (
     denies,
     holds_at,
     is_live,
-    masked,
+    mask,
     pattern_max_chars,
 )
 
@@ -43,13 +43,13 @@ def record(
     rule = _rule(request, recorded, now)
     if recorded.verdict is Verdict.DENY:
         ledger = _without_what_is_denied(ledger, rule)
-        return _bounded(_with(ledger, rule), now), rule, None
+        return _drop_expired(_with(ledger, rule), now), rule, None
     for other in ledger.rules:
         same_place = is_live(other, now) and holds_at(other, request.place)
         if same_place and other.verdict is Verdict.DENY and denies(other, request.operation, request.target):
             raise Conflict(f"The rule {other.id} denies it, and a deny beats an allow.", "Revoke that rule first.")
-    ledger, learned = _counted(_with(ledger, rule), request, now, learn_after)
-    return _bounded(ledger, now), rule, learned
+    ledger, learned = _count_allow(_with(ledger, rule), request, now, learn_after)
+    return _drop_expired(ledger, now), rule, learned
 
 
 def revoke(ledger: Ledger, rule_id: str, every: bool, project: str = "") -> tuple[Ledger, Sequence[Rule]]:
@@ -81,7 +81,7 @@ def _rule(request: Request, recorded: Recorded, now: datetime) -> Rule:
         raise InvalidInput(f"expires_in_s takes 0 (never) to {expires_max_s:,}.")
     if len(request.target) > pattern_max_chars:
         raise TooLarge(f"A rule's target has at most {pattern_max_chars} characters.", "Use * for the rest.")
-    pattern = masked(request.target, pattern_max_chars)
+    pattern = mask(request.target, pattern_max_chars)
     if is_critical and recorded.verdict is Verdict.ALLOW and (not pattern or pattern != request.target):
         raise InvalidInput(
             f"{request.operation} is critical: it is allowed only for one exact target, that holds no secret.",
@@ -113,11 +113,11 @@ def _with(ledger: Ledger, rule: Rule) -> Ledger:
     return replace(ledger, rules=(*others, rule))
 
 
-def _counted(ledger: Ledger, request: Request, now: datetime, learn_after: int) -> tuple[Ledger, Rule | None]:
+def _count_allow(ledger: Ledger, request: Request, now: datetime, learn_after: int) -> tuple[Ledger, Rule | None]:
     """One more allow of the same; with enough of them and never a deny, a rule for the project."""
     place = Place(request.place.project, request.place.root)
     subject = "" if is_learned_as_a_whole(request.operation, request.level) else request.target
-    holds_secret = masked(subject, pattern_max_chars) != subject
+    holds_secret = mask(subject, pattern_max_chars) != subject
     if request.level is Level.CRITICAL or not place.project or holds_secret or _was_denied(ledger, request, subject):
         return ledger, None
     key = (request.operation, subject, request.level, place.project, place.root)
@@ -178,7 +178,7 @@ def _without_what_is_denied(ledger: Ledger, deny: Rule) -> Ledger:
     return replace(ledger, rules=rules, tallies=tallies)
 
 
-def _bounded(ledger: Ledger, now: datetime) -> Ledger:
+def _drop_expired(ledger: Ledger, now: datetime) -> Ledger:
     """Without allows that have expired; LimitExceeded where there are still too many rules."""
     kept = tuple(rule for rule in ledger.rules if rule.verdict is Verdict.DENY or is_live(rule, now))
     if len(kept) > rules_max:

@@ -196,23 +196,23 @@ class NewCheckpoint:
 # --- changes: pure functions from what is to what will be ---------------------------------------
 
 
-def opened(user: str, opening: Opening, now: datetime) -> Session:
+def open_session(user: str, opening: Opening, now: datetime) -> Session:
     """A new session."""
-    directory = normalised(opening.which.working_directory)
+    directory = normalise_directory(opening.which.working_directory)
     if not directory:
         raise InvalidInput("working_directory is missing.", "Name the directory, or the session to resume.")
     return Session(
         id=str(uuid4()),
         user=user,
         working_directory=directory,
-        root=normalised(opening.root) or directory,
+        root=normalise_directory(opening.root) or directory,
         project=plain_name(opening.project) or plain_name(posixpath.basename(directory)) or "default",
         created_at=now,
         last_seen_at=now,
     )
 
 
-def seen(session: Session, now: datetime) -> Session:
+def mark_seen(session: Session, now: datetime) -> Session:
     """The session after a call that named it: alive, whatever was presumed."""
     if session.state is State.ENDED:
         return session
@@ -227,18 +227,18 @@ def has_expired(session: Session, now: datetime, lease_s: float) -> bool:
     return session.state is State.ACTIVE and session.last_seen_at + timedelta(seconds=lease_s) < now
 
 
-def abandoned(session: Session) -> Session:
+def abandon(session: Session) -> Session:
     """The session, given up; it ended when it was last heard of."""
     return replace(session, state=State.ABANDONED, ended_at=session.last_seen_at)
 
 
-def ended(session: Session, final: Quality | None, now: datetime) -> Session:
+def end_session(session: Session, final: Quality | None, now: datetime) -> Session:
     """The session, finished for good."""
     quality = final.overall if final else session.last_quality
     return replace(session, state=State.ENDED, ended_at=now, last_seen_at=now, last_quality=quality)
 
 
-def measured(session: Session, quality: Quality | None) -> Session:
+def record_quality(session: Session, quality: Quality | None) -> Session:
     """The session with this as its latest quality, and as its first where it had none."""
     if quality is None:
         return session
@@ -246,7 +246,7 @@ def measured(session: Session, quality: Quality | None) -> Session:
     return replace(session, first_quality=first, last_quality=quality.overall)
 
 
-def checkpointed(session: Session, new: NewCheckpoint, now: datetime) -> tuple[Session, Checkpoint]:
+def add_checkpoint(session: Session, new: NewCheckpoint, now: datetime) -> tuple[Session, Checkpoint]:
     """The session with one more checkpoint, and that checkpoint."""
     if session.checkpoints >= checkpoints_max:
         raise OverQuota(
@@ -269,10 +269,10 @@ def checkpointed(session: Session, new: NewCheckpoint, now: datetime) -> tuple[S
         files_changed_total=len(new.files_changed),
         decisions=new.decisions,
     )
-    return replace(measured(seen(session, now), new.quality), checkpoints=checkpoint.number), checkpoint
+    return replace(record_quality(mark_seen(session, now), new.quality), checkpoints=checkpoint.number), checkpoint
 
 
-def crossed(before: float | None, after: float | None, threshold: float) -> str:
+def threshold_crossing(before: float | None, after: float | None, threshold: float) -> str:
     """`fell` or `rose` where the quality went over the threshold, else nothing; a first one can only fall."""
     if after is None:
         return ""
@@ -296,7 +296,7 @@ def with_paid(session: Session, owed_id: str) -> Session:
 # --- what is accepted ---------------------------------------------------------------------------
 
 
-def normalised(directory: str) -> str:
+def normalise_directory(directory: str) -> str:
     """One spelling for a directory: no doubled or closing slashes. Links are the caller's to resolve."""
     check_text(directory, path_max_chars, "a directory")
     if "\0" in directory:

@@ -25,19 +25,19 @@ from services.session.domain.sessions import (
     Session,
     State,
     Which,
+    add_checkpoint,
     check_checkpoint,
     check_facts,
     check_owed,
     check_quality,
     check_text,
-    checkpointed,
-    crossed,
-    ended,
-    measured,
+    end_session,
+    mark_seen,
     name_max_chars,
-    opened,
+    open_session,
     owing,
-    seen,
+    record_quality,
+    threshold_crossing,
     with_paid,
 )
 from services.session.operations.events import (
@@ -47,7 +47,7 @@ from services.session.operations.events import (
     QUALITY_THRESHOLD,
     Event,
 )
-from services.session.operations.session_lookup import Finding, session_ended, session_event, until_first
+from services.session.operations.session_lookup import Finding, session_end_event, session_event, until_first
 from services.session.store import Change, Listing, SessionStore, Stale
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,9 @@ class Lifecycle:
 
         async def attempt(id: str) -> Answer:
             session, now = await self._finding.living(user, which), self._finding.now()
-            following = replace(measured(seen(session, now), quality), initialized_at=session.initialized_at or now)
+            following = replace(
+                record_quality(mark_seen(session, now), quality), initialized_at=session.initialized_at or now
+            )
             score = quality.overall if quality else None
             events = [
                 session_event(INIT_COMPLETED, session, self._finding.now(), quality=score),
@@ -109,7 +111,7 @@ class Lifecycle:
 
         async def attempt(id: str) -> Answer:
             session = await self._finding.living(user, which)
-            following, checkpoint = checkpointed(session, new, self._finding.now())
+            following, checkpoint = add_checkpoint(session, new, self._finding.now())
             score = new.quality.overall if new.quality else None
             created = session_event(
                 CHECKPOINT_CREATED,
@@ -136,13 +138,13 @@ class Lifecycle:
 
         async def attempt(id: str) -> Answer:
             session = await self._finding.open(user, which)
-            following = replace(ended(session, facts.quality, self._finding.now()), has_handoff=True)
+            following = replace(end_session(session, facts.quality, self._finding.now()), has_handoff=True)
             checkpoints = await self._store.checkpoints(session.id, checkpoints_handed_off_max)
             score = facts.quality.overall if facts.quality else None
             change = Change(
                 session=following,
                 handoff=write_handoff(following, checkpoints, facts),
-                events=[*self._threshold(session, score), session_ended(following, self._finding.now())],
+                events=[*self._threshold(session, score), session_end_event(following, self._finding.now())],
             )
             return await self._commit("End", id, change)
 
@@ -215,14 +217,14 @@ class Lifecycle:
         previous = await self._previous(session, opening.abandoned)
         resumed = session.version > 0
         event = session_event(INIT_STARTED, session, self._finding.now(), resumed=resumed, project=session.project)
-        change = Change(session=seen(session, self._finding.now()), events=[event])
+        change = Change(session=mark_seen(session, self._finding.now()), events=[event])
         before = previous.session_id if previous else ""
         return await self._commit("Init", operation_id, change, resumed=resumed, previous=before)
 
     async def _to_open(self, user: str, opening: Opening) -> Session:
         if opening.which.session_id:
             return await self._finding.living(user, opening.which)
-        new = opened(user, opening, self._finding.now())
+        new = open_session(user, opening, self._finding.now())
         return await self._store.active_in(user, new.working_directory) or new
 
     async def _previous(self, session: Session, facts: Facts) -> Handoff | None:
@@ -233,14 +235,14 @@ class Lifecycle:
                 continue
             known = facts if left.working_directory == session.working_directory else Facts()
             checkpoints = await self._store.checkpoints(left.id, checkpoints_handed_off_max)
-            following = replace(measured(left, known.quality), has_handoff=True)
+            following = replace(record_quality(left, known.quality), has_handoff=True)
             handoff = write_handoff(following, checkpoints, known)
             await self._store.commit(Change(session=following, handoff=handoff))
         return await self._store.latest_handoff(session.user, session.project)
 
     def _threshold(self, session: Session, score: float | None) -> list[Event]:
         threshold = self._quality_threshold
-        direction = crossed(session.last_quality, score, threshold)
+        direction = threshold_crossing(session.last_quality, score, threshold)
         event = session_event(
             QUALITY_THRESHOLD, session, self._finding.now(), quality=score, threshold=threshold, direction=direction
         )

@@ -17,9 +17,9 @@ from services.session.domain.permissions import (
     Rule,
     Verdict,
     check,
+    judge_request,
     live_rules,
-    masked,
-    requested,
+    mask,
 )
 from services.session.domain.rule_learning import record, revoke
 from services.session.domain.sessions import (
@@ -29,7 +29,7 @@ from services.session.domain.sessions import (
     Which,
     check_text,
     name_max_chars,
-    normalised,
+    normalise_directory,
     path_max_chars,
 )
 from services.session.operations.events import PERMISSION_DECIDED, Event
@@ -74,9 +74,9 @@ class Deciding:
 
         async def attempt() -> Decision:
             place, session = await self._place(user, asked)
-            request = requested(asked.operation, asked.target, place)
+            request = judge_request(asked.operation, asked.target, place)
             decision = check(await self._store.ledger(user), request, self._finding.now())
-            audited = self._audited(user, "check", request, decision)
+            audited = self._audit_line(user, "check", request, decision)
             heartbeat = self._finding.heartbeat(session) if session else None
             lines = [audited] if decision.rule or decision.verdict is not Verdict.ALLOW else []
             await self._store.commit(Change(session=heartbeat, audited=lines, events=[_event(audited)]))
@@ -89,16 +89,16 @@ class Deciding:
 
         async def attempt(id: str) -> Answer:
             place, _ = await self._place(user, asked)
-            request = requested(asked.operation, asked.target, place)
+            request = judge_request(asked.operation, asked.target, place)
             ledger, rule, learned = record(
                 await self._store.ledger(user), request, recorded, self._finding.now(), self._learn_after
             )
             said = Decision(recorded.verdict, request.level, f"you said so, for {recorded.scope}", rule)
-            lines = [self._audited(user, "record", request, said)]
+            lines = [self._audit_line(user, "record", request, said)]
             if learned:
                 why = f"allowed {self._learn_after} times in this project and never denied"
                 lines.append(
-                    self._audited(user, "learn", request, Decision(Verdict.ALLOW, learned.level, why, learned))
+                    self._audit_line(user, "learn", request, Decision(Verdict.ALLOW, learned.level, why, learned))
                 )
             details = {"rule": RULE.dump_python(rule, mode="json")}
             answer = Answer(user, id, "RecordPermission", self._finding.now(), "", details)
@@ -121,7 +121,7 @@ class Deciding:
 
         async def attempt(id: str) -> Answer:
             ledger, gone = revoke(await self._store.ledger(user), rule_id, every, project)
-            lines = [self._revoked(user, rule) for rule in gone]
+            lines = [self._revocation_line(user, rule) for rule in gone]
             answer = Answer(user, id, "RevokePermission", self._finding.now(), "", {"revoked": len(gone)})
             return await self._commit(ledger, lines, answer)
 
@@ -135,10 +135,12 @@ class Deciding:
         session = None
         if asked.which.session_id:
             session = await self._finding.find(user, asked.which)
-        elif directory := normalised(asked.which.working_directory):
+        elif directory := normalise_directory(asked.which.working_directory):
             session = await self._store.active_in(user, directory)
         if session is None:
-            return Place(asked.project, normalised(asked.root) or normalised(asked.which.working_directory)), None
+            return Place(
+                asked.project, normalise_directory(asked.root) or normalise_directory(asked.which.working_directory)
+            ), None
         is_active = session.state is State.ACTIVE
         return Place(session.project, session.root, session.id if is_active else ""), session
 
@@ -147,13 +149,13 @@ class Deciding:
         await self._store.commit(Change(ledger=ledger, audited=lines, events=events, answer=answer))
         return answer
 
-    def _audited(self, user: str, action: str, request: Request, decision: Decision) -> Audited:
+    def _audit_line(self, user: str, action: str, request: Request, decision: Decision) -> Audited:
         return Audited(
             at=self._finding.now(),
             user=user,
             action=action,
-            operation=masked(request.operation),
-            target=masked(request.target),
+            operation=mask(request.operation),
+            target=mask(request.target),
             place=_shortened(request.place),
             verdict=decision.verdict,
             level=decision.level,
@@ -161,13 +163,13 @@ class Deciding:
             rule_id=decision.rule.id if decision.rule else "",
         )
 
-    def _revoked(self, user: str, rule: Rule) -> Audited:
+    def _revocation_line(self, user: str, rule: Rule) -> Audited:
         return Audited(
             at=self._finding.now(),
             user=user,
             action="revoke",
             operation=rule.operation,
-            target=masked(rule.pattern),
+            target=mask(rule.pattern),
             place=_shortened(rule.place),
             verdict=rule.verdict,
             level=rule.level,

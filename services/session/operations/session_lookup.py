@@ -20,12 +20,12 @@ from services.session.domain.sessions import (
     Session,
     State,
     Which,
-    abandoned,
+    abandon,
     check_text,
     has_expired,
+    mark_seen,
     name_max_chars,
-    normalised,
-    seen,
+    normalise_directory,
 )
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore, Stale
@@ -69,7 +69,7 @@ def session_event(name: str, session: Session, at: datetime, **data: str | float
     return Event(name, session.user, at, session.id, data)
 
 
-def session_ended(session: Session, at: datetime) -> Event:
+def session_end_event(session: Session, at: datetime) -> Event:
     """That a session ended or was abandoned."""
     quality, count = session.last_quality, session.checkpoints
     return session_event(SESSION_ENDED, session, at, state=str(session.state), quality=quality, checkpoints=count)
@@ -88,7 +88,7 @@ class Finding:
         if which.session_id:
             return await self.mine(user, which.session_id)
         await self.abandon_expired()
-        if directory := normalised(which.working_directory):
+        if directory := normalise_directory(which.working_directory):
             found = await self._store.active_in(user, directory)
             candidates = [found] if found else []
         else:
@@ -107,7 +107,7 @@ class Finding:
         """The session with its lease renewed, where it is active and that is due."""
         due = timedelta(seconds=self._terms.lease_s / heartbeats_per_lease)
         now = self.now()
-        return seen(session, now) if session.state is State.ACTIVE and now - session.last_seen_at >= due else None
+        return mark_seen(session, now) if session.state is State.ACTIVE and now - session.last_seen_at >= due else None
 
     async def mine(self, user: str, session_id: str) -> Session:
         """The user's session; another's looks like one that is not there."""
@@ -171,9 +171,9 @@ class Finding:
         before = now - timedelta(seconds=self._terms.lease_s)
         for session in await self._store.last_seen_before(before, abandoned_at_once_max):
             if has_expired(session, now, self._terms.lease_s):
-                following = abandoned(session)
+                following = abandon(session)
                 with suppress(Stale):  # it was heard of just now
-                    await self._store.commit(Change(session=following, events=[session_ended(following, now)]))
+                    await self._store.commit(Change(session=following, events=[session_end_event(following, now)]))
 
     async def sweep(self, every_s: float) -> None:
         """Until cancelled: gives up sessions in time, and drops answers too old to be asked for again."""

@@ -76,7 +76,7 @@ class SealedBodies:
 
     def name(self, text: str) -> str:
         """See Bodies."""
-        return self._vault.named("session name", b"", text) if text else ""
+        return self._vault.seal_name("session name", b"", text) if text else ""
 
     def read_name(self, column: str) -> str:
         """See Bodies."""

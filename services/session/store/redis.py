@@ -37,7 +37,7 @@ from services.session.store.redis_keys import place as _place
 from services.session.store.redis_keys import score as _score
 from services.session.store.redis_keys import without_handoff as _without_handoff
 from services.session.store.redis_upkeep import RedisUpkeep
-from services.session.store.streams import EventStream, translated
+from services.session.store.streams import EventStream, translate_errors
 
 logger = logging.getLogger(__name__)
 Record = TypeVar("Record")
@@ -139,24 +139,24 @@ class RedisStore:
         return self._events
 
     async def commit(self, change: Change) -> None:
-        plan = _planned(change, self._audit_max)
+        plan = _plan(change, self._audit_max)
         for event in change.events:
             plan.do("XADD", self._events.key, "MAXLEN", "~", str(self._stream_max), "*", "event", _json(EVENT, event))
         await self._carry_out(plan)
 
     async def _carry_out(self, plan: _Plan) -> None:
-        written = await translated(self._commit(keys=plan.keys, args=[plan.text()]))
+        written = await translate_errors(self._commit(keys=plan.keys, args=[plan.text()]))
         if not written:
             raise Stale("Somebody else changed it meanwhile.")
 
     async def answered(self, user: str, operation_id: str) -> Answer | None:
-        return _read(ANSWER, await self._ask(self._client.hget(_key("answers", user), operation_id)))
+        return _parse_record(ANSWER, await self._ask(self._client.hget(_key("answers", user), operation_id)))
 
     async def forget_answers(self, before: datetime, most: int) -> None:
         await self._upkeep.forget_answers(before, most)
 
     async def session(self, id: str) -> Session | None:
-        return _read(SESSION, await self._ask(self._client.hget(_key("session", id), "body")))
+        return _parse_record(SESSION, await self._ask(self._client.hget(_key("session", id), "body")))
 
     async def active_in(self, user: str, working_directory: str) -> Session | None:
         found = await self._ask(self._client.get(_key("active", user, working_directory)))
@@ -214,7 +214,9 @@ class RedisStore:
         return int(await self._ask(self._client.zcard(_key("seen"))))
 
     async def checkpoint(self, session_id: str, number: int) -> Checkpoint | None:
-        return _read(CHECKPOINT, await self._ask(self._client.lindex(_key("checkpoints", session_id), number - 1)))
+        return _parse_record(
+            CHECKPOINT, await self._ask(self._client.lindex(_key("checkpoints", session_id), number - 1))
+        )
 
     async def checkpoints(self, session_id: str, most: int) -> list[Checkpoint]:
         return _every(CHECKPOINT, await self._ask(self._client.lrange(_key("checkpoints", session_id), -most, -1)))
@@ -225,14 +227,14 @@ class RedisStore:
         return _every(OWED, [body for body in bodies if body])
 
     async def handoff(self, session_id: str) -> Handoff | None:
-        return _read(HANDOFF, await self._ask(self._client.get(_key("handoff", session_id))))
+        return _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", session_id))))
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
         ids = await self._ask(self._client.zrange(_key("handoffs", user, project), -1, -1))
         return await self.handoff(ids[0]) if ids else None
 
     async def ledger(self, user: str) -> Ledger:
-        return _read(LEDGER, await self._ask(self._client.hget(_key("ledger", user), "body"))) or Ledger(user)
+        return _parse_record(LEDGER, await self._ask(self._client.hget(_key("ledger", user), "body"))) or Ledger(user)
 
     async def audit(self, user: str, project: str, most: int) -> list[Audited]:
         last = -1 if project else most - 1
@@ -265,13 +267,13 @@ class RedisStore:
         return {str(name): str(value) for name, value in found.items()}
 
     async def _ask(self, answer: Awaitable[Any] | Any) -> Any:
-        return await translated(answer)
+        return await translate_errors(answer)
 
 
 # --- one change as a plan -----------------------------------------------------------------------
 
 
-def _planned(change: Change, audit_max: int) -> _Plan:
+def _plan(change: Change, audit_max: int) -> _Plan:
     plan = _Plan()
     if answer := change.answer:
         key = _key("answers", answer.user)
@@ -360,7 +362,7 @@ def _json(record: TypeAdapter[Record], value: Record) -> str:
     return record.dump_json(value).decode()
 
 
-def _read(record: TypeAdapter[Record], body: str | None) -> Record | None:
+def _parse_record(record: TypeAdapter[Record], body: str | None) -> Record | None:
     return record.validate_json(body) if body else None
 
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.kit.token_bucket import Granted, Rate
 from services.session.domain.tokens import Token
 from services.session.store.records import TOKEN
-from services.session.store.streams import translated
+from services.session.store.streams import translate_errors
 
 _tokens, _used = "{segue}:tokens", "{segue}:tokens-used"
 
@@ -40,32 +40,32 @@ class RedisTokens:
         self._client = client
 
     async def add(self, token: Token) -> None:
-        await translated(self._client.hset(_tokens, token.digest, TOKEN.dump_json(token).decode()))
+        await translate_errors(self._client.hset(_tokens, token.digest, TOKEN.dump_json(token).decode()))
 
     async def find(self, digest: str) -> Token | None:
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hget(_tokens, digest)
             pipeline.hget(_used, digest)
-            body, used = await translated(pipeline.execute())
+            body, used = await translate_errors(pipeline.execute())
         return _token(body, used) if body else None
 
     async def every(self) -> Sequence[Token]:
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hgetall(_tokens)
             pipeline.hgetall(_used)
-            bodies, used = await translated(pipeline.execute())
+            bodies, used = await translate_errors(pipeline.execute())
         found = [_token(body, used.get(digest)) for digest, body in bodies.items()]
         return sorted(found, key=lambda token: token.created_at)
 
     async def remove(self, digests: Sequence[str]) -> int:
         if not digests:
             return 0
-        removed = await translated(self._client.hdel(_tokens, *digests))
-        await translated(self._client.hdel(_used, *digests))
+        removed = await translate_errors(self._client.hdel(_tokens, *digests))
+        await translate_errors(self._client.hdel(_used, *digests))
         return int(removed)
 
     async def used(self, digest: str, at: datetime) -> None:
-        await translated(self._client.hset(_used, digest, at.astimezone(UTC).isoformat()))
+        await translate_errors(self._client.hset(_used, digest, at.astimezone(UTC).isoformat()))
 
 
 class RedisAllowance:
@@ -78,7 +78,7 @@ class RedisAllowance:
         """See Allowance."""
         key = f"{{segue}}:allowance:{hashlib.blake2b(user.encode(), digest_size=16).hexdigest()}"
         asked = [str(calls), repr(rate.per_minute / 60), str(rate.burst)]
-        granted, retry_after_ms = await translated(self._take(keys=[key], args=asked))
+        granted, retry_after_ms = await translate_errors(self._take(keys=[key], args=asked))
         return Granted(int(granted), int(retry_after_ms) / 1000)
 
 

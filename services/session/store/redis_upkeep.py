@@ -13,7 +13,7 @@ from services.session.domain.sessions import Session, State
 from services.session.store import StoreSize
 from services.session.store import redis_keys as keys
 from services.session.store.records import SESSION
-from services.session.store.streams import translated
+from services.session.store.streams import translate_errors
 
 scanned_at_once = 500
 
@@ -47,15 +47,15 @@ class RedisUpkeep:
     async def forget_answers(self, before: datetime, most: int) -> None:
         """See SessionStore."""
         listed = keys.key("answers-orders")
-        for order in sorted(await translated(self._client.smembers(listed))):
+        for order in sorted(await translate_errors(self._client.smembers(listed))):
             answers = order.replace(":answers-order:", ":answers:", 1)
-            await translated(self._forget(keys=[listed, order, answers], args=[keys.score(before), str(most)]))
+            await translate_errors(self._forget(keys=[listed, order, answers], args=[keys.score(before), str(most)]))
         await self._forget_earlier(before)
 
     async def _forget_earlier(self, before: datetime) -> None:
         """Of the order that earlier versions kept for all users together; it is gone with the last of its answers."""
         order = keys.key("answered")
-        while names := await translated(
+        while names := await translate_errors(
             self._client.zrangebyscore(order, "-inf", f"({keys.score(before)}", start=0, num=scanned_at_once)
         ):
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -68,7 +68,7 @@ class RedisUpkeep:
     async def tidy(self) -> None:
         """See SessionStore. What makes room comes first: a server that is full refuses the rest."""
         async for found in self._scanned("audit:2:*"):  # a log for each project
-            await translated(self._client.unlink(*found))
+            await translate_errors(self._client.unlink(*found))
         async for found in self._scanned("audit:1:*"):
             async with self._client.pipeline(transaction=False) as pipeline:
                 for key in found:
@@ -99,7 +99,9 @@ class RedisUpkeep:
     async def _scanned(self, pattern: str) -> AsyncIterator[list[str]]:
         cursor = 0
         while True:
-            cursor, found = await translated(self._client.scan(cursor, match=keys.key(pattern), count=scanned_at_once))
+            cursor, found = await translate_errors(
+                self._client.scan(cursor, match=keys.key(pattern), count=scanned_at_once)
+            )
             if found:
                 yield found
             if not cursor:
@@ -107,12 +109,12 @@ class RedisUpkeep:
 
     async def size(self) -> StoreSize | None:
         """See SessionStore."""
-        memory = await translated(self._client.info("memory"))
+        memory = await translate_errors(self._client.info("memory"))
         most = int(memory.get("maxmemory", 0))
         return StoreSize(int(memory["used_memory"]), most) if most else None
 
 
 async def _execute(pipeline: Pipeline) -> list[str | None]:
     with telemetry.query("redis", "PIPELINE"):
-        answers: list[str | None] = await translated(pipeline.execute())
+        answers: list[str | None] = await translate_errors(pipeline.execute())
         return answers

@@ -46,11 +46,11 @@ def _written_anew(
             _hold_alone(source)
             with closing(connect(target, later.mark)) as copy:
                 for table in _tables(source):
-                    count = _copy(_read(source, earlier, table), copy, later, table)
+                    count = _copy(_clear_rows(source, earlier, table), copy, later, table)
                     report(f"writing {table}", count, count)
             with closing(connect(target, later.mark)) as copy:  # as it is on the disk
                 for table in _tables(source):
-                    count = _verify(_read(source, earlier, table), copy, later, table)
+                    count = _verify(_clear_rows(source, earlier, table), copy, later, table)
                     report(f"verifying {table}", count, count)
                 copy.execute("PRAGMA journal_mode = DELETE")  # all of it in the one file
             yield
@@ -74,7 +74,7 @@ def _copy(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) 
     copy.execute("BEGIN")
     copy.execute(f"DELETE FROM {table}")  # noqa: S608  # the schema's names
     for row in rows:
-        written = _written(later, table, row)
+        written = _stored_row(later, table, row)
         marks = ", ".join("?" * len(written))
         copy.execute(f"INSERT INTO {table} ({', '.join(written)}) VALUES ({marks})", list(written.values()))  # noqa: S608
     copy.execute("COMMIT")
@@ -82,12 +82,12 @@ def _copy(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) 
 
 
 def _verify(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) -> int:
-    if sorted(map(repr, rows)) != sorted(map(repr, _read(copy, later, table))):
+    if sorted(map(repr, rows)) != sorted(map(repr, _clear_rows(copy, later, table))):
         raise Unavailable(f"What was written of {table} is not what was to be written.", "Try again.")
     return len(rows)
 
 
-def _read(connection: sqlite3.Connection, bodies: Bodies, table: str) -> list[Row]:
+def _clear_rows(connection: sqlite3.Connection, bodies: Bodies, table: str) -> list[Row]:
     """All rows as they are to be read."""
     cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  # the schema's names
     names = [each[0] for each in cursor.description]
@@ -104,7 +104,7 @@ def _read(connection: sqlite3.Connection, bodies: Bodies, table: str) -> list[Ro
     ]
 
 
-def _written(bodies: Bodies, table: str, row: Row) -> Row:
+def _stored_row(bodies: Bodies, table: str, row: Row) -> Row:
     """The row as its columns are."""
     if table not in _records:
         return row

@@ -129,11 +129,11 @@ class SqliteStore:
         self._waiting += 1
         try:
             with telemetry.query("sqlite", name):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, job)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._guard, job)
         finally:
             self._waiting -= 1
 
-    def _guarded(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _guard(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
             return job(self._connection)
         except sqlite3.Error as error:

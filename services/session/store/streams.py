@@ -42,7 +42,7 @@ return 1
 """
 
 
-async def translated(answer: Awaitable[Any]) -> Any:
+async def translate_errors(answer: Awaitable[Any]) -> Any:
     """What Redis answered; Unavailable while it does not, or may not do what was asked."""
     try:
         return await answer
@@ -111,17 +111,17 @@ class EventStream:
         """Lets another consumer of the group go on at once, and leaves nothing of this one that is not needed; where
         this fails, the other waits for the lease to run out."""
         with suppress(Unavailable):
-            await translated(self._release(keys=[self._lease_key], args=[self._consumer]))
+            await translate_errors(self._release(keys=[self._lease_key], args=[self._consumer]))
             await self._forget_consumers(self._consumer)
 
     async def _forget_consumers(self, consumer: str = "") -> None:
         """That one, or those that others left behind; one that is at work again is known again."""
-        await translated(self._forget(keys=[self.key], args=[self._group, consumer, str(idle_max_ms)]))
+        await translate_errors(self._forget(keys=[self.key], args=[self._group, consumer, str(idle_max_ms)]))
 
     async def settle(self, events: Sequence[Event]) -> None:
         entries = [self._taken.pop(event.id) for event in events if event.id in self._taken]
         if entries:
-            await translated(self._client.xack(self.key, self._group, *entries))
+            await translate_errors(self._client.xack(self.key, self._group, *entries))
 
     async def consume(self, handler: Handler) -> None:
         """Hands each event to `handler` until cancelled; one that it fails on comes again, then is set aside."""
@@ -129,13 +129,13 @@ class EventStream:
         while True:
             try:
                 for event in await self.take():
-                    if await self._handled(event, handler, failures):
+                    if await self._handle(event, handler, failures):
                         continue
                     break  # the ones behind it wait: order before speed
             except Unavailable:
                 await asyncio.sleep(retry_s)
 
-    async def _handled(self, event: Event, handler: Handler, failures: dict[str, int]) -> bool:
+    async def _handle(self, event: Event, handler: Handler, failures: dict[str, int]) -> bool:
         """Whether the event is done with; it is settled at once, so that little comes twice."""
         if not await self._may_work():
             return False
@@ -149,7 +149,7 @@ class EventStream:
                 return False
             body = EVENT.dump_json(event).decode()
             kept = {"group": self._group, "event": body}
-            await translated(self._client.xadd(f"{self.key}:failed", kept, maxlen=failed_max, approximate=True))  # type: ignore[arg-type]
+            await translate_errors(self._client.xadd(f"{self.key}:failed", kept, maxlen=failed_max, approximate=True))  # type: ignore[arg-type]
         failures.pop(event.id, None)
         await self.settle([event])
         return True
@@ -158,7 +158,7 @@ class EventStream:
         """Whether the group's lease is this consumer's, taken or renewed now."""
         had, self._at_work = (
             self._at_work,
-            bool(await translated(self._lease(keys=[self._lease_key], args=[self._consumer, lease_ms]))),
+            bool(await translate_errors(self._lease(keys=[self._lease_key], args=[self._consumer, lease_ms]))),
         )
         if self._at_work and not had:
             await self._ensure_group()
@@ -188,7 +188,7 @@ class EventStream:
 
     async def _in_group(self, answer: Awaitable[Any]) -> Any:
         try:
-            return await translated(answer)
+            return await translate_errors(answer)
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise

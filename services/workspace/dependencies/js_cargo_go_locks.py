@@ -17,7 +17,7 @@ def npm(manifest: dict[str, Any], lock: str) -> Verdict:
     """package-lock.json repeats the manifest's requirements under the name of nothing; version 1 has names only."""
     content = json.loads(lock)
     if "packages" not in content:
-        missing = sorted(set(_npm_wanted(manifest)) - set(content.get("dependencies", {})))
+        missing = sorted(set(_npm_requirements(manifest)) - set(content.get("dependencies", {})))
         return Verdict("stale", f"{missing[0]} is not in the lock") if missing else Verdict("agrees")
     root = content["packages"][""]
     for kind in NPM_KINDS:
@@ -30,7 +30,7 @@ def npm(manifest: dict[str, Any], lock: str) -> Verdict:
 
 def yarn(manifest: dict[str, Any], lock: str) -> Verdict:
     """yarn.lock has an entry for each name with each range asked for; an entry too many is not seen."""
-    for name, wanted in sorted(_npm_wanted(manifest).items()):
+    for name, wanted in sorted(_npm_requirements(manifest).items()):
         if f"{name}@{wanted}" not in lock and f"{name}@npm:{wanted}" not in lock:
             return Verdict("stale", f"{name} is not in yarn.lock with its range")
     return Verdict("agrees")
@@ -42,7 +42,7 @@ def pnpm(manifest: dict[str, Any], lock: str) -> Verdict:
     if not importer:
         return Verdict("unknown", "pnpm-lock.yaml does not have the project itself")
     pairs = re.findall(r"^ {6}'?([^\s':]+)'?:\n {8}specifier: '?([^'\n]*)'?$", importer[1], re.MULTILINE)
-    locked, wanted = dict(pairs), _npm_wanted(manifest)
+    locked, wanted = dict(pairs), _npm_requirements(manifest)
     different = sorted(name for name in {*wanted, *locked} if wanted.get(name) != locked.get(name))
     return Verdict("stale", f"{different[0]} differs") if different else Verdict("agrees")
 
@@ -74,7 +74,7 @@ def go(manifest: dict[str, Any], lock: str) -> Verdict:
     return Verdict("agrees")
 
 
-def _npm_wanted(manifest: dict[str, Any]) -> dict[str, str]:
+def _npm_requirements(manifest: dict[str, Any]) -> dict[str, str]:
     kinds = NPM_KINDS[:3]
     return {name: wanted for kind in kinds for name, wanted in manifest.get(kind, {}).items()}
 

@@ -33,16 +33,18 @@ def dependency_files(root: Path) -> tuple[DependencyFile, ...]:
         locks: dict[str, Compare] = {"uv.lock": python_locks.uv}
         locks = {"poetry.lock": python_locks.poetry} if ecosystem == "poetry" else locks
         found.append(
-            _of_pyproject(root, _compared(root, Manifest(ecosystem, "pyproject.toml", content), locks), content)
+            _of_pyproject(root, _compare_manifest(root, Manifest(ecosystem, "pyproject.toml", content), locks), content)
         )
     if (content := _json(root / "package.json")) is not None:
         locks = {"package-lock.json": npm, "npm-shrinkwrap.json": npm, "yarn.lock": yarn, "pnpm-lock.yaml": pnpm}
-        found.append(_compared(root, Manifest("npm", "package.json", content), locks))
+        found.append(_compare_manifest(root, Manifest("npm", "package.json", content), locks))
     if (content := _toml(root / "Cargo.toml")) is not None:
-        found.append(_compared(root, Manifest("cargo", "Cargo.toml", content), {"Cargo.lock": js_cargo_go_locks.cargo}))
+        found.append(
+            _compare_manifest(root, Manifest("cargo", "Cargo.toml", content), {"Cargo.lock": js_cargo_go_locks.cargo})
+        )
     if (text := read_text(root / "go.mod", MANIFEST_MAX_BYTES)) is not None:
         content = {"text": text, "dependencies": re.findall(r"^\s*require\b", text, re.MULTILINE)}
-        found.append(_compared(root, Manifest("go", "go.mod", content), {"go.sum": js_cargo_go_locks.go}))
+        found.append(_compare_manifest(root, Manifest("go", "go.mod", content), {"go.sum": js_cargo_go_locks.go}))
     return (*found, *python_locks.requirements(root))
 
 
@@ -53,9 +55,9 @@ def _python_ecosystem(root: Path, content: dict[str, Any]) -> str:
     return by_lock or next((name for name in names if isinstance(tools, dict) and name in tools), "python")
 
 
-def _compared(root: Path, manifest: Manifest, locks: dict[str, Compare]) -> DependencyFile:
+def _compare_manifest(root: Path, manifest: Manifest, locks: dict[str, Compare]) -> DependencyFile:
     lock = next((name for name in locks if os.path.lexists(root / name)), None)
-    verdict = _judged(root, manifest, lock, locks)
+    verdict = _verdict(root, manifest, lock, locks)
     reason = readable(verdict.reason) if verdict.reason else None
     return DependencyFile(manifest.ecosystem, manifest.name, lock, verdict.status, reason)
 
@@ -64,7 +66,7 @@ def _of_pyproject(root: Path, found: DependencyFile, content: dict[str, Any]) ->
     """The same, or what compiled requirements say where they stand in for a lock."""
 
     try:
-        stands_in = python_locks.compiled(root, content) if found.status == "missing lock" else None
+        stands_in = python_locks.compiled_requirements(root, content) if found.status == "missing lock" else None
     except (ValueError, AttributeError, TypeError):
         stands_in = None
     if stands_in is None:
@@ -75,7 +77,7 @@ def _of_pyproject(root: Path, found: DependencyFile, content: dict[str, Any]) ->
     )
 
 
-def _judged(root: Path, manifest: Manifest, lock: str | None, locks: dict[str, Compare]) -> Verdict:
+def _verdict(root: Path, manifest: Manifest, lock: str | None, locks: dict[str, Compare]) -> Verdict:
     if not manifest.content:
         return Verdict("unknown", f"{manifest.name} cannot be read")
     if lock is None:

@@ -40,10 +40,10 @@ def uv(manifest: dict[str, Any], lock: str) -> Verdict:
     locked = list(metadata.get("requires-dist", []))
     groups = metadata.get("requires-dev", {})
     locked += [each for group in groups.values() for each in group]
-    wanted = [*project.get("dependencies", []), *_grouped(project.get("optional-dependencies", {}))]
-    wanted += _grouped(manifest.get("dependency-groups", {}))
+    wanted = [*project.get("dependencies", []), *_flatten_groups(project.get("optional-dependencies", {}))]
+    wanted += _flatten_groups(manifest.get("dependency-groups", {}))
     wanted += manifest.get("tool", {}).get("uv", {}).get("dev-dependencies", [])
-    return _matched(dict(_names(wanted)), {_normal(each["name"]): each for each in locked})
+    return _match(dict(_names(wanted)), {_normal(each["name"]): each for each in locked})
 
 
 def poetry(manifest: dict[str, Any], lock: str) -> Verdict:
@@ -79,10 +79,10 @@ def requirements(root: Path) -> Iterator[DependencyFile]:
         yield DependencyFile("pip", readable(manifest.name), readable(file.name), verdict.status, reason)
 
 
-def compiled(root: Path, manifest: dict[str, Any]) -> tuple[str, Verdict] | None:
+def compiled_requirements(root: Path, manifest: dict[str, Any]) -> tuple[str, Verdict] | None:
     """The directory with requirements that pin whatever pyproject.toml asks for; None where there is none."""
     wanted = [*manifest.get("project", {}).get("dependencies", [])]
-    wanted += _grouped(manifest.get("project", {}).get("optional-dependencies", {}))
+    wanted += _flatten_groups(manifest.get("project", {}).get("optional-dependencies", {}))
     own = _normal(str(manifest.get("project", {}).get("name", "")))
     for directory in (found for pattern in COMPILED for found in sorted(root.glob(pattern)) if not found.is_symlink()):
         texts = [read_text(file, LOCK_MAX_BYTES) or "" for file in sorted(directory.glob("*.txt"))[:REQUIREMENTS_MAX]]
@@ -94,7 +94,7 @@ def compiled(root: Path, manifest: dict[str, Any]) -> tuple[str, Verdict] | None
     return None
 
 
-def _matched(wanted: dict[str, str], locked: dict[str, dict[str, Any]]) -> Verdict:
+def _match(wanted: dict[str, str], locked: dict[str, dict[str, Any]]) -> Verdict:
     for name in sorted(set(wanted) ^ set(locked)):
         where = "not in uv.lock" if name in wanted else "in uv.lock, but no longer in pyproject.toml"
         return Verdict("stale", f"{name} is {where}")
@@ -127,7 +127,7 @@ def _names(requirements_: Iterable[object]) -> Iterator[tuple[str, str]]:
             yield _normal(found[1]), found[2].replace("\\", "").partition("--hash")[0].strip()
 
 
-def _grouped(groups: dict[str, list[object]]) -> list[object]:
+def _flatten_groups(groups: dict[str, list[object]]) -> list[object]:
     return [each for group in groups.values() for each in group]
 
 

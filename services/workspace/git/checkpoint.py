@@ -21,7 +21,7 @@ from services.workspace.git.commit_preconditions import Reason, identity_missing
 from services.workspace.git.index_lock import Busy, Changed, checkpoint_lock, index_identity, replace_index
 from services.workspace.git.repository import DEFAULT_LIMITS, Repository, find_repository, refuse_links
 from services.workspace.git.secret_scan import FindSecrets, scan
-from services.workspace.git.snapshot import Candidate, LeftOut, candidates, index_of_its_own, record, said
+from services.workspace.git.snapshot import Candidate, LeftOut, candidates, git_output, index_of_its_own, record
 from services.workspace.git.status import Status, read_status
 from services.workspace.process import Limits
 from services.workspace.serialization import Lines, readable
@@ -101,7 +101,7 @@ def create_checkpoint(
     """
     _check(request)
     try:
-        return _recorded(_working_tree(directory, roots, request, limits), request, find_secrets, now)
+        return _record(_working_tree(directory, roots, request, limits), request, find_secrets, now)
     except Skip as skip:
         return Checkpoint(False, Lines(str(skip)), skip.reason)
     except Busy as busy:
@@ -154,9 +154,7 @@ def _working_tree(directory: Path, roots: Sequence[Path], request: CheckpointReq
     return repository
 
 
-def _recorded(
-    repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime
-) -> Checkpoint:
+def _record(repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime) -> Checkpoint:
     with checkpoint_lock(repository.git_dir):
         for _ in range(ATTEMPTS_MAX - 1):
             try:
@@ -223,13 +221,13 @@ def _commit(repository: Repository, tree: str, parents: Sequence[str], message: 
         environment |= {f"GIT_{person}_EMAIL": "segue@localhost" for person in people}
     options = [word for parent in dict.fromkeys(parents) for word in ("-p", parent)]
     arguments = ("commit-tree", "--no-gpg-sign", *options, tree)
-    return said(repository, *arguments, given=message.encode(), environment=environment)
+    return git_output(repository, *arguments, given=message.encode(), environment=environment)
 
 
 def _move(repository: Repository, ref: str, commit: str, tip: _Tip | None) -> None:
     """Point `ref` at the commit, if it still points where it did. Raises Unavailable."""
     old = tip.hash if tip else "0" * len(commit)
-    said(repository, "update-ref", "-m", "checkpoint", ref, commit, old)
+    git_output(repository, "update-ref", "-m", "checkpoint", ref, commit, old)
 
 
 def _why(left_out: Sequence[LeftOut]) -> str:

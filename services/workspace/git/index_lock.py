@@ -37,7 +37,7 @@ def checkpoint_lock(git_dir: Path) -> Iterator[None]:
     """
     lock = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
-        _until(LOCK_TIMEOUT_S, lambda: _locked(lock), "Another checkpoint of this working tree takes very long")
+        _until(LOCK_TIMEOUT_S, lambda: _try_lock(lock), "Another checkpoint of this working tree takes very long")
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         _remove_left_behind(git_dir)
@@ -59,7 +59,7 @@ def replace_index(git_dir: Path, made: Path, before: IndexIdentity, move: Callab
     """Under git's own lock: `move` the branch, then put `made` in the index's place. Should `move` raise, the index is
     as it was. Raises Changed where the index is no longer the one of `before`, Busy where somebody keeps it locked."""
     lock = git_dir / "index.lock"
-    _until(INDEX_LOCK_TIMEOUT_S, lambda: _created(lock), "Another git command keeps the index locked")
+    _until(INDEX_LOCK_TIMEOUT_S, lambda: _create_lock_file(lock), "Another git command keeps the index locked")
     try:
         if index_identity(git_dir) != before:
             raise Changed("Another git command changed the index meanwhile")
@@ -77,7 +77,7 @@ def _until(timeout_s: float, done: Callable[[], bool], otherwise: str) -> None:
         time.sleep(POLL_INTERVAL_S)
 
 
-def _locked(lock: int) -> bool:
+def _try_lock(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -85,7 +85,7 @@ def _locked(lock: int) -> bool:
     return True
 
 
-def _created(lock: Path) -> bool:
+def _create_lock_file(lock: Path) -> bool:
     try:
         descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.kit.errors import Denied, Unavailable
-from services.workspace.allowed_roots import inside, shown, upwards
+from services.workspace.allowed_roots import inside, printable_path, upwards
 from services.workspace.developer_tools import find_tool, safe_path
 from services.workspace.process import Finished, Limits, run, watched
 
@@ -116,7 +116,7 @@ def find_repository(directory: Path, roots: Sequence[Path], limits: Limits = DEF
     """
     for place in upwards(directory, roots):
         try:
-            found = located(place)
+            found = locate(place)
         except OSError:
             raise _elsewhere(place, "has a git directory that is not readable") from None
         if found:
@@ -134,19 +134,19 @@ class Located(NamedTuple):
     bare: bool
 
 
-def located(root: Path) -> Located | None:
+def locate(root: Path) -> Located | None:
     """The repository whose top is `root`, if one is. Raises OSError where that cannot be read."""
     marker = root / ".git"
     if marker.is_dir():
         git_dir = marker.resolve()
     elif marker.is_file():
-        git_dir = _pointed(marker, "gitdir:").resolve()
+        git_dir = _pointer_target(marker, "gitdir:").resolve()
     elif (root / "HEAD").is_file() and (root / "objects").is_dir() and (root / "refs").is_dir():
         git_dir = root
     else:
         return None
     common = git_dir / "commondir"
-    return Located(git_dir, _pointed(common, "").resolve() if common.is_file() else git_dir, git_dir == root)
+    return Located(git_dir, _pointer_target(common, "").resolve() if common.is_file() else git_dir, git_dir == root)
 
 
 def _refuse_elsewhere(repository: Repository, roots: Sequence[Path]) -> None:
@@ -175,14 +175,14 @@ def _belongs(repository: Repository) -> bool:
     if repository.common_dir != git_dir:
         back = git_dir / "gitdir"
         is_in_place = git_dir.parent == repository.common_dir / "worktrees" and back.is_file()
-        return is_in_place and _pointed(back, "").resolve() == (root / ".git").resolve()
+        return is_in_place and _pointer_target(back, "").resolve() == (root / ".git").resolve()
     if (git_dir.name == ".git" and git_dir.parent != root) or repository.config.get("core.bare", "false") != "false":
         return False
     named = repository.config.get("core.worktree")
     return named is None or (git_dir / named).resolve() == root
 
 
-def _pointed(file: Path, prefix: str) -> Path:
+def _pointer_target(file: Path, prefix: str) -> Path:
     """The path that a file holds, relative to its directory."""
     with file.open("rb") as opened:
         text = os.fsdecode(opened.read(POINTER_MAX_BYTES)).removesuffix("\n")
@@ -191,7 +191,7 @@ def _pointed(file: Path, prefix: str) -> Path:
 
 def _elsewhere(root: Path, what: str) -> Denied:
     return Denied(
-        f"The repository {what}: {shown(root)}",
+        f"The repository {what}: {printable_path(root)}",
         "Work in the directory that it belongs to, or add the root that it needs to the settings.",
     )
 

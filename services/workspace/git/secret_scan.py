@@ -21,7 +21,7 @@ def scan(repository: Repository, taken: Sequence[Candidate], find_secrets: FindS
     for candidate in taken:
         if candidate.size is None:
             continue
-        data = staged.get(candidate.staged_id) if candidate.staged_id else _read(repository, candidate)
+        data = staged.get(candidate.staged_id) if candidate.staged_id else _read_candidate(repository, candidate)
         if data is None or len(data) > min(FILE_MAX_BYTES, left_bytes):
             not_scanned.append(readable(candidate.path))
             continue
@@ -31,7 +31,7 @@ def scan(repository: Repository, taken: Sequence[Candidate], find_secrets: FindS
     return found, not_scanned
 
 
-def _read(repository: Repository, candidate: Candidate) -> bytes | None:
+def _read_candidate(repository: Repository, candidate: Candidate) -> bytes | None:
     is_small = candidate.size is not None and candidate.size <= FILE_MAX_BYTES
     return content(repository, candidate.path, FILE_MAX_BYTES + 1) if is_small else None
 

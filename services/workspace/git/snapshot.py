@@ -44,11 +44,11 @@ class LeftOut:
 
 def candidates(repository: Repository, status: Status) -> tuple[list[Candidate], list[LeftOut]]:
     """What differs from HEAD and can be recorded, and what cannot: too large, not a file, changed by a filter."""
-    taken = [_staged(repository, change) for change in status.changes if change.unstaged == "."]
+    taken = [_staged_candidate(repository, change) for change in status.changes if change.unstaged == "."]
     left_out = []
     changed = [change for change in status.changes if change.unstaged != "."]
     changed += [Change(path, ".", "A", False, "", "") for path in status.untracked]
-    filtered = _filtered(repository, [change.path for change in changed])
+    filtered = _filtered_paths(repository, [change.path for change in changed])
     for change in changed:
         size = _size(repository.root, change)
         reason = "changed by a git filter, which is not run" if change.path in filtered else _refusal(change, size)
@@ -86,7 +86,7 @@ def record(repository: Repository, index: Path, taken: Sequence[Candidate]) -> s
     added = [candidate.path for candidate in changed if candidate.size is not None]
     # A file that became a directory, or the other way round: the old name has to go first.
     if removed:
-        said(
+        git_output(
             repository,
             "update-index",
             "-z",
@@ -97,11 +97,11 @@ def record(repository: Repository, index: Path, taken: Sequence[Candidate]) -> s
         )
     if added:
         options = ("-z", "--add", "--replace", "--stdin")
-        said(repository, "update-index", *options, given=_lines(added), environment=environment)
-    return said(repository, "write-tree", environment=environment)
+        git_output(repository, "update-index", *options, given=_lines(added), environment=environment)
+    return git_output(repository, "write-tree", environment=environment)
 
 
-def said(
+def git_output(
     repository: Repository, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> str:
     """What a git command that has to succeed prints, without the line end. Raises Unavailable, DeadlineExceeded."""
@@ -131,7 +131,7 @@ def absolute(root: Path, path: bytes) -> Path:
     return root / os.fsdecode(path)
 
 
-def _staged(repository: Repository, change: Change) -> Candidate:
+def _staged_candidate(repository: Repository, change: Change) -> Candidate:
     """What is in the index already, and the same in the working tree."""
     size = None if change.staged == "D" else _size(repository.root, change) or 0
     return Candidate(change.path, size, change.head_id, change.index_id)
@@ -160,7 +160,7 @@ def _size(root: Path, change: Change) -> int | None:
     return found.st_size if can_be_read else -1
 
 
-def _filtered(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
+def _filtered_paths(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
     """The paths that git would pass through a filter that the configuration has; without it they cannot be recorded."""
     drivers = {found[1] for key in repository.config if (found := re.match(r"filter\.(.+)\.[^.]+$", key))}
     if not drivers or not paths:

@@ -72,10 +72,10 @@ def read_status(repository: Repository, untracked: Literal["no", "normal", "all"
         raise TooLarge("More files changed than can be listed", "Ignore what is generated.")
     if finished.code != 0 and not truncated:
         raise Unavailable(f"git cannot read the repository: {readable(finished.error)}", "Run `git status` there.")
-    return _parsed(finished.output, truncated)
+    return _parse(finished.output, truncated)
 
 
-def _parsed(output: bytes, truncated: bool) -> Status:
+def _parse(output: bytes, truncated: bool) -> Status:
     records = output.split(b"\0")[:-1]  # the last one is empty, or cut off
     headers = {}
     changes, conflicted, untracked = [], [], []

@@ -19,7 +19,7 @@ import pytest
 
 from services import __version__
 from services.cli.checkup.client import client
-from services.cli.checkup.finding import Finding, written
+from services.cli.checkup.finding import Finding, modification_times
 from services.cli.checkup.machine import BACKUP_DIRECTORY, KEY_FILE, machine
 from services.cli.checkup.server import server
 from services.cli.local_server import hold
@@ -199,7 +199,7 @@ def test_events_that_no_server_takes(data_dir: Path) -> None:
 
 def test_what_is_gone_meanwhile_and_a_link_to_nowhere_are_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    assert list(written([tmp_path / "gone", tmp_path / "link"])) == [tmp_path / "link"]
+    assert list(modification_times([tmp_path / "gone", tmp_path / "link"])) == [tmp_path / "link"]
 
 
 def test_a_server_that_does_not_start_is_told_with_its_last_words(

@@ -41,7 +41,7 @@ def wanted(identifier: str, **changes: object) -> Message:
 def checkpoint(reporter: Reporter, answers: list[Message]) -> list[Message]:
     """A checkpoint's call with these answers of the gateway, one a message; the messages that it was sent."""
     call: Message = {"id": 1, "method": "tools/call", "params": {"name": "checkpoint"}}
-    sent = [reporter.prepared(call)]
+    sent = [reporter.prepare(call)]
     for answer in answers:
         outcome = reporter.outcome(sent[-1], {"id": 1, "result": answer})
         if "method" in outcome:
@@ -166,7 +166,7 @@ def test_an_unchanged_directory_is_collected_once(shop: Path) -> None:
     reporter = Reporter(str(shop))
     call: Message = {"id": 1, "method": "tools/call", "params": {"name": "init"}}
     report = {"isError": True, "_meta": {"segue/wanted": {"report": True}}}
-    sent = reporter.outcome(reporter.prepared(call), {"id": 1, "result": report})
-    again = reporter.prepared(call)  # from now on it comes at once
+    sent = reporter.outcome(reporter.prepare(call), {"id": 1, "result": report})
+    again = reporter.prepare(call)  # from now on it comes at once
     told = [message["params"]["_meta"][REPORT_META]["evidence"] for message in (sent, again)]
     assert told[0] == told[1]  # with the times of the first

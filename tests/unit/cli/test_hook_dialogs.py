@@ -47,10 +47,12 @@ def test_digests_alone_are_kept_for_the_user_alone(hooked: Hooked) -> None:
 def test_the_oldest_dialogs_make_room(hooked: Hooked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_DATA_DIR", str(hooked.data))
     for number in range(dialogs.DIALOGS_MAX + 1):
-        dialogs.asked(f'{{"session_id": "s", "tool_name": "Bash", "tool_input": {{"command": "{number}"}}}}'.encode())
+        dialogs.note_dialog(
+            f'{{"session_id": "s", "tool_name": "Bash", "tool_input": {{"command": "{number}"}}}}'.encode()
+        )
     assert len((hooked.data / "hooks" / "asked" / "s").read_text().splitlines()) == dialogs.DIALOGS_MAX
-    assert not dialogs.taken(b'{"session_id": "s", "tool_name": "Bash", "tool_input": {"command": "0"}}')
-    assert dialogs.taken(b'{"session_id": "s", "tool_name": "Bash", "tool_input": {"command": "1"}}')
+    assert not dialogs.take_dialog(b'{"session_id": "s", "tool_name": "Bash", "tool_input": {"command": "0"}}')
+    assert dialogs.take_dialog(b'{"session_id": "s", "tool_name": "Bash", "tool_input": {"command": "1"}}')
 
 
 def test_a_dialog_of_long_ago_is_none(hooked: Hooked) -> None:

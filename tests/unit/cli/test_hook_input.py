@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.hooks import delivery, hook_input, spool, state_files
-from services.cli.hooks.gateway import Unreachable, parsed
+from services.cli.hooks.gateway import Unreachable, parse_address
 from services.cli.hooks.hook_table import HOOKS
 from tests.hooked import DELIVERY, HOOK, Hooked
 
@@ -283,14 +283,14 @@ def test_a_pipe_a_directory_and_what_is_gone_are_refused(home: Path) -> None:
     ],
 )
 def test_addresses_are_understood(url: str, expected: tuple[str, str, int, str]) -> None:
-    address = parsed(url)
+    address = parse_address(url)
     assert (address.scheme, address.host, address.port, address.path) == expected
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "x", "http://", "http://a:b@c", "http://x:y", "file:///etc/passwd"])
 def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
     with pytest.raises(Unreachable):
-        parsed(url)
+        parse_address(url)
 
 
 def test_hooks_import_little_and_nothing_but_the_standard_library(tmp_path: Path) -> None:
@@ -324,21 +324,21 @@ def test_input_that_is_long_is_cut_to_what_is_needed() -> None:
 
 
 def test_a_heartbeat_is_due_now_and_then(data: Path) -> None:
-    assert state_files.touched("s", "/a.py", 60)
-    assert not state_files.touched("s", "/b.py", 60)
+    assert state_files.record_touch("s", "/a.py", 60)
+    assert not state_files.record_touch("s", "/b.py", 60)
     beat = data / "hooks" / "beat" / "s"
     os.utime(beat, (time.time() - 61,) * 2)
-    assert state_files.touched("s", "bad\npath", 60)
-    assert not state_files.touched("s", "", 60)
+    assert state_files.record_touch("s", "bad\npath", 60)
+    assert not state_files.record_touch("s", "", 60)
     os.utime(beat, (time.time() + 3600,) * 2)  # the clock was set back
-    assert state_files.touched("s", "", 60)
+    assert state_files.record_touch("s", "", 60)
     assert (data / "hooks" / "touched" / "s").read_text() == "/a.py\n/b.py\n"
 
 
 def test_a_busy_conversation_does_not_keep_another_from_saying_that_it_lives(data: Path) -> None:
-    assert state_files.touched("busy", "/a.py", 60)
-    assert state_files.touched("quiet", "/a.py", 60)
-    assert not state_files.touched("quiet", "/a.py", 60)
+    assert state_files.record_touch("busy", "/a.py", 60)
+    assert state_files.record_touch("quiet", "/a.py", 60)
+    assert not state_files.record_touch("quiet", "/a.py", 60)
 
 
 def test_old_notes_are_forgotten_whatever_lies_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.cli.clients.json_text import changed, parsed, without
+from services.cli.clients.json_text import parse, replace_value, without
 
 HAND_MADE = """{
     "model": "opus",   "list": [1,2,  3],
@@ -22,16 +22,16 @@ HAND_MADE = """{
 
 
 def test_what_is_added_comes_after_its_siblings_and_the_rest_stays_as_it_is() -> None:
-    text = changed(HAND_MADE, ("hooks", "Start"), [{"hooks": []}])
+    text = replace_value(HAND_MADE, ("hooks", "Start"), [{"hooks": []}])
     assert (
         text.replace(',\n        "Start": [\n            {\n                "hooks": []\n            }\n        ]', "")
         == HAND_MADE
     )
-    assert changed(HAND_MADE, ("mcpServers", "segue"), {"command": "x"}).startswith(HAND_MADE[:-3])
+    assert replace_value(HAND_MADE, ("mcpServers", "segue"), {"command": "x"}).startswith(HAND_MADE[:-3])
 
 
 def test_an_item_is_added_to_a_list_in_the_form_of_the_list() -> None:
-    assert '"list": [1,2,  3, 4],' in changed(HAND_MADE, ("list", 3), 4)
+    assert '"list": [1,2,  3, 4],' in replace_value(HAND_MADE, ("list", 3), 4)
 
 
 def test_what_is_taken_away_leaves_no_empty_parents() -> None:
@@ -47,7 +47,7 @@ def test_what_is_taken_away_leaves_no_empty_parents() -> None:
 )
 def test_what_is_no_strict_object_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        parsed(text)
+        parse(text)
 
 
 names = st.text(max_size=4)
@@ -65,8 +65,8 @@ def test_a_change_is_what_it_would_be_in_the_value_and_taking_it_back_gives_the_
 ) -> None:
     whole.pop(parent, None)
     text = json.dumps(whole, indent=indent, ensure_ascii=ascii_only)
-    more = changed(text, (parent, name), value)
+    more = replace_value(text, (parent, name), value)
     assert json.loads(more) == {**whole, parent: {name: value}}
     assert list(json.loads(more)) == [*whole, parent]
     assert without(more, (parent, name)) == text
-    assert json.loads(changed(more, (parent, name), 5)) == {**whole, parent: {name: 5}}
+    assert json.loads(replace_value(more, (parent, name), 5)) == {**whole, parent: {name: 5}}

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from services.gateway.workflows.background_tasks import Background, all_max, drained, per_user_max
+from services.gateway.workflows.background_tasks import Background, all_max, drain_on_exit, per_user_max
 from services.kit.errors import LimitExceeded, Unavailable
 
 caller: ContextVar[str] = ContextVar("caller")
@@ -21,7 +21,7 @@ async def test_work_that_is_under_way_is_finished_before_the_end() -> None:
         done.append(number)
 
     background = Background()
-    async with drained(background, 5):
+    async with drain_on_exit(background, 5):
         for number in range(3):
             background.begin("ada", work(number))
     assert done == [0, 1, 2]
@@ -29,7 +29,7 @@ async def test_work_that_is_under_way_is_finished_before_the_end() -> None:
 
 async def test_work_that_takes_too_long_is_given_up_at_the_end() -> None:
     background, never = Background(), asyncio.Event()
-    async with drained(background, 0.01):
+    async with drain_on_exit(background, 0.01):
         task = background.begin("ada", never.wait())
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -37,7 +37,7 @@ async def test_work_that_takes_too_long_is_given_up_at_the_end() -> None:
 
 async def test_a_user_has_so_much_under_way_and_others_are_not_kept_by_it() -> None:
     background, end = Background(), asyncio.Event()
-    async with drained(background, 5):
+    async with drain_on_exit(background, 5):
         for _ in range(per_user_max):
             background.begin("ada", end.wait())
         with pytest.raises(LimitExceeded):
@@ -50,7 +50,7 @@ async def test_a_user_has_so_much_under_way_and_others_are_not_kept_by_it() -> N
 
 async def test_all_together_have_so_much_under_way() -> None:
     background, end = Background(), asyncio.Event()
-    async with drained(background, 5):
+    async with drain_on_exit(background, 5):
         for number in range(all_max):
             background.begin(f"user {number}", end.wait())
         with pytest.raises(LimitExceeded):
@@ -77,5 +77,5 @@ async def test_work_that_fails_disturbs_nobody() -> None:
     async def fails() -> None:
         raise Unavailable("Nobody is there.")
 
-    async with drained(background, 5):
+    async with drain_on_exit(background, 5):
         background.begin("ada", fails())

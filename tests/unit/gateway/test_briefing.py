@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.gateway.workflows.briefing import Section, compose, estimated_tokens, quoted
+from services.gateway.workflows.briefing import Section, compose, estimated_tokens, quote
 from services.pb import memory_pb2, session_pb2
 
 HOSTILE = [
@@ -82,5 +82,5 @@ def test_nothing_to_tell_is_no_text() -> None:
 
 
 def test_a_long_memory_is_cut_and_code_keeps_its_indentation() -> None:
-    assert quoted("if a < b:\n    return 1") == "> if a < b:\n>     return 1"
-    assert quoted("y" * 5000).endswith("…")
+    assert quote("if a < b:\n    return 1") == "> if a < b:\n>     return 1"
+    assert quote("y" * 5000).endswith("…")

@@ -12,7 +12,7 @@ from fastmcp.server.http import set_http_request
 from starlette.requests import Request
 
 from services.gateway.access.identity import LOCAL
-from services.gateway.workflows.background_tasks import Background, drained
+from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import LATER, HookEvent, Hooks
 
 
@@ -32,7 +32,7 @@ async def never(*_: object) -> Any:
 async def test_a_briefing_that_is_not_ready_is_given_later(within_s: float) -> None:
     sessions: Any = SimpleNamespace(backends=None, workplace=SimpleNamespace(name=never), init=never)
     background = Background()
-    async with drained(background, 0):
+    async with drain_on_exit(background, 0):
         hooks = Hooks(sessions, background)
         event = HookEvent("/work/a", "conversation", "startup", tokens=500, within_s=within_s)
         assert await asyncio.wait_for(hooks.session_start(event), 30) is LATER

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.kit.encryption.key_file import Key, generate_key, read_key
-from services.kit.encryption.keyring import KEYRING, new_data_key, read_keyring, wrapped, write_keyring
+from services.kit.encryption.keyring import KEYRING, new_data_key, read_keyring, wrap, write_keyring
 from services.kit.encryption.sealed_directory import Place
 from services.kit.encryption.vault import SealBroken, Vault, identity
 from services.kit.errors import AlreadyExists, InvalidInput, NotReady
@@ -100,12 +100,12 @@ def test_an_identity_is_another_for_other_parts() -> None:
 
 def test_a_name_is_sealed_the_same_each_time_and_opens_for_its_identity_alone() -> None:
     for name in ("shop", "", "a" * 31, "a" * 32, "日本語" * 60, "ends in zeros\0\0", "\x80", "\ud800"):
-        sealed = VAULT.named("project", identity("ann"), name)
-        assert sealed == VAULT.named("project", identity("ann"), name)
+        sealed = VAULT.seal_name("project", identity("ann"), name)
+        assert sealed == VAULT.seal_name("project", identity("ann"), name)
         assert VAULT.name("project", identity("ann"), sealed) == name
-    sealed = VAULT.named("project", identity("ann"), "shop")
-    assert sealed != VAULT.named("project", identity("bob"), "shop")
-    assert len(sealed) == len(VAULT.named("project", identity("ann"), "a longer name"))
+    sealed = VAULT.seal_name("project", identity("ann"), "shop")
+    assert sealed != VAULT.seal_name("project", identity("bob"), "shop")
+    assert len(sealed) == len(VAULT.seal_name("project", identity("ann"), "a longer name"))
     for vault, whose, text in (
         (VAULT, "bob", sealed),
         (Vault(bytes(32)), "ann", sealed),
@@ -147,12 +147,12 @@ def test_threads_may_share_a_vault() -> None:
 
 def test_a_data_key_is_unwrapped_by_its_key_alone(tmp_path: Path) -> None:
     key, other, data_key = Key(bytes(32)), Key(bytes(range(32))), new_data_key()
-    write_keyring(tmp_path, wrapped(data_key, key))
+    write_keyring(tmp_path, wrap(data_key, key))
     keyring = read_keyring(tmp_path)
     assert keyring
-    assert keyring.unwrapped(key) == data_key
+    assert keyring.unwrap(key) == data_key
     with pytest.raises(InvalidInput, match=f"needs the key {key.id}, and {other.id} is another one"):
-        keyring.unwrapped(other)
+        keyring.unwrap(other)
     assert (tmp_path / KEYRING).stat().st_mode & 0o777 == 0o600
     assert data_key.hex() not in (tmp_path / KEYRING).read_text()
     assert key.secret.hex() not in (tmp_path / KEYRING).read_text()

@@ -13,7 +13,7 @@ import pytest
 
 from services.kit.encryption.vault import Vault
 from services.memory.domain.deletion_log import Removing
-from services.memory.domain.memories import Kind, Memory, accepted
+from services.memory.domain.memories import Kind, Memory, accept
 from services.memory.domain.queries import EVERYTHING, Filter
 from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
@@ -41,7 +41,7 @@ def rows(count: int, first: int = 0) -> list[NewRow]:
         said = NOW + timedelta(minutes=number)
         memory = Memory(content, Kind.CONVERSATION, "p", said, session_id=f"s{number // 10}", tags=(f"tag{number}",))
         vector = unit(number).astype(np.float16)
-        made.append(NewRow(accepted(memory, said), "ann", vector, vector))
+        made.append(NewRow(accept(memory, said), "ann", vector, vector))
     return made
 
 

@@ -17,7 +17,7 @@ import pytest
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Conflict
 from services.memory.domain.deletion_log import Removing
-from services.memory.domain.memories import Kind, Memory, Outcome, accepted, metadata_max_bytes, tags_max
+from services.memory.domain.memories import Kind, Memory, Outcome, accept, metadata_max_bytes, tags_max
 from services.memory.domain.queries import Filter, Query, Results, Sort
 from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
@@ -332,13 +332,13 @@ async def test_a_log_that_a_kill_left_has_rows_that_were_written_anew(tmp_path: 
 async def test_a_compaction_takes_over_what_was_said_again_while_it_ran(tmp_path: Path) -> None:
     async with open_shards(tmp_path, 1, StoreSettings()) as store:
         vector = np.full(384, 384**-0.5, np.float16)
-        rows = [NewRow(accepted(noted(f"note {number}", MARCH, "a"), AUGUST), "ann", vector) for number in range(300)]
+        rows = [NewRow(accept(noted(f"note {number}", MARCH, "a"), AUGUST), "ann", vector) for number in range(300)]
         inserted = await store.insert(rows, "m")
         await store.delete([inserted[0].sequence], Removing("ann"))
         compacting = asyncio.create_task(store.compact())
         for number in range(1, 300):
             tags = ("a", "b") if number % 2 else ()
-            again = accepted(replace(noted(f"note {number}", AUGUST), tags=tags), AUGUST)
+            again = accept(replace(noted(f"note {number}", AUGUST), tags=tags), AUGUST)
             await store.restate([NewRow(again, "ann")], "m")
         await compacting
         found = list((await store.page("ann", 0, 1000)).values())

@@ -22,11 +22,11 @@ from services.memory.search.result_cache import (
     Generations,
     SearchCache,
     Shared,
-    _named,
+    _version_key,
     pages_max_bytes,
     query_key,
 )
-from services.memory.search.result_list import Ranking, unpacked
+from services.memory.search.result_list import Ranking, unpack
 from services.memory.storage.redis_cache import open_shared_cache
 from tests.fakes import FakeShared
 
@@ -36,7 +36,7 @@ PAGE = EncodedPage(b"as it is sent", "hybrid")
 def ranking(*sequences: int) -> Ranking:
     rows = np.array(
         [(sequence, -1, -1, 0.5, 0.4, True) for sequence in sequences],
-        unpacked(b"\0").rows.dtype,
+        unpack(b"\0").rows.dtype,
     )
     return Ranking(rows, hybrid=True)
 
@@ -92,7 +92,7 @@ async def test_a_project_that_there_is_not_has_no_generation(shared: Shared) -> 
     generations = Generations(shared, projects)
     assert await generations.of("eve", ["nowhere"]) is None
     assert await generations.of("eve", ["p", "nowhere"]) is None
-    assert await shared.generations([_named("eve", "p"), _named("eve", "nowhere")]) == [None, None]
+    assert await shared.generations([_version_key("eve", "p"), _version_key("eve", "nowhere")]) == [None, None]
     assert await generations.of("eve", ["p"]) == await generations.of("eve", ["p"]) is not None
     assert await generations.of("eve", []) is not None
 
@@ -100,7 +100,7 @@ async def test_a_project_that_there_is_not_has_no_generation(shared: Shared) -> 
 async def test_a_generation_that_was_lost_does_not_bring_back_what_was_found_under_it(shared: Shared) -> None:
     generations = Generations(shared)
     before = await generations.of("ann", ["lost"])
-    await shared.move([_named("ann", "lost")])  # as it expires, or is evicted
+    await shared.move([_version_key("ann", "lost")])  # as it expires, or is evicted
     assert await generations.of("ann", ["lost"]) != before
 
 
@@ -117,7 +117,7 @@ async def test_every_key_in_redis_has_a_time_to_live_and_a_generations_is_the_lo
         await generations.of("bob", ["p"])
         kept = SearchCache(cache, generations)
         await kept.keep_ranking("key", ranking(1))
-        name = _named("bob", "p")
+        name = _version_key("bob", "p")
         await client.pexpire(f"segue:memory:{name}", 1_000)
         await cache.generations([name])  # a use makes it live on
         lives_s = {str(key): await client.ttl(key) for key in await client.keys("*")}
@@ -265,10 +265,10 @@ def test_a_page_larger_than_all_that_may_be_kept_is_not_kept_and_costs_no_other(
 
 
 def test_a_ranking_comes_back_from_its_bytes() -> None:
-    packed = ranking(5, 4).packed()
-    assert unpacked(packed).sequences == [5, 4]
+    packed = ranking(5, 4).pack()
+    assert unpack(packed).sequences == [5, 4]
     with pytest.raises(ValueError, match="buffer"):
-        unpacked(packed[:-1])
+        unpack(packed[:-1])
 
 
 async def test_a_redis_that_is_not_there_is_unavailable_at_once_the_second_time() -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from services.kit.encryption.vault import Vault
 from services.kit.errors import InvalidInput
 from services.memory.domain.deletion_log import Reason
-from services.memory.domain.memories import Kind, Memory, accepted
-from services.memory.domain.retention_policy import Clock, Rule, doubt_lasts, jump_max, read
+from services.memory.domain.memories import Kind, Memory, accept
+from services.memory.domain.retention_policy import Clock, Rule, advance_clock, doubt_lasts, jump_max
 from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.index.maintenance import Indexing
@@ -67,7 +67,7 @@ async def remember(
     for age in ages_days:
         content = text or f"said {age} days ago in {project}"
         memory = Memory(f"{content} {age}", kind, project, NOW - timedelta(days=age))
-        rows.append(NewRow(accepted(memory, NOW), user))
+        rows.append(NewRow(accept(memory, NOW), user))
     return [each.id for each in await store.insert(rows, "none")]
 
 
@@ -192,7 +192,7 @@ def test_however_a_clock_goes_it_is_believed_only_after_a_small_step_or_a_day(st
     doubted_since: datetime | None = None
     for step in steps:
         before, now = clock, now + step
-        clock = read(before, now)
+        clock = advance_clock(before, now)
         if clock.is_believed and before.is_believed:
             assert now - before.believed <= jump_max
         elif clock.is_believed:
@@ -212,7 +212,7 @@ async def test_a_rule_that_makes_no_sense_is_refused(store: MemoryStore, rule: R
 
 async def test_a_search_finds_nothing_that_retention_removed(store: MemoryStore) -> None:
     vector = np.full(384, 384**-0.5, np.float16)
-    memory = accepted(Memory("the old walrus", Kind.CONVERSATION, "p", NOW - timedelta(days=100)), NOW)
+    memory = accept(Memory("the old walrus", Kind.CONVERSATION, "p", NOW - timedelta(days=100)), NOW)
     inserted = await store.insert([NewRow(memory, "ann", vector, vector)], "m")
     with MemoryIndex(384) as index:
         await Indexing(store, index, "m", None).start()
@@ -341,7 +341,7 @@ async def test_what_was_said_again_since_it_was_found_to_be_due_stays(store: Mem
     async def say_again(name: str) -> None:
         if name == "delete_due":
             content = "said 100 days ago in p 100"
-            memory = accepted(Memory(content, Kind.CONVERSATION, "p", NOW), NOW)
+            memory = accept(Memory(content, Kind.CONVERSATION, "p", NOW), NOW)
             assert await store.restate([NewRow(memory, "ann")], "none")
 
     assert await retaining_of(watched(store, say_again), NINETY, At(LATER)).look() == 2
@@ -350,7 +350,7 @@ async def test_what_was_said_again_since_it_was_found_to_be_due_stays(store: Mem
 
 async def test_days_count_from_the_last_time_it_was_said(store: MemoryStore) -> None:
     await remember(store, 100)
-    memory = accepted(Memory("said 100 days ago in p 100", Kind.CONVERSATION, "p", NOW - timedelta(days=50)), NOW)
+    memory = accept(Memory("said 100 days ago in p 100", Kind.CONVERSATION, "p", NOW - timedelta(days=50)), NOW)
     assert len(await store.restate([NewRow(memory, "ann")], "none")) == 1
     clock = At(LATER)
     at_work = await in_force(store, NINETY, clock)

@@ -14,7 +14,7 @@ import pytest
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.domain.deletion_log import Removing
-from services.memory.domain.memories import Chosen, Kind, Memory, accepted
+from services.memory.domain.memories import Chosen, Kind, Memory, accept
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
@@ -38,7 +38,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 def row(content: str, project: str = "p", user: str = "ann", id: str = "") -> NewRow:
     memory = Memory(content, Kind.REFLECTION, project, NOW, tags=("t",), metadata={"a": [1]}, id=id)
-    return NewRow(accepted(memory, NOW), user, VECTOR, VECTOR)
+    return NewRow(accept(memory, NOW), user, VECTOR, VECTOR)
 
 
 async def test_what_was_inserted_comes_back_as_it_was(store: MemoryStore) -> None:

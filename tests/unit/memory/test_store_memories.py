@@ -17,7 +17,7 @@ import pytest
 from services.kit.background_task import Supervisor
 from services.kit.encryption.vault import Vault
 from services.kit.errors import InvalidInput
-from services.memory.domain.memories import Chosen, Kind, Memory, accepted
+from services.memory.domain.memories import Chosen, Kind, Memory, accept
 from services.memory.domain.queries import ContentType, Filter, Query
 from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
@@ -150,7 +150,7 @@ async def test_a_sealed_row_that_was_damaged_is_passed_over_and_stored_anew(
 
 async def test_a_row_that_cannot_be_read_keeps_no_other_from_its_embedding(tmp_path: Path) -> None:
     async with open_shards(tmp_path, 1, StoreSettings()) as store:
-        made = [NewRow(accepted(memory(f"kettle {number}"), NOW), "ann") for number in range(3)]
+        made = [NewRow(accept(memory(f"kettle {number}"), NOW), "ann") for number in range(3)]
         await store.insert(made, NO_MODEL)
     await asyncio.to_thread(change, tmp_path, BROKEN["metadata"])
     async with served(tmp_path) as service:
@@ -161,7 +161,7 @@ async def test_a_row_that_cannot_be_read_keeps_no_other_from_its_embedding(tmp_p
 
 async def test_what_was_committed_and_not_indexed_is_indexed_by_its_repetition(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
-        await service.store.insert([NewRow(accepted(memory("an orphaned kettle"), NOW), "ann")], NO_MODEL)
+        await service.store.insert([NewRow(accept(memory("an orphaned kettle"), NOW), "ann")], NO_MODEL)
         assert await service.found("kettle") == []
         outcomes = await service.storing.remember("ann", [memory("an orphaned kettle"), memory("a new kettle")])
         assert [each.duplicate for each in outcomes] == [True, False]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.memory.index.inverted_index import MEMORY, Matches, Words, scanned_min
-from services.memory.index.postings import document, merged, postings
+from services.memory.index.postings import document, merge, postings
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 
@@ -115,7 +115,7 @@ def test_what_is_filled_in_later_says_the_same(documents: list[list[str]], cut: 
 def test_merged_postings_are_those_of_all_documents(one: list[list[str]], other: list[list[str]]) -> None:
     documents = [document(each) for each in (*one, *other)]
     first, rest = documents[: len(one)], documents[len(one) :]
-    both = merged(postings(range(len(one)), first), postings(range(len(one), len(documents)), rest))
+    both = merge(postings(range(len(one)), first), postings(range(len(one), len(documents)), rest))
     whole = postings(range(len(documents)), documents)
     for (_, left), (_, right) in zip(both.arrays(), whole.arrays(), strict=True):
         assert left.tolist() == right.tolist()

@@ -48,14 +48,14 @@ def git(shop: Path, *arguments: str) -> None:
 
 
 def test_what_has_not_changed_is_known_again(looking: Looking, shop: Path) -> None:
-    assert looking.unchanged(shop) is None
+    assert looking.last_look(shop) is None
     place = looking.look(shop, NOW)
     for _ in range(3):
-        seen = looking.unchanged(shop)
+        seen = looking.last_look(shop)
         assert seen is not None
         assert (seen.state, seen.newest) == (place.state, place.newest())
     (shop / ".hidden/scratch").write_text("nobody asks for it")
-    assert looking.unchanged(shop) is not None
+    assert looking.last_look(shop) is not None
 
 
 def stale(path: Path) -> None:
@@ -110,9 +110,9 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_whatever_changes_is_noticed(looking: Looking, shop: Path, name: str) -> None:
     looking.look(shop, NOW)
-    assert looking.unchanged(shop) is not None
+    assert looking.last_look(shop) is not None
     CHANGES[name](shop)
-    assert looking.unchanged(shop) is None
+    assert looking.last_look(shop) is None
 
 
 def test_a_change_during_the_look_is_noticed(looking: Looking, shop: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_tool_installed_outside_is_noticed(looking: Looking, shop: Path, monke
     monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
     before = looking.look(shop, NOW).state
     (place / "ruff").touch()
-    assert looking.unchanged(shop) is None
+    assert looking.last_look(shop) is None
     assert looking.look(shop, NOW).state != before
 
 
@@ -142,7 +142,7 @@ def test_reports_and_directories_that_are_links_are_no_trouble(looking: Looking,
     (shop / "build").symlink_to("/usr/share")
     (shop / "coverage").symlink_to("nowhere")
     looking.look(shop, NOW)
-    assert looking.unchanged(shop) is not None
+    assert looking.last_look(shop) is not None
 
 
 def _opened() -> int:
@@ -156,8 +156,8 @@ def test_no_more_than_a_few_projects_are_watched(looking: Looking, tmp_path: Pat
         place.mkdir()
         looking.look(place, NOW)
     assert _opened() == descriptors + watched_max
-    assert looking.unchanged(places[0]) is None
-    assert looking.unchanged(places[-1]) is not None
+    assert looking.last_look(places[0]) is None
+    assert looking.last_look(places[-1]) is not None
     looking.close()
     assert _opened() == descriptors
 

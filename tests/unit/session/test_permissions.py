@@ -21,9 +21,9 @@ from services.session.domain.permissions import (
     Source,
     Verdict,
     check,
+    judge_request,
     live_rules,
-    masked,
-    requested,
+    mask,
 )
 from services.session.domain.rule_learning import expires_max_s, record, revoke, rules_max
 
@@ -45,7 +45,7 @@ class Book:
         return self._record(Verdict.DENY, operation, target, scope, place)
 
     def _record(self, verdict: Verdict, operation: str, target: str, scope: Scope, place: Place) -> Rule:
-        request = requested(operation, target, place)
+        request = judge_request(operation, target, place)
         self.ledger, rule, _ = record(self.ledger, request, Recorded(verdict, scope), NOW, LEARN_AFTER)
         return rule
 
@@ -53,7 +53,7 @@ class Book:
         self.ledger, _ = revoke(self.ledger, rule.id, False)
 
     def check(self, operation: str, target: str = "", place: Place = HERE, now: datetime = NOW) -> Decision:
-        return check(self.ledger, requested(operation, target, place), now)
+        return check(self.ledger, judge_request(operation, target, place), now)
 
     def verdict(self, operation: str, target: str = "", place: Place = HERE) -> str:
         return str(self.check(operation, target, place).verdict)
@@ -200,7 +200,7 @@ def test_what_nobody_knows_is_high_at_least(operation: str, target: str) -> None
     ],
 )
 def test_a_write_is_as_dangerous_as_its_file(target: str, level: Level) -> None:
-    assert requested("Write", target, HERE).level is level
+    assert judge_request("Write", target, HERE).level is level
 
 
 @pytest.mark.parametrize("target", [".env", "/home/ada/.ssh/id_rsa", "server.pem", "credentials.json"])
@@ -321,7 +321,7 @@ def test_a_critical_operation_is_allowed_for_the_one_target_that_was_named() -> 
 
 def test_a_rule_expires() -> None:
     book = Book()
-    request = requested("Bash", "make", HERE)
+    request = judge_request("Bash", "make", HERE)
     book.ledger, _, _ = record(book.ledger, request, Recorded(Verdict.ALLOW, expires_in_s=60), NOW, LEARN_AFTER)
     assert book.check("Bash", "make", now=NOW + timedelta(seconds=59)).verdict is Verdict.ALLOW
     assert book.check("Bash", "make", now=NOW + timedelta(seconds=60)).verdict is Verdict.ASK
@@ -402,10 +402,10 @@ def test_what_was_denied_once_is_never_learned_even_after_the_deny_expired(befor
     for place in sessions(before):
         book.allow("Bash", "make", place=place)
     denied = Recorded(Verdict.DENY, Scope.PROJECT, expires_in_s=60)
-    book.ledger, deny, _ = record(book.ledger, requested("Bash", "ma*", HERE), denied, NOW, LEARN_AFTER)
+    book.ledger, deny, _ = record(book.ledger, judge_request("Bash", "ma*", HERE), denied, NOW, LEARN_AFTER)
     later = NOW + timedelta(hours=1)
     for place in sessions(10):
-        request = requested("Bash", "make", place)
+        request = judge_request("Bash", "make", place)
         book.ledger, _, learned = record(book.ledger, request, Recorded(Verdict.ALLOW), later, LEARN_AFTER)
         assert learned is None
     assert book.check("Bash", "make", ELSEWHERE, later).verdict is Verdict.ASK
@@ -497,7 +497,7 @@ def _apply(book: Book, said: Said, step: tuple[object, ...], now: datetime) -> N
         said.revoked.add(rule.id)
     if action not in {"allow", "deny"}:
         return
-    request = requested(operation, target, place)
+    request = judge_request(operation, target, place)
     try:
         recorded = Recorded(Verdict(str(action)), scope, expires_in_s)
         book.ledger, _, _ = record(book.ledger, request, recorded, now, LEARN_AFTER)
@@ -508,7 +508,7 @@ def _apply(book: Book, said: Said, step: tuple[object, ...], now: datetime) -> N
 
 
 def _holds(book: Book, said: Said, operation: str, target: str, place: Place, now: datetime) -> None:
-    request = requested(operation, target, place)
+    request = judge_request(operation, target, place)
     decision = check(book.ledger, request, now)
     if decision.verdict is not Verdict.ALLOW:
         return
@@ -542,16 +542,16 @@ def _holds(book: Book, said: Said, operation: str, target: str, place: Place, no
      "Bearer hunter2hunter2", "sk-hunter2hunter2hunter2"],
 )  # fmt: skip
 def test_what_looks_like_a_secret_is_masked(text: str) -> None:
-    assert "hunter2" not in masked(f"run {text} now")
+    assert "hunter2" not in mask(f"run {text} now")
 
 
 @pytest.mark.parametrize(
     "text", ["make test", "pytest tests/unit/test_a_rather_long_name_of_a_test.py", "git show " + "a1" * 20]
 )
 def test_what_does_not_is_kept(text: str) -> None:
-    assert masked(text) == text
+    assert mask(text) == text
 
 
 @given(st.text(max_size=3000))
 def test_what_is_masked_is_short(text: str) -> None:
-    assert len(masked(text)) <= 200
+    assert len(mask(text)) <= 200

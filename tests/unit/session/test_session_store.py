@@ -15,7 +15,7 @@ import pytest
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
 from services.session.domain.operation_risk import Level
-from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, requested
+from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, judge_request
 from services.session.domain.rule_learning import record
 from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Quality, Session, State
 from services.session.operations.events import SESSION_ENDED, Event
@@ -198,7 +198,7 @@ async def test_the_latest_handoff_is_the_one_that_ended_last(store: SessionStore
 
 
 async def test_a_ledger_is_kept_by_version(store: SessionStore) -> None:
-    request = requested("Write", "/work/a/x", Place("a", "/work/a", "s1"))
+    request = judge_request("Write", "/work/a/x", Place("a", "/work/a", "s1"))
     ledger, _, _ = record(Ledger("ada"), request, Recorded(Verdict.ALLOW, Scope.PROJECT, 60), BEGAN, 3)
     await store.commit(Change(ledger=ledger))
     assert await store.ledger("ada") == replace(ledger, version=1)

@@ -79,19 +79,19 @@ class Blocks:
         if len(self._blocks) == 1:
             return np.asarray(self._blocks[0][: self._length] if len(slots) == self._length else self._blocks[0][slots])
         taken = np.empty((len(slots), self._width), self._dtype)
-        for number, inside, places in self._split(slots):
+        for number, inside, places in self._split_blocks(slots):
             np.take(self._blocks[number], places, axis=0, out=taken[inside], mode="clip")  # any other mode copies twice
         return taken
 
     def put(self, slots: Slots, rows: NDArray[Any]) -> None:
         """Sets the rows of `slots`, which are ascending."""
-        for number, inside, places in self._split(slots):
+        for number, inside, places in self._split_blocks(slots):
             if number in self._seen:
                 self._blocks[number] = self._blocks[number].copy()
                 self._seen.remove(number)
             self._blocks[number][places] = rows[inside]
 
-    def _split(self, slots: Slots) -> Iterator[tuple[int, slice, Slots]]:
+    def _split_blocks(self, slots: Slots) -> Iterator[tuple[int, slice, Slots]]:
         """The number of every block that has any of `slots`, which of them, and their places in it."""
         ends = np.searchsorted(slots, block_rows * np.arange(1, len(self._blocks) + 1)).tolist()
         for number, (begin, end) in enumerate(pairwise([0, *ends])):

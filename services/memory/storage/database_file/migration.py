@@ -83,7 +83,7 @@ def replace_by_migrated_copy(path: Path, rows: Rows) -> None:
     try:
         shutil.copyfile(path, copy)
         copy.chmod(0o600)
-        version = _migrated(copy, rows)
+        version = _migrate_copy(copy, rows)
         sync(copy)
     except SealBroken:
         _discard(copy)
@@ -92,13 +92,13 @@ def replace_by_migrated_copy(path: Path, rows: Rows) -> None:
         _discard(copy)
         reason = error.message if isinstance(error, Unavailable) else str(error).split("\n", 1)[0]
         raise Unavailable(f"{path} could not be migrated and is unchanged: {reason}") from error
-    kept = _kept(path, version)
+    kept = _keep_original(path, version)
     copy.replace(path)  # the one step that counts
     sync(path.parent)
     logger.warning("%s is migrated from schema %d to %d; the earlier is %s", path, version, len(MIGRATIONS), kept.name)
 
 
-def _kept(path: Path, version: int) -> Path:
+def _keep_original(path: Path, version: int) -> Path:
     kept = path.with_name(f"{path.name}.schema-{version}")
     kept.unlink(missing_ok=True)
     try:
@@ -130,7 +130,7 @@ def _require_room(path: Path) -> None:
         )
 
 
-def _migrated(copy: Path, rows: Rows) -> int:
+def _migrate_copy(copy: Path, rows: Rows) -> int:
     """The schema that `copy` had. Every table must have the rows that it had, and all of them must be readable."""
     with duckdb.connect(copy) as connection:
         version = schema_version(connection)

@@ -66,7 +66,7 @@ def open_database(path: Path, config: Mapping[str, Any], rows: Rows | None = Non
             opened = Opened(_connect(path, config), opened.trouble, is_migrated=True)
             require_data_key(opened.connection, path, rows.data_key)
     except (duckdb.IOException, OSError) as error:
-        raise Unavailable(f"{path} cannot be opened: {_held(error) or _first_line(error)}") from error
+        raise Unavailable(f"{path} cannot be opened: {_holder_reason(error) or _first_line(error)}") from error
     path.chmod(0o600)
     return opened
 
@@ -173,7 +173,7 @@ def _count(cursor: Connection, table: str) -> int:
     return int(cursor.execute(f"SELECT count(*) FROM backup.{table}").fetchall()[0][0])  # noqa: S608  # our own names
 
 
-def _held(error: Exception) -> str:
+def _holder_reason(error: Exception) -> str:
     """That another process has the database, where that is why; in a container of its own its number is not known."""
     found = re.search(r"Conflicting lock is held in .*?PID (\d+)", str(error))
     if not found:

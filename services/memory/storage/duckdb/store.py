@@ -103,7 +103,7 @@ class DuckStore:
         self._compaction = compaction
         self._usage = UsageCounts()
 
-    async def _read(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    async def _select(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
 
     async def _memories(self, name: str, sql: str, *parameters: Any) -> dict[int, Memory]:
@@ -164,7 +164,7 @@ class DuckStore:
 
     async def find(self, user: str, id: str) -> int | None:
         sql = "SELECT sequence FROM memories WHERE key = ?"
-        rows = await self._read("find", sql, str(id_key(user, id)))
+        rows = await self._select("find", sql, str(id_key(user, id)))
         return rows[0][0] if rows else None
 
     async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
@@ -179,7 +179,7 @@ class DuckStore:
         return {sequence: memory for sequence, memory in found.items() if memory}
 
     async def find_shared(self, id: str) -> int | None:
-        rows = await self._read("find_shared", "SELECT min(sequence) FROM memories WHERE shared AND id = ?", id)
+        rows = await self._select("find_shared", "SELECT min(sequence) FROM memories WHERE shared AND id = ?", id)
         sequence: int | None = rows[0][0]
         return sequence
 
@@ -207,7 +207,7 @@ class DuckStore:
         return [await self._compaction.copy_to(directory / self._path.name)]
 
     async def unerased(self) -> int:
-        return int((await self._read("unerased", "SELECT count(*) FROM removals WHERE NOT erased"))[0][0])
+        return int((await self._select("unerased", "SELECT count(*) FROM removals WHERE NOT erased"))[0][0])
 
     async def last_removals(self) -> list[int]:
         return [await self._reading("last_removals", last_removal)]
@@ -229,7 +229,7 @@ class DuckStore:
         ids, project, before = list(chosen.ids), self._rows.name(chosen.project), chosen.before
         kinds = [str(kind) for kind in chosen.kinds]
         asked = (user, ids, ids, project, project, before, before, kinds, kinds)
-        return [row[0] for row in await self._read("choose", sql, *asked)]
+        return [row[0] for row in await self._select("choose", sql, *asked)]
 
     async def tally(self, sequences: Sequence[int]) -> list[Tally]:
         sql = """
@@ -238,7 +238,7 @@ class DuckStore:
         """
         found = [
             Tally(_kind(kind), self._rows.read_name(of), count, oldest.astimezone(UTC), newest.astimezone(UTC))
-            for kind, of, count, oldest, newest in await self._read("tally", sql, list(sequences))
+            for kind, of, count, oldest, newest in await self._select("tally", sql, list(sequences))
         ]
         return sorted(found, key=lambda tally: (tally.kind, tally.project))
 
@@ -256,16 +256,16 @@ class DuckStore:
         name = self._rows.name(project)
         return [
             Removal(at.astimezone(UTC), owner, actor, Reason(why), self._rows.read_name(of), *rest)
-            for at, owner, actor, why, of, *rest in await self._read("removals", sql, user, name, name, limit)
+            for at, owner, actor, why, of, *rest in await self._select("removals", sql, user, name, name, limit)
         ]
 
     async def has_rules(self) -> bool:
         sql = "SELECT 1 FROM retention WHERE days IS NOT NULL OR size_mb IS NOT NULL LIMIT 1"
-        return bool(await self._read("rules", sql))
+        return bool(await self._select("rules", sql))
 
     async def rules(self, user: str) -> list[Rule]:
         sql = "SELECT project, days, size_mb, reflections FROM retention WHERE user_id = ? AND NOT is_reset"
-        found = [Rule(self._rows.read_name(of), *rest) for of, *rest in await self._read("rules", sql, user)]
+        found = [Rule(self._rows.read_name(of), *rest) for of, *rest in await self._select("rules", sql, user)]
         return sorted(found, key=lambda rule: rule.project)
 
     async def set_rule(self, user: str, rule: Rule, now: datetime) -> None:
@@ -284,10 +284,10 @@ class DuckStore:
         return {self._rows.read_name(of): count for of, count in rows}
 
     async def newest(self) -> datetime | None:
-        return _utc((await self._read("newest", "SELECT max(stored_at) FROM memories"))[0][0])
+        return _utc((await self._select("newest", "SELECT max(stored_at) FROM memories"))[0][0])
 
     async def upkeep(self, name: str) -> str | None:
-        rows = await self._read("upkeep", "SELECT value FROM upkeep WHERE name = ?", name)
+        rows = await self._select("upkeep", "SELECT value FROM upkeep WHERE name = ?", name)
         return rows[0][0] if rows else None
 
     async def keep_upkeep(self, name: str, value: str) -> None:
@@ -299,7 +299,7 @@ class DuckStore:
             SELECT m.sequence FROM memories m ANTI JOIN (FROM embeddings WHERE model = ?) e USING (sequence)
             ORDER BY m.sequence LIMIT ?
         """
-        return [row[0] for row in await self._read("unembedded", sql, model, most)]
+        return [row[0] for row in await self._select("unembedded", sql, model, most)]
 
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
         def replace_embeddings(connection: duckdb.DuckDBPyConnection) -> None:
@@ -341,25 +341,25 @@ class DuckStore:
             WHERE (user_id = ? OR shared) AND (? = '' OR project = ?)
         """
         name = self._rows.name(project)
-        row = (await self._read("stats", sql, user, user, since, model, user, name, name))[0]
+        row = (await self._select("stats", sql, user, user, since, model, user, name, name))[0]
         counts = (row[0], row[1], row[2], row[3])
         return Stats(*counts, self._size(), _utc(row[4]), _utc(row[5]), row[6], row[7], row[8], _utc(row[9]))
 
     async def size(self) -> tuple[int, int]:
-        return (await self._read("size", "SELECT count(*) FROM memories"))[0][0], self._size()
+        return (await self._select("size", "SELECT count(*) FROM memories"))[0][0], self._size()
 
     async def usage(self, user: str) -> tuple[int, int]:
         return await self._reading("usage", lambda cursor: self._usage.read(cursor, user))
 
     async def projects(self, user: str) -> list[str]:
         sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? OR shared"
-        return sorted(self._rows.read_name(row[0]) for row in await self._read("projects", sql, user))
+        return sorted(self._rows.read_name(row[0]) for row in await self._select("projects", sql, user))
 
     async def links(self, user: str) -> list[Link]:
         sql = """
             SELECT source, target, description, type, created_at FROM project_links WHERE user_id = ?
         """
-        rows = await self._read("links", sql, user)
+        rows = await self._select("links", sql, user)
         texts = [self._rows.read_link(user, LinkTexts(*row[:3])) for row in rows]
         links = [
             Link(each.source, each.target, LinkType(kind), each.description, created_at.astimezone(UTC))

@@ -32,7 +32,7 @@ class Known:
 def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Inserted]:
     """By place in `rows`; Conflict where an id is another memory's of the same user."""
     known = known_rows(connection, written, rows)
-    embedded = _embedded(connection, [each.sequence for each in known.values()])
+    embedded = _sequences_with_embeddings(connection, [each.sequence for each in known.values()])
     return {
         place: Inserted(
             each.sequence,
@@ -51,9 +51,9 @@ def known_rows(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Seque
     """Those of `rows` that are stored, by place; Conflict where an id is another memory's of the same user."""
     prints = [str(written.fingerprint(row.memory, row.user)) for row in rows]
     keys = [str(id_key(row.user, row.memory.id)) for row in rows]
-    by_key = {str(id_key(each.user, each.memory.id)): each for each in _known(connection, written, "key", keys)}
+    by_key = {str(id_key(each.user, each.memory.id)): each for each in _rows_by(connection, written, "key", keys)}
     rest = [prints[place] for place, key in enumerate(keys) if key not in by_key]
-    by_print = {each.fingerprint: each for each in _known(connection, written, "fingerprint", rest)}
+    by_print = {each.fingerprint: each for each in _rows_by(connection, written, "fingerprint", rest)}
     known = {}
     for place, row in enumerate(rows):
         each = by_key.get(keys[place]) or by_print.get(prints[place])
@@ -74,7 +74,7 @@ def _other_content() -> Conflict:
     return Conflict("That id is another memory's.", "Leave the id out, or send what was stored under it.")
 
 
-def _known(connection: duckdb.DuckDBPyConnection, written: Rows, column: str, values: Sequence[str]) -> list[Known]:
+def _rows_by(connection: duckdb.DuckDBPyConnection, written: Rows, column: str, values: Sequence[str]) -> list[Known]:
     if not values:
         return []
     sealed = bool(written.data_key)  # then `content` has all there is
@@ -114,7 +114,7 @@ def _read_known(written: Rows, row: tuple[Any, ...]) -> Known:
     return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, memory)
 
 
-def _embedded(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> set[int]:
+def _sequences_with_embeddings(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> set[int]:
     """Which of them have embeddings. A query of its own, for most that is stored is new: joined, it costs each time."""
     if not sequences:
         return set()
