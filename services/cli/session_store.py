@@ -23,7 +23,7 @@ def with_store(work: Callable[[SessionStore, SessionSettings], Awaitable[Result]
     from services.session.app import open_store
     from services.session.config import SessionSettings
 
-    async def done() -> Result:
+    async def run_all() -> Result:
         settings = SessionSettings()
         if "directory" not in settings.model_fields_set:
             settings = settings.model_copy(update={"directory": default_data_dir() / "session"})
@@ -32,6 +32,6 @@ def with_store(work: Callable[[SessionStore, SessionSettings], Awaitable[Result]
             return await work(store, settings)
 
     try:
-        return asyncio.run(done())
+        return asyncio.run(run_all())
     except ServiceError as error:
         raise CallFailed(" ".join((error.message, *error.suggestions))) from error

@@ -37,10 +37,10 @@ async def run_until_signalled(app: AbstractAsyncContextManager[App], stop: async
 def _on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
-    def received(number: int) -> None:
+    def request_stop(number: int) -> None:
         if stop.is_set():
             os._exit(128 + number)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, received, number)
+        loop.add_signal_handler(number, request_stop, number)

@@ -22,8 +22,8 @@ from services.memory.domain.memories import (
     deeper_than,
     metadata_depth_max,
     metadata_max_bytes,
+    normalise_project_name,
     plain_tags,
-    project_meant,
 )
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.queries import ContentType, Filter, Found, Query, Results, Sort
@@ -83,7 +83,7 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         text=request.query,
         limit=request.limit,
         min_score=request.min_score,
-        project=project_meant(request.project),
+        project=normalise_project_name(request.project),
         include_related_projects=request.include_related_projects,
         max_tokens=request.max_tokens,
         filter=_filter(request.filter),
@@ -118,7 +118,7 @@ def link(given: memory_pb2.Link, made_at: datetime) -> Link:
 def rule(given: memory_pb2.Retention) -> Rule:
     """A rule of retention."""
     return Rule(
-        project=project_meant(given.project),
+        project=normalise_project_name(given.project),
         days=given.days if given.HasField("days") else None,
         size_mb=given.size_mb if given.HasField("size_mb") else None,
         reflections=given.reflections,

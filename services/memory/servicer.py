@@ -12,7 +12,7 @@ from services.kit.errors import InvalidInput, LimitExceeded, ServiceError, TooLa
 from services.kit.names import plain_name
 from services.kit.transport import rpc
 from services.memory import messages
-from services.memory.domain.memories import Chosen, Kind, Outcome, project_meant
+from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
 from services.memory.operations.backups import Backups
 from services.memory.operations.export import Exporting
 from services.memory.operations.health import Condition
@@ -111,12 +111,12 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.UnlinkResponse(unlinked=unlinked)
 
     async def ListLinks(self, request: memory_pb2.ListLinksRequest, _: Any) -> memory_pb2.ListLinksResponse:
-        links = await self._linking.links(rpc.caller.get(), project_meant(request.project))
+        links = await self._linking.links(rpc.caller.get(), normalise_project_name(request.project))
         return memory_pb2.ListLinksResponse(links=[messages.link_message(each) for each in links])
 
     async def Stats(self, request: memory_pb2.StatsRequest, _: Any) -> memory_pb2.StatsResponse:
         since = request.since.ToDatetime(UTC) if request.HasField("since") else None
-        stats = await self._condition.stats(rpc.caller.get(), project_meant(request.project), since)
+        stats = await self._condition.stats(rpc.caller.get(), normalise_project_name(request.project), since)
         total = stats.conversations + stats.reflections
         return memory_pb2.StatsResponse(
             conversations=stats.conversations,
@@ -129,7 +129,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             degraded=stats.degraded,
             shared_by_caller=stats.shared_by_user,
             shared_by_others=stats.shared_by_others,
-            retention=await self._retaining.told(rpc.caller.get(), project_meant(request.project)),
+            retention=await self._retaining.describe(rpc.caller.get(), normalise_project_name(request.project)),
             stored_since=stats.stored_since,
             last_stored=messages.time_message(stats.last_stored),
         )
@@ -147,7 +147,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Delete(self, request: memory_pb2.DeleteRequest, _: Any) -> memory_pb2.DeleteResponse:
         before = request.before.ToDatetime(UTC) if request.HasField("before") else None
         kinds = () if request.ids or request.include_reflections else (Kind.CONVERSATION,)
-        chosen = Chosen(tuple(map(str.strip, request.ids)), project_meant(request.project), before, kinds)
+        chosen = Chosen(tuple(map(str.strip, request.ids)), normalise_project_name(request.project), before, kinds)
         deletion = await self._storing.forget(rpc.caller.get(), chosen, request.confirmation)
         return messages.deletion_message(deletion)
 
@@ -161,7 +161,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.ShareResponse()
 
     async def Removals(self, request: memory_pb2.RemovalsRequest, _: Any) -> memory_pb2.RemovalsResponse:
-        found = await self._storing.removals(rpc.caller.get(), project_meant(request.project), request.limit)
+        found = await self._storing.removals(rpc.caller.get(), normalise_project_name(request.project), request.limit)
         return memory_pb2.RemovalsResponse(removals=[messages.removal_message(each) for each in found])
 
     async def SetRetention(self, request: memory_pb2.SetRetentionRequest, _: Any) -> memory_pb2.Retention:

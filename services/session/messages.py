@@ -106,7 +106,7 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
     )
 
 
-def owed(record: Owed) -> pb.Owed:
+def pending_message(record: Owed) -> pb.Owed:
     """The same."""
     return pb.Owed(
         id=record.id,

@@ -83,14 +83,16 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
     async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
         which = messages.which(request.which)
         owed = await self._lifecycle.owe(rpc.caller.get(), which, request.id, request.kind, request.payload)
-        return pb.OweResponse(owed=messages.owed(owed))
+        return pb.OweResponse(owed=messages.pending_message(owed))
 
     async def Paid(self, request: pb.PaidRequest, _: Any) -> pb.PaidResponse:
-        return pb.PaidResponse(paid=await self._lifecycle.paid(rpc.caller.get(), request.session_id, request.id))
+        return pb.PaidResponse(
+            paid=await self._lifecycle.settle_pending(rpc.caller.get(), request.session_id, request.id)
+        )
 
     async def ListPending(self, request: pb.ListPendingRequest, _: Any) -> pb.ListPendingResponse:
-        found = await self._lifecycle.owed(rpc.caller.get(), request.limit)
-        return pb.ListPendingResponse(pending=[messages.owed(each) for each in found])
+        found = await self._lifecycle.pending(rpc.caller.get(), request.limit)
+        return pb.ListPendingResponse(pending=[messages.pending_message(each) for each in found])
 
     async def CheckPermission(self, request: pb.CheckPermissionRequest, _: Any) -> pb.CheckPermissionResponse:
         decision = await self._deciding.check(rpc.caller.get(), _permission_question(request))

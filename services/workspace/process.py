@@ -25,7 +25,7 @@ watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 """What is around each child of the current call, given its program and its command; a service traces them so."""
 
 
-def watched(program: str, command: str) -> AbstractContextManager[Any]:
+def observe_child(program: str, command: str) -> AbstractContextManager[Any]:
     """Around one child."""
     around = watch.get()
     return around(program, command) if around else nullcontext()

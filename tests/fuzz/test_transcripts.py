@@ -65,7 +65,7 @@ def test_a_file_gives_entries_or_says_that_it_is_unreadable(tmp_path_factory: An
     assert entries[-1].resume.offset <= len(content)
     for entry in entries:
         if entry.memory:
-            line = json.loads(entry.memory.encoded())
+            line = json.loads(entry.memory.to_line())
             assert line["content"].strip()
             assert file_paths(line["content"], line.get("metadata", {})) is not None
     _expect_the_rest_from_anywhere(path, positions)

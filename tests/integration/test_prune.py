@@ -39,10 +39,10 @@ async def test_what_would_go_is_said_first_and_goes_when_that_is_wanted(tmp_path
         said = prune(tmp_path)
         assert "Would remove 12 sessions that ended over 90 days ago" in said.stdout  # at 90 days it is over by now
         assert "--yes" in said.stdout
-        assert len(await store.listed("ada", Listing(limit=100))) == 20
+        assert len(await store.session_page("ada", Listing(limit=100))) == 20
         assert "Removed 12 sessions" in prune(tmp_path, "--yes").stdout
         assert "Removed 7 sessions that ended over 5 days ago" in prune(tmp_path, "--days", "5", "--yes").stdout
-        assert [each.id for each in await store.listed("ada", Listing(limit=100))] == ["s10"]
+        assert [each.id for each in await store.session_page("ada", Listing(limit=100))] == ["s10"]
         assert await store.handoff("s10")
 
 
@@ -59,7 +59,7 @@ async def test_sessions_in_redis_are_pruned_and_its_room_is_said(tmp_path: Path,
                 assert done.returncode == 0, done.stderr
                 assert "Removed 18 sessions" in done.stdout
                 assert "% of what it may" in done.stdout
-                assert len(await store.listed("ada", Listing(limit=100))) == 2
+                assert len(await store.session_page("ada", Listing(limit=100))) == 2
         finally:
             client.config_set("maxmemory", "0")
 

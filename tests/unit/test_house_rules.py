@@ -1,4 +1,4 @@
-"""The habits of this code base that a machine can check: where imports lead, how large things are, how they are named."""
+"""Habits of this code base that a machine can check: where imports lead, how large things are, what they are called."""
 
 from __future__ import annotations
 
@@ -192,6 +192,24 @@ def test_spans_are_made_in_one_place() -> None:
 
 def test_names_say_what_a_thing_is() -> None:
     assert not [place(path) for path in SOURCES if path.stem in VAGUE]
+
+
+PARTICIPLE = re.compile(
+    r"_*(?:[a-z]+ed|found|kept|told|given|taken|made|done|known|said|sent|held|left|lost|paid|seen|gone)"
+)
+VERBS = {"embed", "feed", "need", "seed", "shed", "speed", "proceed", "exceed"}
+"""Words that end as participles do, and are none."""
+
+
+def test_a_function_is_called_by_what_it_does_or_returns() -> None:
+    """A bare participle hides which of the two it is."""
+
+    def find(_: Path, tree: ast.Module) -> Iterator[str]:
+        for node in functions(tree):
+            if PARTICIPLE.fullmatch(node.name) and node.name.strip("_") not in VERBS:
+                yield node.name
+
+    assert not offences(find)
 
 
 def test_the_generated_code_is_fresh(tmp_path: Path) -> None:

@@ -104,10 +104,10 @@ def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
             yield Finding(name, status, check["reason"] or check["status"], mend)
         yield _probe(gateway)
     except CallFailed as problem:
-        yield _failed(problem, is_local=is_local)
+        yield _failure_finding(problem, is_local=is_local)
 
 
-def _failed(problem: CallFailed, *, is_local: bool) -> Finding:
+def _failure_finding(problem: CallFailed, *, is_local: bool) -> Finding:
     """What a call ended with: a limit is no fault of the gateway's."""
     if problem.reason == "over_quota":
         return Finding("quota", DEGRADED, f"over quota, nothing new is stored: {problem}", MAKE_ROOM)

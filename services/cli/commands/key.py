@@ -212,7 +212,7 @@ def _change(parts: Sequence[Part], keys: Mapping[Part, Key], new: Key | None) ->
     progress = Progress()
     try:
         for part in parts:
-            change(part.changeable, keys.get(part), new, progress.told)
+            change(part.changeable, keys.get(part), new, progress.print_line)
     finally:
         progress.end()
     if logs := [path for part in parts for path in damaged_logs(part.home)]:
@@ -242,7 +242,7 @@ class Progress:
         self._shown = sys.stderr.isatty()
         self._next_s = 0.0
 
-    def told(self, what: str, done: int, total: int) -> None:
+    def print_line(self, what: str, done: int, total: int) -> None:
         """So many of so many rows."""
         if self._shown and (done == total or time.monotonic() >= self._next_s):
             print(f"\r\033[K{what}: {done:,} of {total:,}", end="", file=sys.stderr, flush=True)

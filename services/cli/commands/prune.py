@@ -59,7 +59,7 @@ async def _prune(store: SessionStore, settings: SessionSettings, days: float | N
 
 
 async def _count(retention: Retention) -> int:
-    return sum([1 async for _ in retention.due()])
+    return sum([1 async for _ in retention.due_sessions()])
 
 
 def _report(pruned: Pruned, *, removed: bool) -> str:

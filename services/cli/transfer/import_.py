@@ -183,9 +183,9 @@ class Import:
         elif entry.link and self._project:
             self.tally.skip("a link, where everything is filed under one project", origin)
         elif entry.link:
-            self._add(entry.link.encoded(), origin)
+            self._add(entry.link.to_line(), origin)
         elif entry.memory:
-            self._add(replace(entry.memory, project=self._project or entry.memory.project).encoded(), origin)
+            self._add(replace(entry.memory, project=self._project or entry.memory.project).to_line(), origin)
         last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
         self._done.bytes_of_file = entry.resume.offset

@@ -42,17 +42,17 @@ class ArgumentForms(Middleware):
         called = context.message
         schema = self.schemas.get(called.name)
         if schema is not None and called.arguments:
-            arguments = prepared(schema, called.arguments)
+            arguments = prepare_arguments(schema, called.arguments)
             context = context.copy(message=called.model_copy(update={"arguments": arguments}))
         return await call_next(context)
 
 
-def prepared(schema: Schema, sent: Sent) -> dict[str, Any]:
+def prepare_arguments(schema: Schema, sent: Sent) -> dict[str, Any]:
     """The arguments that are meant."""
     properties: Mapping[str, Schema] = schema.get("properties", {})
     required = schema.get("required", ())
     meant = {
-        name: _converted(name, value, properties[name]) if name in properties else value
+        name: _convert(name, value, properties[name]) if name in properties else value
         for name, value in sent.items()
         if name in properties or not is_clients_own(name, sent, properties)
     }
@@ -82,7 +82,7 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.casefold())
 
 
-def _converted(name: str, value: Any, schema: Schema) -> Any:
+def _convert(name: str, value: Any, schema: Schema) -> Any:
     kinds = {each.get("type") for each in (schema, *schema.get("anyOf", ()))}
     if "array" in kinds:
         items = list_of(value, by_lines=name in SENTENCES) if isinstance(value, str) else value

@@ -53,8 +53,8 @@ class _Body:
 
 def whole_characters(body: bytes) -> bytes:
     """JSON text with each escaped half of a surrogate pair as an escaped U+FFFD; of the same length. Linear."""
-    return _surrogates.sub(_repaired, body) if _escape.search(body) else body
+    return _surrogates.sub(_repair, body) if _escape.search(body) else body
 
 
-def _repaired(found: re.Match[bytes]) -> bytes:
+def _repair(found: re.Match[bytes]) -> bytes:
     return found[0] if found["pair"] else found[1] + _replacement

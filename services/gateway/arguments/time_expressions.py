@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.gateway.arguments.time_spans import Span, month_of, moved, whole
-from services.gateway.arguments.time_words import COUNTS, any_of, without_leading, worded
+from services.gateway.arguments.time_spans import Span, month_of, shift, whole
+from services.gateway.arguments.time_words import COUNTS, any_of, span_of_words, without_leading
 from services.kit import iso8601
 from services.kit.errors import InvalidInput
 
@@ -72,10 +72,10 @@ def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
         raise InvalidInput(f"{name} is too long for a time.", _words_example)
     local = now.astimezone(zone)
     try:
-        found = _numeric(text) or worded(text, local) or _parsed(text, local)
+        found = _numeric(text) or span_of_words(text, local) or _parse_with_dateparser(text, local)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{name} is no time that Segue understands.", _words_example) from error
-    return found.located(zone)
+    return found.in_zone(zone)
 
 
 def _numeric(text: str) -> Span | None:
@@ -105,13 +105,13 @@ def _since_1970(seconds: float) -> Span:
 _figures: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Span]], ...] = (
     (_year, lambda found: whole(_january(found[1]), "year")),
     (_month, lambda found: month_of(int(found[1]), int(found[2]))),
-    (_ordinal_day, lambda found: whole(moved(_january(found[1]), int(found[2]) - 1, "day"), "day")),
+    (_ordinal_day, lambda found: whole(shift(_january(found[1]), int(found[2]) - 1, "day"), "day")),
     (_seconds, lambda found: _since_1970(float(found[0]))),
     (_milliseconds, lambda found: _since_1970(float(found[0]) / 1000)),
 )
 
 
-def _parsed(text: str, now: datetime) -> Span:
+def _parse_with_dateparser(text: str, now: datetime) -> Span:
     """As dateparser reads it; ValueError for what it does not."""
     plain = without_leading(text)
     if _no_time.fullmatch(plain):
@@ -135,7 +135,7 @@ def _parser(settings: dict[str, object]) -> DateDataParser:
 
 def _period(time: datetime, period: str) -> Span:
     if period in _parts_of_day:
-        return Span(time, moved(time, _parts_of_day[period], "hour"))
+        return Span(time, shift(time, _parts_of_day[period], "hour"))
     return whole(time, period if period in {"week", "month", "year"} else "day")
 
 

@@ -29,9 +29,9 @@ class Span:
     begin: datetime
     end: datetime
 
-    def located(self, zone: ZoneInfo) -> Span:
+    def in_zone(self, zone: ZoneInfo) -> Span:
         """The same in a time zone; what already has one keeps it. What no calendar has becomes its first or last."""
-        return Span(_located(self.begin, zone), _located(self.end, zone))
+        return Span(_in_zone(self.begin, zone), _in_zone(self.end, zone))
 
     @property
     def after(self) -> datetime:
@@ -39,7 +39,7 @@ class Span:
         return self.end if self.end > self.begin or self.end == LAST else self.end + datetime.resolution
 
 
-def _located(time: datetime, zone: ZoneInfo) -> datetime:
+def _in_zone(time: datetime, zone: ZoneInfo) -> datetime:
     if time.replace(tzinfo=None) in {datetime.min, datetime.max}:  # noqa: DTZ901  # where the calendar ends, everywhere
         return FIRST if time.year == 1 else LAST
     try:
@@ -53,7 +53,7 @@ def midnight(time: datetime) -> datetime:
     return time.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def moved(time: datetime, count: float, unit: str) -> datetime:
+def shift(time: datetime, count: float, unit: str) -> datetime:
     """`count` units later, earlier where it is negative; the calendar's end where that is past it.
 
     Days, weeks and what is longer keep the time of day, hours and minutes do not where the clocks change. The 31st,
@@ -72,13 +72,13 @@ def moved(time: datetime, count: float, unit: str) -> datetime:
 
 def whole(time: datetime, unit: str, count: int = 0) -> Span:
     """The day, week, month, quarter or year of `time`, or the one that is `count` of them later."""
-    begin = moved(_first(midnight(time), unit), count, unit)
-    return Span(begin, moved(begin, 1, unit))
+    begin = shift(_first(midnight(time), unit), count, unit)
+    return Span(begin, shift(begin, 1, unit))
 
 
 def _first(day: datetime, unit: str) -> datetime:
     if unit == "week":
-        return moved(day, -day.weekday(), "day")
+        return shift(day, -day.weekday(), "day")
     if unit == "month":
         return day.replace(day=1)
     if unit == "quarter":
@@ -94,18 +94,18 @@ def month_of(year: int, month: int) -> Span:
 def weekend(time: datetime, count: int = 0) -> Span:
     """Saturday and Sunday of the week of `time`, or of the one that is `count` weeks later."""
     monday = whole(time, "week", count).begin
-    return Span(moved(monday, 5, "day"), moved(monday, 7, "day"))
+    return Span(shift(monday, 5, "day"), shift(monday, 7, "day"))
 
 
 def rolling(now: datetime, count: float, unit: str) -> Span:
     """The last `count` units up to now; it begins with a day, but for hours and minutes."""
-    begin = moved(now, -count, unit)
+    begin = shift(now, -count, unit)
     return Span(begin if unit in {"minute", "hour"} else midnight(begin), now)
 
 
 def before(now: datetime, count: float, unit: str) -> Span:
     """What was `count` units before now: a moment, a day (also for weeks), or the whole month, quarter or year."""
-    time = moved(now, -count, unit)
+    time = shift(now, -count, unit)
     if unit in {"minute", "hour"}:
         return Span(time, time)
     return whole(time, unit if unit in MONTHS_OF else "day")
@@ -115,8 +115,8 @@ def part(of: Span, third: int) -> Span:
     """The first (0), middle (1) or last (2) third of a stretch: a year's and a quarter's in months, others' in days."""
     for unit, months in (("year", 4), ("quarter", 1)):
         if of == whole(of.begin, unit):
-            begin = moved(of.begin, third * months, "month")
-            return Span(begin, moved(begin, months, "month"))
+            begin = shift(of.begin, third * months, "month")
+            return Span(begin, shift(begin, months, "month"))
     length = (of.end - of.begin) / 3
     begin, end = of.begin + third * length, of.begin + (third + 1) * length
     return Span(midnight(begin), midnight(end)) if length > STEP_OF["day"] else Span(begin, end)

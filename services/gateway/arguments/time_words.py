@@ -19,9 +19,9 @@ from services.gateway.arguments.time_spans import (
     Span,
     before,
     month_of,
-    moved,
     part,
     rolling,
+    shift,
     weekend,
     whole,
 )
@@ -76,10 +76,10 @@ _leading = re.compile(
 )
 
 
-def worded(text: str, now: datetime) -> Span | None:
+def span_of_words(text: str, now: datetime) -> Span | None:
     """The stretch that the words name, seen from `now`, which is local; None for words that are not these."""
     plain = re.sub(r"'(\d\d)$", r"20\1", " ".join(text.casefold().replace("-", " ").split()))
-    return _spoken(plain, now) or _spoken(without_leading(plain), now)
+    return _span_of_phrase(plain, now) or _span_of_phrase(without_leading(plain), now)
 
 
 def without_leading(plain: str) -> str:
@@ -87,7 +87,7 @@ def without_leading(plain: str) -> str:
     return _leading.sub("", plain, count=1)
 
 
-def _spoken(plain: str, now: datetime) -> Span | None:
+def _span_of_phrase(plain: str, now: datetime) -> Span | None:
     for pattern, meaning in _table:
         if found := pattern.fullmatch(plain):
             return meaning(found, now)
@@ -132,14 +132,14 @@ def _day(found: re.Match[str], now: datetime) -> Span:
     number, turn = _day_numbers[found["weekday"]], _turns.get((found["turn"] or "").strip())
     back = (now.weekday() - number) % 7
     if turn == 0:
-        return whole(moved(whole(now, "week").begin, number, "day"), "day")
+        return whole(shift(whole(now, "week").begin, number, "day"), "day")
     days = -back if turn is None else 7 - back if turn > 0 else -(back or 7)
-    return whole(moved(now, days, "day"), "day")
+    return whole(shift(now, days, "day"), "day")
 
 
 def _day_of_week(found: re.Match[str], now: datetime) -> Span:
     monday = whole(now, "week", _turns[found["turn"]]).begin
-    return whole(moved(monday, _day_numbers[found["weekday"]], "day"), "day")
+    return whole(shift(monday, _day_numbers[found["weekday"]], "day"), "day")
 
 
 def _month_by_turn(found: re.Match[str], now: datetime) -> Span:
@@ -168,7 +168,7 @@ def _half(found: re.Match[str], now: datetime) -> Span:
     """Half of a year; without a year, the latest that has begun."""
     first = 1 if found["half"] in {"h1", "first half"} else 7
     begin = month_of(_year(found, now, first), first).begin
-    return Span(begin, moved(begin, 6, "month"))
+    return Span(begin, shift(begin, 6, "month"))
 
 
 def _year(found: re.Match[str], now: datetime, month: int) -> int:
@@ -185,7 +185,7 @@ def _edge(found: re.Match[str], now: datetime) -> Span | None:
     is_end = found["edge"] in {"end", "last day"}
     if of.end - of.begin <= STEP_OF["day"]:
         return Span(of.end, of.end) if is_end else Span(of.begin, of.begin)
-    return whole(moved(of.end, -1, "day") if is_end else of.begin, "day")
+    return whole(shift(of.end, -1, "day") if is_end else of.begin, "day")
 
 
 def _edge_week(found: re.Match[str], now: datetime) -> Span | None:
@@ -193,7 +193,7 @@ def _edge_week(found: re.Match[str], now: datetime) -> Span | None:
     if of is None:
         return None
     return (
-        Span(moved(of.end, -7, "day"), of.end) if found["edge"] == "last" else Span(of.begin, moved(of.begin, 7, "day"))
+        Span(shift(of.end, -7, "day"), of.end) if found["edge"] == "last" else Span(of.begin, shift(of.begin, 7, "day"))
     )
 
 
@@ -210,7 +210,7 @@ def _part_of(plain: str, now: datetime) -> Span | None:
         return whole(now, "day", -(plain == "yesterday"))
     if plain in {"day", "week", "month", "quarter", "year"}:
         return whole(now, plain)
-    return _spoken(plain, now)
+    return _span_of_phrase(plain, now)
 
 
 _Meaning = Callable[[re.Match[str], datetime], Span | None]

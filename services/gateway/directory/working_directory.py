@@ -140,7 +140,8 @@ class Workplace:
 def _reported_place(directory: str, client: Client) -> Place:
     """A place as the client reports it; where nothing of use is reported, why. Raises as `look` does."""
     if directory != client.directory:
-        where = f"`segue connect` works in {printable_path(client.directory)}, so nothing is known of {printable_path(directory)}"
+        works_in, asked = printable_path(client.directory), printable_path(directory)
+        where = f"`segue connect` works in {works_in}, so nothing is known of {asked}"
         return Place(directory, Path(directory).name, where)
     try:
         report = client.report()

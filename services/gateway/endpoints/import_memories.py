@@ -103,7 +103,7 @@ def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
     raise InvalidInput("The line has no content.")
 
 
-def _untexted(value_of: Callable[[str], Any], value: Any) -> Any:
+def _value_of_text(value_of: Callable[[str], Any], value: Any) -> Any:
     """What the text stands for, where it is one."""
     return value_of(value) if isinstance(value, str) else value
 
@@ -116,7 +116,10 @@ def _link(fields: dict[str, Any]) -> memory_pb2.Link:
 
 
 def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
-    tags, metadata = _untexted(list_of, fields.get("tags")) or [], _untexted(object_of, fields.get("metadata")) or {}
+    tags, metadata = (
+        _value_of_text(list_of, fields.get("tags")) or [],
+        _value_of_text(object_of, fields.get("metadata")) or {},
+    )
     if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidInput("tags is no list of words, or metadata is no object.")
     kind = KIND.get(fields.get("kind") or "conversation")

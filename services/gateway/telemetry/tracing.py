@@ -78,7 +78,7 @@ def _span_name(labels: Attributes) -> str:
 
 
 def _record_tool_failure(request: Operation, result: ToolResult) -> None:
-    request.failed("tool_error")
+    request.mark_failed("tool_error")
     content = result.structured_content or {}
     request.label("segue.error.code", str(content.get("error_code", OTHER)))
 
@@ -118,7 +118,7 @@ def trace_endpoint(method: str, route: str, endpoint: Endpoint) -> Endpoint:
             response = await endpoint(request)
             served.label("http.response.status_code", str(response.status_code))
             if response.status_code >= 500:
-                served.failed(str(response.status_code))
+                served.mark_failed(str(response.status_code))
             return response
 
     return answer

@@ -22,8 +22,8 @@ class Loading(Middleware):
         call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
     ) -> Sequence[Tool]:
         """The tools, marked."""
-        return [_marked(tool) for tool in await call_next(context)]
+        return [_mark(tool) for tool in await call_next(context)]
 
 
-def _marked(tool: Tool) -> Tool:
+def _mark(tool: Tool) -> Tool:
     return tool.model_copy(update={"meta": {**(tool.meta or {}), ALWAYS_LOAD_META: tool.name in CORE}})

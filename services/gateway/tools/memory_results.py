@@ -90,7 +90,7 @@ class SearchResult(MemoryShape):
     context: Context
 
     @classmethod
-    def found(cls, found: memory_pb2.Found) -> SearchResult:
+    def of_found(cls, found: memory_pb2.Found) -> SearchResult:
         """The same result."""
         around = Context(
             before=found.before.content if found.HasField("before") else None,
@@ -146,7 +146,7 @@ class SearchAnswer(Result):
 
 def _search_fields(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
     return {
-        "results": [SearchResult.found(each) for each in answer.results],
+        "results": [SearchResult.of_found(each) for each in answer.results],
         "total_found": answer.total_found,
         "search_strategy": answer.search_strategy,
         "took_ms": round(answer.took_ms, 3),
@@ -194,7 +194,7 @@ class QuickAnswer(Result):
         """The same answer."""
         return cls(
             total_count=answer.total_found,
-            top_result=SearchResult.found(answer.results[0]) if answer.results else None,
+            top_result=SearchResult.of_found(answer.results[0]) if answer.results else None,
             has_more=answer.total_found > len(answer.results),
             cursor=answer.next_cursor or None,
         )
@@ -211,7 +211,7 @@ class MoreAnswer(Result):
     def of(cls, answer: memory_pb2.SearchResponse) -> MoreAnswer:
         """The same answer."""
         return cls(
-            results=[SearchResult.found(each) for each in answer.results],
+            results=[SearchResult.of_found(each) for each in answer.results],
             has_more=bool(answer.next_cursor),
             next_cursor=answer.next_cursor or None,
         )

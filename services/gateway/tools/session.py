@@ -110,7 +110,7 @@ def _init_answer(begun: Begun) -> shapes.InitAnswer:
         memory_initialized=not begun.memory_trouble,
         permissions_setup=True,
         previous_handoff=shapes.HandoffShape.of(begun.handoff, None) if begun.handoff else None,
-        related_memories=[SearchResult.found(each) for each in begun.memories],
+        related_memories=[SearchResult.of_found(each) for each in begun.memories],
         recommendations=begun.quality.recommendations,
         degraded=degraded,
     )

@@ -60,7 +60,7 @@ class HookEvent:
         return session_pb2.Which(working_directory=self.directory)
 
     @property
-    def asked(self) -> Asked:
+    def call_directory(self) -> Asked:
         """The directory, and what the client says of it."""
         identity = self.meta.get(IDENTITY_META)
         known = isinstance(identity, str) and identity and self.directory
@@ -119,7 +119,7 @@ class Hooks:
             while len(self._owed) > owed_max:
                 self._owed.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
-            await self._sessions.init(event.asked, "")
+            await self._sessions.init(event.call_directory, "")
             return None
         self._background.begin(user, self._begin(event, briefing))
         return await self._take_briefing(event, "SessionStart")
@@ -136,7 +136,7 @@ class Hooks:
         return now - began < echo_s
 
     async def _brief(self, event: HookEvent) -> Briefing:
-        project = await self._sessions.workplace.name(event.asked)
+        project = await self._sessions.workplace.name(event.call_directory)
         handoff, sections = await self._recalling.for_start(project)
         return compose(handoff, sections, event.tokens)
 
@@ -146,7 +146,7 @@ class Hooks:
         if after:
             await asyncio.wait({after})
         with suppress(Wanted):
-            await self._sessions.init(event.asked, "")
+            await self._sessions.init(event.call_directory, "")
 
     async def _take_briefing(self, event: HookEvent, name: str) -> Said | None:
         """The briefing that is owed to the conversation, where it is ready in time; it is given once."""
@@ -170,7 +170,7 @@ class Hooks:
         owed = await self._take_briefing(event, "UserPromptSubmit")
         if owed or not event.prompt_tokens or not event.prompt.strip():
             return owed
-        project = await self._sessions.workplace.name(event.asked)
+        project = await self._sessions.workplace.name(event.call_directory)
         briefing = compose(None, await self._recalling.for_prompt(project, event.prompt), event.prompt_tokens)
         return _context("UserPromptSubmit", briefing)
 
@@ -225,10 +225,14 @@ class Hooks:
         """A checkpoint, without a commit: nobody asked for one."""
         operation_id = f"hook-{event.delivery}" if event.delivery else ""
         try:
-            await self._sessions.checkpoint(event.asked, event.which, note_before_compaction, False, operation_id)
+            await self._sessions.checkpoint(
+                event.call_directory, event.which, note_before_compaction, False, operation_id
+            )
         except NotFound:
-            await self._sessions.init(event.asked, "")
-            await self._sessions.checkpoint(event.asked, event.which, note_before_compaction, False, operation_id)
+            await self._sessions.init(event.call_directory, "")
+            await self._sessions.checkpoint(
+                event.call_directory, event.which, note_before_compaction, False, operation_id
+            )
 
     async def stop(self, event: HookEvent) -> None:
         """The session lives."""
@@ -244,7 +248,7 @@ class Hooks:
             return None
         facts = await self._recalling.facts(event.session, event.files)
         try:
-            ended = await self._sessions.end(event.asked, event.which, facts)
+            ended = await self._sessions.end(event.call_directory, event.which, facts)
         except (NotFound, Conflict):  # the model ended it, or it was never begun
             return None
         document = ended.handoff

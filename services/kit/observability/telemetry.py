@@ -83,11 +83,11 @@ def span(
         try:
             yield made
         except BaseException as error:
-            failed(made, type(error).__name__)
+            mark_failed(made, type(error).__name__)
             raise
 
 
-def failed(span: Span, error_type: str) -> None:
+def mark_failed(span: Span, error_type: str) -> None:
     """Marks the span as failed; `error_type` is of few values."""
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
@@ -113,10 +113,10 @@ class Operation:
         self.labels[name] = value
         self.span.set_attribute(name, value)
 
-    def failed(self, error_type: str) -> None:
+    def mark_failed(self, error_type: str) -> None:
         """It failed, without having raised anything."""
         self.labels["error.type"] = error_type
-        failed(self.span, error_type)
+        mark_failed(self.span, error_type)
 
 
 @contextmanager
@@ -171,11 +171,11 @@ def made_call(method: str) -> Iterator[Operation]:
         yield made
 
 
-def ended(call: Operation, status: str, *, faults: Container[str]) -> None:
+def record_status(call: Operation, status: str, *, faults: Container[str]) -> None:
     """What a gRPC call ended with; one of `faults` is an error."""
     call.label("rpc.response.status_code", status)
     if status in faults:
-        call.failed(status)
+        call.mark_failed(status)
 
 
 def _method(method: str) -> str:

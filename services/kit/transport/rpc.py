@@ -118,9 +118,9 @@ def _calling(method: Any) -> Iterator[None]:
         try:
             yield
         except grpc.aio.AioRpcError as error:
-            telemetry.ended(call, error.code().name, faults=_not_ok)
+            telemetry.record_status(call, error.code().name, faults=_not_ok)
             raise _as_service_error(error) from error
-        telemetry.ended(call, grpc.StatusCode.OK.name, faults=_not_ok)
+        telemetry.record_status(call, grpc.StatusCode.OK.name, faults=_not_ok)
 
 
 def _path(method: Any) -> str:
@@ -228,9 +228,9 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
                 status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
                 name = ""
             else:
-                telemetry.ended(call, grpc.StatusCode.OK.name, faults=telemetry.SERVER_FAULTS)
+                telemetry.record_status(call, grpc.StatusCode.OK.name, faults=telemetry.SERVER_FAULTS)
                 return
-            telemetry.ended(call, status.name, faults=telemetry.SERVER_FAULTS)
+            telemetry.record_status(call, status.name, faults=telemetry.SERVER_FAULTS)
         trailing = ((_suggestions_key, json.dumps(suggestions).encode()), (_error_key, name.encode()))
         await context.abort(status, message, trailing)
 

@@ -182,7 +182,7 @@ def accept(memory: Memory, now: datetime) -> Memory:
     return Memory(
         content=content,
         kind=memory.kind,
-        project=project_meant(memory.project) or DEFAULT_PROJECT,
+        project=normalise_project_name(memory.project) or DEFAULT_PROJECT,
         timestamp=memory.timestamp,
         session_id=plain_name(memory.session_id),
         role=plain_name(memory.role),
@@ -220,7 +220,7 @@ def _joint_metadata(known: Mapping[str, Any], again: Mapping[str, Any]) -> Mappi
     return metadata
 
 
-def project_meant(name: str) -> str:
+def normalise_project_name(name: str) -> str:
     """The project as it is kept and asked for; empty only for a name that is empty itself, which means none or all."""
     return plain_name(name) or (DEFAULT_PROJECT if name else "")
 

@@ -52,7 +52,7 @@ class MemoryStore(Protocol):
         """The memories under these sequences that exist."""
         ...
 
-    async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
+    async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
         """Those of them that exist and that the user may read: their own, and what others share, with its author."""
         ...
 
@@ -88,7 +88,7 @@ class MemoryStore(Protocol):
         """What was removed of the user's, of one project where `project` is not empty; the latest first."""
         ...
 
-    async def unerased(self) -> int:
+    async def unerased_count(self) -> int:
         """Removals whose text is still in a database file."""
         ...
 
@@ -143,7 +143,7 @@ class MemoryStore(Protocol):
         """Keeps it, through a kill."""
         ...
 
-    async def unembedded(self, model: str, most: int) -> list[int]:
+    async def without_embedding(self, model: str, most: int) -> list[int]:
         """The first sequences that have no embedding of `model`."""
         ...
 

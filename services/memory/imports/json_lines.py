@@ -67,7 +67,7 @@ class ImportedMemory:
     shared: bool | None = None
     first_said: str = ""
 
-    def encoded(self) -> bytes:
+    def to_line(self) -> bytes:
         """The memory as a line; what is empty is left out."""
         keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "first_said")
         pairs = {key: value for key in keys if (value := getattr(self, key))}
@@ -82,7 +82,7 @@ class ImportedLink:
 
     fields: Mapping[str, str]
 
-    def encoded(self) -> bytes:
+    def to_line(self) -> bytes:
         """The link as a line."""
         return whole(json.dumps({"link": self.fields}, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
 

@@ -152,7 +152,7 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
             continue
         for next_draft in drafts(line):
             if draft:
-                yield finished(draft, turn_files, projects)
+                yield finish_draft(draft, turn_files, projects)
             draft = next_draft
             if draft.role == "user":
                 turn_files = {}
@@ -162,7 +162,7 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
             for result in _blocks(line.fields, "tool_result"):
                 failures.take(result, draft.doings, draft.id)
     if draft:
-        yield finished(draft, turn_files, projects)
+        yield finish_draft(draft, turn_files, projects)
 
 
 def drafts(line: Line) -> list[Draft]:
@@ -171,7 +171,7 @@ def drafts(line: Line) -> list[Draft]:
     return [Draft(line, line.end if index == texts[-1][0] else line.start, index, role, text) for index, text in texts]
 
 
-def finished(draft: Draft, turn_files: dict[str, None], projects: Projects) -> Said:
+def finish_draft(draft: Draft, turn_files: dict[str, None], projects: Projects) -> Said:
     """The draft as a memory. A text without tools closes a piece of work: it is about the turn's files so far."""
     fields = draft.line.fields or {}
     files = draft.files or (turn_files if draft.role == "assistant" and not draft.tools else {})

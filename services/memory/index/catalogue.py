@@ -138,7 +138,7 @@ class Catalogue:
         if session >= 0:
             self._join_session(session, slot)
 
-    def outdated(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
+    def stale_times(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
         """Of those under `sequences` that are alive, the ones that were said last at another time than is known."""
         alive = np.flatnonzero(self.column("alive"))
         known, known_s = self.column("sequence")[alive], self.column("timestamp_s")[alive]
@@ -158,19 +158,19 @@ class Catalogue:
     def select(self, user: str, projects: Sequence[str] = ()) -> Slots:
         """The slots that are alive and that the user may see: their own, and what others share; of these projects
         alone if any are given."""
-        mine = self.column("user") == self._users.known(user)
+        mine = self.column("user") == self._users.find(user)
         visible = self.column("alive") & (mine | self.column("shared"))
         if projects:
-            visible &= np.isin(self.column("project"), [self._projects.known(project) for project in projects])
+            visible &= np.isin(self.column("project"), [self._projects.find(project) for project in projects])
         return np.flatnonzero(visible)
 
     def of_project(self, project: str, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` belong to a project of that name."""
-        return np.asarray(self.column("project")[slots] == self._projects.known(project))
+        return np.asarray(self.column("project")[slots] == self._projects.find(project))
 
     def of_user(self, user: str, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` are the user's own."""
-        return np.asarray(self.column("user")[slots] == self._users.known(user))
+        return np.asarray(self.column("user")[slots] == self._users.find(user))
 
     def share(self, sequence: int, shared: bool) -> None:
         """Whether others may see a memory that is alive."""
@@ -210,11 +210,11 @@ class Catalogue:
 
     def speakers(self, names: Iterable[str]) -> NDArray[np.int64]:
         """The codes of those of `names` that speak anywhere."""
-        return np.asarray([code for name in names if (code := self._speakers.known(name)) >= 0], np.int64)
+        return np.asarray([code for name in names if (code := self._speakers.find(name)) >= 0], np.int64)
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The slot of the session's last memory that is not later than `before_s`, or None."""
-        session = self._sessions.known(user, project, session_id)
+        session = self._sessions.find(user, project, session_id)
         return self._in_sessions.latest(session, before_s, self.column("timestamp_s")) if session >= 0 else None
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:

@@ -78,9 +78,9 @@ class Labels:
         if asked.content_type is ContentType.CODE:
             kept &= self._has_code.rows[slots]
         elif asked.content_type:
-            kept &= self._kind.rows[slots] == self._kinds.known(asked.content_type)
+            kept &= self._kind.rows[slots] == self._kinds.find(asked.content_type)
         if asked.role:
-            kept &= self._role.rows[slots] == self._roles.known(asked.role.casefold())
+            kept &= self._role.rows[slots] == self._roles.find(asked.role.casefold())
         for tag in asked.tags:
             kept &= self._among(slots, self._tagged.of([tag.casefold()]))
         if asked.file_path:

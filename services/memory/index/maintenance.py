@@ -77,7 +77,7 @@ class Indexing:
         return self._index.unreadable
 
     @property
-    def indexed(self) -> int:
+    def indexed_count(self) -> int:
         """Memories that can be found."""
         return len(self._index)
 
@@ -110,7 +110,7 @@ class Indexing:
 
     async def _compare(self) -> Sequences:
         """Takes out what is not stored any more, or not as it is indexed; the sequences that are then missing."""
-        held, has_vectors = await self._index.held()
+        held, has_vectors = await self._index.held_sequences()
         inventory = await self._store.inventory(self._model)
         stored, embedded = inventory.sequences, inventory.embedded
         await self._index.share_exactly(stored[inventory.shared])

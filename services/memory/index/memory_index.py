@@ -106,7 +106,7 @@ class MemoryIndex:
 
     async def retime_exactly(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> None:
         """The memories under these sequences were said last at these times."""
-        await self.retime(await self._run("outdated", lambda parts: parts.outdated(sequences, said_s)))
+        await self.retime(await self._run("outdated", lambda parts: parts.stale_times(sequences, said_s)))
 
     async def share(self, sequence: int, shared: bool) -> None:
         """From now on others find a memory, or do not."""
@@ -166,9 +166,9 @@ class MemoryIndex:
         """The empty index becomes what a snapshot holds."""
         await self._run("restore", lambda parts: parts.restore(contents))
 
-    async def held(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    async def held_sequences(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The sequences that are indexed, and which of them have vectors."""
-        return await self._run("held", Parts.held)
+        return await self._run("held", Parts.held_sequences)
 
     async def shrink(self) -> None:
         """Gives back the slots of what has gone, and the names nobody uses; searches and changes go on meanwhile."""

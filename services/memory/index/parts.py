@@ -139,15 +139,15 @@ class Parts:
 
     # --- what is held -----------------------------------------------------------------------------
 
-    def outdated(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
+    def stale_times(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
         """Of those under `sequences` the ones that were said last at another time than is known, with that time."""
-        return self._catalogue.outdated(sequences, said_s)
+        return self._catalogue.stale_times(sequences, said_s)
 
     def missing(self, sequences: Sequence[int]) -> list[int]:
         """Those that are not alive here."""
         return [each for each in sequences if self._catalogue.slot(each) is None]
 
-    def held(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def held_sequences(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The sequences that are alive, and which of them have vectors."""
         alive = np.flatnonzero(self._catalogue.column("alive"))
         return self._catalogue.column("sequence")[alive], self._content.present(alive)
@@ -298,8 +298,8 @@ class Parts:
 
     def contents(self) -> Contents:
         """All of it as it is now; later changes do not show in it."""
-        arrays = under("content.", _numbered(self._content.parts()))
-        arrays |= under("context.", _numbered(self._context.parts()))
+        arrays = under("content.", _number_parts(self._content.parts()))
+        arrays |= under("context.", _number_parts(self._context.parts()))
         arrays |= under("signs.", self._signs.arrays()) | {"sessions": self._session_vectors.sums.copy()}
         arrays |= under("catalogue.", self._catalogue.arrays()) | under("labels.", self._labels.arrays())
         arrays |= under("words.", self._words.arrays())
@@ -320,5 +320,5 @@ class Parts:
         self.dead = len(self._catalogue) - int(np.count_nonzero(self._catalogue.column("alive")))
 
 
-def _numbered(parts: Sequence[Result]) -> dict[str, Result]:
+def _number_parts(parts: Sequence[Result]) -> dict[str, Result]:
     return {str(number): each for number, each in enumerate(parts)}

@@ -49,7 +49,7 @@ class _Shrinking:
         for prefix in _vectors:
             arrays |= self._blocks(prefix)
         for name in _held:
-            names[name], arrays[f"{name}_codes"], arrays[f"{name}_slots"] = self._named(name)
+            names[name], arrays[f"{name}_codes"], arrays[f"{name}_slots"] = self._remaining_names(name)
         return Contents({**arrays, **self._postings()}, names)
 
     def _columns(self) -> Mapping[str, Array]:
@@ -106,7 +106,7 @@ class _Shrinking:
             begin += len(block)
         raise AssertionError("unreachable")
 
-    def _named(self, name: str) -> tuple[Names, Array, Array]:
+    def _remaining_names(self, name: str) -> tuple[Names, Array, Array]:
         """The names that are left, and for each slot that has one the name's number and the slot."""
         codes, slots = self._arrays[f"{name}_codes"], self._arrays[f"{name}_slots"]
         alive = self._alive[slots]

@@ -49,7 +49,7 @@ class Backfill:
     async def _portion_to_embed(self) -> Sequence[int]:
         """The next ones; what cannot be read does not keep the others waiting."""
         passed_over = self.index.unreadable
-        found = await self.store.unembedded(self.embedder.model, portion + len(passed_over))
+        found = await self.store.without_embedding(self.embedder.model, portion + len(passed_over))
         return [each for each in found if each not in passed_over][:portion]
 
     async def _embed(self, sequences: Sequence[int]) -> int:

@@ -43,7 +43,7 @@ class Erasing:
 
     async def _look(self, wait_s: float) -> None:
         try:
-            if await self._store.unerased():
+            if await self._store.unerased_count():
                 await asyncio.sleep(wait_s)  # more may be deleted: the files are written anew once
                 await self.erase()
         except ServiceError as error:

@@ -46,7 +46,7 @@ class Reading(Protocol):
         ...
 
     @property
-    def indexed(self) -> int:
+    def indexed_count(self) -> int:
         """Memories that can be found."""
         ...
 
@@ -115,7 +115,7 @@ class Condition:
         return {
             "segue.memories": memories,
             "segue.database.size": size_bytes,
-            "segue.index.memories": self.indexing.indexed,
+            "segue.index.memories": self.indexing.indexed_count,
             "segue.index.unread": self.indexing.unread,
         }
 

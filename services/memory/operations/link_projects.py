@@ -77,7 +77,7 @@ class Linking:
                 self._links[user] = links
         return [link for link in links if project in {"", link.source, link.target}]
 
-    async def searched(self, user: str, project: str, *, related: bool) -> Sequence[str]:
+    async def search_scope(self, user: str, project: str, *, related: bool) -> Sequence[str]:
         """What a search for `project` looks in: itself first, then with `related` what is linked to it; () for all."""
         if not project:
             return ()

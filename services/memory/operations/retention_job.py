@@ -133,7 +133,7 @@ class Retaining:
         rest = sum(count for project, count in due.items() if project not in own)
         return [Retained(self._default, rest), *(Retained(rule, due.get(rule.project, 0)) for rule in rules)]
 
-    async def told(self, user: str, project: str) -> str:
+    async def describe(self, user: str, project: str) -> str:
         """What holds for a project, or where it has no rule: empty where everything is kept."""
         rules = await self.rules(user)
         found = next((each for each in rules if each.rule.project == project), rules[0])

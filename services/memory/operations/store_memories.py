@@ -275,7 +275,7 @@ class Storing:
 
     async def _preview(self, user: str, chosen: Chosen, sequences: Sequence[int], token: str) -> Deletion:
         every = await self.store.choose(user, replace(chosen, kinds=()))
-        latest = await self.store.seen(user, sequences[-examples_max:])
+        latest = await self.store.visible(user, sequences[-examples_max:])
         return Deletion(
             would_delete=len(sequences),
             confirmation=token,

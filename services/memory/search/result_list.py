@@ -54,7 +54,7 @@ class Ranking:
         """The memory at a place."""
         return int(self.rows["sequence"][place])
 
-    def matched(self, place: int) -> str:
+    def match_kind(self, place: int) -> str:
         """`semantic`, `text` or `both`."""
         if not self.rows["has_words"][place]:
             return "semantic"

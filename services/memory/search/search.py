@@ -77,7 +77,7 @@ class Searching:
         """The user's best memories for the query, best first, as `encode` makes them ready to be sent and kept."""
         began = time.perf_counter()
         query = check_query(query)
-        projects = await self.linking.searched(user, query.project, related=query.include_related_projects)
+        projects = await self.linking.search_scope(user, query.project, related=query.include_related_projects)
         generation = await self.cache.generations.of(user, projects)
         asked = _without_paging(query)
         key = query_key(user, projects, generation, asked, self.embedder is None) if generation else ""
@@ -174,14 +174,14 @@ class Searching:
         """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
-        memories = await self.store.seen(user, sorted(needed))
+        memories = await self.store.visible(user, sorted(needed))
         return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
 
     async def _facets(self, user: str, ranking: Ranking) -> Facets:
         """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
         counts: dict[str, Counter[str]] = {name: Counter() for name in ("project", "content_type", "tags", "month")}
         with_code = await self.index.with_code(ranking.sequences)
-        for sequence, memory in (await self.store.seen(user, ranking.sequences)).items():
+        for sequence, memory in (await self.store.visible(user, ranking.sequences)).items():
             counts["project"][memory.project] += 1
             counts["content_type"].update([memory.kind, *(["code"] if sequence in with_code else [])])
             counts["tags"].update(memory.tags)
@@ -211,7 +211,7 @@ class Searching:
         if sequence is None:
             sequence = await self.store.find_shared(id)
         ((before, after),) = await self.index.around([sequence], neighbours) if sequence is not None else [([], [])]
-        memories = await self.store.seen(user, [sequence, *before, *after]) if sequence is not None else {}
+        memories = await self.store.visible(user, [sequence, *before, *after]) if sequence is not None else {}
         if sequence not in memories:  # or not any more
             raise NotFound("There is no memory with that id.", "Search for it with reflect_on_past.")
         return _nearest(
@@ -228,7 +228,7 @@ def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
         memory=memories[ranking.sequence(place)],
         score=float(row["score"]),
         similarity=None if np.isnan(similarity) else similarity,
-        matched=ranking.matched(place),
+        matched=ranking.match_kind(place),
         before=memories.get(int(row["before"])),
         after=memories.get(int(row["after"])),
     )

@@ -76,14 +76,16 @@ class ShardedStore:
             parts[each % len(self._shards)].append(each // len(self._shards))
         return parts
 
-    def _globalised(self, shard: int, inserted: Inserted) -> Inserted:
+    def _with_global_sequence(self, shard: int, inserted: Inserted) -> Inserted:
         return replace(inserted, sequence=self._everywhere(shard, inserted.sequence))
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         """See MemoryStore; an id is looked for everywhere."""
         found = await asyncio.gather(*(shard.find_existing(rows) for shard in self._shards))
         return {
-            place: self._globalised(shard, each) for shard, known in enumerate(found) for place, each in known.items()
+            place: self._with_global_sequence(shard, each)
+            for shard, known in enumerate(found)
+            for place, each in known.items()
         }
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
@@ -93,7 +95,9 @@ class ShardedStore:
 
         async def insert(shard: int, its: list[int]) -> None:
             inserted = await self._shards[shard].insert([rows[place] for place in its], model)
-            outcomes.update((place, self._globalised(shard, each)) for place, each in zip(its, inserted, strict=True))
+            outcomes.update(
+                (place, self._with_global_sequence(shard, each)) for place, each in zip(its, inserted, strict=True)
+            )
 
         error = await self._change(places, insert)
         if error:
@@ -124,7 +128,7 @@ class ShardedStore:
 
         async def restate(shard: int, its: list[int]) -> None:
             made = await self._shards[shard].restate([rows[place] for place in its], model)
-            done.update((its[at], self._placed_restated(shard, each)) for at, each in made.items())
+            done.update((its[at], self._restatement_with_global_sequence(shard, each)) for at, each in made.items())
 
         error = await self._change(self._places(self._shard_of(row) for row in rows), restate)
         if error:
@@ -134,7 +138,7 @@ class ShardedStore:
     def _shard_of(self, row: NewRow) -> int:
         return shard_of(row.user, row.memory.project, len(self._shards))
 
-    def _placed_restated(self, shard: int, restated: Restated) -> Restated:
+    def _restatement_with_global_sequence(self, shard: int, restated: Restated) -> Restated:
         replaced = None if restated.replaced is None else self._everywhere(shard, restated.replaced)
         return replace(restated, sequence=self._everywhere(shard, restated.sequence), replaced=replaced)
 
@@ -144,10 +148,12 @@ class ShardedStore:
         found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
         return self._join(parts, found)
 
-    async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
+    async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
         """See MemoryStore."""
         parts = self._by_shard(sequences)
-        return self._join(parts, await asyncio.gather(*(self._shards[at].seen(user, its) for at, its in parts.items())))
+        return self._join(
+            parts, await asyncio.gather(*(self._shards[at].visible(user, its) for at, its in parts.items()))
+        )
 
     def _join(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
         """What each of the shards in `parts` found."""
@@ -212,9 +218,9 @@ class ShardedStore:
         found = await asyncio.gather(*(shard.removals(user, project, limit) for shard in self._shards))
         return sorted((each for its in found for each in its), key=lambda each: each.removed_at, reverse=True)[:limit]
 
-    async def unerased(self) -> int:
+    async def unerased_count(self) -> int:
         """See MemoryStore."""
-        return sum(await asyncio.gather(*(shard.unerased() for shard in self._shards)))
+        return sum(await asyncio.gather(*(shard.unerased_count() for shard in self._shards)))
 
     async def last_removals(self) -> list[int]:
         """See MemoryStore."""
@@ -223,7 +229,7 @@ class ShardedStore:
     async def compact(self, erased_to: Sequence[int] | None = None) -> None:
         """See MemoryStore; one after the other."""
         for number, shard in enumerate(self._shards):
-            if await shard.unerased():
+            if await shard.unerased_count():
                 await shard.compact(erased_to and [erased_to[number]])
 
     def earlier_databases(self) -> list[Path]:
@@ -273,9 +279,9 @@ class ShardedStore:
         """See MemoryStore."""
         await self._shards[0].keep_upkeep(name, value)
 
-    async def unembedded(self, model: str, most: int) -> list[int]:
+    async def without_embedding(self, model: str, most: int) -> list[int]:
         """See MemoryStore."""
-        found = await asyncio.gather(*(shard.unembedded(model, most) for shard in self._shards))
+        found = await asyncio.gather(*(shard.without_embedding(model, most) for shard in self._shards))
         return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its][:most]
 
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:

@@ -70,8 +70,8 @@ def _git_facts(place: Place) -> GitFound:
 
 def _facts(status: Status) -> dict[str, Any]:
     counts = {
-        "staged": len(status.staged),
-        "unstaged": len(status.unstaged),
+        "staged": len(status.staged_paths),
+        "unstaged": len(status.unstaged_paths),
         "untracked": len(status.untracked),
         "conflicted": len(status.conflicted),
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from services.quality.tool_runs import confinement
-from services.workspace.process import watched
+from services.workspace.process import observe_child
 
 output_max_bytes = 16 * 1024 * 1024
 read_bytes = 1 << 16
@@ -76,7 +76,7 @@ async def can_confine() -> bool:
 
 async def run_child(child: Child) -> Ended:
     """Runs it to its end or its limit; cancelled, it ends the child first."""
-    with watched(Path(child.command[0]).name, ""):
+    with observe_child(Path(child.command[0]).name, ""):
         return await _run(child)
 
 

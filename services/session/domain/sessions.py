@@ -353,7 +353,7 @@ def check_facts(facts: Facts) -> None:
         check_texts(facts.git.commits, "commits")
 
 
-def check_owed(owed: Owed) -> None:
+def check_pending(owed: Owed) -> None:
     """LimitExceeded or InvalidInput where it cannot be kept."""
     for name in ("id", "kind"):
         value = getattr(owed, name)

@@ -55,7 +55,7 @@ class TokenStore(Protocol):
         """Forgets these for good; how many there were."""
         ...
 
-    async def used(self, digest: str, at: datetime) -> None:
+    async def record_use(self, digest: str, at: datetime) -> None:
         """Notes a use, of a token that is still there."""
         ...
 
@@ -95,7 +95,7 @@ class Tokens:
 
     async def _note_use(self, token: Token, now: datetime) -> None:
         try:
-            await self._store.used(token.digest, now)
+            await self._store.record_use(token.digest, now)
         except ServiceError as error:  # a full disk is no reason to turn its owner away
             logger.warning("a token's use could not be noted: %s", type(error).__name__)
 

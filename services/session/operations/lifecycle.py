@@ -28,7 +28,7 @@ from services.session.domain.sessions import (
     add_checkpoint,
     check_checkpoint,
     check_facts,
-    check_owed,
+    check_pending,
     check_quality,
     check_text,
     end_session,
@@ -165,7 +165,7 @@ class Lifecycle:
         """Keeps what another service could not do yet; the same `id` for the same session is kept once."""
         session = await self._finding.find(user, which)
         owed = Owed(id, session.id, user, kind, payload, self._finding.now())
-        check_owed(owed)
+        check_pending(owed)
 
         async def attempt(operation_id: str) -> Answer:
             current = await self._finding.mine(user, session.id)
@@ -174,7 +174,7 @@ class Lifecycle:
         await self._finding.once(user, "Owe", f"owe {session.id} {id}", attempt)
         return owed
 
-    async def paid(self, user: str, session_id: str, id: str) -> bool:
+    async def settle_pending(self, user: str, session_id: str, id: str) -> bool:
         """Whether that was owed; it is not any more."""
 
         async def attempt() -> bool:
@@ -186,11 +186,11 @@ class Lifecycle:
 
         return await until_first(attempt)
 
-    async def owed(self, user: str, limit: int) -> list[Owed]:
+    async def pending(self, user: str, limit: int) -> list[Owed]:
         """What the user's sessions owe, oldest first."""
         if not 1 <= limit <= owed_listed_max:
             raise InvalidInput(f"limit is {limit}; it takes 1 to {owed_listed_max}.")
-        return await self._store.owed(user, limit)
+        return await self._store.pending(user, limit)
 
     async def handoff(self, user: str, session_id: str, project: str) -> Handoff:
         """What that session left, or the project's last one."""
@@ -230,7 +230,7 @@ class Lifecycle:
     async def _previous(self, session: Session, facts: Facts) -> Handoff | None:
         """The project's last handoff, after those that were abandoned without one have theirs."""
         listing = Listing(session.project, State.ABANDONED, handed_off_at_once_max, without_handoff=True)
-        for left in await self._store.listed(session.user, listing):
+        for left in await self._store.session_page(session.user, listing):
             if left.has_handoff or left.id == session.id:
                 continue
             known = facts if left.working_directory == session.working_directory else Facts()

@@ -156,7 +156,7 @@ class Deciding:
             action=action,
             operation=mask(request.operation),
             target=mask(request.target),
-            place=_shortened(request.place),
+            place=_shorten(request.place),
             verdict=decision.verdict,
             level=decision.level,
             reason=decision.reason,
@@ -170,7 +170,7 @@ class Deciding:
             action="revoke",
             operation=rule.operation,
             target=mask(rule.pattern),
-            place=_shortened(rule.place),
+            place=_shorten(rule.place),
             verdict=rule.verdict,
             level=rule.level,
             reason="you revoked it",
@@ -178,7 +178,7 @@ class Deciding:
         )
 
 
-def _shortened(place: Place) -> Place:
+def _shorten(place: Place) -> Place:
     """As the log has it: a line is bounded, and a root is the one part of it that may be long."""
     root = place.root if len(place.root) <= root_audited_max_chars else f"{place.root[: root_audited_max_chars - 1]}…"
     return replace(place, root=root)

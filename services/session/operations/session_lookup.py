@@ -92,7 +92,7 @@ class Finding:
             found = await self._store.active_in(user, directory)
             candidates = [found] if found else []
         else:
-            candidates = await self._store.listed(user, Listing(state=State.ACTIVE, limit=candidates_max))
+            candidates = await self._store.session_page(user, Listing(state=State.ACTIVE, limit=candidates_max))
         if not candidates:
             raise NotFound("There is no active session here.", "Call init.")
         if len(candidates) > 1:
@@ -145,7 +145,7 @@ class Finding:
             raise InvalidInput(f"state is none of {', '.join(State)}.")
         await self.abandon_expired()
         chosen = State(state) if state else None
-        found = await self._store.listed(user, Listing(project, chosen, limit + 1, _after(cursor)))
+        found = await self._store.session_page(user, Listing(project, chosen, limit + 1, _after(cursor)))
         page = found[:limit]
         return page, _cursor(page[-1]) if len(found) > limit else ""
 
@@ -157,13 +157,13 @@ class Finding:
         check_text(operation_id, 3 * name_max_chars, "operation_id")
         name = operation_id or str(uuid4())
 
-        async def answered() -> Answer:
-            answer = await self._store.answered(user, name)
+        async def attempt_once() -> Answer:
+            answer = await self._store.earlier_answer(user, name)
             if answer and answer.method != method:
                 raise InvalidInput("operation_id belongs to another call.", "Make a new one for each call.")
             return answer or await attempt(name)
 
-        return await until_first(answered)
+        return await until_first(attempt_once)
 
     async def abandon_expired(self) -> None:
         """Gives up the sessions that nothing was heard of for a lease."""

@@ -47,13 +47,13 @@ class Retention:
     async def remove_due(self) -> int:
         """Removes all that is due; how many sessions that were."""
         removed = 0
-        async for session in self.due():
+        async for session in self.due_sessions():
             with suppress(Stale):  # somebody goes on with it
                 await self.store.remove_session(session)
                 removed += 1
         return removed
 
-    async def due(self) -> AsyncIterator[Session]:
+    async def due_sessions(self) -> AsyncIterator[Session]:
         """The sessions that may go now, longest ended first."""
         before, after = self.finding.now() - self.keep, None
         while page := await self.store.finished_before(before, portion, after):

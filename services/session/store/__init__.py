@@ -83,7 +83,7 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def answered(self, user: str, operation_id: str) -> Answer | None:
+    async def earlier_answer(self, user: str, operation_id: str) -> Answer | None:
         """What the operation was answered, where it was."""
         ...
 
@@ -99,7 +99,7 @@ class SessionStore(Protocol):
         """The user's active session in a directory; there is one at most."""
         ...
 
-    async def listed(self, user: str, listing: Listing) -> list[Session]:
+    async def session_page(self, user: str, listing: Listing) -> list[Session]:
         """The sessions that are meant, by creation and id, newest first."""
         ...
 
@@ -138,7 +138,7 @@ class SessionStore(Protocol):
         """The last ones of the session, oldest first."""
         ...
 
-    async def owed(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[Owed]:
         """What the user's sessions owe, oldest first."""
         ...
 

@@ -149,7 +149,7 @@ class RedisStore:
         if not written:
             raise Stale("Somebody else changed it meanwhile.")
 
-    async def answered(self, user: str, operation_id: str) -> Answer | None:
+    async def earlier_answer(self, user: str, operation_id: str) -> Answer | None:
         return _parse_record(ANSWER, await self._ask(self._client.hget(_key("answers", user), operation_id)))
 
     async def forget_answers(self, before: datetime, most: int) -> None:
@@ -162,7 +162,7 @@ class RedisStore:
         found = await self._ask(self._client.get(_key("active", user, working_directory)))
         return await self.session(found) if found else None
 
-    async def listed(self, user: str, listing: Listing) -> list[Session]:
+    async def session_page(self, user: str, listing: Listing) -> list[Session]:
         index = _index(user, listing.project, listing.state)
         if listing.without_handoff:
             index = _without_handoff(user, listing.project)
@@ -221,7 +221,7 @@ class RedisStore:
     async def checkpoints(self, session_id: str, most: int) -> list[Checkpoint]:
         return _every(CHECKPOINT, await self._ask(self._client.lrange(_key("checkpoints", session_id), -most, -1)))
 
-    async def owed(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[Owed]:
         ids = await self._ask(self._client.zrange(_key("owed-order", user), 0, most - 1))
         bodies = await self._ask(self._client.hmget(_key("owed", user), ids)) if ids else []
         return _every(OWED, [body for body in bodies if body])

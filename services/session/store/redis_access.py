@@ -64,7 +64,7 @@ class RedisTokens:
         await translate_errors(self._client.hdel(_used, *digests))
         return int(removed)
 
-    async def used(self, digest: str, at: datetime) -> None:
+    async def record_use(self, digest: str, at: datetime) -> None:
         await translate_errors(self._client.hset(_used, digest, at.astimezone(UTC).isoformat()))
 
 

@@ -67,14 +67,14 @@ class RedisUpkeep:
 
     async def tidy(self) -> None:
         """See SessionStore. What makes room comes first: a server that is full refuses the rest."""
-        async for found in self._scanned("audit:2:*"):  # a log for each project
+        async for found in self._scan("audit:2:*"):  # a log for each project
             await translate_errors(self._client.unlink(*found))
-        async for found in self._scanned("audit:1:*"):
+        async for found in self._scan("audit:1:*"):
             async with self._client.pipeline(transaction=False) as pipeline:
                 for key in found:
                     pipeline.ltrim(key, 0, self._audit_max - 1)
                 await _execute(pipeline)
-        async for found in self._scanned("session:1:*"):
+        async for found in self._scan("session:1:*"):
             await self._index(await self._bodies(found))
 
     async def _bodies(self, names: Sequence[str]) -> list[Session]:
@@ -96,7 +96,7 @@ class RedisUpkeep:
                     pipeline.zadd(keys.without_handoff(session.user, session.project), {place: 0})
             await _execute(pipeline)
 
-    async def _scanned(self, pattern: str) -> AsyncIterator[list[str]]:
+    async def _scan(self, pattern: str) -> AsyncIterator[list[str]]:
         cursor = 0
         while True:
             cursor, found = await translate_errors(

@@ -163,7 +163,7 @@ class SqliteStore:
         if change.events:
             self._has_events.set()
 
-    async def answered(self, user: str, operation_id: str) -> Answer | None:
+    async def earlier_answer(self, user: str, operation_id: str) -> Answer | None:
         sql = "SELECT body, 'answer', user, operation_id FROM answers WHERE user = ? AND operation_id = ?"
         return await self._one(ANSWER, sql, user, operation_id)
 
@@ -183,7 +183,7 @@ class SqliteStore:
         sql = f"{_session} WHERE user = ? AND working_directory = ? AND state = 'active'"
         return await self._one(SESSION, sql, user, self._bodies.name(working_directory))
 
-    async def listed(self, user: str, listing: Listing) -> list[Session]:
+    async def session_page(self, user: str, listing: Listing) -> list[Session]:
         terms, values = ["user = ?"], [user]
         if listing.project:
             terms, values = [*terms, "project = ?"], [*values, self._bodies.name(listing.project)]
@@ -230,7 +230,7 @@ class SqliteStore:
         sql = f"{_checkpoint} WHERE session_id = ? ORDER BY number DESC LIMIT ?"
         return (await self._every(CHECKPOINT, sql, session_id, most))[::-1]
 
-    async def owed(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[Owed]:
         sql = "SELECT body, 'owed', session_id, id FROM owed WHERE user = ? ORDER BY created_at, rowid LIMIT ?"
         return await self._every(OWED, sql, user, most)
 

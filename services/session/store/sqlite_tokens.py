@@ -36,7 +36,7 @@ class SqliteTokens:
             removed += len(await self._rows("DELETE FROM tokens WHERE digest = ? RETURNING digest", digest))
         return removed
 
-    async def used(self, digest: str, at: datetime) -> None:
+    async def record_use(self, digest: str, at: datetime) -> None:
         await self._rows("UPDATE tokens SET last_used_at = ? WHERE digest = ?", at.astimezone(UTC).isoformat(), digest)
 
 

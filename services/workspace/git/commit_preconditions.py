@@ -53,7 +53,7 @@ def identity_missing(repository: Repository) -> bool:
 def _on_branch(repository: Repository, status: Status) -> Obstacle | None:
     if status.branch is None:
         return "detached", f"HEAD is detached, so there is no branch to commit on{WITH_REF}"
-    if status.staged:
+    if status.staged_paths:
         return "staged_changes", f"You have staged changes, which a commit would take{WITH_REF}"
     if hooks := _hooks(repository):
         return "hooks", f"Commits here run {', '.join(hooks)}, which Segue does not run{WITH_REF}"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from services.kit.errors import Denied, Unavailable
 from services.workspace.allowed_roots import inside, printable_path, upwards
 from services.workspace.developer_tools import find_tool, safe_path
-from services.workspace.process import Finished, Limits, run, watched
+from services.workspace.process import Finished, Limits, observe_child, run
 
 POINTER_MAX_BYTES = 4096
 PROGRAM_NAMES_MAX = 64
@@ -68,13 +68,13 @@ class Repository:
         """Run one git command safely. Raises Denied for a configuration that cannot be made safe, and Unavailable."""
         overrides = (*OVERRIDES, *self._switched_off)
         options = [word for override in overrides for word in ("-c", override)]
-        with watched("git", arguments[0]):
+        with observe_child("git", arguments[0]):
             return self._run([*options, "--no-pager", *arguments], given, environment or {})
 
     @cached_property
     def config(self) -> Mapping[str, str]:
         """The effective configuration: section and name in lower case, the last value of each. Raises Denied."""
-        with watched("git", "config"):
+        with observe_child("git", "config"):
             listed = self._run(["config", "--list", "--includes", "-z"], b"", {})
         if not listed.ok:
             # Whatever could not be read in full could name a program.

@@ -140,8 +140,8 @@ def _facts(repository: Repository, roots: Sequence[Path], now: datetime) -> GitF
         ahead=status.ahead,
         behind=status.behind,
         operation=operation_in_progress(repository),
-        staged=_paths(status.staged),
-        unstaged=_paths(status.unstaged),
+        staged=_paths(status.staged_paths),
+        unstaged=_paths(status.unstaged_paths),
         untracked=_paths(status.untracked),
         conflicted=_paths(status.conflicted),
         stashes=status.stashes,
@@ -232,7 +232,7 @@ def _content(file: Path) -> str:
 def _fingerprint(repository: Repository, status: Status) -> str:
     """The status, and the size and time of each changed file: a file changed again has the same status."""
     digest = hashlib.sha256(f"{status.digest} {operation_in_progress(repository)}".encode())
-    for path in (*status.unstaged, *status.untracked)[:FINGERPRINT_FILES_MAX]:
+    for path in (*status.unstaged_paths, *status.untracked)[:FINGERPRINT_FILES_MAX]:
         try:
             found = (repository.root / os.fsdecode(path)).lstat()
         except OSError:

@@ -47,12 +47,12 @@ class Status:
     truncated: bool = False
 
     @property
-    def staged(self) -> tuple[bytes, ...]:
+    def staged_paths(self) -> tuple[bytes, ...]:
         """Tracked files whose index differs from HEAD."""
         return tuple(change.path for change in self.changes if change.staged != ".")
 
     @property
-    def unstaged(self) -> tuple[bytes, ...]:
+    def unstaged_paths(self) -> tuple[bytes, ...]:
         """Tracked files whose working tree differs from the index."""
         return tuple(change.path for change in self.changes if change.unstaged != ".")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.arguments.forms import prepared
+from services.gateway.arguments.forms import prepare_arguments
 from services.gateway.arguments.text_values import list_of, object_of
 
 SCHEMA: dict[str, Any] = {
@@ -24,7 +24,7 @@ SESSION: dict[str, Any] = {"properties": {"session_id": {"type": "string"}, "not
 
 
 def given(**sent: Any) -> dict[str, Any]:
-    return prepared(SCHEMA, sent)
+    return prepare_arguments(SCHEMA, sent)
 
 
 def test_null_for_what_may_be_left_out_is_left_out() -> None:
@@ -132,8 +132,8 @@ def test_what_clients_add_by_themselves_is_passed_over(name: str) -> None:
 
 
 def test_the_id_of_a_clients_own_session_is_told_from_a_misspelt_one() -> None:
-    assert prepared(SESSION, {"sessionId": "n8n", "action": "sendMessage", "toolCallId": "call_1"}) == {}
-    assert prepared(SESSION, {"sessionId": "5"}) == {"sessionId": "5"}
+    assert prepare_arguments(SESSION, {"sessionId": "n8n", "action": "sendMessage", "toolCallId": "call_1"}) == {}
+    assert prepare_arguments(SESSION, {"sessionId": "5"}) == {"sessionId": "5"}
 
 
 @pytest.mark.parametrize("name", ["limt", "minScore", "Query", "", "a b", "x" * 5000, "日本語", "session_id", "action"])

@@ -48,10 +48,10 @@ async def test_deleted_text_is_in_no_file_after_a_compaction(store: MemoryStore,
     kept = [(await stored(store, f"kept in {project}", project=project))[0] for project in PROJECTS]
     await store.delete([gone], BY_ANN)
     assert holds(tmp_path, SECRET)  # in the log, or in pages that are free
-    assert await store.unerased() == 1
+    assert await store.unerased_count() == 1
     await store.compact()
     assert not holds(tmp_path, SECRET)
-    assert await store.unerased() == 0
+    assert await store.unerased_count() == 0
     assert [each.erased for each in await store.removals("ann", "", 10)] == [True]
     assert len(await store.fetch(kept)) == len(kept)
     assert not await asyncio.to_thread(lambda: list(tmp_path.glob("*.compacting*")))
@@ -128,7 +128,7 @@ async def test_without_room_nothing_changes_and_it_is_said(tmp_path: Path, monke
         await store.delete(known[:1], BY_ANN)
         with pytest.raises(Unavailable, match="MB are needed"):
             await store.compact()
-        assert await store.unerased() == 1
+        assert await store.unerased_count() == 1
         assert list(await store.fetch(known)) == known[1:]
 
 

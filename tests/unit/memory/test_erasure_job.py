@@ -253,7 +253,7 @@ async def test_removals_after_the_named_one_are_not_erased(tmp_path: Path) -> No
         await store.delete([two.sequence], Removing("ann"))
         await store.compact(named)
         assert [each.erased for each in await store.removals("ann", "", 10)] == [False, True]
-        assert await store.unerased() == 1
+        assert await store.unerased_count() == 1
 
 
 class Interrupted:
@@ -330,7 +330,7 @@ async def test_what_is_deleted_before_it_was_indexed_is_in_no_index(tmp_path: Pa
             (sequence,) = await store.page("ann", 0, 10)
             removing_it = asyncio.create_task(storing.remove([sequence], Removing("ann")))
             async with asyncio.timeout(30):
-                while not await store.unerased():
+                while not await store.unerased_count():
                     await asyncio.sleep(0)
             index.may_add.set()
             await asyncio.gather(remembering, removing_it)

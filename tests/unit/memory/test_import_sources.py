@@ -252,13 +252,13 @@ def test_a_memory_keeps_every_field_of_its_line(tmp_path: Path) -> None:
     }
     (memory,) = memories(written(tmp_path / "m.jsonl", line))
 
-    assert json.loads(memory.encoded()) == line
+    assert json.loads(memory.to_line()) == line
 
 
 def test_an_export_of_a_later_version_is_read_without_what_it_has_more(tmp_path: Path) -> None:
     known = {"content": "Prune in winter", "id": "00000000-0000-4000-8000-000000000001", "project": "orchard"}
     (memory,) = memories(written(tmp_path / "m.jsonl", known | {"mood": {"good": [1]}}))
-    assert json.loads(memory.encoded()) == known | {"kind": "conversation"}
+    assert json.loads(memory.to_line()) == known | {"kind": "conversation"}
 
 
 def test_content_alone_is_a_memory_with_a_stable_id(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_half_a_surrogate_pair_becomes_a_replacement_character(tmp_path: Path) -
     path.write_bytes(b'{"content": "pear \\ud83c!", "metadata": {"\\udfff": "\\ud800"}}\n')
     (memory,) = memories(path)
 
-    assert json.loads(memory.encoded())["metadata"] == {"\ufffd": "\ufffd"}
+    assert json.loads(memory.to_line())["metadata"] == {"\ufffd": "\ufffd"}
     assert memory.content == "pear \ufffd!"
 
 

@@ -110,7 +110,7 @@ async def test_what_changed_after_the_snapshot_is_replayed(store: MemoryStore, t
     without = stored[-1:]
     await store.embed([Embedded(int(without[0]), unit(70).astype(np.float16), unit(70).astype(np.float16))], "m")
     async with started(store, tmp_path / "index.snapshot") as (index, _):
-        _, has_vectors = await index.held()
+        _, has_vectors = await index.held_sequences()
         assert has_vectors.all()
 
 
@@ -149,7 +149,7 @@ async def test_a_snapshot_of_another_model_is_not_used(store: MemoryStore, tmp_p
     with pytest.raises(SnapshotUnusable, match="another model"):
         read_snapshot(snapshot, "index 1, terms 1, model other")
     async with started(store, snapshot, model="other") as (index, _):
-        sequences, has_vectors = await index.held()
+        sequences, has_vectors = await index.held_sequences()
         assert len(sequences) == 60
         assert not has_vectors.any()
 

@@ -56,7 +56,7 @@ async def overlapping(linking: Linking, store: Slow) -> asyncio.Task[list[str]]:
     """A search that has read the links, and has not got its answer."""
 
     async def search() -> list[str]:
-        return list(await linking.searched("ann", "heron", related=True))
+        return list(await linking.search_scope("ann", "heron", related=True))
 
     searching = asyncio.create_task(search())
     await store.was_asked.wait()
@@ -70,7 +70,7 @@ async def test_a_link_made_while_links_are_read_is_known_to_the_next_search(stor
     store.may_answer.set()
     assert await restoring == 1
     await searching
-    assert await linking.searched("ann", "heron", related=True) == ("heron", "egret")
+    assert await linking.search_scope("ann", "heron", related=True) == ("heron", "egret")
     assert await linking.links("ann") == [LINK]
 
 
@@ -81,7 +81,7 @@ async def test_a_link_taken_away_while_links_are_read_is_used_no_more(store: Slo
     assert await linking.unlink("ann", "heron", "egret")
     store.may_answer.set()
     assert await searching == ["heron", "egret"]  # as it was when it was asked
-    assert await linking.searched("ann", "heron", related=True) == ("heron",)
+    assert await linking.search_scope("ann", "heron", related=True) == ("heron",)
 
 
 async def test_a_link_whose_caller_has_gone_is_known_all_the_same(store: Slow) -> None:

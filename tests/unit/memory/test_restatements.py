@@ -205,7 +205,7 @@ async def test_a_memory_keeps_its_vectors_its_place_and_its_sharing_when_it_gets
     )
     assert (middle.memory.shared, middle.memory.tags) == (True, ("harbour",))
     assert (await service.searching.get("bob", outcomes[1].id, 0)).memory.author == "ann"
-    assert await service.store.unembedded(service.storing.embedder.model, 10) == []  # type: ignore[union-attr]
+    assert await service.store.without_embedding(service.storing.embedder.model, 10) == []  # type: ignore[union-attr]
 
 
 async def vectors(service: Service) -> set[tuple[str, bytes, bytes]]:
@@ -274,7 +274,7 @@ async def test_said_at_once_by_many_it_is_one_memory_with_all_that_they_say(serv
     for number in range(12):
         found = await service.found("the tide", tags=(f"tag{number}",), since=MARCH + timedelta(hours=11))
         assert [each.id for each in found] == [kept.id]
-    held, _ = await service.index.held()
+    held, _ = await service.index.held_sequences()
     assert len(held) == len(await vectors(service)) == 1
 
 
@@ -289,7 +289,7 @@ async def test_an_index_from_a_snapshot_of_before_hears_of_it_at_the_start(
     async with served(tmp_path, shards, vault) as service:  # as after a kill: no other snapshot was written
         assert [each.content for each in await service.found("early", since=AUGUST)] == ["The ebb is early"]
         assert [each.content for each in await service.found("late", tags=("river",))] == ["The flood is late"]
-        held, _ = await service.index.held()
+        held, _ = await service.index.held_sequences()
         assert len(held) == 2
 
 

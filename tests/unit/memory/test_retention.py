@@ -123,8 +123,8 @@ async def test_a_projects_own_rule_replaces_the_default_and_can_be_taken_back(st
     assert await left(store) == set(forever)
     rules = await at_work.rules("ann")
     assert [(each.rule.project, each.rule.days) for each in rules] == [("", 90), ("kept", None), ("short", 10)]
-    assert await at_work.told("ann", "kept") == ""
-    assert "for 10 days" in await at_work.told("ann", "short")
+    assert await at_work.describe("ann", "kept") == ""
+    assert "for 10 days" in await at_work.describe("ann", "short")
     assert (await at_work.reset_rule("ann", "kept")).would_remove == 1
     assert await at_work.look() == 0  # what was taken back waits like what is new
     assert [each.rule.project for each in await at_work.rules("ann")] == ["", "short"]
@@ -219,7 +219,7 @@ async def test_a_search_finds_nothing_that_retention_removed(store: MemoryStore)
         storing = Storing(store, index, None, Generations(None))
         await in_force(store, NINETY, At(LATER))
         assert await Retaining(store, storing, NINETY, At(LATER)).look() == 1
-        held, _ = await index.held()
+        held, _ = await index.held_sequences()
         assert inserted[0].sequence not in held.tolist()
 
 
@@ -307,7 +307,7 @@ async def test_where_there_is_no_rule_nothing_is_counted(store: MemoryStore) -> 
     asked = watched(store)
     at_work = retaining_of(asked, NONE, At(LATER))
     await at_work.set_rule("ann", Rule("kept"))
-    assert await at_work.told("ann", "p") == ""
+    assert await at_work.describe("ann", "p") == ""
     assert [each.would_remove for each in await at_work.rules("ann")] == [0, 0]
     assert await at_work.look() == 0
     counts = cast("Watched", asked).asked

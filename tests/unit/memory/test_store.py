@@ -120,10 +120,10 @@ async def test_everything_is_loaded_once_with_its_vectors(store: MemoryStore) ->
 
 async def test_what_has_no_embedding_of_the_model_gets_one(store: MemoryStore) -> None:
     await store.insert([replace(row(f"of {project}", project), content_vector=None) for project in PROJECTS], "none")
-    waiting = await store.unembedded("m", 100)
+    waiting = await store.without_embedding("m", 100)
     assert len(waiting) == len(PROJECTS)
     await store.embed([Embedded(each, VECTOR, VECTOR) for each in waiting[1:]], "m")
-    assert await store.unembedded("m", 100) == waiting[:1]
+    assert await store.without_embedding("m", 100) == waiting[:1]
     await store.delete(waiting[:1], Removing("ann"))
     await store.embed([Embedded(waiting[0], VECTOR, VECTOR)], "m")  # deleted meanwhile
     assert (await store.stats("ann", "", "m")).embedded == len(PROJECTS) - 1

@@ -277,7 +277,7 @@ async def test_slots_are_given_back_while_searches_and_changes_go_on(tmp_path: P
         assert await service.found("kettle", only=Filter(tags=("t50",))) == ["kettle 50 in src/f50.py"]
         assert await service.found("kettle", only=Filter(tags=("t10",))) == []
         assert await service.found("kettle", only=Filter(file_path="f51.py")) == ["kettle 51 in src/f51.py"]
-        held, _ = await service.index.held()
+        held, _ = await service.index.held_sequences()
         left = await service.store.choose("ann", Chosen(project="p"))
         assert set(held.tolist()) == set(left) - set(gone)
         last = await service.index.latest("ann", "p", "s1", 4e9)

@@ -123,5 +123,5 @@ async def test_what_is_due_is_counted_only_where_a_rule_removes_anything(
         retaining = Retaining(at_work, Storing(store, index, None, Generations(None)), default)
         if own:
             await store.set_rule("ann", own, datetime.now(UTC))
-        told = await retaining.told("ann", "p")
+        told = await retaining.describe("ann", "p")
     assert (told != "", counting.asked) == (is_asked, ["ann"] if is_asked else [])

@@ -263,11 +263,11 @@ async def test_what_earlier_versions_left_is_brought_to_what_is_kept_now(client:
         assert not await _keys(client, "{segue}:audit:2:*")
         assert await client.llen(log) == 100
         assert [each.id for each in await store.finished_before(NOW + timedelta(days=1), 10)] == ["s1"]
-        assert [each.id for each in await store.listed("ada", Listing("a", without_handoff=True))] == ["s1"]
+        assert [each.id for each in await store.session_page("ada", Listing("a", without_handoff=True))] == ["s1"]
         await store.forget_answers(NOW, 10)
-        assert await store.answered("ada", "o1")
+        assert await store.earlier_answer("ada", "o1")
         await store.forget_answers(NOW + timedelta(seconds=1), 10)
-        assert await store.answered("ada", "o1") is None
+        assert await store.earlier_answer("ada", "o1") is None
         assert not await client.exists("{segue}:answered")
 
 

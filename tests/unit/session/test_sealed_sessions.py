@@ -74,12 +74,12 @@ async def everything(store: SessionStore) -> list[Any]:
     return [
         await store.session("s1"),
         await store.active_in("ada", "/work/observatory"),
-        await store.listed("ada", Listing(project="observatory")),
+        await store.session_page("ada", Listing(project="observatory")),
         await store.checkpoints("s1", 9),
-        await store.owed("ada", 9),
+        await store.pending("ada", 9),
         await store.latest_handoff("ada", "observatory"),
         await store.ledger("ada"),
-        await store.answered("ada", "op1"),
+        await store.earlier_answer("ada", "op1"),
         await store.audit("ada", "observatory", 9),
         await store.events.take(),
     ]
@@ -119,7 +119,7 @@ async def test_a_body_of_another_row_is_not_read(tmp_path: Path) -> None:
         connection.commit()
     async with open_sqlite(path, queue_max=9, vault=VAULT) as store:
         assert await store.session("s2")
-        for reading in (store.session("s1"), store.owed("ada", 9)):
+        for reading in (store.session("s1"), store.pending("ada", 9)):
             with pytest.raises(SealBroken):
                 await reading
 

@@ -65,8 +65,8 @@ async def test_what_was_written_is_read_as_it_was(store: SessionStore) -> None:
     assert await store.checkpoint("s1", 1) == checkpoint
     assert await store.handoff("s1") == handoff
     assert await store.latest_handoff("ada", ODD) == handoff
-    assert await store.owed("ada", 10) == [owed]
-    assert await store.answered("ada", ODD) == answer
+    assert await store.pending("ada", 10) == [owed]
+    assert await store.earlier_answer("ada", ODD) == answer
 
 
 async def test_what_is_not_there_is_none(store: SessionStore) -> None:
@@ -75,10 +75,10 @@ async def test_what_is_not_there_is_none(store: SessionStore) -> None:
     assert await store.checkpoint("s1", 1) is None
     assert await store.handoff("s1") is None
     assert await store.latest_handoff("ada", "a") is None
-    assert await store.answered("ada", "o1") is None
+    assert await store.earlier_answer("ada", "o1") is None
     assert await store.ledger("ada") == Ledger("ada")
-    assert await store.listed("ada", Listing()) == []
-    assert await store.owed("ada", 10) == []
+    assert await store.session_page("ada", Listing()) == []
+    assert await store.pending("ada", 10) == []
     assert await store.audit("ada", "", 10) == []
     assert await store.active_count() == 0
 
@@ -98,7 +98,7 @@ async def test_a_write_with_a_stale_version_changes_nothing(store: SessionStore)
     assert found
     assert (found.checkpoints, found.version) == (1, 2)
     assert await store.checkpoints("s1", 10) == []
-    assert await store.answered("ada", "o9") is None
+    assert await store.earlier_answer("ada", "o9") is None
 
 
 async def test_of_many_writers_of_one_version_one_gets_through(store: SessionStore) -> None:
@@ -129,9 +129,9 @@ async def test_an_operation_is_answered_once(store: SessionStore) -> None:
     assert await store.session("s2") is None
     await store.commit(Change(session=new("s4", "/work/c", user="bob"), answer=replace(answer, user="bob")))
     await store.forget_answers(BEGAN, 100)
-    assert await store.answered("ada", "o1") == answer
+    assert await store.earlier_answer("ada", "o1") == answer
     await store.forget_answers(BEGAN + timedelta(seconds=1), 100)
-    assert await store.answered("ada", "o1") is None
+    assert await store.earlier_answer("ada", "o1") is None
 
 
 async def test_sessions_are_listed_newest_first_in_pages_without_gap(store: SessionStore) -> None:
@@ -140,19 +140,19 @@ async def test_sessions_are_listed_newest_first_in_pages_without_gap(store: Sess
     await store.commit(Change(session=new("other", user="bob")))
     seen: list[str] = []
     after = None
-    while page := await store.listed("ada", Listing(limit=2, after=after)):
+    while page := await store.session_page("ada", Listing(limit=2, after=after)):
         seen += [each.id for each in page]
         after = (page[-1].created_at, page[-1].id)
     assert seen == ["s5", "s4", "s3", "s2", "s1", "s0"]
-    assert [each.id for each in await store.listed("ada", Listing(project="p1"))] == ["s5", "s3", "s1"]
+    assert [each.id for each in await store.session_page("ada", Listing(project="p1"))] == ["s5", "s3", "s1"]
 
 
 async def test_a_session_is_listed_under_its_state_alone(store: SessionStore) -> None:
     read = await stored(store, new())
     await store.commit(Change(session=replace(read, state=State.ENDED)))
     for project in ("", "a"):
-        assert await store.listed("ada", Listing(project, State.ACTIVE)) == []
-        assert [each.id for each in await store.listed("ada", Listing(project, State.ENDED))] == ["s1"]
+        assert await store.session_page("ada", Listing(project, State.ACTIVE)) == []
+        assert [each.id for each in await store.session_page("ada", Listing(project, State.ENDED))] == ["s1"]
 
 
 async def test_active_sessions_are_found_by_when_they_were_last_heard_of(store: SessionStore) -> None:
@@ -182,8 +182,8 @@ async def test_what_is_owed_goes_when_it_is_paid(store: SessionStore) -> None:
         owed = Owed(name, "s1", "ada", "memory", "{}", BEGAN + timedelta(seconds=version))
         await store.commit(Change(session=replace(read, version=version), owed=owed))
     await store.commit(Change(session=replace(read, version=3), paid="x"))
-    assert [each.id for each in await store.owed("ada", 10)] == ["y"]
-    assert await store.owed("bob", 10) == []
+    assert [each.id for each in await store.pending("ada", 10)] == ["y"]
+    assert await store.pending("bob", 10) == []
 
 
 async def test_the_latest_handoff_is_the_one_that_ended_last(store: SessionStore) -> None:

@@ -101,7 +101,7 @@ async def test_the_last_use_is_noted_and_brings_no_revoked_token_back(store: Ses
     assert listed.last_used_at is not None
     assert listed.last_used_at >= listed.created_at
     await store.tokens.remove([made.digest])
-    await store.tokens.used(made.digest, NOW)
+    await store.tokens.record_use(made.digest, NOW)
     assert await store.tokens.find(made.digest) is None
     assert list(await store.tokens.every()) == []
 

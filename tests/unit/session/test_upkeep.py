@@ -83,8 +83,8 @@ async def test_what_ended_long_ago_goes_but_for_the_last_handoff_of_a_project(te
     assert [bool(await team.store.session(each)) for each in (*ids, other, bobs, recent)] == [False, False, *[True] * 4]
     assert [bool(await team.store.handoff(each)) for each in ids] == [False, False, True]
     assert [len(await team.store.checkpoints(each, 10)) for each in ids] == [0, 0, 1]
-    assert [each.id for each in await team.store.listed("ada", Listing("a", State.ENDED))] == [ids[2]]
-    assert {each.id for each in await team.store.listed("ada", Listing())} == {ids[2], other, recent}
+    assert [each.id for each in await team.store.session_page("ada", Listing("a", State.ENDED))] == [ids[2]]
+    assert {each.id for each in await team.store.session_page("ada", Listing())} == {ids[2], other, recent}
     latest = await team.store.latest_handoff("ada", "a")
     assert latest
     assert latest.session_id == ids[2]
@@ -149,7 +149,7 @@ async def test_what_is_removed_leaves_nothing_behind_and_the_directory_is_free(t
     first = await team.store.finished_before(team.now, 10)
     await team.store.remove_session(first[0])
     assert await team.store.finished_before(team.now, 10) == []
-    assert await team.store.listed("ada", Listing()) == []
+    assert await team.store.session_page("ada", Listing()) == []
     assert await team.store.latest_handoff("ada", "a") is None
     assert await team.work("a") != first[0].id
 
@@ -162,7 +162,7 @@ async def test_a_year_of_work_takes_no_more_room_than_its_last_months(team: Team
                 await team.work(project)
         team.now += timedelta(days=30)
         await team.retention.remove_due()
-        counts.append(len(await team.store.listed("ada", Listing(limit=1000))))
+        counts.append(len(await team.store.session_page("ada", Listing(limit=1000))))
     assert counts[3:] == [counts[3]] * 9
     assert counts[3] <= 4 * 10
 
@@ -176,7 +176,7 @@ async def test_of_many_sessions_given_up_at_once_each_gets_its_handoff_at_last(t
     for number in range(3):
         await team.work("mono", f"/w/new{number}")
         team.now += timedelta(hours=3)
-    assert await team.store.listed("ada", Listing("mono", limit=100, without_handoff=True)) == []
+    assert await team.store.session_page("ada", Listing("mono", limit=100, without_handoff=True)) == []
     assert [bool(await team.store.handoff(each)) for each in ids] == [True] * 27
 
 
@@ -186,15 +186,15 @@ async def test_what_goes_on_after_its_handoff_is_to_leave_another(team: Team) ->
     before = await team.store.handoff(first)
     assert before
     await team.lifecycle.checkpoint("ada", Which(session_id=first), NewCheckpoint(note="resumed"))
-    assert await team.store.listed("ada", Listing("a", without_handoff=True)) == []
+    assert await team.store.session_page("ada", Listing("a", without_handoff=True)) == []
     team.now += timedelta(hours=3)
     await team.finding.abandon_expired()
-    assert [each.id for each in await team.store.listed("ada", Listing("a", without_handoff=True))] == [first]
+    assert [each.id for each in await team.store.session_page("ada", Listing("a", without_handoff=True))] == [first]
     await team.work("a", "/w/3")
     after = await team.store.handoff(first)
     assert after
     assert after.ended_at > before.ended_at
-    assert await team.store.listed("ada", Listing("a", without_handoff=True)) == []
+    assert await team.store.session_page("ada", Listing("a", without_handoff=True)) == []
 
 
 # --- the log of permissions -----------------------------------------------------------------------
@@ -243,12 +243,12 @@ async def test_of_each_user_the_latest_answers_are_kept(store: SessionStore) -> 
         await store.commit(Change(answer=Answer("ada", f"o{number}", "Init", at)))
     await store.commit(Change(answer=Answer("bob", "o0", "Init", BEGAN)))
     await store.forget_answers(BEGAN + timedelta(seconds=5), 20)
-    assert [bool(await store.answered("ada", f"o{number}")) for number in range(30)] == [False] * 10 + [True] * 20
-    assert await store.answered("bob", "o0") is None  # too old
+    assert [bool(await store.earlier_answer("ada", f"o{number}")) for number in range(30)] == [False] * 10 + [True] * 20
+    assert await store.earlier_answer("bob", "o0") is None  # too old
     await store.forget_answers(BEGAN + timedelta(hours=1), 20)
-    assert await store.answered("ada", "o29") is None
+    assert await store.earlier_answer("ada", "o29") is None
     await store.commit(Change(answer=Answer("ada", "o29", "Init", BEGAN)))
-    assert await store.answered("ada", "o29")
+    assert await store.earlier_answer("ada", "o29")
 
 
 class Forgetful:
@@ -298,6 +298,6 @@ async def test_tidying_may_be_repeated_and_takes_nothing_that_is_kept(team: Team
     await team.finding.abandon_expired()
     for _ in range(2):
         await team.store.tidy()
-    assert [each.id for each in await team.store.listed("ada", Listing("a", without_handoff=True))] == [left]
+    assert [each.id for each in await team.store.session_page("ada", Listing("a", without_handoff=True))] == [left]
     assert {each.id for each in await team.store.finished_before(team.now, 10)} == {left, ended}
     assert await team.store.audit("ada", "", 10) == [line()]

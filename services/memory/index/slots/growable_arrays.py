@@ -112,7 +112,7 @@ class Codes:
         """The number of `name`; a new one for a new name."""
         return self._code.setdefault(name, len(self._code))
 
-    def known(self, *name: str) -> int:
+    def find(self, *name: str) -> int:
         """The number of `name`, or -1."""
         return self._code.get(name, -1)
 

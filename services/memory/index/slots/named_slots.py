@@ -39,7 +39,7 @@ class NamedSlots:
     def of(self, names: Iterable[str]) -> Iterator[NDArray[np.int64]]:
         """The slots of each of `names` that has any."""
         for name in names:
-            if (code := self._codes.known(name)) >= 0:
+            if (code := self._codes.find(name)) >= 0:
                 yield np.array(self._slots[code], np.int64)
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:

@@ -51,17 +51,19 @@ def due(connection: duckdb.DuckDBPyConnection, default: Standing, now: datetime)
         {_due} SELECT sequence, epoch_us(timestamp) AS said_us FROM over
         WHERE stored_at < ?::TIMESTAMPTZ AND since <= ?::TIMESTAMPTZ ORDER BY timestamp, sequence
     """  # noqa: S608  # our own words
-    found = connection.execute(sql, (*_asked(default, "", now), now - grace, now - in_force_after)).fetchnumpy()
+    found = connection.execute(
+        sql, (*_due_parameters(default, "", now), now - grace, now - in_force_after)
+    ).fetchnumpy()
     return Due(np.asarray(found["sequence"], np.int64), np.asarray(found["said_us"], np.int64))
 
 
 def due_counts(connection: duckdb.DuckDBPyConnection, user: str, default: Rule, now: datetime) -> list[tuple[str, int]]:
     """How many of the user's the rules do not keep, whether in force or not yet, by project."""
     sql = f"{_due} SELECT project, count(*) FROM over WHERE stored_at < ?::TIMESTAMPTZ GROUP BY project"  # noqa: S608
-    return connection.execute(sql, (*_asked(Standing(default, now), user, now), now)).fetchall()
+    return connection.execute(sql, (*_due_parameters(Standing(default, now), user, now), now)).fetchall()
 
 
-def _asked(default: Standing, user: str, now: datetime) -> tuple[Any, ...]:
+def _due_parameters(default: Standing, user: str, now: datetime) -> tuple[Any, ...]:
     """What `_due` takes; no user is all of them."""
     rule = default.rule
     return rule.days, rule.size_mb, default.since, rule.reflections, user, user, now

@@ -167,7 +167,7 @@ class DuckStore:
         rows = await self._select("find", sql, str(id_key(user, id)))
         return rows[0][0] if rows else None
 
-    async def seen(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
+    async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
         if not sequences:
             return {}
         marks = placeholders(sequences)
@@ -206,7 +206,7 @@ class DuckStore:
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
         return [await self._compaction.copy_to(directory / self._path.name)]
 
-    async def unerased(self) -> int:
+    async def unerased_count(self) -> int:
         return int((await self._select("unerased", "SELECT count(*) FROM removals WHERE NOT erased"))[0][0])
 
     async def last_removals(self) -> list[int]:
@@ -294,7 +294,7 @@ class DuckStore:
         sql = "INSERT OR REPLACE INTO upkeep VALUES (?, ?)"
         await self._write("upkeep", lambda connection: connection.execute(sql, (name, value)))
 
-    async def unembedded(self, model: str, most: int) -> list[int]:
+    async def without_embedding(self, model: str, most: int) -> list[int]:
         sql = """
             SELECT m.sequence FROM memories m ANTI JOIN (FROM embeddings WHERE model = ?) e USING (sequence)
             ORDER BY m.sequence LIMIT ?
