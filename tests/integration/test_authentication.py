@@ -79,7 +79,7 @@ def test_the_probes_answer_everybody(team: TeamStack) -> None:
     assert team.ask("GET", "/ready").content["ready"] is True
 
 
-@pytest.mark.parametrize("token", WRONG)
+@pytest.mark.parametrize("token", WRONG, ids=range(len(WRONG)))
 def test_a_wrong_token_is_refused_as_the_protocol_wants(team: TeamStack, token: str) -> None:
     answer = team.mcp(token, "initialize", HANDSHAKE)
     refused(answer, 401, "UNAUTHENTICATED")
