@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,16 +11,13 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.memory.embedder.build import build_model
+from tests.model import shared_model
 
 
 @pytest.fixture(scope="session")
 def model_directory() -> Path:
     """The embedding model, built once on this machine; tests that change it work on a copy."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    directory = Path(os.environ.get("SEGUE_MODEL_DIR") or cache / "segue" / "model")
-    build_model(directory)
-    return directory
+    return shared_model()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -68,9 +69,10 @@ async def coverage(mcp: Client) -> float:  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered"])
-async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(tmp_path: Path, damage: str) -> None:
-    async with embedded(tmp_path) as app, Client(app.url):
-        pass
+async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(
+    tmp_path: Path, model_directory: Path, damage: str
+) -> None:
+    shutil.copytree(model_directory, tmp_path / "memory" / "model")
     model = tmp_path / "memory" / "model" / "model.onnx"
     content = model.read_bytes()
     model.write_bytes(content[:1000] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
@@ -140,7 +142,7 @@ def test_a_data_directory_that_can_have_no_database_is_said(tmp_path: Path, name
     assert "a path with ? or \\ in it can have no database. Set SEGUE_DATA_DIR." in done.stderr
 
 
-@pytest.fixture(params=["Doe, J. O'Neil", '100% of "#1"', "ü;=&", "x" * 120])
+@pytest.fixture(params=["""Doe, J. O'Neil: 100% of "#1" ü;=&""", "x" * 120], ids=["odd", "long"])
 def named(request: pytest.FixtureRequest, data: Path) -> Path:
     """A data directory below one of that name."""
     above = data.parent / request.param
