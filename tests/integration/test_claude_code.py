@@ -19,6 +19,7 @@ CLIENT = Path(os.environ.get("SEGUE_CLAUDE_CODE", ROOT.parent / "shared" / "clau
 
 pytestmark = [
     pytest.mark.client,
+    pytest.mark.usefixtures("claude_code"),
     pytest.mark.skipif(
         not (CLIENT / "run").exists() or not shutil.which("npm"),
         reason="needs the client's driver (SEGUE_CLAUDE_CODE) and npm",

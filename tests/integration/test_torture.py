@@ -14,7 +14,7 @@ async def test_nothing_acknowledged_is_lost_in_two_kills(data: Path) -> None:
     for _ in range(2):
         await torture.round()
     assert torture.counts.clean, str(torture.counts)
-    assert torture.counts.verified > 0
+    assert torture.counts.verified >= torture.counts.acknowledged // 2
 
 
 @pytest.mark.slow

@@ -16,12 +16,12 @@ MEMORY = Memory("The pump leaks.", Kind.REFLECTION, "boat", NOW)
 
 def test_a_row_has_no_embeddings_until_it_is_given_them() -> None:
     row = NewRow(MEMORY, "alice")
-    assert row.content_vector is row.context_vector is None
+    assert (row.content_vector, row.context_vector) == (None, None)
 
 
 def test_a_memory_that_was_said_again_is_no_new_row_unless_it_is_one() -> None:
     restated = Restated(7, MEMORY)
-    assert restated.row is restated.replaced is None
+    assert (restated.row, restated.replaced) == (None, None)
     assert not Inserted(7, "id", NOW, duplicate=True, embedded=True).has_news
 
 
