@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from services.cli.local_server import ServerInfo, ensure_server, read_server
-from tests.bridged import CONNECT, PATIENCE_S, Connect, Connection, StandInGateway, kill
+from tests.bridged import CONNECT, Connect, Connection, StandInGateway, kill
 from tests.integration.stack import ComposeStack, ProcessStack, Stack
+from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
 

@@ -20,6 +20,7 @@ from fastmcp import Client
 
 from services.cli import local_server
 from tests.model import shared_model
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 IMAGES = f"test-{hashlib.sha256(bytes(ROOT)).hexdigest()[:8]}"
@@ -93,7 +94,7 @@ class ProcessStack:
     def __exit__(self, *_: object) -> None:
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0
+        assert self.process.wait(PATIENCE_S) == 0
         assert self.process.stdout
         self.process.stdout.close()
 

@@ -29,6 +29,7 @@ from services.session.domain.tokens import Token, Tokens
 from services.session.store.sqlite import open_sqlite
 from tests.integration.stack import ROOT, segue
 from tests.integration.team import HANDSHAKE, Answer, TeamStack, request
+from tests.patience import PATIENCE_S
 
 WRONG = [
     "",
@@ -348,7 +349,7 @@ def test_segue_serve_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
         env=os.environ | {"SEGUE_DATA_DIR": str(tmp_path / "data")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1

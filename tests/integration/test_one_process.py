@@ -23,6 +23,7 @@ from services.embedded import open_embedded
 from services.gateway.app import GatewayApp
 from services.gateway.config import GatewaySettings
 from tests.integration.stack import ROOT, ProcessStack, segue
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -56,7 +57,7 @@ async def test_what_was_stored_without_a_model_gets_its_embedding_once_there_is_
         async with embedded(tmp_path) as app, Client(app.url) as mcp:
             await mcp.call_tool("store_reflection", {"content": "Puffins nest in burrows."})
     async with embedded(tmp_path) as app, Client(app.url) as mcp:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not await coverage(mcp):
                 await asyncio.sleep(0.05)
         found = (await mcp.call_tool("reflect_on_past", {"query": "where do seabirds live"})).structured_content or {}
@@ -85,7 +86,9 @@ async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(
 def serve(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.cli", "serve", "--port", "0", *arguments]
     environment = os.environ | {"SEGUE_DATA_DIR": str(data_dir)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT
+    )
 
 
 def test_a_second_server_says_who_holds_the_data_and_exits_3(tmp_path: Path) -> None:
