@@ -73,7 +73,7 @@ bench: dev ## Measure search quality, speed and memory
 	$(bin)/python -m tests.performance.bench
 
 proto: dev ## Generate services/pb from proto/
-	$(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --pyi_out=. --grpc_python_out=. proto/*.proto
+	PATH="$$PWD/$(bin):$$PATH" $(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. proto/*.proto
 
 lock: ## Resolve the dependencies again into deploy/requirements
 	$(bin)/$(lock) --extra gateway --output-file $(locks)/gateway.txt
