@@ -213,6 +213,23 @@ def test_a_function_is_called_by_what_it_does_or_returns() -> None:
     assert not offences(find)
 
 
+def test_files_are_synced_in_one_place() -> None:
+    """The system's own call is not enough everywhere."""
+    syncs = re.compile(r"\b(fsync|fdatasync|F_FULLFSYNC)\b")
+    assert [place(path) for path in SOURCES if syncs.search(path.read_text())] == ["kit/durable_files.py"]
+
+
+def test_what_not_every_system_has_is_used_in_one_place() -> None:
+    """Synced files need one of them, and what confines a tool is run by itself."""
+    systems_own = {"fcntl", "resource", "termios", "pwd", "grp"}
+
+    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+        if path.stem not in {"systems", "durable_files", "confinement"}:
+            yield from sorted(set(imported(tree)) & systems_own)
+
+    assert not offences(find)
+
+
 def test_the_generated_code_is_fresh(tmp_path: Path) -> None:
     protos = sorted((ROOT / "proto").glob("*.proto"))
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-Iservices/pb={ROOT / 'proto'}"]
