@@ -14,7 +14,12 @@ from services.cli.clients import claude_code
 from tests.hooked import HOOK
 
 ROOT = Path(__file__).parents[3]
-LIGHT = ("connect", "hook", "import_", "export", "doctor", "install", "status", "stop", "serve")
+LIGHT = (
+    "hook",
+    "transfer.import_",
+    "transfer.export",
+    *(f"commands.{name}" for name in ("connect", "doctor", "install", "status", "stop", "serve")),
+)
 
 WINDOWS = """
 import argparse, asyncio, hashlib, http.client, json, os, selectors, shutil, signal, socket, ssl, subprocess, sys
