@@ -26,6 +26,7 @@ async def test_nothing_acknowledged_is_lost_in_ten_kills(data: Path) -> None:
     assert torture.counts.verified >= torture.counts.acknowledged // 2
 
 
+@pytest.mark.slow
 async def test_the_torture_notices_a_store_that_forgets(data: Path) -> None:
     torture = Torture(data, seed=8)
     while torture.counts.acknowledged < 10:  # some of it the next round may delete
