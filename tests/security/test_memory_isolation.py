@@ -136,8 +136,10 @@ class Isolation(RuleBasedStateMachine):
             shared=shared,
             id=f"00000000-0000-4000-8000-{n:012}" if n % 3 else "",
         )
-        mine = next((m for m in self.own(user) if (m.content, m.project) == (new.content, project)), None)
+        same = [m for m in self.own(user) if (m.content, m.project) == (new.content, project)]
         taken = next((m for m in self.own(user) if new.id and m.id == new.id), None)
+        # In another session it is another memory, unless it comes under its id, as when a session is forked.
+        mine = taken if taken in same else next((m for m in same if m.session == session), None)
         try:
             outcome = self.ask(user, self.memory.Store, pb.StoreRequest(memories=[new])).outcomes[0]
         except Conflict:
