@@ -80,6 +80,43 @@ def test_every_module_that_the_documents_name_exists(name: str) -> None:
     assert any(f"/{path.relative_to(ROOT).as_posix()}".endswith(f"/{name}") for path in modules)
 
 
+@pytest.mark.parametrize("name", sorted({*re.findall(r"`((?:[\w-]+/)+)`", ARCHITECTURE + CONTRIBUTING)}))
+def test_every_folder_that_the_documents_name_exists(name: str) -> None:
+    assert any(
+        f"/{path.relative_to(ROOT).as_posix()}/".endswith(f"/{name}")
+        for path in folders_below("services", "deploy", "proto", "tests")
+    )
+
+
+def folders_below(*tops: str) -> list[Path]:
+    """These folders of the repository, and all within them."""
+    return [path for top in tops for path in (ROOT / top, *(ROOT / top).rglob("*")) if path.is_dir()]
+
+
+def anchors(document: str) -> set[str]:
+    """The anchors of a document's headings, as a page that shows it makes them."""
+    headings = re.findall(r"^#+ (.+)$", document, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.endswith(".md")])
+def test_every_link_leads_to_a_file_and_a_heading(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", DOCUMENTS[name]):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        path = (ROOT / name).parent / file if file else ROOT / name
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path.read_text()), target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_target_of_make_that_the_documents_name_exists(name: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for line in re.findall(r"`make ([a-z -]+)`", DOCUMENTS[name]) for target in line.split()}
+    assert named <= targets
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("forbidden", FORBIDDEN)
 def test_documents_use_the_words_of_the_glossary(name: str, forbidden: str) -> None:
