@@ -36,6 +36,14 @@ _SCOPES: tuple[Argument, ...] = (
     ("--dry-run", {"action": "store_true", "help": "show what would change, and change nothing"}),
 )
 
+_DECISION: tuple[Argument, ...] = (
+    ("what", {"metavar": "ID|OPERATION", "help": "a proposal, or an operation such as Bash, Edit, mcp__github__*"}),
+    ("target", {"nargs": "?", "metavar": "TARGET", "help": "a command, a file; * is anything"}),
+    ("--scope", {"choices": ("session", "project", "always"), "default": "project", "help": "where (%(default)s)"}),
+    ("--exact", {"action": "store_true", "help": "a * in TARGET is a *"}),
+    ("--expires", {"metavar": "8h", "help": "after how many hours, days, weeks, years: 8h, 30d, 2w, 1y"}),
+)
+
 COMMANDS: Mapping[str, Command] = {
     "serve": Command(
         "commands.serve",
@@ -123,6 +131,29 @@ COMMANDS: Mapping[str, Command] = {
             ("--days", {"type": float, "metavar": "N", "help": "that ended over N days ago (SEGUE_SESSION_KEEP_DAYS)"}),
             ("--yes", {"action": "store_true", "help": "remove them"}),
         ),
+    ),
+    "permissions": Command(
+        "commands.permissions",
+        "what may be done here without asking, what may not, and what waits for your decision",
+        (
+            ("action", {"nargs": "?", "choices": ("test",), "help": "what the rules say of a command"}),
+            (
+                "target",
+                {
+                    "nargs": "?",
+                    "metavar": "COMMAND",
+                    "help": "the command, in quotes; of another operation: its target",
+                },
+            ),
+            ("--operation", {"default": "Bash", "help": "another than a command: Edit, Read, … (%(default)s)"}),
+        ),
+    ),
+    "permit": Command("commands.permit", "allows a proposal, or an operation on a target; in a terminal", _DECISION),
+    "deny": Command("commands.permit", "you forbid it, or decline a proposal", _DECISION),
+    "revoke": Command(
+        "commands.permit",
+        "takes a rule back; in a terminal",
+        (("what", {"metavar": "ID|all", "help": "the rule's id, or all of them"}),),
     ),
     "token": Command(
         "commands.token",

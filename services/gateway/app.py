@@ -34,6 +34,7 @@ from services.gateway.endpoints.hooks import HookEndpoint
 from services.gateway.endpoints.import_memories import BulkStore
 from services.gateway.endpoints.json_requests import Endpoint, with_failures
 from services.gateway.endpoints.overview import Overview
+from services.gateway.endpoints.permissions import Decisions
 from services.gateway.endpoints.retention import Keeping
 from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
@@ -135,7 +136,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
-    middleware = [*first, Scoping(), Permitting(backends.session), Loading()]
+    middleware = [*first, Scoping(), Permitting(backends.session, Workplace(settings.allowed_roots)), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends)
     for event, handler in Hooks(sessions, app.background).handlers.items():
@@ -149,6 +150,10 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/retention", keeping.rules)
     _route(mcp, "POST", "/v1/retention", keeping.set_rule)
     _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
+    decisions = Decisions(backends.session, Workplace(settings.allowed_roots))
+    _route(mcp, "GET", "/v1/permissions", decisions.rules)
+    _route(mcp, "POST", "/v1/permissions", decisions.decide)
+    _route(mcp, "POST", "/v1/permissions/test", decisions.check)
     tokens = TokenEndpoint(backends.access)
     _route(mcp, "POST", "/v1/tokens", tokens.create)
     _route(mcp, "GET", "/v1/tokens", tokens.list)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.pb import session_pb2 as pb
-from services.session.domain.permissions import Audited, Rule
+from services.session.domain.permissions import Audited, Proposal, Rule
 from services.session.domain.sessions import (
     Checkpoint,
     Facts,
@@ -131,7 +131,13 @@ def rule(record: Rule) -> pb.Rule:
         session_id=record.place.session_id,
         created_at=_time(record.created_at),
         expires_at=_time(record.expires_at),
+        exact=record.exact,
     )
+
+
+def proposal(record: Proposal) -> pb.Proposal:
+    """The same."""
+    return pb.Proposal(id=record.id, rule=rule(record.rule), revokes=record.revokes, proposed_at=_time(record.at))
 
 
 def audit_line(record: Audited) -> pb.AuditLine:

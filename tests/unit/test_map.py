@@ -76,7 +76,7 @@ def test_the_layout_lists_every_folder() -> None:
     "name", sorted({*re.findall(r"`((?:[\w-]+/)*\w+\.py)`", ARCHITECTURE + CONTRIBUTING + DOCUMENTS["README.md"])})
 )
 def test_every_module_that_the_documents_name_exists(name: str) -> None:
-    modules = [path for folder in ("services", "tests") for path in (ROOT / folder).rglob("*.py")]
+    modules = [path for folder in ("services", "tests", "deploy") for path in (ROOT / folder).rglob("*.py")]
     assert any(f"/{path.relative_to(ROOT).as_posix()}".endswith(f"/{name}") for path in modules)
 
 

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _create(keeper: Keeper, options: argparse.Namespace) -> int:
-    made = keeper.create(_user_name(options), options.scope, _lifetime_s(options.expires))
+    made = keeper.create(_user_name(options), options.scope, lifetime_s(options.expires))
     until = f"until {_minute(made['expires_at'])}" if made["expires_at"] else "until it is revoked"
     print(
         f"Token {made['id']} of {made['user']}, scope {made['scope']}, {until}. It is shown this once:", file=sys.stderr
@@ -94,7 +94,8 @@ def _user_name(options: argparse.Namespace) -> str:
     return name
 
 
-def _lifetime_s(text: str | None) -> float:
+def lifetime_s(text: str | None) -> float:
+    """Seconds of a time such as 30d; 0 for none. Raises CallFailed."""
     if text is None:
         return 0
     written = re.fullmatch(r"([1-9]\d{0,5})([hdwy])", text)

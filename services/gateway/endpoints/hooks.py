@@ -57,6 +57,7 @@ def parse_event(body: bytes) -> HookEvent:
         directory=_text(told, "directory") or _text(client, "cwd"),
         session=_text(client, "session_id"),
         source=_text(client, "source"),
+        mode=_text(client, "permission_mode"),
         tool=_text(client, "tool_name"),
         tool_input={key: _text(tool_input, key) for key in tool_input} if isinstance(tool_input, dict) else {},
         prompt=_text(client, "prompt"),

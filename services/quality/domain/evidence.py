@@ -37,7 +37,7 @@ MAXIMUM: Mapping[str, float] = {
     "secrets": math.inf,  # found in tracked files
     "vulnerabilities": math.inf,  # known, in dependencies
     "security_lint": math.inf,  # findings of medium severity and above
-    "permissions": 1.0,  # share of rules in force that are narrow
+    "permissions": 1.0,  # less a quarter for each broad rule in force
     "tools": 1.0,  # share of the tools the project asks for
 }
 """Every name of evidence and the largest value it can have; the smallest is 0."""

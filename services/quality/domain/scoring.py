@@ -125,8 +125,8 @@ COMPONENTS: tuple[Component, ...] = (
         "Mend the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
     ),
     Component(
-        "permissions", Group.PERMISSIONS, 10, "share of narrow rules", SHARE,
-        "Narrow or revoke broad rules", "{detail}", "Record with record_permission what may be done without asking.",
+        "permissions", Group.PERMISSIONS, 10, "1, less a quarter for each broad rule", SHARE,
+        "Narrow or revoke broad rules", "{detail}", "The session service says which rules are in force.",
     ),
     Component(
         "tools", Group.TOOLS, 10, "share of the project's tools", SHARE,

@@ -143,8 +143,9 @@ def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *
 
 
 def _permissions(facts: Permissions | None) -> Evidence:
-    if facts is None or facts.rules <= 0:
-        return no_measurement("permissions", "no permission rules in force")
-    broad = min(max(facts.broad, 0), facts.rules)
+    """Each broad rule costs a quarter, and nothing else counts: to record a rule never earns points."""
+    if facts is None:
+        return no_measurement("permissions", "the rules in force are not known")
+    broad = max(facts.broad, 0)
     detail = f"{broad} of {facts.rules} rules allow high or critical operations for ever"
-    return Evidence("permissions", round(1 - broad / facts.rules, 4), True, "session", datetime.now(UTC), detail=detail)
+    return Evidence("permissions", max(0.0, 1 - broad / 4), True, "session", datetime.now(UTC), detail=detail)
