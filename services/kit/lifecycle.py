@@ -1,6 +1,6 @@
-"""How a process runs and ends: open everything, wait for a signal, close in reverse order.
+"""Runs a process: opens everything, waits for a signal, closes in reverse order.
 
-SIGTERM or SIGINT: not ready, then drain, then close. A second one ends at once.
+SIGTERM or SIGINT: not ready, then drain, then close. A second signal exits at once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class App(Protocol):
     """A running service."""
 
     async def stop_accepting(self) -> None:
-        """Says that it is not ready any more, so that no new work comes; leaving its context then drains."""
+        """Reports the app as not ready, so that no new work arrives; leaving its context then drains."""
         ...
 
 
 async def run_until_signalled(app: AbstractAsyncContextManager[App], stop: asyncio.Event | None = None) -> None:
     """Runs `app` until SIGTERM, SIGINT or `stop`."""
-    os.umask(0o077)  # what a service writes is its owner's alone
+    os.umask(0o077)  # files of a service are readable by their owner only
     stop = stop or asyncio.Event()
     _on_signals(stop)
     async with app as running:
