@@ -1,4 +1,4 @@
-"""The quality tools: how healthy a project is, from evidence, and where it is heading."""
+"""The quality tools: a project's score from evidence, and its trend."""
 
 from __future__ import annotations
 
