@@ -169,7 +169,7 @@ def read_manifest(backup: Path) -> Manifest:
             raise InvalidInput(f"{backup} has format {told['format']}; this version of Segue knows {FORMAT}.")
         manifest = _manifest(told)
     except OSError as error:
-        raise InvalidInput(f"{backup} is no backup: {MANIFEST}: {error.strerror}.") from error
+        raise InvalidInput(f"{backup} is not a backup: {MANIFEST}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{backup} cannot be used: its {MANIFEST} is damaged.") from error
     return manifest

@@ -28,7 +28,7 @@ def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
         raise InvalidInput("The working directory is the whole file system", "Name the project's own directory.")
     if real == home() and not (real / ".git").exists():
         raise InvalidInput(
-            "The working directory is the home directory, which is no project", "Name the project's own directory."
+            "The working directory is the home directory, which is not a project", "Name the project's own directory."
         )
     return real
 

@@ -19,7 +19,7 @@ _name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
 def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: str) -> Path:
     """Writes the file and returns its path; InvalidInput if a link leads elsewhere, OSError if it cannot be written."""
     if not _name.fullmatch(file_name) or file_name.startswith("."):
-        raise InvalidInput("That is no name for a handoff.")
+        raise InvalidInput("That is not a name for a handoff.")
     folder = root / FOLDER
     _require_inside(folder, root, roots)  # before anything is created behind a link
     folder.mkdir(parents=True, exist_ok=True)

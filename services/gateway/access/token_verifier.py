@@ -35,7 +35,7 @@ class TokenVerifier:
     async def verify(self, token: str) -> Caller:
         """The token's caller; see `authentication.Verifier`."""
         if not bearer_token.is_token(token):
-            raise Unauthenticated("This is no token of Segue's.", "`segue token create NAME` makes one.")
+            raise Unauthenticated("This is not a Segue token.", "`segue token create NAME` makes one.")
         digest = bearer_token.digest(token)
         known = self._known.get(digest)
         asked_s = asyncio.get_running_loop().time()

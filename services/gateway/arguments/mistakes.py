@@ -116,7 +116,7 @@ def _letters(name: str) -> str:
 
 def _name_problem(tool: str, name: str, likely: str) -> str:
     hint = f": did you mean {likely}?" if likely else "."
-    return f"{readable(name, name_max_characters)} is no argument of {tool}{hint}"
+    return f"{readable(name, name_max_characters)} is not an argument of {tool}{hint}"
 
 
 def _value_problem(detail: ErrorDetails) -> str:

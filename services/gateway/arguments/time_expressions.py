@@ -75,7 +75,7 @@ def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
     try:
         found = _numeric(text) or span_of_words(text, local) or _parse_with_dateparser(text, local)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example) from error
+        raise InvalidInput(f"{name} is not a time that Segue understands.", _words_example) from error
     return found.in_zone(zone)
 
 
@@ -116,7 +116,7 @@ def _parse_with_dateparser(text: str, now: datetime) -> Span:
     """The time as dateparser reads it; ValueError if it cannot."""
     plain = without_leading(text)
     if _no_time.fullmatch(plain):
-        raise ValueError("a number alone is no time")  # dateparser would read it as a month
+        raise ValueError("a number alone is not a time")  # dateparser would read it as a month
     settings = {
         "RELATIVE_BASE": now.replace(tzinfo=None),
         "PREFER_DATES_FROM": "past",

@@ -117,7 +117,7 @@ def _check_report(report: object) -> Report:
     fields = report if isinstance(report, dict) else {}
     evidence = fields.get("evidence")
     if not isinstance(evidence, str):
-        raise InvalidInput("the evidence is no text")
+        raise InvalidInput("the evidence is not text")
     if len(evidence) > evidence_max_bytes or len(evidence.encode("utf-8", "replace")) > evidence_max_bytes:
         raise TooLarge(f"the evidence is over {evidence_max_bytes:,} bytes")
     return Report(Workspace.from_dict(fields.get("workspace")), evidence.encode("utf-8", "replace").decode())

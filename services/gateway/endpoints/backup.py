@@ -33,5 +33,5 @@ def _directory(directory: object) -> str:
     if directory is None:
         raise InvalidInput("The body names no directory.", 'Send {"directory": "/an/absolute/path"}.')
     if not isinstance(directory, str) or not directory or "\0" in directory:
-        raise InvalidInput("The directory is no path.")
+        raise InvalidInput("The directory is not a path.")
     return directory

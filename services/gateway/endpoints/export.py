@@ -48,7 +48,7 @@ class Export:
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= sequence_max):
-        raise InvalidInput(f"{name} is no number of this size.")
+        raise InvalidInput(f"{name} is not a number in range.")
     return int(text)
 
 

@@ -49,7 +49,7 @@ def parse_event(body: bytes) -> HookEvent:
     """The event; missing fields are empty and unknown ones ignored. InvalidInput if the body is not an envelope."""
     told = json_value(body, "The body")
     if not isinstance(told, dict) or not isinstance(told.get("input"), dict):
-        raise InvalidInput("The body is no envelope of a hook.")
+        raise InvalidInput("The body is not a hook envelope.")
     client: dict[str, Any] = told["input"]
     tool_input = client.get("tool_input")
     files = told.get("files")

@@ -112,7 +112,7 @@ def _value_of_text(value_of: Callable[[str], Any], value: Any) -> Any:
 def _link(fields: dict[str, Any]) -> memory_pb2.Link:
     text = {name: fields.get(name) or "" for name in _link_fields}
     if not all(isinstance(value, str) for value in text.values()):
-        raise InvalidInput(f"One of {', '.join(_link_fields)} is no text.")
+        raise InvalidInput(f"One of {', '.join(_link_fields)} is not text.")
     return memory_pb2.Link(created_at=moment(fields.get("created_at"), "created_at"), **text)
 
 
@@ -122,13 +122,13 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
         _value_of_text(object_of, fields.get("metadata")) or {},
     )
     if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise InvalidInput("tags is no list of words, or metadata is no object.")
+        raise InvalidInput("tags is not a list of words, or metadata is not an object.")
     kind = KIND.get(fields.get("kind") or "conversation")
     if kind is None:
         raise InvalidInput("kind is neither conversation nor reflection.")
     text = {name: fields.get(name) or "" for name in _text_fields}
     if not all(isinstance(value, str) for value in text.values()):
-        raise InvalidInput(f"One of {', '.join(_text_fields)} is no text.")
+        raise InvalidInput(f"One of {', '.join(_text_fields)} is not text.")
     shared = fields.get("shared")
     if not (shared is None or isinstance(shared, bool)):
         raise InvalidInput("shared is neither true nor false.")

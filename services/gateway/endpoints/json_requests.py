@@ -54,7 +54,7 @@ async def fields(request: Request) -> dict[str, Any]:
         raise TooLarge(f"The body is over {fields_max_bytes:,} bytes.", "Send less.")
     found = json_value(body, "The body")
     if not isinstance(found, dict):
-        raise InvalidInput("The body is no JSON object.")
+        raise InvalidInput("The body is not a JSON object.")
     return without_nulls(found)
 
 

@@ -43,7 +43,7 @@ class Keeping:
     async def _removals(self, request: Request) -> dict[str, Any]:
         limit = request.query_params.get("limit", str(removals_default))
         if not (limit.isascii() and limit.isdigit() and len(limit) < 6):
-            raise InvalidInput("limit is no number of this size.")
+            raise InvalidInput("limit is not a number in range.")
         asked = memory_pb2.RemovalsRequest(project=request.query_params.get("project", ""), limit=int(limit))
         answer: memory_pb2.RemovalsResponse = await self._memory.call(self._memory.stub.Removals, asked)
         return {"removals": [_removal(each) for each in answer.removals]}

@@ -237,7 +237,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
     def _refuse_stranger(self, metadata: Mapping[str, Any]) -> None:
         if not service_auth.is_trusted(metadata, self._secret):
             raise errors.NotReady(
-                "The service takes calls from Segue's own processes alone.",
+                "The service accepts calls only from Segue's own processes.",
                 "Give all of them the same SEGUE_SERVICE_SECRET_FILE.",
             )
 

@@ -43,7 +43,7 @@ def secret() -> str:
                 _make(path)
         found = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise NotReady(f"SEGUE_SERVICE_SECRET_FILE cannot be read or made: {reason}.") from error
     if len(found) < secret_min_chars:
         raise NotReady(f"SEGUE_SERVICE_SECRET_FILE holds less than {secret_min_chars} characters.")

@@ -284,7 +284,7 @@ def threshold_crossing(before: float | None, after: float | None, threshold: flo
 def owing(session: Session, owed: Owed) -> Session:
     """The session with one more deferred store."""
     if len(session.owed) >= owed_max:
-        raise OverQuota(f"This session owes {owed_max} things already.", "Pay some first.")
+        raise OverQuota(f"This session has {owed_max} deferred stores already.", "Store some of them first.")
     return replace(session, owed=(*session.owed, owed.id))
 
 
@@ -361,4 +361,4 @@ def check_pending(owed: Owed) -> None:
         if not value or not unicodedata.normalize("NFC", value).isprintable():
             raise InvalidInput(f"{name} is empty or not printable.")
     if len(owed.payload.encode("utf-8", "replace")) > payload_max_bytes:
-        raise TooLarge(f"payload is over {payload_max_bytes:,} bytes.", "Owe it in parts.")
+        raise TooLarge(f"payload is over {payload_max_bytes:,} bytes.", "Send it in parts.")

@@ -152,8 +152,8 @@ class Finding:
     async def once(
         self, user: str, method: str, operation_id: str, attempt: Callable[[str], Awaitable[Answer]]
     ) -> Answer:
-        """The operation's first answer. Without an id, the call gets one of its own, so that it also happens once: a store
-        that lost its answer may write again, and find that another write was first."""
+        """The operation's first answer. Without an id, the call gets one of its own, so that it also happens once: a
+        store that lost its answer may write again, and find that another write was first."""
         check_text(operation_id, 3 * name_max_chars, "operation_id")
         name = operation_id or str(uuid4())
 

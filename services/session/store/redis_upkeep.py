@@ -53,7 +53,7 @@ class RedisUpkeep:
         await self._forget_earlier(before)
 
     async def _forget_earlier(self, before: datetime) -> None:
-        """Removes answers from the order that earlier versions kept for all users; the order ends with its last answer."""
+        """Removes answers from the order that earlier versions kept for all users; it ends with its last answer."""
         order = keys.key("answered")
         while names := await translate_errors(
             self._client.zrangebyscore(order, "-inf", f"({keys.score(before)}", start=0, num=scanned_at_once)
@@ -84,7 +84,7 @@ class RedisUpkeep:
             return [SESSION.validate_json(body) for body in await _execute(pipeline) if body]
 
     async def _index(self, sessions: Sequence[Session]) -> None:
-        """Adds sessions to the indexes that earlier versions lacked. A session that changes meanwhile may keep an outdated
+        """Adds sessions to the indexes that earlier versions lacked. A session that changes meanwhile may keep an old
         entry until its next change: readers of the index check the session itself."""
         async with self._client.pipeline(transaction=False) as pipeline:
             for session in sessions:

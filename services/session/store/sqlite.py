@@ -276,5 +276,5 @@ def _as_service_error(error: sqlite3.Error) -> Exception:
     logger.error("session store: %s", name)
     return Unavailable(
         f"The database cannot be used ({name.lower()}): is the disk full or read-only?",
-        "Mend it and try again.",
+        "Fix that and try again.",
     )
