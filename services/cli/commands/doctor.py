@@ -1,4 +1,4 @@
-"""`segue doctor`: what is wrong, in plain words, and the one command that mends it."""
+"""`segue doctor`: problems in plain words, with the command that fixes each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _sign = {"ok": "[ok]      ", "degraded": "[degraded]", "broken": "[broken]  "}
 
 
 def run(options: argparse.Namespace) -> int:
-    """One line for each thing; 1 if anything is broken."""
+    """Prints one line for each check; 1 if anything is broken."""
     seen = []
     for finding in _findings():
         seen.append(finding)
@@ -46,7 +46,7 @@ def _line(finding: Finding) -> str:
 
 def _verdict(seen: list[Finding]) -> str:
     if any(each.status == BROKEN for each in seen):
-        return "Something is broken; after → stands what mends it."
+        return "Something is broken; the fix is after each →."
     if any(each.status == DEGRADED for each in seen):
-        return "It works; after → stands what would make it better."
+        return "It works; each → shows a possible improvement."
     return "Everything works."

@@ -67,7 +67,9 @@ async def test_a_misspelt_argument_is_named_with_the_likely_one_and_the_missing_
 
 
 async def test_an_argument_like_no_other_is_named_with_those_that_there_are() -> None:
-    assert await text("find", query="x", colour="blue") == (f"INVALID_INPUT: colour is not an argument of find.\n{TAKES}")
+    assert await text("find", query="x", colour="blue") == (
+        f"INVALID_INPUT: colour is not an argument of find.\n{TAKES}"
+    )
 
 
 WRONG = {
