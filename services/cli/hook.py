@@ -105,7 +105,7 @@ def _permit(event: str, raw: bytes) -> bytes:
     try:
         dialogs.take_dialog(raw)  # a call that is tried again was refused in its dialog
     except OSError as problem:  # a deny holds all the same
-        log(event, f"what was asked about is not forgotten: {type(problem).__name__}")
+        log(event, f"the note of a dialog could not be removed: {type(problem).__name__}")
     return answer.body
 
 

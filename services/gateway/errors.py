@@ -63,7 +63,7 @@ WAY_OUT: Mapping[str, str] = {
     "LIMIT_EXCEEDED": "Send less, or try again later.",
     "later": "Try the same again later.",
     "too_large": "Send less, or send it in parts.",
-    "over_quota": "Delete what you need no more, or ask whoever runs this Segue for more.",
+    "over_quota": "Delete what you no longer need, or ask whoever runs this Segue for more.",
     "UNAUTHENTICATED": "Send a token.",
     "PERMISSION_DENIED": "Ask the user, or whoever runs this Segue.",
     "DEADLINE_EXCEEDED": "Try again, or ask for less.",

@@ -21,5 +21,5 @@ def private_directory(directory: Path) -> Path:
         if status.st_mode & 0o077 and status.st_uid == os.geteuid():
             directory.chmod(0o700)
     except OSError as error:
-        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
+        raise Unavailable(f"{directory} cannot be created: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
     return directory

@@ -37,7 +37,7 @@ class AccessServicer(access_pb2_grpc.AccessServicer):
 
     async def Spend(self, request: pb.SpendRequest, _: Any) -> pb.SpendResponse:
         if request.calls < 1 or request.per_minute <= 0 or request.burst < 1:
-            raise InvalidInput("calls, per_minute and burst are more than nothing.")
+            raise InvalidInput("calls, per_minute and burst must be greater than zero.")
         rate = Rate(request.per_minute, request.burst)
         granted = await self._allowance.take(rpc.caller.get(), request.calls, rate)
         return pb.SpendResponse(granted=granted.calls, retry_after_s=granted.retry_after_s)

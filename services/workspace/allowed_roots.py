@@ -65,7 +65,7 @@ def printable_path(path: str | Path) -> str:
 def _real_path(text: str) -> Path:
     if not text.startswith("/"):
         raise InvalidInput(
-            f"The working directory has to be an absolute path: {printable_path(text)}", "Send the absolute path."
+            f"The working directory must be an absolute path: {printable_path(text)}", "Send the absolute path."
         )
     if not _is_path(text):
         raise InvalidInput(f"The working directory is not a path: {printable_path(text)}", "Send the absolute path.")

@@ -109,5 +109,5 @@ def _time(value: object, place: str) -> Any:
 
 def _expect(holds: bool, value: object, place: str, what: str) -> object:
     if not holds:
-        raise InvalidInput(f"{place} has to be {what}", "Use a client of the same version as the server.")
+        raise InvalidInput(f"{place} must be {what}", "Use a client of the same version as the server.")
     return value

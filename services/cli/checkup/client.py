@@ -128,5 +128,5 @@ def _over_quota(directory: Path, now: float) -> Iterator[Finding]:
     """Whether new memories are not stored because the quota is full."""
     if since := modification_times(directory.glob("*")).values():
         noticed = ago(now - min(since))
-        detail = f"over quota: what is said is not stored (noticed {noticed}); it is once there is room"
+        detail = f"over quota: new memories are not stored until there is room (noticed {noticed})"
         yield Finding("capture", DEGRADED, detail, MAKE_ROOM)

@@ -142,7 +142,7 @@ def _memories(told: Mapping[str, Any]) -> Iterator[Finding]:
     if told["memories"] is None:
         return
     if not told["last_stored"]:
-        yield Finding("memories", OK, "none yet; `segue import ~/.claude/projects` brings what was said before")
+        yield Finding("memories", OK, "none yet; `segue import ~/.claude/projects` imports earlier conversations")
         return
     age_s = time.time() - datetime.fromisoformat(told["last_stored"]).timestamp()
     kept = f"; {told['retention']}" if told["retention"] else ""

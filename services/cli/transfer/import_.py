@@ -36,7 +36,7 @@ farewell_timeout_s = 3.0
 reasons_max = 20
 origins_max = 10
 LOCAL = "local"
-AGAIN = "Run it again to go on from here; nothing is stored twice."
+AGAIN = "Run it again to continue from here; nothing is stored twice."
 MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
 PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
 # The exit status of a command that was ended with Ctrl-C.

@@ -80,7 +80,7 @@ def _token(scope: Scope) -> str:
         raise Unauthenticated("A token in the address ends up in logs; it is not read there.", _how)
     sent: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if not sent:
-        raise NoToken("This Segue wants to know who is calling.", _how)
+        raise NoToken("This Segue requires authentication.", _how)
     if len(sent) > 1 or len(sent[0]) > header_max_bytes or not sent[0].lower().startswith(_scheme):
         raise Unauthenticated("The Authorization header is not one bearer token.", _how)
     token = sent[0][len(_scheme) :].strip()

@@ -65,7 +65,7 @@ def current_caller() -> Caller:
     except RuntimeError:  # no request at all
         caller = None
     if not isinstance(caller, Caller):
-        raise Unauthenticated("Nobody is known to be calling.")
+        raise Unauthenticated("The caller is unknown.")
     return caller
 
 

@@ -74,9 +74,9 @@ class IssuedTokens:
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         expires, begins = claims.get("exp"), claims.get("nbf", 0)
         if not isinstance(expires, int | float) or not isinstance(begins, int | float) or expires > time_max_s:
-            raise Unauthenticated("This token does not say how long it holds.", "The issuer must set exp.")
+            raise Unauthenticated("This token has no expiry.", "The issuer must set exp.")
         if begins > time.time() + begins_leeway_s:
-            raise Unauthenticated("This token does not hold yet.")
+            raise Unauthenticated("This token is not valid yet.")
         user = claims.get(self._issuer.user_claim)
         if not isinstance(user, str) or not _user.fullmatch(user) or user == LOCAL_USER:
             raise Unauthenticated(f"This token's {self._issuer.user_claim} names no user.")

@@ -36,7 +36,7 @@ class Wanted(Exception):
     """The call cannot continue before the client has done this; the client then sends it again with the result."""
 
     def __init__(self, what: Mapping[str, Any]) -> None:
-        super().__init__("The gateway does not see this directory; `segue connect` of the same version helps it out.")
+        super().__init__("The gateway does not see this directory; `segue connect` of the same version reports on it.")
         self.what = dict(what)
 
 

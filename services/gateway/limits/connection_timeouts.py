@@ -54,7 +54,7 @@ def refusals() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
         elif loop.time() - said_s > refused_again_s:
             said_s = loop.time()
             logger.error(
-                "connections are not taken: %s. They wait; raise the limit of open files, or lower "
+                "connections cannot be accepted: %s. They are queued; raise the limit of open files, or lower "
                 "SEGUE_GATEWAY_CONNECTIONS_MAX.",
                 error.strerror,
             )

@@ -17,7 +17,7 @@ known_for_s = 10.0
 users_max = 10_000
 _way_out = "delete some by delete_conversations first"
 """Part of the message, too: many clients show a model nothing else."""
-_advice = ("Delete what you need no more: delete_conversations.", "Or ask whoever runs this Segue for more.")
+_advice = ("Delete what you no longer need: delete_conversations.", "Or ask whoever runs this Segue for more.")
 """The suggestions. Memories that are already stored need no room and are answered as duplicates."""
 
 

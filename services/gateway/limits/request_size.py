@@ -47,7 +47,7 @@ class BodyLimit:
         if "transfer-encoding" in headers:  # its size is not declared
             body = await _read_body(receive, self._body_max_bytes)
             if body is None:
-                await self._refuse("is over what is read", scope, receive, send)
+                await self._refuse("is too large", scope, receive, send)
                 return
             receive = _again(body, receive)
         elif (size := _declared_bytes(headers)) > self._body_max_bytes:

@@ -28,7 +28,7 @@ class Background:
         """Starts the work; RateLimited if too many tasks are running for this user, or for all."""
         if self._users[user] >= per_user_max or len(self._tasks) >= all_max:
             work.close()
-            raise RateLimited("Too much is under way already.", "Repeat it in a moment.")
+            raise RateLimited("Too many tasks are running already.", "Repeat it in a moment.")
         task = asyncio.create_task(work)
         self._tasks.add(task)
         self._users[user] += 1

@@ -67,7 +67,7 @@ async def _owe(backends: Backends, session_id: str, memories: Sequence[dict[str,
     try:
         await backends.session.call(backends.session.stub.Owe, owed)
     except ServiceError as error:
-        return Remembered(trouble=f"{trouble} Nor can it be kept for later: {error.message}")
+        return Remembered(trouble=f"{trouble} It could not be deferred either: {error.message}")
     return Remembered([owed.id], trouble)
 
 
@@ -101,7 +101,7 @@ async def _pay(backends: Backends, owed: session_pb2.Owed) -> None:
     except CURABLE:
         raise
     except ServiceError as error:
-        logger.warning("a pending memory can never be stored, and is given up: %s", type(error).__name__)
+        logger.warning("a pending memory can never be stored and was dropped: %s", type(error).__name__)
     paid = session_pb2.PaidRequest(session_id=owed.session_id, id=owed.id)
     await backends.session.call(backends.session.stub.Paid, paid)
 

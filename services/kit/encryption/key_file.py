@@ -55,14 +55,14 @@ def read_key(path: Path) -> Key:
     except OSError as error:
         raise InvalidInput(
             f"The key file {path} cannot be read: {error.strerror}.",
-            "Bring it back from where you keep its copy, or name the file where it is.",
+            "Restore it from your copy, or name the right file.",
         ) from error
     found = _form.fullmatch(text)
     secret = bytes.fromhex(found[1]) if found else b""
     if found is None or found[2] != _check(secret):
         raise InvalidInput(
             f"{path} holds no key, or not all of it.",
-            "It has one line, segue-key-1:…, as `segue key generate` wrote it; copy it again from where you keep it.",
+            "It has one line, segue-key-1:…, as `segue key generate` wrote it; copy it again from your backup.",
         )
     return Key(secret)
 

@@ -76,7 +76,7 @@ def read_keyring(home: Path) -> Keyring | None:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
-            f"{path} is damaged, and without it nothing here can be read.", "Bring it back from a backup."
+            f"{path} is damaged, and without it nothing here can be read.", "Restore it from a backup."
         ) from error
     return keyring
 

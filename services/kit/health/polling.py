@@ -83,7 +83,7 @@ class Watching:
         except ServiceError as error:  # it went down between the two calls
             logger.info("%s: %s", self.service, error.message)
         except Exception:
-            logger.exception("%s could not be looked at", self.service)
+            logger.exception("the health of %s could not be checked", self.service)
             await self.health.serving(False)
 
 
@@ -130,7 +130,7 @@ async def publish_health(service: str, look: Look) -> AsyncIterator[None]:
                 telling.tell(await look())
                 await metrics_snapshot.of_this_process().keep()
             except Exception:  # the next poll may succeed
-                logger.exception("%s could not be looked at", service)
+                logger.exception("the health of %s could not be checked", service)
             await asyncio.sleep(look_every_s)
 
     async with beside(f"watching {service}", run):

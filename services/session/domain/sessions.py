@@ -307,13 +307,13 @@ def normalise_directory(directory: str) -> str:
 def check_text(text: str, most: int, name: str) -> None:
     """Raises LimitExceeded if `text` has more than `most` characters."""
     if len(text) > most:
-        raise TooLarge(f"{name} has {len(text):,} characters; at most {most:,} are taken.")
+        raise TooLarge(f"{name} has {len(text):,} characters; at most {most:,} are allowed.")
 
 
 def check_texts(texts: Sequence[str], name: str, most_chars: int = note_max_chars, most: int = items_max) -> None:
     """Raises LimitExceeded if there are too many texts, or one is too long."""
     if len(texts) > most:
-        raise TooLarge(f"{name} has {len(texts):,} items; at most {most:,} are taken.")
+        raise TooLarge(f"{name} has {len(texts):,} items; at most {most:,} are allowed.")
     for text in texts:
         check_text(text, most_chars, name)
 

@@ -86,7 +86,7 @@ class Tokens:
         """The token with that digest; Unauthenticated if there is none, or it has expired."""
         token, now = await self._store.find(digest.hex()), datetime.now(UTC)
         if token is None:
-            raise Unauthenticated("This token is not known: it was revoked, or never given out.", "Ask for a new one.")
+            raise Unauthenticated("This token is not known: it was revoked, or never issued.", "Ask for a new one.")
         if token.expires_at and token.expires_at <= now:
             raise Unauthenticated("This token has expired.", "Ask for a new one.")
         if not token.last_used_at or now - token.last_used_at >= used_every:

@@ -96,5 +96,5 @@ async def deliver(source: EventSource, handler: Handler) -> None:
             await source.settle(events)
             report_success()
         except Unavailable as error:
-            logger.warning("events wait: %s", error.message)
+            logger.warning("event delivery is paused: %s", error.message)
             await asyncio.sleep(retry_s)

@@ -184,7 +184,7 @@ class Finding:
                 await self._store.forget_answers(before, self._terms.answers_max)
                 report_success()
             except Unavailable as error:
-                logger.warning("the sweep waits: %s", error.message)
+                logger.warning("the sweep is delayed: %s", error.message)
             await asyncio.sleep(every_s)
 
 

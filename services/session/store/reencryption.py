@@ -83,7 +83,7 @@ def _copy(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) 
 
 def _verify(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) -> int:
     if sorted(map(repr, rows)) != sorted(map(repr, _clear_rows(copy, later, table))):
-        raise Unavailable(f"What was written of {table} is not what was to be written.", "Try again.")
+        raise Unavailable(f"The copy of {table} differs from the original.", "Try again.")
     return len(rows)
 
 

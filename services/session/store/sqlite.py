@@ -96,9 +96,7 @@ def _require_mark(connection: sqlite3.Connection, path: Path, mark: int, *, is_n
         found = mark
     if found != mark:
         connection.close()
-        raise NotReady(
-            f"{path} and {KEYRING} beside it do not belong together.", "Bring both back from the same backup."
-        )
+        raise NotReady(f"{path} and {KEYRING} beside it do not belong together.", "Restore both from the same backup.")
 
 
 class SqliteStore:

@@ -50,7 +50,7 @@ async def translate_errors(answer: Awaitable[Any]) -> Any:
         if isinstance(error, NoScriptError) or (not str(error).startswith(_passing) and type(error) is ResponseError):
             raise  # a bug in our code
         logger.error("redis: %s", type(error).__name__)  # noqa: TRY400  # its text may hold arguments
-        raise Unavailable(f"Redis refuses to work ({_word(error)}).", "Look at its log, then try again.") from error
+        raise Unavailable(f"Redis refused the command ({_word(error)}).", "Look at its log, then try again.") from error
     except (RedisError, OSError) as error:
         logger.warning("redis: %s", type(error).__name__)
         raise Unavailable("Redis, which keeps the sessions, does not answer.", "Try again in a moment.") from error

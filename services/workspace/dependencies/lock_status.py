@@ -90,7 +90,7 @@ def _verdict(root: Path, manifest: Manifest, lock: str | None, locks: dict[str, 
         return locks[lock](manifest.content, text)
     except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
         # Both files are untrusted: any deviation from the format that their tool writes counts as unknown.
-        return Verdict("unknown", f"{lock} or its manifest is not in the form that is known")
+        return Verdict("unknown", f"{lock} or its manifest is not in a known format")
 
 
 def _requires_something(content: dict[str, Any]) -> bool:

@@ -198,7 +198,7 @@ def _refuse_secrets(repository: Repository, taken: Sequence[Candidate], find_sec
     found, not_scanned = scan(repository, taken, find_secrets)
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise Skip("secret", f"There is a secret in {', '.join(found[:3])}{more}; take it out, or ignore the file")
+        raise Skip("secret", f"There is a secret in {', '.join(found[:3])}{more}; remove it, or ignore the file")
     return not_scanned
 
 
