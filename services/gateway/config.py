@@ -21,26 +21,26 @@ class GatewaySettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8377, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     auth: Literal["none", "tokens", "jwt"] = Field(
-        "none", description="How callers are known: none, tokens (`segue token`), jwt (an issuer's)"
+        "none", description="How callers are authenticated: none, tokens (`segue token`), jwt (an issuer's)"
     )
-    jwt_issuer: str = Field("", description="Who signs tokens, by OpenID Connect: https://…")
-    jwt_audience: str = Field("", description="What a token's aud must have")
-    jwt_jwks_uri: str = Field("", description="Where the issuer's keys are; found by its configuration when empty")
-    jwt_algorithm: str = Field("RS256", description="The one algorithm that is taken; never a symmetric one")
+    jwt_issuer: str = Field("", description="The OpenID Connect issuer that signs tokens: https://…")
+    jwt_audience: str = Field("", description="The audience that a token's aud must contain")
+    jwt_jwks_uri: str = Field("", description="URL of the issuer's keys; found through its configuration when empty")
+    jwt_algorithm: str = Field("RS256", description="The only algorithm that is accepted; never a symmetric one")
     jwt_user_claim: str = Field("sub", description="The claim that names the user")
-    jwt_scopes_claim: str = Field("", description="The claim that has read, write or admin; scope or scp when empty")
+    jwt_scopes_claim: str = Field("", description="The claim that holds read, write or admin; scope or scp when empty")
     jwt_default_scope: Literal["", "read", "write"] = Field(
-        "", description="What a token without any may; none is let in when empty"
+        "", description="The scope of a token that has none; such tokens are refused when empty"
     )
     public_url: str = Field("", description="The address by which clients find this gateway, without /mcp: https://…")
     published_on: str = Field(
-        "", description="The address at which others find this port, where it is not `host`: compose's, a proxy's"
+        "", description="The published address of this port, if it is not `host`: compose's, a proxy's"
     )
     allowed_hosts: list[str] = Field([], description="Names besides the local ones that a Host header may carry")
     memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
     session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
     quality_target: str = Field("127.0.0.1:50053", description="The quality service: host:port or unix:/path")
-    roots: str = Field("/", description="Directories in which projects may be worked on, with colons between")
+    roots: str = Field("/", description="Directories that may contain projects, separated by colons")
     checkpoint_commits: Literal["off", "tracked", "all"] = Field(
         "tracked", description="What a checkpoint commits: nothing, changes to tracked files, or new files, too"
     )
@@ -62,9 +62,9 @@ class GatewaySettings(BaseSettings):
     memories_max: int = Field(0, ge=0, description="Memories a user may keep; 0 is no limit")
     memories_max_bytes: int = Field(0, ge=0, description="Bytes of content and metadata a user may keep; 0 is no limit")
     time_zone: str = Field(
-        "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
+        "", description="Time zone of words such as `yesterday`, as in Europe/Berlin; this machine's when empty"
     )
-    leave_s: float = Field(0.0, ge=0, description="How long calls are still taken at shutdown while /ready says no")
+    leave_s: float = Field(0.0, ge=0, description="How long calls are still accepted at shutdown while /ready fails")
     drain_s: float = Field(8.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
 
     @field_validator("time_zone")

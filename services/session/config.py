@@ -24,18 +24,18 @@ class SessionSettings(BaseSettings):
     )
     redis_url: SecretStr = Field(SecretStr(""), description="Keep sessions in this Redis: redis://host:6379/0")
     redis_timeout_s: float = Field(2.0, gt=0, description="How long Redis may take to answer or to connect")
-    lease_s: float = Field(3600.0, gt=0, description="A session that is not heard of for so long is abandoned")
-    sweep_s: float = Field(60.0, gt=0, description="How often is looked for sessions to abandon")
-    quality_threshold: float = Field(70.0, ge=0, le=100, description="Crossing this quality is told as an event")
-    learn_after: int = Field(3, ge=2, description="Allowing the same so often in a project makes it a rule")
+    lease_s: float = Field(3600.0, gt=0, description="A session without calls for this long is abandoned")
+    sweep_s: float = Field(60.0, gt=0, description="How often expired sessions are abandoned")
+    quality_threshold: float = Field(70.0, ge=0, le=100, description="Crossing this quality emits an event")
+    learn_after: int = Field(3, ge=2, description="How often the same must be allowed in a project to become a rule")
     answers_keep_s: float = Field(604800.0, gt=0, description="How long a repeated call gets the first answer")
-    answers_max: int = Field(10000, ge=100, description="How many of a user's calls that holds for, the latest")
+    answers_max: int = Field(10000, ge=100, description="How many of a user's latest calls keep their answer")
     keep_days: float = Field(
         90.0, gt=0, le=36500, description="How long sessions are kept after they ended; a project's last handoff stays"
     )
-    audit_max: int = Field(2000, ge=100, description="Lines of the permission log that are kept for a user, about")
+    audit_max: int = Field(2000, ge=100, description="About how many lines of the permission log are kept for a user")
     queue_max: int = Field(1000, ge=1, description="Calls that may wait for the database, without Redis")
-    stream_max: int = Field(100000, ge=1000, description="Events that Redis keeps, about")
+    stream_max: int = Field(100000, ge=1000, description="About how many events Redis keeps")
     drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
 
     @property
