@@ -38,7 +38,7 @@ from services.kit.errors import InvalidInput
 from services.kit.observability import logs, telemetry
 
 sending_max_s = 2.0
-"""The longest that an unreachable collector may delay the exit, and the interval between two exports."""
+"""The time limit of one export: an unreachable collector delays the exit no longer than that."""
 sampled_share = 0.1
 """The share of traces that begin here and are sampled. For others, the caller's decision is followed."""
 _signals = {"TRACES": "otlp", "METRICS": "otlp,prometheus", "LOGS": "otlp"}

@@ -19,7 +19,7 @@ Options: TypeAlias = Sequence[tuple[str, Any]]
 message_max_bytes = 16 * 1024 * 1024
 reconnect_max_ms, resolve_again_ms = 1_000, 1_000
 keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
-"""A peer that is cut off or frozen is given up within these two: its calls fail, and may be retried elsewhere."""
+"""A peer that is cut off or frozen is given up after these two: its calls fail, and may be retried elsewhere."""
 connection_age_max_ms = 30_000
 tries_max = 3
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)

@@ -39,7 +39,7 @@ page_max = 100
 candidates_max = 10
 abandoned_at_once_max = 100
 heartbeats_per_lease = 20
-"""The shortest interval between two lease renewals by calls that only read."""
+"""Calls that only read renew a lease at most this many times within its length."""
 
 
 @dataclass(frozen=True, slots=True)
