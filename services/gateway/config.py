@@ -105,10 +105,10 @@ class GatewaySettings(BaseSettings):
 
     @property
     def patience(self) -> Patience:
-        """What slow clients get of it."""
+        """The timeouts for slow clients."""
         return Patience(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)
 
     @property
     def allowed_roots(self) -> list[Path]:
-        """`roots`, one by one."""
+        """`roots` as a list."""
         return [Path(each).expanduser() for each in self.roots.split(":") if each]

@@ -50,10 +50,10 @@ class SessionSettings(BaseSettings):
 
     @property
     def place(self) -> Place:
-        """What may be encrypted."""
+        """The directory that may be encrypted."""
         return Place(self.home, "The sessions", "SEGUE_MEMORY_ENCRYPTION_KEY_FILE", "session.sqlite")
 
     @property
     def home(self) -> Path:
-        """`directory`, with the user's home filled in."""
+        """`directory`, with `~` expanded."""
         return self.directory.expanduser()

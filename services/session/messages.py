@@ -1,4 +1,4 @@
-"""The domain's records and the messages of session.proto, one from the other."""
+"""Converts between the domain's records and the messages of session.proto."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def which(message: pb.Which) -> Which:
 
 
 def quality_of(message: pb.CompleteInitRequest | pb.CheckpointRequest | pb.Facts) -> Quality | None:
-    """The message's quality, where it has one."""
+    """The message's quality, if it has one."""
     if not message.HasField("quality"):
         return None
     return Quality(message.quality.overall, dict(message.quality.parts))
@@ -51,7 +51,7 @@ def facts(message: pb.Facts) -> Facts:
 
 
 def session(record: Session) -> pb.SessionState:
-    """The same, but for its user, who is the caller."""
+    """The session without its user, who is the caller."""
     return pb.SessionState(
         id=record.id,
         working_directory=record.working_directory,

@@ -1,4 +1,4 @@
-"""The session service's gRPC face: protobuf in, domain calls, protobuf out."""
+"""The session service's gRPC interface: protobuf in, domain calls, protobuf out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.session.permissions.proposals import Meant
 
 
 class SessionServicer(session_pb2_grpc.SessionServicer):
-    """Each method is the rpc of its name in session.proto."""
+    """Each method implements the rpc of its name in session.proto."""
 
     def __init__(self, lifecycle: Lifecycle, finding: Finding, deciding: Deciding, condition: Condition) -> None:
         self._lifecycle = lifecycle

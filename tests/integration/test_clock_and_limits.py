@@ -141,7 +141,7 @@ async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are
         assert (await store(stack, "Stored after: heron"))["success"]
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
         stack.stderr.seek(0)
-        assert stack.stderr.read().count("connections are not taken: Too many open files") == 1
+        assert stack.stderr.read().count("connections cannot be accepted: Too many open files") == 1
 
 
 async def attempt(mcp: Client[Any], number: int) -> dict[str, Any]:

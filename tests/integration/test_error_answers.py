@@ -53,7 +53,7 @@ async def test_every_tool_names_an_argument_that_it_has_not_and_those_that_it_ha
     for tool in tools:
         text, content = await failed(stack, tool.name, quux="?")
         first, *others = text.splitlines()
-        assert first.startswith(f"INVALID_INPUT: quux is no argument of {tool.name}")
+        assert first.startswith(f"INVALID_INPUT: quux is not an argument of {tool.name}")
         assert all(name in others[-1] for name in tool.input_schema["properties"])
         assert all(f"{name} is required." in first for name in tool.input_schema.get("required", [])[:3])
         assert content["error_code"] == "INVALID_INPUT"

@@ -1,4 +1,4 @@
-"""The shapes of the tools' results, as `contract.md` names their fields, and their making from protobuf."""
+"""The shapes of the tools' results, with the contract's field names, and their conversion from protobuf."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def iso(time: Timestamp) -> str:
 
 
 def _admit_failures(schema: dict[str, Any]) -> None:
-    """Requires of a tool's result what a failure has as well, and no more: clients check both by this schema."""
+    """Requires only the fields of a tool's result that a failure has as well: clients check both by this schema."""
     schema["required"] = ["success"]
 
 
 class Result(BaseModel):
-    """What every successful result has. All its fields are there; its schema requires `success` alone."""
+    """The base of every successful result. All its fields are sent; its schema requires `success` only."""
 
     model_config = ConfigDict(json_schema_extra=_admit_failures)
 
@@ -324,7 +324,7 @@ class DeletionPreview(BaseModel):
 
     @classmethod
     def of(cls, answer: memory_pb2.DeleteResponse, *, in_one_project: bool) -> DeletionPreview:
-        """What the answer says of it."""
+        """The preview in the answer."""
         kinds, projects = Counter[str](), Counter[str]()
         for tally in answer.tallies:
             kinds[KIND_NAME[tally.kind]] += tally.count

@@ -20,7 +20,7 @@ from services.pb import memory_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 tokens_max = 2**31 - 1
-"""More than any answer has, and what the protocol between the services carries: more is as good as this."""
+"""More than any answer contains, and within the range of the protocol's integer; larger limits are reduced to it."""
 
 Wanted = Annotated[str, Field(description="What to look for: a question or a few words")]
 Score = Annotated[float, Field(ge=0, le=1, description="Leave out results that score less")]
@@ -114,7 +114,7 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
 
 
 async def _times(since: str | None, until: str | None, zone: ZoneInfo) -> tuple[Timestamp | None, Timestamp | None]:
-    """The first moment meant by `since`, and the one after the last meant by `until`."""
+    """The first moment meant by `since`, and the first after the last moment meant by `until`."""
     now = datetime.now(UTC)
     earliest = await asyncio.to_thread(span, since, now, zone, "since") if since else None
     latest = await asyncio.to_thread(span, until, now, zone, "until") if until else None

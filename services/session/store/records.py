@@ -1,4 +1,4 @@
-"""The domain's records as JSON, as every store keeps them."""
+"""The domain's records as JSON, for every store."""
 
 from __future__ import annotations
 

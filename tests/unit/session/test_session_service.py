@@ -570,7 +570,7 @@ async def test_the_directory_and_the_database_are_their_owners_alone(tmp_path: P
 
 async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match="cannot be made"):
+    with pytest.raises(Unavailable, match="cannot be created"):
         async with open_service(tmp_path / "file" / "session"):
             pass
 
