@@ -1,4 +1,4 @@
-"""What can be asked of the memories, and what an answer is: the search side of the domain."""
+"""Queries for memories and their results: the search side of the domain."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ query_max_chars = 10_000
 limit_max = 50
 path_max_chars = 1_000
 page_max_bytes = 4 * 1024 * 1024
-"""An answer ends with the result that reaches this, and has a cursor for the rest: a call has room for it, and so has
-what a gateway makes of it."""
+"""A page ends with the result that reaches this size and has a cursor for the rest. It fits into one RPC message, and
+leaves room for what the gateway adds."""
 
 
 class ContentType(StrEnum):
-    """What `content_type` asks for: a kind of memory, or those that hold code."""
+    """Values of `content_type`: a kind of memory, or memories that contain code."""
 
     CODE = "code"
     CONVERSATION = "conversation"
@@ -27,7 +27,7 @@ class ContentType(StrEnum):
 
 
 class Sort(StrEnum):
-    """The order of the results."""
+    """The order of results."""
 
     RELEVANCE = "relevance"
     NEWEST = "newest"
@@ -35,7 +35,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a result must be; every condition that is given holds. `until` is exclusive."""
+    """Conditions on a result, all of which must hold. `until` is exclusive."""
 
     content_type: ContentType | None = None
     tags: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; `project` empty means all of the user's projects."""
+    """A search; an empty `project` means all of the user's projects."""
 
     text: str
     limit: int = 10
@@ -68,7 +68,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it."""
+    """One result: its `score` (0-1), which orders it, the cosine similarity if known, and its neighbours."""
 
     memory: Memory
     score: float
@@ -79,7 +79,7 @@ class Found:
 
     @property
     def size_bytes(self) -> int:
-        """About how much of an answer it takes."""
+        """Its approximate size in an answer."""
         return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
 
 
@@ -88,7 +88,7 @@ Facets = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
+    """One page of results; `next_cursor` is empty if nothing follows, or if the query is not `paged` and the page was
     not cut by its size."""
 
     found: Sequence[Found]
@@ -102,7 +102,7 @@ class Results:
 
 
 def check_query(query: Query) -> Query:
-    """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
+    """The query; InvalidInput or LimitExceeded with the reason if it is invalid."""
     if not query.text.strip():
         raise InvalidInput("query is empty.")
     if not 0.0 <= query.min_score <= 1.0:
