@@ -189,5 +189,5 @@ def _build_model(directory: Path) -> None:
     try:
         from services.memory.embedder.build import build_model
     except ImportError as error:
-        raise ModelUnusable(f"There is no model in {directory}; the package that builds one is not installed.") from error
+        raise ModelUnusable(f"There is no model in {directory}; the package to build one is missing.") from error
     build_model(directory)

@@ -51,7 +51,7 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; an empty `project` means all of the user's projects."""
+    """A search; `project` empty means all of the user's projects."""
 
     text: str
     limit: int = 10
@@ -68,7 +68,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One result: its `score` (0-1), which orders it, the cosine similarity if known, and its neighbours."""
+    """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it."""
 
     memory: Memory
     score: float
@@ -88,7 +88,7 @@ Facets = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One page of results; `next_cursor` is empty if nothing follows, or if the query is not `paged` and the page was
+    """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
     not cut by its size."""
 
     found: Sequence[Found]
@@ -102,7 +102,7 @@ class Results:
 
 
 def check_query(query: Query) -> Query:
-    """The query; InvalidInput or LimitExceeded with the reason if it is invalid."""
+    """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
     if not query.text.strip():
         raise InvalidInput("query is empty.")
     if not 0.0 <= query.min_score <= 1.0:
