@@ -57,7 +57,7 @@ def checked_rule(rule: Rule) -> Rule:
     at_most(len(rule.project), name_max_chars, "project", "characters")
     if not rule.project.strip():
         raise InvalidInput(
-            "project is empty.", "The default for all projects is a setting: SEGUE_MEMORY_RETENTION_DAYS."
+            "project is empty.", "The default for all is a setting: SEGUE_MEMORY_RETENTION_DAYS."
         )
     if rule.days is not None and not 1 <= rule.days <= days_max:
         raise InvalidInput(f"days is {rule.days}; it takes 1 to {days_max:,}.")
