@@ -56,9 +56,7 @@ def checked_rule(rule: Rule) -> Rule:
     """The rule; InvalidInput with the reason if it is invalid."""
     at_most(len(rule.project), name_max_chars, "project", "characters")
     if not rule.project.strip():
-        raise InvalidInput(
-            "project is empty.", "The default for all is a setting: SEGUE_MEMORY_RETENTION_DAYS."
-        )
+        raise InvalidInput("project is empty.", "The default for all is a setting: SEGUE_MEMORY_RETENTION_DAYS.")
     if rule.days is not None and not 1 <= rule.days <= days_max:
         raise InvalidInput(f"days is {rule.days}; it takes 1 to {days_max:,}.")
     if rule.size_mb is not None and not 0 < rule.size_mb <= size_mb_max:

@@ -209,7 +209,7 @@ def _page_size(page: EncodedPage) -> int:
 
 
 def query_key(*parts: object) -> str:
-    """A key for a query: equal for equal parts, without revealing them."""
+    """Names what was asked: equal for equal parts, and says nothing of them."""
     return _key("query", *parts)
 
 

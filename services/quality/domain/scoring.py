@@ -88,7 +88,7 @@ COMPONENTS: tuple[Component, ...] = (
         "Lock the dependencies", "{detail}", "Name them in a manifest (pyproject.toml, package.json, go.mod, …).",
     ),
     Component(
-        "readme", Group.PROJECT, 2, "words", ((0, 0), (150, 1)), "Explain in a README what this is", "{value:.0f} words",
+        "readme", Group.PROJECT, 2, "words", ((0, 0), (150, 1)), "Say in a README what this is", "{value:.0f} words",
         "Write one.",
     ),
     Component(
