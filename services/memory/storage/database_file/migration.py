@@ -171,4 +171,4 @@ def remove_earlier(path: Path) -> None:
     """Removes the databases from before a migration, after a successful start on this schema."""
     for kept in earlier_databases(path):
         kept.unlink()
-        logger.warning("%s is in order; removed the database of the earlier schema, %s", path, kept.name)
+        logger.warning("%s is in order; the database of the earlier schema, %s, is removed", path, kept.name)
