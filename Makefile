@@ -13,16 +13,19 @@ lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-# install NAME: brings .venv to the state of deploy/requirements/NAME.txt; does nothing when it is there already
+# install NAME: brings .venv to the state of deploy/requirements/NAME.txt; does nothing when it is there already.
+# What fails must leave no mark that it succeeded, also with a make that does not know .SHELLFLAGS (3.81, on macOS).
+pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps
 define install
-	@if ! cmp -s $(locks)/$(1).txt $(venv)/locked-$(1).txt; then \
+	@set -e; if ! cmp -s $(locks)/$(1).txt $(venv)/locked-$(1).txt; then \
 	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    || { echo 'Segue needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 $@' >&2; exit 1; }; \
+	  $(PYTHON) deploy/system_check.py; \
 	  [ -x $(bin)/python ] || $(PYTHON) -m venv $(venv) \
 	    || { rm -rf $(venv); echo 'python3 -m venv failed; on Debian: apt install python3-venv' >&2; exit 1; }; \
 	  echo 'Installing from $(locks)/$(1).txt (half a minute)' >&2; \
-	  $(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(locks)/$(1).txt; \
-	  $(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	  $(pip) --require-hashes --only-binary=:all: -r $(locks)/$(1).txt; \
+	  $(pip) --no-build-isolation --editable .; \
 	  cp $(locks)/$(1).txt $(venv)/locked-$(1).txt; \
 	fi
 endef
@@ -73,7 +76,7 @@ bench: dev ## Measure search quality, speed and memory
 	$(bin)/python -m tests.performance.bench
 
 proto: dev ## Generate services/pb from proto/
-	$(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --pyi_out=. --grpc_python_out=. proto/*.proto
+	PATH="$$PWD/$(bin):$$PATH" $(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. proto/*.proto
 
 lock: ## Resolve the dependencies again into deploy/requirements
 	$(bin)/$(lock) --extra gateway --output-file $(locks)/gateway.txt

@@ -14,6 +14,7 @@ from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
 from services.kit.backup import Part
 from services.kit.observability.providers import providers
+from services.kit.systems import can_bind
 from services.memory.app import open_memory, open_vault
 from services.memory.config import MemorySettings
 from services.quality.app import open_quality
@@ -34,16 +35,28 @@ def _sockets(data_dir: Path) -> Iterator[Path]:
     """A private directory for sockets. In the data directory, so that a server that is killed leaves none elsewhere."""
     directory = data_dir.absolute() / "run"
     path = str(directory / "session.sock")
-    if len(os.fsencode(path)) > SOCKET_PATH_MAX_BYTES or NO_SOCKET_BELOW & set(path):
+    is_fit = len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES and not NO_SOCKET_BELOW & set(path)
+    if not (is_fit and _can_have_sockets(directory)):
         with tempfile.TemporaryDirectory(prefix="segue-") as name:  # made with mode 0700
             yield Path(name)
         return
-    shutil.rmtree(directory, ignore_errors=True)  # of one that was killed
-    directory.mkdir(mode=0o700)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _can_have_sockets(directory: Path) -> bool:
+    """Makes the directory; some file systems have no sockets."""
+    shutil.rmtree(directory, ignore_errors=True)  # of one that was killed
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError:
+        return False
+    if can_bind(str(directory)):
+        return True
+    shutil.rmtree(directory, ignore_errors=True)
+    return False
 
 
 @asynccontextmanager

@@ -54,4 +54,4 @@ async def open_service(
     emitter.on(EVERY, keep)
     made = SessionSettings(address=address, directory=directory, **settings)
     async with open_session(made, emitter), rpc.open_channel(address) as channel:
-        yield SessionClient(SessionStub(channel), events)  # type: ignore[no-untyped-call]
+        yield SessionClient(SessionStub(channel), events)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from services.kit.systems import IS_SUPPORTED, UNSUPPORTED
 
 Argument = tuple[str, Mapping[str, Any]]
 
@@ -158,6 +161,10 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 
+ANYWHERE = ("hook", "doctor")
+"""What runs where Segue does not: hooks then say nothing, and doctor what is wrong."""
+
+
 class PrintVersion(argparse.Action):
     """Look the version up only when somebody asks for it."""
 
@@ -183,12 +190,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; what it does not expect becomes one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character, and no command fails of it
+            stream.reconfigure(errors="replace")
     options = build_parser().parse_args(argv)
+    if not IS_SUPPORTED and options.command not in ANYWHERE:
+        print(f"segue: {UNSUPPORTED}.", file=sys.stderr)
+        return 1
     try:
         module = importlib.import_module(f"services.cli.{COMMANDS[options.command].module}")
         status: int = module.run(options)
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError as error:
+        print(f"segue: the package {error.name} is not installed: run `make setup` in the checkout", file=sys.stderr)
+        return 1
     except Exception as error:  # the last one to see it, for a user who wants no traceback
         print(f"segue: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 1

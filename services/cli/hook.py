@@ -19,6 +19,7 @@ if not __package__:
 from services.cli.hooks import dialogs, hook_input, spool, state_files
 from services.cli.hooks.hook_table import HOOKS, OFF
 from services.cli.hooks.state_files import log
+from services.kit.systems import IS_SUPPORTED
 
 MYPY = False
 if MYPY:
@@ -50,6 +51,8 @@ def serve(event: str) -> int:
 
     The work is in a thread of its own, for a name that resolves slowly or a disk that hangs heeds no signal.
     """
+    if not IS_SUPPORTED:  # nothing to ask and nobody to deliver: `segue serve` says where Segue runs
+        os._exit(0)
     answer: list[bytes] = []
     done = _thread.allocate_lock()
     done.acquire()

@@ -7,7 +7,6 @@ Standard library only, and light: `segue connect` looks here before every messag
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
@@ -16,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from services.kit.systems import lock
 
 if TYPE_CHECKING:
     import subprocess
@@ -81,12 +82,12 @@ def hold(data_dir: Path) -> Iterator[None]:
     The lock file stays on disk: removing it would let two servers lock two files of the same name.
     Raises AlreadyServing.
     """
-    with _open_file(data_dir, SERVER_LOCK) as lock:
-        if not _acquire(lock, time.monotonic() + HOLD_TIMEOUT_S):
-            raise _already_serving(data_dir, lock)
+    with _open_file(data_dir, SERVER_LOCK) as held:
+        if not _acquire(held, time.monotonic() + HOLD_TIMEOUT_S):
+            raise _already_serving(data_dir, held)
         _unpublish(data_dir)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        os.ftruncate(held, 0)
+        os.pwrite(held, str(os.getpid()).encode(), 0)
         try:
             yield
         finally:
@@ -109,8 +110,8 @@ def ensure_server(data_dir: Path, timeout_s: float, command: Sequence[str] = SER
     deadline = time.monotonic() + timeout_s
     if info := read_server(data_dir):
         return info
-    with _open_file(data_dir, START_LOCK) as lock:
-        while not _acquire(lock, time.monotonic()):
+    with _open_file(data_dir, START_LOCK) as held:
+        while not _acquire(held, time.monotonic()):
             if info := read_server(data_dir):
                 return info
             _wait(data_dir, deadline)
@@ -168,8 +169,8 @@ def _unpublish(data_dir: Path) -> None:
     (data_dir / SERVER_FILE).unlink(missing_ok=True)
 
 
-def _already_serving(data_dir: Path, lock: int) -> AlreadyServing:
-    holder = os.pread(lock, 20, 0).decode("ascii", "replace")
+def _already_serving(data_dir: Path, held: int) -> AlreadyServing:
+    holder = os.pread(held, 20, 0).decode("ascii", "replace")
     info = _server_info(data_dir)
     return AlreadyServing(int(holder) if holder.isdecimal() else None, info.url if info else None)
 
@@ -190,24 +191,16 @@ def _is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH)
+        return not lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
 
 
 def _acquire(descriptor: int, deadline: float) -> bool:
-    while not _try_lock(descriptor, fcntl.LOCK_EX):
+    while not lock(descriptor):
         if time.monotonic() >= deadline:
             return False
         time.sleep(POLL_INTERVAL_S)
-    return True
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import grpc.aio
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
+from grpc.aio import UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from services.gateway.access.identity import current_user
 from services.gateway.config import GatewaySettings
@@ -24,6 +25,7 @@ from services.pb.session_pb2_grpc import SessionStub
 from services.pb.telemetry_pb2_grpc import TelemetryStub
 
 Stub = TypeVar("Stub")
+Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 figures_timeout_s = 2.0
@@ -44,8 +46,8 @@ class Backend(Generic[Stub]):
 
     async def call(
         self,
-        method: Callable[..., Awaitable[Response]],
-        request: Message,
+        method: UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
         timeout_s: float | None = None,
         user: str = "",
     ) -> Response:
@@ -60,7 +62,7 @@ class Backend(Generic[Stub]):
             raise
 
     async def stream(
-        self, method: Callable[..., AsyncIterable[Response]], request: Message, timeout_s: float
+        self, method: UnaryStreamMultiCallable[Request, Response], request: Request, timeout_s: float
     ) -> AsyncIterator[Response]:
         """The same for a method that answers with a stream."""
         try:
@@ -76,7 +78,7 @@ class Backend(Generic[Stub]):
 
     async def figures(self) -> telemetry_pb2.FiguresResponse:
         """What it measured; of replicas, one."""
-        stub = TelemetryStub(self._channel)  # type: ignore[no-untyped-call]
+        stub = TelemetryStub(self._channel)
         answer: telemetry_pb2.FiguresResponse = await self.call(
             stub.Figures, telemetry_pb2.FiguresRequest(), figures_timeout_s
         )
@@ -119,8 +121,8 @@ async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
         quality = await stack.enter_async_context(_channel(settings.quality_target, quality_pb2.DESCRIPTOR))
         timeout_s = settings.call_timeout_s
         yield Backends(
-            Backend("session", session, SessionStub(session), timeout_s),  # type: ignore[no-untyped-call]
-            Backend("memory", memory, MemoryStub(memory), timeout_s),  # type: ignore[no-untyped-call]
-            Backend("quality", quality, QualityStub(quality), timeout_s),  # type: ignore[no-untyped-call]
-            Backend("session", session, AccessStub(session), timeout_s),  # type: ignore[no-untyped-call]
+            Backend("session", session, SessionStub(session), timeout_s),
+            Backend("memory", memory, MemoryStub(memory), timeout_s),
+            Backend("quality", quality, QualityStub(quality), timeout_s),
+            Backend("session", session, AccessStub(session), timeout_s),
         )

@@ -12,6 +12,8 @@ import signal
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from services.kit.systems import raise_open_files
+
 logger = logging.getLogger(__name__)
 
 
@@ -26,6 +28,7 @@ class App(Protocol):
 async def run_until_signalled(app: AbstractAsyncContextManager[App], stop: asyncio.Event | None = None) -> None:
     """Runs `app` until SIGTERM, SIGINT or `stop`."""
     os.umask(0o077)  # what a service writes is its owner's alone
+    raise_open_files()
     stop = stop or asyncio.Event()
     _on_signals(stop)
     async with app as running:

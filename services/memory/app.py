@@ -102,7 +102,7 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         health = Health("segue.memory.v1.Memory")
 
         def register(server: rpc.Server) -> None:
-            memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+            memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         filling = Backfill(store, index, embedder, generations).run if embedder else None

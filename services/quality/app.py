@@ -53,7 +53,7 @@ async def open_quality(
         health = Health("segue.quality.v1.Quality")
 
         def register(server: rpc.Server) -> None:
-            quality_pb2_grpc.add_QualityServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+            quality_pb2_grpc.add_QualityServicer_to_server(servicer, server)
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(event_loop_lag.measure_lag())

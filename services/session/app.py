@@ -65,8 +65,8 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         health = Health("segue.session.v1.Session")
 
         def register(server: rpc.Server) -> None:
-            session_pb2_grpc.add_SessionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
-            access_pb2_grpc.add_AccessServicer_to_server(access, server)  # type: ignore[no-untyped-call]
+            session_pb2_grpc.add_SessionServicer_to_server(servicer, server)
+            access_pb2_grpc.add_AccessServicer_to_server(access, server)
 
         for name, run in (
             ("events", lambda: deliver(store.events, emitter.emit)),

@@ -1,10 +1,14 @@
-"""Which developer tools are on the PATH. None is run, and none that the working directory itself brings is named."""
+"""Which developer tools are on the PATH. None of them is run, and none that the directory itself brings is named."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+
+from services.kit.systems import has_developer_tools
 
 TOOLS = (
     *("git", "gh", "docker", "make", "cmake"),
@@ -14,6 +18,9 @@ TOOLS = (
     *("cargo", "rustc", "go", "golangci-lint", "java", "mvn", "gradle", "ruby", "bundle", "php", "composer"),
 )
 PATH_ENTRIES_MAX = 128
+STUBS_DIRECTORY = Path("/usr/bin")
+STUBS = frozenset({"git", "make", "pip", "pip3", "python3"})
+"""What macOS has there: until Apple's developer tools are installed each only opens a window that asks for them."""
 
 
 def find_tools(directory: Path) -> dict[str, str]:
@@ -27,9 +34,20 @@ def find_tool(name: str, places: Iterable[Path], directory: Path) -> Path | None
     """The first executable file of that name whose real place is not in or under `directory` either."""
     for place in places:
         path = place / name
-        if os.access(path, os.X_OK) and path.is_file() and not path.resolve().is_relative_to(directory):
+        is_program = os.access(path, os.X_OK) and path.is_file() and not path.resolve().is_relative_to(directory)
+        if is_program and not _is_stub(path):
             return path
     return None
+
+
+def _is_stub(path: Path) -> bool:
+    is_candidate = sys.platform == "darwin" and path.parent == STUBS_DIRECTORY and path.name in STUBS
+    return is_candidate and not _has_developer_tools()
+
+
+@cache
+def _has_developer_tools() -> bool:
+    return has_developer_tools()
 
 
 def safe_path(directory: Path) -> tuple[Path, ...]:

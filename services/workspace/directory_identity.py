@@ -7,6 +7,9 @@ A path says little: a gateway in a container or on another machine may have one 
 from __future__ import annotations
 
 import os
+from functools import cache
+
+from services.kit.systems import boot_identity
 
 DIRECTORY_META = "segue/working_directory"
 """Of a call: the directory that it is about, on the client's machine."""
@@ -28,14 +31,11 @@ def directory_identity(directory: str) -> str:
         found = os.stat(directory)  # noqa: PTH116 - pathlib would be most of the time this takes
     except (OSError, ValueError):
         return ""
-    told = f"{_kernel()} {found.st_dev} {found.st_ino}"
+    told = f"{_boot_identity()} {found.st_dev} {found.st_ino}"
     return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def _kernel() -> str:
-    """This boot of this kernel; where that is not told, the machine's name."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
-            return file.read()
-    except OSError:
-        return os.uname().nodename
+@cache
+def _boot_identity() -> str:
+    """It does not change while this process runs, and may take a program to be found out."""
+    return boot_identity()

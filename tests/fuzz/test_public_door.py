@@ -225,6 +225,8 @@ class PublicDoor(RuleBasedStateMachine):
 
     def _delete(self, owner: str, own: list[str], **chosen: Any) -> None:
         door = self.door(owner)
+        if "ids" not in chosen:
+            chosen["include_reflections"] = True
         asked = door.succeed("delete_conversations", **chosen)
         if asked["would_delete"] != len(own):
             raise Wrong(f"{len(own)} are meant, and {asked} by {chosen!r:.500}")

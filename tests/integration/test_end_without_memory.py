@@ -42,7 +42,7 @@ async def gateway(directory: Path, memory: Refusing) -> AsyncIterator[str]:
     session, address, nowhere = (f"unix:{directory}/{name}" for name in ("session", "memory", "nowhere"))
 
     def register(server: rpc.Server) -> None:
-        memory_pb2_grpc.add_MemoryServicer_to_server(memory, server)  # type: ignore[no-untyped-call]
+        memory_pb2_grpc.add_MemoryServicer_to_server(memory, server)
 
     targets: dict[str, Any] = {"session_target": session, "memory_target": address, "quality_target": nowhere}
     async with (
@@ -81,7 +81,7 @@ async def session_of(url: str) -> str:
 async def test_what_a_later_attempt_can_store_is_pending_once_and_then_stored(
     tmp_path: Path, trouble: errors.ServiceError
 ) -> None:
-    memory = Refusing()
+    memory = Refusing()  # type: ignore[abstract]  # what the test calls
     async with gateway(tmp_path, memory) as url:
         session = await session_of(url)
         memory.trouble = trouble
@@ -107,7 +107,7 @@ async def test_what_a_later_attempt_can_store_is_pending_once_and_then_stored(
     ids=lambda trouble: type(trouble).__name__,
 )
 async def test_what_can_never_be_stored_is_told_and_not_kept(tmp_path: Path, trouble: Exception) -> None:
-    memory = Refusing()
+    memory = Refusing()  # type: ignore[abstract]  # what the test calls
     async with gateway(tmp_path, memory) as url:
         session = await session_of(url)
         memory.trouble = trouble
@@ -119,7 +119,7 @@ async def test_what_can_never_be_stored_is_told_and_not_kept(tmp_path: Path, tro
 
 
 async def test_something_pending_that_turns_out_never_to_be_stored_does_not_stay_for_ever(tmp_path: Path) -> None:
-    memory = Refusing()
+    memory = Refusing()  # type: ignore[abstract]  # what the test calls
     async with gateway(tmp_path, memory) as url:
         session = await session_of(url)
         memory.trouble = errors.Unavailable("It does not answer.")

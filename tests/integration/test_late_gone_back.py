@@ -240,7 +240,7 @@ async def test_memory_answers_without_its_cache_and_says_so(
         address=address, directory=tmp_path / "memory", model_directory=model_directory, redis_url=redis.url
     )
     async with open_memory(settings), rpc.open_channel(address) as channel:
-        stub = MemoryStub(channel)  # type: ignore[no-untyped-call]
+        stub = MemoryStub(channel)
 
         async def call(method: Any, request: Any) -> Any:
             return await rpc.call(method, request, user="ada", timeout_s=30)

@@ -52,7 +52,7 @@ class Client:
 @asynccontextmanager
 async def connected(address: str) -> AsyncIterator[Client]:
     async with rpc.open_channel(address) as channel:
-        yield Client(quality_pb2_grpc.QualityStub(channel))  # type: ignore[no-untyped-call]
+        yield Client(quality_pb2_grpc.QualityStub(channel))
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ async def child(home: Path) -> AsyncIterator[tuple[subprocess.Popen[bytes], Sess
         async with rpc.open_channel(address) as channel:
             while await trouble(channel):
                 assert process.poll() is None
-            yield process, SessionClient(SessionStub(channel), [])  # type: ignore[no-untyped-call]
+            yield process, SessionClient(SessionStub(channel), [])
     finally:
         process.kill()
         process.wait()

@@ -97,7 +97,7 @@ async def _served(scratch: Path, repository: Path, files: int, times: int) -> li
     try:
         async with rpc.open_channel(address) as channel:
             await channel.channel_ready()
-            stub = quality_pb2_grpc.QualityStub(channel)  # type: ignore[no-untyped-call]
+            stub = quality_pb2_grpc.QualityStub(channel)
             anew, unchanged = [], []
             for number in range(times):
                 (repository / "CHANGED").write_text(str(number))

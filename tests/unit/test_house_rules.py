@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -212,11 +213,30 @@ def test_a_function_is_called_by_what_it_does_or_returns() -> None:
     assert not offences(find)
 
 
+def test_files_are_synced_in_one_place() -> None:
+    """The system's own call is not enough everywhere."""
+    syncs = re.compile(r"\b(fsync|fdatasync|F_FULLFSYNC)\b")
+    assert [place(path) for path in SOURCES if syncs.search(path.read_text())] == ["kit/durable_files.py"]
+
+
+def test_what_not_every_system_has_is_used_in_one_place() -> None:
+    """Synced files need one of them, and what confines a tool is run by itself."""
+    systems_own = {"fcntl", "resource", "termios", "pwd", "grp"}
+
+    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+        if path.stem not in {"systems", "durable_files", "confinement"}:
+            yield from sorted(set(imported(tree)) & systems_own)
+
+    assert not offences(find)
+
+
 def test_the_generated_code_is_fresh(tmp_path: Path) -> None:
     protos = sorted((ROOT / "proto").glob("*.proto"))
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-Iservices/pb={ROOT / 'proto'}"]
-    outs = [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
-    subprocess.run([*command, *outs, *map(str, protos)], check=True)
+    outs = ("python_out=", "grpc_python_out=", "mypy_out=quiet:", "mypy_grpc_out=quiet,only_async:")
+    plugins = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    arguments = [*command, *(f"--{out}{tmp_path}" for out in outs), *map(str, protos)]
+    subprocess.run(arguments, check=True, env=os.environ | {"PATH": plugins})
     for made in (tmp_path / "services" / "pb").iterdir():
         assert made.read_text() == (ROOT / "services" / "pb" / made.name).read_text(), f"{made.name}: run `make proto`"
 

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 
 PARENT_LOOK_S = 2.0
-SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+HANG_UP = getattr(signal, "SIGHUP", signal.SIGTERM)  # which Windows does not have
+SIGNALS = tuple(dict.fromkeys((HANG_UP, signal.SIGINT, signal.SIGTERM)))
 
 
 class ClientGone(BaseException):
@@ -40,7 +41,7 @@ class Output:
 
 def leave() -> None:
     """Have the main thread end the session."""
-    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), HANG_UP)
 
 
 def while_client_lives(work: Callable[[], None]) -> None:

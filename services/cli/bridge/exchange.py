@@ -40,11 +40,11 @@ class Exchange:
             kind, timeout_s = SCHEMES[self._parts.scheme], min(CONNECT_TIMEOUT_S, silence_timeout_s)
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
             self._connection.connect()
+            self._socket: socket.socket = self._connection.sock
+            self._socket.settimeout(silence_timeout_s)
+            probe(self._socket)  # macOS refuses that where the other end has gone again
         except (KeyError, *TRANSPORT_ERRORS) as problem:
             raise Undelivered(url, problem) from problem
-        self._socket: socket.socket = self._connection.sock
-        self._socket.settimeout(silence_timeout_s)
-        probe(self._socket)
 
     def send(self, method: str, headers: dict[str, str], body: bytes | None = None) -> HTTPResponse:
         """The response, as soon as it begins."""

@@ -15,6 +15,7 @@ from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Findin
 from services.cli.clients import claude_code
 from services.cli.clients.settings_file import NotOurs, SettingsFile
 from services.cli.durations import ago
+from services.cli.hooks import spool
 from services.cli.hooks.state_files import HOOK_LOG, HOOKS_DIRECTORY, OVER_QUOTA, is_on
 
 INSTALL, UNINSTALL = "segue install claude-code", "segue uninstall claude-code"
@@ -40,8 +41,9 @@ def client(data_dir: Path) -> Iterator[Finding]:
     yield installed
     if installed.status == OK:
         yield _firing(data_dir / HOOKS_DIRECTORY / "seen")
-    yield from _troubles(data_dir / HOOK_LOG, time.time())
-    yield from _waiting(data_dir / HOOKS_DIRECTORY / "spool", time.time())
+    troubles = _recent_troubles(data_dir / HOOK_LOG, time.time())
+    yield from _troubles(data_dir / HOOK_LOG, troubles)
+    yield from _waiting(data_dir / HOOKS_DIRECTORY / "spool", time.time(), troubles)
     yield from _over_quota(data_dir / HOOKS_DIRECTORY / OVER_QUOTA, time.time())
 
 
@@ -88,21 +90,30 @@ def _firing(seen: Path) -> Finding:
     return Finding("firing", OK, f"{event} ran {ago(time.time() - times[event])}")
 
 
-def _troubles(log: Path, now: float) -> Iterator[Finding]:
-    """What went wrong in hooks of late, in the log's own words, which hold no content."""
+def _recent_troubles(log: Path, now: float) -> list[str]:
+    """What went wrong in hooks within a day, in the log's own words, which hold no content; the last one last."""
     try:
         lines = log.read_bytes()[-LOG_READ_BYTES:].decode("utf-8", "replace").splitlines()
     except OSError:
+        return []
+    return [re.sub(r"^\S+ ", "", line)[:160] for line in lines if now - _written_at(line) < RECENT_S]
+
+
+def _troubles(log: Path, troubles: Sequence[str]) -> Iterator[Finding]:
+    if not troubles:
         return
-    late = [line for line in lines if now - _written_at(line) < RECENT_S]
-    if late:
-        what = re.sub(r"^\S+ ", "", late[-1])[:160]
-        yield Finding(
-            "hook log",
-            DEGRADED,
-            f"{len(late)} troubles within a day, the last: {what}",
-            f"tail {shlex.quote(str(log))}",
-        )
+    detail = f"{len(troubles)} troubles within a day, the last: {troubles[-1]}"
+    yield Finding("hook log", DEGRADED, detail, f"tail {shlex.quote(str(log))}")
+    undetached = next(
+        (each for each in reversed(troubles) if spool.NOT_STARTED in each or spool.NOT_DETACHED in each), ""
+    )
+    if undetached:
+        yield Finding("delivery", DEGRADED, undetached, _deliver_now())
+
+
+def _deliver_now() -> str:
+    """Delivers what waits, in a terminal, which needs no process of its own."""
+    return shlex.join(spool.DELIVER)
 
 
 def _written_at(line: str) -> float:
@@ -112,16 +123,13 @@ def _written_at(line: str) -> float:
         return 0.0
 
 
-def _waiting(spool: Path, now: float) -> Iterator[Finding]:
+def _waiting(directory: Path, now: float, troubles: Sequence[str]) -> Iterator[Finding]:
     """Events that no server has taken although there was time."""
-    old = [at for at in modification_times(spool.glob("*/*.json")).values() if now - at > WAITING_MAX_S]
+    old = [at for at in modification_times(directory.glob("*/*.json")).values() if now - at > WAITING_MAX_S]
     if old:
-        yield Finding(
-            "waiting",
-            DEGRADED,
-            f"{len(old)} events of hooks wait for over an hour",
-            "segue serve  # says why it does not start",
-        )
+        is_unstarted = any(spool.NOT_STARTED in each for each in troubles)
+        way_out = _deliver_now() if is_unstarted else "segue serve  # says why it does not start"
+        yield Finding("waiting", DEGRADED, f"{len(old)} events of hooks wait for over an hour", way_out)
 
 
 def _over_quota(directory: Path, now: float) -> Iterator[Finding]:

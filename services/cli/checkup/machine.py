@@ -14,6 +14,7 @@ from pathlib import Path
 from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, modification_times
 from services.cli.durations import ago
 from services.kit.backup import ID_FILE
+from services.kit.systems import Unlockable, lock
 
 FREE_WANTED_BYTES, FREE_NEEDED_BYTES = 1 << 30, 64 << 20
 BACKUPS_MAX = 5_000
@@ -40,15 +41,31 @@ def _data_directory(data_dir: Path) -> Finding:
         return Finding("data", OK, f"{data_dir} is made at the first start")
     except OSError as problem:
         return Finding("data", BROKEN, f"{data_dir}: {problem.strerror}", f"ls -ld {quoted}")
-    mode = status.st_mode
+    mode, unlockable = status.st_mode, _lock_trouble(data_dir)
     faults = (
         (not stat.S_ISDIR(mode), BROKEN, f"{data_dir} is no directory", f"mv {quoted} {quoted}.aside"),
         (status.st_uid != os.getuid(), BROKEN, f"{data_dir} is another user's", f"sudo chown -R $(id -u) {quoted}"),
         (mode & stat.S_IRWXU != stat.S_IRWXU, BROKEN, f"{data_dir} cannot be written", f"chmod 700 {quoted}"),
+        (unlockable, BROKEN, f"{data_dir}: {unlockable}", "export SEGUE_DATA_DIR=~/segue  # a local disk"),
         (mode & OTHERS, DEGRADED, f"others on this machine may look into {data_dir}", f"chmod 700 {quoted}"),
     )
     found = next((Finding("data", *rest) for is_so, *rest in faults if is_so), None)
     return found or Finding("data", OK, f"{data_dir}, yours alone")
+
+
+def _lock_trouble(directory: Path) -> str:
+    """Why a server could not be the only one there; what cannot be opened has another fault."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        lock(descriptor, shared=True)
+    except Unlockable as problem:
+        return str(problem)
+    finally:
+        os.close(descriptor)
+    return ""
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -19,8 +19,10 @@ SERVER_NAME = "segue"
 PLUGIN = "segue@segue"
 CARRIED = ("SEGUE_URL", "SEGUE_TOKEN_FILE", "SEGUE_DATA_DIR")
 """Settings that hooks and server must have; SEGUE_TOKEN is a secret, and no file's to keep."""
-_connects = re.compile(r"(^|/)segue$")
-_hook = re.compile(r"""(^|[/\s"'])segue["']?\s+hook(\s|$)|services/cli/hook\.py|-m\s+services\.cli\s+hook(\s|$)""")
+_connects = re.compile(r"(^|[/\\])segue(\.exe)?$")
+_hook = re.compile(
+    r"""(^|[/\\\s"'])segue(\.exe)?["']?\s+hook(\s|$)|services[/\\]cli[/\\]hook\.py|-m\s+services\.cli\s+hook(\s|$)"""
+)
 
 
 class Taken(Exception):

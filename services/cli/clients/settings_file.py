@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from services.cli.clients.json_text import parse
+from services.kit.durable_files import sync_open
 
 BACKUP_SUFFIX = ".before-segue"
 FILE_MAX_BYTES = 64 * 1024 * 1024
@@ -90,7 +91,7 @@ class SettingsFile:
                 os.fchmod(file.fileno(), mode)
                 file.write(text)
                 file.flush()
-                os.fsync(file.fileno())
+                sync_open(file.fileno())
             draft.replace(path)
         except OSError:
             with suppress(OSError):

@@ -12,6 +12,7 @@ from services.cli.checkup.client import client
 from services.cli.checkup.finding import BROKEN, DEGRADED, Finding
 from services.cli.checkup.machine import machine
 from services.cli.checkup.server import server
+from services.kit.systems import IS_SUPPORTED, UNSUPPORTED
 
 _sign = {"ok": "[ok]      ", "degraded": "[degraded]", "broken": "[broken]  "}
 
@@ -32,6 +33,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _findings() -> Iterator[Finding]:
+    if not IS_SUPPORTED:
+        yield Finding("system", BROKEN, UNSUPPORTED, "wsl --install")
+        return
     data_dir = local_server.default_data_dir()
     yield Finding("python", "ok", sys.version.split()[0])
     yield from machine(data_dir)
@@ -40,13 +44,22 @@ def _findings() -> Iterator[Finding]:
 
 
 def _line(finding: Finding) -> str:
-    mend = f" → {finding.mend}" if finding.mend else ""
+    mend = f" {_arrow()} {finding.mend}" if finding.mend else ""
     return f"{_sign[finding.status]} {finding.name}: {finding.detail}{mend}"
 
 
 def _verdict(seen: list[Finding]) -> str:
     if any(each.status == BROKEN for each in seen):
-        return "Something is broken; after → stands what mends it."
+        return f"Something is broken; after {_arrow()} stands what mends it."
     if any(each.status == DEGRADED for each in seen):
-        return "It works; after → stands what would make it better."
+        return f"It works; after {_arrow()} stands what would make it better."
     return "Everything works."
+
+
+def _arrow() -> str:
+    """As the terminal can show it."""
+    try:
+        "→".encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return "->"
+    return "→"

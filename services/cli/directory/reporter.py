@@ -68,7 +68,7 @@ class Reporter:
         if isinstance(wanted, dict) and isinstance(wanted.get("commit"), dict) and COMMITTED_META not in told:
             return _with(sent, {COMMITTED_META: self._here().commit(told[DIRECTORY_META], wanted["commit"])})
         if COMMITTED_META in told and not result.get("isError"):
-            self._here().recorded(told[DIRECTORY_META])
+            self._here().forget_commits(told[DIRECTORY_META])
         if REPORT_META in told and sent["params"].get("name") == "end":
             return {**answer, "result": self._here().with_handoff(told[DIRECTORY_META], result)}
         return answer

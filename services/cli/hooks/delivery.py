@@ -6,7 +6,6 @@ machine's own, it is started if none runs. Standard library only, as everything 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -19,6 +18,10 @@ from typing import Any
 
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from services.kit.systems import detach, lock
+
+IS_DETACHED = __name__ != "__main__" or detach()  # before all else: what ends the client would end this, too
 
 from services.cli import local_server
 from services.cli.directory.reporter import call_here
@@ -56,13 +59,13 @@ def main() -> int:
     """Delivers what waits, until nothing does or nothing can be."""
     signal.alarm(LIFETIME_S)
     os.nice(NICENESS)
+    if not IS_DETACHED:
+        state_files.log("delivery", spool.NOT_DETACHED)
     os.umask(0o077)  # what it and a server that it starts write is their owner's alone
     directory = Path(spool.directory())
     while waiting := spool.names(str(directory)):
-        with (directory / "delivery.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with (directory / "delivery.lock").open("a") as held:
+            if not lock(held.fileno()):
                 return 0  # it looks again after it has let go
             if not _deliver_waiting(directory, waiting):
                 return 1

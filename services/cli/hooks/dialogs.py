@@ -11,6 +11,7 @@ import time
 
 from services.cli.hooks import hook_input
 from services.cli.hooks.state_files import of_session
+from services.kit.systems import lock
 
 DIALOGS_MAX = 32
 KEPT_S = 3600
@@ -36,13 +37,11 @@ def take_dialog(raw: bytes) -> bool:
 
 def _update_notes(path: str, raw: bytes, *, is_asked: bool) -> bool:
     """Keeps there the calls that are asked about, with this one or without; whether it was among them before."""
-    import fcntl
-
     if not (call := _digest(raw)):
         return False
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor, wait=True)
         now = int(time.time())
         lines = [line.split(" ") for line in os.read(descriptor, 1 << 16).decode("ascii", "replace").splitlines()]
         whole = [line for line in lines if len(line) == 2 and line[0].isdecimal()]

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 
 from services.cli.hooks.state_files import data_directory
+from services.kit.systems import lock
 
 MYPY = False
 if MYPY:
@@ -60,16 +60,13 @@ def _local(directory: str) -> Address | None:
     A file that a killed server left behind would send what was said to whoever has its port now.
     """
     try:
-        lock = os.open(os.path.join(directory, "server.lock"), os.O_RDONLY)
+        held = os.open(os.path.join(directory, "server.lock"), os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _local_address(directory)
+        return None if lock(held, shared=True) else _local_address(directory)
     finally:
-        os.close(lock)
-    return None
+        os.close(held)
 
 
 def _local_address(directory: str) -> Address | None:

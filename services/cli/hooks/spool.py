@@ -11,11 +11,14 @@ import sys
 import time
 
 from services.cli.hooks.state_files import gateway_name, hooks_directory, log
+from services.kit.systems import start_detached
 
 FILES_MAX = 200
 FILE_MAX_BYTES = 1 << 20
 SUFFIX = ".json"
-DELIVERY = os.path.join(os.path.dirname(__file__), "delivery.py")
+DELIVER = [sys.executable, "-I", "-S", os.path.join(os.path.dirname(__file__), "delivery.py")]
+NOT_STARTED = "no process could be started that delivers"
+NOT_DETACHED = "it could not leave the client's session, and may be ended with it"
 
 
 def directory() -> str:
@@ -50,12 +53,8 @@ def put(event: str, body: bytes) -> None:
 
 
 def deliver() -> None:
-    """Have a process of its own deliver what waits; it outlives this one and holds none of its files."""
-    null = (os.devnull, os.O_RDWR, 0)
-    os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-I", "-S", DELIVERY],
-        os.environ,
-        file_actions=[(os.POSIX_SPAWN_OPEN, descriptor, *null) for descriptor in (0, 1, 2)],
-        setsid=True,
-    )
+    """Have a process of its own deliver what waits; where none can be started, it waits and the log says so."""
+    try:
+        start_detached(DELIVER)
+    except OSError as problem:
+        log("delivery", f"{NOT_STARTED}: {problem.strerror}")

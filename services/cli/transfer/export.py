@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
+from services.kit.durable_files import sync_open
 
 page_timeout_s = 60.0
 attempts_max = 4
@@ -49,7 +50,7 @@ def _target(file: str) -> Iterator[BinaryIO]:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
             yield output
             output.flush()
-            os.fsync(output.fileno())
+            sync_open(output.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -383,7 +383,7 @@ class MetricsAnswer(Result):
     average_response_time_ms: float = Field(description="Of a tool call")
     database_query_time_ms: float = Field(description="Of an operation on DuckDB, SQLite or Redis, on average")
     embedding_generation_time_ms: float = Field(description="Of embedding what one call sends, on average")
-    memory_usage_mb: float = Field(description="Resident, all processes together")
+    memory_usage_mb: float = Field(description="Resident, all processes together; on macOS at its peak")
     active_sessions: int
     error_rate: float = Field(description="The share of tool calls that failed")
     cache_hit_rates: dict[str, float] = Field(description="l1, l2 and embedding; without those nobody asked")

@@ -6,14 +6,15 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from services.kit.durable_files import write_private
 from services.kit.encryption.key_file import Key, key_bytes
-from services.kit.encryption.vault import derive_key, nonce_bytes
+from services.kit.encryption.vault import derive_key, invalid_tag, nonce_bytes
 from services.kit.errors import InvalidInput
+
+if TYPE_CHECKING:  # where nothing is encrypted it need not be installed
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEYRING = "encryption.json"
 _format = 1
@@ -34,7 +35,7 @@ class Keyring:
         salt, wrapped = bytes.fromhex(self.salt), bytes.fromhex(self.wrapped)
         try:
             return _wrapping(key, salt).decrypt(wrapped[:nonce_bytes], wrapped[nonce_bytes:], _purpose)
-        except InvalidTag as error:
+        except invalid_tag() as error:
             reason = "is another one" if self.key_id != key.id else "does not open it: its keyring is damaged"
             raise InvalidInput(
                 f"What is encrypted here needs the key {self.key_id}, and {key.id} {reason}.",
@@ -46,7 +47,10 @@ _purpose = b"segue data key 1"
 
 
 def _wrapping(key: Key, salt: bytes) -> AESGCM:
-    return AESGCM(derive_key(key.secret, salt, "segue wrap"))
+    secret = derive_key(key.secret, salt, "segue wrap")
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(secret)
 
 
 def new_data_key() -> bytes:

@@ -7,13 +7,12 @@ import json
 import secrets
 from collections.abc import Callable
 from itertools import count
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from services.kit.errors import NotReady, Unavailable
 
-from services.kit.errors import Unavailable
+if TYPE_CHECKING:  # where nothing is encrypted it need not be installed
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 nonce_bytes = 12
 """Random for each sealing: up to 2^32 under one key two are equal with a chance below 2^-32 (NIST SP 800-38D, 8.3).
@@ -46,6 +45,8 @@ class Vault:
     def _cipher(self, purpose: str) -> AESGCM:
         cipher = self._ciphers.get(purpose)
         if cipher is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
             cipher = self._ciphers.setdefault(purpose, AESGCM(self._purpose_key(purpose)))
         return cipher
 
@@ -58,7 +59,7 @@ class Vault:
         """What was sealed; SealBroken where it was not sealed here, for this."""
         try:
             return self._cipher(purpose).decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], identity)
-        except (InvalidTag, ValueError) as error:
+        except (invalid_tag(), ValueError) as error:
             raise SealBroken(f"A {purpose} is not as it was stored.", "Restore a backup.") from error
 
     def seal_name(self, purpose: str, identity: bytes, name: str) -> str:
@@ -71,13 +72,15 @@ class Vault:
         """What `named` was given; SealBroken where it was not sealed here, for this."""
         try:
             padded = self._names(purpose).decrypt(bytes.fromhex(sealed), [identity])
-        except (InvalidTag, ValueError) as error:
+        except (invalid_tag(), ValueError) as error:
             raise SealBroken(f"A {purpose} is not as it was stored.", "Restore a backup.") from error
         return padded.rstrip(b"\0")[:-1].decode("utf-8", "surrogatepass")
 
     def _names(self, purpose: str) -> AESSIV:
         cipher = self._siv.get(purpose)
         if cipher is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
             key = self._purpose_key(f"{purpose} name, synthetic") + self._purpose_key(f"{purpose} name")
             cipher = self._siv.setdefault(purpose, AESSIV(key))
         return cipher
@@ -117,5 +120,17 @@ def identity(*parts: str | int) -> bytes:
 
 
 def derive_key(secret: bytes, salt: bytes, purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose."""
+    """A key of 32 bytes for one purpose; everything encrypted begins with one. NotReady where nothing can be."""
+    try:
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    except ImportError as error:
+        raise NotReady("Encryption needs the package cryptography, which is not installed.", "Install it.") from error
     return HKDF(SHA256(), 32, salt or None, purpose.encode()).derive(secret)
+
+
+def invalid_tag() -> type[Exception]:
+    """What is raised for what was not sealed with this key."""
+    from cryptography.exceptions import InvalidTag
+
+    return InvalidTag

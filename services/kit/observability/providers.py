@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
-from pathlib import Path
 from uuid import uuid4
 
 from opentelemetry import metrics, trace
@@ -36,6 +34,7 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from services import __version__
 from services.kit.errors import InvalidInput
 from services.kit.observability import logs, telemetry
+from services.kit.systems import resident_bytes
 
 sending_max_s = 2.0
 """A collector that is away keeps no process from ending for longer, and what would be sent waits meanwhile."""
@@ -220,7 +219,8 @@ class _Sender(logging.Handler):
 
 def _observe_process() -> None:
     meter = telemetry.meter()
-    meter.create_observable_up_down_counter("process.memory.usage", [_resident_memory], "By", "Resident memory")
+    memory = "Resident memory; on macOS its peak"
+    meter.create_observable_up_down_counter("process.memory.usage", [_resident_memory], "By", memory)
     meter.create_observable_counter("process.cpu.time", [_processor_time], "s", "Processor time used")
     meter.create_observable_up_down_counter("process.thread.count", [_threads], "{thread}", "Threads")
     began = time.monotonic()
@@ -232,11 +232,7 @@ def _observe_process() -> None:
 
 
 def _resident_memory(_: CallbackOptions) -> Iterable[Observation]:
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        yield Observation(int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE"))
-    else:  # macOS: the most it has had
-        yield Observation(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    yield Observation(resident_bytes())
 
 
 def _processor_time(_: CallbackOptions) -> Iterable[Observation]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
+from grpc.aio import UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from services.kit import errors
 from services.kit.health.grpc_health import Health
@@ -78,6 +79,7 @@ class Internal(Exception):
 
 Server: TypeAlias = grpc.aio.Server
 ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 
@@ -95,7 +97,7 @@ async def open_channel(target: str, *services: ServiceDescriptor) -> AsyncIterat
 
 
 async def call(
-    method: Callable[..., Awaitable[Response]], request: Message, *, user: str, timeout_s: float
+    method: UnaryUnaryMultiCallable[Request, Response], request: Request, *, user: str, timeout_s: float
 ) -> Response:
     """One call on behalf of `user`; raises the `ServiceError` that the service raised."""
     with _calling(method):
@@ -103,7 +105,7 @@ async def call(
 
 
 async def stream(
-    method: Callable[..., AsyncIterable[Response]], request: Message, *, user: str, timeout_s: float
+    method: UnaryStreamMultiCallable[Request, Response], request: Request, *, user: str, timeout_s: float
 ) -> AsyncIterator[Response]:
     """As `call`, for a method that answers with a stream."""
     with _calling(method):
@@ -263,7 +265,7 @@ async def open_server(
     secret = "" if address.startswith("unix:") else service_auth.secret()
     server = grpc.aio.server(interceptors=(Interceptor(secret),), options=server_options(address))
     register(server)
-    telemetry_pb2_grpc.add_TelemetryServicer_to_server(TelemetryServicer(), server)  # type: ignore[no-untyped-call]
+    telemetry_pb2_grpc.add_TelemetryServicer_to_server(TelemetryServicer(), server)
     await health.start(server)
     try:
         service_auth.open_port(server, address)

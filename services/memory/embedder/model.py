@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
-from services.memory.embedder import TOKENS_MAX
+from services.memory.embedder import TOKENS_MAX, ModelUnusable
 from services.memory.embedder.manifest import MODEL_FILE, TOKENIZER_FILE, unusable, verify
+
+if TYPE_CHECKING:  # without them the service matches by words alone
+    import onnxruntime
+    from tokenizers import Tokenizer
 
 # 256 tokens are about 1,200 characters of English. Longer texts are cut here rather than in the tokenizer, whose
 # running time grows with the whole text.
@@ -39,10 +42,13 @@ class Model:
 
 
 def open_model(directory: Path, *, intra_op_threads: int = 1) -> Model:
-    """Opens a model directory that `build.py` made. Raises ModelUnusable unless its checksums are right."""
+    """Opens a model directory that `build.py` made. Raises ModelUnusable unless its checksums are right,
+    or if the libraries to run it are missing."""
     verify(directory)
     try:
         return Model(_session(directory / MODEL_FILE, intra_op_threads), _tokenizer(directory / TOKENIZER_FILE))
+    except ImportError as error:
+        raise ModelUnusable(f"What runs the embedding model is not installed ({error}).") from error
     # Neither library documents its errors, and the checksums were right: this version cannot read the files.
     except Exception as error:
         raise unusable(directory, f"it does not load ({error})") from error
@@ -58,6 +64,8 @@ def encodable(text: str) -> str:
 
 
 def _session(path: Path, intra_op_threads: int) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
     # A thread that spins while waiting takes the core from the event loop and other processes.
@@ -67,6 +75,8 @@ def _session(path: Path, intra_op_threads: int) -> onnxruntime.InferenceSession:
 
 
 def _tokenizer(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
     tokenizer: Tokenizer = Tokenizer.from_file(str(path))
     # The file sets 128, and padding to 128.
     tokenizer.enable_truncation(TOKENS_MAX)

@@ -1,4 +1,4 @@
-"""Embeddings by slot: half precision in memory, exact dot products by numkong's SIMD kernels.
+"""Embeddings by slot: half precision in memory, exact dot products by numkong's SIMD kernels, or by numpy without it.
 
 In large searches, likely nearest vectors are preselected by the signs of their components: 48 bytes per memory instead
 of 1,536, with any filter applied as usual.
@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numkong
 import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.index.slots.growable_arrays import Blocks, Column, Slots
+
+try:
+    import numkong
+except ImportError:  # no package for this system, or one that does not load
+    numkong = None  # type: ignore[assignment]
 
 Scores = NDArray[np.float32]
 Rows = NDArray[np.float16]
@@ -73,7 +77,15 @@ def _dots(query: NDArray[np.float32], rows: Rows) -> Scores:
     if not len(rows):
         return np.zeros(0, np.float32)
     half = np.ascontiguousarray(query, np.float16)[None]
+    if numkong is None:
+        blocks = (rows[first : first + _block] for first in range(0, len(rows), _block))
+        return np.concatenate([block.astype(np.float32) @ half[0].astype(np.float32) for block in blocks])
     return np.asarray(numkong.cdist(half, rows, metric="dot"), np.float32).reshape(-1)
+
+
+def slowness() -> str:
+    """Why vectors are compared more slowly than they could be; empty where they are not."""
+    return "" if numkong else "numkong is not installed. Searches by meaning are slower, not wrong."
 
 
 def _any(rows: Rows) -> NDArray[np.bool_]:
@@ -135,7 +147,7 @@ class Signs:
 
 
 _block = 16_384
-"""Signs compared at a time, so that they stay in the processor's cache."""
+"""Slots compared at a time: their signs stay in the processor's cache, and vectors are copied in parts only."""
 
 
 def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArray[np.uint64]]:

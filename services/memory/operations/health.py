@@ -16,6 +16,7 @@ from services.kit.health.parts import PartHealth, file_system
 from services.memory.domain.memories import Stats
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
+from services.memory.index.vectors import slowness
 from services.memory.operations.store_memories import NO_MODEL
 
 disk_free_min_bytes = 256 * 1024 * 1024
@@ -143,7 +144,7 @@ class Condition:
             return PartHealth("degraded", f"memories that cannot be read, and are not found: {broken:,}")
         if unread := self.indexing.unread:
             return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
-        why = self.supervisor.troubles.get("index", "")
+        why = self.supervisor.troubles.get("index", "") or slowness()
         return PartHealth("degraded" if why else "healthy", why)
 
     async def _cache(self) -> PartHealth:

@@ -34,4 +34,4 @@ class PeerHistory:
 async def open_peer_history(target: str, timeout_s: float) -> AsyncIterator[PeerHistory]:
     """The history of the quality service at `target`."""
     async with rpc.open_channel(target, quality_pb2.DESCRIPTOR.services_by_name["Quality"]) as channel:
-        yield PeerHistory(quality_pb2_grpc.QualityStub(channel), timeout_s)  # type: ignore[no-untyped-call]
+        yield PeerHistory(quality_pb2_grpc.QualityStub(channel), timeout_s)

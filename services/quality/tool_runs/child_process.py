@@ -45,14 +45,15 @@ secret."""
 class Child:
     """A command and its surroundings; `home` is a private directory for scratch files.
 
-    `path` comes before the PATH; `with_errors` also captures standard error; the process ends once it prints `until`,
-    as nothing new follows.
+    It has no network if it `is_confined`, see `can_confine`. `path` comes before the PATH; `with_errors` also captures
+    standard error; the process ends once it prints `until`, as nothing new follows.
     """
 
     command: Sequence[str]
     directory: Path
     home: Path
     timeout_s: float
+    is_confined: bool
     path: Sequence[Path] = ()
     with_errors: bool = False
     until: bytes = b""
@@ -69,8 +70,10 @@ class Ended:
 
 
 async def can_confine() -> bool:
-    """Whether this kernel allows us to remove network access."""
-    probe = await asyncio.create_subprocess_exec(*_confined_command("--require", ["true"]), start_new_session=True)
+    """Whether this system allows us to remove network access."""
+    command = _wrapped_command(confinement.CONFINED, ["true"])
+    quiet = asyncio.subprocess.DEVNULL
+    probe = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet, start_new_session=True)
     return await probe.wait() == 0
 
 
@@ -84,7 +87,7 @@ async def _run(child: Child) -> Ended:
     began = time.monotonic()
     try:
         process = await asyncio.create_subprocess_exec(
-            *_confined_command("--allow-none", child.command),
+            *_wrapped_command(confinement.CONFINED if child.is_confined else confinement.LIMITED, child.command),
             cwd=child.directory,
             env=_environment(child),
             stdin=asyncio.subprocess.DEVNULL,
@@ -93,7 +96,7 @@ async def _run(child: Child) -> Ended:
             start_new_session=True,
         )
     except OSError:
-        return Ended("not started", 127, b"", 0.0)
+        return Ended("not started", confinement.NOT_RUN, b"", 0.0)
     output = bytearray()
     try:
         async with asyncio.timeout(child.timeout_s):
@@ -103,12 +106,19 @@ async def _run(child: Child) -> Ended:
     finally:
         await _end(process)
     code = process.returncode or 0
-    if outcome == "finished" and code > 128:  # the confining process reports signals this way
-        outcome = "killed"
+    if outcome == "finished":
+        outcome = _ending(code)
     return Ended(outcome, code, bytes(output), time.monotonic() - began)
 
 
-def _confined_command(mode: str, command: Sequence[str]) -> list[str]:
+def _ending(code: int) -> Outcome:
+    """What the status of one that ended by itself means; a confined one's signal comes as 128 and its number."""
+    if code in {confinement.NOT_RUN, confinement.NO_COMMAND}:
+        return "not started"
+    return "killed" if code < 0 or code > 128 else "finished"
+
+
+def _wrapped_command(mode: str, command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(confinement.__file__)), mode, *command]
 
 

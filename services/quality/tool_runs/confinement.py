@@ -1,8 +1,9 @@
-"""Runs another program without network, in a process namespace that ends with it.
+"""Runs another program within limits, and without network in a process namespace that ends with it.
 
-`python -I -S confinement.py (--require | --allow-none) COMMAND…`, Linux only. With `--require` it exits with 97 if the
-kernel does not allow it; with `--allow-none` it then runs the command anyway. Standard library only: it is started by
-its path, by a bare interpreter.
+`python -I -S confinement.py (--confined | --limited) COMMAND…`. `--confined` needs Linux and a kernel that allows it;
+`--limited` keeps the network, for systems where it cannot be removed. It exits with 125 if it could not run the
+command, and with 127 if there is no such command. Standard library only: it is started by its path, by a bare
+interpreter.
 
 Killing this process kills the first process of the namespace, and with it the kernel ends all others, including those
 that left the process group.
@@ -10,14 +11,18 @@ that left the process group.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import struct
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-NOT_ALLOWED = 97
+if TYPE_CHECKING:
+    import ctypes
+
+NOT_RUN, NO_COMMAND = 125, 127
+CONFINED, LIMITED = "--confined", "--limited"
 _NEW_USER, _NEW_PID, _NEW_NET = 0x10000000, 0x20000000, 0x40000000
 _PARENT_DEATH_SIGNAL = 1
 _file_max_bytes = 1 << 30
@@ -26,18 +31,40 @@ _file_max_bytes = 1 << 30
 def main(arguments: list[str]) -> int:
     """Runs the command; returns its exit status, or 128 plus the signal's number if a signal ended it."""
     mode, command = arguments[0], arguments[1:]
-    libc = ctypes.CDLL(None, use_errno=True)
-    is_confined = _confine(libc)
-    if mode == "--require" and not is_confined:
-        return NOT_ALLOWED
+    try:
+        if mode == CONFINED:
+            return _run_confined(command)
+        _limit()
+        return _execute(command)
+    except Exception as problem:  # whose own status would be taken for the command's
+        print(f"not run: {type(problem).__name__}", file=sys.stderr)  # noqa: T201
+        return NOT_RUN
+
+
+def _run_confined(command: list[str]) -> int:
+    libc = _libc()
+    if libc is None or not _confine(libc):
+        return NOT_RUN
     _limit()
-    if not is_confined:
-        os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
     first = os.fork()
     if first == 0:
-        libc.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        os._exit(_as_first_process(command))
+        try:
+            libc.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+            os._exit(_as_first_process(command))
+        finally:
+            os._exit(NOT_RUN)
     return _status(os.waitpid(first, 0)[1])
+
+
+def _libc() -> ctypes.CDLL | None:
+    """The C library, where it knows namespaces; None on other systems."""
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+    except (ImportError, OSError, TypeError):
+        return None
+    return libc if hasattr(libc, "unshare") and hasattr(libc, "prctl") else None
 
 
 def _confine(libc: ctypes.CDLL) -> bool:
@@ -78,13 +105,21 @@ def _as_first_process(command: list[str]) -> int:
     child = os.fork()
     if child == 0:
         try:
-            os.execvp(command[0], command)  # noqa: S606
+            os._exit(_execute(command))
         finally:
-            os._exit(127)
+            os._exit(NOT_RUN)
     while True:
         ended, status = os.wait()
         if ended == child:
             return _status(status)
+
+
+def _execute(command: list[str]) -> int:
+    """Becomes the command; returns only where there is none."""
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+    except OSError:
+        return NO_COMMAND
 
 
 def _status(status: int) -> int:

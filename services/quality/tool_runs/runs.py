@@ -23,6 +23,8 @@ from services.quality.tool_runs.child_process import Child, Ended, can_confine, 
 from services.quality.tool_runs.toolbox import OUTPUT, Result, Tool, wanted_tools
 
 logger = logging.getLogger(__name__)
+COUNTED_FINDINGS = frozenset({"lint", "types"})
+"""Evidence of which none at all is the best there is, and only to be had from a tool that ended well."""
 Progress: TypeAlias = Callable[[int, int, str], None]
 """The number done, the total, and the current step."""
 
@@ -127,7 +129,8 @@ class _Found:
 
     def __init__(self, place: Place, is_confined: bool) -> None:
         self.place = place
-        self.network = "without network" if is_confined else "with network: this kernel does not allow removing it"
+        self.is_confined = is_confined
+        self.network = "without network" if is_confined else "with network: this system does not allow removing it"
         self.reports: dict[str, Reports] = {}
 
     def take(self, name: str, tool: str, parsed: Parsed) -> None:
@@ -154,7 +157,7 @@ async def _run_tool(found: _Found, tool: Tool, path: Path, home: Path, timeout_s
     place = found.place
     own = _places(path, place)
     command = tool.command(path, place, home)
-    ended = await run_child(Child(command, place.root, home, timeout_s, own, tool.with_errors))
+    ended = await run_child(Child(command, place.root, home, timeout_s, found.is_confined, own, tool.with_errors))
     if ended.outcome != "finished":
         return ToolRun(tool.name, ended.outcome, ended.took_s, found.network)
     if ended.code not in tool.codes:
@@ -166,12 +169,22 @@ async def _run_tool(found: _Found, tool: Tool, path: Path, home: Path, timeout_s
 def _take_result(found: _Found, tool: Tool, result: Result, home: Path, ended: Ended) -> str:
     """Adds a result; returns a summary, or the reason why there is none."""
     try:
-        content = ended.output if result.report == OUTPUT else read_file(home, result.report, output_max_bytes)
-        parsed = result.parse(found.place, content)
+        parsed = _parse_report(found.place, tool, result, home, ended)
         found.take(result.evidence, tool.name, parsed)
     except Unmeasured as reason:
         return f"{result.evidence}: {reason}"
     return parsed.detail
+
+
+def _parse_report(place: Place, tool: Tool, result: Result, home: Path, ended: Ended) -> Parsed:
+    """What the report says. Raises Unmeasured where it is none of a tool that ran."""
+    content = ended.output if result.report == OUTPUT else read_file(home, result.report, output_max_bytes)
+    if not content and not (tool.is_silent_when_clean and ended.code == 0):
+        raise Unmeasured("nothing was printed")
+    parsed = result.parse(place, content)
+    if ended.code and not parsed.counted and result.evidence in COUNTED_FINDINGS:
+        raise Unmeasured(f"no finding explains exit code {ended.code}")
+    return parsed
 
 
 async def _run_crackerjack(found: _Found, path: Path, scratch: Path, deadline_s: float) -> ToolRun:
@@ -183,9 +196,11 @@ async def _run_crackerjack(found: _Found, path: Path, scratch: Path, deadline_s:
     own = _places(path, place)
     try:
         await asyncio.to_thread(crackerjack.copy_for, place, copy)
-        told = await run_child(Child([str(path), "run", "--help"], copy, home, deadline_s - time.monotonic(), own))
+        left_s = deadline_s - time.monotonic()
+        told = await run_child(Child([str(path), "run", "--help"], copy, home, left_s, found.is_confined, own))
         command = [str(path), "run", *crackerjack.known_options(told.output.decode("utf-8", "replace"))]
-        ended = await run_child(Child(command, copy, home, deadline_s - time.monotonic(), own, True, crackerjack.AGAIN))
+        left_s = deadline_s - time.monotonic()
+        ended = await run_child(Child(command, copy, home, left_s, found.is_confined, own, True, crackerjack.AGAIN))
         hooks = crackerjack.parse_hooks(ended.output)
         if "lint" not in found.reports:
             found.take("lint", "crackerjack", crackerjack.as_lint(hooks))

@@ -45,6 +45,8 @@ class Tool:
     """Exit codes of a run with a usable result; others mean that the tool itself failed."""
     with_errors: bool = False
     """Whether the report is on standard error."""
+    is_silent_when_clean: bool = False
+    """Whether it prints nothing where it finds nothing; that the others print nothing says that they did not run."""
 
 
 def wanted_tools(place: Place) -> list[tuple[Tool, Path]]:
@@ -154,7 +156,7 @@ def _eslint(place: Place) -> bool:
 
 
 def _tsc(place: Place, content: bytes) -> Parsed:
-    """tsc prints nothing if there are no errors; here it is known that it was not interrupted."""
+    """tsc prints nothing if there are no errors; here it is known that it ended normally."""
     return parse_tsc(place, content or b"Found 0 errors")
 
 
@@ -186,11 +188,11 @@ TOOLS = (
     ),
     Tool(
         "tsc", "tsc", _typescript, lambda path, _, __: [str(path), "--noEmit", "--pretty", "false"],
-        (Result("types", OUTPUT, _tsc),), frozenset({0, 1, 2}),
+        (Result("types", OUTPUT, _tsc),), frozenset({0, 1, 2}), is_silent_when_clean=True,
     ),
     Tool(
         "go vet", "go", _asks_for("go"), lambda path, _, __: [str(path), "vet", "./..."],
-        (Result("lint", OUTPUT, parse_go_vet),), with_errors=True,
+        (Result("lint", OUTPUT, parse_go_vet),), with_errors=True, is_silent_when_clean=True,
     ),
     Tool(
         "go test", "go", _asks_for("go"),

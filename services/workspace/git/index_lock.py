@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from services.kit.systems import lock
 
 LOCK_FILE = "segue-checkpoint.lock"
 # The start of the name of the indexes that checkpoints make for themselves.
@@ -35,15 +36,15 @@ def checkpoint_lock(git_dir: Path) -> Iterator[None]:
 
     The lock goes with its process, even one that is killed. The file stays: removing it would let two lock two files.
     """
-    lock = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    held = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
-        _until(LOCK_TIMEOUT_S, lambda: _try_lock(lock), "Another checkpoint of this working tree takes very long")
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        _until(LOCK_TIMEOUT_S, lambda: lock(held), "Another checkpoint of this working tree takes very long")
+        os.ftruncate(held, 0)
+        os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
         _remove_left_behind(git_dir)
         yield
     finally:
-        os.close(lock)
+        os.close(held)
 
 
 def index_identity(git_dir: Path) -> IndexIdentity:
@@ -58,15 +59,15 @@ def index_identity(git_dir: Path) -> IndexIdentity:
 def replace_index(git_dir: Path, made: Path, before: IndexIdentity, move: Callable[[], None]) -> None:
     """Under git's own lock: `move` the branch, then put `made` in the index's place. Should `move` raise, the index is
     as it was. Raises Changed where the index is no longer the one of `before`, Busy where somebody keeps it locked."""
-    lock = git_dir / "index.lock"
-    _until(INDEX_LOCK_TIMEOUT_S, lambda: _create_lock_file(lock), "Another git command keeps the index locked")
+    index_lock = git_dir / "index.lock"
+    _until(INDEX_LOCK_TIMEOUT_S, lambda: _create_lock_file(index_lock), "Another git command keeps the index locked")
     try:
         if index_identity(git_dir) != before:
             raise Changed("Another git command changed the index meanwhile")
         move()
         made.replace(git_dir / "index")
     finally:
-        lock.unlink()
+        index_lock.unlink()
 
 
 def _until(timeout_s: float, done: Callable[[], bool], otherwise: str) -> None:
@@ -77,17 +78,9 @@ def _until(timeout_s: float, done: Callable[[], bool], otherwise: str) -> None:
         time.sleep(POLL_INTERVAL_S)
 
 
-def _try_lock(lock: int) -> bool:
+def _create_lock_file(index_lock: Path) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _create_lock_file(lock: Path) -> bool:
-    try:
-        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(index_lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:
         return False
     with os.fdopen(descriptor, "wb") as opened:
@@ -99,6 +92,6 @@ def _remove_left_behind(git_dir: Path) -> None:
     """What a checkpoint that was killed left. Whoever holds the checkpoint lock knows that it is dead."""
     for made in git_dir.glob(f"{OWN_INDEX_PREFIX}*"):
         made.unlink()
-    lock = git_dir / "index.lock"
-    if lock.is_file() and not lock.is_symlink() and lock.stat().st_size == len(OURS) and lock.read_bytes() == OURS:
-        lock.unlink()
+    left = git_dir / "index.lock"
+    if left.is_file() and not left.is_symlink() and left.stat().st_size == len(OURS) and left.read_bytes() == OURS:
+        left.unlink()

@@ -53,7 +53,7 @@ async def serving(directory: Path) -> AsyncIterator[str]:
 
 async def ask(target: str) -> pb.ListResponse:
     async with rpc.open_channel(target) as channel:
-        stub = SessionStub(channel)  # type: ignore[no-untyped-call]
+        stub = SessionStub(channel)
         return await rpc.call(stub.List, REQUEST, user="ada", timeout_s=10)
 
 

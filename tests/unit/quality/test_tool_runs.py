@@ -25,7 +25,7 @@ from services.quality.tool_runs.toolbox import (
 
 
 async def run(tmp_path: Path, code: str, timeout_s: float = 20.0) -> Ended:
-    return await run_child(Child([sys.executable, "-c", code], tmp_path, tmp_path, timeout_s))
+    return await run_child(Child([sys.executable, "-c", code], tmp_path, tmp_path, timeout_s, await can_confine()))
 
 
 async def test_what_a_tool_prints_is_kept(tmp_path: Path) -> None:
@@ -48,8 +48,9 @@ async def test_a_tool_that_a_signal_ends_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_tool_that_is_not_there_says_so(tmp_path: Path) -> None:
-    ended = await run_child(Child([str(tmp_path / "nothing")], tmp_path, tmp_path, 20.0))
-    assert ended.code == 127 or ended.outcome == "not started"
+    for is_confined in {False, await can_confine()}:
+        ended = await run_child(Child([str(tmp_path / "nothing")], tmp_path, tmp_path, 20.0, is_confined))
+        assert ended.outcome == "not started"
 
 
 # Each prints the id it has where the test looks, forks, and leaves a grandchild that holds the pipe open.
@@ -190,6 +191,96 @@ async def test_a_caller_that_leaves_does_not_end_the_run_of_another(tmp_path: Pa
         await asyncio.sleep(0)
         leaving.cancel()
         assert (await staying).evidence
+
+
+# --- other systems ----------------------------------------------------------------------------------
+
+NO_NAMESPACES = """
+import ctypes
+class Libc:
+    def __init__(self, *_, **__): pass
+ctypes.CDLL = Libc
+"""
+REFUSED_HALFWAY = """
+import ctypes, pathlib
+class Libc:
+    def __init__(self, *_, **__): pass
+    def unshare(self, flags): return 0 if flags & 0x10000000 else -1
+    def prctl(self, *_): return 0
+def refused(*_, **__): raise PermissionError(1, "not permitted")
+ctypes.CDLL = Libc
+pathlib.Path.write_text = refused
+"""
+
+
+@pytest.fixture(params=[NO_NAMESPACES, REFUSED_HALFWAY], ids=["no namespaces", "refused halfway"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A system without namespaces, by a Python that knows none; a directory for a project."""
+    start = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    program = tmp_path / "python"
+    code = f"{request.param}{start}".replace('"', '\\"')
+    program.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -I -S -c "{code}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    (tmp_path / "shop").mkdir()
+    return tmp_path / "shop"
+
+
+async def test_where_there_are_no_namespaces_tools_run_with_network_and_say_so(elsewhere: Path) -> None:
+    python = sys.executable.replace(str(elsewhere.parent / "python"), sys.base_prefix + "/bin/python3")
+    root = project(elsewhere, REPORTS)
+    program = root / ".venv/bin/ruff"
+    program.write_text(program.read_text().replace(str(elsewhere.parent / "python"), python))
+    assert not await can_confine()
+    ran = await run_all(root)
+    assert [(each.tool, each.outcome) for each in ran.runs] == [("ruff", "finished")]
+    assert [each.name for each in ran.evidence] == ["lint"]
+    assert "with network" in ran.runs[0].detail
+
+
+async def test_how_a_tool_ended_is_known_without_namespaces(elsewhere: Path) -> None:
+    async def run_shell(command: str) -> Ended:
+        return await run_child(Child(["sh", "-c", command], elsewhere, elsewhere, 20.0, False))
+
+    assert (await run_shell("echo hi; exit 3")).code == 3
+    assert (await run_shell("kill -SEGV $$")).outcome == "killed"
+    assert int((await run_shell("ulimit -f")).output) > 0
+    confined = await run_child(Child(["echo", "hi"], elsewhere, elsewhere, 20.0, True))
+    assert (confined.outcome, confined.output) == ("not started", b"")
+
+
+def typescript(root: Path, tsc: str) -> Path:
+    """A project that brings a `tsc` and a `go`."""
+    for directory, name in (("node_modules/.bin", "tsc"), (".venv/bin", "go")):
+        (root / directory).mkdir(parents=True)
+        (root / directory / name).write_text(f"#!/bin/sh\n{tsc}\n")
+        (root / directory / name).chmod(0o755)
+    (root / "tsconfig.json").write_text("{}")
+    (root / "go.mod").write_text("module shop\n")
+    (root / "shop.ts").write_text("let x = 1\n")
+    (root / "shop.go").write_text("package shop\n")
+    return root
+
+
+@pytest.mark.parametrize("tsc", ["exit 1", "exit 2", "exit 125", "exit 127", "echo broken >&2; exit 1", "kill -9 $$"])
+async def test_a_silent_tool_that_did_not_end_well_found_nothing_out(tmp_path: Path, tsc: str) -> None:
+    ran = await run_all(typescript(tmp_path, tsc))
+    assert {each.tool for each in ran.runs} >= {"tsc"}
+    assert ran.evidence == []
+
+
+async def test_a_silent_tool_that_ended_well_found_nothing_wrong(tmp_path: Path) -> None:
+    ran = await run_all(typescript(tmp_path, "exit 0"))
+    assert ("types", 0.0) in [(each.name, each.value) for each in ran.evidence]
+
+
+async def test_a_tool_that_always_prints_and_did_not_has_no_result(tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/pip").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / ".venv/bin/pip").chmod(0o755)
+    ran = await run_all(tmp_path)
+    assert "nothing was printed" in ran.runs[0].detail
+    assert "no conflicts" not in ran.runs[0].detail
 
 
 # --- what tools print ------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from services.kit.encryption.vault import SealBroken
 from services.kit.errors import Conflict
 from services.memory.domain.memories import Kind, Memory, id_key, joint_memory
 from services.memory.domain.rows import Embedded, Inserted, NewRow
+from services.memory.storage.duckdb.memory_rows import memory_of
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 
@@ -97,21 +97,8 @@ def _known_row(written: Rows, row: tuple[Any, ...]) -> Known:
 
 def _read_known(written: Rows, row: tuple[Any, ...]) -> Known:
     sequence, fingerprint, stored_at, user, name, kind, timestamp, first_said, shared, *columns = row
-    texts = written.read(Whose(sequence, name, user), Texts(*columns))
-    memory = Memory(
-        content="",
-        kind=Kind(kind),
-        project=texts.project,
-        timestamp=timestamp.astimezone(UTC),
-        session_id=texts.session_id,
-        role=texts.role,
-        tags=tuple(texts.tags),
-        metadata=json.loads(texts.metadata),
-        id=name,
-        shared=shared,
-        first_said=first_said.astimezone(UTC) if first_said < timestamp else None,
-    )
-    return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, memory)
+    memory = memory_of((sequence, name, user, *columns, kind, timestamp, first_said, shared, ""), written)
+    return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, replace(memory, content=""))
 
 
 def _sequences_with_embeddings(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> set[int]:

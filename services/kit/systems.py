@@ -1,0 +1,161 @@
+"""What operating systems do differently: locks, sessions of processes, limits, which boot this is, what may be run.
+
+Standard library only, and light to import: hooks begin here. It is imported on every system, and says which it is for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+IS_SUPPORTED = fcntl is not None
+UNSUPPORTED = "Segue does not run on Windows itself: run it in WSL 2 or in Docker, or use your team's server from there"
+OPEN_FILES = 8192
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+BOOT_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
+"""What macOS has instead."""
+DEVELOPER_TOOLS_COMMAND = ("/usr/bin/xcode-select", "-p")
+"""Never asks its user anything."""
+COMMAND_TIMEOUT_S = 2.0
+
+
+# --- locks ------------------------------------------------------------------------------------------
+
+
+class Unlockable(OSError):
+    """Files cannot be locked there at all; its `strerror` says so, and what is needed."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def lock(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
+    """Whether the open file is locked now, until it is closed; False where another process has it. Raises Unlockable.
+
+    Several processes may have it `shared`; with `wait` it is waited for.
+    """
+    if fcntl is None:
+        raise Unlockable(0, UNSUPPORTED)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as problem:
+        where = "a data directory or a working tree must be on a local disk"
+        raise Unlockable(problem.errno, f"files cannot be locked there ({problem.strerror}): {where}") from problem
+    return True
+
+
+# --- processes --------------------------------------------------------------------------------------
+
+
+def start_detached(command: list[str]) -> None:
+    """Starts a process that outlives this one and has none of its files. Raises OSError.
+
+    It is in a session of its own; where this Python cannot spawn it so, as one that was built for an old C library, in
+    a process group of its own: what is meant for this process's group does not reach it either.
+    """
+    try:
+        null = (os.devnull, os.O_RDWR, 0)
+        files = [(os.POSIX_SPAWN_OPEN, descriptor, *null) for descriptor in (0, 1, 2)]
+        try:
+            os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+        except NotImplementedError:
+            os.posix_spawn(command[0], command, os.environ, file_actions=files, setpgroup=0)
+    except (AttributeError, NotImplementedError, OSError):
+        import subprocess  # costs more than all the rest of a hook
+
+        null_file = subprocess.DEVNULL
+        subprocess.Popen(  # noqa: S603 - our own command, no shell
+            command, stdin=null_file, stdout=null_file, stderr=null_file, start_new_session=True
+        )
+
+
+def detach() -> bool:
+    """Leaves the session of whoever started this process, unless it leads a group or a session of its own already.
+
+    False where signals meant for that one still come here.
+    """
+    try:
+        if os.getpid() not in (os.getsid(0), os.getpgrp()):
+            os.setsid()
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def raise_open_files(wanted: int = OPEN_FILES) -> None:
+    """Lets this process have so many files and connections, or as many as it may; a shell on macOS gives it 256."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (ImportError, OSError, ValueError):  # it then goes with what it has
+        return
+
+
+def resident_bytes(statm: str = "/proc/self/statm") -> int:
+    """The memory that this process has; on a system that does not tell, macOS, the most that it has had."""
+    try:
+        with open(statm, encoding="ascii") as file:  # noqa: PTH123 - see above
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+# --- the machine ------------------------------------------------------------------------------------
+
+
+def boot_identity(boot_id: str = BOOT_ID, command: tuple[str, ...] = BOOT_COMMAND) -> str:
+    """This boot of this kernel; the machine's name where that is not told, and nothing where there is none."""
+    try:
+        with open(boot_id, encoding="ascii") as file:  # noqa: PTH123
+            return file.read()
+    except OSError:
+        return output_of(command) or (os.uname().nodename if hasattr(os, "uname") else "")
+
+
+def has_developer_tools() -> bool:
+    """Whether the programs that macOS has in /usr/bin are there, or only ask their user to install them."""
+    directory = output_of(DEVELOPER_TOOLS_COMMAND)
+    return bool(directory) and os.path.isdir(directory)  # noqa: PTH112 - one that was removed is still named
+
+
+def can_bind(directory: str) -> bool:
+    """Whether there can be a unix socket in the directory, which not every file system has."""
+    import socket
+
+    path = os.path.join(directory, "bind")  # noqa: PTH118
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(path)
+        os.unlink(path)  # noqa: PTH108
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def output_of(command: tuple[str, ...]) -> str:
+    """What a small program of the system prints; empty where it is not there, fails or takes too long."""
+    import subprocess
+
+    quiet = subprocess.DEVNULL
+    try:
+        done = subprocess.run(  # noqa: S603 - absolute paths of the system's own programs
+            command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=COMMAND_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip()
