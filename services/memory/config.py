@@ -54,10 +54,10 @@ class MemorySettings(BaseSettings):
 
     @property
     def place(self) -> Place:
-        """What may be encrypted."""
+        """The files that may be encrypted."""
         return Place(self.home, "The memories", KEY_FILE_SETTING, "memory*.duckdb")
 
     @property
     def home(self) -> Path:
-        """`directory`, with the user's home filled in."""
+        """`directory`, with `~` expanded."""
         return self.directory.expanduser()

@@ -1,4 +1,4 @@
-"""The memory service's gRPC face: protobuf in, domain calls, protobuf out."""
+"""The gRPC interface of the memory service: converts messages, calls the domain."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What the methods are about."""
+    """The domain objects that the methods call."""
 
     storing: Storing
     searching: Searching
@@ -41,7 +41,7 @@ class Domain:
 
 
 class MemoryServicer(memory_pb2_grpc.MemoryServicer):
-    """Each method is the rpc of its name in memory.proto."""
+    """Each method implements the rpc of its name in memory.proto."""
 
     def __init__(self, domain: Domain, share_by_default: bool) -> None:
         self._storing = domain.storing
@@ -184,7 +184,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 def _readable_parts(
     sent: Sequence[Sent], read: Callable[[Sent], Read]
 ) -> tuple[dict[int, Read], dict[int, ServiceError]]:
-    """What can be read of what was sent, and what is wrong with the rest; by place."""
+    """The items that could be read, and the errors of the others; by position."""
     found: dict[int, Read] = {}
     refused: dict[int, ServiceError] = {}
     for place, each in enumerate(sent):

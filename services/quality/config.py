@@ -24,10 +24,10 @@ class QualitySettings(BaseSettings):
 
     @property
     def allowed_roots(self) -> list[Path]:
-        """`roots`, one by one."""
+        """The directories in `roots`."""
         return [Path(each).expanduser() for each in self.roots.split(":") if each]
 
     @property
     def home(self) -> Path:
-        """`directory`, with the user's home filled in."""
+        """`directory`, with `~` expanded."""
         return self.directory.expanduser()

@@ -1,4 +1,4 @@
-"""What can be asked of the memories, and what an answer is: the search side of the domain."""
+"""Queries for memories and their results: the search side of the domain."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ query_max_chars = 10_000
 limit_max = 50
 path_max_chars = 1_000
 page_max_bytes = 4 * 1024 * 1024
-"""An answer ends with the result that reaches this, and has a cursor for the rest: a call has room for it, and so has
-what a gateway makes of it."""
+"""A page ends with the result that reaches this size and has a cursor for the rest. It fits into one RPC message, and
+leaves room for what the gateway adds."""
 
 
 class ContentType(StrEnum):
-    """What `content_type` asks for: a kind of memory, or those that hold code."""
+    """Values of `content_type`: a kind of memory, or memories that contain code."""
 
     CODE = "code"
     CONVERSATION = "conversation"
@@ -27,7 +27,7 @@ class ContentType(StrEnum):
 
 
 class Sort(StrEnum):
-    """The order of the results."""
+    """The order of results."""
 
     RELEVANCE = "relevance"
     NEWEST = "newest"
@@ -35,7 +35,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a result must be; every condition that is given holds. `until` is exclusive."""
+    """Conditions on a result, all of which must hold. `until` is exclusive."""
 
     content_type: ContentType | None = None
     tags: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Found:
 
     @property
     def size_bytes(self) -> int:
-        """About how much of an answer it takes."""
+        """Its approximate size in an answer."""
         return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
 
 

@@ -1,4 +1,4 @@
-"""A memory as the index takes it. Its text is read once, before it is stored: terms, speaker, files, code, likeness."""
+"""Index entries. A memory's text is read once, before it is stored: terms, speaker, files, code, SimHash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.memory.text.terms import terms
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that only a memory's text says; `files` are plain paths."""
+    """Everything derived from a memory's text; `files` are plain paths."""
 
     document: Document = EMPTY
     speaker: str = ""
@@ -28,12 +28,12 @@ class Reading:
 
 
 UNREAD = Reading()
-"""Of a memory that is found by meaning, not yet by words."""
+"""The reading of a memory that is found by meaning, but not yet by words."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A committed memory on its way into the index; vectors are float16 bytes, empty where there are none."""
+    """A committed memory to index; vectors are float16 bytes, empty if there are none."""
 
     entry: Entry
     label: Label
@@ -43,7 +43,7 @@ class NewEntry:
 
 
 def reading(memory: Memory) -> Reading:
-    """What the memory's text says; linear in it."""
+    """Reads the memory's text, in linear time."""
     found = [*terms(memory.content), *terms(" ".join(memory.tags))]
     return Reading(
         document=document(found),
@@ -58,7 +58,7 @@ def reading(memory: Memory) -> Reading:
 def entry_of(
     sequence: int, user: str, memory: Memory, read: Reading, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:
-    """What the index keeps of the user's memory that is stored under `sequence`."""
+    """The index entry of the user's memory stored under `sequence`."""
     entry = Entry(
         sequence=sequence,
         user=user,
@@ -77,5 +77,5 @@ def entry_of(
 def new_entry(
     sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:
-    """The same, for a memory whose text is still to be read."""
+    """The index entry of a memory whose text was not read before."""
     return entry_of(sequence, user, memory, reading(memory), content_vector, context_vector)

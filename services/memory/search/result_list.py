@@ -1,4 +1,4 @@
-"""What a search found, in order, before its rows are read: what the cache and the cursors keep. It holds no content."""
+"""The ordered result of a search before its rows are read, as cached and used by cursors. It holds no content."""
 
 from __future__ import annotations
 

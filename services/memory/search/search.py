@@ -1,4 +1,4 @@
-"""Searching: the query's terms and embedding, candidates with their signals, ranking, and the rows behind the best."""
+"""Search: the query's terms and embedding, candidates with their signals, scoring, and the rows of the best."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ chars_per_token = 4
 """English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
 facet_values_max = 20
 piece_max = 25
-"""So many results are read at a time: the largest are 24 MB."""
+"""Results read at a time: the largest are 24 MB."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
 
@@ -57,7 +57,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Encoded results, and how long this search took, which they do not say."""
+    """Serialised results, and the duration of this search, which they do not include."""
 
     content: bytes
     took_ms: float
@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """What searching needs; `embedder` is None while there is no usable model."""
+    """The dependencies of searching; `embedder` is None if there is no usable model."""
 
     store: MemoryStore
     index: MemoryIndex
@@ -94,7 +94,7 @@ class Searching:
         return Answer(page.content, took_s * 1e3)
 
     async def more(self, user: str, cursor: str, limit: int) -> Results:
-        """The next results of the search that gave the cursor."""
+        """The results after a cursor."""
         began = time.perf_counter()
         name, offset = _read_cursor(cursor)
         ranking = await self.cache.at_cursor(user, name)
@@ -109,7 +109,7 @@ class Searching:
         )
 
     async def _ranking(self, user: str, projects: Sequence[str], query: Query, key: str) -> Ranking:
-        """The whole answer without its rows: where the cursor is, from the cache, or made now."""
+        """The whole ranking: of a cursor, from the cache, or computed now."""
         if query.cursor:
             name, _ = _read_cursor(query.cursor)
             return await self.cache.at_cursor(user, name, query_key(_without_paging(query)))
@@ -145,12 +145,12 @@ class Searching:
         )
 
     async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
-        """The query's embedding; None while there is none to be had, and the search goes by words alone."""
+        """The query's embedding; None if there is none now, and the search uses words alone."""
         if self.embedder is None:
             return None
         try:
             embedding: NDArray[np.float32] = (await self.embedder.embed([text]))[0]
-        except LimitExceeded:  # too many wait for the model
+        except LimitExceeded:  # the embedder's queue is full
             trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
             return None
         return embedding
@@ -171,7 +171,7 @@ class Searching:
         return Page([each for _, each in found], following, truncated=is_full, is_full=is_full)
 
     async def _found_at(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
-        """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
+        """The results at these places, with neighbours; without those deleted or no longer shared."""
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
         memories = await self.store.visible(user, sorted(needed))
@@ -189,7 +189,7 @@ class Searching:
         return {name: dict(each.most_common(facet_values_max)) for name, each in counts.items()}
 
     async def _suggestions(self, user: str, query: Query, ranking: Ranking) -> Sequence[str]:
-        """What to try where nothing is shown."""
+        """Suggestions if no results are shown."""
         if len(ranking):
             return ["Raise max_tokens: the best result alone is larger.", "Or read it by get_memory."]
         tips = ["Try other words, or fewer."]
@@ -237,7 +237,7 @@ def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
 def _until_full(
     piece: Sequence[tuple[int, Found]], following: int, room: int
 ) -> tuple[Sequence[tuple[int, Found]], int, int]:
-    """The results until there is no room, the place after the last of them, and the room that is left."""
+    """The results that fit, the place after the last of them, and the remaining space."""
     for number, (place, found) in enumerate(piece):
         if room <= 0:
             return piece[:number], place, room
@@ -246,7 +246,7 @@ def _until_full(
 
 
 def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:
-    """The memory and what is around it, without the farthest where they are more than an answer may hold."""
+    """The memory and its neighbours, without the farthest if they exceed the size of a response."""
     size, count = sum(each.size_bytes for each in (memory, *before, *after)), len(before) + len(after)
     while size > page_max_bytes and (before or after):
         farthest = before.pop(0) if len(before) >= len(after) else after.pop()
@@ -255,7 +255,7 @@ def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surro
 
 
 def _without_paging(query: Query) -> Query:
-    """What decides the ranking; the rest says how much of it to show."""
+    """The query without what only decides how much of the ranking to show."""
     return replace(query, limit=1, max_tokens=0, cursor="", paged=False, facets=False)
 
 

@@ -1,4 +1,4 @@
-"""Near duplicates: texts that say the same in nearly the same words, told by short fingerprints of their terms.
+"""Detects near duplicates, texts of nearly the same words, by short fingerprints of their terms.
 
 SimHash: Charikar, Similarity Estimation Techniques from Rounding Algorithms (STOC 2002); three bits of 64 as the limit:
 Manku, Jain and Das Sarma, Detecting Near-Duplicates for Web Crawling (WWW 2007).
@@ -17,15 +17,15 @@ Likeness = NDArray[np.uint64]
 
 bits_apart_max = 3
 number_weight = 4
-"""How much more a term with a digit counts: a text with another port or version says something else."""
+"""The weight of a term with a digit: a text with another port or version says something else."""
 compared_max = 200
-"""How far down a ranking near duplicates are looked for."""
+"""The number of top results searched for near duplicates."""
 _block = 4096
-"""Terms that are summed at a time: 64 numbers each."""
+"""Terms summed at a time: 64 numbers each."""
 
 
 def likeness(terms: Sequence[str]) -> int:
-    """64 bits that differ in few places for texts whose terms hardly differ; 0 for a text without terms."""
+    """64 bits that differ in few places for texts of nearly the same terms; 0 for a text without terms."""
     said = sorted(set(terms))
     if not said:
         return 0
@@ -36,7 +36,7 @@ def likeness(terms: Sequence[str]) -> int:
 
 
 def _bit_sums(terms: Sequence[str]) -> NDArray[np.int64]:
-    """For each bit the weights of the terms that have it, less the weights of those that do not."""
+    """For each bit, the weights of the terms that have it minus the weights of those that do not."""
     hashes = np.array([_hash(term) for term in terms], np.uint64)
     bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1).astype(np.int32)
     weights = [number_weight if _has_digit(term) else 1 for term in terms]
@@ -53,7 +53,7 @@ def _hash(term: str) -> int:
 
 
 def shown_once(likenesses: Likeness) -> NDArray[np.bool_]:
-    """Which to show of a ranking, best first: of near duplicates, the first one alone."""
+    """Which results to show of a list, best first: only the first of near duplicates."""
     head = likenesses[:compared_max]
     apart = np.bitwise_count(head[:, None] ^ head[None, :])
     twins = np.tril(apart <= bits_apart_max, -1) & (head != 0)[:, None]
