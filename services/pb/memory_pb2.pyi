@@ -124,7 +124,7 @@ class StoreOutcome(_message.Message):
     def __init__(self, id: _Optional[str] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duplicate: _Optional[bool] = ..., embedding_generated: _Optional[bool] = ..., redactions: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("query", "limit", "min_score", "project", "include_related_projects", "max_tokens", "filter", "newest_first", "cursor", "paged", "facets")
+    __slots__ = ("query", "limit", "min_score", "project", "include_related_projects", "max_tokens", "filter", "newest_first", "cursor", "paged", "facets", "is_list")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +136,7 @@ class SearchRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     PAGED_FIELD_NUMBER: _ClassVar[int]
     FACETS_FIELD_NUMBER: _ClassVar[int]
+    IS_LIST_FIELD_NUMBER: _ClassVar[int]
     query: str
     limit: int
     min_score: float
@@ -147,7 +148,8 @@ class SearchRequest(_message.Message):
     cursor: str
     paged: bool
     facets: bool
-    def __init__(self, query: _Optional[str] = ..., limit: _Optional[int] = ..., min_score: _Optional[float] = ..., project: _Optional[str] = ..., include_related_projects: _Optional[bool] = ..., max_tokens: _Optional[int] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., newest_first: _Optional[bool] = ..., cursor: _Optional[str] = ..., paged: _Optional[bool] = ..., facets: _Optional[bool] = ...) -> None: ...
+    is_list: bool
+    def __init__(self, query: _Optional[str] = ..., limit: _Optional[int] = ..., min_score: _Optional[float] = ..., project: _Optional[str] = ..., include_related_projects: _Optional[bool] = ..., max_tokens: _Optional[int] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., newest_first: _Optional[bool] = ..., cursor: _Optional[str] = ..., paged: _Optional[bool] = ..., facets: _Optional[bool] = ..., is_list: _Optional[bool] = ...) -> None: ...
 
 class Filter(_message.Message):
     __slots__ = ("content_type", "tags", "session_id", "since", "until", "file_path", "role")
@@ -167,6 +169,34 @@ class Filter(_message.Message):
     role: str
     def __init__(self, content_type: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., file_path: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
 
+class ListRequest(_message.Message):
+    __slots__ = ("project", "include_related_projects", "filter", "author", "oldest_first", "limit", "cursor")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_RELATED_PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    include_related_projects: bool
+    filter: Filter
+    author: str
+    oldest_first: bool
+    limit: int
+    cursor: str
+    def __init__(self, project: _Optional[str] = ..., include_related_projects: _Optional[bool] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., author: _Optional[str] = ..., oldest_first: _Optional[bool] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class ListResponse(_message.Message):
+    __slots__ = ("memories", "total", "next_cursor")
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    memories: _containers.RepeatedCompositeFieldContainer[StoredMemory]
+    total: int
+    next_cursor: str
+    def __init__(self, memories: _Optional[_Iterable[_Union[StoredMemory, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ...) -> None: ...
+
 class MoreRequest(_message.Message):
     __slots__ = ("cursor", "limit")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
@@ -176,7 +206,7 @@ class MoreRequest(_message.Message):
     def __init__(self, cursor: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "total_found", "search_strategy", "took_ms", "truncated", "suggestions", "next_cursor", "facets")
+    __slots__ = ("results", "total_found", "search_strategy", "took_ms", "truncated", "suggestions", "next_cursor", "facets", "at_least")
     class FacetsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +222,7 @@ class SearchResponse(_message.Message):
     SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
     NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
     FACETS_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[Found]
     total_found: int
     search_strategy: str
@@ -200,7 +231,8 @@ class SearchResponse(_message.Message):
     suggestions: _containers.RepeatedScalarFieldContainer[str]
     next_cursor: str
     facets: _containers.MessageMap[str, Facet]
-    def __init__(self, results: _Optional[_Iterable[_Union[Found, _Mapping]]] = ..., total_found: _Optional[int] = ..., search_strategy: _Optional[str] = ..., took_ms: _Optional[float] = ..., truncated: _Optional[bool] = ..., suggestions: _Optional[_Iterable[str]] = ..., next_cursor: _Optional[str] = ..., facets: _Optional[_Mapping[str, Facet]] = ...) -> None: ...
+    at_least: bool
+    def __init__(self, results: _Optional[_Iterable[_Union[Found, _Mapping]]] = ..., total_found: _Optional[int] = ..., search_strategy: _Optional[str] = ..., took_ms: _Optional[float] = ..., truncated: _Optional[bool] = ..., suggestions: _Optional[_Iterable[str]] = ..., next_cursor: _Optional[str] = ..., facets: _Optional[_Mapping[str, Facet]] = ..., at_least: _Optional[bool] = ...) -> None: ...
 
 class Facet(_message.Message):
     __slots__ = ("counts",)
@@ -217,20 +249,24 @@ class Count(_message.Message):
     def __init__(self, value: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Found(_message.Message):
-    __slots__ = ("memory", "score", "similarity", "matched", "before", "after")
+    __slots__ = ("memory", "score", "similarity", "matched", "before", "after", "folded", "folded_ids")
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     MATCHED_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    FOLDED_FIELD_NUMBER: _ClassVar[int]
+    FOLDED_IDS_FIELD_NUMBER: _ClassVar[int]
     memory: StoredMemory
     score: float
     similarity: float
     matched: str
     before: StoredMemory
     after: StoredMemory
-    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., score: _Optional[float] = ..., similarity: _Optional[float] = ..., matched: _Optional[str] = ..., before: _Optional[_Union[StoredMemory, _Mapping]] = ..., after: _Optional[_Union[StoredMemory, _Mapping]] = ...) -> None: ...
+    folded: int
+    folded_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, memory: _Optional[_Union[StoredMemory, _Mapping]] = ..., score: _Optional[float] = ..., similarity: _Optional[float] = ..., matched: _Optional[str] = ..., before: _Optional[_Union[StoredMemory, _Mapping]] = ..., after: _Optional[_Union[StoredMemory, _Mapping]] = ..., folded: _Optional[int] = ..., folded_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetRequest(_message.Message):
     __slots__ = ("id", "neighbours")

@@ -35,6 +35,16 @@ class Entry:
     shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Memories in the order of time: their sequences, times, and neighbours in the session (-1 for none)."""
+
+    sequence: NDArray[np.int64]
+    timestamp_s: NDArray[np.float64]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+
+
 class Catalogue:
     """Grows by `add`; a removed memory keeps its slot and is alive no more."""
 
@@ -167,6 +177,22 @@ class Catalogue:
     def of_project(self, project: str, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` belong to a project of that name."""
         return np.asarray(self.column("project")[slots] == self._projects.find(project))
+
+    def project_names(self, slots: Slots) -> Mapping[str, int]:
+        """How many of `slots` each project has."""
+        counts = np.bincount(self.column("project")[slots], minlength=len(self._projects)).tolist()
+        return {name: count for (name,), count in zip(self._projects.names(), counts, strict=True) if count}
+
+    def by_time(self, slots: Slots) -> Slots:
+        """`slots` in the order of time; those of one moment in the order of storing."""
+        return slots[np.lexsort((self.column("sequence")[slots], self.column("timestamp_s")[slots]))]
+
+    def timeline(self, slots: Slots) -> Timeline:
+        """`slots` in the order of time."""
+        ordered, sequence_of = self.by_time(slots), self.column("sequence")
+        beside = [self.column(direction)[ordered] for direction in ("before", "after")]
+        before, after = (np.where(each >= 0, sequence_of[each], -1) if len(each) else each for each in beside)
+        return Timeline(sequence_of[ordered], self.column("timestamp_s")[ordered], before, after)
 
     def of_user(self, user: str, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` are the user's own."""
