@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.integration.stack import Stack
-from tests.integration.test_exact_lists import send_lines
+from tests.integration.test_exact_lists import import_all, send_lines
 from tests.integration.test_hooks import told
+from tests.integration.test_scenarios import call
 
 TOPICS = "parser cache login billing export queue search mail logging metrics deploy backup retry quota schema".split()  # noqa: SIM905 - one line
 LATEST = ("Kafka cluster", "Vault name", "Grafana folder", "OIDC issuer", "Redis password", "Helm chart", "pager rota")
@@ -88,7 +90,7 @@ PROMPT, ANSWER = "Please rename the walrus variable", "Renamed walrus variable 1
         (turns(("user", "So?"), ("assistant", ANSWER), ("user", PROMPT), ("assistant", "Done.")), timedelta(hours=3)),
     ],
 )
-def test_a_handoff_says_what_was_asked_and_answered_last(
+async def test_a_handoff_says_what_was_asked_and_answered_last(
     stack: Stack, directory: Path, end: list[dict[str, Any]], began_ago: timedelta
 ) -> None:
     conversation, began = secrets.token_hex(8), datetime.now(UTC) - began_ago
@@ -100,9 +102,9 @@ def test_a_handoff_says_what_was_asked_and_answered_last(
     for number, content in enumerate(decisions):
         at = (began + timedelta(seconds=15 * number + 5)).isoformat()
         lines.append({**lines[0], "content": content, "role": "user", "tags": ["decision"], "timestamp": at})
-    send_lines(stack, lines)
-    ask(stack, "SessionStart", directory, conversation)
-    handoff = ask(stack, "SessionEnd", directory, conversation)["handoff"]
+    await import_all(stack, lines)
+    await call(stack, "init", working_directory=str(directory))  # it has begun when SessionEnd comes
+    handoff = (await asyncio.to_thread(ask, stack, "SessionEnd", directory, conversation))["handoff"]
     summary = handoff.split("## Summary")[1].split("##")[0]
     assert PROMPT in summary
     assert ANSWER in summary
