@@ -223,6 +223,13 @@ async def test_near_duplicates_are_shown_once(stack: Stack, project: str) -> Non
     )
     found = await call(stack, "reflect_on_past", query="linter", project=project)
     assert len(found["results"]) == 3
+    assert found["total_found"] == 4
+    (alike,) = [each for each in found["results"] if each["folded"]]
+    assert alike["content"].startswith("always run")  # the later one
+    (folded,) = alike["folded_ids"]
+    assert (await call(stack, "get_memory", id=folded))["memory"]["content"].startswith("Always run")
+    newest = await call(stack, "advanced_search", query="linter", project=project, since="yesterday")
+    assert len(newest["results"]) == newest["total_found"] == 4
 
 
 async def test_a_write_shows_in_the_very_next_search(stack: Stack, project: str) -> None:

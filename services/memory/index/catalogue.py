@@ -31,7 +31,7 @@ class Entry:
     timestamp_s: float
     speaker: str = ""
     asks: bool = False
-    likeness: int = 0
+    wording: int = 0
     shared: bool = False
 
 
@@ -58,7 +58,7 @@ class Catalogue:
             "timestamp_s": Column(np.float64),
             "speaker": Column(np.int32),
             "asks": Column(np.bool_),
-            "likeness": Column(np.uint64),
+            "wording": Column(np.uint64),
             "before": Column(np.int32),
             "after": Column(np.int32),
             "alive": Column(np.bool_),
@@ -71,7 +71,7 @@ class Catalogue:
         return len(self._columns["sequence"].rows)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, likeness,
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, wording,
         before and after (the neighbours' slots in the session, -1 for none), alive or shared."""
         return self._columns[name].rows
 
@@ -88,7 +88,7 @@ class Catalogue:
             "timestamp_s": [entry.timestamp_s for entry in entries],
             "speaker": [self._speakers.of(entry.speaker) for entry in entries],
             "asks": [entry.asks for entry in entries],
-            "likeness": [entry.likeness for entry in entries],
+            "wording": [entry.wording for entry in entries],
             "before": [-1] * len(entries),
             "after": [-1] * len(entries),
             "alive": [True] * len(entries),
@@ -121,7 +121,7 @@ class Catalogue:
         """Sets what only the text says of memories that were added without it."""
         self.column("speaker")[slots] = [self._speakers.of(entry.speaker) for entry in entries]
         self.column("asks")[slots] = [entry.asks for entry in entries]
-        self.column("likeness")[slots] = [entry.likeness for entry in entries]
+        self.column("wording")[slots] = [entry.wording for entry in entries]
 
     def remove(self, sequences: Iterable[int]) -> Slots:
         """The slots that were alive until now."""

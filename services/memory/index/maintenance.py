@@ -25,7 +25,7 @@ from services.memory.text.terms import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
 
-INDEX_VERSION = 5
+INDEX_VERSION = 6
 """Moves on when the index keeps something else of a memory than before."""
 read_at_start_max = 2_000
 """Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""

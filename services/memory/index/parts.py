@@ -23,8 +23,8 @@ from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Signs, Vectors, best
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
-from services.memory.text.simhash import Likeness
 from services.memory.text.terms import DateSpan, terms
+from services.memory.text.wording import Wordings
 
 depth = 100
 """Candidates taken from each signal; a right answer below that in all of them is not found."""
@@ -49,7 +49,7 @@ class Candidates:
     them; `total` counts all that there is of that."""
 
     sequence: NDArray[np.int64]
-    likeness: Likeness
+    wording: Wordings
     signals: Signals
     answers: NDArray[np.bool_]
     total: int
@@ -226,7 +226,7 @@ class Parts:
     def _candidates(self, chosen: Slots, signals: Signals, answers: Slots, total: int) -> Candidates:
         column = self._catalogue.column
         return Candidates(
-            column("sequence")[chosen], column("likeness")[chosen], signals, np.isin(chosen, answers), total
+            column("sequence")[chosen], column("wording")[chosen], signals, np.isin(chosen, answers), total
         )
 
     def _signals(  # all that a search goes by

@@ -164,7 +164,7 @@ def _unfolded(order: NDArray[np.int64]) -> _Folding:
 
 def _fold(candidates: Candidates, order: NDArray[np.int64]) -> _Folding:
     """`order`, in which the candidates of one wording have changed places: the latest is the first of them."""
-    wording = candidates.likeness[order]
+    wording = candidates.wording[order]
     _, firsts, group = np.unique(wording, return_index=True, return_inverse=True)
     first_of = np.where(wording != 0, firsts[group], np.arange(len(order)))
     by_time = np.lexsort((-candidates.signals.timestamp_s[order], first_of))

@@ -1,1 +1,1 @@
-"""What a text comes to: terms, word forms, files it mentions, a fingerprint of its likeness."""
+"""What a text comes to: terms, word forms, files it mentions, its wording as a number."""
