@@ -69,7 +69,7 @@ class Ranking:
             return "semantic"
         return "both" if self.rows["similarity"][place] >= MATCHING_COSINE else "text"
 
-    def folded(self, place: int) -> list[int]:
+    def folded_sequences(self, place: int) -> list[int]:
         """What is folded under the result at a place."""
         rest = self.rows[self.shown :]
         sequences: list[int] = rest["sequence"][rest["under"] == place].tolist()
@@ -95,7 +95,7 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
     if query.sort is Sort.NEWEST:
         return _newest_first(candidates, scores, query)
     best = np.lexsort((candidates.sequence, -scores))
-    folding = _unfolded(best) if query.filter.is_a_stretch else _fold(candidates, best)
+    folding = _no_folding(best) if query.filter.is_a_stretch else _fold(candidates, best)
     reached = scores[best]
     shown = folding.first_of == np.arange(len(best))
     shown &= reached >= query.min_score
@@ -158,7 +158,7 @@ class _Folding:
     first_of: NDArray[np.int64]
 
 
-def _unfolded(order: NDArray[np.int64]) -> _Folding:
+def _no_folding(order: NDArray[np.int64]) -> _Folding:
     return _Folding(order, np.arange(len(order)))
 
 

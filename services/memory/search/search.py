@@ -126,7 +126,7 @@ class Searching:
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
         if query.is_list:
             return list_ranking(await self.index.timeline(user, projects, query.filter))
-        asked = await self._asked(query.text)
+        asked = await self._index_query(query.text)
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
@@ -134,7 +134,7 @@ class Searching:
         made = ranking(candidates, rank(candidates.signals, time.time()), query)
         return replace(made, exact=made.exact and not self.index.unread)
 
-    async def _asked(self, text: str) -> Asked:
+    async def _index_query(self, text: str) -> Asked:
         return Asked(query_terms(text), words_of(text), await self._query_embedding(text), date_spans(text))
 
     def _is_whole(self, ranking: Ranking) -> bool:
@@ -190,7 +190,7 @@ class Searching:
         """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
-        needed |= {sequence for place in places for sequence in ranking.folded(place)[:folded_ids_max]}
+        needed |= {sequence for place in places for sequence in ranking.folded_sequences(place)[:folded_ids_max]}
         memories = await self.store.visible(user, sorted(needed))
         return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
 
@@ -200,7 +200,7 @@ class Searching:
         if query.is_list:
             found = (await self.index.timeline(user, projects, query.filter)).sequence
         elif not query.min_score:
-            asked = await self._asked(query.text)
+            asked = await self._index_query(query.text)
             found = np.union1d(found, await self.index.matching(user, projects, asked, query.filter))
         return await self.index.count(found)
 
@@ -251,7 +251,7 @@ class Searching:
 
 def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
     row = ranking.rows[place]
-    similarity, folded = float(row["similarity"]), ranking.folded(place)
+    similarity, folded = float(row["similarity"]), ranking.folded_sequences(place)
     return Found(
         memory=memories[ranking.sequence(place)],
         score=float(row["score"]),

@@ -11,8 +11,7 @@ import pytest
 
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Chosen, Kind, Memory
-from services.memory.domain.queries import Author, Filter, ListQuery, Query, Sort
-from services.memory.search import memory_list
+from services.memory.domain.queries import Author, Filter, ListQuery, Query, Sort, page_max_bytes
 from services.memory.search.memory_list import Listing, Position, read_cursor
 from tests.unit.memory.test_restatements import MARCH, Service, served
 
@@ -39,7 +38,7 @@ def passes(memory: Memory, asked: Filter) -> bool:
         and asked.session_id in {"", memory.session_id}
         and (asked.since is None or memory.timestamp >= asked.since)
         and (asked.until is None or memory.timestamp < asked.until)
-        and (asked.content_type is None or memory.kind == asked.content_type)
+        and (asked.content_type is None or memory.kind.value == asked.content_type.value)
         and (not asked.file_path or asked.file_path in memory.content)
     )
 
@@ -145,7 +144,7 @@ async def test_a_page_ends_by_its_bytes_and_goes_on(tmp_path: Path) -> None:
         listing = Listing(service.store, service.index, service.searching.linking)
         first = await listing.list("ann", ListQuery(limit=50))
         size = sum(each.size_bytes for each in first.memories)
-        assert size >= memory_list.page_max_bytes > size - first.memories[-1].size_bytes
+        assert size >= page_max_bytes > size - first.memories[-1].size_bytes
         second = await listing.list("ann", ListQuery(limit=50, cursor=first.next_cursor))
         assert [*first.memories, *second.memories] == [*reversed(await service.all())]
         assert second.next_cursor == ""
