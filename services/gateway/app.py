@@ -45,7 +45,17 @@ from services.gateway.middleware import Guards, guards, register_issuer
 from services.gateway.session_fallback import Roaming
 from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
-from services.gateway.tools import memory, operations, permissions, prompts, quality, resources, search, session
+from services.gateway.tools import (
+    memory,
+    memory_list,
+    operations,
+    permissions,
+    prompts,
+    quality,
+    resources,
+    search,
+    session,
+)
 from services.gateway.tools.loading import Loading
 from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
@@ -173,7 +183,9 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
-    search.register(mcp, backends.memory, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
+    zone = ZoneInfo(settings.time_zone) if settings.time_zone else local_zone()
+    search.register(mcp, backends.memory, zone)
+    memory_list.register(mcp, backends.memory, zone)
     permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)

@@ -37,6 +37,7 @@ from services.memory.operations.health import Condition, Regular
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import NO_MODEL, Storing
+from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
 from services.memory.servicer import Domain, MemoryServicer
@@ -86,18 +87,10 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         work: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
         supervisor = Supervisor()
         condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor)
-        servicer = MemoryServicer(
-            Domain(
-                storing,
-                Searching(store, index, embedder, linking, SearchCache(shared, generations)),
-                linking,
-                condition,
-                Exporting(store),
-                backups,
-                retaining,
-            ),
-            settings.share_by_default,
-        )
+        searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
+        listing, exporting = Listing(store, index, linking), Exporting(store)
+        domain = Domain(storing, searching, listing, linking, condition, exporting, backups, retaining)
+        servicer = MemoryServicer(domain, settings.share_by_default)
         await stack.enter_async_context(event_loop_lag.measure_lag())
         health = Health("segue.memory.v1.Memory")
 

@@ -26,7 +26,17 @@ from services.memory.domain.memories import (
     plain_tags,
 )
 from services.memory.domain.project_links import Link, LinkType
-from services.memory.domain.queries import ContentType, Filter, Found, Query, Results, Sort
+from services.memory.domain.queries import (
+    Author,
+    ContentType,
+    Filter,
+    Found,
+    ListQuery,
+    MemoryList,
+    Query,
+    Results,
+    Sort,
+)
 from services.memory.domain.retention_policy import Rule
 from services.memory.operations.retention_job import Retained
 from services.memory.search.search import Answer
@@ -91,6 +101,22 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         cursor=request.cursor,
         paged=request.paged,
         facets=request.facets,
+        is_list=request.is_list,
+    )
+
+
+def list_query(request: memory_pb2.ListRequest) -> ListQuery:
+    """A list."""
+    if request.author not in {"", *Author}:
+        raise InvalidInput(f"author takes {', '.join(Author)}.")
+    return ListQuery(
+        project=normalise_project_name(request.project),
+        include_related_projects=request.include_related_projects,
+        filter=_filter(request.filter),
+        author=Author(request.author or Author.ALL),
+        oldest_first=request.oldest_first,
+        limit=request.limit,
+        cursor=request.cursor,
     )
 
 
@@ -217,6 +243,8 @@ def found_message(found: Found) -> memory_pb2.Found:
         matched=found.matched,
         before=memory_message(found.before) if found.before else None,
         after=memory_message(found.after) if found.after else None,
+        folded=found.folded,
+        folded_ids=found.folded_ids,
     )
 
 
@@ -235,6 +263,16 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         suggestions=results.suggestions,
         next_cursor=results.next_cursor,
         facets=facets,
+        at_least=not results.exact,
+    )
+
+
+def list_message(listed: MemoryList) -> memory_pb2.ListResponse:
+    """A page of a list."""
+    return memory_pb2.ListResponse(
+        memories=[memory_message(each) for each in listed.memories],
+        total=listed.total,
+        next_cursor=listed.next_cursor,
     )
 
 

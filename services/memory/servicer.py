@@ -19,6 +19,7 @@ from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
+from services.memory.search.memory_list import Listing
 from services.memory.search.search import Searching
 from services.pb import memory_pb2, memory_pb2_grpc
 
@@ -33,6 +34,7 @@ class Domain:
 
     storing: Storing
     searching: Searching
+    listing: Listing
     linking: Linking
     condition: Condition
     exporting: Exporting
@@ -46,6 +48,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     def __init__(self, domain: Domain, share_by_default: bool) -> None:
         self._storing = domain.storing
         self._searching = domain.searching
+        self._listing = domain.listing
         self._linking = domain.linking
         self._condition = domain.condition
         self._exporting = domain.exporting
@@ -88,6 +91,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
         query = messages.query(request)
         return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
+
+    async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
+        return messages.list_message(await self._listing.list(rpc.caller.get(), messages.list_query(request)))
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
         results = await self._searching.more(rpc.caller.get(), request.cursor, request.limit)

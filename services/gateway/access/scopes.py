@@ -55,6 +55,7 @@ TOOLS: Mapping[str, Scope] = {
     "store_reflection": Scope.WRITE,
     "reflect_on_past": Scope.READ,
     "advanced_search": Scope.READ,
+    "list_memories": Scope.READ,
     "quick_search": Scope.READ,
     "get_more_results": Scope.READ,
     "search_by_file": Scope.READ,

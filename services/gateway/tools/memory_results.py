@@ -86,8 +86,10 @@ class SearchResult(MemoryShape):
 
     score: float = Field(description="0 to 1; results are ordered by it")
     similarity_score: float | None = Field(description="Cosine of the embeddings, -1 to 1")
-    matched: str = Field(description="semantic, text or both")
+    matched: str = Field(description="semantic, text or both; filter without a query")
     context: Context
+    folded: int = Field(description="More that say the same in the same words")
+    folded_ids: list[str]
 
     @classmethod
     def of_found(cls, found: memory_pb2.Found) -> SearchResult:
@@ -103,6 +105,8 @@ class SearchResult(MemoryShape):
             similarity_score=similarity,
             matched=found.matched,
             context=around,
+            folded=found.folded,
+            folded_ids=list(found.folded_ids),
         )
 
 
@@ -132,7 +136,8 @@ class SearchAnswer(Result):
 
     results: list[SearchResult]
     total_found: int
-    search_strategy: str = Field(description="hybrid, or text_fallback while there is no embedding model")
+    total_is_exact: bool = Field(description="False: there are at least total_found")
+    search_strategy: str = Field(description="hybrid, text_fallback (no embedding model), or list (no query)")
     took_ms: float
     truncated: bool = Field(description="Whether max_tokens, or the answer's size, left results out")
     suggestions: list[str]
@@ -148,6 +153,7 @@ def _search_fields(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
     return {
         "results": [SearchResult.of_found(each) for each in answer.results],
         "total_found": answer.total_found,
+        "total_is_exact": not answer.at_least,
         "search_strategy": answer.search_strategy,
         "took_ms": round(answer.took_ms, 3),
         "truncated": answer.truncated,
@@ -185,6 +191,7 @@ class QuickAnswer(Result):
     """Answer of `quick_search`."""
 
     total_count: int
+    total_is_exact: bool = Field(description="False: there are at least total_count")
     top_result: SearchResult | None
     has_more: bool
     cursor: str | None = Field(description="For get_more_results")
@@ -194,8 +201,9 @@ class QuickAnswer(Result):
         """The same answer."""
         return cls(
             total_count=answer.total_found,
+            total_is_exact=not answer.at_least,
             top_result=SearchResult.of_found(answer.results[0]) if answer.results else None,
-            has_more=answer.total_found > len(answer.results),
+            has_more=bool(answer.next_cursor),
             cursor=answer.next_cursor or None,
         )
 

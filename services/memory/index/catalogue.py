@@ -31,8 +31,18 @@ class Entry:
     timestamp_s: float
     speaker: str = ""
     asks: bool = False
-    likeness: int = 0
+    wording: int = 0
     shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Memories in the order of time: their sequences, times, and neighbours in the session (-1 for none)."""
+
+    sequence: NDArray[np.int64]
+    timestamp_s: NDArray[np.float64]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
 
 
 class Catalogue:
@@ -48,7 +58,7 @@ class Catalogue:
             "timestamp_s": Column(np.float64),
             "speaker": Column(np.int32),
             "asks": Column(np.bool_),
-            "likeness": Column(np.uint64),
+            "wording": Column(np.uint64),
             "before": Column(np.int32),
             "after": Column(np.int32),
             "alive": Column(np.bool_),
@@ -61,7 +71,7 @@ class Catalogue:
         return len(self._columns["sequence"].rows)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, likeness,
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, wording,
         before and after (the neighbours' slots in the session, -1 for none), alive or shared."""
         return self._columns[name].rows
 
@@ -78,7 +88,7 @@ class Catalogue:
             "timestamp_s": [entry.timestamp_s for entry in entries],
             "speaker": [self._speakers.of(entry.speaker) for entry in entries],
             "asks": [entry.asks for entry in entries],
-            "likeness": [entry.likeness for entry in entries],
+            "wording": [entry.wording for entry in entries],
             "before": [-1] * len(entries),
             "after": [-1] * len(entries),
             "alive": [True] * len(entries),
@@ -111,7 +121,7 @@ class Catalogue:
         """Completes memories that were added without their text."""
         self.column("speaker")[slots] = [self._speakers.of(entry.speaker) for entry in entries]
         self.column("asks")[slots] = [entry.asks for entry in entries]
-        self.column("likeness")[slots] = [entry.likeness for entry in entries]
+        self.column("wording")[slots] = [entry.wording for entry in entries]
 
     def remove(self, sequences: Iterable[int]) -> Slots:
         """Marks memories as removed; returns their slots."""
@@ -167,6 +177,22 @@ class Catalogue:
     def of_project(self, project: str, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` belong to a project of that name."""
         return np.asarray(self.column("project")[slots] == self._projects.find(project))
+
+    def project_names(self, slots: Slots) -> Mapping[str, int]:
+        """How many of `slots` each project has."""
+        counts = np.bincount(self.column("project")[slots], minlength=len(self._projects)).tolist()
+        return {name: count for (name,), count in zip(self._projects.names(), counts, strict=True) if count}
+
+    def by_time(self, slots: Slots) -> Slots:
+        """`slots` in the order of time; those of one moment in the order of storing."""
+        return slots[np.lexsort((self.column("sequence")[slots], self.column("timestamp_s")[slots]))]
+
+    def timeline(self, slots: Slots) -> Timeline:
+        """`slots` in the order of time."""
+        ordered, sequence_of = self.by_time(slots), self.column("sequence")
+        beside = [self.column(direction)[ordered] for direction in ("before", "after")]
+        before, after = (np.where(each >= 0, sequence_of[each], -1) if len(each) else each for each in beside)
+        return Timeline(sequence_of[ordered], self.column("timestamp_s")[ordered], before, after)
 
     def of_user(self, user: str, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` belong to the user."""

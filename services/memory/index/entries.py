@@ -1,4 +1,4 @@
-"""Index entries. A memory's text is read once, before it is stored: terms, speaker, files, code, SimHash."""
+"""Index entries. A memory's text is read once, before it is stored: terms, speaker, files, code, wording."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from services.memory.index.postings import EMPTY, Document, document
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.simhash import likeness
 from services.memory.text.terms import terms
+from services.memory.text.wording import wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Reading:
     document: Document = EMPTY
     speaker: str = ""
     asks: bool = False
-    likeness: int = 0
+    wording: int = 0
     files: tuple[str, ...] = ()
     has_code: bool = False
 
@@ -49,7 +49,7 @@ def reading(memory: Memory) -> Reading:
         document=document(found),
         speaker=speaker(memory.content),
         asks=asks(memory.content),
-        likeness=likeness(found),
+        wording=wording(memory.content, memory.tags),
         files=tuple(file_paths(memory.content, memory.metadata)),
         has_code=has_code(memory.content),
     )
@@ -67,7 +67,7 @@ def entry_of(
         timestamp_s=memory.timestamp.timestamp(),
         speaker=read.speaker,
         asks=read.asks,
-        likeness=read.likeness,
+        wording=read.wording,
         shared=memory.shared,
     )
     label = Label(memory.kind, memory.role, memory.tags, read.files, read.has_code)

@@ -224,6 +224,14 @@ class Matches:
                 counted[number] += _term_counts(part, slots)
         return counted
 
+    def shares(self, slots: Slots) -> NDArray[np.float64]:
+        """For each of `slots`, which are ascending, the share of the terms' summed idf that stands in it."""
+        sums = np.zeros(len(slots))
+        for share, held in zip(self.term_shares.tolist(), self._term_slots, strict=True):
+            for part in held.parts:
+                sums += share * (_term_counts(part, slots) > 0)
+        return sums
+
     def scores(self, slots: Slots, counts: NDArray[np.uint8]) -> Scores:
         """The BM25 score of each of `slots` as a share of the maximum for the terms: 0 to 1."""
         weights = self._weight(counts, self._norm(slots))

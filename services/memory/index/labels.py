@@ -89,9 +89,20 @@ class Labels:
             kept &= self._of_file(slots, path) | np.isin(slots, by_words(path, more) if len(more) else more)
         return slots[kept]
 
-    def has_code(self, slot: int) -> bool:
-        """Whether there is code in the text of a slot."""
-        return bool(self._has_code.rows[slot])
+    def content_types(self, slots: Slots) -> Mapping[str, int]:
+        """How many of `slots` are of each kind, and how many have code in their text."""
+        counts = np.bincount(self._kind.rows[slots], minlength=len(self._kinds)).tolist()
+        kinds = {name: count for (name,), count in zip(self._kinds.names(), counts, strict=True)}
+        return {**kinds, ContentType.CODE.value: int(np.count_nonzero(self._has_code.rows[slots]))}
+
+    def frequent_tags(self, slots: Slots, most: int) -> Mapping[str, tuple[int, int]]:
+        """The most frequent tags of `slots`, casefolded: how many have each, and the last one of these slots."""
+        members = np.zeros(len(self._kind.rows), np.bool_)
+        members[slots] = True
+        counts, names = self._tagged.counts(members), list(self._tagged)
+        frequent = [code for code in np.argsort(-counts, kind="stable")[:most].tolist() if counts[code]]
+        latest = {code: next(self._tagged.of([names[code]])) for code in frequent}
+        return {names[code]: (int(counts[code]), int(held[members[held]].max())) for code, held in latest.items()}
 
     def _of_file(self, slots: Slots, path: str) -> Mask:
         """Which of `slots` mention the file `path` or, if none of them does, a file in the directory `path`.

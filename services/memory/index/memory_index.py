@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kit.observability import telemetry
-from services.memory.domain.queries import Filter
+from services.memory.domain.queries import Author, Filter
 from services.memory.domain.rows import Embedded
+from services.memory.index.catalogue import Timeline
 from services.memory.index.contents import Contents
 from services.memory.index.entries import NewEntry
+from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.parts import Around, Asked, Candidates, Parts
 from services.memory.index.pruning import without_removed
 
@@ -152,9 +154,21 @@ class MemoryIndex:
         """
         return await self._run("candidates", lambda parts: parts.candidates(user, projects, asked, only))
 
-    async def with_code(self, sequences: Sequence[int]) -> set[int]:
-        """Those of them whose text has code in it."""
-        return await self._run("with_code", lambda parts: parts.with_code(sequences))
+    async def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
+        """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
+        return await self._run("newest", lambda parts: parts.newest(user, projects, asked, only, most))
+
+    async def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author = Author.ALL) -> Timeline:
+        """All that the filter passes, in the order of time; of one moment in the order of storing."""
+        return await self._run("timeline", lambda parts: parts.timeline(user, projects, only, author))
+
+    async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
+        """The sequences of all that matches by words or by meaning."""
+        return await self._run("matching", lambda parts: parts.matching(user, projects, asked, only))
+
+    async def count(self, sequences: NDArray[np.int64]) -> FacetCounts:
+        """What those are that are known: how many of each project, kind, tag and month."""
+        return await self._run("count", lambda parts: parts.count(sequences))
 
     # --- as a whole -------------------------------------------------------------------------------
 

@@ -10,20 +10,21 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.domain.queries import EVERYTHING, Filter
+from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
-from services.memory.index.catalogue import Catalogue
+from services.memory.index.catalogue import Catalogue, Timeline
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
-from services.memory.index.inverted_index import Words
+from services.memory.index.facet_counts import FacetCounts, facet_counts
+from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
 from services.memory.index.session_vectors import SessionVectors
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Signs, Vectors, best
-from services.memory.search.scoring import Signals
-from services.memory.text.simhash import Likeness
+from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
 from services.memory.text.terms import DateSpan, terms
+from services.memory.text.wording import Wordings
 
 depth = 100
 """Candidates taken by each signal; an answer ranked lower by all of them is not found."""
@@ -35,6 +36,8 @@ compared_min, compared_share = 1_500, 200
 """How many are preselected: at least the first number, or the memories divided by the second. Of 33,000 texts, 1,000
 held 99.9 % of the ten nearest to each of 300 short queries about them, 500 held 99.6 % and 250 held 99.0 %."""
 selections_max = 8
+compared_at_once = 65_536
+"""Memories whose words and vectors are compared in one go, where all are."""
 
 Result = TypeVar("Result")
 Around: TypeAlias = tuple[list[int], list[int]]
@@ -42,11 +45,14 @@ Around: TypeAlias = tuple[list[int], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What may answer: sequences, and what ranking needs to know of each."""
+    """What may answer: sequences, and what ranking needs to know of each. `answers` marks what was looked for among
+    them; `total` counts all that there is of that."""
 
     sequence: NDArray[np.int64]
-    likeness: Likeness
+    wording: Wordings
     signals: Signals
+    answers: NDArray[np.bool_]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +158,6 @@ class Parts:
         alive = np.flatnonzero(self._catalogue.column("alive"))
         return self._catalogue.column("sequence")[alive], self._content.present(alive)
 
-    def with_code(self, sequences: Sequence[int]) -> set[int]:
-        """Those whose text has code in it."""
-        slots = {each: slot for each in sequences if (slot := self._catalogue.slot(each)) is not None}
-        return {each for each, slot in slots.items() if self._labels.has_code(slot)}
-
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """See MemoryIndex."""
         slot = self._catalogue.latest(user, project, session_id, before_s)
@@ -178,10 +179,69 @@ class Parts:
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
         chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
+        signals = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, chosen, len(searched))
+
+    def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
+        """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
+        searched = self._selection(user, projects, only)
+        matches = self._words.ask(asked.terms, searched)
+        matching = self._matching(asked, searched, matches)
+        newest = self._catalogue.by_time(matching)[-most:]
+        chosen = self._with_neighbours([newest], searched)
+        signals = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, newest, len(matching))
+
+    def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author) -> Timeline:
+        """All that the filter passes, in the order of time."""
+        slots = self._selection(user, projects, only).slots
+        if author is not Author.ALL:
+            slots = slots[self._catalogue.of_user(user, slots) == (author is Author.MINE)]
+        return self._catalogue.timeline(slots)
+
+    def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
+        """The sequences of all that matches by words or by meaning."""
+        searched = self._selection(user, projects, only)
+        slots = self._matching(asked, searched, self._words.ask(asked.terms, searched))
+        return np.asarray(self._catalogue.column("sequence")[slots], np.int64)
+
+    def count(self, sequences: NDArray[np.int64]) -> FacetCounts:
+        """What those are that are known."""
+        column = self._catalogue.column
+        known = np.flatnonzero(column("alive") & np.isin(column("sequence"), sequences))
+        return facet_counts(self._catalogue, self._labels, known)
+
+    def _matching(self, asked: Asked, searched: Selection, matches: Matches) -> Slots:
+        """All that is searched in which most of what the query's words say stands, or that means alike; ascending."""
+        firsts = range(0, len(searched), compared_at_once)
+        parts = [searched.slots[first : first + compared_at_once] for first in firsts]
+        return np.concatenate([searched.slots[:0], *(part[self._matches(asked, part, matches)] for part in parts)])
+
+    def _matches(self, asked: Asked, slots: Slots, matches: Matches) -> NDArray[np.bool_]:
+        holds = matches.shares(slots) > MATCHING_SHARE + 1e-6
+        return (
+            holds if asked.vector is None else holds | (self._content.cosines(asked.vector, slots) >= MATCHING_COSINE)
+        )
+
+    def _candidates(self, chosen: Slots, signals: Signals, answers: Slots, total: int) -> Candidates:
+        column = self._catalogue.column
+        return Candidates(
+            column("sequence")[chosen], column("wording")[chosen], signals, np.isin(chosen, answers), total
+        )
+
+    def _signals(  # all that a search goes by
+        self,
+        user: str,
+        projects: Sequence[str],
+        asked: Asked,
+        searched: Selection,
+        matches: Matches,
+        chosen: Slots,
+    ) -> Signals:
         counts, sessions = matches.counts(chosen), self._session(chosen)
         sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
         column = self._catalogue.column
-        signals = Signals(
+        return Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
             session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
             vector=None if asked.vector is None else self._content.cosines(asked.vector, chosen),
@@ -200,7 +260,6 @@ class Parts:
             linked=self._linked_mask(projects, chosen),
             dates=asked.dates,
         )
-        return Candidates(column("sequence")[chosen], column("likeness")[chosen], signals)
 
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
         """The searched memories; cached if there is no filter, until something changes."""

@@ -26,6 +26,8 @@ pages_ttl_s = 5 * 60.0
 cursors_max_bytes = 8 * 1024 * 1024
 rankings_ttl_s = 30 * 60.0
 _digest_bytes = 16
+_form = 2
+"""Moves on when rankings are packed in another way: a shared cache may have those of the program before."""
 
 
 class Shared(Protocol):
@@ -210,8 +212,8 @@ def _page_size(page: EncodedPage) -> int:
 
 def query_key(*parts: object) -> str:
     """Names what was asked: equal for equal parts, and says nothing of them."""
-    return _key("query", *parts)
+    return _key("query", _form, *parts)
 
 
 def _cursor_key(user: str, name: str) -> str:
-    return "cursor:" + _key(user, name)
+    return "cursor:" + _key(_form, user, name)

@@ -69,6 +69,12 @@ FLOOR = 0.9
 LINKED = 0.9
 """A factor: a linked project's memory comes after an equally good one of the project itself."""
 
+MATCHING_SHARE = 0.5
+"""A memory matches a query by its words where those that stand in it have more than this share of their summed idf: all
+words of a short question, or the rare ones of a long one."""
+MATCHING_COSINE = 0.3
+"""Cosine from which a memory matches by meaning: unrelated texts lie around 0.1 with this model."""
+
 _day_s = 86_400.0
 _day_0 = date(1970, 1, 1).toordinal()
 

@@ -1,1 +1,1 @@
-"""Text analysis: terms, word forms, mentioned files, and SimHash."""
+"""Text analysis: terms, word forms, mentioned files, and wording as a number."""

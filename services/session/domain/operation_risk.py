@@ -32,7 +32,9 @@ OPERATIONS = {
     # reads
     **dict.fromkeys(("read_file", "read", "glob", "grep", "ls", "notebookread", "list_files"), Level.LOW),
     **dict.fromkeys(("search_conversations", "reflect_on_past", "advanced_search", "quick_search"), Level.LOW),
-    **dict.fromkeys(("get_more_results", "search_by_file", "search_by_concept", "get_memory"), Level.LOW),
+    **dict.fromkeys(
+        ("get_more_results", "search_by_file", "search_by_concept", "get_memory", "list_memories"), Level.LOW
+    ),
     **dict.fromkeys(("reflection_stats", "list_project_links", "list_sessions", "status"), Level.LOW),
     **dict.fromkeys(("check_permission", "permission_status", "quality_history", "health_check"), Level.LOW),
     **dict.fromkeys(("system_metrics", "todoread", "git_status", "git_diff", "git_log"), Level.LOW),

@@ -42,6 +42,11 @@ class NamedSlots:
             if (code := self._codes.find(name)) >= 0:
                 yield np.array(self._slots[code], np.int64)
 
+    def counts(self, members: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many of the slots that `members` marks each name has, by the name's number."""
+        inside = members[self._pairs["slots"].rows]
+        return np.bincount(self._pairs["codes"].rows[inside], minlength=len(self._codes))
+
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """The code and slot of every pair; copied."""
         return {name: column.rows.copy() for name, column in self._pairs.items()}
