@@ -1,6 +1,6 @@
-"""The `segue` command: what it understands, and which module does it.
+"""The `segue` command: its command line, and the module of each subcommand.
 
-A module is imported when its command is chosen, so that `segue connect` and `--help` stay light. Each exports
+A module is imported only when its command runs, so that `segue connect` and `--help` stay light. Each exports
 `run(options) -> int`, the exit status.
 """
 
@@ -20,7 +20,7 @@ Argument = tuple[str, Mapping[str, Any]]
 
 
 class Command(NamedTuple):
-    """A subcommand: its module in this package, and its arguments as argparse takes them."""
+    """A subcommand: its module in this package, and its arguments for argparse."""
 
     module: str
     help: str
@@ -36,6 +36,14 @@ _SCOPES: tuple[Argument, ...] = (
     ("--dry-run", {"action": "store_true", "help": "show what would change, and change nothing"}),
 )
 
+_DECISION: tuple[Argument, ...] = (
+    ("what", {"metavar": "ID|OPERATION", "help": "a proposal, or an operation such as Bash, Edit, mcp__github__*"}),
+    ("target", {"nargs": "?", "metavar": "TARGET", "help": "a command, a file; * is anything"}),
+    ("--scope", {"choices": ("session", "project", "always"), "default": "project", "help": "where (%(default)s)"}),
+    ("--exact", {"action": "store_true", "help": "a * in TARGET is a *"}),
+    ("--expires", {"metavar": "8h", "help": "after how many hours, days, weeks, years: 8h, 30d, 2w, 1y"}),
+)
+
 COMMANDS: Mapping[str, Command] = {
     "serve": Command(
         "commands.serve",
@@ -43,7 +51,7 @@ COMMANDS: Mapping[str, Command] = {
         (
             ("--host", {"default": "127.0.0.1", "help": "address to listen on (%(default)s)"}),
             ("--port", {"type": int, "default": 8377, "help": "port to listen on (%(default)s)"}),
-            ("--background", {"action": "store_true", "help": "leave when nobody has called for a while"}),
+            ("--background", {"action": "store_true", "help": "exit after some time without calls"}),
         ),
     ),
     "connect": Command(
@@ -53,11 +61,11 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "install": Command(
         "commands.install",
-        "tells Claude Code of Segue, its server and its hooks; prints the lines for other clients",
+        "registers Segue's server and hooks in Claude Code; prints the lines for other clients",
         (*_SCOPES, ("--print", {"action": "store_true", "help": "print the lines, to add them by hand"})),
     ),
     "uninstall": Command(
-        "commands.install", "takes out of a client's settings what install wrote, and nothing else", _SCOPES
+        "commands.install", "removes what install wrote from a client's settings, and nothing else", _SCOPES
     ),
     "hook": Command(
         "hook",
@@ -80,7 +88,7 @@ COMMANDS: Mapping[str, Command] = {
     "backup": Command(
         "commands.backup",
         "a consistent copy of everything, while the server serves",
-        (("directory", {"type": Path, "metavar": "DIR", "help": "a directory of the server's machine"}),),
+        (("directory", {"type": Path, "metavar": "DIR", "help": "a directory on the server's machine"}),),
     ),
     "restore": Command(
         "commands.restore",
@@ -99,7 +107,7 @@ COMMANDS: Mapping[str, Command] = {
         "commands.removals",
         "what was removed of your memories, when, by whom and why",
         (
-            ("--project", {"metavar": "NAME", "help": "of this project alone"}),
+            ("--project", {"metavar": "NAME", "help": "only of this project"}),
             ("--limit", {"type": int, "default": 50, "help": "how many, the latest (%(default)s)"}),
             ("--json", {"action": "store_true", "help": "with the ids, as JSON Lines"}),
         ),
@@ -111,9 +119,9 @@ COMMANDS: Mapping[str, Command] = {
             ("project", {"nargs": "?", "metavar": "PROJECT", "help": "the project to set it for"}),
             ("--days", {"type": int, "metavar": "N", "help": "remove conversations N days after they were said"}),
             ("--size-mb", {"type": float, "metavar": "N", "help": "keep the newest N MB of conversations"}),
-            ("--reflections", {"action": "store_true", "help": "let it hold for reflections, too"}),
+            ("--reflections", {"action": "store_true", "help": "apply it to reflections, too"}),
             ("--forever", {"action": "store_true", "help": "keep everything of the project"}),
-            ("--reset", {"action": "store_true", "help": "take the project's rule back"}),
+            ("--reset", {"action": "store_true", "help": "remove the project's rule"}),
         ),
     ),
     "prune": Command(
@@ -123,6 +131,29 @@ COMMANDS: Mapping[str, Command] = {
             ("--days", {"type": float, "metavar": "N", "help": "that ended over N days ago (SEGUE_SESSION_KEEP_DAYS)"}),
             ("--yes", {"action": "store_true", "help": "remove them"}),
         ),
+    ),
+    "permissions": Command(
+        "commands.permissions",
+        "what may be done here without asking, what may not, and what waits for your decision",
+        (
+            ("action", {"nargs": "?", "choices": ("test",), "help": "what the rules say of a command"}),
+            (
+                "target",
+                {
+                    "nargs": "?",
+                    "metavar": "COMMAND",
+                    "help": "the command, in quotes; of another operation: its target",
+                },
+            ),
+            ("--operation", {"default": "Bash", "help": "another than a command: Edit, Read, … (%(default)s)"}),
+        ),
+    ),
+    "permit": Command("commands.permit", "allows a proposal, or an operation on a target; in a terminal", _DECISION),
+    "deny": Command("commands.permit", "you forbid it, or decline a proposal", _DECISION),
+    "revoke": Command(
+        "commands.permit",
+        "takes a rule back; in a terminal",
+        (("what", {"metavar": "ID|all", "help": "the rule's id, or all of them"}),),
     ),
     "token": Command(
         "commands.token",
@@ -143,19 +174,19 @@ COMMANDS: Mapping[str, Command] = {
                 {
                     "choices": ("generate", "encrypt", "rotate", "decrypt", "status"),
                     "help": "generate FILE: a new key; encrypt FILE: what is there already; rotate FILE: from now on "
-                    "that key is needed; decrypt: encryption off; status: how things stand",
+                    "that key is needed; decrypt: encryption off; status: the current state",
                 },
             ),
             ("file", {"nargs": "?", "type": Path, "metavar": "FILE", "help": "the key's file"}),
-            ("--anew", {"action": "store_true", "help": "rotate: write everything anew, for a key that was seen"}),
-            ("--directory", {"type": Path, "metavar": "DIR", "help": "where a memory service of its own keeps it all"}),
+            ("--anew", {"action": "store_true", "help": "rotate: rewrite everything, for a key that was exposed"}),
+            ("--directory", {"type": Path, "metavar": "DIR", "help": "where a separate memory service keeps its data"}),
         ),
     ),
-    "status": Command("commands.status", "how things stand: server, sessions, memories, what the model was given"),
-    "stop": Command("commands.stop", "ends this machine's server; a client that needs one starts it again"),
+    "status": Command("commands.status", "the state of server, sessions, memories, and the model's last briefing"),
+    "stop": Command("commands.stop", "stops this machine's server; a client that needs one starts it again"),
     "doctor": Command(
         "commands.doctor",
-        "what is wrong and what mends it; stores and finds a probe memory",
+        "checks everything and shows the fixes; stores and finds a probe memory",
         (("--json", {"action": "store_true", "help": "as JSON, for programs"}),),
     ),
 }
@@ -166,10 +197,10 @@ ANYWHERE = ("hook", "doctor")
 
 
 class PrintVersion(argparse.Action):
-    """Look the version up only when somebody asks for it."""
+    """Looks the version up only on request."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the version and exit."""
+        """Prints the version and exits."""
         from services import __version__
 
         print(f"segue {__version__}")
@@ -177,7 +208,7 @@ class PrintVersion(argparse.Action):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line as COMMANDS describes it."""
+    """The command line, built from COMMANDS."""
     parser = argparse.ArgumentParser(prog="segue", description="Memory and sessions for AI coding agents.")
     parser.add_argument("--version", action=PrintVersion, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

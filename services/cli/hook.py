@@ -1,9 +1,8 @@
-"""`segue hook EVENT`: what Claude Code's hooks call. JSON on stdin; on stdout what the client shall do, or nothing.
+"""`segue hook EVENT`: the command of Claude Code's hooks. JSON on stdin; on stdout instructions to the client, if any.
 
-It answers in its time or gets out of the way: whatever goes wrong costs a line in the hook log and nothing else, and
-what takes longer than a moment is left to a process of its own (`hooks/spool.py`). This file runs by itself, too:
-`python -I -S services/cli/hook.py EVENT` does without what Python looks up when it starts, and without all that a
-command line imports.
+It answers in time or stays silent: any failure only adds a line to the hook log, and slow work is left to a background
+process (`hooks/spool.py`). The file also runs by itself: `python -I -S services/cli/hook.py EVENT` skips what Python
+looks up when it starts, and the imports of a command line.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ if MYPY:
 
 BEGAN = time.monotonic()
 WITHIN_MS, WITHIN_MAX_MS = 750, 60_000
-"""Of everything after Python's own start; a second is what the client may be kept at the very most."""
+"""Of everything after Python's own start; the client may be kept for a second at the very most."""
 FAREWELL_S = 0.1
-"""What is left of it to say that nobody answered, and to leave word."""
+"""The part reserved for logging that there was no answer, and for spooling the event."""
 ANSWER_MS_LESS = 250
 HEARTBEAT_EVERY_S = 30.0
 HEARD = (200, 204)
@@ -42,14 +41,14 @@ PROMPT_TOKENS, PROMPT_TOKENS_MAX = 300, 2_000
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command; 0 whatever happens."""
+    """The command; always returns 0."""
     return serve(str(options.event))
 
 
 def serve(event: str) -> int:
-    """Answers on stdout in time; else says nothing, and the log says why.
+    """Answers on stdout in time; otherwise prints nothing and logs why.
 
-    The work is in a thread of its own, for a name that resolves slowly or a disk that hangs heeds no signal.
+    The work is in a thread of its own, because slow name resolution and a hanging disk do not react to signals.
     """
     if not IS_SUPPORTED:  # nothing to ask and nobody to deliver: `segue serve` says where Segue runs
         os._exit(0)
@@ -62,10 +61,10 @@ def serve(event: str) -> int:
             log(event, f"not done in {_within_ms()} ms")
         elif answer:
             _say(answer[0])
-    except (OSError, KeyboardInterrupt):  # the client has gone, or goes
+    except (OSError, KeyboardInterrupt):  # the client has exited, or is exiting
         pass
     finally:
-        os._exit(0)  # what hangs must not keep the client
+        os._exit(0)  # a hanging thread must not delay the client
 
 
 def _deadline() -> float:
@@ -82,7 +81,7 @@ def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
             log(event[: state_files.NAME_MAX_CHARS], "there is no such hook")
         elif said := _answer_event(event):
             answer.append(said)
-    except Exception as problem:  # the client's own work goes on, whatever happens to ours
+    except Exception as problem:  # the client's own work continues, whatever fails here
         log(event, str(problem) if type(problem).__module__.startswith("services.") else type(problem).__name__)
     finally:
         done.release()
@@ -107,9 +106,9 @@ def _answer_event(event: str) -> bytes:
 def _permit(event: str, raw: bytes) -> bytes:
     answer = _ask(event, raw)
     try:
-        dialogs.take_dialog(raw)  # what was asked about and is tried again was refused
+        dialogs.take_dialog(raw)  # a call that is tried again was refused in its dialog
     except OSError as problem:  # a deny holds all the same
-        log(event, f"what was asked about is not forgotten: {type(problem).__name__}")
+        log(event, f"the note of a dialog could not be removed: {type(problem).__name__}")
     return answer.body
 
 
@@ -124,7 +123,7 @@ def _go_on(event: str, raw: bytes, session: str) -> bytes:
 
 
 def is_on(event: str) -> bool:
-    """Whether the user wants it. A prompt is also when the model is told what it could not be told at the start."""
+    """Whether the hook is enabled. A prompt hook also runs if the briefing is still pending."""
     hook = HOOKS[event]
     if not state_files.is_on(os.environ.get("SEGUE_HOOK", "on")):
         return False
@@ -132,7 +131,7 @@ def is_on(event: str) -> bool:
 
 
 def _leave(event: str, raw: bytes) -> bytes:
-    """What stores or ends something is done when it is done, not while the client waits."""
+    """Spools an event that stores or ends something: the client does not wait for that."""
     import json
 
     spool.put(event, hook_input.envelope(json.dumps(hook_input.fields(raw)).encode()))
@@ -141,9 +140,9 @@ def _leave(event: str, raw: bytes) -> bytes:
 
 
 def _start(raw: bytes, session: str) -> bytes:
-    """What the model is told at the start. Where no server answers, one is started and told by a process of its own;
-    what it has to say then, or too late now, a later hook brings. A gateway elsewhere is told there, too, for it may
-    want to know first what is in the directory."""
+    """Prints the briefing at the start. If no server answers, a background process starts one and sends the event; a
+    later hook brings what is not ready now. A gateway elsewhere gets the event from that process as well, as it may
+    want a report on the directory first."""
     answer = _ask("SessionStart", raw)
     state_files.owe(session, answer.status not in HEARD)
     is_elsewhere = bool(os.environ.get("SEGUE_URL", "").strip())
@@ -156,7 +155,7 @@ def _start(raw: bytes, session: str) -> bytes:
 
 
 def _is_due(event: str, raw: bytes) -> bool:
-    """Whether there is something to ask: a prompt for which memories are wanted, or a sign of life."""
+    """Whether to call the gateway: for a prompt with recall enabled, or for a heartbeat."""
     if event == "UserPromptSubmit":
         return bool(_prompt_tokens())
     fields = hook_input.fields(raw)
@@ -165,7 +164,7 @@ def _is_due(event: str, raw: bytes) -> bool:
 
 
 def _ask(event: str, raw: bytes) -> Answer:
-    """What the gateway answers, in time; its body is what the client shall do."""
+    """The gateway's answer, in time; its body holds the client's instructions."""
     from services.cli.hooks.gateway import Answer, Unreachable, gateway, post
 
     deadline = _deadline() - FAREWELL_S

@@ -1,6 +1,6 @@
-"""Where Segue is on this machine: how a client's hooks run it, and the note by which the plugin finds it.
+"""Segue's installation on this machine: the hooks' command, and the file by which the plugin finds it.
 
-The plugin's copy in the client's own folder knows neither the virtual environment nor the checkout.
+The plugin's copy in the client's own folder does not know the virtual environment or the checkout.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ HOOK = ROOT / "services" / "cli" / "hook.py"
 
 
 def hook_command() -> str:
-    """The shell's words before an event's name: `segue hook` without what Python and a command line take to start."""
+    """The shell command before an event's name: `segue hook` without the startup costs of Python and a command line."""
     return f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(HOOK))}"
 
 
 def note(data_dir: Path) -> None:
-    """Writes down Python's path and that of the directory with the package; for `clients/claude-code/bin/segue`."""
+    """Writes the paths of Python and of the package's directory, for `clients/claude-code/bin/segue`."""
     content, path = f"{sys.executable}\n{ROOT}\n", data_dir / NOTE
     if path.exists() and path.read_text(encoding="utf-8", errors="replace") == content:
         return

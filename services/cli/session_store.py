@@ -1,4 +1,4 @@
-"""This machine's own store of sessions and tokens, for commands that work on it while it may be in use."""
+"""This machine's store of sessions and tokens, for commands that work on it while it may be in use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def with_store(work: Callable[[SessionStore, SessionSettings], Awaitable[Result]]) -> Result:
-    """What `work` returned, on SQLite or on the Redis that the session service is set to. Raises CallFailed."""
+    """Runs `work` on SQLite or the configured Redis; returns its result. Raises CallFailed."""
     from services.cli.local_server import default_data_dir
     from services.kit.errors import ServiceError
     from services.session.app import open_store

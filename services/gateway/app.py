@@ -34,6 +34,7 @@ from services.gateway.endpoints.hooks import HookEndpoint
 from services.gateway.endpoints.import_memories import BulkStore
 from services.gateway.endpoints.json_requests import Endpoint, with_failures
 from services.gateway.endpoints.overview import Overview
+from services.gateway.endpoints.permissions import Decisions
 from services.gateway.endpoints.retention import Keeping
 from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
@@ -44,7 +45,17 @@ from services.gateway.middleware import Guards, guards, register_issuer
 from services.gateway.session_fallback import Roaming
 from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
-from services.gateway.tools import memory, operations, permissions, prompts, quality, resources, search, session
+from services.gateway.tools import (
+    memory,
+    memory_list,
+    operations,
+    permissions,
+    prompts,
+    quality,
+    resources,
+    search,
+    session,
+)
 from services.gateway.tools.loading import Loading
 from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
@@ -72,17 +83,17 @@ class GatewayApp:
         self._leave_s = leave_s
 
     def idle_s(self) -> float:
-        """Seconds without any work; 0 while a call is answered, or what one began in passing is not done."""
+        """Seconds without any work; 0 while a call or a background task is running."""
         return 0.0 if self.background.under_way else self.activity.idle_s()
 
     async def stop_accepting(self) -> None:
-        """`/ready` says no from now on; what sends calls here has `leave_s` to see it."""
+        """Makes `/ready` fail from now on; a load balancer has `leave_s` to notice."""
         self.readiness.is_stopping = True
         await asyncio.sleep(self._leave_s)
 
 
 class Activity:
-    """Whether the gateway has work, and since when it has none. A client that only listens asks for nothing."""
+    """Whether the gateway is busy, and how long it has been idle. A client that only listens does not count."""
 
     def __init__(self) -> None:
         self._under_way = 0
@@ -90,7 +101,7 @@ class Activity:
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[None]:
-        """A request is answered in the block."""
+        """Counts a request as running for the duration of the block."""
         only_listens = scope["method"] == "GET" and scope["path"].rstrip("/") == "/mcp"
         self._last_s = asyncio.get_running_loop().time()
         self._under_way += not only_listens
@@ -102,17 +113,17 @@ class Activity:
                 self._last_s = asyncio.get_running_loop().time()
 
     def idle_s(self) -> float:
-        """Seconds since the last request was answered; 0 while one is."""
+        """Seconds since the last request finished; 0 while one is running."""
         return 0.0 if self._under_way else asyncio.get_running_loop().time() - self._last_s
 
 
 @asynccontextmanager
 async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
-    """Serves MCP and HTTP on the settings' address until the context is left."""
+    """Serves MCP and HTTP on the settings' address until the context exits."""
     refuse_exposure(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("gateway"))
-        # It logs what callers did wrong, and what they sent; `errors.py` logs bugs, without content.
+        # FastMCP logs clients' mistakes and the arguments they sent; `errors.py` logs bugs, without content.
         logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
         only_ours()
         backends = await stack.enter_async_context(open_backends(settings))
@@ -135,7 +146,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
-    middleware = [*first, Scoping(), Permitting(backends.session), Loading()]
+    middleware = [*first, Scoping(), Permitting(backends.session, Workplace(settings.allowed_roots)), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends)
     for event, handler in Hooks(sessions, app.background).handlers.items():
@@ -149,6 +160,10 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/retention", keeping.rules)
     _route(mcp, "POST", "/v1/retention", keeping.set_rule)
     _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
+    decisions = Decisions(backends.session, Workplace(settings.allowed_roots))
+    _route(mcp, "GET", "/v1/permissions", decisions.rules)
+    _route(mcp, "POST", "/v1/permissions", decisions.decide)
+    _route(mcp, "POST", "/v1/permissions/test", decisions.check)
     tokens = TokenEndpoint(backends.access)
     _route(mcp, "POST", "/v1/tokens", tokens.create)
     _route(mcp, "GET", "/v1/tokens", tokens.list)
@@ -163,12 +178,14 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
 
 
 def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:
-    """Adds every tool, prompt and resource to `mcp`; the workflows they use."""
+    """Adds every tool, prompt and resource to `mcp`, and returns the workflows they use."""
     workplace = Workplace(settings.allowed_roots)
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
-    search.register(mcp, backends.memory, ZoneInfo(settings.time_zone) if settings.time_zone else local_zone())
+    zone = ZoneInfo(settings.time_zone) if settings.time_zone else local_zone()
+    search.register(mcp, backends.memory, zone)
+    memory_list.register(mcp, backends.memory, zone)
     permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)
@@ -178,7 +195,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
 
 
 async def _know_tools(mcp: FastMCP, tracing: Tracing, arguments: ArgumentForms) -> None:
-    """Names each tool's schema to our middleware and to the SDK, which else lists all tools before each call: 8 ms."""
+    """Gives each tool's schema to our middleware and to the SDK, which would list all tools before each call (8 ms)."""
     schemas = {tool.name: tool.parameters for tool in await mcp.list_tools(run_middleware=False)}
     prompts_known = {prompt.name for prompt in await mcp.list_prompts(run_middleware=False)}
     arguments.schemas = schemas
@@ -193,7 +210,7 @@ def _register_probes(mcp: FastMCP, app: GatewayApp) -> None:
 
     @mcp.custom_route("/accepting", ["GET"])
     async def accepting(_: Request) -> Response:
-        """For who sends calls here: 404 from when this gateway is to leave, while it finishes what it has."""
+        """For load balancers: 404 once this gateway is stopping, while it finishes running calls."""
         return Response(status_code=404 if app.readiness.is_stopping else 200)
 
     @mcp.custom_route("/ready", ["GET"])
@@ -207,14 +224,14 @@ def _register_probes(mcp: FastMCP, app: GatewayApp) -> None:
 
 
 def _address(host: str, port: int) -> str:
-    """Where a client on this machine reaches it."""
+    """The address for clients on this machine."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # asked about, not listened on
     return f"http://[{reached}]:{port}/mcp" if ":" in reached else f"http://{reached}:{port}/mcp"
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY on TCP alone
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY on TCP only
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
@@ -228,7 +245,7 @@ def _listen(settings: GatewaySettings) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it has begun and leaves signals alone: `kit/lifecycle.py` decides when to end."""
+    """uvicorn that reports when it has started and ignores signals: `kit/lifecycle.py` decides when to stop."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

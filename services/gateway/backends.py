@@ -1,4 +1,4 @@
-"""The services behind the gateway: a channel and a stub each, called with identity and a deadline."""
+"""The services behind the gateway: one channel and stub each, called with the user's identity and a deadline."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Response = TypeVar("Response", bound=Message)
 
 figures_timeout_s = 2.0
 overhead_s = 0.1
-"""Kept back from a tool's deadline for the gateway's own work on the answer."""
+"""Reserved from a tool's deadline for the gateway's own work on the answer."""
 
 
 class Backend(Generic[Stub]):
-    """One service, as one user may call it."""
+    """One service, called on behalf of a user."""
 
     def __init__(self, name: str, channel: grpc.aio.Channel, stub: Stub, timeout_s: float) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Backend(Generic[Stub]):
         self._timeout_s = timeout_s
         self.stub = stub
         self.admit: Callable[[Message], Awaitable[None]] | None = None
-        """Asked before each call of a user's; what it raises ends the call."""
+        """Called before each call of a user; any exception it raises cancels the call."""
 
     async def call(
         self,
@@ -64,7 +64,7 @@ class Backend(Generic[Stub]):
     async def stream(
         self, method: UnaryStreamMultiCallable[Request, Response], request: Request, timeout_s: float
     ) -> AsyncIterator[Response]:
-        """The same for a method that answers with a stream."""
+        """The same for a method that returns a stream."""
         try:
             async for each in rpc.stream(method, request, user=current_user(), timeout_s=timeout_s - overhead_s):
                 yield each
@@ -73,7 +73,7 @@ class Backend(Generic[Stub]):
             raise
 
     async def trouble(self) -> str:
-        """Why it takes no work, as far as that shows from here; empty where it takes some."""
+        """Why the service accepts no calls, as far as the gateway can see; empty if it accepts them."""
         return await grpc_health.trouble(self._channel)
 
     async def figures(self) -> telemetry_pb2.FiguresResponse:
@@ -99,11 +99,11 @@ class Backends:
     memory: MemoryBackend
     quality: QualityBackend
     access: AccessBackend
-    """Tokens and allowances, in the session service's process."""
+    """Tokens and rate limits, in the session service's process."""
 
     @property
     def all(self) -> Sequence[Backend[Any]]:
-        """Each process's."""
+        """One backend per process."""
         return (self.session, self.memory, self.quality)
 
 
@@ -113,7 +113,7 @@ def _channel(target: str, *files: FileDescriptor) -> AbstractAsyncContextManager
 
 @asynccontextmanager
 async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
-    """Channels to all services; a service that is down is no error until it is called."""
+    """Opens channels to all services; a service that is down raises no error until it is called."""
     async with AsyncExitStack() as stack:
         kept_by_session = (session_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR)
         session = await stack.enter_async_context(_channel(settings.session_target, *kept_by_session))

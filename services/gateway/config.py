@@ -21,26 +21,30 @@ class GatewaySettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8377, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     auth: Literal["none", "tokens", "jwt"] = Field(
-        "none", description="How callers are known: none, tokens (`segue token`), jwt (an issuer's)"
+        "none", description="How callers are identified: none, tokens (`segue token`), jwt (an issuer's)"
     )
-    jwt_issuer: str = Field("", description="Who signs tokens, by OpenID Connect: https://…")
-    jwt_audience: str = Field("", description="What a token's aud must have")
-    jwt_jwks_uri: str = Field("", description="Where the issuer's keys are; found by its configuration when empty")
-    jwt_algorithm: str = Field("RS256", description="The one algorithm that is taken; never a symmetric one")
+    jwt_issuer: str = Field("", description="The OpenID Connect issuer that signs tokens: https://…")
+    jwt_audience: str = Field("", description="What a token's aud must contain")
+    jwt_jwks_uri: str = Field("", description="Where the issuer's keys are; taken from its configuration when empty")
+    jwt_algorithm: str = Field(
+        "RS256", description="The one signature algorithm that is accepted; never a symmetric one"
+    )
     jwt_user_claim: str = Field("sub", description="The claim that names the user")
-    jwt_scopes_claim: str = Field("", description="The claim that has read, write or admin; scope or scp when empty")
+    jwt_scopes_claim: str = Field(
+        "", description="The claim that contains read, write or admin; scope or scp when empty"
+    )
     jwt_default_scope: Literal["", "read", "write"] = Field(
-        "", description="What a token without any may; none is let in when empty"
+        "", description="The scope of a token that names none; such tokens are refused when empty"
     )
-    public_url: str = Field("", description="The address by which clients find this gateway, without /mcp: https://…")
+    public_url: str = Field("", description="The address at which clients reach this gateway, without /mcp: https://…")
     published_on: str = Field(
-        "", description="The address at which others find this port, where it is not `host`: compose's, a proxy's"
+        "", description="The address at which others reach this port, if it is not `host`: compose's, a proxy's"
     )
-    allowed_hosts: list[str] = Field([], description="Names besides the local ones that a Host header may carry")
+    allowed_hosts: list[str] = Field([], description="Names that a Host header may have besides the local ones")
     memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
     session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
     quality_target: str = Field("127.0.0.1:50053", description="The quality service: host:port or unix:/path")
-    roots: str = Field("/", description="Directories in which projects may be worked on, with colons between")
+    roots: str = Field("/", description="Directories in which projects may be worked on, separated by colons")
     checkpoint_commits: Literal["off", "tracked", "all"] = Field(
         "tracked", description="What a checkpoint commits: nothing, changes to tracked files, or new files, too"
     )
@@ -50,22 +54,26 @@ class GatewaySettings(BaseSettings):
     backup_timeout_s: float = Field(600.0, gt=0, le=7200, description="How long a backup may take")
     run_tools_timeout_s: float = Field(330.0, gt=0, le=3600, description="How long quality_check may run tools")
     body_max_bytes: int = Field(4 * 1024 * 1024, gt=0, description="The largest request body that is read")
-    head_max_bytes: int = Field(32 * 1024, gt=0, description="The largest address and headers that are read")
+    head_max_bytes: int = Field(32 * 1024, gt=0, description="The largest request line and headers that are read")
     head_timeout_s: float = Field(10.0, gt=0, description="How long a request's head may take to arrive")
     body_timeout_s: float = Field(120.0, gt=0, description="How long a request's body may take to arrive")
     write_timeout_s: float = Field(60.0, gt=0, description="How long a client may leave its answer unread")
-    connections_max: int = Field(500, gt=0, description="Connections at once; more are answered 503")
+    connections_max: int = Field(
+        500, gt=0, description="How many connections may be open at once; more are answered with 503"
+    )
     calls_per_minute: int = Field(
-        12_000, gt=0, description="Calls a user may make in a minute, at all gateways together"
+        12_000, gt=0, description="How many calls a user may make in a minute, at all gateways together"
     )
-    calls_at_once: int = Field(128, gt=0, description="Calls a user may have at once, at each gateway")
-    memories_max: int = Field(0, ge=0, description="Memories a user may keep; 0 is no limit")
-    memories_max_bytes: int = Field(0, ge=0, description="Bytes of content and metadata a user may keep; 0 is no limit")
+    calls_at_once: int = Field(128, gt=0, description="How many calls a user may have running at once, at each gateway")
+    memories_max: int = Field(0, ge=0, description="How many memories a user may keep; 0 is no limit")
+    memories_max_bytes: int = Field(
+        0, ge=0, description="How many bytes of content and metadata a user may keep; 0 is no limit"
+    )
     time_zone: str = Field(
-        "", description="Whose days `yesterday` means, as in Europe/Berlin; this machine's when empty"
+        "", description="The time zone of words such as `yesterday`, as in Europe/Berlin; this machine's when empty"
     )
-    leave_s: float = Field(0.0, ge=0, description="How long calls are still taken at shutdown while /ready says no")
-    drain_s: float = Field(8.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+    leave_s: float = Field(0.0, ge=0, description="How long calls are still accepted at shutdown, while /ready says no")
+    drain_s: float = Field(8.0, ge=0, description="How long running calls may take to finish at shutdown")
 
     @field_validator("time_zone")
     @classmethod
@@ -97,10 +105,10 @@ class GatewaySettings(BaseSettings):
 
     @property
     def patience(self) -> Patience:
-        """What slow clients get of it."""
+        """The timeouts for slow clients."""
         return Patience(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)
 
     @property
     def allowed_roots(self) -> list[Path]:
-        """`roots`, one by one."""
+        """`roots` as a list."""
         return [Path(each).expanduser() for each in self.roots.split(":") if each]

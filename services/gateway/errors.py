@@ -1,4 +1,4 @@
-"""Failures as the contract has them: a code, what was wrong and the way out; in MCP's results and in HTTP's answers."""
+"""Failures as the contract defines them: a code, a message and suggestions, in MCP results and HTTP answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.kit.transport.rpc import Internal, row_of
 logger = logging.getLogger(__name__)
 
 text_max_lines = 5
-"""A model reads nothing of a failure but its text."""
+"""The most lines of an error's text: the only part of a failure that a model reads."""
 
 CODE: Mapping[type[errors.ServiceError], str] = {
     errors.InvalidInput: "INVALID_INPUT",
@@ -50,9 +50,9 @@ STATUS: Mapping[str, int] = {
     "INTERNAL": 500,
     "DEADLINE_EXCEEDED": 504,
 }
-"""The HTTP status of a code; what is not here is a service that does not answer, 503."""
+"""The HTTP status of each code; codes that are not listed mean an unavailable service, 503."""
 STATUS_OF_LIMIT: Mapping[str, int] = {"later": 429, "too_large": 413, "over_quota": 403}
-"""A quota is not for the client to wait for, nor a fault of the server: refused, as what may not be done is."""
+"""The status of a full quota: waiting does not help, and the server is not at fault, so it is refused as forbidden."""
 
 
 WAY_OUT: Mapping[str, str] = {
@@ -63,17 +63,17 @@ WAY_OUT: Mapping[str, str] = {
     "LIMIT_EXCEEDED": "Send less, or try again later.",
     "later": "Try the same again later.",
     "too_large": "Send less, or send it in parts.",
-    "over_quota": "Delete what you need no more, or ask whoever runs this Segue for more.",
+    "over_quota": "Delete what you no longer need, or ask whoever runs this Segue for more.",
     "UNAUTHENTICATED": "Send a token.",
     "PERMISSION_DENIED": "Ask the user, or whoever runs this Segue.",
     "DEADLINE_EXCEEDED": "Try again, or ask for less.",
 }
-"""What to do about an error that does not say it itself, by its code or the kind of its limit."""
+"""Suggestions for an error that has none of its own, by its code or the kind of its limit."""
 _try_again = "Try again in a moment; `segue doctor` says what is down."
 
 
 def failure(error: Exception) -> dict[str, Any]:
-    """The contract's structured content of a failure; of a bug, only where to find it."""
+    """The contract's structured content of a failure; for a bug, only its trace id."""
     cause = error if isinstance(error, errors.ServiceError | Internal) else error.__cause__ or error
     if isinstance(cause, errors.ServiceError):
         code = _code(cause)
@@ -88,7 +88,7 @@ def failure(error: Exception) -> dict[str, Any]:
 
 
 def text_of(content: Mapping[str, Any]) -> str:
-    """A failure in words: `CODE: what was wrong`, and below it what to do, in at most `text_max_lines` lines."""
+    """A failure as text: `CODE: message`, and the suggestions below it, in at most `text_max_lines` lines."""
     said = [f"{content['error_code']}: {content['error']}", *content["suggestions"]]
     lines = [" ".join(each.splitlines()) for each in said]
     last = text_max_lines - 1
@@ -102,7 +102,7 @@ def status_of(error: Exception, code: str) -> int:
 
 
 def failure_response(error: Exception, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """What an HTTP endpoint answers where `error` was raised; it says when to repeat the request, where that helps."""
+    """The HTTP response for `error`, with Retry-After if repeating the request helps."""
     content = failure(error)
     later = {"retry-after": f"{error.retry_after_s:.0f}"} if isinstance(error, errors.RateLimited) else {}
     return JSONResponse(content, status_of(error, content["error_code"]), {**later, **(headers or {})})
@@ -120,7 +120,7 @@ def _way_out(error: errors.ServiceError, code: str) -> str:
 
 
 def _limit(error: errors.LimitExceeded) -> dict[str, Any]:
-    """Which kind of limit: `reason` is later, too_large or over_quota; only for later does it help to repeat."""
+    """Which kind of limit: `reason` is later, too_large or over_quota; repeating the call helps only with later."""
     fields: dict[str, Any] = {"reason": error.reason} if error.reason else {}
     return fields | ({"retry_after_s": error.retry_after_s} if isinstance(error, errors.RateLimited) else {})
 
@@ -133,12 +133,12 @@ Called = MiddlewareContext[mcp_types.CallToolRequestParams]
 
 
 class ErrorResults(Middleware):
-    """Turns whatever a tool raises, and that there is none of this name, into the contract's error result."""
+    """Turns any exception of a tool, and a call of an unknown tool, into the contract's error result."""
 
     async def on_call_tool(
         self, context: Called, call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult]
     ) -> ToolResult:
-        """The tool's result, or its failure as one. Its `_meta` says what a client has to do first, where it has."""
+        """The tool's result, or its failure as one. If the client must act first, `_meta` says how."""
         try:
             return await call_next(context)
         except Exception as error:
@@ -155,9 +155,10 @@ def _failure_result(error: Exception, wanted: Mapping[str, Any] | None = None) -
 
 
 async def _call_error(context: Called, error: Exception) -> Exception:
-    """Where the call itself is wrong, its name or its arguments, an error that says what is right; else that of before.
+    """If the call's own name or arguments are wrong, an error that says what is right; otherwise `error` itself.
 
-    Who may not call an unknown tool, since nothing says what it takes, learns that it is unknown.
+    An unknown tool requires the admin scope, as it is not listed; callers without it still learn that it is unknown.
+
     """
     cause = error if isinstance(error, errors.ServiceError) else error.__cause__
     may_be_unknown = isinstance(error, NotFoundError) or isinstance(cause, errors.Denied)

@@ -1,4 +1,4 @@
-"""What every request passes before it is served: its size, whose it is, and how much they may."""
+"""The middleware that every request passes first: size limits, authentication, rate limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Guards: TypeAlias = Callable[[ASGIApp], ASGIApp]
 
 
 def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances) -> Guards:
-    """Puts them before an application."""
+    """Wraps an application in them."""
     challenge = f'resource_metadata="{settings.public_url.rstrip("/")}{METADATA_PATH}"'
 
     def guard(app: ASGIApp) -> ASGIApp:
@@ -34,7 +34,7 @@ def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances
 
 
 def register_issuer(mcp: FastMCP, settings: GatewaySettings) -> None:
-    """Has clients told whom to ask for a token, where that is set."""
+    """Publishes the issuer of tokens to clients, if one is set."""
     if _tells_issuer(settings):
         register_metadata(mcp, _issuer(settings), settings.public_url)
 

@@ -1,8 +1,7 @@
-"""Sessions of the protocol that began elsewhere: at another gateway, or here before a restart.
+"""Serves MCP sessions that began elsewhere: at another gateway, or here before a restart.
 
-A client that shook hands sends its session's id with every request. The gateway that gave the id serves it on that
-connection; any other serves the request as one that stands alone. Nothing of ours hangs on the connection, so the
-client need not notice.
+A client sends its session's id with every request. The gateway that issued the id serves the request on that session;
+any other serves it statelessly. Segue keeps no state on the connection, so the client notices nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Roaming:
-    """`known` serves the sessions it knows; what it answers with 404 for its session, `alone` serves instead."""
+    """`known` serves the sessions it knows; if it answers 404 to a session id, `alone` serves the request."""
 
     def __init__(self, known: ASGIApp, alone: ASGIApp) -> None:
         self._known = known
@@ -30,7 +29,7 @@ class Roaming:
 
 
 class _Attempt:
-    """Keeps what was read until it is clear that nobody else has to read it."""
+    """Keeps the messages that were read until `known` has answered, in case `alone` must read them again."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive

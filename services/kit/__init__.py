@@ -1,1 +1,1 @@
-"""What every process needs: errors, calls between services, lifecycle, telemetry, health."""
+"""Shared by all processes: errors, calls between services, lifecycle, telemetry, health."""

@@ -1,6 +1,6 @@
-"""Background work: runs for the lifetime of a `with` block, and begins again, after a pause, whenever it fails.
+"""Background work: runs for the lifetime of a `with` block, and restarts after a pause whenever it fails.
 
-What fails is in the log, and in `Supervisor.troubles` until it has worked again: a service's health says so.
+A failure is logged, and listed in `Supervisor.troubles` until the work succeeds again, for the service's health.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Pause: TypeAlias = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to pause before the next attempt: doubled with each failure up to `most_s`, and a random half of it."""
+    """The pause before the next attempt: doubled with each failure up to `most_s`, half of it random."""
 
     first_s: float = 0.5
     most_s: float = 60.0
     chance: Callable[[], float] = random.random
 
     def pause_s(self, failures: int) -> float:
-        """Seconds after so many failures in a row, at least one."""
+        """Seconds after this many failures in a row, at least one."""
         whole_s = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 30))
         return whole_s * (0.5 + self.chance() / 2)
 
@@ -45,16 +45,16 @@ class Supervisor:
     steady_s: float = 60.0
     pause: Pause = asyncio.sleep
     troubles: dict[str, str] = field(default_factory=dict)
-    """Why work does not go on, by its name; it holds no content."""
+    """Why each piece of work is failing, by its name; no content."""
 
     @asynccontextmanager
     async def beside(self, name: str, run: Run) -> AsyncIterator[None]:
-        """Has `run` run beside the block; it is over when it returns, and is called again when it raises."""
+        """Runs `run` for the lifetime of the block; it ends when it returns, and is restarted when it raises."""
         task = asyncio.create_task(_Supervised(self, name, run).keep_running(), name=name)
         try:
             yield
         finally:
-            while not task.done():  # a cancellation can be lost within redis-py's own time limits
+            while not task.done():  # redis-py's own time limits can swallow a cancellation
                 task.cancel()
                 await asyncio.wait([task], timeout=cancel_again_s)
             self.troubles.pop(name, None)
@@ -62,19 +62,19 @@ class Supervisor:
 
 @asynccontextmanager
 async def beside(name: str, run: Run) -> AsyncIterator[None]:
-    """The same for work that has no service's health to show its trouble."""
+    """The same for work outside a service, which has no health to report failures in."""
     async with Supervisor().beside(name, run):
         yield
 
 
 def report_success() -> None:
-    """Called by background work after each round that went well: what failed before is over."""
+    """Background work calls this after each successful round: it clears earlier failures."""
     if work := _running.get():
         work.note_success()
 
 
 class _Supervised:
-    """One piece of work: how often in a row it failed, and what its service is told of that."""
+    """One piece of work: its failures in a row, and its entry in the service's health."""
 
     def __init__(self, supervisor: Supervisor, name: str, run: Run) -> None:
         self._supervisor = supervisor
@@ -88,16 +88,16 @@ class _Supervised:
             await self._supervisor.pause(self._supervisor.backoff.pause_s(self._failures))
 
     async def _run_once(self) -> bool:
-        """Whether the work is over."""
+        """Runs the work once; returns whether it is finished."""
         steady = asyncio.get_running_loop().call_later(self._supervisor.steady_s, self.note_success)
         try:
             await self._run()
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
-            self._note_failure(error)  # nobody ended this work: something that it waited for was cancelled
+            self._note_failure(error)  # the work was not stopped: something it awaited was cancelled
             return False
-        except Exception as error:  # whatever it is: work that nobody waits for must not end unseen
+        except Exception as error:  # of any class: nobody awaits this work, so its failure must be logged
             self._note_failure(error)
             return False
         finally:

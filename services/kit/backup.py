@@ -1,8 +1,8 @@
-"""A backup as it lies on a disk: what services write into one, its manifest and checksums, and how many are kept.
+"""Backups on disk: what services write into one, its manifest and checksums, and how many are kept.
 
-`DIR/segue-<UTC time>-<id>/` mirrors the data directory that has the id, a folder for each part, and has a
-`manifest.json`. It is written under another name and renamed when all of it is on the disk, so that what has the name
-is whole. Several servers may share DIR: none touches what has another's id. Standard library only.
+`DIR/segue-<UTC time>-<id>/` mirrors the data directory with that id: a folder for each part, and a `manifest.json`. It
+is written under another name and renamed once all of it is on the disk, so that a backup under its final name is
+complete. Several servers may share DIR: none touches backups with another id. Standard library only.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ ID_FILE = "server-id"
 _partial = ".partial-"
 _time = "%Y%m%dT%H%M%S.%fZ"
 _name = re.compile(r"segue-(\d{8}T\d{6}\.\d{6}Z)(?:-([0-9a-f]{8}))?", re.ASCII)
-_nameless_partial = re.compile(r"\.partial-[0-9a-f]{16}", re.ASCII)  # of versions whose names had no id
+_nameless_partial = re.compile(r"\.partial-[0-9a-f]{16}", re.ASCII)  # written by versions without ids
 _given_up_after_s = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class PartContent:
-    """What a backup has of one part: the schema of its databases, how many there are, and how much is in them."""
+    """The contents of one part: the schema of its databases, their number, and their counts of records."""
 
     schema: int
     databases: int
@@ -46,15 +46,15 @@ class PartContent:
 
 
 class Part(Protocol):
-    """A part of the data directory that belongs into a backup."""
+    """A part of the data directory that is backed up."""
 
     @property
     def name(self) -> str:
-        """Its folder in the data directory, and in the backup."""
+        """The name of its folder in the data directory and in the backup."""
         ...
 
     async def copy_to(self, directory: Path) -> PartContent:
-        """Writes a consistent copy into the directory, which is there and empty, while the part is in use."""
+        """Writes a consistent copy into the existing, empty directory, while the part is in use."""
         ...
 
 
@@ -69,7 +69,7 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup says of itself."""
+    """A backup's manifest."""
 
     created_at: str
     version: str
@@ -79,12 +79,12 @@ class Manifest:
 
     @property
     def bytes(self) -> int:
-        """How large its files are."""
+        """The total size of its files."""
         return sum(file.bytes for file in self.files)
 
 
 def server_id(home: Path) -> str:
-    """The id of the data directory `home`, made where it has none: eight hexadecimal digits, never in a backup."""
+    """The id of the data directory `home`, created if missing: eight hexadecimal digits, never part of a backup."""
     file = home / ID_FILE
     with suppress(OSError, UnicodeDecodeError):
         known = file.read_text(encoding="ascii").strip()
@@ -99,7 +99,7 @@ _id = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
 async def write_backup(directory: Path, parts: Sequence[Part], server: str, now: datetime) -> tuple[Path, Manifest]:
-    """A new backup of `server` in the directory, with its manifest; Unavailable where it cannot be written."""
+    """Writes a new backup of `server` with its manifest; Unavailable if it cannot be written."""
     partial = directory / f"{_partial}{server}-{secrets.token_hex(8)}"
     place = directory / f"segue-{now.strftime(_time)}-{server}"
     try:
@@ -127,7 +127,7 @@ def _make(partial: Path, server: str) -> None:
 
 
 def _is_given_up(partial: Path) -> bool:
-    """Of one without an id, by its age."""
+    """Whether a partial backup without an id is abandoned, judged by its age."""
     if not _nameless_partial.fullmatch(partial.name):
         return False
     with suppress(OSError):
@@ -161,7 +161,7 @@ def _sha256(path: Path) -> str:
 
 
 def read_manifest(backup: Path) -> Manifest:
-    """The manifest of a backup; InvalidInput where it has none that this program understands."""
+    """The manifest of a backup; InvalidInput if it has none that this program understands."""
     try:
         with (backup / MANIFEST).open("rb") as file:
             told = json.loads(file.read(manifest_max_bytes))
@@ -169,7 +169,7 @@ def read_manifest(backup: Path) -> Manifest:
             raise InvalidInput(f"{backup} has format {told['format']}; this version of Segue knows {FORMAT}.")
         manifest = _manifest(told)
     except OSError as error:
-        raise InvalidInput(f"{backup} is no backup: {MANIFEST}: {error.strerror}.") from error
+        raise InvalidInput(f"{backup} is not a backup: {MANIFEST}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{backup} cannot be used: its {MANIFEST} is damaged.") from error
     return manifest
@@ -185,7 +185,7 @@ def _manifest(told: Any) -> Manifest:
 
 
 def _relative(path: str) -> str:
-    """The path, if it stays where it belongs."""
+    """The path; ValueError if it leads out of the backup."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or not pure.parts or ".." in pure.parts:
         raise ValueError("a path leads out of the backup")
@@ -193,7 +193,7 @@ def _relative(path: str) -> str:
 
 
 def verify(backup: Path, manifest: Manifest) -> None:
-    """InvalidInput, naming the file, where one is missing or not as it was written."""
+    """Raises InvalidInput, naming the file, if one is missing or has changed."""
     for file in manifest.files:
         try:
             found = _sha256(backup / file.path)
@@ -205,7 +205,7 @@ def verify(backup: Path, manifest: Manifest) -> None:
 
 @dataclass(frozen=True, slots=True, order=True)
 class WrittenBackup:
-    """A whole backup; `server` is empty where its name is of before names had an id."""
+    """A complete backup; `server` is empty if its name has no id."""
 
     written_at: datetime
     path: Path
@@ -228,14 +228,15 @@ def _time_of(text: str) -> datetime | None:
 
 
 def newest_of(directory: Path, server: str, now: datetime) -> datetime | None:
-    """When the server's last backup there was written; times in the future are a wrong clock's and do not count."""
+    """The time of the server's last backup there; times in the future come from a wrong clock and are ignored."""
     return max((each.written_at for each in _backups_until(directory, now) if each.server == server), default=None)
 
 
 def prune(directory: Path, server: str, keep: int, now: datetime) -> list[Path]:
-    """Removes all but the newest `keep` backups of the server; what was removed.
+    """Removes all but the newest `keep` backups of the server; returns the removed ones.
 
-    Those without an id count as its own as long as no other server's are there.
+    Backups without an id count as the server's own unless another server's backups are there.
+
     """
     written = _backups_until(directory, now)
     owners = {each.server for each in backups_in(directory)}
@@ -243,7 +244,7 @@ def prune(directory: Path, server: str, keep: int, now: datetime) -> list[Path]:
     surplus = [each.path for each in written if each.server in own][:-keep]
     for path in surplus:
         partial = path.with_name(f"{_partial}{server}-{path.name}")
-        shutil.rmtree(path.rename(partial))  # what has the name is whole
+        shutil.rmtree(path.rename(partial))  # a backup under its final name is complete
     return surplus
 
 

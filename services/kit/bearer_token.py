@@ -1,4 +1,4 @@
-"""The form of Segue's own bearer tokens: `segue_`, 256 random bits, a checksum. Scanners know one by sight."""
+"""The format of Segue's own bearer tokens: `segue_`, 256 random bits, a checksum. Secret scanners recognise it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _chars = len(PREFIX) + _random_chars + _checksum_chars
 
 
 def new_token() -> str:
-    """A token nobody can guess."""
+    """A random, unguessable token."""
     body = PREFIX + _base62(secrets.randbits(256), _random_chars)
     return body + _checksum(body)
 
 
 def is_token(text: str) -> bool:
-    """Whether it has the form; what has not need not be looked up."""
+    """Whether the text has the format; if not, it need not be looked up."""
     return len(text) == _chars and text.startswith(PREFIX) and _checksum(text[:-_checksum_chars]) == text[-6:]
 
 
 def digest(token: str) -> bytes:
-    """What is kept of a token, and looked up: a fast hash will do for what cannot be guessed."""
+    """The hash that is stored and looked up: a fast hash is enough for unguessable tokens."""
     return hashlib.sha256(token.encode("ascii")).digest()
 
 

@@ -1,21 +1,21 @@
-"""The errors a service raises for its caller to act on.
+"""The errors that a service raises for its caller to handle.
 
-Each class has one gRPC status (`kit/rpc.py` translates) and one code of the MCP contract
-(`gateway/errors.py` translates). Anything else that is raised is a bug.
+Each class has one gRPC status (`kit/transport/rpc.py` translates) and one code of the MCP contract
+(`gateway/errors.py` translates). Any other exception is a bug.
 """
 
 from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """Something the caller can act on: what happened, and what to try."""
+    """An error that the caller can handle: what happened, and suggestions."""
 
     def __init__(self, message: str, *suggestions: str) -> None:
         super().__init__(message)
         self.message = message
         self.suggestions = suggestions
         self.service = ""
-        """Which service raised it, where another one called it."""
+        """The service that raised it, if it came from another process."""
 
 
 class InvalidInput(ServiceError):
@@ -23,56 +23,56 @@ class InvalidInput(ServiceError):
 
 
 class NotFound(ServiceError):
-    """There is nothing under that name."""
+    """Nothing exists under that name."""
 
 
 class ProjectNotFound(NotFound):
-    """There is no project of that name."""
+    """No project has that name."""
 
 
 class AlreadyExists(ServiceError):
-    """The name is taken."""
+    """The name is already in use."""
 
 
 class Conflict(ServiceError):
-    """Somebody else changed it; the caller reads again and repeats the whole change."""
+    """A concurrent change; the caller reads again and repeats the whole change."""
 
 
 class NotReady(ServiceError):
-    """Not possible in this state; the caller waits for a change of state."""
+    """Not possible in the current state; the caller waits until it changes."""
 
 
 class LimitExceeded(ServiceError):
-    """Too much. Raised as one of its kinds below, each of which has another way out; `reason` names it."""
+    """A limit was exceeded. Raised as one of the subclasses below; `reason` names the kind."""
 
     reason = ""
 
 
 class RateLimited(LimitExceeded):
-    """Too much at a time; the caller repeats the same later, after `retry_after_s`."""
+    """Too much at once; the caller repeats the call after `retry_after_s`."""
 
     reason = "later"
     retry_after_s: float = 1.0
 
 
 class TooLarge(LimitExceeded):
-    """One thing is larger than is taken; it never will be, the caller sends less."""
+    """A single item is too large, permanently; the caller sends less."""
 
     reason = "too_large"
 
 
 class OverQuota(LimitExceeded):
-    """As much is kept as may be; the caller removes some of that, or asks for more."""
+    """The quota is used up; the caller deletes something, or asks for a higher quota."""
 
     reason = "over_quota"
 
 
 class Unauthenticated(ServiceError):
-    """No credentials, or wrong ones."""
+    """Missing or wrong credentials."""
 
 
 class Denied(ServiceError):
-    """The caller is known and may not."""
+    """The caller is authenticated but not allowed to do this."""
 
 
 class Unavailable(ServiceError):

@@ -1,4 +1,4 @@
-"""ISO 8601 as programs write it: also with a `z` in lower case, and with the zone's name in brackets (RFC 9557)."""
+"""ISO 8601 as programs write it: also with a lower case `z`, and with a zone name in brackets (RFC 9557)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _bracket = re.compile(r"\[!?([A-Za-z][\w+/-]{0,60})\]$")
 
 
 def parse(text: str) -> datetime:
-    """The time, naive where nothing says its zone; an offset outweighs a zone's name. ValueError for anything else."""
+    """The time, naive if it has no zone; an offset takes precedence over a zone name. ValueError for anything else."""
     bracket = _bracket.search(text)
     plain = text[: bracket.start()] if bracket else text
     if plain.endswith("z"):
@@ -24,5 +24,5 @@ def parse(text: str) -> datetime:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError) as error:  # OSError: the name of a directory of zones
+    except (ZoneInfoNotFoundError, OSError) as error:  # OSError: the name is a directory of the zone database
         raise ValueError(f"no time zone of this name: {name}") from error

@@ -1,6 +1,6 @@
-"""How a process runs and ends: open everything, wait for a signal, close in reverse order.
+"""Runs a process: opens everything, waits for a signal, closes in reverse order.
 
-SIGTERM or SIGINT: not ready, then drain, then close. A second one ends at once.
+SIGTERM or SIGINT: not ready, then drain, then close. A second signal exits at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class App(Protocol):
     """A running service."""
 
     async def stop_accepting(self) -> None:
-        """Says that it is not ready any more, so that no new work comes; leaving its context then drains."""
+        """Reports the app as not ready, so that no new work arrives; leaving its context then drains."""
         ...
 
 

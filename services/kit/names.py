@@ -1,4 +1,4 @@
-"""Names that people and machines give: of projects, sessions, tags."""
+"""Names given by people and programs: of projects, sessions, tags."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import unicodedata
 
 
 def plain_name(name: str) -> str:
-    """The name as it is kept and asked for: without space around it, and in NFC, which macOS does not write."""
+    """The name as it is stored and compared: without surrounding space, in NFC (macOS writes NFD)."""
     return unicodedata.normalize("NFC", name).strip()

@@ -1,4 +1,4 @@
-"""Directories that are their owner's alone."""
+"""Directories that only their owner can access."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from services.kit.errors import Unavailable
 
 NO_DATABASE_BELOW = frozenset("?\\")
-"""What DuckDB takes for something else than a part of a database's path."""
+"""Characters that DuckDB does not accept in a database's path."""
 
 
 def private_directory(directory: Path) -> Path:
-    """The directory, made where it is not there, and closed to others where it is ours; Unavailable where not."""
+    """The directory, created if missing, and closed to others if we own it; Unavailable if that fails."""
     if NO_DATABASE_BELOW & set(str(directory.absolute())):
         raise Unavailable(f"{directory}: a path with ? or \\ in it can have no database.", "Set SEGUE_DATA_DIR.")
     try:
@@ -21,5 +21,5 @@ def private_directory(directory: Path) -> Path:
         if status.st_mode & 0o077 and status.st_uid == os.geteuid():
             directory.chmod(0o700)
     except OSError as error:
-        raise Unavailable(f"{directory} cannot be made: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
+        raise Unavailable(f"{directory} cannot be created: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
     return directory

@@ -1,4 +1,4 @@
-"""A Redis client whose commands are spans and durations; their arguments are not told."""
+"""A Redis client that records commands as spans and durations, without their arguments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 from services.kit.observability import telemetry
 
 _waiting = frozenset({"XREADGROUP", "XREAD", "BLPOP", "BRPOP"})
-"""They answer when there is something: how long that takes says nothing of Redis."""
+"""Blocking commands: their duration says nothing about Redis."""
 
 
 class TracedRedis(Redis):
-    """As `Redis`; a pipeline is traced where it is executed, by `telemetry.query`."""
+    """Like `Redis`; a pipeline is traced at its execution, by `telemetry.query`."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """The command's answer."""

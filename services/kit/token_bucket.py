@@ -1,4 +1,4 @@
-"""How many calls a user may make: a bucket each that fills steadily and is emptied by calls."""
+"""Token buckets: each user's bucket fills steadily, and each call takes one token."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 users_max = 10_000
-"""Buckets that are kept in the process; whoever was longest without a call starts with a full one again."""
+"""How many buckets the process keeps; the user idle for the longest starts with a full one again."""
 
 
 class Rate(NamedTuple):
-    """How fast a bucket fills, and how much it holds."""
+    """How fast a bucket fills, and its capacity."""
 
     per_minute: float
     burst: int
 
 
 class Granted(NamedTuple):
-    """How many calls of those asked for, and after how long there is one more where there was none."""
+    """How many of the requested calls are granted; if none, the time until there is one."""
 
     calls: int
     retry_after_s: float
@@ -30,7 +30,7 @@ class Allowance(Protocol):
     """The buckets of all users."""
 
     async def take(self, user: str, calls: int, rate: Rate) -> Granted:
-        """Takes up to `calls`; Unavailable while it cannot be known."""
+        """Takes up to `calls`; Unavailable while the count is unknown."""
         ...
 
 

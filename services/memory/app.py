@@ -37,6 +37,7 @@ from services.memory.operations.health import Condition, Regular
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import NO_MODEL, Storing
+from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
 from services.memory.servicer import Domain, MemoryServicer
@@ -57,13 +58,13 @@ class MemoryApp:
         self._health = health
 
     async def stop_accepting(self) -> None:
-        """Health says no from now on."""
+        """Reports the service as unhealthy from now on."""
         await self._health.stop()
 
 
 @asynccontextmanager
 async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> AsyncIterator[MemoryApp]:
-    """Serves memory on the settings' address until the context is left; backups have the parts of `others`, too."""
+    """Serves memory on the configured address until the context exits; backups also include the parts in `others`."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("memory"))
         vault = open_vault(settings)
@@ -86,18 +87,10 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         work: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
         supervisor = Supervisor()
         condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor)
-        servicer = MemoryServicer(
-            Domain(
-                storing,
-                Searching(store, index, embedder, linking, SearchCache(shared, generations)),
-                linking,
-                condition,
-                Exporting(store),
-                backups,
-                retaining,
-            ),
-            settings.share_by_default,
-        )
+        searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
+        listing, exporting = Listing(store, index, linking), Exporting(store)
+        domain = Domain(storing, searching, listing, linking, condition, exporting, backups, retaining)
+        servicer = MemoryServicer(domain, settings.share_by_default)
         await stack.enter_async_context(event_loop_lag.measure_lag())
         health = Health("segue.memory.v1.Memory")
 
@@ -119,14 +112,14 @@ def _runs(work: Mapping[str, Regular]) -> Mapping[str, Run]:
 
 
 async def _begin(stack: AsyncExitStack, supervisor: Supervisor, runs: Mapping[str, Run | None]) -> None:
-    """Has everything that there is to run in the background run until the stack is closed."""
+    """Starts the background jobs; closing the stack stops them."""
     for name, run in runs.items():
         if run:
             await stack.enter_async_context(supervisor.beside(name, run))
 
 
 def open_vault(settings: MemorySettings) -> Vault | None:
-    """What seals all that is stored; a key that is missing, wrong or not to be used is refused, and nothing changed."""
+    """The vault that seals stored text, None without a key. A missing, wrong or unusable key is refused."""
     require_settled(settings.home)
     return settings.place.ready_vault(settings.encryption_key_file)
 
@@ -149,7 +142,7 @@ def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSetti
 
 
 def _schedule(settings: MemorySettings) -> Schedule | None:
-    """When backups are written without being asked for, if at all."""
+    """When and where scheduled backups are written; None if they are off."""
     if settings.backup_directory is None:
         return None
     directory = settings.backup_directory.expanduser().absolute()
@@ -157,13 +150,13 @@ def _schedule(settings: MemorySettings) -> Schedule | None:
 
 
 def _default_rule(settings: MemorySettings) -> Rule:
-    """How long memories are kept in projects without a rule of their own."""
+    """The default retention rule, for projects without a rule of their own."""
     days, size_mb = settings.retention_days, settings.retention_size_mb
     return Rule(days=days, size_mb=size_mb, reflections=settings.retention_reflections, is_default=True)
 
 
 async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tuple[Embedder | None, str]:
-    """The embedder, or None and why there is none: the service then runs on words alone, and says so."""
+    """The embedder, or None and the reason; search then matches by words alone, and the service reports it."""
     directory = settings.model_directory or settings.home / "model"
     try:
         if settings.model_build and not directory.exists():
@@ -177,10 +170,10 @@ async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tup
 
 
 async def _open_shared_cache(stack: AsyncExitStack, settings: MemorySettings) -> RedisCache | None:
-    """The cache that all replicas share, where the settings name one."""
+    """The cache shared by all replicas, if the settings name one."""
     if not settings.redis_url:
         return None
-    from services.memory.storage.redis_cache import open_shared_cache  # on one machine its import is a tenth of a start
+    from services.memory.storage.redis_cache import open_shared_cache  # a slow import, needed only here
 
     return await stack.enter_async_context(open_shared_cache(settings.redis_url))
 
@@ -189,5 +182,5 @@ def _build_model(directory: Path) -> None:
     try:
         from services.memory.embedder.build import build_model
     except ImportError as error:
-        raise ModelUnusable(f"There is no model in {directory}, and what builds one is not installed.") from error
+        raise ModelUnusable(f"There is no model in {directory}; the package to build one is missing.") from error
     build_model(directory)

@@ -26,7 +26,17 @@ from services.memory.domain.memories import (
     plain_tags,
 )
 from services.memory.domain.project_links import Link, LinkType
-from services.memory.domain.queries import ContentType, Filter, Found, Query, Results, Sort
+from services.memory.domain.queries import (
+    Author,
+    ContentType,
+    Filter,
+    Found,
+    ListQuery,
+    MemoryList,
+    Query,
+    Results,
+    Sort,
+)
 from services.memory.domain.retention_policy import Rule
 from services.memory.operations.retention_job import Retained
 from services.memory.search.search import Answer
@@ -37,13 +47,13 @@ KIND_NUMBER = {kind: number for number, kind in KIND.items()}
 begins_max_chars = 100
 
 
-# --- what is asked ------------------------------------------------------------------------------
+# --- requests -----------------------------------------------------------------------------------
 
 
 def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
-    """A memory to store; InvalidInput or LimitExceeded where it is none."""
+    """The memory to store; InvalidInput or LimitExceeded if it is invalid."""
     if new.kind not in KIND:
-        raise InvalidInput("kind is neither conversation nor reflection.")
+        raise InvalidInput("kind must be conversation or reflection.")
     return Memory(
         content=new.content,
         kind=KIND[new.kind],
@@ -67,7 +77,7 @@ def _metadata(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidInput("metadata is not JSON, or nested too deeply.") from error
     if not isinstance(metadata, dict):
-        raise InvalidInput("metadata is no JSON object.")
+        raise InvalidInput("metadata is not a JSON object.")
     if deeper_than(metadata, metadata_depth_max):
         raise InvalidInput(f"metadata is nested over {metadata_depth_max} deep.", "Keep it flat, or send it as text.")
     return metadata
@@ -78,7 +88,7 @@ def _refuse_constant(constant: str) -> Any:
 
 
 def query(request: memory_pb2.SearchRequest) -> Query:
-    """A search."""
+    """The query for a search."""
     return Query(
         text=request.query,
         limit=request.limit,
@@ -91,6 +101,22 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         cursor=request.cursor,
         paged=request.paged,
         facets=request.facets,
+        is_list=request.is_list,
+    )
+
+
+def list_query(request: memory_pb2.ListRequest) -> ListQuery:
+    """A list."""
+    if request.author not in {"", *Author}:
+        raise InvalidInput(f"author takes {', '.join(Author)}.")
+    return ListQuery(
+        project=normalise_project_name(request.project),
+        include_related_projects=request.include_related_projects,
+        filter=_filter(request.filter),
+        author=Author(request.author or Author.ALL),
+        oldest_first=request.oldest_first,
+        limit=request.limit,
+        cursor=request.cursor,
     )
 
 
@@ -109,14 +135,14 @@ def _filter(given: memory_pb2.Filter) -> Filter:
 
 
 def link(given: memory_pb2.Link, made_at: datetime) -> Link:
-    """A link to keep."""
+    """The project link to store."""
     if given.type not in set(LinkType):
         raise InvalidInput(f"dependency_type takes {', '.join(LinkType)}.")
     return Link(plain_name(given.source), plain_name(given.target), LinkType(given.type), given.description, made_at)
 
 
 def rule(given: memory_pb2.Retention) -> Rule:
-    """A rule of retention."""
+    """The retention rule to set."""
     return Rule(
         project=normalise_project_name(given.project),
         days=given.days if given.HasField("days") else None,
@@ -125,11 +151,11 @@ def rule(given: memory_pb2.Retention) -> Rule:
     )
 
 
-# --- what is answered ---------------------------------------------------------------------------
+# --- responses ----------------------------------------------------------------------------------
 
 
 def time_message(time: datetime | None) -> Timestamp | None:
-    """The time, or nothing for None."""
+    """The time, or None."""
     if time is None:
         return None
     message = Timestamp()
@@ -156,7 +182,7 @@ def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
 
 
 def deletion_message(deletion: Deletion) -> memory_pb2.DeleteResponse:
-    """What was deleted, or would be."""
+    """The memories deleted, or those that would be."""
     return memory_pb2.DeleteResponse(
         deleted=deletion.deleted,
         would_delete=deletion.would_delete,
@@ -188,7 +214,7 @@ def _example_message(memory: Memory) -> memory_pb2.Example:
 
 
 def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
-    """What became of a store."""
+    """The outcome of storing one memory."""
     return memory_pb2.StoreOutcome(
         id=outcome.id,
         stored_at=time_message(outcome.stored_at),
@@ -200,7 +226,7 @@ def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
 
 
 def refusal_messages(answers: Mapping[int, object]) -> list[memory_pb2.Refusal]:
-    """Those of the answers, by their places in the request, that are errors."""
+    """The errors among the outcomes, by position in the request."""
     return [
         memory_pb2.Refusal(place=place, error=name_of(error), message=error.message)
         for place, error in sorted(answers.items())
@@ -217,11 +243,13 @@ def found_message(found: Found) -> memory_pb2.Found:
         matched=found.matched,
         before=memory_message(found.before) if found.before else None,
         after=memory_message(found.after) if found.after else None,
+        folded=found.folded,
+        folded_ids=found.folded_ids,
     )
 
 
 def results_message(results: Results) -> memory_pb2.SearchResponse:
-    """The answer to a search."""
+    """The results of a search."""
     facets = {
         name: memory_pb2.Facet(counts=[memory_pb2.Count(value=value, count=count) for value, count in counts.items()])
         for name, counts in results.facets.items()
@@ -235,23 +263,33 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         suggestions=results.suggestions,
         next_cursor=results.next_cursor,
         facets=facets,
+        at_least=not results.exact,
+    )
+
+
+def list_message(listed: MemoryList) -> memory_pb2.ListResponse:
+    """A page of a list."""
+    return memory_pb2.ListResponse(
+        memories=[memory_message(each) for each in listed.memories],
+        total=listed.total,
+        next_cursor=listed.next_cursor,
     )
 
 
 def encoded_results(results: Results) -> bytes:
-    """The same, ready to be sent and kept."""
+    """The results of a search, serialised for sending and caching."""
     return results_message(results).SerializeToString()
 
 
 def answer_message(answer: Answer) -> memory_pb2.SearchResponse:
-    """The answer to a search that was encoded, now or before."""
+    """The response from serialised results, fresh or cached."""
     message = memory_pb2.SearchResponse.FromString(answer.content)
     message.took_ms = answer.took_ms
     return message
 
 
 def removal_message(removal: Removal) -> memory_pb2.Removal:
-    """An entry of the log."""
+    """An entry of the deletion log."""
     return memory_pb2.Removal(
         removed_at=time_message(removal.removed_at),
         actor=removal.actor,
@@ -264,7 +302,7 @@ def removal_message(removal: Removal) -> memory_pb2.Removal:
 
 
 def retention_message(retained: Retained) -> memory_pb2.Retention:
-    """A rule, and what would go by it."""
+    """A retention rule, and how many memories it would remove."""
     rule = retained.rule
     return memory_pb2.Retention(
         project=rule.project,
@@ -277,7 +315,7 @@ def retention_message(retained: Retained) -> memory_pb2.Retention:
 
 
 def link_message(link: Link) -> memory_pb2.Link:
-    """A link."""
+    """A project link."""
     return memory_pb2.Link(
         source=link.source,
         target=link.target,

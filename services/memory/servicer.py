@@ -1,4 +1,4 @@
-"""The memory service's gRPC face: protobuf in, domain calls, protobuf out."""
+"""The gRPC interface of the memory service: converts messages, calls the domain."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
+from services.memory.search.memory_list import Listing
 from services.memory.search.search import Searching
 from services.pb import memory_pb2, memory_pb2_grpc
 
@@ -29,10 +30,11 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What the methods are about."""
+    """The domain objects that the methods call."""
 
     storing: Storing
     searching: Searching
+    listing: Listing
     linking: Linking
     condition: Condition
     exporting: Exporting
@@ -41,11 +43,12 @@ class Domain:
 
 
 class MemoryServicer(memory_pb2_grpc.MemoryServicer):
-    """Each method is the rpc of its name in memory.proto."""
+    """Each method implements the rpc of its name in memory.proto."""
 
     def __init__(self, domain: Domain, share_by_default: bool) -> None:
         self._storing = domain.storing
         self._searching = domain.searching
+        self._listing = domain.listing
         self._linking = domain.linking
         self._condition = domain.condition
         self._exporting = domain.exporting
@@ -88,6 +91,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
         query = messages.query(request)
         return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
+
+    async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
+        return messages.list_message(await self._listing.list(rpc.caller.get(), messages.list_query(request)))
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
         results = await self._searching.more(rpc.caller.get(), request.cursor, request.limit)
@@ -184,7 +190,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 def _readable_parts(
     sent: Sequence[Sent], read: Callable[[Sent], Read]
 ) -> tuple[dict[int, Read], dict[int, ServiceError]]:
-    """What can be read of what was sent, and what is wrong with the rest; by place."""
+    """The items that could be read, and the errors of the others; by position."""
     found: dict[int, Read] = {}
     refused: dict[int, ServiceError] = {}
     for place, each in enumerate(sent):

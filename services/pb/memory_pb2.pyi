@@ -308,6 +308,7 @@ class SearchRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     PAGED_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
+    IS_LIST_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     limit: _builtins.int
     min_score: _builtins.float
@@ -321,6 +322,8 @@ class SearchRequest(_message.Message):
     paged: _builtins.bool
     """Whether the answer shall have a cursor where more follows."""
     facets: _builtins.bool
+    is_list: _builtins.bool
+    """All that the filter passes, newest first; there is no query."""
     @_builtins.property
     def filter(self) -> Global___Filter: ...
     def __init__(
@@ -337,10 +340,11 @@ class SearchRequest(_message.Message):
         cursor: _builtins.str = ...,
         paged: _builtins.bool = ...,
         facets: _builtins.bool = ...,
+        is_list: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "project", b"project", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "project", b"project", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -390,6 +394,75 @@ class Filter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Filter: _TypeAlias = Filter  # noqa: Y015
+
+@_typing.final
+class ListRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    INCLUDE_RELATED_PROJECTS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    OLDEST_FIRST_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """all of them when empty"""
+    include_related_projects: _builtins.bool
+    author: _builtins.str
+    """mine, shared (by others) or all"""
+    oldest_first: _builtins.bool
+    limit: _builtins.int
+    cursor: _builtins.str
+    """of an earlier answer in the same order"""
+    @_builtins.property
+    def filter(self) -> Global___Filter: ...
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        include_related_projects: _builtins.bool = ...,
+        filter: Global___Filter | None = ...,
+        author: _builtins.str = ...,
+        oldest_first: _builtins.bool = ...,
+        limit: _builtins.int = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "cursor", b"cursor", "filter", b"filter", "include_related_projects", b"include_related_projects", "limit", b"limit", "oldest_first", b"oldest_first", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRequest: _TypeAlias = ListRequest  # noqa: Y015
+
+@_typing.final
+class ListResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORIES_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """that the filter passes, on all pages"""
+    next_cursor: _builtins.str
+    """empty after the last page"""
+    @_builtins.property
+    def memories(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredMemory]: ...
+    def __init__(
+        self,
+        *,
+        memories: _abc.Iterable[Global___StoredMemory] | None = ...,
+        total: _builtins.int = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memories", b"memories", "next_cursor", b"next_cursor", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListResponse: _TypeAlias = ListResponse  # noqa: Y015
 
 @_typing.final
 class MoreRequest(_message.Message):
@@ -446,12 +519,15 @@ class SearchResponse(_message.Message):
     SUGGESTIONS_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
     total_found: _builtins.int
     search_strategy: _builtins.str
     took_ms: _builtins.float
     truncated: _builtins.bool
     """by max_tokens, or by what an answer may hold: then there is a cursor"""
     next_cursor: _builtins.str
+    at_least: _builtins.bool
+    """whether there are at least `total_found`, not exactly so many"""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Found]: ...
     @_builtins.property
@@ -471,10 +547,11 @@ class SearchResponse(_message.Message):
         suggestions: _abc.Iterable[_builtins.str] | None = ...,
         next_cursor: _builtins.str = ...,
         facets: _abc.Mapping[_builtins.str, Global___Facet] | None = ...,
+        at_least: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "facets", b"facets", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -534,15 +611,21 @@ class Found(_message.Message):
     MATCHED_FIELD_NUMBER: _builtins.int
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    FOLDED_FIELD_NUMBER: _builtins.int
+    FOLDED_IDS_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     similarity: _builtins.float
     matched: _builtins.str
+    folded: _builtins.int
+    """How many more say the same in the same words, and the first of their ids."""
     @_builtins.property
     def memory(self) -> Global___StoredMemory: ...
     @_builtins.property
     def before(self) -> Global___StoredMemory: ...
     @_builtins.property
     def after(self) -> Global___StoredMemory: ...
+    @_builtins.property
+    def folded_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -552,10 +635,12 @@ class Found(_message.Message):
         matched: _builtins.str = ...,
         before: Global___StoredMemory | None = ...,
         after: Global___StoredMemory | None = ...,
+        folded: _builtins.int = ...,
+        folded_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "after", b"after", "before", b"before", "memory", b"memory", "similarity", b"similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "after", b"after", "before", b"before", "matched", b"matched", "memory", b"memory", "score", b"score", "similarity", b"similarity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "after", b"after", "before", b"before", "folded", b"folded", "folded_ids", b"folded_ids", "matched", b"matched", "memory", b"memory", "score", b"score", "similarity", b"similarity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__similarity: _TypeAlias = _typing.Literal["similarity"]  # noqa: Y015
     _WhichOneofArgType__similarity: _TypeAlias = _typing.Literal["_similarity", b"_similarity"]  # noqa: Y015

@@ -44,6 +44,11 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.List = channel.unary_unary(
+                '/segue.memory.v1.Memory/List',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListResponse.FromString,
+                _registered_method=True)
         self.More = channel.unary_unary(
                 '/segue.memory.v1.Memory/More',
                 request_serializer=services_dot_pb_dot_memory__pb2.MoreRequest.SerializeToString,
@@ -133,6 +138,13 @@ class MemoryServicer:
 
     def Search(self, request, context):
         """Finds memories by meaning and by words.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def List(self, request, context):
+        """Memories in the order of time, without a query.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,6 +267,11 @@ def add_MemoryServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=services_dot_pb_dot_memory__pb2.SearchRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.SearchResponse.SerializeToString,
+            ),
+            'List': grpc.unary_unary_rpc_method_handler(
+                    servicer.List,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListResponse.SerializeToString,
             ),
             'More': grpc.unary_unary_rpc_method_handler(
                     servicer.More,
@@ -386,6 +403,33 @@ class Memory:
             '/segue.memory.v1.Memory/Search',
             services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def List(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/List',
+            services_dot_pb_dot_memory__pb2.ListRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,6 +21,8 @@ class MemoryStub:
     """Stores memories durably, in order; an answer means they survive a kill."""
     Search: _aio.UnaryUnaryMultiCallable[_memory_pb2.SearchRequest, _memory_pb2.SearchResponse]
     """Finds memories by meaning and by words."""
+    List: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListRequest, _memory_pb2.ListResponse]
+    """Memories in the order of time, without a query."""
     More: _aio.UnaryUnaryMultiCallable[_memory_pb2.MoreRequest, _memory_pb2.SearchResponse]
     """The next results of an earlier search."""
     Get: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetRequest, _memory_pb2.GetResponse]
@@ -68,6 +70,14 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_memory_pb2.SearchRequest, _abc.Awaitable[_memory_pb2.SearchResponse]],
     ) -> _abc.Awaitable[_memory_pb2.SearchResponse]:
         """Finds memories by meaning and by words."""
+
+    @_abc_1.abstractmethod
+    def List(
+        self,
+        request: _memory_pb2.ListRequest,
+        context: _aio.ServicerContext[_memory_pb2.ListRequest, _abc.Awaitable[_memory_pb2.ListResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ListResponse]:
+        """Memories in the order of time, without a query."""
 
     @_abc_1.abstractmethod
     def More(

@@ -928,6 +928,7 @@ class Rule(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     operation: _builtins.str
     pattern: _builtins.str
@@ -942,6 +943,8 @@ class Rule(_message.Message):
     """user, learned"""
     project: _builtins.str
     session_id: _builtins.str
+    exact: _builtins.bool
+    """* in the pattern is a *"""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -960,14 +963,48 @@ class Rule(_message.Message):
         session_id: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "decision", b"decision", "expires_at", b"expires_at", "id", b"id", "level", b"level", "operation", b"operation", "pattern", b"pattern", "project", b"project", "scope", b"scope", "session_id", b"session_id", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "decision", b"decision", "exact", b"exact", "expires_at", b"expires_at", "id", b"id", "level", b"level", "operation", b"operation", "pattern", b"pattern", "project", b"project", "scope", b"scope", "session_id", b"session_id", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
+@_typing.final
+class Proposal(_message.Message):
+    """What a model asks for: a rule that does not hold yet, or that a deny be taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    REVOKES_FIELD_NUMBER: _builtins.int
+    PROPOSED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """the rule's own, unless it is to be taken back"""
+    revokes: _builtins.bool
+    @_builtins.property
+    def rule(self) -> Global___Rule: ...
+    @_builtins.property
+    def proposed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        rule: Global___Rule | None = ...,
+        revokes: _builtins.bool = ...,
+        proposed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposed_at", b"proposed_at", "rule", b"rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "proposed_at", b"proposed_at", "revokes", b"revokes", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Proposal: _TypeAlias = Proposal  # noqa: Y015
 
 @_typing.final
 class CheckPermissionRequest(_message.Message):
@@ -1010,11 +1047,14 @@ class CheckPermissionResponse(_message.Message):
     SECURITY_LEVEL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
+    IS_PERSONS_FIELD_NUMBER: _builtins.int
     decision: _builtins.str
     """allow, ask, deny"""
     security_level: _builtins.str
     """low, medium, high, critical"""
     reason: _builtins.str
+    is_persons: _builtins.bool
+    """it decides what may be done without asking: no rule allows that"""
     @_builtins.property
     def rule(self) -> Global___Rule: ...
     def __init__(
@@ -1024,10 +1064,11 @@ class CheckPermissionResponse(_message.Message):
         security_level: _builtins.str = ...,
         reason: _builtins.str = ...,
         rule: Global___Rule | None = ...,
+        is_persons: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "reason", b"reason", "rule", b"rule", "security_level", b"security_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "is_persons", b"is_persons", "reason", b"reason", "rule", b"rule", "security_level", b"security_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1046,6 +1087,8 @@ class RecordPermissionRequest(_message.Message):
     PROJECT_FIELD_NUMBER: _builtins.int
     ROOT_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    BY_PERSON_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     operation: _builtins.str
     target: _builtins.str
     """a pattern: * is anything; critical operations take it as it is"""
@@ -1058,6 +1101,10 @@ class RecordPermissionRequest(_message.Message):
     project: _builtins.str
     root: _builtins.str
     operation_id: _builtins.str
+    by_person: _builtins.bool
+    """else an allow is only proposed"""
+    exact: _builtins.bool
+    """* in the target is a *"""
     @_builtins.property
     def which(self) -> Global___Which: ...
     def __init__(
@@ -1072,10 +1119,12 @@ class RecordPermissionRequest(_message.Message):
         project: _builtins.str = ...,
         root: _builtins.str = ...,
         operation_id: _builtins.str = ...,
+        by_person: _builtins.bool = ...,
+        exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["which", b"which"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "expires_in_s", b"expires_in_s", "operation", b"operation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "scope", b"scope", "target", b"target", "which", b"which"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_person", b"by_person", "decision", b"decision", "exact", b"exact", "expires_in_s", b"expires_in_s", "operation", b"operation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "scope", b"scope", "target", b"target", "which", b"which"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1086,16 +1135,26 @@ class RecordPermissionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RULE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """recorded, proposed"""
     @_builtins.property
     def rule(self) -> Global___Rule: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """why the rule will not match what it seems to"""
+
     def __init__(
         self,
         *,
         rule: Global___Rule | None = ...,
+        status: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule", "status", b"status", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1107,19 +1166,29 @@ class PermissionStatusRequest(_message.Message):
 
     PROJECT_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    WHICH_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """rules and history of this project and what holds everywhere; empty is all"""
     history: _builtins.int
     """how many decisions, 0 to 200"""
+    root: _builtins.str
+    """where there is no session"""
+    @_builtins.property
+    def which(self) -> Global___Which:
+        """With one of these, only what holds at that place."""
+
     def __init__(
         self,
         *,
         project: _builtins.str = ...,
         history: _builtins.int = ...,
+        which: Global___Which | None = ...,
+        root: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["which", b"which"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "project", b"project", "root", b"root", "which", b"which"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1183,6 +1252,7 @@ class PermissionStatusResponse(_message.Message):
     HISTORY_FIELD_NUMBER: _builtins.int
     SECURITY_LEVEL_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    PROPOSALS_FIELD_NUMBER: _builtins.int
     security_level: _builtins.str
     """the highest that a rule allows"""
     @_builtins.property
@@ -1199,6 +1269,10 @@ class PermissionStatusResponse(_message.Message):
 
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]: ...
+    @_builtins.property
+    def proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
+        """oldest first"""
+
     def __init__(
         self,
         *,
@@ -1207,10 +1281,11 @@ class PermissionStatusResponse(_message.Message):
         history: _abc.Iterable[Global___AuditLine] | None = ...,
         security_level: _builtins.str = ...,
         rules: _abc.Iterable[Global___Rule] | None = ...,
+        proposals: _abc.Iterable[Global___Proposal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_approve_patterns", b"auto_approve_patterns", "history", b"history", "rules", b"rules", "security_level", b"security_level", "trusted_operations", b"trusted_operations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_approve_patterns", b"auto_approve_patterns", "history", b"history", "proposals", b"proposals", "rules", b"rules", "security_level", b"security_level", "trusted_operations", b"trusted_operations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1224,11 +1299,14 @@ class RevokePermissionRequest(_message.Message):
     ALL_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    BY_PERSON_FIELD_NUMBER: _builtins.int
     rule_id: _builtins.str
     all: _builtins.bool
     project: _builtins.str
     """with all: only this project's rules"""
     operation_id: _builtins.str
+    by_person: _builtins.bool
+    """else a deny stays, and that it goes is proposed"""
     def __init__(
         self,
         *,
@@ -1236,10 +1314,11 @@ class RevokePermissionRequest(_message.Message):
         all: _builtins.bool = ...,
         project: _builtins.str = ...,
         operation_id: _builtins.str = ...,
+        by_person: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "operation_id", b"operation_id", "project", b"project", "rule_id", b"rule_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "by_person", b"by_person", "operation_id", b"operation_id", "project", b"project", "rule_id", b"rule_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1250,19 +1329,83 @@ class RevokePermissionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REVOKED_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
     revoked: _builtins.int
+    @_builtins.property
+    def proposed(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]: ...
     def __init__(
         self,
         *,
         revoked: _builtins.int = ...,
+        proposed: _abc.Iterable[Global___Proposal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revoked", b"revoked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposed", b"proposed", "revoked", b"revoked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokePermissionResponse: _TypeAlias = RevokePermissionResponse  # noqa: Y015
+
+@_typing.final
+class DecideProposalRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    RULE_ID_FIELD_NUMBER: _builtins.int
+    ACCEPT_FIELD_NUMBER: _builtins.int
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """of the proposal; else the newest that is about the same:"""
+    operation: _builtins.str
+    target: _builtins.str
+    scope: _builtins.str
+    rule_id: _builtins.str
+    """of the rule to be taken back"""
+    accept: _builtins.bool
+    """else it goes"""
+    operation_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        target: _builtins.str = ...,
+        scope: _builtins.str = ...,
+        rule_id: _builtins.str = ...,
+        accept: _builtins.bool = ...,
+        operation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "id", b"id", "operation", b"operation", "operation_id", b"operation_id", "rule_id", b"rule_id", "scope", b"scope", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideProposalRequest: _TypeAlias = DecideProposalRequest  # noqa: Y015
+
+@_typing.final
+class DecideProposalResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def proposal(self) -> Global___Proposal: ...
+    def __init__(
+        self,
+        *,
+        proposal: Global___Proposal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideProposalResponse: _TypeAlias = DecideProposalResponse  # noqa: Y015
 
 @_typing.final
 class CheckRequest(_message.Message):

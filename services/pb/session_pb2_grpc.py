@@ -104,6 +104,11 @@ class SessionStub:
                 request_serializer=services_dot_pb_dot_session__pb2.RevokePermissionRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_session__pb2.RevokePermissionResponse.FromString,
                 _registered_method=True)
+        self.DecideProposal = channel.unary_unary(
+                '/segue.session.v1.Session/DecideProposal',
+                request_serializer=services_dot_pb_dot_session__pb2.DecideProposalRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.DecideProposalResponse.FromString,
+                _registered_method=True)
         self.Check = channel.unary_unary(
                 '/segue.session.v1.Session/Check',
                 request_serializer=services_dot_pb_dot_session__pb2.CheckRequest.SerializeToString,
@@ -208,6 +213,13 @@ class SessionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DecideProposal(self, request, context):
+        """What a person says to a proposal. Never called for a model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Check(self, request, context):
         """Whether each part works, measured now.
         """
@@ -287,6 +299,11 @@ def add_SessionServicer_to_server(servicer, server):
                     servicer.RevokePermission,
                     request_deserializer=services_dot_pb_dot_session__pb2.RevokePermissionRequest.FromString,
                     response_serializer=services_dot_pb_dot_session__pb2.RevokePermissionResponse.SerializeToString,
+            ),
+            'DecideProposal': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideProposal,
+                    request_deserializer=services_dot_pb_dot_session__pb2.DecideProposalRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.DecideProposalResponse.SerializeToString,
             ),
             'Check': grpc.unary_unary_rpc_method_handler(
                     servicer.Check,
@@ -672,6 +689,33 @@ class Session:
             '/segue.session.v1.Session/RevokePermission',
             services_dot_pb_dot_session__pb2.RevokePermissionRequest.SerializeToString,
             services_dot_pb_dot_session__pb2.RevokePermissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideProposal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/DecideProposal',
+            services_dot_pb_dot_session__pb2.DecideProposalRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.DecideProposalResponse.FromString,
             options,
             channel_credentials,
             insecure,

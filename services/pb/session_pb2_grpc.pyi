@@ -44,6 +44,8 @@ class SessionStub:
     RecordPermission: _aio.UnaryUnaryMultiCallable[_session_pb2.RecordPermissionRequest, _session_pb2.RecordPermissionResponse]
     PermissionStatus: _aio.UnaryUnaryMultiCallable[_session_pb2.PermissionStatusRequest, _session_pb2.PermissionStatusResponse]
     RevokePermission: _aio.UnaryUnaryMultiCallable[_session_pb2.RevokePermissionRequest, _session_pb2.RevokePermissionResponse]
+    DecideProposal: _aio.UnaryUnaryMultiCallable[_session_pb2.DecideProposalRequest, _session_pb2.DecideProposalResponse]
+    """What a person says to a proposal. Never called for a model."""
     Check: _aio.UnaryUnaryMultiCallable[_session_pb2.CheckRequest, _session_pb2.CheckResponse]
     """Whether each part works, measured now."""
 
@@ -155,6 +157,14 @@ class SessionServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.RevokePermissionRequest,
         context: _aio.ServicerContext[_session_pb2.RevokePermissionRequest, _abc.Awaitable[_session_pb2.RevokePermissionResponse]],
     ) -> _abc.Awaitable[_session_pb2.RevokePermissionResponse]: ...
+
+    @_abc_1.abstractmethod
+    def DecideProposal(
+        self,
+        request: _session_pb2.DecideProposalRequest,
+        context: _aio.ServicerContext[_session_pb2.DecideProposalRequest, _abc.Awaitable[_session_pb2.DecideProposalResponse]],
+    ) -> _abc.Awaitable[_session_pb2.DecideProposalResponse]:
+        """What a person says to a proposal. Never called for a model."""
 
     @_abc_1.abstractmethod
     def Check(

@@ -1,1 +1,1 @@
-"""The quality service: evidence of a working directory, the score it adds up to, and its history."""
+"""The quality service: evidence from a working directory, the score computed from it, and its history."""

@@ -31,7 +31,7 @@ class QualityApp:
         self._health = health
 
     async def stop_accepting(self) -> None:
-        """Health says no from now on."""
+        """Reports the service as unhealthy from now on."""
         await self._health.stop()
 
 
@@ -39,7 +39,7 @@ class QualityApp:
 async def open_quality(
     settings: QualitySettings, find_secrets: FindSecrets = redaction.find
 ) -> AsyncIterator[QualityApp]:
-    """Serves quality on the settings' address until the context is left."""
+    """Serves quality on the configured address until the context exits."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("quality"))
         history, directory = await _open_history(stack, settings)
@@ -63,7 +63,7 @@ async def open_quality(
 
 
 async def _open_history(stack: AsyncExitStack, settings: QualitySettings) -> tuple[History, Path | None]:
-    """The history of this service, or of the one that keeps it; and the directory of the former."""
+    """The history, its own or that of another service; and the directory of its own."""
     if settings.history_target:
         peer = open_peer_history(settings.history_target, settings.history_timeout_s)
         return await stack.enter_async_context(peer), None

@@ -15,21 +15,19 @@ class QualitySettings(BaseSettings):
 
     address: str = Field("127.0.0.1:50053", description="Where to listen: host:port or unix:/path")
     directory: Path = Field(Path("~/.claude/segue/quality"), description="Where the history lives")
-    roots: str = Field("/", description="Directories whose projects may be looked at, with colons between")
+    roots: str = Field("/", description="Directories whose projects may be looked at, separated by colons")
     run_tools: bool = Field(True, description="Whether a project's own tools may be run when a call asks for it")
     run_timeout_s: float = Field(300.0, gt=0, description="How long all tools of one run may take together")
-    history_target: str = Field(
-        "", description="The quality service that keeps the history, where this one is a replica"
-    )
+    history_target: str = Field("", description="The quality service that keeps the history, if this one is a replica")
     history_timeout_s: float = Field(5.0, gt=0, description="How long a call to that service may take")
-    drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+    drain_s: float = Field(5.0, ge=0, description="How long running calls may take to finish at shutdown")
 
     @property
     def allowed_roots(self) -> list[Path]:
-        """`roots`, one by one."""
+        """The directories in `roots`."""
         return [Path(each).expanduser() for each in self.roots.split(":") if each]
 
     @property
     def home(self) -> Path:
-        """`directory`, with the user's home filled in."""
+        """`directory`, with `~` expanded."""
         return self.directory.expanduser()

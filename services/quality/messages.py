@@ -1,4 +1,4 @@
-"""Between the domain's values and the messages of quality.proto."""
+"""Conversion between domain values and the messages of quality.proto."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.quality.storage.history import Recorded
 
 
 def question(request: quality_pb2.CheckRequest) -> Question:
-    """What a request asks."""
+    """The question in a request."""
     facts = None
     if request.HasField("permissions"):
         facts = Permissions(request.permissions.rules, request.permissions.broad_rules)
@@ -67,7 +67,7 @@ def _component(scored: Scored) -> quality_pb2.Component:
 
 
 def record_request(project: str, point: Point) -> quality_pb2.RecordRequest:
-    """What adds the point to a project's history."""
+    """The request that adds the point to a project's history."""
     return quality_pb2.RecordRequest(
         project=project,
         operation_id=point.operation_id,
@@ -83,7 +83,7 @@ def record_request(project: str, point: Point) -> quality_pb2.RecordRequest:
 
 
 def requested_point(request: quality_pb2.RecordRequest, now: datetime) -> Point:
-    """The point that a request adds; at `now` where it says nothing else."""
+    """The point in a request; at `now` unless it has a time."""
     return Point(
         timestamp=request.timestamp.ToDatetime(UTC) if request.HasField("timestamp") else now,
         overall=request.overall_score,
@@ -98,7 +98,7 @@ def requested_point(request: quality_pb2.RecordRequest, now: datetime) -> Point:
 
 
 def point_message(point: Point) -> quality_pb2.Point:
-    """A point of the history."""
+    """The message of a point."""
     return quality_pb2.Point(
         timestamp=_time(point.timestamp),
         overall_score=point.overall,
@@ -113,7 +113,7 @@ def point_message(point: Point) -> quality_pb2.Point:
 
 
 def point(message: quality_pb2.Point) -> Point:
-    """A point from its message."""
+    """The point in a message."""
     return Point(
         timestamp=message.timestamp.ToDatetime(UTC),
         overall=message.overall_score,
@@ -128,20 +128,20 @@ def point(message: quality_pb2.Point) -> Point:
 
 
 def recorded_message(outcome: Recorded) -> quality_pb2.RecordResponse:
-    """What adding a point meant."""
+    """The response to adding a point."""
     return quality_pb2.RecordResponse(
         duplicate=outcome.duplicate, delta=outcome.delta, events=[event_message(each) for each in outcome.events]
     )
 
 
 def recorded_point(message: quality_pb2.RecordResponse) -> Recorded:
-    """What adding a point meant, from its message."""
+    """The result in the response to adding a point."""
     delta = message.delta if message.HasField("delta") else None
     return Recorded(message.duplicate, delta, [_event(each) for each in message.events])
 
 
 def event_message(event: Crossing) -> quality_pb2.ThresholdEvent:
-    """A threshold crossed."""
+    """The message of a crossed threshold."""
     return quality_pb2.ThresholdEvent(
         threshold=event.threshold, direction=event.direction, timestamp=_time(event.timestamp)
     )
@@ -153,14 +153,14 @@ def _event(message: quality_pb2.ThresholdEvent) -> Crossing:
 
 
 def trend_message(trend: Trend) -> quality_pb2.Trend:
-    """A trend, without its forecast."""
+    """The message of a trend, without its forecast."""
     return quality_pb2.Trend(
         direction=trend.direction, slope_per_day=trend.slope_per_day, slope_low=trend.low, slope_high=trend.high
     )
 
 
 def forecast_message(forecast: Forecast | None) -> quality_pb2.Forecast | None:
-    """A forecast, where there is one."""
+    """The message of a forecast, if there is one."""
     if forecast is None:
         return None
     return quality_pb2.Forecast(

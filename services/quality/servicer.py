@@ -1,4 +1,4 @@
-"""The quality service's gRPC face: protobuf in, domain calls, protobuf out."""
+"""The gRPC interface of the quality service: converts messages, calls the domain."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ points_default = 50
 
 
 class QualityServicer(quality_pb2_grpc.QualityServicer):
-    """Each method is the rpc of its name in quality.proto."""
+    """Each method implements the rpc of its name in quality.proto."""
 
     def __init__(self, checking: Checking, history: History, condition: Condition) -> None:
         self._checking = checking
@@ -63,7 +63,7 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         began = time.perf_counter()
         process.watch.set(telemetry.child_process)
         if bool(request.project) != bool(request.operation_id):
-            raise InvalidInput("A check that is recorded names both its project and its operation.")
+            raise InvalidInput("To record a check, give both its project and its operation.")
         report = await self._checking.check(messages.question(request), progress)
         recorded = None
         if request.project:
@@ -84,7 +84,7 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
     async def History(self, request: quality_pb2.HistoryRequest, _: Any) -> quality_pb2.HistoryResponse:
         limit = request.limit or points_default
         if not 0 < limit <= points_max:
-            raise InvalidInput(f"limit lies between 1 and {points_max}.")
+            raise InvalidInput(f"limit must be from 1 to {points_max}.")
         points = await self._history.points(rpc.caller.get(), plain_name(request.project), limit)
         heading = trend(points)
         return quality_pb2.HistoryResponse(

@@ -1,4 +1,4 @@
-"""The gRPC face of tokens and allowances. Who may ask for what, the gateway has looked at."""
+"""The gRPC interface of tokens and rate limits. The gateway has already checked the caller's scope."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.session.domain.tokens import Token, Tokens
 
 
 class AccessServicer(access_pb2_grpc.AccessServicer):
-    """Each method is the rpc of its name in access.proto."""
+    """Each method implements the rpc of its name in access.proto."""
 
     def __init__(self, tokens: Tokens, allowance: Allowance) -> None:
         self._tokens = tokens
@@ -37,7 +37,7 @@ class AccessServicer(access_pb2_grpc.AccessServicer):
 
     async def Spend(self, request: pb.SpendRequest, _: Any) -> pb.SpendResponse:
         if request.calls < 1 or request.per_minute <= 0 or request.burst < 1:
-            raise InvalidInput("calls, per_minute and burst are more than nothing.")
+            raise InvalidInput("calls, per_minute and burst must be greater than zero.")
         rate = Rate(request.per_minute, request.burst)
         granted = await self._allowance.take(rpc.caller.get(), request.calls, rate)
         return pb.SpendResponse(granted=granted.calls, retry_after_s=granted.retry_after_s)

@@ -33,20 +33,20 @@ from services.session.store.sqlite import open_sqlite
 
 
 class SessionApp:
-    """A running session service. Handlers put on `emitter` hear every event, at least once."""
+    """A running session service. Handlers added to `emitter` receive every event, at least once."""
 
     def __init__(self, health: Health, emitter: Emitter) -> None:
         self._health = health
         self.emitter = emitter
 
     async def stop_accepting(self) -> None:
-        """Health says no from now on."""
+        """Health reports not serving from now on."""
         await self._health.stop()
 
 
 @asynccontextmanager
 async def open_session(settings: SessionSettings, emitter: Emitter | None = None) -> AsyncIterator[SessionApp]:
-    """Serves sessions on the settings' address until the context is left; `emitter` is told what happens."""
+    """Serves sessions on the settings' address until the context exits; `emitter` receives the events."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("session"))
         store, directory = await open_store(stack, settings)
@@ -82,9 +82,9 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
 
 
 async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[SessionStore, Path | None]:
-    """The store, and the directory it needs, where it needs one."""
+    """The store, and its data directory if it has one."""
     if url := settings.redis_url.get_secret_value():
-        from services.session.store.redis import open_redis  # what runs on one machine does without the package
+        from services.session.store.redis import open_redis  # a single machine does not need the package
 
         store = open_redis(
             url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max, audit_max=settings.audit_max
@@ -101,6 +101,6 @@ async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[
 
 
 def open_vault(settings: SessionSettings) -> Vault | None:
-    """What seals the sessions; a key that is missing, wrong or not to be used is refused, and nothing changed."""
+    """The vault that seals the sessions; a missing, wrong or unusable key is refused, and nothing is changed."""
     require_settled(settings.home)
     return settings.place.ready_vault(settings.encryption_key_file)

@@ -16,34 +16,44 @@ class SessionSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SEGUE_SESSION_", env_ignore_empty=True, populate_by_name=True)
 
     address: str = Field("127.0.0.1:50051", description="Where to listen: host:port or unix:/path")
-    directory: Path = Field(Path("~/.claude/segue/session"), description="Where the database lives, without Redis")
+    directory: Path = Field(
+        Path("~/.claude/segue/session"), description="Where the database lives, if there is no Redis"
+    )
     encryption_key_file: Path | None = Field(
         None,
         validation_alias=AliasChoices("SEGUE_SESSION_ENCRYPTION_KEY_FILE", "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"),
-        description="The file of the key that sessions in SQLite are encrypted with; memory's when unset",
+        description="The key file with which sessions in SQLite are encrypted; memory's when unset",
     )
     redis_url: SecretStr = Field(SecretStr(""), description="Keep sessions in this Redis: redis://host:6379/0")
     redis_timeout_s: float = Field(2.0, gt=0, description="How long Redis may take to answer or to connect")
-    lease_s: float = Field(3600.0, gt=0, description="A session that is not heard of for so long is abandoned")
-    sweep_s: float = Field(60.0, gt=0, description="How often is looked for sessions to abandon")
-    quality_threshold: float = Field(70.0, ge=0, le=100, description="Crossing this quality is told as an event")
-    learn_after: int = Field(3, ge=2, description="Allowing the same so often in a project makes it a rule")
-    answers_keep_s: float = Field(604800.0, gt=0, description="How long a repeated call gets the first answer")
-    answers_max: int = Field(10000, ge=100, description="How many of a user's calls that holds for, the latest")
+    lease_s: float = Field(
+        3600.0, gt=0, description="How long a session lives without a call; after that it is abandoned"
+    )
+    sweep_s: float = Field(60.0, gt=0, description="How often the service looks for sessions to abandon")
+    quality_threshold: float = Field(
+        70.0, ge=0, le=100, description="The quality score whose crossing is reported as an event"
+    )
+    learn_after: int = Field(3, ge=2, description="How often the same must be allowed in a project to become a rule")
+    answers_keep_s: float = Field(
+        604800.0, gt=0, description="How long a repeated call gets the answer of the first one"
+    )
+    answers_max: int = Field(10000, ge=100, description="For how many of a user's latest calls that holds")
     keep_days: float = Field(
         90.0, gt=0, le=36500, description="How long sessions are kept after they ended; a project's last handoff stays"
     )
-    audit_max: int = Field(2000, ge=100, description="Lines of the permission log that are kept for a user, about")
-    queue_max: int = Field(1000, ge=1, description="Calls that may wait for the database, without Redis")
-    stream_max: int = Field(100000, ge=1000, description="Events that Redis keeps, about")
-    drain_s: float = Field(5.0, ge=0, description="How long calls that have begun may take to finish at shutdown")
+    audit_max: int = Field(
+        2000, ge=100, description="About how many lines of the permission log are kept for each user"
+    )
+    queue_max: int = Field(1000, ge=1, description="How many calls may wait for the database, if there is no Redis")
+    stream_max: int = Field(100000, ge=1000, description="About how many events Redis keeps")
+    drain_s: float = Field(5.0, ge=0, description="How long running calls may take to finish at shutdown")
 
     @property
     def place(self) -> Place:
-        """What may be encrypted."""
+        """The directory that may be encrypted."""
         return Place(self.home, "The sessions", "SEGUE_MEMORY_ENCRYPTION_KEY_FILE", "session.sqlite")
 
     @property
     def home(self) -> Path:
-        """`directory`, with the user's home filled in."""
+        """`directory`, with `~` expanded."""
         return self.directory.expanduser()

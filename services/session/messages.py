@@ -1,4 +1,4 @@
-"""The domain's records and the messages of session.proto, one from the other."""
+"""Converts between the domain's records and the messages of session.proto."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.pb import session_pb2 as pb
-from services.session.domain.permissions import Audited, Rule
+from services.session.domain.permissions import Audited, Proposal, Rule
 from services.session.domain.sessions import (
     Checkpoint,
     Facts,
@@ -27,7 +27,7 @@ def which(message: pb.Which) -> Which:
 
 
 def quality_of(message: pb.CompleteInitRequest | pb.CheckpointRequest | pb.Facts) -> Quality | None:
-    """The message's quality, where it has one."""
+    """The message's quality, if it has one."""
     if not message.HasField("quality"):
         return None
     return Quality(message.quality.overall, dict(message.quality.parts))
@@ -51,7 +51,7 @@ def facts(message: pb.Facts) -> Facts:
 
 
 def session(record: Session) -> pb.SessionState:
-    """The same, but for its user, who is the caller."""
+    """The session without its user, who is the caller."""
     return pb.SessionState(
         id=record.id,
         working_directory=record.working_directory,
@@ -131,7 +131,13 @@ def rule(record: Rule) -> pb.Rule:
         session_id=record.place.session_id,
         created_at=_time(record.created_at),
         expires_at=_time(record.expires_at),
+        exact=record.exact,
     )
+
+
+def proposal(record: Proposal) -> pb.Proposal:
+    """The same."""
+    return pb.Proposal(id=record.id, rule=rule(record.rule), revokes=record.revokes, proposed_at=_time(record.at))
 
 
 def audit_line(record: Audited) -> pb.AuditLine:

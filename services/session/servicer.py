@@ -1,4 +1,4 @@
-"""The session service's gRPC face: protobuf in, domain calls, protobuf out."""
+"""The session service's gRPC interface: protobuf in, domain calls, protobuf out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from services.session.operations.health import Condition
 from services.session.operations.lifecycle import Lifecycle, checkpoints_handed_off_max
 from services.session.operations.permission_service import Asked, Deciding
 from services.session.operations.session_lookup import Finding
+from services.session.permissions.proposals import Meant
 
 
 class SessionServicer(session_pb2_grpc.SessionServicer):
-    """Each method is the rpc of its name in session.proto."""
+    """Each method implements the rpc of its name in session.proto."""
 
     def __init__(self, lifecycle: Lifecycle, finding: Finding, deciding: Deciding, condition: Condition) -> None:
         self._lifecycle = lifecycle
@@ -101,6 +102,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             security_level=decision.level.name.lower(),
             reason=decision.reason,
             rule=messages.rule(decision.rule) if decision.rule else None,
+            is_persons=decision.is_persons,
         )
 
     async def RecordPermission(self, request: pb.RecordPermissionRequest, _: Any) -> pb.RecordPermissionResponse:
@@ -109,14 +111,21 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         scope = request.scope or Scope.SESSION
         if scope not in set(Scope):
             raise InvalidInput(f"scope is none of {', '.join(Scope)}.")
-        recorded = Recorded(Verdict(request.decision), Scope(scope), request.expires_in_s)
-        rule = await self._deciding.record(
+        verdict = Verdict(request.decision)
+        recorded = Recorded(verdict, Scope(scope), request.expires_in_s, request.exact, request.by_person)
+        made = await self._deciding.record(
             rpc.caller.get(), _permission_question(request), recorded, request.operation_id
         )
-        return pb.RecordPermissionResponse(rule=messages.rule(rule))
+        return pb.RecordPermissionResponse(
+            rule=messages.rule(made.rule),
+            status="proposed" if made.is_proposed else "recorded",
+            warnings=made.warnings,
+        )
 
     async def PermissionStatus(self, request: pb.PermissionStatusRequest, _: Any) -> pb.PermissionStatusResponse:
-        status = await self._deciding.status(rpc.caller.get(), plain_name(request.project), request.history)
+        where = messages.which(request.which)
+        asked = Asked("", "", where, plain_name(request.project), request.root)
+        status = await self._deciding.status(rpc.caller.get(), asked, request.history)
         allows = [rule for rule in status.rules if rule.verdict is Verdict.ALLOW]
         return pb.PermissionStatusResponse(
             trusted_operations=sorted({rule.operation for rule in allows if not rule.pattern}),
@@ -124,13 +133,22 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             history=[messages.audit_line(line) for line in status.history],
             security_level=status.level.name.lower(),
             rules=[messages.rule(rule) for rule in status.rules],
+            proposals=[messages.proposal(each) for each in status.proposals],
         )
 
     async def RevokePermission(self, request: pb.RevokePermissionRequest, _: Any) -> pb.RevokePermissionResponse:
-        revoked = await self._deciding.revoke(
+        revoke = self._deciding.revoke if request.by_person else self._deciding.withdraw
+        revoked = await revoke(
             rpc.caller.get(), request.rule_id.strip(), request.all, plain_name(request.project), request.operation_id
         )
-        return pb.RevokePermissionResponse(revoked=revoked)
+        return pb.RevokePermissionResponse(
+            revoked=revoked.count, proposed=[messages.proposal(each) for each in revoked.proposed]
+        )
+
+    async def DecideProposal(self, request: pb.DecideProposalRequest, _: Any) -> pb.DecideProposalResponse:
+        meant = Meant(request.id, request.operation, request.target, request.scope, request.rule_id)
+        decided = await self._deciding.decide(rpc.caller.get(), meant, request.accept, request.operation_id)
+        return pb.DecideProposalResponse(proposal=messages.proposal(decided))
 
     async def Check(self, _: pb.CheckRequest, __: Any) -> pb.CheckResponse:
         parts, active = await self._condition.check()

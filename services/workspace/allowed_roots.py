@@ -1,4 +1,4 @@
-"""Which directories may be looked at: resolving a working directory inside the allowed roots."""
+"""Resolves a working directory inside the allowed roots."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ PATH_MAX_BYTES = 4096
 
 
 def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
-    """The real path of a working directory; symbolic links are resolved before it is compared with the roots.
+    """The real path of a working directory; symbolic links are resolved before the comparison with the roots.
 
-    Raises InvalidInput (not absolute, not a directory, `/`, the home directory that is no repository), NotFound, and
+    Raises InvalidInput (not absolute, not a directory, `/`, or the home directory without a repository), NotFound, and
     Denied (outside the roots, or not readable).
     """
     real = _real_path(str(directory))
@@ -28,13 +28,13 @@ def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
         raise InvalidInput("The working directory is the whole file system", "Name the project's own directory.")
     if real == home() and not (real / ".git").exists():
         raise InvalidInput(
-            "The working directory is the home directory, which is no project", "Name the project's own directory."
+            "The working directory is the home directory, which is not a project", "Name the project's own directory."
         )
     return real
 
 
 def inside(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether the real place of `path`, which need not exist, is in or under one of the roots."""
+    """Whether the real path of `path`, which need not exist, is in or under one of the roots."""
     try:
         real = path.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is too long, a NUL
@@ -43,20 +43,20 @@ def inside(path: Path, roots: Sequence[Path]) -> bool:
 
 
 def upwards(directory: Path, roots: Sequence[Path]) -> tuple[Path, ...]:
-    """`directory` and its parents, nearest first, as far as they are inside the roots."""
+    """`directory` and its parents, nearest first, up to the root that contains it."""
     real_roots = _real_roots(roots)
     lineage = (directory, *directory.parents)
     return tuple(each for each in lineage if any(each.is_relative_to(root) for root in real_roots))
 
 
 def home() -> Path | None:
-    """The real path of the user's home directory, where there is one."""
+    """The real path of the user's home directory, if there is one."""
     name = os.environ.get("HOME", "")
     return Path(name).resolve() if name.startswith("/") else None
 
 
 def printable_path(path: str | Path) -> str:
-    """A path as an error may quote it: printable, 200 characters at most."""
+    """A path as an error may quote it: printable, at most 200 characters."""
     text = str(path)
     short = text if len(text) <= 200 else f"{text[:120]}…{text[-79:]}"
     return "".join(character if character.isprintable() else "�" for character in short)
@@ -65,7 +65,7 @@ def printable_path(path: str | Path) -> str:
 def _real_path(text: str) -> Path:
     if not text.startswith("/"):
         raise InvalidInput(
-            f"The working directory has to be an absolute path: {printable_path(text)}", "Send the absolute path."
+            f"The working directory must be an absolute path: {printable_path(text)}", "Send the absolute path."
         )
     if not _is_path(text):
         raise InvalidInput(f"The working directory is not a path: {printable_path(text)}", "Send the absolute path.")
@@ -86,7 +86,7 @@ def _real_path(text: str) -> Path:
 def _is_path(text: str) -> bool:
     try:
         return "\0" not in text and len(os.fsencode(text)) <= PATH_MAX_BYTES
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can carry
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can carry
         return False
 
 

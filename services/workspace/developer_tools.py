@@ -24,14 +24,14 @@ STUBS = frozenset({"git", "make", "pip", "pip3", "python3"})
 
 
 def find_tools(directory: Path) -> dict[str, str]:
-    """The tools on PATH and where: absolute paths, none in or under `directory`."""
+    """The tools on PATH with their absolute paths, none in or under `directory`."""
     places = safe_path(directory)
     found = ((name, find_tool(name, places, directory)) for name in TOOLS)
     return {name: str(path) for name, path in found if path}
 
 
 def find_tool(name: str, places: Iterable[Path], directory: Path) -> Path | None:
-    """The first executable file of that name whose real place is not in or under `directory` either."""
+    """The first executable file of that name; its real path must not be in or under `directory` either."""
     for place in places:
         path = place / name
         is_program = os.access(path, os.X_OK) and path.is_file() and not path.resolve().is_relative_to(directory)
@@ -51,7 +51,7 @@ def _has_developer_tools() -> bool:
 
 
 def safe_path(directory: Path) -> tuple[Path, ...]:
-    """The entries of PATH that are absolute, exist, and do not lie in or under `directory`."""
+    """The entries of PATH that are absolute, exist, and are not in or under `directory`."""
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)[:PATH_ENTRIES_MAX]
     places = dict.fromkeys(Path(entry) for entry in entries if entry.startswith("/"))
     real = directory.resolve()

@@ -1,7 +1,7 @@
-"""Whether two processes see the same directory, and the words in which they talk about it in a request's `_meta`.
+"""Whether two processes see the same directory, and the keys for that in a request's `_meta`.
 
-A path says little: a gateway in a container or on another machine may have one of the same name. Light to import, for
-`segue connect`.
+A path is not enough: a gateway in a container or on another machine may have a directory of the same name. Light to
+import, for `segue connect`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from functools import cache
 from services.kit.systems import boot_identity
 
 DIRECTORY_META = "segue/working_directory"
-"""Of a call: the directory that it is about, on the client's machine."""
+"""In a call: its directory on the client's machine."""
 IDENTITY_META = "segue/directory_identity"
-"""Of a call: which directory that is. Who says so follows what is wanted of it."""
+"""In a call: the identity of that directory. A client that sends it can handle what the gateway wants."""
 REPORT_META = "segue/report"
-"""Of a call: what is there, for a gateway that does not see it: `{workspace, evidence}` or `{problem}`."""
+"""In a call: a report on the directory, for a gateway that does not see it: `{workspace, evidence}` or `{problem}`."""
 COMMITTED_META = "segue/committed"
-"""Of a call: the checkpoint that was made there, as it was wanted: `{checkpoint_id, checkpoint}`."""
+"""In a call: the checkpoint that the gateway wanted, once it is made: `{checkpoint_id, checkpoint}`."""
 WANTED_META = "segue/wanted"
-"""Of an answer: what the call has to come with before it is carried out: `{report: true}` or `{commit: {…}}`."""
+"""In an answer: what the gateway wants before it carries the call out: `{report: true}` or `{commit: {…}}`."""
 
 
 def directory_identity(directory: str) -> str:
-    """The same for all who see this very directory, also mounted into a container; empty where there is none."""
+    """Equal for all processes that see this very directory, also mounted into a container; empty if it is missing."""
     import hashlib
 
     try:

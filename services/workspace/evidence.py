@@ -1,4 +1,4 @@
-"""All that is known of a working directory in one value, for the wire: at most 64 KiB of JSON, checked when read."""
+"""Everything known about a working directory in one value, for the wire: at most 64 KiB of JSON, checked when read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORKSPACE_MAX_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class Workspace:
-    """What was learned from a working directory, when, and by whom."""
+    """The facts about a working directory, their time and their source."""
 
     directory: str
     measured_at: datetime
@@ -34,25 +34,25 @@ class Workspace:
     tools: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """As a JSON object."""
         content: dict[str, Any] = serialization.to_dict(self)
         return content
 
     @classmethod
     def from_dict(cls, content: object) -> Workspace:
-        """What a client reports; its source says so whatever it claims. Raises InvalidInput, LimitExceeded."""
+        """Parses a client's report; sets its source, whatever it claims. Raises InvalidInput, LimitExceeded."""
         made = serialization.from_dict(cls, content)
         if len(made.to_json()) > WORKSPACE_MAX_BYTES:
             raise TooLarge("The report of the working directory is larger than 64 KiB")
         return replace(made, source="reported by client")
 
     def to_json(self) -> bytes:
-        """The same as text."""
+        """As JSON text."""
         return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> Workspace:
-        """What `to_json` made, of a client. Raises InvalidInput, LimitExceeded."""
+        """Parses the JSON text of a client. Raises InvalidInput, LimitExceeded."""
         if len(text) > WORKSPACE_MAX_BYTES:
             raise TooLarge("The report of the working directory is larger than 64 KiB")
         try:
@@ -62,7 +62,7 @@ class Workspace:
 
 
 def measure(directory: str | Path, roots: Sequence[Path], now: datetime) -> Workspace:
-    """Learn what can be learned, in three git processes. Raises what `resolve_directory` raises."""
+    """Inspects the directory with three git processes. Raises what `resolve_directory` raises."""
     real = resolve_directory(directory, roots)
     return Workspace(
         directory=serialization.readable(str(real)),

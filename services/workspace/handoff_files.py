@@ -1,4 +1,4 @@
-"""A handoff's copy in the project, `.claude/handoffs/`, which git is told to ignore without changing a tracked file."""
+"""A handoff's copy in the project's `.claude/handoffs/`, which git ignores without a change to a tracked file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
 
 
 def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: str) -> Path:
-    """Writes the file and returns its path; InvalidInput where links lead elsewhere, OSError where it cannot."""
+    """Writes the file and returns its path; InvalidInput if a link leads elsewhere, OSError if it cannot be written."""
     if not _name.fullmatch(file_name) or file_name.startswith("."):
-        raise InvalidInput("That is no name for a handoff.")
+        raise InvalidInput("That is not a name for a handoff.")
     folder = root / FOLDER
-    _require_inside(folder, root, roots)  # before anything is made behind a link
+    _require_inside(folder, root, roots)  # before anything is created behind a link
     folder.mkdir(parents=True, exist_ok=True)
     _require_inside(folder, root, roots)
     beside = folder / f".{file_name}.{os.getpid()}"
@@ -43,7 +43,7 @@ def _require_inside(folder: Path, root: Path, roots: Sequence[Path]) -> None:
 
 
 def _ignore(root: Path, roots: Sequence[Path]) -> None:
-    """Adds the folder to the repository's own exclusions, once; where there is no repository, nothing."""
+    """Adds the folder to the repository's own exclusions, once; does nothing without a repository."""
     try:
         repository = find_repository(root, roots)
     except Denied:

@@ -1,4 +1,4 @@
-"""Running a child process with a time limit and an output limit, its whole process group ended with it."""
+"""Runs a child process with a time limit and an output limit; ends its whole process group."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Ending = Literal["exited", "timed out", "too much output"]
 Watch = Callable[[str, str], AbstractContextManager[Any]]
 
 watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
-"""What is around each child of the current call, given its program and its command; a service traces them so."""
+"""The context manager around each child of the current call, given its program and command; services trace with it."""
 
 
 def observe_child(program: str, command: str) -> AbstractContextManager[Any]:
-    """Around one child."""
+    """The context manager around one child."""
     around = watch.get()
     return around(program, command) if around else nullcontext()
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a child left: `output` is cut at the limit, `error` at 4 KiB. `code` counts only when it `exited`."""
+    """The result of a child: `output` is cut at the limit, `error` at 4 KiB. `code` counts only when it `exited`."""
 
     code: int
     output: bytes
@@ -42,7 +42,7 @@ class Finished:
 
     @property
     def ok(self) -> bool:
-        """It ended by itself, with success."""
+        """Whether it exited by itself, successfully."""
         return self.ending == "exited" and self.code == 0
 
 
@@ -57,7 +57,7 @@ class Limits:
 def run(
     command: Sequence[str], directory: Path, environment: Mapping[str, str], limits: Limits, given: bytes = b""
 ) -> Finished:
-    """Run `command` (an absolute path first) with exactly this environment; `given` is its standard input."""
+    """Runs `command` (an absolute path first) with exactly this environment; `given` is its standard input."""
     with tempfile.TemporaryFile() as stdin:
         stdin.write(given)
         stdin.seek(0)
@@ -74,7 +74,7 @@ def run(
         try:
             return _wait_and_collect(process, limits)
         finally:
-            # Before it is waited for, its id cannot belong to anybody else.
+            # Until it is waited for, its id cannot belong to another process.
             if process.returncode is None:
                 _kill_group(process.pid)
 

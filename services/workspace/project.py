@@ -1,4 +1,4 @@
-"""What project a working directory belongs to: root, name, type, and cheap facts of its structure."""
+"""The project that a working directory belongs to: root, name, type, and cheap facts about its structure."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CI = {
 
 @dataclass(frozen=True)
 class Structure:
-    """What the top of a project shows. `entries` counts it, up to 2,000."""
+    """The files at the top of a project. `entries` counts them, up to 2,000."""
 
     has_readme: bool
     has_licence: bool
@@ -103,8 +103,8 @@ class Project:
 
 
 def find_project(directory: Path, roots: Sequence[Path]) -> Project:
-    """The project of a directory (already resolved): the nearest repository or manifest upwards, as far as the roots
-    go; where there is neither, the directory itself. All working trees of a repository have the same name."""
+    """The project of a directory (already resolved): the nearest repository or manifest upwards, within the roots; if
+    there is neither, the directory itself. All working trees of a repository have the same name."""
     root = project_root(directory, roots)
     repository_root = next((place for place in upwards(root, roots) if _is_repository(place)), None)
     names = _names(root)
@@ -120,12 +120,12 @@ def find_project(directory: Path, roots: Sequence[Path]) -> Project:
 
 
 def project_name(directory: Path, roots: Sequence[Path]) -> str:
-    """The name alone."""
+    """The project's name only."""
     return _readable_name(project_root(directory, roots))
 
 
 def project_root(directory: Path, roots: Sequence[Path]) -> Path:
-    """The root alone, as a path."""
+    """The project's root only, as a path."""
     places = upwards(directory, roots)
     return next((place for place in places if _is_repository(place) or _manifests(_names(place))), directory)
 
@@ -139,7 +139,7 @@ def _readable_name(root: Path) -> str:
 
 
 def _name(root: Path) -> str:
-    """The directory's name; of a linked working tree, that of the repository it is linked to."""
+    """The directory's name; for a linked working tree, that of its main repository."""
     try:
         found = locate(root)
     except OSError:
@@ -163,7 +163,7 @@ def _manifests(names: Iterable[str]) -> list[str]:
 
 
 def _languages(root: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """By the manifests; without any, the commonest language of the files at the top and one level down."""
+    """From the manifests; without any, the commonest language of the files at the top and one level down."""
     found = {MANIFESTS[name] for name in _manifests(names)}
     if "typescript" in found:
         found.discard("javascript")

@@ -1,4 +1,4 @@
-"""Values for the wire: text that can be shown, and checked, bounded reading of what a client sent."""
+"""Values for the wire: printable text, and bounded, checked reading of clients' data."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ NUMBER_MAX = 2**53
 
 LINES_MAX_CHARACTERS = 4096
 
-# Text of several lines; any other is one.
+# Text of several lines; any other text is one line.
 Lines = NewType("Lines", str)
 T = TypeVar("T")
 
 
 def readable(name: bytes | str, most: int = TEXT_MAX_CHARACTERS) -> str:
-    """A name as one line of printable text: what is not is escaped, and a long one loses its middle."""
+    """A name as one line of printable text: other characters are escaped, and a long name loses its middle."""
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
     text = text if text.isprintable() else "".join(_escape(character) for character in text[: most * 2])
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
 
 
 def to_dict(value: Any) -> Any:
-    """A dataclass, with what it holds, as JSON has it."""
+    """A dataclass, with nested ones, as a JSON object."""
     if dataclasses.is_dataclass(value):
         return {field.name: to_dict(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple):
@@ -41,8 +41,8 @@ def to_dict(value: Any) -> Any:
 
 
 def from_dict(kind: type[T], value: object) -> T:
-    """The dataclass that `to_dict` made a dictionary of. Whatever is not exactly of its types, or over the limits of
-    text, list and number, raises InvalidInput naming the place; fields it does not know are passed over."""
+    """The inverse of `to_dict`. Values of another type, or over the limits of text, list and number, raise InvalidInput
+    naming the field; unknown fields are ignored."""
     made: T = _check_value(kind, value, kind.__name__.lower())
     return made
 
@@ -109,5 +109,5 @@ def _time(value: object, place: str) -> Any:
 
 def _expect(holds: bool, value: object, place: str, what: str) -> object:
     if not holds:
-        raise InvalidInput(f"{place} has to be {what}", "Use a client of the same version as the server.")
+        raise InvalidInput(f"{place} must be {what}", "Use a client of the same version as the server.")
     return value

@@ -20,8 +20,8 @@ from services.memory.imports.decisions import marks
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.simhash import likeness
 from services.memory.text.terms import date_spans, query_terms, terms
+from services.memory.text.wording import wording
 from services.pb import memory_pb2, session_pb2
 from services.session.domain.command_risk import destroys, only_reads
 from services.session.domain.handoff import write_handoff
@@ -50,7 +50,7 @@ TIMES = (b"2026-03-01T09:30:00+01:00", b"3 days ago", b"last week", b"in March",
 READERS: tuple[Callable[[str], object], ...] = (
     *(terms, query_terms, date_spans, marks, has_code, speaker, asks, destroys, only_reads, redact, without_private),
     lambda text: file_paths(text, {"file_path": text, "files": [text]}),
-    lambda text: likeness(terms(text)),
+    wording,
     lambda text: classify("bash", text, "/work"),
     lambda text: write_handoff(SESSION, *everywhere(text)),
     lambda text: _briefing(text),  # noqa: PLW0108  # it is defined below

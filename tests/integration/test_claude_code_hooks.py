@@ -16,6 +16,7 @@ from services.cli import local_server
 from tests.hooked import Hooked
 from tests.integration.stack import ROOT, Stack
 from tests.integration.test_claude_code import CLIENT, pytestmark  # noqa: F401  # the same marks
+from tests.integration.test_hooks import rules
 from tests.patience import PATIENCE_S
 
 PLUGIN = ROOT / "clients" / "claude-code"
@@ -98,12 +99,8 @@ def test_a_decision_of_one_conversation_is_in_the_models_view_at_the_start_of_th
 def test_what_was_allowed_runs_unasked_what_was_denied_does_not_and_critical_is_asked(claude: PluggedIn) -> None:
     ran, _ = claude.bash("echo 1 > made.txt", "made.txt")
     assert not ran  # nobody is there to be asked
-    permit = "mcp__plugin_segue_segue__record_permission"
     allow = {"operation": "Bash", "decision": "allow", "scope": "project", "target": "echo 1 > made.txt"}
-    deny = {**allow, "decision": "deny", "target": "echo 2 > made.txt"}
-    critical = {**allow, "target": "rm -rf made.txt"}
-    claude.allow(permit)
-    claude.run([{"tool": permit, "input": each} for each in (allow, deny, critical)])
+    rules(claude.hooked, allow, {**allow, "decision": "deny", "target": "echo 2 > made.txt"})
     claude.allow("Bash(echo 2:*)", "Bash(rm:*)")  # the client itself would let these run
     ran, _ = claude.bash("echo 1 > made.txt", "made.txt")
     assert ran
@@ -114,6 +111,64 @@ def test_what_was_allowed_runs_unasked_what_was_denied_does_not_and_critical_is_
     (claude.hooked.project / "made.txt").write_text("kept")
     claude.run([{"tool": "Bash", "input": {"command": "rm -rf made.txt"}}, {"text": "Done."}])
     assert (claude.hooked.project / "made.txt").exists()
+
+
+def test_a_model_does_not_give_itself_leave(claude: PluggedIn) -> None:
+    record = "mcp__plugin_segue_segue__record_permission"
+    claude.allow("mcp__plugin_segue_segue")
+    everything = {"operation": "Bash", "target": "*", "decision": "allow", "scope": "project"}
+    steps = [{"tool": record, "input": everything}, {"tool": "Bash", "input": {"command": "touch made-by-itself"}}]
+    claude.run([*steps, {"text": "Done."}])
+    claude.run([steps[1], {"text": "Done."}])
+    assert not (claude.hooked.project / "made-by-itself").exists()
+
+
+def test_a_deny_holds_for_other_forms_of_a_command_and_other_tools(claude: PluggedIn) -> None:
+    project, remote = claude.hooked.project, claude.hooked.home / "remote.git"
+    (project / ".env").write_text("PEARS=7")
+    (project / "a").write_text("kept")
+    for command in (
+        ["init", "-q", "--bare", str(remote)],
+        ["init", "-q", str(project)],
+        ["-C", str(project), "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "x"],
+        ["-C", str(project), "remote", "add", "origin", str(remote)],
+    ):
+        subprocess.run(["git", *command], check=True)
+    rule = {"operation": "Bash", "decision": "allow", "scope": "project", "target": "git *"}
+    denies = [("Bash", "git push *"), ("Read", ".env"), ("Edit", "a")]
+    rules(claude.hooked, rule, *({**rule, "operation": of, "target": to, "decision": "deny"} for of, to in denies))
+    steps: list[dict[str, Any]] = [
+        {"tool": "Bash", "input": {"command": "git push origin HEAD:refs/heads/plain"}},
+        {"tool": "Bash", "input": {"command": "git -C . push -q origin HEAD:refs/heads/sneaky"}},
+        {"tool": "Read", "input": {"file_path": str(project / ".env")}},
+        {"tool": "Read", "input": {"file_path": str(project / "a")}},
+        {"tool": "Write", "input": {"file_path": str(project / "a"), "content": "overwritten"}},
+    ]
+    claude.allow("Bash", "Read", "Write", "Edit")
+    requests = claude.run([*steps, {"text": "Done."}])
+    assert subprocess.run(["git", "-C", remote, "for-each-ref"], capture_output=True, check=True).stdout == b""
+    assert "PEARS" not in json.dumps(requests[-1]["messages"])
+    assert (project / "a").read_text() == "kept"
+
+
+def test_what_only_looks_dangerous_runs_where_the_client_allows_it(claude: PluggedIn) -> None:
+    subprocess.run(["git", "init", "-q", str(claude.hooked.project)], check=True)
+    (claude.hooked.project / "src").mkdir()
+    (claude.hooked.project / "src" / "a").write_text("passwd = 7\n")
+    commands = ["grep -rn passwd src", "git config --get core.bare"]
+    steps = [{"tool": "Bash", "input": {"command": each}} for each in commands]
+    for name in ("name", "email"):
+        subprocess.run(["git", "-C", str(claude.hooked.project), "config", f"user.{name}", "a"], check=True)
+    steps.append({"tool": "Bash", "input": {"command": "git commit --allow-empty -m 'Drop eval from the parser'"}})
+    claude.allow("Bash")
+    told = json.dumps(claude.run([*steps, {"text": "Done."}])[-1]["messages"])
+    assert "passwd = 7" in told
+    assert (
+        "Drop eval from the parser"
+        in subprocess.run(
+            ["git", "-C", claude.hooked.project, "log", "--format=%s"], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_a_server_that_is_killed_in_a_conversation_disturbs_it_in_nothing(

@@ -53,7 +53,7 @@ async def test_every_tool_names_an_argument_that_it_has_not_and_those_that_it_ha
     for tool in tools:
         text, content = await failed(stack, tool.name, quux="?")
         first, *others = text.splitlines()
-        assert first.startswith(f"INVALID_INPUT: quux is no argument of {tool.name}")
+        assert first.startswith(f"INVALID_INPUT: quux is not an argument of {tool.name}")
         assert all(name in others[-1] for name in tool.input_schema["properties"])
         assert all(f"{name} is required." in first for name in tool.input_schema.get("required", [])[:3])
         assert content["error_code"] == "INVALID_INPUT"
@@ -176,7 +176,7 @@ def test_a_line_that_cannot_be_stored_is_named_and_the_others_are_stored(own: Pr
 
 @pytest.mark.parametrize("field", ['"project": "x{}"', '"tags": ["x{}"]', '"metadata": {{"k{}": "v"}}'])
 def test_half_a_surrogate_in_a_line_is_replaced(own: ProcessStack, field: str) -> None:
-    answer = ask(own, "POST", "/v1/memories", f'{{"content": "with half of {field[:9]}", {field.format(HALF)}}}')
+    answer = ask(own, "POST", "/v1/memories", f'{{"content": "with half of {len(field)}", {field.format(HALF)}}}')
     assert (answer.status, answer.content["stored"], answer.content["rejected"]) == (200, 1, [])
 
 

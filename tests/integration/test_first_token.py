@@ -63,4 +63,4 @@ asyncio.run(main())
 def test_in_compose_the_services_take_calls_from_their_own_alone(stack: ComposeStack) -> None:
     """The same network is not enough."""
     stranger = ("exec", "-T", "-e", "SEGUE_SERVICE_SECRET_FILE=", "gateway", "python", "-c", STRANGER)
-    assert "own processes alone" in stack.compose(*stranger)
+    assert "only from Segue's own processes" in stack.compose(*stranger)

@@ -24,6 +24,7 @@ from services.cli.hooks.hook_table import HOOKS
 from services.gateway.workflows.briefing import estimated_tokens
 from services.workspace.directory_identity import IDENTITY_META, REPORT_META
 from tests.hooked import DELIVERY, Hooked
+from tests.integration.person import decide
 from tests.integration.stack import Stack, client
 
 SEGUE = (sys.executable, "-P", "-m", "services.cli")
@@ -165,34 +166,18 @@ async def test_a_hostile_memory_stays_data(hooked: Hooked, stack: Stack) -> None
 
 
 def rules(hooked: Hooked, *decisions: dict[str, Any]) -> None:
-    """Records decisions as the model does: through `segue connect`, in the project."""
-    messages: list[dict[str, Any]] = [
-        {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HANDSHAKE},
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-    ]
-    for number, decision in enumerate(decisions, 1):
-        params = {"name": "record_permission", "arguments": decision}
-        messages.append({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
-    with subprocess.Popen(
-        [*SEGUE, "connect"],
-        env=hooked.environment,
-        cwd=hooked.project,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as bridge:
-        assert bridge.stdin
-        assert bridge.stdout
-        for message in messages:
-            bridge.stdin.write(json.dumps(message) + "\n")
-            bridge.stdin.flush()
-            if "id" in message:
-                answer = json.loads(bridge.stdout.readline())
-                assert not answer["result"].get("isError"), answer
-        bridge.stdin.close()
+    """Records decisions as the user does, in the project."""
+    for each in decisions:
+        action = {"allow": "permit"}.get(each["decision"], each["decision"])
+        fields = {"scope": "session", **each, "directory": str(hooked.project)}
+        answer = decide(address(hooked), action, **fields)
+        assert answer["success"], answer
 
 
-HANDSHAKE = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+def address(hooked: Hooked) -> str:
+    """Of the gateway that the hooks ask."""
+    server = local_server.read_server(hooked.data)
+    return hooked.environment.get("SEGUE_URL") or (server.url if server else "")
 
 
 def decision(hooked: Hooked, command: str) -> str:
@@ -214,7 +199,7 @@ def test_permissions_are_applied_before_a_tool_runs(hooked: Hooked) -> None:
     rules(hooked, {"operation": "Bash", "decision": "allow", "target": "rm -rf pears", "scope": "project"})
     assert decision(hooked, "make pears") == "allow"
     assert decision(hooked, "make plums") == "deny"
-    assert decision(hooked, "rm -rf pears") == "ask"
+    assert decision(hooked, "rm -rf pears") == "allow"  # in so many words
     assert decision(hooked, "rm -rf /") == "ask"
     following = followed(hooked)
     assert decision(following, "make pears") == "allow"  # learned for the project, beyond the session that taught it

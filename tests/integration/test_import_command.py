@@ -300,7 +300,7 @@ def test_a_gateway_that_goes_away_leaves_what_it_acknowledged(gateway: StandIn, 
     gateway.before = lambda _: (500, failure("INTERNAL")) if len(gateway.batches) > 5 else None
 
     assert run(path) == 1
-    assert "Run it again to go on from here" in capsys.readouterr().err
+    assert "Run it again to continue from here" in capsys.readouterr().err
     stored = len(gateway.memories)
     gateway.before = lambda _: None
     gateway.batches.clear()
@@ -374,7 +374,7 @@ def test_an_interrupted_import_goes_on_where_it_was(gateway: StandIn, tmp_path: 
     finally:
         signal.signal(signal.SIGINT, ignored)
     output = capsys.readouterr()
-    assert "interrupted. Run it again to go on from here" in output.err
+    assert "interrupted. Run it again to continue from here" in output.err
     told = re.match(r"Imported (\d+) memories", output.out)
     assert told
     assert int(told[1]) >= 64

@@ -59,7 +59,7 @@ async def test_sessions_in_redis_are_pruned_and_its_room_is_said(tmp_path: Path,
                 done = prune(tmp_path, "--days", "30", "--yes", SEGUE_SESSION_REDIS_URL=emptied_redis)
                 assert done.returncode == 0, done.stderr
                 assert "Removed 18 sessions" in done.stdout
-                assert "% of what it may" in done.stdout
+                assert "% of its limit" in done.stdout
                 assert len(await store.session_page("ada", Listing(limit=100))) == 2
         finally:
             client.config_set("maxmemory", "0")

@@ -150,6 +150,15 @@ async def test_broad_permission_rules_cost_points(client: Client) -> None:
     assert (narrow.report.permissions_score, broad.report.permissions_score) == (100, 75)
 
 
+async def test_recording_rules_earns_nothing(client: Client) -> None:
+    for broad, score in ((0, 100), (1, 75)):
+        for rules in (broad, 40):
+            facts = quality_pb2.PermissionFacts(rules=rules, broad_rules=broad)
+            report = (await client.check(TREES / "go", permissions=facts)).report
+            assert report.permissions_score == score
+            assert not any("record_permission" in each.text for each in report.recommendations)
+
+
 async def test_an_unchanged_project_is_not_looked_at_again_and_a_changed_one_is(client: Client, tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/cart.py").write_text("def total():\n    return 0\n")

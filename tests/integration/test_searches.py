@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.stack import Stack, client
 from tests.integration.test_scenarios import call
+from tests.unit.memory.test_wording import OTHER
 
 BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
     ("reflect_on_past", {"query": "x" * 10_001}, "LIMIT_EXCEEDED"),
@@ -223,6 +224,22 @@ async def test_near_duplicates_are_shown_once(stack: Stack, project: str) -> Non
     )
     found = await call(stack, "reflect_on_past", query="linter", project=project)
     assert len(found["results"]) == 3
+    assert found["total_found"] == 4
+    (alike,) = [each for each in found["results"] if each["folded"]]
+    assert alike["content"].startswith("always run")  # the later one
+    (folded,) = alike["folded_ids"]
+    assert (await call(stack, "get_memory", id=folded))["memory"]["content"].startswith("Always run")
+    newest = await call(stack, "advanced_search", query="linter", project=project, since="yesterday")
+    assert len(newest["results"]) == newest["total_found"] == 4
+
+
+async def test_what_differs_in_a_word_its_place_a_number_or_a_sign_is_shown(stack: Stack, project: str) -> None:
+    for number, (one, other) in enumerate(OTHER):
+        place = f"{project}-{number}"
+        await remember(stack, place, one, other)
+        found = await call(stack, "reflect_on_past", query=one, project=place)
+        assert {each["content"] for each in found["results"]} == {one, other}
+        assert [each["folded"] for each in found["results"]] == [0, 0]
 
 
 async def test_a_write_shows_in_the_very_next_search(stack: Stack, project: str) -> None:

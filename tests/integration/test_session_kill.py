@@ -73,7 +73,9 @@ async def work(client: SessionClient, name: str, kept: Acknowledged) -> None:
         owed = await client(pb.OweRequest(which=which, id=f"{name}-{number}", kind="memory", payload="{}"))
         kept.keep(kept.owed, owed.owed.id)
         target = f"make {name} {number}"
-        record = pb.RecordPermissionRequest(operation="Bash", target=target, decision="allow", scope="always")
+        record = pb.RecordPermissionRequest(
+            operation="Bash", target=target, decision="allow", scope="always", by_person=True
+        )
         kept.keep(kept.rules, (await client(record)).rule.id)
         await client(pb.EndRequest(which=which, operation_id=f"end {name} {number}"))
         kept.keep(kept.ended, session.id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.person import decide
 from tests.integration.stack import ProcessStack, Stack, client
 from tests.integration.test_scenarios import call
 
@@ -155,7 +156,7 @@ async def test_a_permission_is_asked_for_until_it_is_given_and_critical_always(
     await call(here, "init", working_directory=str(repository))
     asked = {"operation": "git_commit", "working_directory": str(repository)}
     assert (await call(here, "check_permission", **asked))["decision"] == "ask"
-    rule = (await call(here, "record_permission", operation="git_commit", decision="allow", scope="always"))["rule"]
+    rule = decide(here.url, "permit", operation="git_commit", scope="always")["rule"]
     assert (await call(here, "check_permission", **asked))["decision"] == "allow"
     status = await call(here, "permission_status")
     assert rule["id"] in {each["id"] for each in status["rules"]}
@@ -172,7 +173,7 @@ async def test_what_was_denied_is_not_done(here: ProcessStack, repository: Path)
     assert await refused(here, "checkpoint", session_id=begun["session_id"]) == "PERMISSION_DENIED"
     assert git(repository, "log", "--format=%s").splitlines() == ["begin"]
     assert (await call(here, "checkpoint", session_id=begun["session_id"], commit=False))["git_skipped_reason"]
-    await call(here, "revoke_permission", rule_id=rule["id"])
+    decide(here.url, "revoke", id=rule["id"])
     assert (await call(here, "checkpoint", session_id=begun["session_id"]))["git_checkpoint_created"] is True
 
 
@@ -190,16 +191,14 @@ async def test_broad_permission_rules_cost_points_and_a_recommendation_names_the
 ) -> None:
     asked = {"working_directory": str(repository)}
     unruled = (await call(here, "quality_check", **asked))["report"]
-    assert unruled["permissions_score"] == 0
-    assert any("record_permission" in each and "(up to +10.0)" in each for each in unruled["recommendations"])
-    rules = []
-    for operation in ("read_file", "git_push"):
-        allowed = {"operation": operation, "decision": "allow", "scope": "always"}
-        rules.append((await call(here, "record_permission", **allowed))["rule"])
+    assert unruled["permissions_score"] == 100
+    assert not any("permission" in each for each in unruled["recommendations"])  # to record rules earns nothing
+    operations = ("read_file", "git_push")
+    rules = [decide(here.url, "permit", operation=each, scope="always")["rule"] for each in operations]
     ruled = await call(here, "quality_check", **asked)
     broad = sum(each["level"] in {"high", "critical"} for each in rules)
     assert broad
-    assert ruled["report"]["permissions_score"] == 100 * (len(rules) - broad) / len(rules)
+    assert ruled["report"]["permissions_score"] == 100 - 25 * broad
     assert ruled["quality_delta"] == pytest.approx(ruled["report"]["overall_score"] - unruled["overall_score"])
     for rule in rules:
         await call(here, "revoke_permission", rule_id=rule["id"])

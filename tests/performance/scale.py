@@ -65,7 +65,7 @@ class Made:
         lengths = self._random.integers(20, 120, count).tolist()
         return [
             NewEntry(
-                Entry(number, "ann", PROJECT, f"session-{number // 25}", _began_s + number, likeness=number),
+                Entry(number, "ann", PROJECT, f"session-{number // 25}", _began_s + number, wording=number),
                 Label("conversation", "user", ("tenth",) if number % 10 == 0 else ()),
                 document(self.words(lengths[place])),
                 content[place].tobytes(),

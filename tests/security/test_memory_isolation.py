@@ -29,6 +29,7 @@ from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
+from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
 from services.memory.servicer import Domain, MemoryServicer
@@ -72,7 +73,9 @@ async def served(stack: AsyncExitStack, home: Path) -> MemoryServicer:
     condition = Condition(store, embedder, "", home, None, indexing, {}, Supervisor())
     searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
     retaining = Retaining(store, storing, Rule(is_default=True))
-    domain = Domain(storing, searching, linking, condition, Exporting(store), Backups([], None, "00c0ffee"), retaining)
+    listing = Listing(store, index, linking)
+    backups = Backups([], None, "00c0ffee")
+    domain = Domain(storing, searching, listing, linking, condition, Exporting(store), backups, retaining)
     return MemoryServicer(domain, share_by_default=False)
 
 
@@ -249,6 +252,20 @@ class Isolation(RuleBasedStateMachine):
                         self.must_see(user, getattr(found, beside))
         holding = [m for m in seen if word in m.content and project in {"", m.project} and (m.session or not session)]
         assert answer.results or not holding
+
+    @rule(user=users, project=maybe_project, author=st.sampled_from(("", "mine", "shared", "all")), oldest=flags)
+    def list(self, user: str, project: str, author: str, oldest: bool) -> None:
+        request = pb.ListRequest(project=project, author=author, oldest_first=oldest, limit=50)
+        answer = self.ask(user, self.memory.List, request)
+        seen = [
+            each
+            for each in self.seen_by(user, project)
+            if author in {"", "all"} or (each.owner == user) == (author == "mine")
+        ]
+        assert sorted(each.id for each in answer.memories) == sorted(each.id for each in seen)[: len(answer.memories)]
+        assert answer.total == len(seen)
+        for listed in answer.memories:
+            self.must_see(user, listed)
         if answer.next_cursor:
             self.cursors.append((user, answer.next_cursor))
 

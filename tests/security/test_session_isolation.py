@@ -142,6 +142,7 @@ class Isolation(RuleBasedStateMachine):
             project=project,
             root=directory,
             operation_id=operation,
+            by_person=n % 5 > 0,
         )
         if answer := self.ask(user, asked):
             assert answer.rule.pattern == f"make {user}"
@@ -156,7 +157,10 @@ class Isolation(RuleBasedStateMachine):
     def revoke(self, user: str, n: int, every: bool, operation: str) -> None:
         meant = list(self.permissions)[n % len(self.permissions)] if self.permissions else "none"
         before = {other: self.rules_of(other) for other in USERS if other != user}
-        self.ask(user, pb.RevokePermissionRequest(rule_id="" if every else meant, all=every, operation_id=operation))
+        asked = pb.RevokePermissionRequest(
+            rule_id="" if every else meant, all=every, operation_id=operation, by_person=n % 2 > 0
+        )
+        self.ask(user, asked)
         assert {other: self.rules_of(other) for other in before} == before
 
     def rules_of(self, user: str) -> list[str]:

@@ -18,8 +18,8 @@ from services.memory.imports.transcripts import Projects, typed_text
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker, words_of
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.simhash import likeness
 from services.memory.text.terms import date_spans, query_terms, terms
+from services.memory.text.wording import wording
 from services.session.domain.operation_risk import classify
 from tests.growth import GROWTH_MAX, growth
 
@@ -43,7 +43,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "dates": date_spans,
     "directory": lambda text: Projects(Path("x"), "").name(text),
     "files": lambda text: file_paths(text, {"file_path": text, "files": [text]}),
-    "likeness": lambda text: likeness(text.split()),
+    "wording": wording,
     "marks": marks,
     "private": without_private,
     "query": query_terms,

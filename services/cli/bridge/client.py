@@ -1,7 +1,7 @@
-"""The client at the other end of stdin and stdout: what is written to it, and whether it is still there.
+"""The client on stdin and stdout: output to it, and whether it is still alive.
 
-A client that ends closes stdin, or signals. One that is killed may leave both pipes open in a child of its own; then
-this process has another parent than before, which is looked for every two seconds.
+A client that exits closes stdin, or sends a signal. One that is killed may leave both pipes open in a child of its own;
+this process then gets another parent, which is checked every two seconds.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ SIGNALS = tuple(dict.fromkeys((HANG_UP, signal.SIGINT, signal.SIGTERM)))
 
 
 class ClientGone(BaseException):
-    """Nobody is there to answer to; raised in the main thread, whatever it waits for."""
+    """The client has exited; raised in the main thread, wherever it is blocked."""
 
 
 class Output:
-    """Lines of stdout, past Python's buffers: a thread that is cut short at exit must not hold their lock."""
+    """Writes lines to stdout without Python's buffers: a thread that is killed at exit must not hold their lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def write(self, line: bytes) -> None:
-        """Write the line whole; waits while the client does not read."""
+        """Writes the whole line; blocks while the client does not read."""
         with self._lock:
             rest = memoryview(line + b"\n")
             try:
                 while rest:
                     rest = rest[os.write(1, rest) :]
-            except BrokenPipeError:  # answers reach nobody: so no more calls are made in its name
+            except BrokenPipeError:  # the client is gone: make no more calls on its behalf
                 leave()
 
 
@@ -45,7 +45,7 @@ def leave() -> None:
 
 
 def while_client_lives(work: Callable[[], None]) -> None:
-    """Do the work, in the main thread; ClientGone is raised in it once, when a signal comes or the parent ends."""
+    """Runs `work` in the main thread; raises ClientGone in it once, on a signal or when the parent exits."""
     with contextlib.suppress(ClientGone):
         for number in SIGNALS:
             signal.signal(number, _raise_client_gone)
@@ -67,6 +67,6 @@ def _watch_parent(parent: int) -> None:
 
 
 def note(text: str) -> None:
-    """A line on stderr, which never tells what a message says."""
+    """Writes a line to stderr, without the content of messages."""
     with contextlib.suppress(OSError):
         os.write(2, f"segue connect: {' '.join(text.split())}\n".encode())

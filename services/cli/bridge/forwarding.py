@@ -1,7 +1,7 @@
-"""Forwarding every message of a client to a gateway over Streamable HTTP, and what comes back to the client.
+"""Forwards every message of a client to a gateway over Streamable HTTP, and the responses to the client.
 
-It answers nothing on its own while a gateway can. Both eras of the protocol pass through: with a handshake (a
-session id that the bridge keeps, renews after a restart and ends), and 2026-07-28, where every request stands alone.
+The bridge answers requests itself only when no gateway can. It supports both versions of the protocol: the one with a
+handshake, whose session id it stores, renews after a restart and ends, and 2026-07-28, where requests are stateless.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from services.cli.gateway.credentials import BadToken, credentials
 from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
 
 IN_FLIGHT_MAX = 64
-ORDERED_TIMEOUT_S = 10.0  # for what gets no answer: nobody reads stdin meanwhile
+ORDERED_TIMEOUT_S = 10.0  # for messages without an answer: stdin is not read meanwhile
 RETRY_PAUSE_S, RETRY_PAUSE_MAX_S = 0.05, 1.0
-REPEATS_MAX = 2  # of a request that may have been carried out: it may be what the gateway dies of
+REPEATS_MAX = 2  # of a request that may have been carried out: it may be what crashes the gateway
 LISTEN_PAUSE_S, LISTEN_PAUSE_MAX_S = 1.0, 30.0
-FINISH_TIMEOUT_S = 0.8  # for calls in flight, then for the goodbye: a client that closed stdin kills after two seconds
-INTERRUPTED = (502, 503, 504)  # what stands before a gateway says while there is none
+FINISH_TIMEOUT_S = 0.8  # for running calls, then for ending the session: clients kill two seconds after closing stdin
+INTERRUPTED = (502, 503, 504)  # a proxy's answers while its gateway is down
 
 
 class Patience(NamedTuple):
-    """How long is waited, in seconds."""
+    """Timeouts in seconds."""
 
     start_s: float = 25.0
-    """For the local server, which is started when it is not there."""
+    """For the local server, which is started if it is not running."""
     restart_s: float = 10.0
-    """For another gateway that was there before."""
+    """For another gateway that was reachable before."""
     silence_s: float = 60.0
-    """For a sign of life from a gateway that works on a request; it gives one every 15 seconds."""
+    """For a keepalive from a gateway that is working on a request; it sends one every 15 seconds."""
 
 
 PATIENCE = Patience()
 
 
 class Call:
-    """A request in flight, which may be cancelled while it waits."""
+    """A request in flight, which may be cancelled."""
 
     def __init__(self, message: Message) -> None:
         self.message = message
@@ -71,7 +71,7 @@ class Call:
         self.exchange: Exchange | None = None
 
     def cancel(self) -> bool:
-        """Whether that is all: a request that stands alone is cancelled by hanging up, others by a notification."""
+        """Cancels the call; whether that is enough: a stateless call ends by hanging up, others need a notification."""
         self.cancelled = True
         if self.version and self.exchange:
             self.exchange.abort()
@@ -79,7 +79,7 @@ class Call:
 
 
 class Bridge:
-    """Between the stdin and stdout of one client and a gateway; without a URL, the local one."""
+    """Connects the stdin and stdout of one client with a gateway; without a URL, the local one."""
 
     def __init__(
         self, url: str | None, serve_command: Sequence[str] = SERVE_COMMAND, patience: Patience = PATIENCE
@@ -94,7 +94,7 @@ class Bridge:
         self._reporter, self._renewal = Reporter(identify=url is not None), threading.Lock()
 
     def forward(self, lines: Iterable[bytes]) -> None:
-        """Forward all lines, give the calls in flight a moment to finish, and end the session."""
+        """Forwards all lines, gives running calls a moment to finish, and ends the session."""
         with contextlib.suppress(ClientGone):
             for line in lines:
                 if line.strip():
@@ -102,7 +102,7 @@ class Bridge:
         self._close()
 
     def _receive(self, line: bytes) -> None:
-        """Take a line of stdin: a request gets a thread, all else is sent before the next line is read."""
+        """Handles a line of stdin: a request gets a thread; anything else is sent before the next line is read."""
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
@@ -119,19 +119,19 @@ class Bridge:
             call.done.wait(max(0.0, deadline - time.monotonic()))
         if self._session and self._session.id:
             headers = routing({}, self._session)
-            with contextlib.suppress(Failure):  # a gateway that is gone has ended it already
+            with contextlib.suppress(Failure):  # a gateway that is down has already ended it
                 Exchange(self._address(start=False), FINISH_TIMEOUT_S).send("DELETE", headers | _credentials()).close()
 
     def _begin(self, call: Call) -> None:
         if len(self._in_flight) >= IN_FLIGHT_MAX:
             return self._fail(call, f"{IN_FLIGHT_MAX} requests are in flight; repeat this one when some are answered")
         self._in_flight[json.dumps(call.id)] = call
-        if call.is_handshake:  # what follows needs the session; meanwhile the end of stdin must not go unnoticed
+        if call.is_handshake:  # later messages need the session; the end of stdin must still be noticed meanwhile
             self._handshake_over = call.done
         return threading.Thread(target=self._serve, args=(call,), daemon=True).start()
 
     def _serve(self, call: Call) -> None:
-        """See to it that the request is answered, whatever happens."""
+        """Makes sure that the request is answered, whatever happens."""
         try:
             self._deliver(call)
         except Failure as failure:
@@ -143,10 +143,10 @@ class Bridge:
             call.done.set()
 
     def _deliver(self, call: Call) -> None:
-        """Send until it is answered, over a restart of the gateway and the loss of the session with it."""
+        """Sends the request until it is answered, even if the gateway restarts and loses the session."""
         if not call.is_handshake:
             self._handshake_over.wait()
-        # A gateway that was never there is more likely a wrong address than one that restarts.
+        # A gateway that was never reachable more likely has a wrong address than a restart.
         patience_s = self._patience.restart_s if self._reached else 0.0
         deadline = time.monotonic() + (patience_s if self._url else self._patience.start_s)
         pause_s = RETRY_PAUSE_S
@@ -167,7 +167,7 @@ class Bridge:
         return isinstance(failure, Undelivered)
 
     def _attempt(self, call: Call) -> None:
-        """Send the request, and once more in a new session where the gateway lost the one it was for."""
+        """Sends the request, and once more in a new session if the gateway lost the earlier one."""
         session = self._session
         try:
             return self._post(call, session, self._output.write)
@@ -178,9 +178,9 @@ class Bridge:
         return self._post(call, self._session, self._output.write)
 
     def _post(self, call: Call, session: Session | None, write: Callable[[bytes], None]) -> None:
-        """Send the request once and pass on what comes back, up to its answer."""
+        """Sends the request once and passes responses on, up to its answer."""
         call.exchange = exchange = Exchange(self._address(start=True), self._patience.silence_s)
-        if call.cancelled:  # too early for a cancellation to find the exchange
+        if call.cancelled:  # cancelled before there was an exchange to abort
             return None
         call.message = self._reporter.prepare(call.message)
         headers = routing(call.message, session)
@@ -197,7 +197,7 @@ class Bridge:
         return self._post(call, session, write)
 
     def _relay(self, call: Call, url: str, response: HTTPResponse, write: Callable[[bytes], None]) -> bool:
-        """Whether that was all: else the call is to be sent again, with what the gateway wants of this machine."""
+        """Whether the call is finished; otherwise it must be sent again, with what the gateway wants from here."""
         try:
             for line, message in replies(response):
                 answered = "method" not in message and message.get("id") == call.id
@@ -217,25 +217,25 @@ class Bridge:
         raise Unanswered(url, "the stream ended")
 
     def _learn(self, call: Call, response: HTTPResponse, answer: Message) -> None:
-        """What the bridge itself needs of an answer: the session, and which tools may be called again."""
+        """Reads what the bridge itself needs from an answer: the session, and which tools are safe to repeat."""
         self._repeating.learn(call.message, answer)
         if call.is_handshake and "result" in answer:
             version = answer["result"].get("protocolVersion")
             self._session = Session(response.headers.get("Mcp-Session-Id"), version, call.message)
 
     def _renew(self, lost: Session) -> None:
-        """Shake hands again in the client's name; of those that lost the same session, the first one does."""
+        """Repeats the client's handshake; of the calls that lost the same session, the first one does."""
         with self._renewal:
             if self._session is lost:
                 try:
                     self._post(Call({**lost.handshake, "id": "segue-renewal"}), None, lambda _: None)
-                except Unanswered as failure:  # what the session is for was not sent
+                except Unanswered as failure:  # the request for that session was not sent
                     raise Undelivered(self._url or "the local server", failure) from failure
                 if self._session is not lost:
                     self._notify({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def _notify(self, message: Message) -> None:
-        """Send what gets no answer. It belongs to the session as it is: nothing is started or renewed for it."""
+        """Sends a message that gets no answer. It belongs to the current session: none is started or renewed for it."""
         self._handshake_over.wait()
         method, session = message.get("method", "an answer"), self._session
         if (method == "notifications/cancelled" and self._cancel_call(message.get("params"))) or session is None:
@@ -255,7 +255,7 @@ class Bridge:
         return call is not None and call.cancel()
 
     def _listen(self, session: Session) -> None:
-        """Pass on what the gateway sends of its own accord, if it offers that, while the session lasts."""
+        """Passes on the gateway's own messages, if it offers them, during the session."""
         pause_s = LISTEN_PAUSE_S
         while self._session is session:
             heard = False
@@ -271,7 +271,7 @@ class Bridge:
                         heard = True
                         self._output.write(line)
             except (Failure, *TRANSPORT_ERRORS):
-                pass  # it is asked again
+                pass  # retried
             pause_s = LISTEN_PAUSE_S if heard else min(2 * pause_s, LISTEN_PAUSE_MAX_S)
             time.sleep(pause_s)
 

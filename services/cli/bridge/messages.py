@@ -1,4 +1,4 @@
-"""JSON-RPC as it passes: what a message says of itself, where it belongs, and why a request gets no answer."""
+"""JSON-RPC messages in transit: their properties, their routing, and errors for requests that fail."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ PARSE_ERROR, INVALID_REQUEST, FAILED = -32700, -32600, -32000
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
 ADDRESS_ADVICE = "check that it runs, and the address: http:// or https:// to /mcp"
 CERTIFICATE_ADVICE = "name the certificate authority that you trust in SSL_CERT_FILE"
-NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}  # what Mcp-Name repeats
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}  # the field that Mcp-Name repeats
 
 
 class Failure(Exception):
-    """Why a request gets no answer from the gateway, in words for whoever reads the client's error."""
+    """Why a request gets no answer from the gateway; the client shows the text."""
 
 
 class Undelivered(Failure):
-    """The gateway cannot have seen the message whole: it may be sent again."""
+    """The gateway cannot have received the whole message: it is safe to send again."""
 
     def __init__(self, url: str, problem: object) -> None:
         certificate = "certificate verify failed" in str(problem)
@@ -32,7 +32,7 @@ class Undelivered(Failure):
 
 
 class Unanswered(Failure):
-    """The message was sent whole, and what became of it is unknown."""
+    """The message was sent, and its outcome is unknown."""
 
     def __init__(self, url: str, problem: object) -> None:
         super().__init__(
@@ -41,14 +41,14 @@ class Unanswered(Failure):
 
 
 class SessionLost(Failure):
-    """The gateway does not know the session, and has not looked at the message."""
+    """The gateway does not know the session, and has not processed the message."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"{url} no longer knows this session and opens no other; connect again")
 
 
 class Session(NamedTuple):
-    """What a handshake agreed on, and how it was asked for. A stateless gateway gives no id."""
+    """The result of a handshake, and its request. A stateless gateway gives no id."""
 
     id: str | None
     version: str | None
@@ -61,15 +61,15 @@ def error(request_id: object, code: int, message: str) -> Message:
 
 
 def encode(message: Message) -> bytes:
-    """The message as the gateway gets it: in its own script, which is shorter, where that is Unicode."""
+    """The message for the gateway: as UTF-8, which is shorter than escapes, if it is valid Unicode."""
     try:
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half a surrogate pair
+    except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(message, separators=(",", ":")).encode()
 
 
 def standalone_version(message: Message) -> str | None:
-    """The protocol version that a request states itself, which is how one tells that it stands alone."""
+    """The protocol version in a request's own metadata, which marks it as stateless."""
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
     version = meta.get(VERSION_META) if isinstance(meta, dict) else None
@@ -77,7 +77,7 @@ def standalone_version(message: Message) -> str | None:
 
 
 def routing(message: Message, session: Session | None) -> dict[str, str]:
-    """The headers that say where a message belongs: to itself, or to the session."""
+    """The headers that route a message: by itself, or by its session."""
     pairs: dict[str, object] = {}
     if version := standalone_version(message):
         name = message["params"].get(NAMED_BY.get(message.get("method", "")))
@@ -88,6 +88,6 @@ def routing(message: Message, session: Session | None) -> dict[str, str]:
 
 
 def header_value(text: str) -> str:
-    """Text as a header may carry it: as it is, or in base64 between the marks that the protocol defines."""
+    """Text as a header value: unchanged if possible, else in base64 between the protocol's marks."""
     plain = re.fullmatch(r"[\x20-\x7E]*", text) and text == text.strip() and not re.fullmatch(r"=\?base64\?.*\?=", text)
     return text if plain else f"=?base64?{base64.b64encode(text.encode(errors='replace')).decode()}?="

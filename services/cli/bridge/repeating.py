@@ -1,7 +1,7 @@
-"""Which requests may be sent again when nobody knows whether they were carried out.
+"""Which requests are safe to repeat if their outcome is unknown.
 
-The gateway says so itself: the tools it lists are marked as reading, or as idempotent. A tool that was never listed is
-taken for one that must not be repeated.
+The gateway says so: its list marks tools as read-only or idempotent. A tool that was never listed counts as unsafe to
+repeat.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ HARMLESS = ("readOnlyHint", "idempotentHint")
 
 
 class Repeating:
-    """What is known of the gateway's tools, from its own lists as they pass."""
+    """The properties of the gateway's tools, read from its tool lists in transit."""
 
     def __init__(self) -> None:
         self._harmless: set[str] = set()
 
     def learn(self, request: Message, answer: Message) -> None:
-        """Take note of the tools that an answer lists."""
+        """Reads the tools from a list in an answer."""
         result = answer.get("result")
         if request.get("method") != "tools/list" or not isinstance(result, dict):
             return
@@ -34,7 +34,7 @@ class Repeating:
             (self._harmless.add if any(marks.get(mark) for mark in HARMLESS) else self._harmless.discard)(tool["name"])
 
     def allows(self, request: Message) -> bool:
-        """Whether carrying the request out twice is the same as once."""
+        """Whether carrying out the request twice is the same as once."""
         if request.get("method") == "tools/call":
             return request["params"].get("name") in self._harmless
         return request.get("method") in READS

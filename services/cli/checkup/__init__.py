@@ -1,1 +1,1 @@
-"""What `segue doctor` looks at. Standard library only."""
+"""The checks of `segue doctor`. Standard library only."""

@@ -1,4 +1,4 @@
-"""Whether Claude Code knows Segue, and whether its hooks come and get through."""
+"""Checks whether Claude Code is set up for Segue, and whether its hooks run and reach a server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOG_READ_BYTES = 64 * 1024
 
 
 def client(data_dir: Path) -> Iterator[Finding]:
-    """Everything of the client."""
+    """All checks of the client."""
     places = [claude_code.project_place(Path.cwd()), claude_code.user_place(Path.home(), _config_dir())]
     settings: list[str] = []
     servers: list[str] = []
@@ -52,7 +52,7 @@ def _config_dir() -> str | None:
 
 
 def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Finding:
-    """Whether the hooks and the server are there, once, and may run."""
+    """Whether the hooks and the server are installed, once, and may run."""
     plugin = any(map(claude_code.has_plugin, settings))
     hooks, server = any(map(claude_code.has_hooks, settings)), any(map(claude_code.has_server, servers))
     silenced = any(json.loads(text or "{}").get("disableAllHooks") is True for text in settings)
@@ -62,7 +62,7 @@ def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Fi
         (not is_on(os.environ.get("SEGUE_HOOK", "on")), DEGRADED, "SEGUE_HOOK switches them off", "unset SEGUE_HOOK"),
         (plugin and (hooks or server), DEGRADED, "installed twice, by the plugin and in the settings", UNINSTALL),
         (gone, BROKEN, f"they run {gone}, which is not there", INSTALL),
-        (not (plugin or hooks or server), DEGRADED, "Claude Code knows nothing of Segue", INSTALL),
+        (not (plugin or hooks or server), DEGRADED, "Segue is not installed in Claude Code", INSTALL),
         (not (plugin or hooks), DEGRADED, "Claude Code has the server without the hooks", INSTALL),
         (not (plugin or server), DEGRADED, "Claude Code has the hooks without the server", INSTALL),
     )
@@ -71,7 +71,7 @@ def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Fi
 
 
 def _programs(text: str) -> Iterator[str]:
-    """The absolute paths in the commands of our hooks."""
+    """The absolute paths in the commands of Segue's hooks."""
     for command in claude_code.hook_commands(text):
         try:
             yield from (word for word in shlex.split(command) if word.startswith("/"))
@@ -80,7 +80,7 @@ def _programs(text: str) -> Iterator[str]:
 
 
 def _firing(seen: Path) -> Finding:
-    """When a hook of ours last ran."""
+    """When a hook of Segue last ran."""
     times = {path.name: at for path, at in modification_times(seen.glob("*")).items()}
     if not times:
         return Finding(
@@ -133,8 +133,8 @@ def _waiting(directory: Path, now: float, troubles: Sequence[str]) -> Iterator[F
 
 
 def _over_quota(directory: Path, now: float) -> Iterator[Finding]:
-    """Whether what is said is not stored, as there is no room for it."""
+    """Whether new memories are not stored because the quota is full."""
     if since := modification_times(directory.glob("*")).values():
         noticed = ago(now - min(since))
-        detail = f"over quota: what is said is not stored (noticed {noticed}); it is once there is room"
+        detail = f"over quota: new memories are not stored until there is room (noticed {noticed})"
         yield Finding("capture", DEGRADED, detail, MAKE_ROOM)

@@ -1,4 +1,4 @@
-"""What was found of one thing: how it is, in plain words, and the one command that mends it."""
+"""The result of one check: its status, in plain words, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAKE_ROOM = "segue retention PROJECT --days N  # or delete_conversations, or a h
 
 
 class Finding(NamedTuple):
-    """`mend` is a command, or says what to do where there is none; empty where nothing is to be done."""
+    """`mend` is the command that fixes it, or an instruction if there is none; empty if nothing is to be done."""
 
     name: str
     status: str
@@ -21,7 +21,7 @@ class Finding(NamedTuple):
 
 
 def modification_times(paths: Iterable[Path]) -> dict[Path, float]:
-    """When each was last written; without what is gone meanwhile, for others work beside the one who looks."""
+    """When each file was last written; without files that other processes have removed meanwhile."""
     times = {}
     for path in paths:
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What can go wrong on this machine: the data directory, the disk, backups that do not come."""
+"""Checks this machine: the data directory, the disk, missing backups."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 KEY_FILE = "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"
 BACKUP_DIRECTORY, BACKUP_EVERY_H = "SEGUE_MEMORY_BACKUP_DIRECTORY", "SEGUE_MEMORY_BACKUP_EVERY_H"
 LATE = 2.0
-"""A backup is missed when it is so many times as old as it should be."""
+"""A backup is overdue at this multiple of its interval."""
 
 
 def machine(data_dir: Path) -> Iterator[Finding]:
-    """Everything of this machine."""
+    """All checks of this machine."""
     yield _data_directory(data_dir)
     yield _disk(data_dir)
     yield _encryption()
@@ -78,7 +78,7 @@ def _disk(data_dir: Path) -> Finding:
 
 
 def _encryption() -> Finding:
-    """Of the key that the environment names; whether it is the right one, the server finds out at its start."""
+    """Checks the key that the environment names; the server checks at its start whether it is the right one."""
     named = os.environ.get(KEY_FILE)
     if not named:
         return Finding("encryption", OK, f"off; `segue key generate` and {KEY_FILE} switch it on")
@@ -93,10 +93,10 @@ def _encryption() -> Finding:
 
 
 def _backups(data_dir: Path, now: float) -> Finding:
-    """Of the place that the environment names: the server may have been started with another."""
+    """Checks the directory that the environment names; the server may have been started with another."""
     place = os.environ.get(BACKUP_DIRECTORY)
     if not place:
-        return Finding("backups", OK, f"none come by themselves; {BACKUP_DIRECTORY} would have them come")
+        return Finding("backups", OK, f"there are no automatic ones; set {BACKUP_DIRECTORY} for them")
     directory = Path(place).expanduser()
     made = sorted(modification_times(islice(_own_backups(directory, data_dir), BACKUPS_MAX)).values())
     mend = f"segue backup {shlex.quote(str(directory))}"
@@ -108,7 +108,7 @@ def _backups(data_dir: Path, now: float) -> Finding:
 
 
 def _own_backups(directory: Path, data_dir: Path) -> Iterator[Path]:
-    """Backups of this data directory, or of any where it has no id yet."""
+    """Backups of this data directory, or all of them if it has no id yet."""
     try:
         own = (data_dir / "memory" / ID_FILE).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Whether the gateway is there, is the right one, lets us in, and works: asked of itself, and by a probe."""
+"""Checks the gateway: whether it is running, is the right one, accepts this user, and works, also with a probe."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ SKEW_MAX_S = 30.0
 EXPIRES_SOON_S = 7 * 86_400
 PROJECT = "segue-doctor"
 STATUS = {"healthy": OK, "degraded": DEGRADED, "unhealthy": BROKEN}
-RESTART = "segue stop  # the next call starts it anew"
+RESTART = "segue stop  # the next call starts it again"
 LET_IN = "segue token create {user}  # by who runs the gateway; then set SEGUE_TOKEN or SEGUE_TOKEN_FILE"
 UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
-"""How the memory service begins the line of `degraded` that ends with their ids."""
+"""The memory service's line in `degraded` begins like this and ends with their ids."""
 MENDS = {
     "file_system": "df -h",
-    "embedding_service": "segue stop  # at the next start the model is built again where it is missing",
+    "embedding_service": "segue stop  # at the next start the model is rebuilt if it is missing",
     "cache": "redis-cli ping  # on the server's machine",
-    "index": "",  # it mends itself
+    "index": "",  # it recovers by itself
     "room": "segue prune  # where the sessions are kept; shows what would go",
 }
 
 
 def server(data_dir: Path, start_timeout_s: float = start_timeout_s) -> Iterator[Finding]:
-    """Everything of the gateway; what does not answer is not asked further."""
+    """All checks of the gateway; the first one that fails may end them."""
     url = os.environ.get("SEGUE_URL")
     try:
         address = url or local_server.ensure_server(data_dir, start_timeout_s).url
@@ -65,7 +65,7 @@ def _refusal_finding(problem: NotTold, *, is_local: bool) -> Finding:
 
 
 def _skews(found: Overview, *, is_local: bool) -> Iterator[Finding]:
-    """What differs between here and there: versions, clocks."""
+    """Differences between here and there: versions, clocks."""
     version = found.told["version"]
     if version != __version__:
         mend = RESTART if is_local else "git pull && make setup  # or have the gateway upgraded"
@@ -94,7 +94,7 @@ def _token(told: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
-    """Each part of each service, and a memory that goes the whole way."""
+    """Each part of each service, and a probe memory through all of them."""
     try:
         gateway = Gateway(address)
         gateway.open()
@@ -108,7 +108,7 @@ def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
 
 
 def _failure_finding(problem: CallFailed, *, is_local: bool) -> Finding:
-    """What a call ended with: a limit is no fault of the gateway's."""
+    """The finding for a failed call: a limit is no fault of the gateway."""
     if problem.reason == "over_quota":
         return Finding("quota", DEGRADED, f"over quota, nothing new is stored: {problem}", MAKE_ROOM)
     if problem.reason == "later":
@@ -142,7 +142,7 @@ def _memories(told: Mapping[str, Any]) -> Iterator[Finding]:
     if told["memories"] is None:
         return
     if not told["last_stored"]:
-        yield Finding("memories", OK, "none yet; `segue import ~/.claude/projects` brings what was said before")
+        yield Finding("memories", OK, "none yet; `segue import ~/.claude/projects` imports earlier conversations")
         return
     age_s = time.time() - datetime.fromisoformat(told["last_stored"]).timestamp()
     kept = f"; {told['retention']}" if told["retention"] else ""

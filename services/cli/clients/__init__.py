@@ -1,1 +1,1 @@
-"""The settings of MCP clients: read, changed in their own text, and given back."""
+"""The settings of MCP clients: reading, changing and restoring them."""

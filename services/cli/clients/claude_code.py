@@ -1,7 +1,7 @@
-"""What Segue has in Claude Code's settings: an MCP server, the hooks, and where the gateway is, if it is elsewhere.
+"""Segue's entries in Claude Code's settings: an MCP server, the hooks, and the gateway's address if it is elsewhere.
 
-Where the client keeps them was seen with the client itself: servers in `~/.claude.json` or a project's `.mcp.json`,
-hooks in `settings.json` of `~/.claude` or of a project's `.claude`; below `CLAUDE_CONFIG_DIR` where that is set.
+The locations were observed with the client itself: servers in `~/.claude.json` or a project's `.mcp.json`, hooks in
+`settings.json` of `~/.claude` or of a project's `.claude`; below `CLAUDE_CONFIG_DIR` if that is set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _hook = re.compile(
 
 
 class Taken(Exception):
-    """The name is in use by somebody else's server; the message says what to do."""
+    """Another server already uses the name; the message says what to do."""
 
 
 class Place(NamedTuple):
@@ -37,24 +37,24 @@ class Place(NamedTuple):
 
 
 def user_place(home: Path, config_dir: str | None) -> Place:
-    """The files that hold everywhere for this user."""
+    """The user's own files, which apply everywhere."""
     if config_dir:
         return Place(Path(config_dir) / ".claude.json", Path(config_dir) / "settings.json")
     return Place(home / ".claude.json", home / ".claude" / "settings.json")
 
 
 def project_place(directory: Path) -> Place:
-    """The files that hold in one project, for everybody who works in it."""
+    """The files of one project, which apply to everybody who works in it."""
     return Place(directory / ".mcp.json", directory / ".claude" / "settings.json")
 
 
 def server_entry(program: str, carried: Mapping[str, str]) -> dict[str, Any]:
-    """The MCP server as the client's own `claude mcp add` writes it."""
+    """The MCP server's entry, as `claude mcp add` writes it."""
     return {"type": "stdio", "command": program, "args": ["connect"], "env": dict(carried)}
 
 
 def with_server(text: str, program: str, carried: Mapping[str, str]) -> str:
-    """The servers' file with ours in it. An entry of ours that is there keeps what the user added. Raises Taken."""
+    """The servers' file with our entry. An existing entry keeps what the user added. Raises Taken."""
     path = ("mcpServers", SERVER_NAME)
     wanted, there = server_entry(program, carried), _at(text, path)
     if there is None:
@@ -71,19 +71,19 @@ def with_server(text: str, program: str, carried: Mapping[str, str]) -> str:
 
 
 def without_server(text: str) -> str:
-    """The servers' file without ours."""
+    """The servers' file without our entry."""
     path = ("mcpServers", SERVER_NAME)
     return _or_nothing(without(text, path)) if _is_ours(_at(text, path)) else text
 
 
 def carried_along(text: str) -> dict[str, str]:
-    """The settings that install gave our server in the servers' file, and with them the hooks."""
+    """The settings that install gave to our server in the servers' file, and to the hooks."""
     given = (_at(text, ("mcpServers", SERVER_NAME)) or {}).get("env") if has_server(text) else None
     return {name: str(given[name]) for name in CARRIED if name in given} if isinstance(given, dict) else {}
 
 
 def with_hooks(text: str, command: str, carried: Mapping[str, str]) -> str:
-    """The settings with our hooks in them, as they are now: others of ours, of an earlier version, are replaced."""
+    """The settings with our current hooks; those of an earlier version are replaced."""
     wanted = settings(command)
     text = _without_hooks(text, lambda event: event not in wanted)
     for event, entries in wanted.items():
@@ -105,7 +105,7 @@ def _with_hook(text: str, event: str, wanted: Any) -> str:
 
 
 def without_hooks(text: str, carried: Mapping[str, str]) -> str:
-    """The settings without any hook of ours, and without what was carried along for them."""
+    """The settings without our hooks, and without the settings that install added for them."""
     left = _without_hooks(text, lambda _: True)
     for name, value in carried.items():
         if _at(left, ("env", name)) == value:
@@ -116,12 +116,12 @@ def without_hooks(text: str, carried: Mapping[str, str]) -> str:
 def _without_hooks(text: str, meant: Callable[[str], bool]) -> str:
     while found := next(((path, alone) for path, alone in _our_hooks(text) if meant(path[1])), None):
         path, alone = found
-        text = without(text, path[:3] if alone else path)  # with its matcher, unless the user has a hook there, too
+        text = without(text, path[:3] if alone else path)  # with its matcher, unless the user has another hook there
     return text
 
 
 def _our_hooks(text: str) -> list[tuple[tuple[Any, ...], bool]]:
-    """Where hooks of ours are, and whether each is alone in its entry."""
+    """The positions of our hooks, and whether each is alone in its entry."""
     found = []
     hooks = _at(text, ("hooks",))
     for event, entries in (hooks if isinstance(hooks, dict) else {}).items():
@@ -134,18 +134,18 @@ def _our_hooks(text: str) -> list[tuple[tuple[Any, ...], bool]]:
 
 
 def hook_commands(text: str) -> list[str]:
-    """What the hooks of ours run."""
+    """The commands of our hooks."""
     entries = _at(text, ("hooks",))
     return [entries[event][place]["hooks"][number]["command"] for (_, event, place, _, number), _ in _our_hooks(text)]
 
 
 def has_hooks(text: str) -> bool:
-    """Whether any hook of ours is in the settings."""
+    """Whether any of our hooks is in the settings."""
     return bool(_our_hooks(text))
 
 
 def has_plugin(text: str) -> bool:
-    """Whether Segue's plugin, which brings the same server and hooks, is switched on in the settings."""
+    """Whether Segue's plugin, which includes the server and the hooks, is enabled in the settings."""
     plugins = _at(text, ("enabledPlugins",))
     return isinstance(plugins, dict) and plugins.get(PLUGIN) is True
 
@@ -176,5 +176,5 @@ def _object(text: str) -> str:
 
 
 def _or_nothing(text: str) -> str:
-    """Nothing in place of an empty object: the file is to go."""
+    """Empty text instead of an empty object: the file is to be removed."""
     return "" if json.loads(_object(text)) == {} else text

@@ -1,4 +1,4 @@
-"""The lines by which MCP clients are told of Segue; for each client in its own format, and where they go."""
+"""The configuration of Segue in other MCP clients; in each client's own format and location."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 START_TIMEOUT_S = 30
-"""The first start of a server builds its model; what a client waits for by itself may be less."""
+"""The first start of a server builds its model; a client's own default timeout may be shorter."""
 
 
 class Client(NamedTuple):
-    """Where a client's servers are written down, and how."""
+    """Where and how a client's servers are configured."""
 
     title: str
     where: str
@@ -40,7 +40,7 @@ def _toml(program: str, environment: Mapping[str, str]) -> str:
 
 
 def _toml_text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # a basic string of TOML has the same escapes
+    return json.dumps(text, ensure_ascii=False)  # TOML's basic strings have the same escapes
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Changing JSON in its own text: what is not changed keeps its place, its order and its form to the byte.
+"""Changes JSON in its own text: unchanged parts keep their place, order and format to the byte.
 
-Only strict JSON is taken: text with comments, or with a name twice in an object, raises ValueError.
+Only strict JSON is accepted: text with comments, or with a duplicate name in an object, raises ValueError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _scalar = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|nu
 
 @dataclass(slots=True)
 class Node:
-    """A value: from where to where it stands; the parts of an object by name, those of a list by place."""
+    """A value: its position; the members of an object by name, the items of a list by index."""
 
     start: int
     end: int = 0
@@ -30,16 +30,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A member of an object or an item of a list: where it begins, with its name if it has one, and its value."""
+    """A member of an object or an item of a list: its start, including any name, and its value."""
 
     start: int
     value: Node
 
 
 def replace_value(text: str, path: Path, value: Any) -> str:
-    """The text with `value` at `path`: in place of what is there, else after its siblings; parents are made.
+    """The text with `value` at `path`: replaces an existing value, else follows its siblings; parents are created.
 
-    Raises ValueError where a value stands in the way that cannot have such a part.
+    Raises ValueError if an existing value on the path cannot have such a part.
     """
     node, rest = _deepest_node(text, path)
     if not rest:
@@ -57,7 +57,7 @@ def replace_value(text: str, path: Path, value: Any) -> str:
 
 
 def without(text: str, path: Path) -> str:
-    """The text without what is at `path`, and without the parents that are empty then."""
+    """The text without the value at `path`, and without parents that become empty."""
     node, rest = _deepest_node(text, path)
     if rest:
         return text
@@ -72,7 +72,7 @@ def without(text: str, path: Path) -> str:
 
 
 def _deepest_node(text: str, path: Path) -> tuple[Node, Path]:
-    """How far along `path` there is something, and what of the path is left."""
+    """The deepest existing value along `path`, and the rest of the path."""
     node = parse(text)
     for depth, name in enumerate(path):
         if name not in node.parts:
@@ -100,7 +100,7 @@ def _formatted_json(value: Any, indent: str, margin: str) -> str:
 
 
 def _indent(text: str) -> str:
-    """What the text indents by: that of its first line that is."""
+    """The indentation of the text: that of its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found[1] if found else "  "
 
@@ -113,7 +113,7 @@ def _margin(text: str, at: int, otherwise: str) -> str:
 
 
 def parse(text: str) -> Node:
-    """The root. Raises ValueError for what is no JSON object."""
+    """The root. Raises ValueError if the text is not a JSON object."""
     start = _end_of_space(text, 0)
     root = _value(text, start, 0)
     if _end_of_space(text, root.end) != len(text) or not root.is_object:

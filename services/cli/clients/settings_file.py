@@ -1,6 +1,6 @@
-"""A settings file that belongs to somebody else: read as it is, and written whole or not at all.
+"""A settings file of another program: read as it is, and written whole or not at all.
 
-A link stays a link, a mode stays a mode, and what was there before stays beside it as `NAME.before-segue`.
+Links and modes are kept, and the earlier content stays beside it as `NAME.before-segue`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
 class NotOurs(Exception):
-    """The file cannot be changed, and is left as it is; the message says why."""
+    """The file cannot be changed, and stays as it is; the message says why."""
 
 
 class SettingsFile:
-    """The file at `path` as it was when this was made; empty where there is none. Raises NotOurs."""
+    """The file at `path` at the time of creation; empty if there is none. Raises NotOurs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._target = path.resolve()  # behind links, also one that leads nowhere yet
+        self._target = path.resolve()  # through links, even dangling ones
         try:
             self._status: os.stat_result | None = self._target.stat()
         except FileNotFoundError:
@@ -53,12 +53,12 @@ class SettingsFile:
         return text
 
     def diff(self, text: str) -> str:
-        """What writing `text` would change, in the usual form."""
+        """The changes that writing `text` would make, as a unified diff."""
         before, after = (each.splitlines(keepends=True) for each in (self.text, text))
         return "".join(difflib.unified_diff(before, after, str(self.path), str(self.path), n=2))
 
     def write(self, text: str) -> None:
-        """Put `text` in its place; where that is empty, and the file was, too, nothing is left. Raises NotOurs."""
+        """Writes `text`; if it is empty, and the file was too, removes the file. Raises NotOurs."""
         if self._status and not self._status.st_mode & 0o222:
             raise NotOurs("it is read-only")
         try:

@@ -1,4 +1,4 @@
-"""`segue backup`: asks the running server for a consistent copy of everything."""
+"""`segue backup`: makes the running server write a consistent copy of everything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ backup_timeout_s = 7200.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Has it written below `options.directory`, and says where it is."""
+    """Makes a backup below `options.directory`, and prints its path."""
     directory = options.directory.expanduser().absolute()
     began = time.monotonic()
     try:

@@ -11,9 +11,9 @@ from services.cli.bridge.forwarding import Bridge
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve this process's stdin until it ends, or until whoever started it does."""
+    """Serves this process's stdin until it ends, or until the parent process exits."""
     if sys.stdin.isatty():
-        note("an MCP client starts this, and speaks to it; `segue install claude-code` tells it so. Ctrl-D ends it")
+        note("this is for an MCP client to start; `segue install claude-code` sets it up. Ctrl-D ends it")
     bridge = Bridge(options.url or os.environ.get("SEGUE_URL"))
     while_client_lives(lambda: bridge.forward(sys.stdin.buffer))
     return 0

@@ -1,4 +1,4 @@
-"""`segue delete`: removes memories by their ids, for good; also those that cannot be read any more."""
+"""`segue delete`: removes memories by their ids, for good; also unreadable ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.cli.gateway.mcp_call import CallFailed, Gateway, gateway_url
 
 
 def run(options: argparse.Namespace) -> int:
-    """Asks first, except with `--yes`; 1 where nothing was deleted."""
+    """Confirms first, except with `--yes`; 1 if nothing was deleted."""
     try:
         gateway = Gateway(gateway_url())
         gateway.open()

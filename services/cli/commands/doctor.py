@@ -1,4 +1,4 @@
-"""`segue doctor`: what is wrong, in plain words, and the one command that mends it."""
+"""`segue doctor`: problems in plain words, with the command that fixes each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _sign = {"ok": "[ok]      ", "degraded": "[degraded]", "broken": "[broken]  "}
 
 
 def run(options: argparse.Namespace) -> int:
-    """One line for each thing; 1 if anything is broken."""
+    """Prints one line for each check; 1 if anything is broken."""
     seen = []
     for finding in _findings():
         seen.append(finding)

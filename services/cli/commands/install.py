@@ -1,6 +1,6 @@
-"""`segue install CLIENT`: tells a client of Segue; `segue uninstall` takes it back. Standard library only.
+"""`segue install CLIENT`: sets a client up for Segue; `segue uninstall` reverts it. Standard library only.
 
-Claude Code's own files are changed, after a look at the difference; for other clients the lines to add are printed.
+Claude Code's own files are changed, after showing the difference; for other clients, the lines to add are printed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLUGIN_GOES = f"`claude plugin uninstall {claude_code.PLUGIN}`"
 
 
 class Program(NamedTuple):
-    """How a client runs Segue: the program, what its hooks run, and the settings that both need."""
+    """How a client runs Segue: the program, the hooks' command, and the settings that both need."""
 
     path: str
     hook: str
@@ -32,7 +32,7 @@ class Program(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What is to become of one of the client's files, and what a user would add to it by hand."""
+    """The change of one of the client's files, and the lines for adding it by hand."""
 
     path: Path
     edit: Edit
@@ -40,29 +40,27 @@ class Change(NamedTuple):
 
 
 def run(options: argparse.Namespace) -> int:
-    """Install, or uninstall where `options.command` says so: 1 where something is left to the user."""
+    """Installs, or uninstalls if `options.command` says so: 1 if something is left to the user."""
     program = _program(project=options.project)
     if options.client != CLAUDE_CODE:
         return _by_hand(CLIENTS[options.client], program, options.command)
     place = _place(project=options.project)
     if options.command == "uninstall":
-        return _apply(list(_removals(place)), options, "No trace of Segue is left there.")
+        return _apply(list(_removals(place)), options, "Segue has no entries there any more.")
     changes = list(_additions(place, program))
     if options.print:
         for change in changes:
             print(f"# {change.path}\n{change.lines}\n")
         return 0
     if _has_plugin():
-        print(
-            f"segue: the plugin is installed, and does all this already; {_PLUGIN_GOES} would undo it.", file=sys.stderr
-        )
+        print(f"segue: the plugin is installed, and does all this already; {_PLUGIN_GOES} removes it.", file=sys.stderr)
         return 1
     _warn(program, project=options.project)
-    return _apply(changes, options, "Claude Code knows Segue. Restart it; `segue doctor` says whether all works.")
+    return _apply(changes, options, "Segue is installed in Claude Code. Restart it; `segue doctor` checks the result.")
 
 
 def _apply(changes: list[Change], options: argparse.Namespace, after: str) -> int:
-    """Show what changes, ask, and write: each file whole or not at all."""
+    """Shows the changes, asks, and writes: each file whole or not at all."""
     wanted, left = [], 0
     for change in changes:
         try:
@@ -103,7 +101,7 @@ def _leave(change: Change, problem: Exception) -> int:
     if change.lines:
         print(f"Add these lines to {change.path} yourself:\n{change.lines}", file=sys.stderr)
     else:
-        print("Take what runs `segue` out of it yourself.", file=sys.stderr)
+        print("Remove the entries that run `segue` from it yourself.", file=sys.stderr)
     return 1
 
 
@@ -121,7 +119,7 @@ def _additions(place: claude_code.Place, program: Program) -> Iterator[Change]:
 def _removals(place: claude_code.Place) -> Iterator[Change]:
     try:
         carried = claude_code.carried_along(SettingsFile(place.servers).text)
-    except NotOurs:  # which is told when it is its turn
+    except NotOurs:  # reported when its turn comes
         carried = {}
 
     def without_hooks(text: str) -> str:
@@ -138,9 +136,9 @@ def _removals(place: claude_code.Place) -> Iterator[Change]:
 
 
 def _as_before(path: Path, remove: Edit, add: Edit) -> Edit:
-    """`remove`; but where install alone changed the file, what install left beside it, to the byte.
+    """`remove`; but if only install changed the file, the earlier content that install saved beside it, to the byte.
 
-    An object that was empty before install is otherwise taken out with what install put into it.
+    Otherwise, an object that was empty before install is removed together with install's entries.
     """
 
     def edit(text: str) -> str:
@@ -172,9 +170,9 @@ def _has_plugin() -> bool:
 
 
 def _program(*, project: bool) -> Program:
-    """What a project's file says must hold for everybody who works in it: `segue` is found in PATH, nothing is carried.
+    """A project's file must work for everybody in the project: `segue` is found in PATH, and no settings are included.
 
-    On one's own it is this very installation, wherever it is.
+    A user's own file names this very installation.
     """
     if project:
         return Program("segue", "segue hook", {})
@@ -188,14 +186,14 @@ def _warn(program: Program, *, project: bool) -> None:
     if project and not shutil.which(program.path):
         print("segue: a project's files name `segue`, which is not in your PATH: put it there.", file=sys.stderr)
     if os.environ.get("SEGUE_TOKEN"):
-        advice = "put it in a file, and name that in SEGUE_TOKEN_FILE"
-        print(f"segue: SEGUE_TOKEN is not written down; {advice}.", file=sys.stderr)
+        advice = "put it in a file, and set SEGUE_TOKEN_FILE to that"
+        print(f"segue: SEGUE_TOKEN is not written to the file; {advice}.", file=sys.stderr)
 
 
 def _by_hand(client: Client, program: Program, command: str) -> int:
-    """What the user of another client is to do."""
+    """Prints what the user of another client must do."""
     if command == "uninstall":
-        print(f"Segue wrote nothing for {client.title}: take `segue` out of {client.where}.")
+        print(f"Segue wrote nothing for {client.title}: remove `segue` from {client.where}.")
         return 0
     print(f"{client.title} reads this from {client.where}:", file=sys.stderr)
     print(client.lines(program.path, program.carried))

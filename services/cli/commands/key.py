@@ -1,6 +1,6 @@
-"""`segue key`: makes the key for encryption at rest, and encrypts, decrypts or moves what is stored under another.
+"""`segue key`: makes the key for encryption at rest; encrypts, decrypts, or changes the key.
 
-It works on the files themselves, and only while no server does.
+It works on the files themselves, and only while no server runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _held_status = 3
 
 
 def run(options: argparse.Namespace) -> int:
-    """Does what `options.action` says: 1, and nothing changed, where that cannot be done; 3 while a server runs."""
+    """Runs `options.action`: 1, with nothing changed, if that is impossible; 3 while a server runs."""
     os.umask(0o077)
     try:
         return _ACTIONS[options.action](options)
@@ -116,7 +116,7 @@ _ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
-# --- what they share ----------------------------------------------------------------------------
+# --- shared helpers -----------------------------------------------------------------------------
 
 
 def _setting() -> str:
@@ -126,7 +126,7 @@ def _setting() -> str:
 
 
 def _file(options: argparse.Namespace) -> Path:
-    """The file that is named, or the setting's."""
+    """The named file, or the setting's."""
     from services.memory.config import MemorySettings
 
     named: Path | None = options.file
@@ -135,7 +135,7 @@ def _file(options: argparse.Namespace) -> Path:
     if named is None:
         raise InvalidInput("No key file is named.", f"segue key {options.action} FILE")
     if (file := named.expanduser().absolute()).is_relative_to(local_server.default_data_dir().absolute()):
-        raise InvalidInput("A key beside what it locks protects nothing.", "Name a file outside the data directory.")
+        raise InvalidInput("A key stored beside the data protects nothing.", "Name a file outside the data directory.")
     return file
 
 
@@ -145,7 +145,7 @@ def _home(options: argparse.Namespace) -> Path:
 
 
 def _parts(options: argparse.Namespace) -> list[Part]:
-    """What of the directory has data, after what was interrupted there is done."""
+    """The parts of the directory that have data; finishes an interrupted change first."""
     from services.kit.encryption.reencryption import finish_interrupted
     from services.memory.config import MemorySettings
     from services.memory.encryption.reencryption import changeable_memory
@@ -171,7 +171,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
 
 
 def _alone(options: argparse.Namespace) -> AbstractContextManager[None]:
-    """Until it is left, no server of the data directory starts; a database that a service has open says so itself."""
+    """During the block, no server of the data directory can start; a database open elsewhere raises an error itself."""
     return nullcontext() if options.directory else local_server.hold(local_server.default_data_dir())
 
 
@@ -193,13 +193,13 @@ def _has_key(part: Part, key: Key) -> bool:
 
 
 def _present(parts: Sequence[Part]) -> dict[Part, Key]:
-    """Of each part that is encrypted its key, once it has been seen to open what is there."""
+    """The key of each encrypted part, once it has opened the data."""
     encrypted = [part for part in parts if _keyring(part)]
     if not encrypted:
         raise NotReady("Nothing there is encrypted, or not with another key.", "`segue key status` says what is.")
     keys = {}
     for part in encrypted:
-        part.changeable.place.vault(part.key_file)  # raises what is wrong with it
+        part.changeable.place.vault(part.key_file)  # raises an error if the key is wrong
         if part.key_file:
             keys[part] = _key(part.key_file)
     return keys
@@ -222,19 +222,19 @@ def _change(parts: Sequence[Part], keys: Mapping[Part, Key], new: Key | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Memories or sessions, and the file of the key that the settings name for them."""
+    """Memories or sessions, and the key file that the settings name for them."""
 
     changeable: Changeable
     key_file: Path | None
 
     @property
     def home(self) -> Path:
-        """Where they are."""
+        """The directory of their data."""
         return self.changeable.home
 
 
 class Progress:
-    """A line on a terminal that says how far it is; nothing elsewhere."""
+    """A progress line on a terminal; nothing elsewhere."""
 
     every_s = 0.1
 
@@ -243,12 +243,12 @@ class Progress:
         self._next_s = 0.0
 
     def print_line(self, what: str, done: int, total: int) -> None:
-        """So many of so many rows."""
+        """Shows the step and its rows done."""
         if self._shown and (done == total or time.monotonic() >= self._next_s):
             print(f"\r\033[K{what}: {done:,} of {total:,}", end="", file=sys.stderr, flush=True)
             self._next_s = time.monotonic() + self.every_s
 
     def end(self) -> None:
-        """Leaves an empty line."""
+        """Clears the line."""
         if self._shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

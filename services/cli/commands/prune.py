@@ -1,6 +1,6 @@
-"""`segue prune`: removes old sessions of all users where they are kept; without `--yes` it says only what would go.
+"""`segue prune`: removes old sessions of all users from their store; without `--yes` it only shows how many.
 
-It works on this machine's own store, be it SQLite or the Redis that the session service is set to.
+It works on this machine's own store: SQLite, or the Redis in the session service's settings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ days_max = 36_500
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many sessions went or would go, after how many days, and how full the store is after that."""
+    """The number of sessions removed or due, their age in days, and the store's size afterwards."""
 
     sessions: int
     days: float
@@ -33,8 +33,8 @@ class Pruned:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Says what it did, or would do."""
-    if options.days is not None and not 0 < options.days <= days_max:  # not a number is neither
+    """Prints what was or would be removed."""
+    if options.days is not None and not 0 < options.days <= days_max:  # false for NaN, too
         print(f"segue prune: --days takes more than 0, up to {days_max:,}", file=sys.stderr)
         return 1
     try:
@@ -65,10 +65,10 @@ async def _count(retention: Retention) -> int:
 def _report(pruned: Pruned, *, removed: bool) -> str:
     what = f"{pruned.sessions:,} session{'' if pruned.sessions == 1 else 's'} that ended over {pruned.days:g} days ago"
     lines = [f"{'Removed' if removed else 'Would remove'} {what}, with checkpoints and handoffs."]
-    lines.append("The session that left a project's last handoff stays, and one that still owes something.")
+    lines.append("The session with a project's last handoff stays, as do sessions with deferred stores.")
     if pruned.size:
         share = math.ceil(100 * pruned.size.used_bytes / pruned.size.max_bytes)
-        lines.append(f"Redis uses {pruned.size.used_bytes / 1e6:,.1f} MB, {share} % of what it may.")
+        lines.append(f"Redis uses {pruned.size.used_bytes / 1e6:,.1f} MB, {share} % of its limit.")
     if not removed:
         lines.append("Nothing was changed; --yes removes them, and what earlier versions left behind.")
     return "\n".join(lines)

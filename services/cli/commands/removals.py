@@ -1,4 +1,4 @@
-"""`segue removals`: what was removed of one's memories, when, by whom and why; it knows no content."""
+"""`segue removals`: the deletion log: what was removed, when, by whom and why; without content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ call_timeout_s = 30.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints them, the latest first."""
+    """Prints the log, newest first."""
     asked = {"limit": options.limit, **({"project": options.project} if options.project else {})}
     try:
         answer, _ = Endpoint().call(f"/v1/removals?{urlencode(asked)}", None, call_timeout_s)

@@ -1,4 +1,4 @@
-"""`segue restore`: a backup becomes the data directory, all of it or nothing."""
+"""`segue restore`: restores a backup to the data directory, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _staging = ".restoring"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Restores `options.directory` into the data directory: 1, and nothing changed, where that cannot be done."""
+    """Restores `options.directory` to the data directory: 1, with nothing changed, if that is impossible."""
     data_dir = local_server.default_data_dir()
     try:
         manifest = restore(options.directory.expanduser().absolute(), data_dir, verifiers())
@@ -46,7 +46,7 @@ Verifier = Callable[[Path, PartContent], None]
 
 
 def verifiers() -> Mapping[str, Verifier]:
-    """For each part that a backup may have, what holds a copy of it against what the manifest says."""
+    """For each part of a backup, the function that checks a copy of it against the manifest."""
     from services.memory.operations.verify_restored import verify_memory
     from services.quality.storage.backup import verify_quality
     from services.session.operations.backup import verify_session
@@ -55,7 +55,7 @@ def verifiers() -> Mapping[str, Verifier]:
 
 
 def restore(backup: Path, data_dir: Path, verifiers: Mapping[str, Verifier]) -> Manifest:
-    """Copies a backup that is in order into an empty data directory; InvalidInput where either is not."""
+    """Copies a valid backup into an empty data directory; InvalidInput if either is not."""
     manifest = read_manifest(backup)
     for name in manifest.parts:
         if name not in verifiers:
@@ -64,7 +64,7 @@ def restore(backup: Path, data_dir: Path, verifiers: Mapping[str, Verifier]) -> 
     _require_keys(backup)
     _require_empty(data_dir)
     with local_server.hold(data_dir):
-        _require_empty(data_dir)  # a server may have run in between
+        _require_empty(data_dir)  # a server may have run since the first check
         staged = data_dir / _staging
         shutil.rmtree(staged, ignore_errors=True)
         try:
@@ -78,7 +78,7 @@ def restore(backup: Path, data_dir: Path, verifiers: Mapping[str, Verifier]) -> 
 
 
 def _require_keys(backup: Path) -> None:
-    """NotReady or InvalidInput where the key of what is encrypted is not at hand."""
+    """Raises NotReady or InvalidInput if the key of an encrypted part is not available."""
     from services.memory.config import MemorySettings
     from services.session.config import SessionSettings
 
@@ -107,7 +107,7 @@ def _copy(backup: Path, manifest: Manifest, staged: Path) -> None:
     for folder, _, _ in os.walk(staged):
         os.chmod(folder, 0o700)  # noqa: PTH101  # a parent that mkdir made has other rights
         sync(Path(folder))
-    verify(staged, manifest)  # as it was read again, on this disk
+    verify(staged, manifest)  # reads the copy back from this disk
 
 
 def _put_in_place(staged: Path, data_dir: Path, manifest: Manifest) -> None:

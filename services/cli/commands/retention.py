@@ -1,4 +1,4 @@
-"""`segue retention`: how long a project's memories are kept; shows, sets and takes back."""
+"""`segue retention`: the retention rules of projects; shows, sets and removes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rule = dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sets the rule of `options.project`, or shows all."""
+    """Sets the rule of `options.project`, or shows all rules."""
     changes = options.forever or options.reset or options.days is not None or options.size_mb is not None
     if changes != bool(options.project) or (options.reflections and not changes):
         print("segue retention: to set a rule, name a project and what to keep: PROJECT --days 90", file=sys.stderr)
@@ -45,7 +45,7 @@ def _set_rule(options: argparse.Namespace) -> int:
 def _way_back(options: argparse.Namespace) -> str:
     if options.reset:
         return f"To keep all of this project: segue retention {plain(options.project)} --forever"
-    return f"To take the rule back: segue retention {plain(options.project)} --reset"
+    return f"To remove the rule: segue retention {plain(options.project)} --reset"
 
 
 def _show() -> int:

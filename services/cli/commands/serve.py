@@ -27,9 +27,9 @@ _held_status = 3
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serves until a signal; 3 when another server holds the data directory."""
+    """Serves until a signal; 3 if another server holds the data directory."""
     data_dir = local_server.default_data_dir()
-    os.umask(0o077)  # what a server writes is its owner's alone
+    os.umask(0o077)  # files of a server are readable by their owner only
     try:
         with local_server.hold(private_directory(data_dir)):
             installation.note(data_dir)
@@ -51,7 +51,7 @@ def _serve(data_dir: Path, options: argparse.Namespace) -> int:
     from services.kit.observability.logs import start_logs
 
     start_logs("embedded", "INFO" if options.background else "WARNING")
-    # Who started it in passing finds it by server.json, so that any free port will do.
+    # A client that started it finds it through server.json, so any free port will do.
     settings = GatewaySettings(host=options.host, port=0 if options.background else options.port)
     try:
         asyncio.run(_serve_until_stopped(data_dir, settings, background=options.background))
@@ -72,7 +72,7 @@ async def _serve_until_stopped(data_dir: Path, settings: GatewaySettings, *, bac
 async def _open(
     data_dir: Path, settings: GatewaySettings, stop: asyncio.Event, *, background: bool
 ) -> AsyncIterator[GatewayApp]:
-    """The server, announced once it is ready; one that was started in passing leaves when it is idle."""
+    """Runs the server, and announces it once it is ready; one started in the background exits when idle."""
     from services.embedded import open_embedded
     from services.kit.background_task import beside
 
@@ -96,14 +96,14 @@ async def _leave_when_idle(app: GatewayApp, stop: asyncio.Event) -> None:
 
 def _welcome(url: str, data_dir: Path, auth: str) -> str:
     segue = Path(sys.executable).with_name("segue")
-    who = f"It asks who calls: make a token, and set SEGUE_TOKEN to it\n  {segue} token create NAME\n"
+    who = f"It requires authentication: make a token, and set SEGUE_TOKEN to it\n  {segue} token create NAME\n"
     return f"""\
 Segue is ready at {url}
-Everything it keeps is in {data_dir}
+Its data is in {data_dir}
 
 {who if auth == "tokens" else ""}\
 Connect Claude Code, from another terminal, with
   {segue} install claude-code
-See whether all works with
+Check the installation with
   {segue} doctor
 Ctrl-C ends it."""

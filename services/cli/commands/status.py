@@ -1,4 +1,4 @@
-"""`segue status`: how things stand, at a glance and at once; of what is on this machine also while no server runs."""
+"""`segue status`: the current state at a glance; what is on this machine is shown even if no server runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDTH = 10
 
 
 def run(options: argparse.Namespace) -> int:
-    """One line for each; 1 where a gateway that should be there does not answer."""
+    """Prints one line for each; 1 if a configured gateway does not answer."""
     del options
     data_dir = local_server.default_data_dir()
     url, status = os.environ.get("SEGUE_URL") or _local(data_dir), 0

@@ -1,4 +1,4 @@
-"""`segue stop`: ends this machine's server, as the one who started it in the background has no other way to."""
+"""`segue stop`: stops this machine's server, which may have been started in the background."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from services.cli import local_server
 
 DRAIN_S = 20.0
-"""How long a server may take to finish what it has begun."""
+"""How long a server may take to finish running calls."""
 KILLED_S = 5.0
 LOOK_S = 0.05
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when no server runs any more."""
+    """Returns 0 once no server runs."""
     del options
     data_dir = local_server.default_data_dir()
     pid = local_server.serving_pid(data_dir)
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     for number, patience_s in ((signal.SIGTERM, DRAIN_S), (signal.SIGKILL, KILLED_S)):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-            os.kill(pid, signal.SIGCONT)  # one that was stopped could not end
+            os.kill(pid, signal.SIGCONT)  # a suspended process could not exit
         if _stop_process(data_dir, pid, patience_s):
             word = "ended" if number == signal.SIGTERM else "had to be killed; what it acknowledged is kept"
             print(f"The server (process {pid}) {word}. It is started again when a client needs it.")

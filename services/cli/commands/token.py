@@ -1,7 +1,7 @@
 """`segue token`: makes, lists and revokes the bearer tokens of a shared gateway.
 
-With `SEGUE_URL` it asks that gateway, which wants a token of scope admin. Without, it works on this machine's own
-store, be it SQLite or the Redis that the session service is set to: who may read that may make tokens.
+With `SEGUE_URL` it calls that gateway, which requires a token with the admin scope. Without, it works on this machine's
+own store, SQLite or the Redis in the session service's settings: whoever can read that may make tokens.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ Result = TypeVar("Result")
 
 
 class Keeper(Protocol):
-    """Where tokens are kept. Raises CallFailed."""
+    """A store of tokens. Raises CallFailed."""
 
     def create(self, user: str, scope: str, expires_in_s: float) -> Record:
-        """A new one: what a list says of it, and `token`."""
+        """Makes a token: its record, and the `token` itself."""
         ...
 
     def every(self) -> Sequence[Record]:
-        """What is known of each."""
+        """All records."""
         ...
 
     def revoke(self, which: str) -> int:
-        """How many ended."""
+        """Revokes tokens; returns how many."""
         ...
 
 
 def run(options: argparse.Namespace) -> int:
-    """Does what `options.action` says."""
+    """Runs `options.action`."""
     try:
         keeper = Gateway() if os.environ.get("SEGUE_URL") else Store()
         return _ACTIONS[options.action](keeper, options)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _create(keeper: Keeper, options: argparse.Namespace) -> int:
-    made = keeper.create(_user_name(options), options.scope, _lifetime_s(options.expires))
+    made = keeper.create(_user_name(options), options.scope, lifetime_s(options.expires))
     until = f"until {_minute(made['expires_at'])}" if made["expires_at"] else "until it is revoked"
     print(
         f"Token {made['id']} of {made['user']}, scope {made['scope']}, {until}. It is shown this once:", file=sys.stderr
@@ -88,13 +88,14 @@ _ACTIONS = {"create": _create, "list": _list, "revoke": _revoke}
 
 def _user_name(options: argparse.Namespace) -> str:
     if not options.name:
-        what = "whose it is to be" if options.action == "create" else "its id, or the name of a user for all of theirs"
+        what = "the user's name" if options.action == "create" else "its id, or the name of a user for all of theirs"
         raise CallFailed(f"say {what}: segue token {options.action} NAME")
     name: str = options.name
     return name
 
 
-def _lifetime_s(text: str | None) -> float:
+def lifetime_s(text: str | None) -> float:
+    """Seconds of a time such as 30d; 0 for none. Raises CallFailed."""
     if text is None:
         return 0
     written = re.fullmatch(r"([1-9]\d{0,5})([hdwy])", text)
@@ -137,7 +138,7 @@ class Gateway:
 
 
 class Store:
-    """The tokens in this machine's own store; it may be in use meanwhile."""
+    """The tokens in this machine's own store, which may be in use at the same time."""
 
     def create(self, user: str, scope: str, expires_in_s: float) -> Record:
         """See Keeper."""

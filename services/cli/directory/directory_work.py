@@ -1,7 +1,7 @@
-"""Work in the client's directory, for a gateway that does not see it: what is there, a checkpoint, a handoff's copy.
+"""Works in the client's directory for a gateway that does not see it: reports, checkpoints, copies of handoffs.
 
-The same functions as where the gateway sees the directory. Nothing here raises: trouble is told to the gateway. What is
-there is looked at for a few seconds at most, and unchanged it is not looked at again.
+The functions are those of a gateway that sees the directory. Nothing here raises: problems are reported to the gateway.
+A look takes a few seconds at most, and an unchanged directory is not inspected again.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from services.workspace.handoff_files import write_handoff
 from services.workspace.project import project_root
 
 ROOTS = (Path("/"),)
-"""The user's own machine: what a user may read, their client may report of the directory that they work in."""
+"""The user's own machine: a client may report on any directory that its user can read."""
 REPORT_TIMEOUT_S = 8.0
 
 Message = dict[str, Any]
 
 
 class DirectoryWork:
-    """What is done for one client; it remembers the last look, and a checkpoint that no gateway has recorded yet."""
+    """The work for one client; it caches the last report, and a checkpoint that no gateway has recorded yet."""
 
     def __init__(self) -> None:
         self._evidence: tuple[object, str] = (None, "")
         self._unrecorded: dict[str, Checkpoint] = {}
 
     def report(self, directory: str) -> Message:
-        """`{workspace, evidence}` of the directory, or the `{problem}` that there is none; each at most 64 KiB."""
+        """`{workspace, evidence}` of the directory, or `{problem}` without one; each at most 64 KiB."""
         both = [_Started(lambda: self._workspace(directory)), _Started(lambda: self._evidence_json(directory))]
         deadline_s = time.monotonic() + REPORT_TIMEOUT_S
         try:
@@ -62,9 +62,9 @@ class DirectoryWork:
         return self._evidence[1]
 
     def commit(self, directory: str, wanted: object) -> Message:
-        """Makes the checkpoint that the gateway wants; what became of it.
+        """Makes the checkpoint that the gateway wants; returns the result.
 
-        One that was made, and whose report was then lost, counts for the next, if nothing has changed since.
+        If an earlier checkpoint was made but never recorded, it is reported again, unless the directory has changed.
         """
         request = None
         try:
@@ -81,12 +81,12 @@ class DirectoryWork:
         return {"checkpoint_id": request.checkpoint_id if request else None, "checkpoint": made.to_dict()}
 
     def forget_commits(self, directory: str) -> None:
-        """The gateway knows the checkpoints that were made there."""
+        """Drops the checkpoints made there: the gateway has recorded them."""
         for key in [each for each in self._unrecorded if each.startswith(f"{directory}\0")]:
             del self._unrecorded[key]
 
     def with_handoff(self, directory: str, result: Message) -> Message:
-        """The answer of `end` once the handoff's copy is in the project; the same where it could not be written."""
+        """The answer of `end`, after writing the handoff's copy to the project; unchanged if that fails."""
         content = result.get("structuredContent")
         if not isinstance(content, dict) or content.get("handoff_file_created") is not False:
             return result
@@ -108,7 +108,7 @@ class _Failed(NamedTuple):
 
 
 class _Started:
-    """A look in a thread of its own, which an exit of the process does not wait for."""
+    """An inspection in a thread of its own, which does not delay the exit of the process."""
 
     def __init__(self, looking: Callable[[], Any]) -> None:
         self._found: Any = _Failed(Unavailable("Looking at the directory took too long"))
@@ -120,11 +120,11 @@ class _Started:
             self._found = looking()
         except ServiceError as problem:
             self._found = _Failed(problem)
-        except Exception as problem:  # a bug here is no reason to leave the user without an answer
+        except Exception as problem:  # a bug here must not leave the user without an answer
             self._found = _Failed(Unavailable(f"Looking at the directory failed: {type(problem).__name__}"))
 
     def result(self, deadline_s: float) -> Any:
-        """What was found; raises the ServiceError that says why nothing was."""
+        """The result; raises the ServiceError that says why there is none."""
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
         if isinstance(self._found, _Failed):
             raise self._found.problem

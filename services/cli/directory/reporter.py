@@ -1,9 +1,9 @@
-"""What only this machine can say and do for a gateway that does not see the working directory.
+"""Reports and works on this machine for a gateway that does not see the working directory.
 
-Every tool call says in its `_meta` which directory it is about. A gateway that sees that very directory does its work
-there. One that does not answers with what it wants, and the call is sent again with it: what is there, or the
-checkpoint that was made. So nothing is collected for a gateway that can look by itself. Light to import: what looks at
-the directory comes when it is wanted.
+Every tool call names its directory in its `_meta`. A gateway that sees that very directory works there itself. One that
+does not answers with what it wants, and the call is sent again with that: a report, or the checkpoint that was made. So
+nothing is collected for a gateway that sees the directory. Light to import: the code that inspects the directory is
+imported on demand.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from services.workspace.directory_identity import (
 Message = dict[str, Any]
 
 REPORTING = frozenset({"init", "checkpoint", "end", "status", "quality_check"})
-"""Tools that look at the directory: once a gateway has wanted a report, they come with one at once."""
+"""Tools that inspect the directory: once a gateway has wanted a report, later calls include one at once."""
 
 
 class Reporter:
-    """Stands between one client and a gateway. `directory` is where the client works: this process's, unless given.
+    """Between one client and a gateway. `directory` is the client's: this process's, unless given.
 
-    Without `identify` the gateway is taken to see the directory, as the local server does.
+    Without `identify` the gateway is assumed to see the directory, as the local server does.
     """
 
     def __init__(self, directory: str | None = None, *, identify: bool = True) -> None:
@@ -39,13 +39,13 @@ class Reporter:
         self._work: Any = None
 
     def prepare(self, message: Message) -> Message:
-        """A tool call as the gateway gets it; any other message, and one that was prepared, as it is."""
+        """A tool call with its `_meta` added; any other message, and one already prepared, unchanged."""
         params = message.get("params")
         if message.get("method") != "tools/call" or not isinstance(params, dict) or DIRECTORY_META in _meta(params):
             return message
         try:
             directory = _argument_directory(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
-        except OSError:  # it was removed under us
+        except OSError:  # the directory was removed
             return message
         told = {DIRECTORY_META: directory}
         if self._identify:
@@ -54,9 +54,9 @@ class Reporter:
         return self._with_report(message) if self._is_wanted and params.get("name") in REPORTING else message
 
     def outcome(self, sent: Message, answer: Message) -> Message:
-        """What becomes of the answer to a prepared call: itself, for the client, or the call to send in its place.
+        """The result of a prepared call: its answer, for the client, or the call to send again.
 
-        What is wanted twice is not done twice. Blocks while it looks, a few seconds at most.
+        The same request is not fulfilled twice. Blocks during an inspection, a few seconds at most.
         """
         result = answer.get("result")
         if not self._identify or not isinstance(result, dict) or sent.get("method") != "tools/call":
@@ -86,10 +86,10 @@ class Reporter:
 
 
 def call_here(message: Message, send: Callable[[Message], Message], directory: str | None = None) -> Message:
-    """A `tools/call` request, sent for whoever works in `directory` (this process's unless given); its answer.
+    """Sends a `tools/call` request for `directory` (this process's unless given); returns its answer.
 
-    `send` posts a JSON-RPC request and returns its response. Where the gateway does not see the directory, it is sent
-    again with what is found there, or with the checkpoint that was made there: `send` is called three times at most.
+    `send` posts a JSON-RPC request and returns its response. If the gateway does not see the directory, the request is
+    sent again with a report, or with the checkpoint that was made: `send` is called three times at most.
     """
     reporter = Reporter(directory)
     message = reporter.prepare(message)
@@ -99,7 +99,7 @@ def call_here(message: Message, send: Callable[[Message], Message], directory: s
 
 
 def _argument_directory(params: Message) -> str:
-    """The directory that the call names, where it names one that can be meant."""
+    """The directory that the call names, if it is valid."""
     arguments = params.get("arguments")
     named = arguments.get("working_directory") if isinstance(arguments, dict) else None
     return named if isinstance(named, str) and named.startswith("/") else ""
@@ -111,6 +111,6 @@ def _meta(holder: Message) -> Message:
 
 
 def _with(message: Message, told: Message) -> Message:
-    """The message with more in its `_meta`, where the schema that a model reads stays as it is."""
+    """The message with more in its `_meta`, which is not part of a tool's schema."""
     params = message["params"]
     return {**message, "params": {**params, "_meta": {**_meta(params), **told}}}

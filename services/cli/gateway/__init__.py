@@ -1,1 +1,1 @@
-"""Calling a gateway from the command line. Standard library only."""
+"""Calls to a gateway from the command line. Standard library only."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class BadToken(Exception):
-    """The token cannot be read, or is none; the message says so without quoting it."""
+    """The token cannot be read, or is invalid; the message says so without quoting it."""
 
 
 def credentials() -> dict[str, str]:
-    """The header that says who calls: from `SEGUE_TOKEN_FILE` or `SEGUE_TOKEN`; empty without either.
+    """The authorization header, from `SEGUE_TOKEN_FILE` or `SEGUE_TOKEN`; empty without either.
 
     Read for every call, so that a token file may be replaced. Raises BadToken.
     """
@@ -23,6 +23,6 @@ def credentials() -> dict[str, str]:
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or "it holds no token"
             raise BadToken(f"SEGUE_TOKEN_FILE cannot be read: {reason}") from None
-    if not re.fullmatch(r"[\x21-\x7E]*", token):  # the complaint of http.client would quote it
+    if not re.fullmatch(r"[\x21-\x7E]*", token):  # an error of http.client would quote it
         raise BadToken("the token must be one word of ASCII")
     return {"Authorization": f"Bearer {token}"} if token else {}

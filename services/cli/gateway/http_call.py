@@ -1,4 +1,4 @@
-"""Calling a gateway's HTTP endpoints beside MCP from the command line. Standard library only."""
+"""Calls a gateway's HTTP endpoints from the command line. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ answer_max_bytes = 64 * 1024 * 1024
 
 
 class Endpoint:
-    """The gateway that `SEGUE_URL` names, or the local server, which is started if none runs; CallFailed else."""
+    """The gateway in `SEGUE_URL`, or the local server, which is started if none runs; raises CallFailed."""
 
     def __init__(self) -> None:
         try:
@@ -29,10 +29,10 @@ class Endpoint:
         if not server.startswith(("http://", "https://")):
             raise CallFailed(f"{server}: the address of a gateway begins with http:// or https:// and a host")
         self.address = server
-        self._opener = build_opener(ProxyHandler({}))  # a proxy is not for the way to one's own gateway
+        self._opener = build_opener(ProxyHandler({}))  # calls to the user's own gateway do not go through a proxy
 
     def call(self, path: str, body: bytes | None, timeout_s: float) -> tuple[bytes, Mapping[str, str]]:
-        """What it answers, and its headers; a body makes it a POST."""
+        """The response's body and headers; a request with a body is a POST."""
         request = Request(f"{self.address}{path}", body, self._headers)  # noqa: S310  # the scheme is checked
         try:
             with self._opener.open(request, timeout=timeout_s) as response:

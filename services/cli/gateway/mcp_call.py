@@ -1,4 +1,4 @@
-"""Calling a gateway's tools from the command line: one MCP connection, standard library only."""
+"""Calls a gateway's tools from the command line over one MCP connection. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _protocol = "2025-06-18"
 class CallFailed(Exception):
     """The gateway could not be reached, or the tool failed; the message is for the user.
 
-    `reason` says which limit it was, where it was one: later, too_large or over_quota.
+    `reason` names the limit, if one was exceeded: later, too_large or over_quota.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
@@ -41,7 +41,7 @@ class Gateway:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._opener = build_opener(ProxyHandler({}))  # a proxy is not for the way to one's own gateway
+        self._opener = build_opener(ProxyHandler({}))  # calls to the user's own gateway do not go through a proxy
         self._headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         try:
             self._headers |= credentials()
@@ -50,7 +50,7 @@ class Gateway:
         self._next_id = 0
 
     def open(self) -> dict[str, Any]:
-        """Shakes hands; what the server says of itself."""
+        """Performs the handshake; returns the server's answer."""
         client = {"name": "segue-cli", "version": "0"}
         result = self._request("initialize", {"protocolVersion": _protocol, "capabilities": {}, "clientInfo": client})
         self._headers["mcp-protocol-version"] = result["protocolVersion"]
@@ -59,7 +59,7 @@ class Gateway:
         return info
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """The tool's structured content; CallFailed with its own words where it fails."""
+        """The tool's structured content; CallFailed with the tool's message if it fails."""
         result = self._request("tools/call", {"name": tool, "arguments": arguments})
         if result.get("isError"):
             reason = (result.get("structuredContent") or {}).get("reason")
@@ -90,7 +90,7 @@ class Gateway:
 
 
 def reason_of(error: HTTPError) -> str:
-    """What the gateway says of a failure, in its own words where it has any, and what to do."""
+    """The gateway's message for a failure, if it sent one, and advice."""
     try:
         said = plain(json.loads(error.read(refusal_max_bytes))["error"])
     except (ValueError, KeyError, TypeError, OSError):

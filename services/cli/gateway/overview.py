@@ -1,4 +1,4 @@
-"""How things stand at a gateway, asked in one request and within a time. Standard library only, and light."""
+"""A gateway's overview, fetched in one request within a time limit. Standard library only, and light."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER_MAX_BYTES = 1 << 20
 
 
 class NotTold(Exception):
-    """The gateway does not answer, or not this; `status` is what it answered, 0 for nothing at all."""
+    """The gateway does not answer, or not with this; `status` is the HTTP status, 0 without an answer."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -26,14 +26,14 @@ class NotTold(Exception):
 
 
 class Overview(NamedTuple):
-    """What the gateway says, and its clock when it did."""
+    """The gateway's overview, and its clock at that time."""
 
     told: Mapping[str, Any]
     clock: datetime | None
 
 
 def overview(url: str, timeout_s: float, **query: str) -> Overview:
-    """What `/v1/overview` of the gateway at `url` says. Raises NotTold."""
+    """Fetches `/v1/overview` of the gateway at `url`. Raises NotTold."""
     base = url.removesuffix("/").removesuffix("/mcp")
     try:
         exchange = Exchange(f"{base}/v1/overview?{urlencode(query)}", timeout_s)
@@ -58,7 +58,7 @@ def _parse_overview(response: HTTPResponse, base: str) -> Overview:
 
 
 def _words(body: bytes) -> str:
-    """The gateway's own words for a refusal, where it has any."""
+    """The gateway's message for a refusal, if it sent one."""
     try:
         said = json.loads(body)
     except ValueError:

@@ -17,6 +17,8 @@ DIALOGS_MAX = 32
 KEPT_S = 3600
 TOOLS = ("Bash",)
 """Of other tools a target says less than the dialog showed."""
+DECIDING = ("__record_permission", "__revoke_permission")
+"""How our own tools' names end, in whose dialog the user decides on a proposal."""
 _NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input")
 
 
@@ -63,7 +65,8 @@ def _digest(raw: bytes) -> str:
         call = json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise hook_input.NotUnderstood("the input is not JSON") from None
-    if not isinstance(call, dict) or call.get("tool_name") not in TOOLS:
+    tool = call.get("tool_name") if isinstance(call, dict) else None
+    if not isinstance(tool, str) or not (tool in TOOLS or tool.endswith(DECIDING)):
         return ""
     named = json.dumps([call.get(name) for name in _NAMED], sort_keys=True)
     return hashlib.sha256(named.encode()).hexdigest()

@@ -15,8 +15,11 @@ INPUT_MAX_BYTES = 16 << 20
 SENT_WHOLE_MAX_BYTES = 256 * 1024
 TEXT_MAX_CHARS = 20_000
 # What of it anybody needs; the rest, such as what a tool wrote or read, stays where it is.
-KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "tool_name", "prompt")
-KEPT_OF_TOOL = ("command", "file_path", "notebook_path", "path", "url", "pattern")
+KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
+KEPT_OF_TOOL = (
+    *("command", "file_path", "notebook_path", "path", "url", "pattern"),
+    *("operation", "target", "decision", "scope", "rule_id"),  # of our own tools that propose rules
+)
 
 
 class NotUnderstood(Exception):

@@ -32,14 +32,14 @@ HOOKS = {
         default=OFF,
     ),
     "PreToolUse": Hook(
-        "a tool runs unasked where you allowed it, not at all where you denied it; what destroys is always asked",
+        "a tool runs unasked where you allowed it, not at all where you denied it; what destroys is asked",
         "SEGUE_HOOK_PRE_TOOL_USE",
         matcher="*",
     ),
     "PermissionRequest": Hook(
         "notes which command you are asked about: the same, allowed three times in a project, becomes a rule",
         "SEGUE_HOOK_PERMISSION_REQUEST",
-        matcher="Bash",
+        matcher="Bash|mcp__.*__(record|revoke)_permission",
     ),
     "PostToolUse": Hook(
         "says that the session lives, and which files it touched",

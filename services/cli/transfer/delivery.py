@@ -1,6 +1,6 @@
-"""Delivering memories to a gateway: batches over HTTP, repeated while the gateway is busy, cut where they are too big.
+"""Delivers memories to a gateway: batches over HTTP, retried while the gateway is busy, split if they are too big.
 
-Repeating is safe, for every memory carries its id. Standard library only.
+Retries are safe, because every memory carries its id. Standard library only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ connect_timeout_s = 10.0
 # Embedding a batch of long texts takes a while on a small machine.
 answer_timeout_s = 120.0
 answer_max_bytes = 1 << 20
-# A busy gateway lives and says so; one that does not answer at all is given up sooner.
+# A busy gateway still answers; one that does not answer at all is given up sooner.
 busy_attempts_max = 8
 silent_attempts_max = 4
 first_pause_s = 0.2
@@ -31,7 +31,7 @@ message_max_chars = 300
 
 # Too many requests, a service that is starting, one that took too long.
 BUSY = (429, 503, 504)
-# Nothing of the batch was stored because of its size, or because of a memory in it: a smaller one may do.
+# Nothing of the batch was stored because of its size, or because of one memory: smaller batches may succeed.
 DIVISIBLE = (400, 409, 413)
 OVER_QUOTA = "over_quota"
 ADVICE = {
@@ -42,15 +42,15 @@ ADVICE = {
 
 
 class NotDelivered(Exception):
-    """The gateway did not take a batch, and trying again now will not help."""
+    """The gateway did not accept a batch, and retrying now will not help."""
 
 
 class Stopped(NotDelivered):
-    """The user does not want to wait any longer."""
+    """The user interrupted the import."""
 
 
 class NoRoom(NotDelivered):
-    """The user is over quota: nothing more is taken until some is removed. What was stored before is counted."""
+    """The user is over quota: nothing more is stored until memories are deleted. Memories stored before are counted."""
 
 
 class _Refused(Exception):
@@ -73,7 +73,7 @@ class Rejection(NamedTuple):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch; `over_quota` says why its rest was not stored, where there was no room for it."""
+    """The result of a batch; if its rest did not fit into the quota, `over_quota` says why."""
 
     stored: int = 0
     duplicates: int = 0
@@ -82,7 +82,7 @@ class Receipt:
     over_quota: str = ""
 
     def add(self, other: Receipt, lines_before: int) -> None:
-        """Take in the receipt of a later part of the same batch."""
+        """Adds the receipt of a later part of the same batch."""
         self.stored += other.stored
         self.duplicates += other.duplicates
         self.embedded += other.embedded
@@ -91,7 +91,7 @@ class Receipt:
 
 
 class Delivery:
-    """The way to one gateway; every thread that delivers has a connection of its own."""
+    """Connections to one gateway; every thread that delivers has its own."""
 
     def __init__(self, address: str, headers: dict[str, str]) -> None:
         self._address = address.rstrip("/")
@@ -104,7 +104,7 @@ class Delivery:
             raise NotDelivered(f"{address}: the address of a gateway begins with http:// or https:// and a host")
 
     def deliver(self, lines: Sequence[bytes]) -> Receipt:
-        """Store a batch; answers when the gateway has it for good. Raises NotDelivered."""
+        """Stores a batch; returns once the gateway has stored it durably. Raises NotDelivered."""
         try:
             return self._patiently(b"".join(lines))
         except _Refused as refused:
@@ -119,18 +119,18 @@ class Delivery:
         return receipt
 
     def stop(self) -> None:
-        """Begin nothing more; what is under way may finish."""
+        """Starts nothing more; running requests may finish."""
         self._stop.set()
 
     def hang_up(self) -> None:
-        """End what is under way, whoever waits for an answer."""
+        """Aborts running requests."""
         self._stop.set()
         for connection in self._connections:
             with contextlib.suppress(OSError, AttributeError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the connections, which nobody uses any more."""
+        """Closes the connections; nothing may use them any more."""
         for connection in self._connections:
             connection.close()
 
@@ -158,7 +158,7 @@ class Delivery:
         connection.request("POST", f"{self._parts.path}{ENDPOINT}", body, self._headers)
         response: HTTPResponse = connection.getresponse()
         answer = response.read(answer_max_bytes)
-        if not response.isclosed():  # more than anybody would answer; the rest is not waited for
+        if not response.isclosed():  # larger than any valid answer; the rest is not read
             self._disconnect()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, answer
 
@@ -195,7 +195,7 @@ class Delivery:
 def _is_address(parts: SplitResult) -> bool:
     try:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is not a number
         return False
 
 
@@ -210,13 +210,13 @@ def _read_receipt(told: Any) -> Receipt:
 
 
 def plain(text: object) -> str:
-    """Text from elsewhere, fit for a terminal: short, on one line, without control characters or broken ones."""
+    """Text of other origin made safe for a terminal: short, one line, without control characters or lone surrogates."""
     printable = "".join(character if character.isprintable() else "?" for character in str(text))
     return printable[:message_max_chars]
 
 
 def _explanation(status: int, answer: bytes) -> tuple[str, str]:
-    """The gateway's error code, and what it says about it."""
+    """The gateway's error code and message."""
     try:
         told: Any = json.loads(answer)
         return plain(told["error_code"]), plain(told["error"])
@@ -225,7 +225,7 @@ def _explanation(status: int, answer: bytes) -> tuple[str, str]:
 
 
 def limit_of(answer: bytes) -> str:
-    """Which limit the gateway says it was: later, too_large or over_quota; empty where it was none."""
+    """The limit that the gateway reports: later, too_large or over_quota; empty if it was none."""
     try:
         told: Any = json.loads(answer)
         return str(told.get("reason") or "")
@@ -234,7 +234,7 @@ def limit_of(answer: bytes) -> str:
 
 
 def _retry_after(headers: dict[str, str]) -> float:
-    """Seconds; the header may also hold a date, which our own gateway never sends."""
+    """Seconds; the header may also hold a date, but our own gateway never sends one."""
     value = headers.get("retry-after", "")
     return float(value) if value.isdecimal() else 0.0
 

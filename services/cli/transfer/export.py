@@ -1,4 +1,4 @@
-"""`segue export`: all memories, and the links between their projects, as JSON Lines that `segue import` takes."""
+"""`segue export`: all memories, and the project links, as JSON Lines for `segue import`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEXT = "Segue-Next"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes them to `options.file`, which is there only when all are in it; `-` is standard output."""
+    """Writes them to `options.file`, which appears only when it is complete; `-` is standard output."""
     began = time.monotonic()
     try:
         with _target(options.file) as file:
@@ -71,7 +71,7 @@ def _write(gateway: Endpoint, file: BinaryIO) -> int:
 
 
 def _page(gateway: Endpoint, after: str) -> tuple[bytes, str]:
-    """A page, asked for again where that may help, and where the next one begins."""
+    """A page, retried if that may help, and the start of the next one."""
     for attempt in range(attempts_max):
         try:
             lines, headers = gateway.call(f"/v1/memories?after={after}", None, page_timeout_s)

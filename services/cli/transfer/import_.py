@@ -1,7 +1,7 @@
-"""`segue import`: reads transcripts and memories, sends them to the gateway, and says what became of them.
+"""`segue import`: reads transcripts and memories, sends them to the gateway, and reports the result.
 
-Reading and storing overlap, with a bounded number of batches on their way; they are acknowledged in the order they
-were read, so that the place up to which a file is stored is always known, whenever it ends. Standard library only.
+Reading and storing overlap, with a bounded number of batches in flight; they are acknowledged in reading order, so that
+the position up to which a file is stored is known at any time. Standard library only.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ batch_max_bytes = 512 * 1024
 batches_in_flight_max = 2
 server_start_timeout_s = 60.0
 state_interval_s = 2.0
-# How long batches that are under way may take to arrive after Ctrl-C.
+# How long batches in flight may take to arrive after Ctrl-C.
 farewell_timeout_s = 3.0
 reasons_max = 20
 origins_max = 10
 LOCAL = "local"
-AGAIN = "Run it again to go on from here; nothing is stored twice."
+AGAIN = "Run it again to continue from here; nothing is stored twice."
 MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
 PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
-# What a shell reports of a command that was ended with Ctrl-C.
+# The exit status of a command that was ended with Ctrl-C.
 INTERRUPTED = 130
 
 
 @dataclass(slots=True)
 class Batch:
-    """Lines to send, where each came from, and how far each file is read once they are stored."""
+    """Lines to send, the origin of each, and the position in each file once they are stored."""
 
     lines: list[bytes] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
@@ -53,31 +53,31 @@ class Batch:
     size: int = 0
 
     def add(self, line: bytes, origin: str) -> None:
-        """One more memory."""
+        """Adds a memory."""
         self.lines.append(line)
         self.origins.append(origin)
         self.size += len(line)
 
     def has_room_for(self, line: bytes) -> bool:
-        """Whether the line still fits; an empty batch takes any."""
+        """Whether the line still fits; an empty batch accepts any."""
         return not self.lines or (len(self.lines) < batch_max_lines and self.size + len(line) <= batch_max_bytes)
 
 
 @dataclass(slots=True)
 class Skipped:
-    """How many lines gave no memory for one reason, and the first of them: `file:line` each."""
+    """The number of lines skipped for one reason, and the first of them: `file:line` each."""
 
     count: int = 0
     origins: list[str] = field(default_factory=list)
 
     def add(self, origin: str) -> None:
-        """One line more."""
+        """Counts a line."""
         self.count += 1
         if len(self.origins) < origins_max:
             self.origins.append(origin)
 
     def places(self) -> str:
-        """Where they are: the first one whole, of further ones in the same file the line alone."""
+        """Their positions: the first in full, further ones in the same file as line numbers."""
         said, last_file = [], ""
         for file, _, line in (origin.rpartition(":") for origin in self.origins):
             said.append(line if file == last_file else f"{file}:{line}")
@@ -88,7 +88,7 @@ class Skipped:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of everything."""
+    """The totals of an import."""
 
     stored: int = 0
     duplicates: int = 0
@@ -99,13 +99,13 @@ class Tally:
     unreadable: list[str] = field(default_factory=list)
 
     def skip(self, reason: str, origin: str) -> None:
-        """A line gives no memory; `reason` never quotes it."""
+        """Counts a skipped line; `reason` never quotes it."""
         if reason not in self.skipped and len(self.skipped) >= reasons_max:
             reason = "other reasons"
         self.skipped.setdefault(reason, Skipped()).add(origin)
 
     def take(self, batch: Batch, receipt: Receipt) -> None:
-        """A batch was answered."""
+        """Counts the results of a batch."""
         self.stored += receipt.stored
         self.duplicates += receipt.duplicates
         self.embedded += receipt.embedded
@@ -115,7 +115,7 @@ class Tally:
 
 
 class Import:
-    """One run: reads files in their order and keeps a bounded number of batches under way."""
+    """One run: reads files in order and keeps a bounded number of batches in flight."""
 
     def __init__(self, connect: Callable[[], Delivery], state: ImportState, project: str | None) -> None:
         self.tally = Tally()
@@ -131,7 +131,7 @@ class Import:
         self._next_save = time.monotonic() + state_interval_s
 
     def run(self, paths: Sequence[Path]) -> None:
-        """Import everything. Raises NotDelivered; what was acknowledged until then is remembered."""
+        """Imports everything. Raises NotDelivered; acknowledged positions are saved in any case."""
         try:
             for file in self._files_to_read(paths):
                 self._import_file(file)
@@ -150,7 +150,7 @@ class Import:
             self._close()
 
     def _files_to_read(self, paths: Sequence[Path]) -> list[SourceFile]:
-        """The files to read; they are counted first, so that the progress has an end to measure by."""
+        """The files to read; they are counted first, so that the progress has a total."""
         files = []
         for found in find_files(paths):
             if isinstance(found, Unreadable):
@@ -197,7 +197,7 @@ class Import:
         self._batch.add(line, origin)
 
     def _send(self) -> None:
-        """Hand the batch over, once fewer than the limit are under way."""
+        """Sends the batch, once fewer than the limit are in flight."""
         if not self._batch.lines:
             return
         self._delivery = self._delivery or self._connect()
@@ -207,7 +207,7 @@ class Import:
         self._batch = Batch()
 
     def _settle(self) -> None:
-        """Wait for the oldest batch: only when it is stored do later ones count."""
+        """Waits for the oldest batch: later ones count only once it is stored."""
         batch, receipt = self._under_way[0]
         while not wait((receipt,), timeout=0.1).done:
             self._progress.show()
@@ -215,7 +215,7 @@ class Import:
         answered = receipt.result()
         self.tally.take(batch, answered)
         self._done.memories = self.tally.stored + self.tally.duplicates
-        if answered.over_quota:  # where it is read from again begins before this batch
+        if answered.over_quota:  # the next import reads from the beginning of this batch
             raise NoRoom(answered.over_quota)
         self._note(batch)
 
@@ -226,13 +226,13 @@ class Import:
             self._save()
 
     def _save(self) -> None:
-        """Remember it; where that cannot be done, only speed is lost."""
+        """Saves the state; if that fails, the next import is only slower."""
         self._next_save = time.monotonic() + state_interval_s
         with suppress(OSError):
             self._state.save()
 
     def _take_leave(self) -> None:
-        """Count what arrives within a moment after Ctrl-C."""
+        """Counts what arrives within a moment after Ctrl-C."""
         if self._delivery:
             self._delivery.stop()
         wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
@@ -240,7 +240,7 @@ class Import:
             self._settle()
 
     def _count_under_way(self) -> None:
-        """Count what later batches stored, where they were faster; their files are read again from before."""
+        """Counts what later batches already stored; their files are read again from an earlier position."""
         wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
         for batch, receipt in self._under_way:
             if receipt.done() and not receipt.exception():
@@ -256,12 +256,12 @@ class Import:
 
 
 def gateway_address() -> str:
-    """Where `SEGUE_URL` points, without the /mcp that MCP clients need; empty for the local server."""
+    """The address in `SEGUE_URL` without the /mcp that MCP clients need; empty for the local server."""
     return os.environ.get("SEGUE_URL", "").strip().rstrip("/").removesuffix("/mcp").rstrip("/")
 
 
 def connect() -> Delivery:
-    """The way to the gateway; the local server is started if none runs. Raises NotDelivered."""
+    """A connection to the gateway; the local server is started if none runs. Raises NotDelivered."""
     try:
         address = gateway_address() or ensure_server(default_data_dir(), server_start_timeout_s).url
     except NotStarted as problem:
@@ -273,7 +273,7 @@ def connect() -> Delivery:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Import `options.paths`: 0 if all of it could be read, 1 if not, 2 if it was not asked rightly."""
+    """Imports `options.paths`: 0 if everything was readable, 1 if not, 2 for wrong arguments."""
     if not options.paths or len(options.project or "") > name_max_chars:
         print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
         return 2
@@ -295,7 +295,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def report(tally: Tally, trouble: str) -> Iterator[str]:
-    """What a user may want to do something about."""
+    """The lines that a user may want to act on."""
     yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
     for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
         yield f"skipped {quantity(skipped.count, 'line')}: {reason} (at {skipped.places()})"
@@ -317,5 +317,5 @@ def summary(tally: Tally, elapsed_s: float) -> str:
 
 
 def quantity(count: int, thing: str) -> str:
-    """A number of things, in English."""
+    """A number with its noun, in English."""
     return f"{count:,} {thing if count == 1 else PLURALS[thing]}"

@@ -1,4 +1,4 @@
-"""How an import shows that it gets on: a bar on a terminal, otherwise a line every few seconds. On stderr."""
+"""Shows the progress of an import: a bar on a terminal, otherwise a line every few seconds. On stderr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ bar_width = 24
 
 @dataclass(slots=True)
 class Done:
-    """What there is to do, and how much of it is done. Bytes are those of the files that are read this time."""
+    """The total work and the part done. Bytes are those of the files read in this run."""
 
     files_total: int = 0
     bytes_total: int = 0
@@ -25,12 +25,12 @@ class Done:
 
     @property
     def share(self) -> float:
-        """How much was read, 0-1."""
+        """The share that was read, 0-1."""
         return min(1.0, (self.bytes_before + self.bytes_of_file) / self.bytes_total) if self.bytes_total else 1.0
 
 
 class ImportProgress:
-    """Shows `Done`, but not more often than anybody can read."""
+    """Shows `Done`, at a readable rate."""
 
     def __init__(self, done: Done, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -40,7 +40,7 @@ class ImportProgress:
         self._next = self._began + (bar_interval_s if self._bar else line_interval_s)
 
     def show(self) -> None:
-        """Show how far it got, if it is time to."""
+        """Shows the progress, if it is time to."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -50,7 +50,7 @@ class ImportProgress:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Leave the line to whoever writes next."""
+        """Clears the line."""
         if self._bar:
             self._stream.write("\r\033[K")
             self._stream.flush()

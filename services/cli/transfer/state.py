@@ -1,7 +1,7 @@
-"""What was imported before: how far each file was stored, so that an unchanged one is passed over.
+"""The state of earlier imports: the position up to which each file is stored, so that unchanged files are skipped.
 
-Only speed hangs on it: a memory's id makes sure that nothing is stored twice. So a state that is lost, corrupt or
-of another version costs a second reading and nothing else.
+It only saves time: a memory's id makes sure that nothing is stored twice. So a lost, corrupt or outdated state costs a
+second reading and nothing else.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from services.memory.imports.sources import SourceFile
 
 STATE_FILE = "imports.json"
 VERSION = 1
-# How much at either end of what was read tells a file that grew from one that was written anew.
+# How many bytes at either end of the part already read distinguish a file that grew from one that was rewritten.
 print_max_bytes = 4096
 
 
 class Progress(NamedTuple):
-    """How far a file was stored. `size` and `mtime_ns` are those of a file stored to its end, otherwise 0."""
+    """The position up to which a file is stored. `size` and `mtime_ns` are set once it is stored to its end, else 0."""
 
     offset: int
     lines: int
@@ -33,7 +33,7 @@ class Progress(NamedTuple):
 
 
 class ImportState:
-    """The progress of one gateway's files, kept in the data directory among that of other gateways."""
+    """The progress of one gateway's files, stored in the data directory beside that of other gateways."""
 
     def __init__(self, data_dir: Path, gateway: str) -> None:
         self._path = data_dir / STATE_FILE
@@ -42,19 +42,19 @@ class ImportState:
         self._changed = False
 
     def is_unchanged(self, file: SourceFile) -> bool:
-        """Whether all of the file was stored, and it is as it was then."""
+        """Whether all of the file was stored, and it has not changed since."""
         known = self._files.get(_key(file.path))
         return known is not None and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
 
     def start(self, file: SourceFile) -> Position:
-        """Where to go on reading: the beginning, unless what was read before is still there."""
+        """Where to continue reading: at the beginning, unless the part already read is unchanged."""
         known = self._files.get(_key(file.path))
         if not known or known.offset > file.size or _fingerprint(file.path, known.offset) != known.fingerprint:
             return START
         return Position(known.offset, known.lines)
 
     def record_position(self, file: SourceFile, position: Position, *, whole: bool) -> None:
-        """Everything before `position` is stored; `whole`: and that is all there was when the file was found."""
+        """Everything before `position` is stored; `whole`: the file ended there when it was listed."""
         known = Progress(position.offset, position.lines, _fingerprint(file.path, position.offset))
         if whole:
             known = known._replace(size=file.size, mtime_ns=file.mtime_ns)
@@ -62,7 +62,7 @@ class ImportState:
         self._changed = True
 
     def save(self) -> None:
-        """Write what changed, whole or not at all. Raises OSError."""
+        """Writes the changes, all or nothing. Raises OSError."""
         if not self._changed:
             return
         gateways = _gateways(_load(self._path))
@@ -76,7 +76,7 @@ class ImportState:
 
 
 def _key(path: Path) -> str:
-    """A name that JSON can carry, even of a path that is no UTF-8."""
+    """A name that JSON can carry, even for a path that is not UTF-8."""
     return str(path.absolute())
 
 

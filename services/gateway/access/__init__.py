@@ -1,1 +1,1 @@
-"""Who calls and what they may: credentials, scopes, the user's own rules."""
+"""Who is calling and what they may do: credentials, scopes, and the user's own rules."""

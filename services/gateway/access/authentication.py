@@ -1,4 +1,4 @@
-"""The one place through which every request passes: who is calling, and may they ask for this route at all?"""
+"""Authenticates every request and checks that the caller's scope covers the route."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _how = "Send a bearer token in the Authorization header; `segue` takes it from S
 
 
 class Verifier(Protocol):
-    """Knows whose a token is."""
+    """Resolves a token to its user."""
 
     async def verify(self, token: str) -> Caller:
-        """Its caller. Unauthenticated for a wrong, expired or revoked one; Unavailable where that cannot be known."""
+        """The token's caller. Unauthenticated if it is wrong, expired or revoked; Unavailable if that is unknown."""
         ...
 
 
 class Door:
-    """Lets requests in, as their caller's; with no verifier all are the machine's own user's."""
+    """Authenticates requests; without a verifier, every request is made as the machine's own user."""
 
     def __init__(self, app: ASGIApp, verifier: Verifier | None, challenge: str = "") -> None:
         self._app = app
@@ -75,12 +75,12 @@ class NoToken(Unauthenticated):
 
 
 def _token(scope: Scope) -> str:
-    """The request's bearer token; Unauthenticated where there is not just that."""
+    """The request's bearer token; Unauthenticated if there is none, or anything besides it."""
     if _in_address.search(scope["query_string"]):
         raise Unauthenticated("A token in the address ends up in logs; it is not read there.", _how)
     sent: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if not sent:
-        raise NoToken("This Segue wants to know who is calling.", _how)
+        raise NoToken("This Segue requires authentication.", _how)
     if len(sent) > 1 or len(sent[0]) > header_max_bytes or not sent[0].lower().startswith(_scheme):
         raise Unauthenticated("The Authorization header is not one bearer token.", _how)
     token = sent[0][len(_scheme) :].strip()

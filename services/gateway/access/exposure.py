@@ -1,4 +1,4 @@
-"""Whether others than this machine can reach the gateway; if so, it must know who calls."""
+"""Refuses to start a gateway that other machines can reach but that does not authenticate callers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.kit.errors import NotReady
 
 
 def refuse_exposure(settings: GatewaySettings) -> None:
-    """NotReady for a gateway that would answer the network without asking who calls."""
+    """Raises NotReady for a gateway that would answer the network without authenticating callers."""
     address = settings.published_on or settings.host
     if settings.auth == "none" and not is_loopback(address):
         raise NotReady(
@@ -20,7 +20,7 @@ def refuse_exposure(settings: GatewaySettings) -> None:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach it; what is no address is taken for one that others can."""
+    """Whether only this machine can reach the address; anything that is not an IP address counts as reachable."""
     try:
         return address == "localhost" or ip_address(address.strip("[]")).is_loopback
     except ValueError:

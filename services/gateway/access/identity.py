@@ -1,4 +1,4 @@
-"""Who calls, and what they may. Identity comes from credentials, never from a parameter."""
+"""Who is calling, and what they may do. Identity comes from credentials, never from a parameter."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mcp.server.auth.provider import AccessToken
 from services.kit.errors import Denied, Unauthenticated
 
 LOCAL_USER = "local"
-"""Everybody who reaches a gateway without authentication, which listens on loopback alone: the machine's own user."""
+"""The user of a gateway without authentication, which listens on loopback only: the owner of the machine."""
 _key = "segue.caller"
 
 
 class Scope(IntEnum):
-    """How much a caller may; each includes those before it."""
+    """What a caller may do; each scope includes those before it."""
 
     READ = 1
     WRITE = 2
@@ -28,20 +28,20 @@ class Scope(IntEnum):
 
     @property
     def word(self) -> str:
-        """As tokens and messages name it."""
+        """The name used in tokens and messages."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user whose credentials were right, and how much these allow."""
+    """An authenticated user, and the scope that their credentials grant."""
 
     user: str
     scope: Scope
     expires_at: datetime | None = None
 
     def require(self, needed: Scope, what: str) -> None:
-        """Denied where `what` takes more than this caller may."""
+        """Raises Denied if `what` needs a higher scope than this caller has."""
         if self.scope < needed:
             raise Denied(
                 f"{what} needs a token of scope {needed.word}; this one has {self.scope.word}.",
@@ -49,7 +49,7 @@ class Caller:
             )
 
     def enter(self, scope: MutableMapping[str, Any]) -> None:
-        """Makes an ASGI request this caller's: what runs for it, and the MCP connection it may go on with."""
+        """Binds an ASGI request to this caller, including any MCP connection that outlives it."""
         words = [each.word for each in Scope if each <= self.scope]
         scope[_key] = self
         scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=self.user, scopes=words))
@@ -59,18 +59,18 @@ LOCAL = Caller(LOCAL_USER, Scope.ADMIN)
 
 
 def current_caller() -> Caller:
-    """Whose request is being answered; Unauthenticated where nobody has been let in, whatever the reason."""
+    """The caller of the current request; Unauthenticated if there is none, whatever the reason."""
     try:
         caller = get_http_request().scope.get(_key)
     except RuntimeError:  # no request at all
         caller = None
     if not isinstance(caller, Caller):
-        raise Unauthenticated("Nobody is known to be calling.")
+        raise Unauthenticated("The caller is unknown.")
     return caller
 
 
 def user_of(scope: Mapping[str, Any]) -> str | None:
-    """The user of an ASGI request; None where nobody had to be known."""
+    """The user of an ASGI request; None if the route needs no authentication."""
     caller = scope.get(_key)
     return caller.user if isinstance(caller, Caller) else None
 

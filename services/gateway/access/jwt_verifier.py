@@ -1,7 +1,7 @@
-"""Whose a token is that an OpenID Connect issuer signed: FastMCP's `JWTVerifier`, and what it leaves open.
+"""Verifies tokens that an OpenID Connect issuer signed: FastMCP's `JWTVerifier`, and the checks that it leaves out.
 
-It checks signature, algorithm, issuer, audience and expiry. Beyond that a token here must expire, must have begun, and
-must name a user and a scope; and keys that cannot be fetched are told apart from tokens that are wrong.
+It checks signature, algorithm, issuer, audience and expiry. Beyond that, a token must have an expiry, must be valid
+already, and must name a user and a scope. A failure to fetch the keys is reported apart from a wrong token.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from services.kit.errors import Denied, Unauthenticated, Unavailable
 METADATA_PATH = "/.well-known/oauth-protected-resource/mcp"
 """Where clients learn which issuer to ask (RFC 9728)."""
 keys_again_s = 5.0
-"""How soon after a look for keys another is made, be it for a key nobody knows."""
+"""The shortest time between two fetches of the keys, also when a token names an unknown key."""
 fetch_timeout_s = 5.0
 begins_leeway_s = 60.0
 time_max_s = datetime.max.replace(tzinfo=UTC).timestamp()
-_user = re.compile(r"[\x21-\x2C\x2E-\x7E][\x21-\x7E]{0,199}")  # it travels in gRPC metadata; - begins our own
+_user = re.compile(r"[\x21-\x2C\x2E-\x7E][\x21-\x7E]{0,199}")  # a gRPC metadata value; - begins our own
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Who signs, for whom, and how the claims are called. `scopes_claim` empty: `scope` or `scp`."""
+    """The issuer, the audience, and the names of the claims. `scopes_claim` empty: `scope` or `scp`."""
 
     url: str
     audience: str
@@ -46,7 +46,7 @@ class Issuer:
 
 
 class IssuedTokens:
-    """Verifies the issuer's tokens; its keys are fetched when the first one comes."""
+    """Verifies the issuer's tokens; fetches its keys when the first token arrives."""
 
     def __init__(self, issuer: Issuer, again_s: float = keys_again_s) -> None:
         self._issuer = issuer
@@ -54,7 +54,7 @@ class IssuedTokens:
         self._keys: _Keys | None = None
 
     async def verify(self, token: str) -> Caller:
-        """The token's caller; see `door.Verifier`."""
+        """The token's caller; see `authentication.Verifier`."""
         keys = self._keys = self._keys or await self._find_keys()
         access = await keys.verify_token(token)
         if access is None:
@@ -74,9 +74,9 @@ class IssuedTokens:
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         expires, begins = claims.get("exp"), claims.get("nbf", 0)
         if not isinstance(expires, int | float) or not isinstance(begins, int | float) or expires > time_max_s:
-            raise Unauthenticated("This token does not say how long it holds.", "The issuer must set exp.")
+            raise Unauthenticated("This token has no expiry.", "The issuer must set exp.")
         if begins > time.time() + begins_leeway_s:
-            raise Unauthenticated("This token does not hold yet.")
+            raise Unauthenticated("This token is not valid yet.")
         user = claims.get(self._issuer.user_claim)
         if not isinstance(user, str) or not _user.fullmatch(user) or user == LOCAL_USER:
             raise Unauthenticated(f"This token's {self._issuer.user_claim} names no user.")
@@ -94,10 +94,10 @@ class IssuedTokens:
 
 
 class _Keys(JWTVerifier):
-    """FastMCP's verifier, which says of keys it could not fetch only that the token is wrong."""
+    """FastMCP's verifier, which reports a wrong token even when only the keys could not be fetched."""
 
     _has_failed = False
-    """Whether the last look for keys failed: until the next one, nothing is known of a key that is not here."""
+    """Whether the last fetch failed; if so, a key that is not cached is unavailable rather than wrong."""
 
     async def _fetch_jwks(self) -> dict[str, Any]:
         try:
@@ -109,7 +109,7 @@ class _Keys(JWTVerifier):
         return found
 
     async def _get_jwks_key(self, kid: str | None) -> str:
-        """The key of this token alone: what others wait for meanwhile does not matter to one whose key is here."""
+        """The key of this token; a token whose key is cached does not wait for a fetch that others started."""
         try:
             return await super()._get_jwks_key(kid)
         except ValueError as error:
@@ -130,7 +130,7 @@ async def _discover_keys(issuer: str) -> str:
     except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
         raise _unreachable() from error
     if not isinstance(found, str) or not isinstance(said, str) or said.rstrip("/") != issuer.rstrip("/"):
-        raise _unreachable()  # what it says of itself is of another, or nonsense
+        raise _unreachable()  # the configuration is invalid, or names another issuer
     return found
 
 
@@ -141,7 +141,7 @@ def _unreachable() -> Unavailable:
 
 
 def register_metadata(mcp: FastMCP, issuer: Issuer, public_url: str) -> None:
-    """Tells clients which issuer to ask, by FastMCP's own routes."""
+    """Publishes which issuer clients must use, through FastMCP's own routes."""
     keys = JWTVerifier(jwks_uri=f"{issuer.url}/unused", issuer=issuer.url, audience=issuer.audience)
     words = [scope.word for scope in Scope]
     provider = RemoteAuthProvider(keys, [AnyHttpUrl(issuer.url)], public_url, scopes_supported=words)

@@ -1,4 +1,4 @@
-"""What each route, tool, prompt and resource takes: the one table, and what is not in it takes everything."""
+"""The scope that each route, tool, prompt and resource requires. Those that are not listed require the admin scope."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from services.gateway.access.identity import Scope, current_caller
 from services.gateway.access.jwt_verifier import METADATA_PATH
 
 OPEN = frozenset({"/health", "/ready", "/accepting", METADATA_PATH})
-"""Paths that everybody may ask: they tell whether Segue works, and who gives tokens for it."""
+"""Paths that need no authentication: health, and where to get a token."""
 
 ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/mcp"): Scope.READ,
-    ("POST", "/mcp"): Scope.READ,  # each tool takes its own
+    ("POST", "/mcp"): Scope.READ,  # each tool requires its own
     ("DELETE", "/mcp"): Scope.READ,
     ("GET", "/v1/memories"): Scope.READ,
     ("POST", "/v1/memories"): Scope.WRITE,
     ("GET", "/v1/removals"): Scope.READ,
     ("GET", "/v1/retention"): Scope.READ,
     ("POST", "/v1/retention"): Scope.WRITE,
+    ("GET", "/v1/permissions"): Scope.READ,
+    ("POST", "/v1/permissions"): Scope.WRITE,
+    ("POST", "/v1/permissions/test"): Scope.READ,
     ("GET", "/v1/overview"): Scope.READ,
     ("POST", "/v1/backup"): Scope.ADMIN,
     ("GET", "/v1/tokens"): Scope.ADMIN,
@@ -52,6 +55,7 @@ TOOLS: Mapping[str, Scope] = {
     "store_reflection": Scope.WRITE,
     "reflect_on_past": Scope.READ,
     "advanced_search": Scope.READ,
+    "list_memories": Scope.READ,
     "quick_search": Scope.READ,
     "get_more_results": Scope.READ,
     "search_by_file": Scope.READ,
@@ -75,13 +79,13 @@ TOOLS: Mapping[str, Scope] = {
 
 
 def needed_for(method: str, path: str) -> Scope | None:
-    """What a request takes; None where anybody may make it."""
+    """The scope that a request requires; None if it needs no authentication."""
     path = path.rstrip("/")
     return None if path in OPEN else ROUTES.get(("GET" if method == "HEAD" else method, path), Scope.ADMIN)
 
 
 class Scoping(Middleware):
-    """Raises Denied where a tool, prompt or resource takes more than the caller may."""
+    """Raises Denied if a tool, prompt or resource requires a higher scope than the caller has."""
 
     async def on_call_tool(
         self,
@@ -98,7 +102,7 @@ class Scoping(Middleware):
         context: MiddlewareContext[mcp_types.ReadResourceRequestParams],
         call_next: CallNext[mcp_types.ReadResourceRequestParams, ResourceResult],
     ) -> ResourceResult:
-        """The resource; whose it is, its service looks."""
+        """The resource; the service checks whose it is."""
         current_caller().require(Scope.READ, "A resource")
         return await call_next(context)
 
@@ -107,6 +111,6 @@ class Scoping(Middleware):
         context: MiddlewareContext[mcp_types.GetPromptRequestParams],
         call_next: CallNext[mcp_types.GetPromptRequestParams, PromptResult],
     ) -> Any:
-        """The prompt, which is the same for everyone."""
+        """The prompt; it is the same for everyone."""
         current_caller().require(Scope.READ, "A prompt")
         return await call_next(context)

@@ -1,4 +1,4 @@
-"""Whose a bearer token is: asked of the session service, which keeps them for all gateways, and known for a moment."""
+"""Resolves bearer tokens to users through the session service; results are cached briefly."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.kit.errors import Unauthenticated
 from services.pb import access_pb2
 
 known_for_s = 0.5
-"""A token is asked about again after this: so long can a revoked one still be used, and one while sessions are down."""
+"""How long a result is cached: a revoked token works for at most this long, as does one while sessions are down."""
 known_max = 10_000
 itself = "-gateway"
-"""Who asks: no user, whose name begins with a letter or digit."""
+"""The user name of the gateway's own lookups; names of real users begin with a letter or digit."""
 
 
 class _Known(NamedTuple):
@@ -26,16 +26,16 @@ class _Known(NamedTuple):
 
 
 class TokenVerifier:
-    """Segue's own tokens, as `segue token` makes them."""
+    """Verifies Segue's own tokens, made by `segue token`."""
 
     def __init__(self, access: AccessBackend) -> None:
         self._access = access
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     async def verify(self, token: str) -> Caller:
-        """The token's caller; see `door.Verifier`."""
+        """The token's caller; see `authentication.Verifier`."""
         if not bearer_token.is_token(token):
-            raise Unauthenticated("This is no token of Segue's.", "`segue token create NAME` makes one.")
+            raise Unauthenticated("This is not a Segue token.", "`segue token create NAME` makes one.")
         digest = bearer_token.digest(token)
         known = self._known.get(digest)
         asked_s = asyncio.get_running_loop().time()

@@ -1,1 +1,1 @@
-"""Arguments as models and clients send them: forms that are understood, times in words, and what is wrong."""
+"""Arguments as models and clients send them: accepted forms, times in words, and error messages."""

@@ -1,7 +1,7 @@
-"""The form of an answer that a client accepts: JSON alone, an event stream alone, or as the protocol wants it, both.
+"""The response formats that a client accepts: JSON only, an event stream only, or both, as the protocol requires.
 
-The SDK refuses a request that accepts one form. Who accepts JSON alone, or says nothing, is answered in JSON by an
-application that serves each request as one that stands alone; an event stream is what the usual one gives anyway.
+The SDK refuses a request that accepts only one. A client that accepts only JSON, or sends no Accept header, is answered
+in JSON by a stateless application; the usual application answers with an event stream anyway.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ JSON = b"application/json"
 
 
 class Acceptance:
-    """`usual` serves who accepts an event stream, `in_json` who accepts JSON alone."""
+    """`usual` serves clients that accept an event stream, `in_json` those that accept only JSON."""
 
     def __init__(self, usual: ASGIApp, in_json: ASGIApp) -> None:
         self._usual = usual

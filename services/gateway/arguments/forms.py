@@ -1,7 +1,7 @@
-"""Arguments as models and clients really send them, made into what a tool's schema says before it is checked.
+"""Converts arguments as models and clients really send them into the form that a tool's schema requires.
 
-Null for what may be left out is left out; a list or an object may come as text; what a client adds for itself is
-passed over. Any other name that is not in the schema is left to be refused: it may be a misspelt one that matters.
+A null for an optional argument is dropped; a list or an object may be sent as text; fields that a client adds by itself
+are ignored. Any other unknown name is kept, and so refused: it may be a misspelt argument that matters.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Schema = Mapping[str, Any]
 Sent = Mapping[str, Any]
 
 CLIENTS_OWN = frozenset({"toolcallid", "callid", "requestid", "chatinput"})
-"""What workflow clients (n8n and others) add to the arguments of every call, in small letters alone."""
+"""Fields that workflow clients (n8n and others) add to the arguments of every call, in lower case letters only."""
 COMPANIONS = frozenset({"sessionid", "action"})
-"""What they add with it, and what by itself may be a misspelt argument of a tool's own."""
+"""Further fields that they add along with those; alone, they may be misspelt arguments of a tool."""
 SENTENCES = frozenset({"next_steps", "open_questions"})
-"""Lists of sentences, which have commas themselves: their text is divided by lines."""
+"""Lists of sentences, which contain commas themselves: their text is split at line ends."""
 
 
 class ArgumentForms(Middleware):
@@ -48,7 +48,7 @@ class ArgumentForms(Middleware):
 
 
 def prepare_arguments(schema: Schema, sent: Sent) -> dict[str, Any]:
-    """The arguments that are meant."""
+    """The intended arguments."""
     properties: Mapping[str, Schema] = schema.get("properties", {})
     required = schema.get("required", ())
     meant = {
@@ -60,9 +60,10 @@ def prepare_arguments(schema: Schema, sent: Sent) -> dict[str, Any]:
 
 
 def is_clients_own(name: str, sent: Collection[str], known: Collection[str]) -> bool:
-    """Whether a client adds an argument of this name by itself, among those that were `sent`.
+    """Whether a client adds an argument of this name by itself, given the names that were `sent`.
 
-    `sessionId` is the client's own also alone, where the tool knows no session.
+    A `sessionId` is the client's own even without the others, unless the tool has a session argument.
+
     """
     plain = _letters(name)
     if name.startswith("_") or plain in CLIENTS_OWN:
@@ -74,7 +75,7 @@ def is_clients_own(name: str, sent: Collection[str], known: Collection[str]) -> 
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a body that say something: null is as good as left out."""
+    """The fields of a body without the nulls: null means left out."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -91,5 +92,5 @@ def _convert(name: str, value: Any, schema: Schema) -> Any:
 
 
 def _text_of(item: Any) -> Any:
-    """An item of a list of words; a number is one."""
+    """An item of a list of words; numbers are converted to text."""
     return str(item) if type(item) in {int, float} else item

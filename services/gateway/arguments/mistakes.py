@@ -1,6 +1,6 @@
-"""What is wrong with a call's name or arguments, in words that name them, and what would be right.
+"""Error messages for a wrong tool name or wrong arguments: they name the mistake and the correct form.
 
-A model that misspells an argument or sends a list as a number repairs it by these words alone.
+A model that misspells an argument, or sends a list as a number, has only this text to correct its call.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SYNONYMS: Mapping[str, frozenset[str]] = {
     "operation": frozenset({"tool", "toolname", "action", "command", "name"}),
     "target": frozenset({"command", "path", "resource", "args", "file"}),
 }
-"""Names that models give to an argument; lower case, letters alone."""
+"""Alternative names that models use for an argument; lower case, letters only."""
 
 FORMS: Mapping[str, str] = {
     "string": "text",
@@ -58,8 +58,8 @@ FORMS: Mapping[str, str] = {
 
 
 def no_such_tool(name: str, tools: Collection[str]) -> NotFound:
-    """There is no tool of this name; the nearest of those that there are, or all."""
-    meant = name.rsplit("__", maxsplit=1)[-1][:name_max_characters]  # clients put the server's name before it
+    """NotFound for an unknown tool; suggests the nearest names, or lists all."""
+    meant = name.rsplit("__", maxsplit=1)[-1][:name_max_characters]  # clients put the server's name in front
     near = (
         difflib.get_close_matches(meant, tools, n=1, cutoff=likeness_min)
         or difflib.get_close_matches(meant, tools, n=3, cutoff=similarity_min)
@@ -70,13 +70,13 @@ def no_such_tool(name: str, tools: Collection[str]) -> NotFound:
 
 
 def wrong_arguments(tool: str, schema: Schema, given: Collection[str], error: ValidationError) -> InvalidInput:
-    """What pydantic found, by the arguments' names and without the values that were sent."""
+    """The errors that pydantic found, with the arguments' names and without the values that were sent."""
     details = error.errors(include_input=False, include_url=False, include_context=False)
     missing = [_path(each) for each in details if each["type"] in _missing]
     unexpected = [str(each["loc"][0]) for each in details if each["type"] == _unexpected]
     others = [each for each in details if each["type"] not in {*_missing, _unexpected}]
     free = [each for each in schema.get("properties", {}) if each not in given]
-    said = [  # a call may have a hundred thousand wrong ones
+    said = [  # a call may have a hundred thousand mistakes
         *(_name_problem(tool, each, likely_name(each, free, missing)) for each in unexpected[:problems_max]),
         *(f"{each} is required." for each in missing[:problems_max]),
         *(_value_problem(each) for each in others[:problems_max]),
@@ -89,13 +89,13 @@ def wrong_arguments(tool: str, schema: Schema, given: Collection[str], error: Va
 
 
 def argument_tips(schema: Schema, message: str) -> Iterator[str]:
-    """What the arguments take that a message names."""
+    """A description of each argument that the message names."""
     words = dict.fromkeys(_word.findall(message))
     return _tips(schema, [each for each in words if each in schema.get("properties", {})])
 
 
 def likely_name(name: str, free: Sequence[str], missing: Sequence[str]) -> str:
-    """Which of the arguments that were not given is meant; empty where none is likely."""
+    """The argument most likely meant, of those not given; empty if none is likely."""
     plain = _letters(name[:name_max_characters])
     by_letters = {_letters(each): each for each in free}
     near = difflib.get_close_matches(plain, by_letters, n=1, cutoff=similarity_min)
@@ -110,13 +110,13 @@ def likely_name(name: str, free: Sequence[str], missing: Sequence[str]) -> str:
 
 
 def _letters(name: str) -> str:
-    """A name as every spelling has it: `workingDirectory` and `working-directory` alike."""
+    """A name without case and punctuation: `workingDirectory` and `working-directory` are equal."""
     return "".join(character for character in name.lower() if character.isalnum())
 
 
 def _name_problem(tool: str, name: str, likely: str) -> str:
     hint = f": did you mean {likely}?" if likely else "."
-    return f"{readable(name, name_max_characters)} is no argument of {tool}{hint}"
+    return f"{readable(name, name_max_characters)} is not an argument of {tool}{hint}"
 
 
 def _value_problem(detail: ErrorDetails) -> str:
@@ -136,7 +136,7 @@ def _tips(schema: Schema, names: Collection[str]) -> Iterator[str]:
 
 
 def _form(argument: Schema) -> str:
-    """What an argument takes, by its schema."""
+    """The form of an argument, from its schema."""
     kinds = [argument, *argument.get("anyOf", ())]
     allowed = [str(each) for kind in kinds for each in kind.get("enum", ())]
     if allowed:
@@ -148,7 +148,7 @@ def _form(argument: Schema) -> str:
 
 
 def _argument_list(schema: Schema) -> Iterator[str]:
-    """Each argument, the required ones first, with what it allows."""
+    """Each argument with its allowed values, the required ones first."""
     required = schema.get("required", ())
     for name in [*required, *(each for each in schema.get("properties", {}) if each not in required)]:
         kinds = [schema["properties"][name], *schema["properties"][name].get("anyOf", ())]

@@ -1,7 +1,7 @@
-"""Half a surrogate pair, escaped in a JSON body, becomes U+FFFD before anybody parses it.
+"""Replaces escaped lone surrogates in a JSON body with U+FFFD before the body is parsed.
 
-A text that was cut within an emoji has one, and JavaScript and Python send it on as `\\ud83d`. It is no Unicode: the
-parser of the protocol refuses the whole body for it. The escape that takes its place is as long.
+A text that was cut within an emoji contains one, and JavaScript and Python send it as `\\ud83d`. It is invalid Unicode,
+and the protocol's parser refuses the whole body because of it. The replacement has the same length.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _replacement = rb"\ufffd"
 
 
 class WholeCharacters:
-    """Repairs the bodies of POST requests; a body is read when the application first asks for it."""
+    """Repairs the bodies of POST requests; a body is read when the application first requests it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class _Body:
         self._is_read = False
 
     async def receive(self) -> Message:
-        """The whole body at once, repaired, then whatever comes after it."""
+        """The whole repaired body at once, then any later messages."""
         if self._is_read:
             return await self._receive()
         body = bytearray()
@@ -48,11 +48,11 @@ class _Body:
                 self._is_read = True
                 return {"type": "http.request", "body": whole_characters(bytes(body)), "more_body": False}
         self._is_read = True
-        return message  # the sender left
+        return message  # the sender disconnected
 
 
 def whole_characters(body: bytes) -> bytes:
-    """JSON text with each escaped half of a surrogate pair as an escaped U+FFFD; of the same length. Linear."""
+    """JSON text with each escaped lone surrogate replaced by an escaped U+FFFD; the same length. Linear."""
     return _surrogates.sub(_repair, body) if _escape.search(body) else body
 
 

@@ -1,6 +1,6 @@
-"""Lists and objects that come as text: JSON, words between commas, or lines.
+"""Parses lists and objects that were sent as text: JSON, words separated by commas, or lines.
 
-Clients that know no arrays send `a, b` or `["a", "b"]`; some models write a list as Python prints it.
+Clients without arrays send `a, b` or `["a", "b"]`; some models write a list as Python prints it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ _brackets = re.compile(r"\[(.*)\]", re.DOTALL)
 
 
 def list_of(text: str, *, by_lines: bool = False) -> Any:
-    """The list that a text is; None for none.
+    """The list in a text; None if the text is empty.
 
-    JSON is taken as it is. Else its parts stand between commas or line ends; `by_lines` between line ends alone, each
-    without the bullet or number before it.
+    JSON is parsed as such. Otherwise items are separated by commas or line ends; with `by_lines`, by line ends only,
+    and each loses its bullet or number.
+
     """
     plain = text.strip()
     if plain.casefold() in _nothing:
@@ -37,7 +38,7 @@ def list_of(text: str, *, by_lines: bool = False) -> Any:
 
 
 def object_of(text: str) -> Any:
-    """The JSON object that a text is; None for none, and the text itself where it is something else."""
+    """The JSON object in a text; None if the text is empty, and the text itself if it is something else."""
     plain = text.strip()
     if plain.casefold() in _nothing:
         return None

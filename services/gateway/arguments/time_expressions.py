@@ -1,4 +1,4 @@
-"""Moments as people and models write them: ISO 8601, or words such as `yesterday`, `last week`, `in March`."""
+"""Parses times as people and models write them: ISO 8601, or words such as `yesterday`, `last week`, `in March`."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _parts_of_day = {"part_of_day": 6, "time": 0}
 
 
 def moment(text: str | None, name: str = "timestamp") -> Timestamp:
-    """ISO 8601 with an offset as a protobuf time; now for None. InvalidInput, which says `name`, for anything else."""
+    """ISO 8601 with an offset as a protobuf time; now for None. InvalidInput, which names `name`, for anything else."""
     if text is None:
         time = Timestamp()
         time.GetCurrentTime()
         return time
     try:
         parsed = iso8601.parse(text.strip())
-    except (ValueError, AttributeError) as error:  # a body may have a number there
+    except (ValueError, AttributeError) as error:  # a body may contain a number here
         raise InvalidInput(f"{name} is not ISO 8601.", _example) from error
     if parsed.tzinfo is None:
         raise InvalidInput(f"{name} has no offset.", _example)
@@ -52,7 +52,7 @@ def moment(text: str | None, name: str = "timestamp") -> Timestamp:
 
 
 def timestamp(time: datetime, name: str = "timestamp") -> Timestamp:
-    """As a protobuf time; InvalidInput for a year that it cannot have."""
+    """The time as protobuf; InvalidInput for a year outside its range."""
     made = Timestamp()
     try:
         made.FromDatetime(time.astimezone(UTC))
@@ -62,10 +62,11 @@ def timestamp(time: datetime, name: str = "timestamp") -> Timestamp:
 
 
 def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
-    """The stretch that `text` names in the time zone, seen from `now`: a day for `yesterday`, a month for `in March`.
+    """The time span that `text` names in the time zone, relative to `now`: `yesterday` is a day, `in March` a month.
 
-    Weeks begin on Monday. What could be past or future is past. What is past the calendar's end is its end. Raises
-    InvalidInput, which says `name` and not the text, for what is no time.
+    Weeks begin on Monday. An ambiguous time is taken as past. Times beyond the calendar's end become its end. Raises
+    InvalidInput, which names `name` but not the text, if the text is not a time.
+
     """
     text = " ".join(text.split())
     if len(text) > words_max_chars:
@@ -74,12 +75,12 @@ def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
     try:
         found = _numeric(text) or span_of_words(text, local) or _parse_with_dateparser(text, local)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name} is no time that Segue understands.", _words_example) from error
+        raise InvalidInput(f"{name} is not a time that Segue understands.", _words_example) from error
     return found.in_zone(zone)
 
 
 def _numeric(text: str) -> Span | None:
-    """What is written in figures: a year, a month, the day of a year, seconds since 1970, or ISO 8601."""
+    """A time written in digits: a year, a month, the day of a year, seconds since 1970, or ISO 8601."""
     for pattern, meaning in _figures:
         if found := pattern.fullmatch(text):
             return meaning(found)
@@ -112,10 +113,10 @@ _figures: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Span]], ...] = 
 
 
 def _parse_with_dateparser(text: str, now: datetime) -> Span:
-    """As dateparser reads it; ValueError for what it does not."""
+    """The time as dateparser reads it; ValueError if it cannot."""
     plain = without_leading(text)
     if _no_time.fullmatch(plain):
-        raise ValueError("a number alone is no time")  # dateparser takes it for a month
+        raise ValueError("a number alone is not a time")  # dateparser would read it as a month
     settings = {
         "RELATIVE_BASE": now.replace(tzinfo=None),
         "PREFER_DATES_FROM": "past",
@@ -128,7 +129,7 @@ def _parse_with_dateparser(text: str, now: datetime) -> Span:
 
 
 def _parser(settings: dict[str, object]) -> DateDataParser:
-    from dateparser.date import DateDataParser  # it reads its tables when it is imported
+    from dateparser.date import DateDataParser  # it loads its tables when imported
 
     return DateDataParser(languages=list(languages), settings=settings)
 

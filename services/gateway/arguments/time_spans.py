@@ -1,6 +1,6 @@
-"""Stretches of the calendar, in a user's own days: pure date arithmetic, which ends where the calendar does.
+"""Time spans in a user's own days: pure date arithmetic, clamped to the calendar's range.
 
-Times here are local, with their zone or, until `located` gives it to them, without. A week begins on Monday.
+Times are local: with their zone or, until `located` adds it, without. A week begins on Monday.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ STEP_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time: `begin` inclusive, `end` exclusive; the same twice for a moment."""
+    """A time span: `begin` inclusive, `end` exclusive; both are equal for a moment."""
 
     begin: datetime
     end: datetime
 
     def in_zone(self, zone: ZoneInfo) -> Span:
-        """The same in a time zone; what already has one keeps it. What no calendar has becomes its first or last."""
+        """The span in a time zone; a time that already has one keeps it. Times outside the calendar are clamped."""
         return Span(_in_zone(self.begin, zone), _in_zone(self.end, zone))
 
     @property
     def after(self) -> datetime:
-        """The first moment that is later than all of it, or the calendar's last: a moment is itself included."""
+        """The first moment after the whole span, or the calendar's last. For a moment, this is the next one."""
         return self.end if self.end > self.begin or self.end == LAST else self.end + datetime.resolution
 
 
@@ -49,15 +49,16 @@ def _in_zone(time: datetime, zone: ZoneInfo) -> datetime:
 
 
 def midnight(time: datetime) -> datetime:
-    """When the day of `time` begins."""
+    """The beginning of the day of `time`."""
     return time.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def shift(time: datetime, count: float, unit: str) -> datetime:
-    """`count` units later, earlier where it is negative; the calendar's end where that is past it.
+    """`count` units later, or earlier if negative; clamped to the calendar's range.
 
-    Days, weeks and what is longer keep the time of day, hours and minutes do not where the clocks change. The 31st,
-    moved into a month that has none, is its last day. Of months and years there are whole ones alone.
+    Days, weeks and longer units keep the time of day across clock changes; hours and minutes do not. The 31st, moved
+    into a shorter month, becomes its last day. Months and years are moved by whole numbers only.
+
     """
     try:
         if unit in {"minute", "hour"} and time.tzinfo:
@@ -71,7 +72,7 @@ def shift(time: datetime, count: float, unit: str) -> datetime:
 
 
 def whole(time: datetime, unit: str, count: int = 0) -> Span:
-    """The day, week, month, quarter or year of `time`, or the one that is `count` of them later."""
+    """The day, week, month, quarter or year of `time`, or the one `count` units later."""
     begin = shift(_first(midnight(time), unit), count, unit)
     return Span(begin, shift(begin, 1, unit))
 
@@ -87,24 +88,24 @@ def _first(day: datetime, unit: str) -> datetime:
 
 
 def month_of(year: int, month: int) -> Span:
-    """A month; a year that no calendar has becomes its first or last."""
+    """A month; years out of the calendar's range are clamped to it."""
     return whole(datetime(min(max(year, 1), 9999), month, 1), "month")  # noqa: DTZ001  # it gets its zone later
 
 
 def weekend(time: datetime, count: int = 0) -> Span:
-    """Saturday and Sunday of the week of `time`, or of the one that is `count` weeks later."""
+    """Saturday and Sunday of the week of `time`, or of the week `count` weeks later."""
     monday = whole(time, "week", count).begin
     return Span(shift(monday, 5, "day"), shift(monday, 7, "day"))
 
 
 def rolling(now: datetime, count: float, unit: str) -> Span:
-    """The last `count` units up to now; it begins with a day, but for hours and minutes."""
+    """The last `count` units up to now; begins at midnight, except for hours and minutes."""
     begin = shift(now, -count, unit)
     return Span(begin if unit in {"minute", "hour"} else midnight(begin), now)
 
 
 def before(now: datetime, count: float, unit: str) -> Span:
-    """What was `count` units before now: a moment, a day (also for weeks), or the whole month, quarter or year."""
+    """The time `count` units before now: a moment, a day (also for weeks), or the whole month, quarter or year."""
     time = shift(now, -count, unit)
     if unit in {"minute", "hour"}:
         return Span(time, time)
@@ -112,7 +113,7 @@ def before(now: datetime, count: float, unit: str) -> Span:
 
 
 def part(of: Span, third: int) -> Span:
-    """The first (0), middle (1) or last (2) third of a stretch: a year's and a quarter's in months, others' in days."""
+    """The first (0), middle (1) or last (2) third of a span: in months for years and quarters, in days otherwise."""
     for unit, months in (("year", 4), ("quarter", 1)):
         if of == whole(of.begin, unit):
             begin = shift(of.begin, third * months, "month")

@@ -1,8 +1,8 @@
-"""English words for time that dateparser does not know, or takes for another: a table of patterns.
+"""English words for times that dateparser does not know or misreads: a table of patterns.
 
-Rolling stretches (`past week`, `last 3 days`) end now and begin with a day; `last week` is the calendar's. A number
-with a unit (`7d`, `1w`, `3 days ago`) is a day, the month for months, a moment for hours. `recently` is two weeks,
-`the other day` one, `a couple` 2, `a few` 3, `several` 5.
+Rolling spans (`past week`, `last 3 days`) end now and begin at midnight; `last week` is the calendar week. A number
+with a unit (`7d`, `1w`, `3 days ago`) is a day; for months the whole month, for hours a moment. `recently` is two
+weeks, `the other day` one, `a couple` 2, `a few` 3, `several` 5.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _turns = {"last": -1, "past": -1, "previous": -1, "prior": -1, "this": 0, "curre
 
 
 def any_of(names: Mapping[str, Any]) -> str:
-    """A pattern for each of the names."""
+    """A pattern that matches any of the names."""
     return f"(?:{'|'.join(sorted(map(re.escape, names), key=len, reverse=True))})"
 
 
@@ -77,13 +77,13 @@ _leading = re.compile(
 
 
 def span_of_words(text: str, now: datetime) -> Span | None:
-    """The stretch that the words name, seen from `now`, which is local; None for words that are not these."""
+    """The span that the words name, relative to `now`, which is local; None if no pattern matches."""
     plain = re.sub(r"'(\d\d)$", r"20\1", " ".join(text.casefold().replace("-", " ").split()))
     return _span_of_phrase(plain, now) or _span_of_phrase(without_leading(plain), now)
 
 
 def without_leading(plain: str) -> str:
-    """Words for time without what may stand before them: `since`, `on the`."""
+    """Words for a time without leading prepositions and articles: `since`, `on the`."""
     return _leading.sub("", plain, count=1)
 
 
@@ -123,12 +123,12 @@ def _before_last(found: re.Match[str], now: datetime) -> Span:
 
 
 def _weekend(found: re.Match[str], now: datetime) -> Span:
-    """Without a turn, the latest that has begun."""
+    """Without `last`, `this` or `next`, the latest that has begun."""
     return weekend(now, _turns[found["turn"].strip()] if found["turn"] else -(now.weekday() < 5))
 
 
 def _day(found: re.Match[str], now: datetime) -> Span:
-    """The latest of that name, today included; `last` leaves today out, `this` is of this week, `next` is to come."""
+    """The latest of that name, today included; `last` excludes today, `this` is in this week, `next` is to come."""
     number, turn = _day_numbers[found["weekday"]], _turns.get((found["turn"] or "").strip())
     back = (now.weekday() - number) % 7
     if turn == 0:
@@ -178,7 +178,7 @@ def _year(found: re.Match[str], now: datetime, month: int) -> int:
 
 
 def _edge(found: re.Match[str], now: datetime) -> Span | None:
-    """The first or the last day of a stretch; where that is a day, its first or its last moment."""
+    """The first or last day of a span; if the span is a day, its first or last moment."""
     of = _part_of(found["of"], now)
     if of is None:
         return None
@@ -203,7 +203,7 @@ def _third(found: re.Match[str], now: datetime) -> Span | None:
 
 
 def _part_of(plain: str, now: datetime) -> Span | None:
-    """What `end of` and the like are of."""
+    """The span that `end of` and the like refer to."""
     if re.fullmatch(r"[1-9]\d{3}", plain):
         return whole(month_of(int(plain), 1).begin, "year")
     if plain in {"today", "yesterday"}:

@@ -1,1 +1,1 @@
-"""The working directory of a call: seen here, or reported by the client."""
+"""The working directory of a call: visible to the gateway, or reported by the client."""

@@ -1,6 +1,6 @@
-"""Which directory a call is about, and what its client says of it: `segue connect` and `segue hook` put it in `_meta`.
+"""The directory of a call, and the client's report on it: `segue connect` and `segue hook` put it in `_meta`.
 
-All of it is a client's word: checked, bounded, and used only where the gateway does not see the directory itself.
+The report is untrusted: checked, bounded, and used only if the gateway does not see the directory itself.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = ["WANTED_META", "Asked", "Client", "Report", "Wanted"]
 
 evidence_max_bytes = 64 * 1024
 PROBLEMS: Mapping[str, type[ServiceError]] = {each.__name__: each for each in (InvalidInput, NotFound, Denied)}
-"""What a client may say is wrong with its directory; anything else is trouble of its own."""
+"""The problems that a client may report with its directory; any other becomes Unavailable."""
 
 
 class Wanted(Exception):
-    """The call cannot be carried out before the client has done this; it sends the call again with it."""
+    """The call cannot continue before the client has done this; the client then sends it again with the result."""
 
     def __init__(self, what: Mapping[str, Any]) -> None:
-        super().__init__("The gateway does not see this directory; `segue connect` of the same version helps it out.")
+        super().__init__("The gateway does not see this directory; `segue connect` of the same version reports on it.")
         self.what = dict(what)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a client found in its directory; `evidence` is read by the quality service, which checks it."""
+    """A client's report on its directory; the quality service reads and checks `evidence`."""
 
     workspace: Workspace
     evidence: str
@@ -50,19 +50,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What a client that follows what is wanted says of `directory`."""
+    """A report by a client that can handle `Wanted`, on `directory`."""
 
     directory: str
     identity: str
     told: Mapping[str, Any]
 
     def is_here(self) -> bool:
-        """Whether the gateway sees that very directory. Asks the disk."""
+        """Whether the gateway sees that very directory. Reads the disk."""
         return directory_identity(self.directory) == self.identity
 
     def report(self) -> Report:
-        """What it found. Wanted where it has not looked yet; InvalidInput, NotFound or Denied where it says that the
-        directory cannot be worked in, Unavailable where it says nothing of use."""
+        """The report. Wanted if the client has not made one yet; InvalidInput, NotFound or Denied if it reports that
+        the directory cannot be worked in; Unavailable if the report is unusable."""
         report = self.told.get(REPORT_META)
         if report is None:
             raise Wanted({"report": True})
@@ -74,7 +74,7 @@ class Client:
             raise Unavailable(f"What the client reports cannot be used: {problem.message}") from problem
 
     def committed_checkpoint(self) -> tuple[str, Checkpoint] | None:
-        """The checkpoint that it was asked for, by its id; None where it has not been yet. Raises InvalidInput."""
+        """The requested checkpoint and its id; None if it has not been made yet. Raises InvalidInput."""
         told = self.told.get(COMMITTED_META)
         if told is None:
             return None
@@ -89,14 +89,14 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The directory that is meant, or ""; and what the client says of the one in which it works, where it does."""
+    """The requested directory, or ""; and the client's report on its working directory, if it sent one."""
 
     directory: str
     client: Client | None = None
 
     @classmethod
     def of(cls, given: str | None, context: Context) -> Asked:
-        """The argument's directory, else the one in which the client works."""
+        """The argument's directory, else the client's working directory."""
         request = context.request_context
         meta = dict(request.meta or {}) if request else {}
         told, identity = _path(meta.get(DIRECTORY_META)), meta.get(IDENTITY_META)
@@ -104,7 +104,7 @@ class Asked:
         return cls((given or told).encode("utf-8", "replace").decode(), client)
 
     def at(self, directory: str) -> Asked:
-        """The same client, asking about another directory: that of a session."""
+        """The same client with another directory: that of a session."""
         return replace(self, directory=directory)
 
 
@@ -117,7 +117,7 @@ def _check_report(report: object) -> Report:
     fields = report if isinstance(report, dict) else {}
     evidence = fields.get("evidence")
     if not isinstance(evidence, str):
-        raise InvalidInput("the evidence is no text")
+        raise InvalidInput("the evidence is not text")
     if len(evidence) > evidence_max_bytes or len(evidence.encode("utf-8", "replace")) > evidence_max_bytes:
         raise TooLarge(f"the evidence is over {evidence_max_bytes:,} bytes")
     return Report(Workspace.from_dict(fields.get("workspace")), evidence.encode("utf-8", "replace").decode())

@@ -1,6 +1,6 @@
-"""The working directory of a call: where it is, what is known of it, and what is done in it, where it can be seen.
+"""The working directory of a call: its location, its state, and changes to it, if the gateway can see it.
 
-The calls here block; they run in threads, so that the event loop does not wait for a disk.
+The calls here block, so they run in threads and the event loop does not wait for a disk.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ OUT_OF_SIGHT = "the gateway does not see this directory; connect through `segue 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A working directory; without `project` nothing is known of it, for `trouble`.
+    """A working directory; without `project` nothing is known of it, and `trouble` says why.
 
-    With `client` it is out of sight, and known by the client's report, whose `evidence` is for the quality service.
+    With `client` the gateway does not see it and relies on the client's report; `evidence` is for the quality service.
+
     """
 
     directory: str
@@ -46,27 +47,28 @@ class Place:
 
     @property
     def root(self) -> str:
-        """Of the project; the directory where it cannot be seen."""
+        """The project's root; the directory itself if it cannot be seen."""
         return self.project.root if self.project else self.directory
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Looks at and works in directories inside `roots`."""
+    """Reads and changes directories inside `roots`."""
 
     roots: Sequence[Path]
 
     async def look(self, asked: Asked) -> Place:
-        """What is known of the directory; InvalidInput, NotFound or Denied where it cannot be worked in.
+        """The state of the directory; InvalidInput, NotFound or Denied if it cannot be worked in.
 
-        Raises Wanted where the client has to say first what is there.
+        Raises Wanted if the client must report on it first.
+
         """
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
         return await asyncio.to_thread(self._look, asked)
 
     async def find(self, asked: Asked) -> Place:
-        """The same, of a directory in sight only which one it is and of which project: git is not asked."""
+        """Like `look`, but for a visible directory only its path and project: git is not run."""
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
         return await asyncio.to_thread(self._find, asked)
@@ -98,7 +100,7 @@ class Workplace:
         return Place(str(resolved), project.name, project=project)
 
     async def name(self, asked: Asked) -> str:
-        """The project's name and no more, at once; the directory's own where the gateway does not see it."""
+        """The project's name only, at once; the directory's own name if the gateway does not see it."""
         return await asyncio.to_thread(self._name, asked)
 
     def _name(self, asked: Asked) -> str:
@@ -110,9 +112,10 @@ class Workplace:
             return Path(asked.directory).name
 
     async def commit(self, place: Place, request: CheckpointRequest) -> Checkpoint | None:
-        """A checkpoint in the place's repository; None where the place cannot be seen.
+        """Makes a checkpoint in the place's repository; None if the place cannot be seen.
 
-        Where the client sees it, it is asked to make it: raises Wanted until it has.
+        If only the client sees it, the client makes the checkpoint: raises Wanted until it has.
+
         """
         if place.project is None:
             return None
@@ -127,8 +130,8 @@ class Workplace:
         )
 
     async def leave_handoff(self, place: Place, file_name: str, markdown: str) -> str | None:
-        """The path of the handoff's copy in the project; None where it cannot be written."""
-        if place.project is None or place.client:  # `segue connect` writes it where it is
+        """Writes the handoff's copy into the project; returns its path, or None if it cannot be written."""
+        if place.project is None or place.client:  # `segue connect` writes it on its machine
             return None
         try:
             path = await asyncio.to_thread(write_handoff, Path(place.project.root), self.roots, file_name, markdown)
@@ -138,7 +141,7 @@ class Workplace:
 
 
 def _reported_place(directory: str, client: Client) -> Place:
-    """A place as the client reports it; where nothing of use is reported, why. Raises as `look` does."""
+    """A place as the client reports it; if the report is unusable, with the reason. Raises as `look` does."""
     if directory != client.directory:
         works_in, asked = printable_path(client.directory), printable_path(directory)
         where = f"`segue connect` works in {works_in}, so nothing is known of {asked}"

@@ -1,4 +1,4 @@
-"""`POST /v1/backup`: has a backup written to a directory of the server's machine, for the machine's own user."""
+"""`POST /v1/backup`: writes a backup to a directory on the server's machine, for the machine's own user."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from services.pb import memory_pb2
 
 
 class Backup:
-    """The endpoint: `{"directory": an absolute path}` in the body, where the backup is in the answer."""
+    """The endpoint: `{"directory": an absolute path}` in the body; the answer has the backup's path."""
 
     def __init__(self, memory: MemoryBackend, timeout_s: float) -> None:
         self._memory = memory
         self._timeout_s = timeout_s
 
     async def __call__(self, request: Request) -> Response:
-        """Answers when the backup is on the disk."""
-        current_caller().require(Scope.ADMIN, "A backup")  # it holds everybody's memories
+        """Answers once the backup is on the disk."""
+        current_caller().require(Scope.ADMIN, "A backup")  # it contains every user's memories
         directory = _directory((await fields(request)).get("directory"))
         with caller_mistakes("directory"):
             asked = memory_pb2.BackupRequest(directory=directory)
@@ -33,5 +33,5 @@ def _directory(directory: object) -> str:
     if directory is None:
         raise InvalidInput("The body names no directory.", 'Send {"directory": "/an/absolute/path"}.')
     if not isinstance(directory, str) or not directory or "\0" in directory:
-        raise InvalidInput("The directory is no path.")
+        raise InvalidInput("The directory is not a path.")
     return directory

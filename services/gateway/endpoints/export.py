@@ -1,4 +1,4 @@
-"""`GET /v1/memories`: all memories of the caller as JSON Lines, a page a request; the last one ends with the links."""
+"""`GET /v1/memories`: all memories of the caller as JSON Lines, a page per request; the last ends with the links."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 
 NEXT = "Segue-Next"
-"""The header of a page that is not the last: what to send as `after`."""
+"""The header of every page but the last: the value to send as `after`."""
 page_default = 256
 sequence_max = 2**63 - 1
 
 
 class Export:
-    """The endpoint: `after` and `limit` in the query, lines that `POST /v1/memories` takes in the answer."""
+    """The endpoint: `after` and `limit` in the query; the answer's lines can be sent to `POST /v1/memories`."""
 
     def __init__(self, memory: MemoryBackend) -> None:
         self._memory = memory
@@ -48,7 +48,7 @@ class Export:
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= sequence_max):
-        raise InvalidInput(f"{name} is no number of this size.")
+        raise InvalidInput(f"{name} is not a number in range.")
     return int(text)
 
 
@@ -75,5 +75,5 @@ def _link(link: memory_pb2.Link) -> dict[str, Any]:
 
 
 def _encode_line(line: dict[str, Any]) -> bytes:
-    """One line. Half of a surrogate pair, which metadata could have, must not keep all the others from leaving."""
+    """One line. A lone surrogate, which metadata may contain, must not make the whole export fail."""
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"

@@ -1,9 +1,9 @@
-"""`POST /v1/hooks/{event}`: what the hooks of a coding agent tell, and what the agent is to do about it.
+"""`POST /v1/hooks/{event}`: receives the hook events of a coding agent and answers with what the agent is to do.
 
-The body is the envelope of `segue hook`; the answer is what the hook prints, or nothing (204), or nothing yet (202).
-A gateway that does not see the working directory says what it wants of it first (428), and the event comes again with
-that. An event that the server has taken is done, or under way in this process: none is answered that would be lost
-with it.
+The body is the envelope of `segue hook`; the answer is the hook's output, or nothing (204), or not ready yet (202).
+A gateway that does not see the working directory requests a report on it first (428), and the client sends the event
+again with it. An event is answered only once it is done, or under way in this process, so that none is lost unless
+the process is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.gateway.workflows.hooks import LATER, Handler, HookEvent
 from services.kit.errors import InvalidInput
 
 INJECTED = "Segue-Injected"
-"""The header that says how much the model is given, for the hook to note."""
+"""The header with the size of the briefing, for the hook to record."""
 text_max_chars = 20_000
 files_max = 200
 tokens_max = 10_000
@@ -34,7 +34,7 @@ class HookEndpoint:
     handler: Handler
 
     async def __call__(self, request: Request) -> Response:
-        """What the event brought about."""
+        """Handles the event and returns the hook's output."""
         try:
             said = await self.handler(parse_event(await request.body()))
         except Wanted as wanted:
@@ -46,10 +46,10 @@ class HookEndpoint:
 
 
 def parse_event(body: bytes) -> HookEvent:
-    """The event; what it lacks is empty, and what is not known is passed over. InvalidInput for what is no envelope."""
+    """The event; missing fields are empty and unknown ones ignored. InvalidInput if the body is not an envelope."""
     told = json_value(body, "The body")
     if not isinstance(told, dict) or not isinstance(told.get("input"), dict):
-        raise InvalidInput("The body is no envelope of a hook.")
+        raise InvalidInput("The body is not a hook envelope.")
     client: dict[str, Any] = told["input"]
     tool_input = client.get("tool_input")
     files = told.get("files")
@@ -57,6 +57,7 @@ def parse_event(body: bytes) -> HookEvent:
         directory=_text(told, "directory") or _text(client, "cwd"),
         session=_text(client, "session_id"),
         source=_text(client, "source"),
+        mode=_text(client, "permission_mode"),
         tool=_text(client, "tool_name"),
         tool_input={key: _text(tool_input, key) for key in tool_input} if isinstance(tool_input, dict) else {},
         prompt=_text(client, "prompt"),

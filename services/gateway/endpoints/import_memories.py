@@ -1,4 +1,4 @@
-"""`POST /v1/memories`: a batch of memories, and of links between projects, as JSON Lines, for `segue import`."""
+"""`POST /v1/memories`: stores a batch of memories and project links, sent as JSON Lines by `segue import`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Rejection = dict[str, Any]
 
 @dataclass(slots=True)
 class Batch:
-    """The lines that can be read as one request, with the line of each part of it, and the others' reasons."""
+    """The valid lines as one request, with the line number of each part, and the other lines' errors."""
 
     request: memory_pb2.StoreRequest
     lines: dict[str, list[int]] = field(default_factory=lambda: {"memories": [], "links": []})
@@ -47,11 +47,11 @@ class Batch:
         return batch
 
     def reject(self, line: int, error: ServiceError) -> None:
-        """This line is not stored."""
+        """Marks this line as not stored."""
         self.rejected.append({"line": line, "error_code": failure(error)["error_code"], "error": error.message})
 
     def take(self, answer: memory_pb2.StoreResponse) -> dict[str, Any]:
-        """What became of every line, by what the memory service says of those that it was sent."""
+        """The result of every line, from the memory service's answer for the lines it was sent."""
         for part, refusals in (("memories", answer.refused_memories), ("links", answer.refused_links)):
             for each in refusals:
                 self.reject(self.lines[part][each.place], ERROR_NAMED.get(each.error, InvalidInput)(each.message))
@@ -63,7 +63,7 @@ class Batch:
 
 
 class BulkStore:
-    """Stores the lines that can be stored, and says of each other one what is wrong with it."""
+    """Stores the valid lines, and reports what is wrong with each other line."""
 
     def __init__(self, memory: MemoryBackend, body_max_bytes: int, timeout_s: float) -> None:
         self._memory = memory
@@ -88,9 +88,10 @@ class BulkStore:
 
 
 def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
-    """One line more, and of which part of the request it is one.
+    """Adds one line to the request, and returns which part of the request it went into.
 
-    InvalidInput, without its content, where it is neither a memory nor a link.
+    InvalidInput, without the line's content, if it is neither a memory nor a link.
+
     """
     fields = json_value(line, "The line")
     with caller_mistakes("The line"):
@@ -104,14 +105,14 @@ def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
 
 
 def _value_of_text(value_of: Callable[[str], Any], value: Any) -> Any:
-    """What the text stands for, where it is one."""
+    """The enum value that the text names, if it is a text."""
     return value_of(value) if isinstance(value, str) else value
 
 
 def _link(fields: dict[str, Any]) -> memory_pb2.Link:
     text = {name: fields.get(name) or "" for name in _link_fields}
     if not all(isinstance(value, str) for value in text.values()):
-        raise InvalidInput(f"One of {', '.join(_link_fields)} is no text.")
+        raise InvalidInput(f"One of {', '.join(_link_fields)} is not text.")
     return memory_pb2.Link(created_at=moment(fields.get("created_at"), "created_at"), **text)
 
 
@@ -121,13 +122,13 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
         _value_of_text(object_of, fields.get("metadata")) or {},
     )
     if not isinstance(metadata, dict) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise InvalidInput("tags is no list of words, or metadata is no object.")
+        raise InvalidInput("tags is not a list of words, or metadata is not an object.")
     kind = KIND.get(fields.get("kind") or "conversation")
     if kind is None:
         raise InvalidInput("kind is neither conversation nor reflection.")
     text = {name: fields.get(name) or "" for name in _text_fields}
     if not all(isinstance(value, str) for value in text.values()):
-        raise InvalidInput(f"One of {', '.join(_text_fields)} is no text.")
+        raise InvalidInput(f"One of {', '.join(_text_fields)} is not text.")
     shared = fields.get("shared")
     if not (shared is None or isinstance(shared, bool)):
         raise InvalidInput("shared is neither true nor false.")
@@ -137,7 +138,7 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
         timestamp=moment(fields.get("timestamp")),
         first_said=moment(fields["first_said"]) if fields.get("first_said") else None,
         tags=tags,
-        metadata=json.dumps(metadata, ensure_ascii=False),  # what UTF-8 cannot carry is refused here
+        metadata=json.dumps(metadata, ensure_ascii=False),  # UTF-8 errors are raised here
         shared=shared,
         **text,
     )

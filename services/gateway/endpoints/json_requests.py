@@ -1,4 +1,4 @@
-"""What every HTTP endpoint beside MCP has in common: a body of JSON that is read, and failures that are JSON."""
+"""Shared by the HTTP endpoints: reading JSON bodies, and answering failures as JSON."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from services.kit.errors import InvalidInput, TooLarge
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 fields_max_bytes = 64 * 1024
-"""Of a body that is one object."""
+"""The largest body that is a single object."""
 
 
 def with_failures(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, whatever it raises being its answer."""
+    """Wraps the endpoint so that exceptions become error responses."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -34,8 +34,8 @@ def with_failures(endpoint: Endpoint) -> Endpoint:
 
 @contextmanager
 def caller_mistakes(what: str) -> Iterator[None]:
-    """Reads `what` a client sent: a value that no message can hold (half of a surrogate, a number as text, one out of
-    range, a thousand brackets) is InvalidInput, which never quotes it."""
+    """Guards reading `what` a client sent: values that a protobuf message cannot hold (a lone surrogate, a number as
+    text or out of range, a thousand brackets) become InvalidInput, which never quotes them."""
     try:
         yield
     except RecursionError:
@@ -48,18 +48,18 @@ def caller_mistakes(what: str) -> Iterator[None]:
 
 
 async def fields(request: Request) -> dict[str, Any]:
-    """The body's JSON object, without what is null: that is left out."""
+    """The body's JSON object without its nulls: null means left out."""
     body = await request.body()
     if len(body) > fields_max_bytes:
         raise TooLarge(f"The body is over {fields_max_bytes:,} bytes.", "Send less.")
     found = json_value(body, "The body")
     if not isinstance(found, dict):
-        raise InvalidInput("The body is no JSON object.")
+        raise InvalidInput("The body is not a JSON object.")
     return without_nulls(found)
 
 
 def json_value(text: bytes, what: str) -> Any:
-    """`what` a client sent as JSON. InvalidInput for what is none, NaN and infinities among it."""
+    """Parses `what` a client sent as JSON. InvalidInput if it is not JSON, or contains NaN or infinities."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""`GET /v1/overview`: who is calling, and how things stand with what is theirs, for the terminal. No content."""
+"""`GET /v1/overview`: who is calling, and the state of their memories, sessions and project. No content."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from services.kit.errors import ServiceError
 from services.pb import memory_pb2, quality_pb2, session_pb2
 
 counted_max = 100
-"""Sessions and things owed are counted up to this."""
+"""Sessions and deferred stores are counted up to this number."""
 
 
 class Overview:
-    """The endpoint: `since` (ISO 8601) says from when memories count as new, `project` whose quality is told.
+    """The endpoint: `since` (ISO 8601) is when memories start to count as new, `project` whose quality is shown.
 
-    What a service that is down would know is null; `unavailable` names it.
+    Fields of a service that is down are null; `unavailable` names it.
     """
 
     def __init__(self, backends: Backends) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/removals` and `/v1/retention`: what was removed of the caller's memories, and how long they are kept."""
+"""`/v1/removals` and `/v1/retention`: the caller's deletion log and retention rules."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Keeping:
         self._memory = memory
 
     async def removals(self, request: Request) -> Response:
-        """The log, the latest first: `?project=` and `?limit=`."""
+        """The deletion log, newest first: `?project=` and `?limit=`."""
         return JSONResponse(await self._removals(request))
 
     async def rules(self, _: Request) -> Response:
-        """Every rule of retention, the default first, and what would go by it."""
+        """Every retention rule, the default first, and what each would remove."""
         answer: memory_pb2.ListRetentionResponse = await self._memory.call(
             self._memory.stub.ListRetention, memory_pb2.ListRetentionRequest()
         )
@@ -35,7 +35,7 @@ class Keeping:
         return JSONResponse({"rules": rules, "waiting": answer.waiting or None})
 
     async def set_rule(self, request: Request) -> Response:
-        """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule that holds."""
+        """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule in force."""
         with caller_mistakes("The rule"):
             asked = _retention_request(await fields(request))
         return JSONResponse(_rule(await self._memory.call(self._memory.stub.SetRetention, asked)))
@@ -43,7 +43,7 @@ class Keeping:
     async def _removals(self, request: Request) -> dict[str, Any]:
         limit = request.query_params.get("limit", str(removals_default))
         if not (limit.isascii() and limit.isdigit() and len(limit) < 6):
-            raise InvalidInput("limit is no number of this size.")
+            raise InvalidInput("limit is not a number in range.")
         asked = memory_pb2.RemovalsRequest(project=request.query_params.get("project", ""), limit=int(limit))
         answer: memory_pb2.RemovalsResponse = await self._memory.call(self._memory.stub.Removals, asked)
         return {"removals": [_removal(each) for each in answer.removals]}

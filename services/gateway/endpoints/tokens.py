@@ -1,4 +1,4 @@
-"""`/v1/tokens`: makes, lists and revokes bearer tokens, for whoever holds one of scope admin."""
+"""`/v1/tokens`: makes, lists and revokes bearer tokens, for callers with the admin scope."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _times: tuple[Literal["created_at", "expires_at", "last_used_at"], ...] = ("crea
 
 
 class TokenEndpoint:
-    """POST makes one and shows it, this once; GET lists what is known of all; POST to `revoke` ends some."""
+    """POST makes a token and shows it this once; GET lists all records; POST to `revoke` revokes some."""
 
     def __init__(self, access: AccessBackend) -> None:
         self._access = access
@@ -38,7 +38,7 @@ class TokenEndpoint:
         return _uncached_response({"tokens": [_record(each) for each in found.tokens]})
 
     async def revoke(self, request: Request) -> Response:
-        """`{"which": an id or a user}` → how many."""
+        """`{"which": an id or a user}` → how many were revoked."""
         which = (await fields(request)).get("which")
         if not isinstance(which, str):
             raise InvalidInput("which is an id or a name.")
@@ -49,7 +49,7 @@ class TokenEndpoint:
 
 
 def _uncached_response(content: Mapping[str, Any]) -> Response:
-    """An answer that nothing on its way may keep."""
+    """A response that no cache on the way may store."""
     return JSONResponse(content, headers={"cache-control": "no-store"})
 
 

@@ -1,1 +1,1 @@
-"""How much a caller may use: request sizes, rates, quotas, open connections."""
+"""Limits on what a caller may use: request sizes, rates, quotas, open connections."""

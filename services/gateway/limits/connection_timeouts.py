@@ -1,4 +1,4 @@
-"""How long a connection may keep the gateway waiting, and how many there may be: uvicorn itself waits for ever."""
+"""Timeouts for slow connections, and a limit on open ones: uvicorn itself has neither."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 logger = logging.getLogger(__name__)
 
 waiting_max = 128
-"""Connections that the system keeps until they are taken. asyncio tries so often in a row while no file can be opened,
-with a report and a timer for each, so that a thousand would keep it from all else."""
+"""Connections that the system queues until they are accepted. While no file can be opened, asyncio tries this often in
+a row, with a log message and a timer each, so that a thousand would block everything else."""
 refused_again_s = 60.0
 _no_room = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`head_s` from the connection, or a request's first byte, to the end of its head; `body_s` from there to the
-    end of its body; `write_s` until a client that does not read its answer takes some of it."""
+    """`head_s` from the connection, or a request's first byte, to the end of its head; `body_s` from there to the end
+    of its body; `write_s` for a client that does not read its answer, until it reads some of it."""
 
     head_s: float
     body_s: float
@@ -33,7 +33,7 @@ class Patience:
 
 
 def patient(patience: Patience) -> type[H11Protocol]:
-    """uvicorn's protocol with that patience."""
+    """uvicorn's protocol with these timeouts."""
 
     class PatientProtocol(_PatientProtocol):
         pass
@@ -43,7 +43,7 @@ def patient(patience: Patience) -> type[H11Protocol]:
 
 
 def refusals() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """The event loop's handler of errors: that connections cannot be taken is said once a minute."""
+    """The event loop's error handler: logs once a minute that connections cannot be accepted."""
     said_s = float("-inf")
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ def refusals() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
         elif loop.time() - said_s > refused_again_s:
             said_s = loop.time()
             logger.error(
-                "connections are not taken: %s. They wait; raise the limit of open files, or lower "
+                "connections cannot be accepted: %s. They are queued; raise the limit of open files, or lower "
                 "SEGUE_GATEWAY_CONNECTIONS_MAX.",
                 error.strerror,
             )
@@ -93,7 +93,7 @@ class _PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_one_too_many:  # told once it has spoken: an answer before that would be lost to it
+        if self._is_one_too_many:  # refused after it has sent data: an earlier answer would be lost
             if not self.transport.is_closing():
                 self.transport.write(_answer(b"503 Service Unavailable", b"Too many connections; try again later."))
                 self.transport.close()
@@ -102,7 +102,7 @@ class _PatientProtocol(H11Protocol):
         self._watch()
 
     def _watch(self) -> None:
-        """Sets the time by which what the client is in the middle of sending must have come."""
+        """Sets the deadline for the part of the request that the client is sending."""
         client = self.conn.their_state
         self._wait_for("head" if client is h11.IDLE else "body" if client is h11.SEND_BODY else "")
 
@@ -120,11 +120,11 @@ class _PatientProtocol(H11Protocol):
             self.transport.write(_answer(b"408 Request Timeout", b"The request did not come in time."))
             self.transport.close()
         else:
-            self.transport.abort()  # what runs for it sees that the client is gone
+            self.transport.abort()  # the application sees that the client is gone
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._wait_for("")  # between requests uvicorn's own time for idle connections holds
+        self._wait_for("")  # between requests, uvicorn's own keep-alive timeout applies
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -1,4 +1,4 @@
-"""How much each user may keep: memories, and bytes of them. What memory counts is asked for, and known for a while."""
+"""Quotas for each user's memories, in number and bytes, as counted by the memory service and cached briefly."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from services.pb import memory_pb2
 known_for_s = 10.0
 users_max = 10_000
 _way_out = "delete some by delete_conversations first"
-"""In the message, too: many a client shows a model nothing else."""
-_advice = ("Delete what you need no more: delete_conversations.", "Or ask whoever runs this Segue for more.")
-"""The way out. What is stored already is no matter of room: it is answered as a duplicate."""
+"""Part of the message, too: many clients show a model nothing else."""
+_advice = ("Delete what you no longer need: delete_conversations.", "Or ask whoever runs this Segue for more.")
+"""The suggestions. Memories that are already stored need no room and are answered as duplicates."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class _Usage:
 
 
 class Quotas:
-    """Raises OverQuota for a store that would go over; a limit of 0 is none."""
+    """Raises OverQuota for a store that would exceed a quota; 0 means no limit."""
 
     def __init__(self, memory: MemoryBackend, memories_max: int, size_max_bytes: int) -> None:
         self._memory = memory
@@ -38,14 +38,14 @@ class Quotas:
         self._known: TTLCache[str, _Usage] = TTLCache(users_max, known_for_s)
 
     async def admit(self, request: Message) -> None:
-        """Lets a call to memory through that stores nothing, or what there is room for; counts it as stored."""
+        """Lets a call to memory through if it stores nothing or fits into the quota; counts it as stored."""
         if not isinstance(request, memory_pb2.StoreRequest) or not request.memories or request.only_known:
             return
         memories, size_bytes = len(request.memories), sum(_bytes(each) for each in request.memories)
         user, began_s = current_user(), asyncio.get_running_loop().time()
         usage = self._known.get(user) or await self._ask(user)
         problem = self._problem(usage, memories, size_bytes)
-        if problem and usage.asked_s < began_s:  # there may be room again
+        if problem and usage.asked_s < began_s:  # some may have been deleted since
             usage = await self._ask(user)
             problem = self._problem(usage, memories, size_bytes)
         if problem:
@@ -64,7 +64,7 @@ class Quotas:
         return ""
 
     async def _refuse_new(self, request: memory_pb2.StoreRequest, problem: str) -> None:
-        """OverQuota unless all of it is stored already."""
+        """Raises OverQuota unless all of it is already stored."""
         asked = memory_pb2.StoreRequest(memories=request.memories, each=request.each, only_known=True)
         try:
             await self._memory.call(self._memory.stub.Store, asked)
@@ -79,6 +79,6 @@ class Quotas:
 
 
 def _bytes(memory: memory_pb2.NewMemory) -> int:
-    """What memory will count of it, or a little more: it is without secrets then."""
+    """The bytes that memory will count for it, or slightly more: memory removes secrets first."""
     metadata = "" if memory.metadata == "{}" else memory.metadata
     return len(memory.content.encode()) + len(metadata.encode())

@@ -1,8 +1,8 @@
-"""How much each user may ask of the gateway: calls a minute, and calls at once.
+"""Rate limits for each user: calls a minute, and calls at once.
 
-Calls a minute are counted by the session service, for all gateways together where it keeps its state in Redis. They
-are taken from there a few at a time. While it does not answer, each gateway counts for itself: who searches memories
-need not notice that sessions are down.
+Calls a minute are counted by the session service; if it keeps its state in Redis, for all gateways together. The
+gateway takes them in batches. While the session service is down, each gateway counts for itself, so that memory
+searches still work.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from services.pb import access_pb2
 
 spend_timeout_s = 1.0
 alone_for_s = 5.0
-"""After a failure to ask, this gateway counts for itself for so long."""
+"""After the session service failed, this gateway counts for itself for this long."""
 batches_per_minute = 480
-"""Calls are taken in batches of this part of a minute's: an eighth of a second's worth."""
+"""Calls are taken in batches of this part of a minute's limit: 125 ms worth."""
 users_max, user_forgotten_s = 10_000, 120.0
 
 
 @dataclass(slots=True)
 class _Purse:
-    """What was granted and is not spent, and until when there is nothing more."""
+    """The calls granted but not spent, and the time until which no more are granted."""
 
     left: int = 0
     empty_until_s: float = 0.0
 
 
 class Allowances:
-    """Lets a user's calls through, or raises RateLimited with when to try again."""
+    """Counts a user's calls, and raises RateLimited, which says when to try again."""
 
     def __init__(self, access: AccessBackend, calls_per_minute: int, calls_at_once: int) -> None:
         self._access = access
@@ -57,7 +57,7 @@ class Allowances:
         self._alone_until_s = 0.0
 
     async def spend(self, user: str) -> None:
-        """One call of the user's minute."""
+        """Takes one call from the user's limit per minute."""
         now_s = asyncio.get_running_loop().time()
         purse = self._purses.setdefault(user, _Purse())
         if not purse.left and purse.empty_until_s <= now_s:
@@ -70,7 +70,7 @@ class Allowances:
 
     @contextmanager
     def running(self, user: str) -> Iterator[None]:
-        """One of the calls that the user may have at once, at this gateway."""
+        """Counts one of the calls that the user may run at once at this gateway."""
         if self._running[user] >= self._at_once:
             raise _limit_error(f"{self._at_once:,} calls at once", 1.0)
         self._running[user] += 1
@@ -105,7 +105,7 @@ def _limit_error(what: str, retry_after_s: float) -> RateLimited:
 
 
 class Allowing(Middleware):
-    """Every request of the protocol, against its user's allowance."""
+    """Counts every MCP request against its user's limit."""
 
     def __init__(self, allowances: Allowances) -> None:
         self._allowances = allowances
@@ -113,7 +113,7 @@ class Allowing(Middleware):
     async def on_request(
         self, context: MiddlewareContext[mcp_types.Request[Any, Any]], call_next: CallNext[Any, Any]
     ) -> Any:
-        """The answer, within the limits."""
+        """The answer, unless a limit is exceeded."""
         user = current_user()
         await self._allowances.spend(user)
         with self._allowances.running(user):
@@ -121,7 +121,7 @@ class Allowing(Middleware):
 
 
 class RouteAllowing:
-    """Every request of another route that wants a caller, against the same."""
+    """Counts every request of another authenticated route against the same limit."""
 
     def __init__(self, app: ASGIApp, allowances: Allowances) -> None:
         self._app = app

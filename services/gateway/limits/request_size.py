@@ -1,4 +1,4 @@
-"""What a request may cost to read: the size of its head and of its body."""
+"""Limits the size of a request's head and body."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.gateway.errors import failure
 from services.kit.errors import TooLarge
 
 drained_max_bytes = 64 * 1024 * 1024
-"""A body up to this is read to its end and thrown away, so that its sender comes to read the answer."""
+"""A larger body up to this size is read and discarded, so that its sender gets to read the answer."""
 
 
 class HeadLimit:
@@ -35,7 +35,7 @@ class HeadLimit:
 
 
 class BodyLimit:
-    """Answers 413, in the contract's words, to a body that is too large, whether it says so or not."""
+    """Answers 413, as the contract defines it, to a body that is too large, whether or not it declares its size."""
 
     def __init__(self, app: ASGIApp, body_max_bytes: int) -> None:
         self._app = app
@@ -44,10 +44,10 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         headers = Headers(scope=scope) if scope["type"] == "http" else {}
-        if "transfer-encoding" in headers:  # it does not say how large it is
+        if "transfer-encoding" in headers:  # its size is not declared
             body = await _read_body(receive, self._body_max_bytes)
             if body is None:
-                await self._refuse("is over what is read", scope, receive, send)
+                await self._refuse("is too large", scope, receive, send)
                 return
             receive = _again(body, receive)
         elif (size := _declared_bytes(headers)) > self._body_max_bytes:
@@ -68,7 +68,7 @@ def _declared_bytes(headers: Mapping[str, str]) -> int:
 
 
 async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
-    """The whole body; None where it is larger, or its sender left."""
+    """The whole body; None if it is larger, or its sender disconnected."""
     body = b""
     while (message := await receive())["type"] == "http.request":
         body += bytes(message.get("body", b""))
@@ -80,7 +80,7 @@ async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Gives the body that was read, then whatever comes after it."""
+    """Replays the body that was read, then any later messages."""
     left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:

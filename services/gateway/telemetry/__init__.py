@@ -1,1 +1,1 @@
-"""What the gateway shows of itself: traces, metrics, readiness."""
+"""The gateway's own observability: traces, metrics, readiness."""

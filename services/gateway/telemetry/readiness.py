@@ -1,4 +1,4 @@
-"""Whether the gateway can do its work: which of the services behind it answer, and which of them it needs."""
+"""Whether the gateway is ready: which of the services behind it answer, and which it requires."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 from services.gateway.backends import Backends
 
 NEEDED = frozenset({"session", "memory"})
-"""Without quality a session goes on, unmeasured, and every memory is found."""
+"""Without quality a session continues, unmeasured, and searches still work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How a service is for the gateway."""
+    """A service's state, as the gateway sees it."""
 
     status: str
     reason: str = ""
 
 
 class Readiness:
-    """Asks the services; once it is `stopped`, the answer is no."""
+    """Polls the services; once it is `stopped`, the gateway is not ready."""
 
     def __init__(self, backends: Backends) -> None:
         self._behind = backends.all
@@ -34,7 +34,7 @@ class Readiness:
         return {each.name: _state(each.name, trouble) for each, trouble in zip(self._behind, troubles, strict=True)}
 
     async def answer(self) -> tuple[bool, dict[str, Any]]:
-        """Whether all that is needed answers, and what `/ready` says of it."""
+        """Whether every required service answers, and the body of `/ready`."""
         found = await self.look()
         missing = ["gateway: stopping"] if self.is_stopping else []
         missing += [f"{name}: {each.reason}" for name, each in found.items() if each.status == "unhealthy"]

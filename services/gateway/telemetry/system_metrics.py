@@ -1,4 +1,4 @@
-"""What `system_metrics` tells: the same numbers as `/metrics`, of all processes that answer, over the last minutes."""
+"""The numbers of `system_metrics`: those of `/metrics`, of all processes that answer, over the last minutes."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class Measures:
     missing: Sequence[str]
 
     def recent(self, name: str, which: Which = lambda _: True) -> float:
-        """By how much the series of that name have grown."""
+        """The recent growth of the series of that name."""
         return sum(each.recent for each in self._series_named(name) if which(each.labels))
 
     def present(self, name: str) -> float:
-        """What the series of that name come to now."""
+        """The current sum of the series of that name."""
         return sum(each.value for each in self._series_named(name))
 
     def mean_ms(self, name: str, which: Which = lambda _: True) -> float:
-        """How long what the histogram of that name measures took lately; 0 where there was nothing."""
+        """The recent mean of the histogram of that name; 0 without observations."""
         count = self.recent(f"{name}_count", which)
         return 1e3 * self.recent(f"{name}_sum", which) / count if count else 0.0
 
     def _series_named(self, name: str) -> Iterable[Figure]:
         return (each for each in self.series if each.name == name)
 
-    # --- what the tool tells ----------------------------------------------------------------------
+    # --- the tool's numbers -----------------------------------------------------------------------
 
     @property
     def requests_per_minute(self) -> float:
@@ -67,27 +67,27 @@ class Measures:
 
     @property
     def query_ms(self) -> float:
-        """An operation on DuckDB, SQLite or Redis."""
+        """The mean time of an operation on DuckDB, SQLite or Redis."""
         return self.mean_ms(_queries)
 
     @property
     def embedding_ms(self) -> float:
-        """What one store or search has embedded."""
+        """The mean time of embedding one store or search."""
         return self.mean_ms(_embeddings)
 
     @property
     def memory_mb(self) -> float:
-        """Resident, of all processes."""
+        """Resident memory of all processes."""
         return self.present("process_memory_usage_bytes") / 1e6
 
     @property
     def active_sessions(self) -> int:
-        """As the session service counted them last."""
+        """As last counted by the session service."""
         return round(self.present("segue_sessions_active"))
 
     @property
     def cache_hit_rates(self) -> dict[str, float]:
-        """By cache; one that was not asked is left out."""
+        """By cache; caches without lookups are left out."""
         rates = {}
         for name in sorted({each.labels["segue_cache"] for each in self._series_named(_lookups)}):
             asked = self.recent(_lookups, lambda labels, name=name: labels["segue_cache"] == name)  # type: ignore[misc]
@@ -106,7 +106,7 @@ def _is_hit(labels: Mapping[str, str], cache: str) -> bool:
 
 
 async def measure(backends: Backends) -> Measures:
-    """This process's numbers and those of every service that answers; of replicas, the one that is asked."""
+    """This process's metrics and those of every service that answers; of several replicas, one."""
     answers = await asyncio.gather(*(each.figures() for each in backends.all), return_exceptions=True)
     window_s, own = await of_this_process().now()
     series, missing, seen = list(own), [], {instance_id()}
@@ -115,7 +115,7 @@ async def measure(backends: Backends) -> Measures:
             missing.append(f"{backend.name}: {answer.message}")
         elif isinstance(answer, BaseException):
             raise answer
-        elif answer.instance not in seen:  # services in one process tell the same
+        elif answer.instance not in seen:  # services in one process report the same series
             seen.add(answer.instance)
             series += map(_figure, answer.figures)
     return Measures(window_s, series, missing)

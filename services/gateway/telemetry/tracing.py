@@ -1,7 +1,7 @@
-"""A span and a duration for each request of a client, by the semantic conventions for MCP and for HTTP.
+"""A span and a duration for each request, following the semantic conventions for MCP and for HTTP.
 
-A request's parent is the span that its `_meta` names, as MCP has it; the `traceparent` of the HTTP request that
-carried it, which may carry others too, becomes a link then, and is the parent only where `_meta` names none.
+A request's parent is the span named in its `_meta`, as MCP defines it. The `traceparent` of the HTTP request, which may
+carry several MCP requests, then becomes a link; it is the parent only if `_meta` names none.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _methods = frozenset(
 )
 _named = {"tools/call": "gen_ai.tool.name", "prompts/get": "gen_ai.prompt.name"}
 OTHER = "_OTHER"
-"""Stands for a method, tool or prompt that we do not have: its name is the client's own."""
+"""The label for an unknown method, tool or prompt: its name is the client's own text."""
 
 
 def only_ours() -> None:
-    """FastMCP's own spans are off: they hold the text of errors, the addresses of resources and who calls."""
+    """Turns off FastMCP's own spans: they contain error texts, resource addresses and the caller."""
     fastmcp.settings.telemetry_mode = "off"
 
 
 class Tracing(Middleware):
-    """The outermost middleware. `names` are the tools and prompts there are."""
+    """The outermost middleware. `names` are the existing tools and prompts."""
 
     def __init__(self) -> None:
         self.names: frozenset[str] = frozenset()
 
     async def on_request(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """The request's result; what it failed with is told by its class or code."""
+        """The request's result; a failure is recorded by its class or code."""
         labels = self._labels(context)
         parent, links = _callers(context)
         took = telemetry.duration("mcp.server.operation.duration", "Duration of MCP requests")
@@ -84,11 +84,11 @@ def _record_tool_failure(request: Operation, result: ToolResult) -> None:
 
 
 def _json_rpc_code(error: Exception) -> int:
-    return error.error.code if isinstance(error, MCPError) else -32602  # what MCP answers for a name it does not know
+    return error.error.code if isinstance(error, MCPError) else -32602  # MCP's code for an unknown name
 
 
 def _callers(context: MiddlewareContext[Any]) -> tuple[Span | None, list[Span]]:
-    """The parent, and what is linked."""
+    """The parent span, and the linked ones."""
     request = context.fastmcp_context.request_context if context.fastmcp_context else None
     if request is None:
         return None, []
@@ -107,7 +107,7 @@ def _of_the_connection(context: MiddlewareContext[Any]) -> Attributes:
 
 
 def trace_endpoint(method: str, route: str, endpoint: Endpoint) -> Endpoint:
-    """The endpoint of an HTTP route, each of its requests a span."""
+    """Wraps an HTTP endpoint so that each request is a span."""
     labels: Attributes = {"http.request.method": method, "http.route": route, "url.scheme": "http"}
 
     async def answer(request: Request) -> Response:

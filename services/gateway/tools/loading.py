@@ -1,4 +1,4 @@
-"""Which tools a client that loads them on demand lists from the start: Claude Code reads it in a tool's `_meta`."""
+"""Marks the tools that a client with on-demand loading lists at once: Claude Code reads it in a tool's `_meta`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from fastmcp.tools.base import Tool
 
 ALWAYS_LOAD_META = "anthropic/alwaysLoad"
 CORE = frozenset({"init", "checkpoint", "end", "store_reflection", "reflect_on_past", "get_memory"})
-"""What the instructions speak of, and what opens a memory that was found; the other tools are searched for."""
+"""The tools that the instructions name, and the one that opens a found memory; the others are found by search."""
 
 
 class Loading(Middleware):
-    """Marks each tool, with true or false: a plugin's server may ask for all its tools, and false takes one out."""
+    """Marks each tool with true or false: a plugin's server may load all tools by default, and false excludes one."""
 
     async def on_list_tools(
         self,
         context: MiddlewareContext[mcp_types.ListToolsRequest],
         call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
     ) -> Sequence[Tool]:
-        """The tools, marked."""
+        """The tools with their marks."""
         return [_mark(tool) for tool in await call_next(context)]
 
 

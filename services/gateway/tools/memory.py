@@ -215,5 +215,5 @@ async def _store(memory: MemoryBackend, new: memory_pb2.NewMemory) -> memory_pb2
 
 
 def encodable(text: str) -> str:
-    """Text that UTF-8 can carry: what has no encoding, a lone surrogate, becomes a question mark."""
+    """Text that UTF-8 can encode: a lone surrogate becomes a question mark."""
     return text.encode("utf-8", "replace").decode()

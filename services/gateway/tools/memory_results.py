@@ -1,4 +1,4 @@
-"""The shapes of the tools' results, as `contract.md` names their fields, and their making from protobuf."""
+"""The shapes of the tools' results, with the contract's field names, and their conversion from protobuf."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def iso(time: Timestamp) -> str:
 
 
 def _admit_failures(schema: dict[str, Any]) -> None:
-    """Requires of a tool's result what a failure has as well, and no more: clients check both by this schema."""
+    """Requires only the fields of a tool's result that a failure has as well: clients check both by this schema."""
     schema["required"] = ["success"]
 
 
 class Result(BaseModel):
-    """What every successful result has. All its fields are there; its schema requires `success` alone."""
+    """The base of every successful result. All its fields are sent; its schema requires `success` only."""
 
     model_config = ConfigDict(json_schema_extra=_admit_failures)
 
@@ -86,8 +86,10 @@ class SearchResult(MemoryShape):
 
     score: float = Field(description="0 to 1; results are ordered by it")
     similarity_score: float | None = Field(description="Cosine of the embeddings, -1 to 1")
-    matched: str = Field(description="semantic, text or both")
+    matched: str = Field(description="semantic, text or both; filter without a query")
     context: Context
+    folded: int = Field(description="More that say the same in the same words")
+    folded_ids: list[str]
 
     @classmethod
     def of_found(cls, found: memory_pb2.Found) -> SearchResult:
@@ -103,6 +105,8 @@ class SearchResult(MemoryShape):
             similarity_score=similarity,
             matched=found.matched,
             context=around,
+            folded=found.folded,
+            folded_ids=list(found.folded_ids),
         )
 
 
@@ -132,7 +136,8 @@ class SearchAnswer(Result):
 
     results: list[SearchResult]
     total_found: int
-    search_strategy: str = Field(description="hybrid, or text_fallback while there is no embedding model")
+    total_is_exact: bool = Field(description="False: there are at least total_found")
+    search_strategy: str = Field(description="hybrid, text_fallback (no embedding model), or list (no query)")
     took_ms: float
     truncated: bool = Field(description="Whether max_tokens, or the answer's size, left results out")
     suggestions: list[str]
@@ -148,6 +153,7 @@ def _search_fields(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
     return {
         "results": [SearchResult.of_found(each) for each in answer.results],
         "total_found": answer.total_found,
+        "total_is_exact": not answer.at_least,
         "search_strategy": answer.search_strategy,
         "took_ms": round(answer.took_ms, 3),
         "truncated": answer.truncated,
@@ -185,6 +191,7 @@ class QuickAnswer(Result):
     """Answer of `quick_search`."""
 
     total_count: int
+    total_is_exact: bool = Field(description="False: there are at least total_count")
     top_result: SearchResult | None
     has_more: bool
     cursor: str | None = Field(description="For get_more_results")
@@ -194,8 +201,9 @@ class QuickAnswer(Result):
         """The same answer."""
         return cls(
             total_count=answer.total_found,
+            total_is_exact=not answer.at_least,
             top_result=SearchResult.of_found(answer.results[0]) if answer.results else None,
-            has_more=answer.total_found > len(answer.results),
+            has_more=bool(answer.next_cursor),
             cursor=answer.next_cursor or None,
         )
 
@@ -324,7 +332,7 @@ class DeletionPreview(BaseModel):
 
     @classmethod
     def of(cls, answer: memory_pb2.DeleteResponse, *, in_one_project: bool) -> DeletionPreview:
-        """What the answer says of it."""
+        """The preview in the answer."""
         kinds, projects = Counter[str](), Counter[str]()
         for tally in answer.tallies:
             kinds[KIND_NAME[tally.kind]] += tally.count

@@ -1,4 +1,4 @@
-"""The operations tools: is it well, and how quick is it?"""
+"""The operations tools: health and performance."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def register(mcp: FastMCP, backends: Backends) -> None:
 
 
 async def health(backends: Backends) -> HealthAnswer:
-    """Every part's health; the whole is as well as its worst part."""
+    """Every part's health; the overall status is that of the worst part."""
     found = await checks(backends)
     worst = max((check.status for check in found.values()), key=_order.index)
     return HealthAnswer(status=worst, checks=found, timestamp=datetime.now(UTC).isoformat())
 
 
 async def checks(backends: Backends) -> dict[str, Check]:
-    """Each service and its parts; what several services have under one name is as well as its worst."""
+    """Each service and its parts; parts of one name in several services get the status of the worst."""
     session, memory, quality = backends.session, backends.memory, backends.quality
     parts = await asyncio.gather(
         _parts("session", session.call(session.stub.Check, session_pb2.CheckRequest())),

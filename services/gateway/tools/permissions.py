@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -12,11 +11,12 @@ from pydantic import Field
 
 from services.gateway.backends import SessionBackend
 from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.whereabouts import whereabouts
 from services.gateway.directory.working_directory import Workplace
-from services.gateway.tools import session_results as shapes
+from services.gateway.tools import permission_shapes as shapes
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.session import Directory
-from services.kit.errors import InvalidInput, ServiceError
+from services.kit.errors import InvalidInput
 from services.pb import session_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -35,9 +35,14 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
         context: Context, operation: Operation, target: Target = None, working_directory: Directory = None
     ) -> shapes.DecisionAnswer:
         """Whether an operation may be done without asking the user: allow, ask or deny, and why."""
-        request = session_pb2.CheckPermissionRequest(operation=encodable(operation), target=encodable(target or ""))
-        with suppress(ServiceError):  # then what holds everywhere decides
-            await _locate(request, session, workplace, Asked.of(working_directory, context))
+        where = await whereabouts(session, workplace, Asked.of(working_directory, context))
+        request = session_pb2.CheckPermissionRequest(
+            operation=encodable(operation),
+            target=encodable(target or ""),
+            which=where.which,
+            project=where.project,
+            root=where.root,
+        )
         answer: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
         rule = shapes.RuleShape.of(answer.rule) if answer.HasField("rule") else None
         return shapes.DecisionAnswer(
@@ -57,19 +62,25 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
         scope: Annotated[Literal["session", "project", "always"], Field(description="How far it holds")] = "session",
         expires_in_s: Annotated[float | None, Field(ge=1, description="Seconds; never when left out")] = None,
         working_directory: Directory = None,
+        exact: Annotated[bool, Field(description="Whether * in the target is a *")] = False,
     ) -> shapes.RuleAnswer:
-        """Record what the user decided. Only ever call it after the user said so."""
+        """Record that the user denied something, or propose that it be allowed: only the user makes an allow hold.
+
+        The answer's status says which it was, and how_to_decide what to tell the user."""
+        where = await whereabouts(session, workplace, Asked.of(working_directory, context))
         request = session_pb2.RecordPermissionRequest(
             operation=encodable(operation),
             target=encodable(target or ""),
             decision=decision,
             scope=scope,
             expires_in_s=expires_in_s or 0.0,
+            which=where.which,
+            project=where.project,
+            root=where.root,
             operation_id=str(uuid4()),
+            exact=exact,
         )
-        await _locate(request, session, workplace, Asked.of(working_directory, context))
-        answer: session_pb2.RecordPermissionResponse = await session.call(session.stub.RecordPermission, request)
-        return shapes.RuleAnswer(rule=shapes.RuleShape.of(answer.rule))
+        return shapes.RuleAnswer.of(await session.call(session.stub.RecordPermission, request))
 
     @mcp.tool(annotations=_reads)
     async def permission_status(
@@ -84,29 +95,12 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
         rule_id: Annotated[str | None, Field(description="This rule")] = None,
         all: Annotated[bool, Field(description="Every rule")] = False,  # the contract's name
     ) -> shapes.RevokedAnswer:
-        """Take a rule back, or all of them. What was learned is forgotten with it."""
+        """Take an allow or a proposal back, or all of them. That a deny goes is proposed: the user decides."""
         if not rule_id and not all:
             raise InvalidInput("Say which rule, or all=true.", "permission_status lists the rules.")
         request = session_pb2.RevokePermissionRequest(
             rule_id=encodable(rule_id or ""), all=all, operation_id=str(uuid4())
         )
         answer: session_pb2.RevokePermissionResponse = await session.call(session.stub.RevokePermission, request)
-        return shapes.RevokedAnswer(revoked=answer.revoked)
-
-
-async def _locate(
-    request: session_pb2.CheckPermissionRequest | session_pb2.RecordPermissionRequest,
-    session: SessionBackend,
-    workplace: Workplace,
-    asked: Asked,
-) -> None:
-    """Adds where it is to be done: in the session of the directory, or before init in its project, as init would."""
-    meant = session_pb2.Which(working_directory=asked.directory)
-    try:
-        found: session_pb2.GetResponse = await session.call(session.stub.Get, session_pb2.GetRequest(which=meant))
-    except ServiceError:
-        if asked.directory:
-            place = await workplace.find(asked)
-            request.project, request.root = place.name, place.root
-    else:
-        request.which.session_id = found.session.id
+        proposed = [shapes.ProposalShape.of(each) for each in answer.proposed]
+        return shapes.RevokedAnswer(revoked=answer.revoked, proposed=proposed)

@@ -1,4 +1,4 @@
-"""The quality tools: how healthy a project is, from evidence, and where it is heading."""
+"""The quality tools: a project's score from evidence, and its trend."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
             raise InvalidInput(f"Nothing is known of this directory: {place.trouble}.")
         if place.client and run_tools:
             raise InvalidInput(
-                "Tools run where the directory is, and the gateway does not see it.",
+                "Tools run on the machine of the directory, and the gateway does not see it.",
                 "Run them yourself and let them leave reports (junit.xml, coverage.json, ruff.json), which are read.",
                 "Run `segue serve` on the machine of the directory and connect to that.",
             )

@@ -1,4 +1,4 @@
-"""The resources: what can be read by its address, `segue://…`."""
+"""The resources, each read by its address, `segue://…`."""
 
 from __future__ import annotations
 

@@ -20,9 +20,10 @@ from services.pb import memory_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 tokens_max = 2**31 - 1
-"""More than any answer has, and what the protocol between the services carries: more is as good as this."""
+"""More than any answer contains, and within the range of the protocol's integer; larger limits are reduced to it."""
 
 Wanted = Annotated[str, Field(description="What to look for: a question or a few words")]
+Anything = Annotated[str, Field(description="What to look for; left out, all that the filters pass, newest first")]
 Score = Annotated[float, Field(ge=0, le=1, description="Leave out results that score less")]
 Limit = Annotated[int, Field(ge=1, le=50, description="How many results at most")]
 Tokens = Annotated[int | None, Field(ge=1, description="How many tokens of content at most")]
@@ -33,6 +34,8 @@ ContentType = Annotated[
 ]
 Since = Annotated[str | None, Field(description="Said then or later: ISO 8601, or words such as yesterday, last week")]
 Until = Annotated[str | None, Field(description="Said then or earlier: ISO 8601, or words such as in March")]
+InSession = Annotated[str | None, Field(description="Only what was said in this session")]
+OfFile = Annotated[str | None, Field(description="Only what names this file or directory")]
 Cursor = Annotated[str, Field(description="The cursor of an earlier answer")]
 
 
@@ -69,7 +72,7 @@ def _register_search(mcp: FastMCP, memory: MemoryBackend) -> None:
 def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     @mcp.tool(annotations=_reads)
     async def advanced_search(  # noqa: PLR0913, PLR0917  # the contract's parameters
-        query: Wanted,
+        query: Anything = "",
         limit: Limit = 10,
         min_score: Score = 0.0,
         project: InProject = None,
@@ -77,17 +80,17 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
         max_tokens: Tokens = None,
         content_type: ContentType = None,
         tags: Tags = None,
-        session_id: Annotated[str | None, Field(description="Only what was said in this session")] = None,
+        session_id: InSession = None,
         since: Since = None,
         until: Until = None,
-        file_path: Annotated[str | None, Field(description="Only what names this file or directory")] = None,
+        file_path: OfFile = None,
         role: Annotated[str | None, Field(description="Only what was said by: user or assistant")] = None,
         sort: Annotated[Literal["relevance", "newest"], Field(description="The order of the results")] = "relevance",
         cursor: Annotated[str | None, Field(description="next_cursor of the same call before")] = None,
         facets: Annotated[bool, Field(description="Count what was found by project, type, tag and month")] = False,
     ) -> memory_results.AdvancedAnswer:
         """Search with filters, in pages, with counts. Filters apply first: what passes them is what is ranked."""
-        earliest, latest = await _times(since, until, zone)
+        earliest, latest = await span_times(since, until, zone)
         given = memory_pb2.Filter(
             content_type=content_type or "",
             tags=[encodable(tag) for tag in tags or []],
@@ -109,12 +112,13 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
             cursor=encodable(cursor or ""),
             paged=True,
             facets=facets,
+            is_list=query.strip() in {"", "*"},
         )
         return memory_results.AdvancedAnswer.of(await memory.call(memory.stub.Search, request))
 
 
-async def _times(since: str | None, until: str | None, zone: ZoneInfo) -> tuple[Timestamp | None, Timestamp | None]:
-    """The first moment meant by `since`, and the one after the last meant by `until`."""
+async def span_times(since: str | None, until: str | None, zone: ZoneInfo) -> tuple[Timestamp | None, Timestamp | None]:
+    """The first moment meant by `since`, and the first after the last moment meant by `until`."""
     now = datetime.now(UTC)
     earliest = await asyncio.to_thread(span, since, now, zone, "since") if since else None
     latest = await asyncio.to_thread(span, until, now, zone, "until") if until else None

@@ -36,7 +36,7 @@ def register(mcp: FastMCP, backends: Backends, sessions: Sessions) -> None:
 
 
 def which(session_id: str | None, context: Context, directory: str | None = None) -> session_pb2.Which:
-    """The session that is meant: by id, else by the directory, else the user's only one."""
+    """The requested session: by id, else by the directory, else the user's only one."""
     asked = "" if session_id else Asked.of(directory, context).directory
     return session_pb2.Which(session_id=encodable(session_id or ""), working_directory=asked)
 

@@ -13,7 +13,8 @@ from services.gateway.tools.memory_results import Check, Result, SearchResult, i
 from services.pb import quality_pb2, session_pb2
 
 
-def _when(time: Timestamp) -> str | None:
+def when(time: Timestamp) -> str | None:
+    """As ISO 8601; None for no time."""
     return time.ToDatetime(UTC).isoformat() if time.seconds or time.nanos else None
 
 
@@ -79,7 +80,7 @@ class HandoffShape(BaseModel):
         """The same handoff."""
         return cls(
             session_id=handoff.session_id,
-            ended_at=_when(handoff.ended_at),
+            ended_at=when(handoff.ended_at),
             summary=handoff.summary,
             next_steps=list(handoff.next_steps),
             open_questions=list(handoff.open_questions),
@@ -181,9 +182,9 @@ class SessionShape(BaseModel):
             project=session.project,
             working_directory=session.working_directory,
             state=session.state,
-            created_at=_when(session.created_at),
-            last_seen_at=_when(session.last_seen_at),
-            ended_at=_when(session.ended_at),
+            created_at=when(session.created_at),
+            last_seen_at=when(session.last_seen_at),
+            ended_at=when(session.ended_at),
             checkpoints=session.checkpoints,
             quality_score=session.last_quality if session.HasField("last_quality") else None,
         )
@@ -216,80 +217,6 @@ class SessionsAnswer(Result):
 
     sessions: list[SessionShape]
     next_cursor: str | None
-
-
-class RuleShape(BaseModel):
-    """A rule on what may be done without asking."""
-
-    id: str
-    operation: str
-    pattern: str | None = Field(description="Of targets: * is anything; null is every one")
-    scope: str
-    decision: str
-    level: str
-    source: str = Field(description="user, or learned")
-    project: str | None
-    expires_at: str | None
-
-    @classmethod
-    def of(cls, rule: session_pb2.Rule) -> RuleShape:
-        """The same rule."""
-        return cls(
-            id=rule.id,
-            operation=rule.operation,
-            pattern=rule.pattern or None,
-            scope=rule.scope,
-            decision=rule.decision,
-            level=rule.level,
-            source=rule.source,
-            project=rule.project or None,
-            expires_at=_when(rule.expires_at),
-        )
-
-
-class DecisionAnswer(Result):
-    """Answer of `check_permission`."""
-
-    decision: str = Field(description="allow, ask or deny")
-    security_level: str = Field(description="low, medium, high or critical")
-    reason: str
-    rule: RuleShape | None
-    expires_at: str | None
-
-
-class RuleAnswer(Result):
-    """Answer of `record_permission`."""
-
-    rule: RuleShape
-
-
-class PermissionsAnswer(Result):
-    """Answer of `permission_status`."""
-
-    trusted_operations: list[str]
-    auto_approve_patterns: list[str]
-    history: list[dict[str, Any]]
-    security_level: str
-    rules: list[RuleShape]
-
-    @classmethod
-    def of(cls, status: session_pb2.PermissionStatusResponse) -> PermissionsAnswer:
-        """The same."""
-        names = ("action", "operation", "target", "project", "session_id", "decision", "level", "reason", "rule_id")
-        history = [{"at": iso(line.at)} | {name: getattr(line, name) for name in names} for line in status.history]
-        return cls(
-            trusted_operations=list(status.trusted_operations),
-            auto_approve_patterns=list(status.auto_approve_patterns),
-            history=history,
-            security_level=status.security_level,
-            rules=[RuleShape.of(rule) for rule in status.rules],
-        )
-
-
-class RevokedAnswer(Result):
-    """Answer of `revoke_permission`."""
-
-    revoked: int
 
 
 class ComponentShape(BaseModel):

@@ -1,1 +1,1 @@
-"""What takes several services: init, checkpoint and end. Steps are idempotent by id; what failed is told or owed."""
+"""Workflows over several services: init, checkpoint, end. Steps are idempotent by id; failures are reported or kept."""

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: a bounded number of tasks for each user, done before the gateway is gone."""
+"""Background work: a bounded number of tasks for each user, finished before the gateway stops."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ all_max = 500
 
 
 class Background:
-    """Tasks under way. Each runs as whoever it was begun for: a task takes its request's identity along."""
+    """Running tasks. Each runs as the user that started it: a task inherits its request's identity."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._users: Counter[str] = Counter()
 
     def begin(self, user: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Begins it; RateLimited where too much is under way for this user, or for all."""
+        """Starts the work; RateLimited if too many tasks are running for this user, or for all."""
         if self._users[user] >= per_user_max or len(self._tasks) >= all_max:
             work.close()
-            raise RateLimited("Too much is under way already.", "Repeat it in a moment.")
+            raise RateLimited("Too many tasks are running already.", "Repeat it in a moment.")
         task = asyncio.create_task(work)
         self._tasks.add(task)
         self._users[user] += 1
@@ -48,11 +48,11 @@ class Background:
 
     @property
     def under_way(self) -> int:
-        """How many tasks are."""
+        """The number of running tasks."""
         return len(self._tasks)
 
     async def drain(self, within_s: float) -> None:
-        """Waits for what is under way; what takes longer is given up."""
+        """Waits for the running tasks; cancels those that take longer."""
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=within_s)
             for task in late:
@@ -61,7 +61,7 @@ class Background:
 
 @asynccontextmanager
 async def drain_on_exit(background: Background, drain_s: float) -> AsyncIterator[None]:
-    """What is under way when this is left is finished first."""
+    """Finishes the running tasks when the context exits."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What memory could not store yet: kept by the session service, and stored at the next chance."""
+"""Deferred stores: memories that the memory service could not store yet, kept by the session service for a retry."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ logger = logging.getLogger(__name__)
 MEMORY = "memory"
 paid_at_once_max = 20
 CURABLE = (Unavailable, DeadlineExceeded, NotReady, Conflict, RateLimited, OverQuota)
-"""What a later attempt may find otherwise; anything else is as wrong tomorrow as it is today."""
+"""Errors that a retry may resolve; any other is permanent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What became of memories: the ids of what is pending, and why they are not stored; both empty where they are."""
+    """The result of a store: the ids of pending memories, and why they are not stored; both empty if all are."""
 
     pending: Sequence[str] = ()
     trouble: str = ""
 
 
 async def store_or_owe(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]]) -> Remembered:
-    """Stores the memories of an ended session; what a later attempt may store is kept for it.
+    """Stores the memories of an ended session; defers those that may be stored later.
 
-    Raises nothing: the session is ended whatever becomes of them. Asked again, it answers the same.
+    Raises nothing: the session has ended in any case. A repeated call returns the same.
+
     """
     if not memories:
         return Remembered()
@@ -66,21 +67,22 @@ async def _owe(backends: Backends, session_id: str, memories: Sequence[dict[str,
     try:
         await backends.session.call(backends.session.stub.Owe, owed)
     except ServiceError as error:
-        return Remembered(trouble=f"{trouble} Nor can it be kept for later: {error.message}")
+        return Remembered(trouble=f"{trouble} It could not be deferred either: {error.message}")
     return Remembered([owed.id], trouble)
 
 
 def _words(error: ServiceError | Internal) -> str:
-    """What happened."""
+    """The error as text."""
     if isinstance(error, ServiceError):
         return error.message
     return f"Something went wrong inside Segue; trace {error}."
 
 
 async def pay(backends: Backends) -> list[str]:
-    """Stores what is pending for the user, oldest first; the ids of what is pending still.
+    """Stores the user's pending memories, oldest first; returns the ids of those still pending.
 
-    What can never be stored is given up. After one for which there is no room, or nobody answers, no other is tried.
+    Memories that can never be stored are dropped. The first one that finds no room or no service ends the attempt.
+
     """
     request = session_pb2.ListPendingRequest(limit=paid_at_once_max)
     pending: session_pb2.ListPendingResponse = await backends.session.call(backends.session.stub.ListPending, request)
@@ -99,13 +101,13 @@ async def _pay(backends: Backends, owed: session_pb2.Owed) -> None:
     except CURABLE:
         raise
     except ServiceError as error:
-        logger.warning("a pending memory can never be stored, and is given up: %s", type(error).__name__)
+        logger.warning("a pending memory can never be stored and was dropped: %s", type(error).__name__)
     paid = session_pb2.PaidRequest(session_id=owed.session_id, id=owed.id)
     await backends.session.call(backends.session.stub.Paid, paid)
 
 
 async def _store(backends: Backends, memories: Sequence[dict[str, Any]]) -> None:
-    """Memories with ids: storing one again stores it once."""
+    """Stores memories by id: repeating it stores nothing twice."""
     new = [
         memory_pb2.NewMemory(
             id=each["id"],

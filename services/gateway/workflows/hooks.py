@@ -7,6 +7,7 @@ where it is lost the model goes without one, and nothing else is lost.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 
 from services.gateway.access.identity import current_user
 from services.gateway.directory.client_reports import Asked, Client, Wanted
+from services.gateway.directory.whereabouts import Whereabouts, whereabouts
 from services.gateway.workflows.background_tasks import Background
 from services.gateway.workflows.briefing import NOTHING, Briefing, compose
 from services.gateway.workflows.recall import Recalling
@@ -31,8 +33,13 @@ clients_max = 500
 echo_s = 2.0
 learned_of = frozenset({"Bash"})
 """Tools whose target is all that the user was asked about."""
+deciding_tools = ("__record_permission", "__revoke_permission")
+unasked_modes = frozenset({"bypassPermissions", "dontAsk"})
+"""Of the client: the user chose that nothing is asked."""
 counted_for_s = 1e-3
 """How long one allow in a dialog holds beyond it: it is only counted."""
+_PATHS = ("file_path", "notebook_path", "path")
+LEVELS = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 note_before_compaction = "Before the conversation was compacted."
 
 
@@ -43,6 +50,7 @@ class HookEvent:
     directory: str = ""
     session: str = ""
     source: str = ""
+    mode: str = ""
     tool: str = ""
     tool_input: Mapping[str, str] = field(default_factory=dict)
     prompt: str = ""
@@ -65,6 +73,11 @@ class HookEvent:
         identity = self.meta.get(IDENTITY_META)
         known = isinstance(identity, str) and identity and self.directory
         return Asked(self.directory, Client(self.directory, str(identity), self.meta) if known else None)
+
+    @property
+    def is_on_file(self) -> bool:
+        """Whether the target is a path."""
+        return not self.tool_input.get("command") and self.target in {self.tool_input.get(key) for key in _PATHS}
 
     @property
     def target(self) -> str:
@@ -175,22 +188,22 @@ class Hooks:
         return _context("UserPromptSubmit", briefing)
 
     async def pre_tool_use(self, event: HookEvent) -> Said | None:
-        """What the user's rules say: allow or deny. What is critical is always asked; what no rule covers is the
-        client's to decide."""
+        """What the user's rules say: allow or deny. What is critical is asked about unless it was allowed in so many
+        words; what no rule covers is the client's to decide. Where the user turned dialogs off, only denies hold."""
         if not event.tool:
             return None
         said = await self._check_permission(event)
         if said.decision == "deny":
-            return _permission("deny", f"Segue: {said.reason}. revoke_permission takes the rule back.")
-        if said.security_level == "critical":
-            return _permission("ask", f"Segue: {said.reason}.")
-        if said.decision == "allow" and said.HasField("rule"):
-            return _permission("allow", f"Segue: {said.reason}.")
-        return None
+            return _permission("deny", f"Segue: {said.reason}. The user takes the rule back: segue revoke.")
+        if said.is_persons or _widens(event):
+            return _permission("ask", "Segue: it changes what may be done without asking, which only you decide.")
+        return None if event.mode in unasked_modes else _opinion(said)
 
     async def permission_request(self, event: HookEvent) -> None:
         """Counts that the user allowed a command in the client's own dialog. One time is leave for that time alone; it
         takes as many as the session service learns after to make a rule, for this very command in this project."""
+        if event.delivery and event.tool.endswith(deciding_tools):
+            await self._accept_proposal(event)
         is_learned = event.delivery and event.tool in learned_of and event.target and "*" not in event.target
         if not is_learned:
             return
@@ -206,13 +219,44 @@ class Hooks:
             expires_in_s=counted_for_s,
             which=event.which,
             operation_id=f"hook-{event.delivery}",
+            by_person=True,
         )
         with suppress(Conflict, LimitExceeded):  # a rule that came between, too long a command, or too many rules
             await session.call(session.stub.RecordPermission, allowed)
 
+    async def _accept_proposal(self, event: HookEvent) -> None:
+        """The client showed its user what the model proposes, and they let it."""
+        session, told = self._sessions.backends.session, event.tool_input
+        request = session_pb2.DecideProposalRequest(
+            operation=told.get("operation", ""),
+            target=told.get("target", ""),
+            scope=told.get("scope", ""),
+            rule_id=told.get("rule_id", ""),
+            accept=True,
+            operation_id=f"hook-{event.delivery}",
+        )
+        with suppress(NotFound, Conflict, LimitExceeded):  # nothing was to be decided, or it was already
+            await session.call(session.stub.DecideProposal, request)
+
     async def _check_permission(self, event: HookEvent) -> session_pb2.CheckPermissionResponse:
+        """What the rules say of the call; a deny also of the file that a link leads to, where the gateway sees it."""
+        where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
+        said = await self._check(event.tool, event.target, where)
+        if said.decision == "deny" or not event.is_on_file:
+            return said
+        real = await asyncio.to_thread(os.path.realpath, os.path.join(event.directory, event.target))  # noqa: PTH118  # not of this machine's user
+        if real == event.target:
+            return said
+        behind = await self._check(event.tool, real, where)
+        return (
+            behind if behind.decision == "deny" or LEVELS[behind.security_level] > LEVELS[said.security_level] else said
+        )
+
+    async def _check(self, tool: str, target: str, where: Whereabouts) -> session_pb2.CheckPermissionResponse:
         session = self._sessions.backends.session
-        request = session_pb2.CheckPermissionRequest(operation=event.tool, target=event.target, which=event.which)
+        request = session_pb2.CheckPermissionRequest(
+            operation=tool, target=target, which=where.which, project=where.project, root=where.root
+        )
         said: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
         return said
 
@@ -270,6 +314,18 @@ class Hooks:
         self._clients.move_to_end(key)
         while len(self._clients) > clients_max:
             self._clients.popitem(last=False)
+
+
+def _opinion(said: session_pb2.CheckPermissionResponse) -> Said | None:
+    is_allowed = said.decision == "allow" and said.HasField("rule")
+    if said.security_level == "critical" and not is_allowed:
+        return _permission("ask", f"Segue: {said.reason}.")
+    return _permission("allow", f"Segue: {said.reason}.") if is_allowed else None
+
+
+def _widens(event: HookEvent) -> bool:
+    """Whether the call is to one of our own tools that propose to widen what may be done."""
+    return event.tool.endswith(deciding_tools) and event.tool_input.get("decision") != "deny"
 
 
 def _context(event: str, briefing: Briefing) -> Said | None:

@@ -1,4 +1,4 @@
-"""The quality of a place as the workflows use it: a report, or why there is none."""
+"""The quality of a place for the workflows: a report, or why there is none."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from services.pb import quality_pb2, session_pb2
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """A report where one was made; else `trouble` says why not."""
+    """A report if one was made; otherwise `trouble` says why not."""
 
     report: quality_pb2.Report | None
     trouble: str = ""
 
     @property
     def message(self) -> session_pb2.Quality | None:
-        """What the session service keeps of it."""
+        """The scores that the session service stores."""
         if self.report is None:
             return None
         parts = {name: getattr(self.report, name) for name in PARTS}
         return session_pb2.Quality(overall=self.report.overall_score, parts=parts)
 
     def shape(self) -> dict[str, float | None]:
-        """As the contract names the scores."""
+        """The scores under the contract's names."""
         if self.report is None:
             return dict.fromkeys(("overall", "project_health", "permissions", "tools_available"))
         return {
@@ -38,7 +38,7 @@ class Assessed:
 
     @property
     def recommendations(self) -> list[str]:
-        """The ones that gain most."""
+        """The recommendations with the largest gain."""
         return recommendations(self.report)[:5] if self.report else []
 
 
@@ -46,12 +46,12 @@ PARTS = ("project_health", "permissions_score", "tools_availability")
 
 
 def recommendations(report: quality_pb2.Report) -> list[str]:
-    """What to do, each with the points of the overall score that it gains, the largest gain first."""
+    """The recommendations, each with its gain in points of the overall score, the largest gain first."""
     return [f"{each.text} ({'+' if each.measured else 'up to +'}{each.points:.1f})" for each in report.recommendations]
 
 
 async def permission_facts(backends: Backends, project: str) -> quality_pb2.PermissionFacts | None:
-    """The rules in force in the project, and how many of them are broad; None where session does not say."""
+    """The rules in force in the project, and how many of them are broad; None if the session service cannot say."""
     asked = session_pb2.PermissionStatusRequest(project=project)
     try:
         status: session_pb2.PermissionStatusResponse = await backends.session.call(
@@ -68,7 +68,7 @@ def _is_broad(rule: session_pb2.Rule) -> bool:
 
 
 async def assess(backends: Backends, place: Place, operation_id: str = "", kind: str = "check") -> Assessed:
-    """The place's quality; with `operation_id` it is a point of the project's history."""
+    """The place's quality; with `operation_id` it is recorded as a point of the project's history."""
     if place.project is None:
         return Assessed(None, place.trouble)
     request = quality_pb2.CheckRequest(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
-from services.gateway.arguments.time_expressions import timestamp
 from services.gateway.backends import Backends
 from services.gateway.workflows.briefing import Section
 from services.kit.errors import NotFound, ServiceError
@@ -20,8 +18,9 @@ prompt_score_min = 0.2
 prompt_similarity_min = 0.25
 """Measured on the questions about coding sessions: nine in ten answers score that much, one in ten of the best matches
 in another project; and four in five answers are that similar, one in six of what prompts such as "go on" find."""
-ended_lookback = timedelta(hours=2)
-left_behind = "what was done and decided"
+answers_max = 10
+"""Among so many of the last answers the last one is looked for that says something: "Done." does not."""
+answer_min_chars = 20
 summary_max_chars = 600
 decision_max_chars = 300
 decisions_max = 20
@@ -57,18 +56,21 @@ class Recalling:
         facts = session_pb2.Facts(files_changed=files)
         if not conversation:
             return facts
-        lately = memory_pb2.Filter(session_id=conversation, since=timestamp(datetime.now(UTC) - ended_lookback))
-        ever = memory_pb2.Filter(session_id=conversation)
-        found = await self._search(left_behind, "", 50, lately) or await self._search(left_behind, "", 50, ever)
-        said = sorted(found, key=lambda each: each.timestamp.ToNanoseconds())
-        asked = [each.content for each in said if each.role == "user"]
-        answered = [each.content for each in said if each.role == "assistant"]
-        parts = [f"Asked: {_cut(asked[-1], summary_max_chars // 2)}"] if asked else []
-        parts += [_cut(answered[-1], summary_max_chars)] if answered else []
+        asked, answered, decided = await asyncio.gather(
+            self._latest(1, memory_pb2.Filter(session_id=conversation, role="user")),
+            self._latest(answers_max, memory_pb2.Filter(session_id=conversation, role="assistant")),
+            self._latest(decisions_max, memory_pb2.Filter(session_id=conversation, tags=["decision"])),
+        )
+        parts = [f"Asked: {_cut(each.content, summary_max_chars // 2)}" for each in asked]
+        answer = next((each for each in answered if _is_substantial(each)), answered[0] if answered else None)
+        parts += [_cut(answer.content, summary_max_chars)] if answer else []
         facts.summary = "\n".join(parts)
-        decided = [_cut(each.content, decision_max_chars) for each in said if "decision" in each.tags]
-        facts.decisions.extend(decided[-decisions_max:])
+        facts.decisions.extend(_cut(each.content, decision_max_chars) for each in reversed(decided))
         return facts
+
+    async def _latest(self, limit: int, given: memory_pb2.Filter) -> Sequence[memory_pb2.StoredMemory]:
+        """The user's own, newest first."""
+        return await self._list(memory_pb2.ListRequest(filter=given, author="mine", limit=limit))
 
     async def _handoff(self, project: str) -> session_pb2.HandoffDocument | None:
         session = self.backends.session
@@ -79,22 +81,29 @@ class Recalling:
             return None
         return handoff
 
-    async def _latest_tagged(self, project: str, tag: str) -> list[memory_pb2.StoredMemory]:
+    async def _latest_tagged(self, project: str, tag: str) -> Sequence[memory_pb2.StoredMemory]:
         """The latest memories with the tag, newest first."""
-        found = await self._search(tag, project, marked_max, memory_pb2.Filter(tags=[tag]))
-        return sorted(found, key=lambda each: -each.timestamp.ToNanoseconds())
+        given = memory_pb2.Filter(tags=[tag])
+        request = memory_pb2.ListRequest(project=project, include_related_projects=True, filter=given, limit=marked_max)
+        return await self._list(request)
 
-    async def _search(
-        self, query: str, project: str, limit: int, given: memory_pb2.Filter | None = None
-    ) -> list[memory_pb2.StoredMemory]:
-        return [each.memory for each in await self._search_memories(query, project, limit, given)]
+    async def _list(self, request: memory_pb2.ListRequest) -> Sequence[memory_pb2.StoredMemory]:
+        """Nothing, where memory does not answer: a session goes on without."""
+        memory = self.backends.memory
+        try:
+            answer: memory_pb2.ListResponse = await memory.call(memory.stub.List, request)
+        except ServiceError:
+            return []
+        return answer.memories
+
+    async def _search(self, query: str, project: str, limit: int) -> list[memory_pb2.StoredMemory]:
+        return [each.memory for each in await self._search_memories(query, project, limit)]
 
     async def _search_memories(
         self,
         query: str,
         project: str,
         limit: int,
-        given: memory_pb2.Filter | None = None,
         min_score: float = 0.0,
     ) -> Sequence[memory_pb2.Found]:
         """Nothing, where memory does not answer: a session goes on without."""
@@ -104,7 +113,6 @@ class Recalling:
             limit=limit,
             project=project,
             include_related_projects=True,
-            filter=given,
             min_score=min_score,
         )
         try:
@@ -117,6 +125,10 @@ class Recalling:
 def _is_like(found: memory_pb2.Found) -> bool:
     """Without a model there is no similarity to go by."""
     return not found.HasField("similarity") or found.similarity >= prompt_similarity_min
+
+
+def _is_substantial(answer: memory_pb2.StoredMemory) -> bool:
+    return len(" ".join(answer.content.split())) >= answer_min_chars
 
 
 def _cut(text: str, most: int) -> str:

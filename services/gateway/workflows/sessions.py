@@ -1,4 +1,4 @@
-"""The life of a session: init, checkpoint and end, each over all services."""
+"""A session's lifecycle: init, checkpoint and end, each over all services."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, Pol
 
 learned_max = 50
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
-"""What a reflection's tag says it is; without one of these it is an insight."""
+"""The learning that a reflection's tag marks; without one of these tags it is an insight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What `init` brought about."""
+    """The result of `init`."""
 
     session: session_pb2.SessionState
     resumed: bool
@@ -40,7 +40,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What `checkpoint` brought about; `git` is None where the place cannot be seen."""
+    """The result of `checkpoint`; `git` is None if the place cannot be seen."""
 
     checkpoint: session_pb2.CheckpointRecord
     place: Place
@@ -50,7 +50,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What `end` brought about."""
+    """The result of `end`."""
 
     session: session_pb2.SessionState
     handoff: session_pb2.HandoffDocument
@@ -63,7 +63,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """The workflows; `policy` is what a checkpoint commits unless it is told otherwise."""
+    """The workflows; `policy` is what a checkpoint commits by default."""
 
     backends: Backends
     workplace: Workplace
@@ -71,7 +71,7 @@ class Sessions:
     handoff_tokens: int
 
     async def init(self, asked: Asked, session_id: str) -> Begun:
-        """Starts or resumes a session: its place, the last handoff, and what is remembered that belongs to it."""
+        """Starts or resumes a session: its place, the last handoff, and related memories."""
         if session_id and not asked.directory:
             asked = asked.at((await self._session(session_pb2.Which(session_id=session_id))).working_directory)
         place = await self.workplace.look(asked)
@@ -99,7 +99,7 @@ class Sessions:
     async def _recall_related(
         self, place: Place, handoff: session_pb2.HandoffDocument | None
     ) -> tuple[Sequence[memory_pb2.Found], str]:
-        """Memories of the project that belong to what was left to do; and why there are none, where there are not."""
+        """Memories of the project related to the open work; or why there are none."""
         if not self.handoff_tokens:
             return [], ""
         subject = " ".join([handoff.summary, *handoff.next_steps][:5]) if handoff else ""
@@ -121,8 +121,8 @@ class Sessions:
     async def checkpoint(
         self, asked: Asked, which: session_pb2.Which, note: str, commit: bool | None, operation_id: str = ""
     ) -> Recorded:
-        """Measures, commits what the policy says, and records it; in this order, so that nothing is recorded that is
-        not so. Where the client is the one to commit, it takes two calls, of one operation."""
+        """Measures, commits what the policy allows, and records it; in this order, so that nothing is recorded that was
+        not done. If the client makes the commit, this takes two calls with one operation id."""
         state = await self._session(which)
         place = await self._place(asked, state)
         made = place.client.committed_checkpoint() if place.client else None
@@ -166,7 +166,7 @@ class Sessions:
         )
 
     async def end(self, asked: Asked, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:
-        """Ends the session: its handoff, in the project and in the store, and what was learned, in memory."""
+        """Ends the session: writes the handoff to the project and the store, and the learnings to memory."""
         state = await self._session(which)
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
@@ -193,7 +193,7 @@ class Sessions:
         return Ended(answer.session, answer.handoff, path, quality, learned, pending, remembered.trouble)
 
     async def _session_learnings(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
-        """The reflections that were stored in the project since the session began, by what their tags say they are."""
+        """The reflections stored in the project since the session began, grouped by their tags."""
         learned: dict[str, list[str]] = {"insights": [], "solutions": [], "patterns": [], "decisions": []}
         request = memory_pb2.SearchRequest(
             query="insight solution pattern decision lesson",
@@ -219,7 +219,7 @@ class Sessions:
         return answer.session
 
     async def _place(self, asked: Asked, state: session_pb2.SessionState) -> Place:
-        """The session's directory, as it is now; nothing known of it where it has gone."""
+        """The session's directory in its current state; an unknown place if it no longer exists."""
         try:
             return await self.workplace.look(asked.at(state.working_directory))
         except ServiceError as error:
@@ -245,7 +245,7 @@ def _git(place: Place) -> session_pb2.GitFacts | None:
 
 
 def _summary(handoff: session_pb2.HandoffDocument) -> list[dict[str, Any]]:
-    """The handoff as a memory, so that a search finds it; the same one for the same session."""
+    """The handoff as a memory, so that a search finds it; the same session gives the same memory."""
     steps = "".join(f"\nNext: {step}" for step in handoff.next_steps)
     questions = "".join(f"\nOpen: {question}" for question in handoff.open_questions)
     if not handoff.summary.strip() and not steps and not questions:

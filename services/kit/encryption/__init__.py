@@ -1,5 +1,5 @@
-"""Encryption at rest: a key file of the user's, a keyring beside the data, and what seals and opens bytes.
+"""Encryption at rest: the user's key file, a keyring beside the data, and sealing of bytes.
 
-The user's key wraps a random data key, and the wrapped one lies beside the data: so the user's key is changed without
-writing the data anew. From the data key a key for each purpose is derived.
+The user's key wraps a random data key, which is stored beside the data: so the user's key can change without rewriting
+the data. A key for each purpose is derived from the data key.
 """

@@ -1,4 +1,4 @@
-"""The user's key in a file: made once, and read only where nobody else can read it."""
+"""The user's key in a file: written once, and read only if nobody else can read it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _file_max_bytes = 1024
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A user's key; `id` names it and says nothing of it."""
+    """A user's key; `id` identifies it without revealing it."""
 
     secret: bytes = field(repr=False)
 
     @property
     def id(self) -> str:
-        """Eight characters that messages call it by."""
+        """Eight characters that identify the key in messages."""
         return hashlib.sha256(b"segue key id\0" + self.secret).hexdigest()[:8]
 
 
 def generate_key(path: Path) -> Key:
-    """A new key in a new file that its owner alone can read; AlreadyExists where there is a file."""
+    """Writes a new key to a new file that only its owner can read; AlreadyExists if the file exists."""
     key = Key(secrets.token_bytes(key_bytes))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -46,7 +46,7 @@ def generate_key(path: Path) -> Key:
 
 
 def read_key(path: Path) -> Key:
-    """The key in a file; InvalidInput where it is missing, open to others, or no key."""
+    """The key in a file; InvalidInput if the file is missing, accessible to others, or not a key."""
     path = path.expanduser()
     try:
         with path.open("rb") as file:
@@ -55,25 +55,25 @@ def read_key(path: Path) -> Key:
     except OSError as error:
         raise InvalidInput(
             f"The key file {path} cannot be read: {error.strerror}.",
-            "Bring it back from where you keep its copy, or name the file where it is.",
+            "Restore it from your copy, or name the right file.",
         ) from error
     found = _form.fullmatch(text)
     secret = bytes.fromhex(found[1]) if found else b""
     if found is None or found[2] != _check(secret):
         raise InvalidInput(
             f"{path} holds no key, or not all of it.",
-            "It has one line, segue-key-1:…, as `segue key generate` wrote it; copy it again from where you keep it.",
+            "It has one line, segue-key-1:…, as `segue key generate` wrote it; copy it again from your backup.",
         )
     return Key(secret)
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:
-    """A group may read a file that is not ours: that is how clusters hand out secrets."""
+    """A group may read a file that another user owns: clusters distribute secrets like that."""
     mode = status.st_mode
     if mode & 0o007 or (mode & 0o070 and status.st_uid == os.geteuid()):
         raise InvalidInput(f"Others than its owner can use the key file {path}.", f"chmod 600 {path}")
 
 
 def _check(secret: bytes) -> str:
-    """Tells a mistyped key from a wrong one."""
+    """A checksum: distinguishes a mistyped key from a wrong one."""
     return hashlib.sha256(b"segue key check\0" + secret).hexdigest()[:_check_chars]

@@ -31,7 +31,7 @@ class Keyring:
     wrapped: str
 
     def unwrap(self, key: Key) -> bytes:
-        """The data key; InvalidInput where it is wrapped by another key."""
+        """The data key; InvalidInput if another key wraps it."""
         salt, wrapped = bytes.fromhex(self.salt), bytes.fromhex(self.wrapped)
         try:
             return _wrapping(key, salt).decrypt(wrapped[:nonce_bytes], wrapped[nonce_bytes:], _purpose)
@@ -54,18 +54,18 @@ def _wrapping(key: Key, salt: bytes) -> AESGCM:
 
 
 def new_data_key() -> bytes:
-    """A random one."""
+    """A random data key."""
     return secrets.token_bytes(key_bytes)
 
 
 def wrap(data_key: bytes, key: Key) -> Keyring:
-    """The data key as the user's key keeps it."""
+    """Wraps the data key with the user's key."""
     salt, nonce = secrets.token_bytes(_salt_bytes), secrets.token_bytes(nonce_bytes)
     return Keyring(key.id, salt.hex(), (nonce + _wrapping(key, salt).encrypt(nonce, data_key, _purpose)).hex())
 
 
 def read_keyring(home: Path) -> Keyring | None:
-    """The keyring of a directory, None where nothing is encrypted there; InvalidInput where it is damaged."""
+    """The keyring of a directory, None if nothing is encrypted there; InvalidInput if it is damaged."""
     path = home / KEYRING
     try:
         with path.open("rb") as file:
@@ -80,11 +80,11 @@ def read_keyring(home: Path) -> Keyring | None:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
-            f"{path} is damaged, and without it nothing here can be read.", "Bring it back from a backup."
+            f"{path} is damaged, and without it nothing here can be read.", "Restore it from a backup."
         ) from error
     return keyring
 
 
 def write_keyring(home: Path, keyring: Keyring) -> None:
-    """Puts it there in one step, instead of one that is there."""
+    """Writes the keyring in one step, replacing an earlier one."""
     write_private(home / KEYRING, json.dumps({"format": _format, **asdict(keyring)}) + "\n")

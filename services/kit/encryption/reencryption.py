@@ -1,8 +1,8 @@
-"""Encrypting all that a directory holds, decrypting it, or moving it under another key, while nothing runs.
+"""Encrypts a whole directory, decrypts it, or changes its key, while no service runs.
 
-Everything is written anew beside what there is, verified, and marked as complete; then each file takes the place of
-the earlier one. Interrupted before the mark, all is as it was; after it, the next call goes on where that one ended,
-and no service starts in between.
+Everything is rewritten beside the existing files, verified, and marked as complete; then each file replaces the
+earlier one. Interrupted before the mark, nothing has changed; after it, the next call continues where that one
+stopped, and no service starts until then.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
 
 Report: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how many rows are, and of how many."""
+"""Receives the current step, the rows done, and the rows in total."""
 
 STAGING = ".converting"
 _complete, _sealed, _clear = "complete", "sealed", "clear"
 _logs = (".wal", "-wal", "-shm")
 spare_bytes = 64 * 1024 * 1024
 growth = 1.5
-"""What a database may grow by when it is sealed: embeddings by 4 %, short texts by half."""
+"""How much a database may grow when it is sealed: embeddings by 4 %, short texts by half."""
 
 
 class Writing(Protocol):
-    """Writes each database of a directory anew."""
+    """Rewrites each database of a directory."""
 
     def __call__(
         self, path: Path, target: Path, before: Vault | None, after: Vault | None, report: Report
     ) -> AbstractContextManager[None]:
-        """Writes the database at `path` to `target` and verifies it; nobody else opens it until that is left."""
+        """Writes the database at `path` to `target` and verifies it; nobody else can open it until the block ends."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Changeable:
-    """A place, how its databases are written anew, and by pattern, which files beside them are of the earlier form."""
+    """A place, how its databases are rewritten, and the patterns of other files in the earlier form."""
 
     place: Place
     writing: Writing
@@ -57,7 +57,7 @@ class Changeable:
 
 
 def require_settled(home: Path) -> None:
-    """NotReady where a change has begun to replace files and has not ended."""
+    """Raises NotReady if a change has begun to replace files and has not finished."""
     if (home / STAGING / _complete).exists():
         raise NotReady(
             f"The encryption of {home} is being changed, and was interrupted.",
@@ -66,7 +66,7 @@ def require_settled(home: Path) -> None:
 
 
 def finish_interrupted(changed: Changeable) -> bool:
-    """Ends what was interrupted; whether that changed what is there."""
+    """Finishes an interrupted change; returns whether anything was replaced."""
     if (changed.home / STAGING / _complete).exists():
         _put_in_place(changed)
         return True
@@ -75,22 +75,23 @@ def finish_interrupted(changed: Changeable) -> bool:
 
 
 def discard_unfinished(home: Path) -> None:
-    """Removes what was written beside by a change that did not come as far as replacing anything."""
+    """Removes the files of a change that was interrupted before it replaced anything."""
     if not (home / STAGING / _complete).exists():
         shutil.rmtree(home / STAGING, ignore_errors=True)
 
 
 def rewrap(home: Path, key: Key, new: Key) -> None:
-    """From now on the new key is needed, and the earlier one is of no use."""
+    """Wraps the data key with the new key; the earlier key becomes useless."""
     if keyring := read_keyring(home):
         write_keyring(home, wrap(keyring.unwrap(key), new))
 
 
 def change(changed: Changeable, key: Key | None, new: Key | None, report: Report) -> None:
-    """Writes everything anew: sealed by a new data key of the key `new`, or in clear where there is none.
+    """Rewrites everything: sealed by a new data key, wrapped by the key `new`, or in clear without one.
 
-    `key` is the one that it is sealed by now, None where it is not. Unavailable, and all is as it was, where there is
-    no room or somebody has a database open.
+    `key` is the current key, None if the data is not encrypted. Unavailable, and nothing has changed, if there is too
+    little room or a database is open elsewhere.
+
     """
     keyring = read_keyring(changed.home)
     before = Vault(keyring.unwrap(key)) if keyring and key else None
@@ -110,7 +111,7 @@ def change(changed: Changeable, key: Key | None, new: Key | None, report: Report
 def _write(changed: Changeable, databases: list[Path], before: Vault | None, new: Key | None, report: Report) -> None:
     staging, data_key = changed.home / STAGING, new_data_key()
     after = Vault(data_key) if new else None
-    with ExitStack() as held:  # until all of them can be replaced, nobody else opens one
+    with ExitStack() as held:  # nobody else may open one until all of them can be replaced
         for path in databases:
             held.enter_context(changed.writing(path, staging / path.name, before, after, report))
             (staging / path.name).chmod(0o600)
@@ -136,11 +137,11 @@ def _mark_complete(staging: Path, *, is_sealed: bool) -> None:
 
 
 def _put_in_place(changed: Changeable) -> None:
-    """Every step may have been done already."""
+    """Replaces the files; any of these steps may have been done already."""
     home, staging = changed.home, changed.home / STAGING
     for staged in sorted(staging.glob(changed.place.databases)):
         for log in _logs:
-            (home / f"{staged.name}{log}").unlink(missing_ok=True)  # what it held is in both
+            (home / f"{staged.name}{log}").unlink(missing_ok=True)  # both files contain its changes
         staged.replace(home / staged.name)
     if (staging / KEYRING).exists():
         (staging / KEYRING).replace(home / KEYRING)

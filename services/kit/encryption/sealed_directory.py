@@ -1,4 +1,4 @@
-"""A directory whose data may be encrypted: whether it is, and whether the settings fit that."""
+"""A directory with data that may be encrypted: whether it is, and whether the settings match."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.kit.errors import NotReady
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`home`, what is kept there, the setting that names the key's file, and the databases' names as a pattern."""
+    """`home`, the data's name for messages, the setting with the key file, and the pattern of the databases' names."""
 
     home: Path
     what: str
@@ -26,10 +26,11 @@ class Place:
         return any(self.home.glob(self.databases))
 
     def vault(self, key_file: Path | None) -> Vault | None:
-        """What seals the data that is there, None where it is not encrypted; changes nothing.
+        """The vault for the existing data, None if it is not encrypted; changes nothing.
 
-        InvalidInput where the key is unusable or wrong; NotReady where it is encrypted and no key is named, or is
-        not and one is.
+        InvalidInput if the key is unusable or wrong; NotReady if the data is encrypted and no key is set, or is not
+        encrypted and one is.
+
         """
         keyring = read_keyring(self.home)
         if key_file is None:
@@ -42,7 +43,7 @@ class Place:
         return Vault(keyring.unwrap(key))
 
     def ready_vault(self, key_file: Path | None) -> Vault | None:
-        """The same; where nothing is stored yet, a named key begins a keyring."""
+        """The same; if nothing is stored yet, a configured key creates a keyring."""
         if key_file and not self.has_data and read_keyring(self.home) is None:
             key = read_key(key_file)
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ class Place:
         return self.vault(key_file)
 
     def backup_vault(self, key_file: Path | None) -> Vault | None:
-        """As `vault`, of a backup."""
+        """Like `vault`, for a backup."""
         if key_file and self.has_data and read_keyring(self.home) is None:
             raise NotReady(
                 f"{self.what} in the backup are not encrypted, and {self.setting} is set.",

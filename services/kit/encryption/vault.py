@@ -1,4 +1,4 @@
-"""Seals and opens bytes under keys that are derived from one data key: AES-256-GCM, HMAC-SHA-256, HKDF-SHA-256."""
+"""Seals and opens bytes with keys derived from one data key: AES-256-GCM, HMAC-SHA-256, HKDF-SHA-256."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:  # where nothing is encrypted it need not be installed
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 nonce_bytes = 12
-"""Random for each sealing: up to 2^32 under one key two are equal with a chance below 2^-32 (NIST SP 800-38D, 8.3).
-Each purpose has a key of its own, so that is four thousand million memories."""
+"""A random nonce for each sealing: among 2^32 under one key, two are equal with a probability below 2^-32 (NIST SP
+800-38D, 8.3). Each purpose has a key of its own, so that is about four billion memories."""
 _stream_bytes = 16
 _name_step_bytes = 32
-"""Names are padded to a multiple of this, so that little is seen of how long they are."""
+"""Names are padded to a multiple of this length, which hides most of their length."""
 
 
 class SealBroken(Unavailable):
-    """What was sealed is not as it was, or not where it was: changed, moved, or damaged."""
+    """Sealed bytes were changed, moved, or damaged."""
 
 
 class Vault:
-    """Holds the keys; any thread may use it."""
+    """Holds the keys; safe to use from any thread."""
 
     def __init__(self, data_key: bytes) -> None:
         self._data_key = data_key
@@ -35,7 +35,7 @@ class Vault:
         self._ciphers: dict[str, AESGCM] = {}
         self._siv: dict[str, AESSIV] = {}
         self.id = self.digest("id", b"").hex()[:16]
-        """Names the data key and says nothing of it."""
+        """Identifies the data key without revealing it."""
 
     def _purpose_key(self, purpose: str) -> bytes:
         if purpose not in self._keys:
@@ -51,25 +51,25 @@ class Vault:
         return cipher
 
     def seal(self, purpose: str, identity: bytes, content: bytes) -> bytes:
-        """The content as only `open` reads it, for the same purpose and identity."""
+        """Seals the content; only `open` with the same purpose and identity can read it."""
         nonce = secrets.token_bytes(nonce_bytes)
         return nonce + self._cipher(purpose).encrypt(nonce, content, identity)
 
     def open(self, purpose: str, identity: bytes, sealed: bytes) -> bytes:
-        """What was sealed; SealBroken where it was not sealed here, for this."""
+        """The sealed content; SealBroken if it was not sealed by this vault for this purpose and identity."""
         try:
             return self._cipher(purpose).decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], identity)
         except (invalid_tag(), ValueError) as error:
             raise SealBroken(f"A {purpose} is not as it was stored.", "Restore a backup.") from error
 
     def seal_name(self, purpose: str, identity: bytes, name: str) -> str:
-        """A short text sealed so that it is the same each time (AES-256-SIV, RFC 5297): equal names can be compared."""
+        """Seals a short text deterministically (AES-256-SIV, RFC 5297), so that equal names stay comparable."""
         padded = name.encode("utf-8", "surrogatepass") + b"\x80"
         padded += b"\0" * (-len(padded) % _name_step_bytes)
         return self._names(purpose).encrypt(padded, [identity]).hex()
 
     def name(self, purpose: str, identity: bytes, sealed: str) -> str:
-        """What `named` was given; SealBroken where it was not sealed here, for this."""
+        """The text given to `seal_name`; SealBroken if this vault did not seal it for this purpose and identity."""
         try:
             padded = self._names(purpose).decrypt(bytes.fromhex(sealed), [identity])
         except (invalid_tag(), ValueError) as error:
@@ -86,11 +86,11 @@ class Vault:
         return cipher
 
     def digest(self, purpose: str, content: bytes) -> bytes:
-        """32 bytes that are equal for equal contents; nobody without the key can try contents out."""
+        """A keyed digest of 32 bytes: equal for equal contents; without the key, contents cannot be guessed from it."""
         return hmac.digest(self._purpose_key(f"{purpose} digest"), content, "sha256")
 
     def sealing(self, purpose: str) -> Callable[[bytes], bytes]:
-        """Seals the pieces of one stream, one after the other, so that they open in this order alone."""
+        """Returns a function that seals the pieces of one stream in order; they open in this order only."""
         stream, number = secrets.token_bytes(_stream_bytes), count()
 
         def seal(piece: bytes) -> bytes:
@@ -101,7 +101,7 @@ class Vault:
         return seal
 
     def opening(self, purpose: str) -> Callable[[bytes], bytes]:
-        """Opens the pieces that `sealing` sealed."""
+        """Returns a function that opens the pieces that `sealing` sealed."""
         stream, number = b"", count()
 
         def unseal(sealed: bytes) -> bytes:
@@ -115,7 +115,7 @@ class Vault:
 
 
 def identity(*parts: str | int) -> bytes:
-    """Parts as associated data: different for different parts."""
+    """Encodes parts as associated data; different parts give different bytes."""
     return json.dumps(parts).encode()
 
 

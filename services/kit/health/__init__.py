@@ -1,1 +1,1 @@
-"""Whether this process and its parts work: polling, `grpc.health.v1`, the probe of a container."""
+"""The health of this process and its parts: polling, `grpc.health.v1`, the container probe."""

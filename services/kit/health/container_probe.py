@@ -1,8 +1,8 @@
-"""The check of a container's health, made every few seconds: one `grpc.health.v1` call, or one of HTTP, in plain bytes.
+"""The container health check, run every few seconds: one `grpc.health.v1` call, or one HTTP request, in plain bytes.
 
-Starting Python with gRPC for it costs a quarter of a second of processor time, for each container, for ever; this a
-tenth of that. It is run as a file (`python -S probe.py HOST:PORT`, or `http://HOST:PORT/PATH`) and imports nothing of
-ours. Where services talk by TLS, the check is `services.kit.health.grpc_health`'s.
+Starting Python with gRPC takes 250 ms of processor time for each check of each container; this takes a tenth of it. It
+is run as a file (`python -S container_probe.py HOST:PORT`, or `http://HOST:PORT/PATH`) and imports none of our modules.
+If services use TLS, `services.kit.health.grpc_health` is the check.
 """
 
 import os
@@ -14,7 +14,7 @@ TIMEOUT_S = 4.0
 DATA, HEADERS, SETTINGS = 0x0, 0x1, 0x4
 ACKNOWLEDGED, END_STREAM, END_HEADERS = 0x1, 0x1, 0x4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SERVING = b"\0\0\0\0\2\x08\1"  # not compressed, two bytes: field 1 is 1
+SERVING = b"\0\0\0\0\2\x08\1"  # uncompressed, two bytes: field 1 is 1
 FIELDS = {
     ":method": "POST",
     ":scheme": "http",
@@ -31,12 +31,12 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 
 def literal(text: str) -> bytes:
-    """A string of HPACK, as it is; of at most 126 bytes."""
+    """An HPACK string, not Huffman-coded; at most 126 bytes."""
     return bytes([len(text)]) + text.encode()
 
 
 def is_serving(host: str, port: int) -> bool:
-    """Whether the service there says that it takes work."""
+    """Whether the service reports that it is serving."""
     head = b"".join(b"\0" + literal(name) + literal(value) for name, value in FIELDS.items())
     asked = frame(HEADERS, END_HEADERS, 1, head) + frame(DATA, END_STREAM, 1, b"\0\0\0\0\0")
     with socket.create_connection((host, port), TIMEOUT_S) as connection:
@@ -50,13 +50,13 @@ def is_serving(host: str, port: int) -> bool:
                     connection.sendall(frame(SETTINGS, ACKNOWLEDGED, 0))
                 if kind == DATA and stream == 1:
                     return payload == SERVING
-                if kind == HEADERS and start[4] & END_STREAM:  # nothing but an error
+                if kind == HEADERS and start[4] & END_STREAM:  # an error without a body
                     return False
     return False
 
 
 def is_ready(host: str, port: int, path: str) -> bool:
-    """Whether the path is answered with 200."""
+    """Whether a GET of the path returns 200."""
     with socket.create_connection((host, port), TIMEOUT_S) as connection:
         connection.settimeout(TIMEOUT_S)
         connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
@@ -65,7 +65,7 @@ def is_ready(host: str, port: int, path: str) -> bool:
 
 
 def main(target: str) -> int:
-    """The exit code."""
+    """Runs the check; returns the exit code."""
     is_http = target.startswith("http://")
     place, _, path = target.removeprefix("http://").partition("/")
     host, _, port = place.rpartition(":")

@@ -1,4 +1,4 @@
-"""Health of a service as `grpc.health.v1`, and the command a container's health check runs."""
+"""A service's health as `grpc.health.v1`, and the command of a container's health check."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ timeout_s = 3.0
 
 
 class Health:
-    """Whether this service takes work; not until it is said.
+    """Whether this service accepts calls; it does not until `serving` says so.
 
-    It is asked under the service's name and under none. Under `LIVENESS` the answer is yes as long as there is one.
+    The status is given under the service's name and under the empty one. `LIVENESS` is serving as long as it answers.
+
     """
 
     def __init__(self, service: str) -> None:
@@ -28,7 +29,7 @@ class Health:
         self._servicer = aio.HealthServicer()
         self._is_stopping = False
         self.is_known = asyncio.Event()
-        """Set once it was said whether work is taken."""
+        """Set once `serving` has been called."""
 
     async def start(self, server: grpc.aio.Server) -> None:
         """Adds the health service to `server`."""
@@ -38,7 +39,7 @@ class Health:
         await self._servicer.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
 
     async def serving(self, is_serving: bool) -> None:
-        """Says whether work is taken."""
+        """Sets whether the service accepts calls."""
         takes = is_serving and not self._is_stopping
         status = health_pb2.HealthCheckResponse.SERVING if takes else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in self._names:
@@ -46,13 +47,13 @@ class Health:
         self.is_known.set()
 
     async def stop(self) -> None:
-        """No work is taken from now on, whatever is said."""
+        """The service accepts no calls from now on, whatever `serving` says."""
         self._is_stopping = True
         await self.serving(False)
 
 
 async def trouble(channel: grpc.aio.Channel, within_s: float = timeout_s) -> str:
-    """Why the service behind `channel` takes no work; empty where it says, in time, that it does."""
+    """Why the service behind `channel` accepts no calls; empty if it reports in time that it does."""
     try:
         answer = await health_pb2_grpc.HealthStub(channel).Check(
             health_pb2.HealthCheckRequest(), timeout=within_s, wait_for_ready=False

@@ -1,4 +1,4 @@
-"""How a part of a service is; and how the file system below a data directory is, which every service has one of."""
+"""The health of a service's parts, and the check of the data directory's file system that every service needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PartHealth:
 
 
 def file_system(directory: Path, free_min_bytes: int = DISK_FREE_MIN_BYTES) -> PartHealth:
-    """Whether `directory` can be written, and has room."""
+    """Whether `directory` is writable and has room."""
     if not os.access(directory, os.W_OK):
         return PartHealth("unhealthy", "the data directory cannot be written")
     status = os.statvfs(directory)

@@ -1,4 +1,4 @@
-"""Looks again and again at how a service is: its readiness and its metrics say what was seen last."""
+"""Polls a service's health: its readiness and its metrics show the last result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 look_every_s = 2.0
 counted_every_s = 10.0
 first_look_max_s = 1.0
-"""A service that does not know by then how it is, is up and not ready."""
+"""A service that has no result by then is up but not ready."""
 LEVELS = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 
@@ -37,7 +37,7 @@ class Part(Protocol):
 
     @property
     def reason(self) -> str:
-        """Why it is not healthy."""
+        """Why the part is not healthy."""
         ...
 
 
@@ -47,9 +47,9 @@ Count: TypeAlias = Callable[[], Awaitable[Mapping[str, float]]]
 
 @dataclass
 class Watching:
-    """What is looked at. The service is ready while the part `needed` is not unhealthy.
+    """A service to poll. It is ready unless the part `needed` is unhealthy.
 
-    `look` gives every part's health, `count` the service's gauges.
+    `look` returns every part's health, `count` the service's gauges.
     """
 
     service: str
@@ -63,13 +63,13 @@ class Watching:
         self._counted_s = -counted_every_s
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Polls until cancelled."""
         while True:
             await self.once()
             await asyncio.sleep(look_every_s)
 
     async def once(self) -> None:
-        """One look; whatever fails in it is a part's trouble, and no end of the looking."""
+        """Polls once; a failure is reported as a part's trouble and does not stop the polling."""
         try:
             parts = await self.look()
             self._telling.tell(parts)
@@ -80,22 +80,22 @@ class Watching:
                 for name, value in (await self.count()).items():
                     gauge(name).set(value)
             await metrics_snapshot.of_this_process().keep()
-        except ServiceError as error:  # it went between two looks
+        except ServiceError as error:  # it went down between the two calls
             logger.info("%s: %s", self.service, error.message)
         except Exception:
-            logger.exception("%s could not be looked at", self.service)
+            logger.exception("the health of %s could not be checked", self.service)
             await self.health.serving(False)
 
 
 class Telling:
-    """Tells the metrics how a service's parts are, and the log what has changed."""
+    """Publishes the health of a service's parts as metrics, and logs changes."""
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._told: dict[str, str] = {}
 
     def tell(self, parts: Mapping[str, Part]) -> None:
-        """As seen just now; a part that is not among them any more is well again."""
+        """Publishes the current health; a part that is no longer listed is healthy again."""
         for name in {*parts, *self._told}:
             status, reason = (parts[name].status, parts[name].reason) if name in parts else ("healthy", "")
             labels = {"segue.service": self._service, "segue.part": name}
@@ -108,7 +108,7 @@ class Telling:
 
 @asynccontextmanager
 async def poll_health(watching: Watching) -> AsyncIterator[None]:
-    """Looks once before the block, if that goes quickly, and on while it runs."""
+    """Polls once before the block, if that is quick, and repeatedly during it."""
     async with beside(f"watching {watching.service}", watching.run):
         with suppress(TimeoutError):
             async with asyncio.timeout(first_look_max_s):
@@ -121,7 +121,7 @@ async def poll_health(watching: Watching) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def publish_health(service: str, look: Look) -> AsyncIterator[None]:
-    """Looks, and tells what was seen, while the block runs: for what has no readiness of its own to keep."""
+    """Polls and publishes during the block, for processes whose readiness is kept elsewhere."""
 
     async def run() -> None:
         telling = Telling(service)
@@ -129,8 +129,8 @@ async def publish_health(service: str, look: Look) -> AsyncIterator[None]:
             try:
                 telling.tell(await look())
                 await metrics_snapshot.of_this_process().keep()
-            except Exception:  # the next look may go well
-                logger.exception("%s could not be looked at", service)
+            except Exception:  # the next poll may succeed
+                logger.exception("the health of %s could not be checked", service)
             await asyncio.sleep(look_every_s)
 
     async with beside(f"watching {service}", run):

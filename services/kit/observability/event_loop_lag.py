@@ -1,4 +1,4 @@
-"""How late the event loop is: what held it up shows as a metric."""
+"""Measures the event loop's lag as a metric, to show what blocks it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from services.kit.observability import telemetry
 look_every_s = 0.05
 _boundaries_s = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-"""Those that are watched: services in one process share theirs."""
+"""The loops that are measured: services in one process share theirs."""
 
 
 @asynccontextmanager
 async def measure_lag() -> AsyncIterator[None]:
-    """Measures, while the block runs, by how much a sleep of 50 ms takes longer than that."""
+    """Measures, during the block, how much longer than 50 ms a sleep of 50 ms takes."""
     loop = asyncio.get_running_loop()
     if loop in _loops:
         yield

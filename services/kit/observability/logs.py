@@ -1,6 +1,6 @@
-"""This process's logs: a JSON object a line, with the trace it belongs to, and no content of memories.
+"""This process's logs: one JSON object per line, with its trace id, and without content of memories.
 
-Our own messages are told as they are. Of other packages' messages the values are left out: they may be a request's.
+Our own messages are logged in full. Those of other packages are logged without values, which may be a request's.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from opentelemetry import trace
 
 _quiet = {"mcp": logging.WARNING, "uvicorn": logging.WARNING}
 _told_whole = frozenset({"services", "__main__", "opentelemetry"})
-"""Ours, and what sends telemetry: its values are addresses and statuses."""
+"""Our own loggers, and those of the telemetry exporters: their values are addresses and statuses."""
 _before_a_value = re.compile(r"[:(<\[{'\"\n]")
 _told_max_chars = 200
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the trace it belongs to."""
+    """One JSON object per line: time, level, logger, message, and the trace id."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def message(record: logging.LogRecord) -> str:
-    """What the record says; where another package says it, without values."""
+    """The record's message; without values if another package logged it."""
     if record.name.split(".")[0] in _told_whole:
         return record.getMessage()
     if record.args:
@@ -57,14 +57,14 @@ def message(record: logging.LogRecord) -> str:
 
 
 def trouble(record: logging.LogRecord) -> dict[str, str]:
-    """The class of the error that the record is about, and where it happened; nothing where it is about none."""
+    """The class and the place of the error in the record; empty without one."""
     if not record.exc_info or not record.exc_info[0]:
         return {}
     return {"error": record.exc_info[0].__name__, "at": _places(record.exc_info[2])}
 
 
 def _places(traceback: TracebackType | None) -> str:
-    """Where it happened, innermost last, without the error's text or any source line: both may hold content."""
+    """The frames of the traceback, innermost last, without the error's text or source lines: both may hold content."""
     places = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -74,11 +74,11 @@ def _places(traceback: TracebackType | None) -> str:
 
 
 def start_logs(service: str, level: str = "INFO") -> None:
-    """Sends all that this process says on its way, warnings and threads' errors too, to standard error, as JSON."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines are no JSON; what fails is told by whom it fails
+    """Writes all logs of this process, with warnings and errors of threads, to standard error as JSON."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines are not JSON; callers log its errors
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
-    # What logs to the root itself is no part of Segue: onnxruntime's quantisation tells every node.
+    # Messages on the root logger are not Segue's: onnxruntime's quantisation logs every node.
     handler.addFilter(lambda record: record.name != "root" or record.levelno >= logging.WARNING)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)

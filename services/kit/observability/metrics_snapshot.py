@@ -1,4 +1,4 @@
-"""This process's metrics as numbers: what they are now, and by how much they grew lately."""
+"""This process's metrics as numbers: current values, and their recent growth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Totals: TypeAlias = Mapping[Named, float]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One series: its value, and what that has grown by in the window."""
+    """One series: its value, and its growth within the window."""
 
     name: str
     labels: Mapping[str, str]
@@ -32,9 +32,10 @@ class Figure:
 
 
 class Figures:
-    """Keeps what there was, as far back as the window reaches. `keep` is to be called now and then.
+    """Keeps earlier totals, as far back as the window reaches. Call `keep` from time to time.
 
-    Reading all series takes some ten milliseconds, so it is done in threads.
+    Reading all series takes about ten milliseconds, so it is done in threads.
+
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Figures:
         self._last_s = time.monotonic()
 
     async def keep(self) -> None:
-        """Remembers the present totals, unless others from a moment ago are."""
+        """Stores the current totals, unless some were stored a moment ago."""
         now = time.monotonic()
         if now - self._last_s < kept_every_s:
             return
@@ -52,7 +53,7 @@ class Figures:
             self._kept.popleft()
 
     async def now(self) -> tuple[float, list[Figure]]:
-        """How long the window is by now, in seconds, and every series."""
+        """The current length of the window in seconds, and every series."""
         since, before = self._kept[0]
         present = await asyncio.to_thread(totals)
         series = [
@@ -63,7 +64,7 @@ class Figures:
 
 
 def totals() -> Totals:
-    """The value of every series that Prometheus is shown, but for histograms' buckets."""
+    """The value of every series exposed to Prometheus, except histogram buckets."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in registry().collect()
@@ -74,7 +75,7 @@ def totals() -> Totals:
 
 @cache
 def of_this_process() -> Figures:
-    """Of all services that run in it."""
+    """The snapshots of this process, shared by all services in it."""
     return Figures()
 
 

@@ -1,8 +1,8 @@
-"""Where this process's traces, metrics and logs go: OpenTelemetry's providers, by its standard `OTEL_*` variables.
+"""Exports this process's traces, metrics and logs: OpenTelemetry's providers, set by the standard `OTEL_*` variables.
 
-Nothing leaves the process unless they say where to: by OTLP over gRPC where `OTEL_EXPORTER_OTLP_ENDPOINT` (or a
-signal's own) is set, and for Prometheus to fetch at `OTEL_EXPORTER_PROMETHEUS_PORT`. Spans are sampled as the caller
-sampled them, else one trace in ten, unless `OTEL_TRACES_SAMPLER` says otherwise.
+Nothing leaves the process unless they name a target: OTLP over gRPC if `OTEL_EXPORTER_OTLP_ENDPOINT` (or a signal's
+own) is set, and a port for Prometheus if `OTEL_EXPORTER_PROMETHEUS_PORT` is. Spans follow the caller's sampling;
+otherwise one trace in ten is sampled, unless `OTEL_TRACES_SAMPLER` says otherwise.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ from services.kit.observability import logs, telemetry
 from services.kit.systems import resident_bytes
 
 sending_max_s = 2.0
-"""A collector that is away keeps no process from ending for longer, and what would be sent waits meanwhile."""
+"""The time limit of one export: an unreachable collector delays the exit no longer than that."""
 sampled_share = 0.1
-"""Of the traces that begin here. What the caller began is followed as the caller says."""
+"""The share of traces that begin here and are sampled. For others, the caller's decision is followed."""
 _signals = {"TRACES": "otlp", "METRICS": "otlp,prometheus", "LOGS": "otlp"}
 _severities = {10: SeverityNumber.DEBUG, 20: SeverityNumber.INFO, 30: SeverityNumber.WARN, 40: SeverityNumber.ERROR}
 
 
 @contextmanager
 def providers(service: str) -> Iterator[None]:
-    """This process's tracer, meter and sender of logs; what is on its way is sent before it ends.
+    """This process's tracer, meter and log exporter; pending data is exported before it exits.
 
-    A process has one of each: where a provider is set already (a test's, an embedder's), it is kept.
+    A process has one of each: a provider that is already set (by a test or an embedding program) is kept.
+
     """
     _refuse_other_protocols()
     with ExitStack() as stack, _ended_together() as endings:
@@ -68,7 +69,7 @@ def providers(service: str) -> Iterator[None]:
 
 @contextmanager
 def _ended_together() -> Iterator[list[Callable[[], object]]]:
-    """Calls what was added, side by side: with a collector that is away each waits for its time limit."""
+    """Runs the added callbacks concurrently on exit: with an unreachable collector, each takes its whole time limit."""
     endings: list[Callable[[], object]] = []
     try:
         yield endings
@@ -79,19 +80,19 @@ def _ended_together() -> Iterator[list[Callable[[], object]]]:
 
 
 def exposition() -> bytes:
-    """All metrics of this process as Prometheus reads them."""
+    """All metrics of this process in Prometheus's text format."""
     return generate_latest(registry())
 
 
 @cache
 def registry() -> CollectorRegistry:
-    """What Prometheus is shown of this process."""
+    """The Prometheus registry of this process."""
     return CollectorRegistry()
 
 
 @cache
 def instance_id() -> str:
-    """Tells this process from every other."""
+    """Identifies this process among all others."""
     return str(uuid4())
 
 
@@ -102,7 +103,7 @@ def _resource(service: str) -> Resource:
 
 
 def _is_sent(signal: str) -> bool:
-    """Whether the signal goes anywhere by OTLP."""
+    """Whether the signal is exported by OTLP."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     chosen = os.environ.get(f"OTEL_{signal}_EXPORTER") or _signals[signal]
@@ -120,7 +121,7 @@ def _refuse_other_protocols() -> None:
 
 def _tracer(described: Resource) -> TracerProvider:
     if not _is_sent("TRACES"):
-        return TracerProvider(ALWAYS_OFF, described)  # there are trace ids all the same
+        return TracerProvider(ALWAYS_OFF, described)  # trace ids exist all the same
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
     tracer = TracerProvider(_sampler(), described)
@@ -129,17 +130,17 @@ def _tracer(described: Resource) -> TracerProvider:
 
 
 def _timeout_s() -> float | None:
-    """How long one sending may take; None where the environment says it."""
+    """The time limit of one export; None if the environment sets it."""
     return None if os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") else sending_max_s
 
 
 def _sampler() -> Sampler | None:
-    """Ours; None where the environment names one, which the SDK then reads."""
+    """Our sampler; None if the environment names one, which the SDK reads itself."""
     return None if os.environ.get("OTEL_TRACES_SAMPLER") else ParentBasedTraceIdRatio(sampled_share)
 
 
 def _exemplars() -> ExemplarFilter | None:
-    """One that keeps none, which halves the cost of a count; None where the environment names one."""
+    """A filter that keeps no exemplars, which halves the cost of a count; None if the environment names one."""
     return None if os.environ.get("OTEL_METRICS_EXEMPLAR_FILTER") else AlwaysOffExemplarFilter()
 
 
@@ -154,7 +155,7 @@ def _readers() -> list[MetricReader]:
 
 @contextmanager
 def _serve_metrics() -> Iterator[None]:
-    """While it runs, Prometheus can fetch the metrics at the port that the environment names."""
+    """Serves the metrics to Prometheus at the environment's port during the block."""
     port = os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT")
     if not port:
         yield
@@ -196,15 +197,15 @@ def _send_logs(described: Resource, endings: list[Callable[[], object]]) -> Iter
 
 
 class _Sender(logging.Handler):
-    """Sends what `logs.py` would print: no text of an error, no values of other packages' messages."""
+    """Exports the lines that `logs.py` writes: without error texts, and without values of other packages' messages."""
 
     def __init__(self, provider: LoggerProvider) -> None:
         super().__init__(logging.INFO)
         self._logger = provider.get_logger("segue")
-        self.addFilter(lambda record: not record.name.startswith("opentelemetry"))  # a failure to send is not sent
+        self.addFilter(lambda record: not record.name.startswith("opentelemetry"))  # errors of the exporter stay local
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record, with the current trace."""
+        """Exports one record, with the current trace."""
         self._logger.emit(
             timestamp=int(record.created * 1e9),
             severity_number=_severities.get(record.levelno, SeverityNumber.FATAL),

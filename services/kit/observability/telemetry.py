@@ -1,7 +1,7 @@
-"""Spans that cross the services, and the durations beside them, by OpenTelemetry's semantic conventions.
+"""Spans across the services, and duration metrics beside them, following OpenTelemetry's semantic conventions.
 
-What they carry is a name of ours, a number or an error's class: never a text, nor a path or name that a user chose.
-So exceptions are not recorded in spans: their messages may hold content.
+Their values are our own names, numbers or error classes: never a text, nor a path or name that a user chose. So
+exceptions are not recorded in spans: their messages may hold content.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCOPE = "segue"
 DURATION_BOUNDARIES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 _trace_keys = ("traceparent", "tracestate")
 SERVER_FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
-"""The statuses that are a service's own fault, and not its caller's."""
+"""The statuses that are the service's own fault, not its caller's."""
 
 Attributes = dict[str, str | int | float | bool]
 
@@ -38,7 +38,7 @@ def outgoing_trace() -> tuple[tuple[str, str], ...]:
 
 
 def incoming_trace(carrier: Mapping[str, Any]) -> Span | None:
-    """The caller's span as `carrier` tells it (metadata, headers, `_meta`); None where it tells none."""
+    """The caller's span in `carrier` (metadata, headers, `_meta`); None if it has none."""
     told = {key: str(carrier[key]) for key in _trace_keys if key in carrier}
     if "traceparent" not in told:
         return None
@@ -63,10 +63,11 @@ def span(
     parent: Span | None = None,
     links: Sequence[Span] = (),
 ) -> Iterator[Span]:
-    """A span around the block, current within it; what the block raises is told by its class alone.
+    """A span around the block, current within it; an exception is recorded by its class only.
 
-    Only what is served begins a trace: there is no span of what the process does by itself, nor within a trace that is
-    not recorded, where not even asking for one saves most of what tracing costs.
+    Only served calls begin a trace: the process's own work gets no span, nor does work within a trace that is not
+    sampled; there, not creating the span saves most of the cost of tracing.
+
     """
     if kind is not SpanKind.SERVER and not trace.get_current_span().is_recording():
         yield trace.INVALID_SPAN
@@ -88,7 +89,7 @@ def span(
 
 
 def mark_failed(span: Span, error_type: str) -> None:
-    """Marks the span as failed; `error_type` is of few values."""
+    """Marks the span as failed; `error_type` must have few distinct values."""
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
 
@@ -103,18 +104,18 @@ def _tracer() -> trace.Tracer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is under way. `labels` are for both its span and its metric: of few values each."""
+    """A running operation. `labels` go to its span and its metric: each must have few distinct values."""
 
     span: Span
     labels: Attributes
 
     def label(self, name: str, value: str) -> None:
-        """One label more."""
+        """Adds a label."""
         self.labels[name] = value
         self.span.set_attribute(name, value)
 
     def mark_failed(self, error_type: str) -> None:
-        """It failed, without having raised anything."""
+        """Marks the operation as failed without an exception."""
         self.labels["error.type"] = error_type
         mark_failed(self.span, error_type)
 
@@ -129,7 +130,7 @@ def operation(
     parent: Span | None = None,
     links: Sequence[Span] = (),
 ) -> Iterator[Operation]:
-    """A span of that name around the block, and how long it took in the histogram."""
+    """A span of that name around the block, with its duration in the histogram."""
     began = time.perf_counter()
     labels = dict(labels)
     try:
@@ -150,7 +151,7 @@ def duration(name: str, description: str) -> metrics.Histogram:
 
 @cache
 def meter() -> metrics.Meter:
-    """What makes this process's instruments."""
+    """Creates this process's instruments."""
     return metrics.get_meter(SCOPE)
 
 
@@ -165,14 +166,14 @@ def served_call(method: str, metadata: Mapping[str, Any]) -> Iterator[Operation]
 
 @contextmanager
 def made_call(method: str) -> Iterator[Operation]:
-    """One gRPC call that this process makes."""
+    """One gRPC call made by this process."""
     took = duration("rpc.client.call.duration", "Duration of calls to a service")
     with operation(_method(method), took, _rpc_labels(method), kind=SpanKind.CLIENT) as made:
         yield made
 
 
 def record_status(call: Operation, status: str, *, faults: Container[str]) -> None:
-    """What a gRPC call ended with; one of `faults` is an error."""
+    """Records the status of a gRPC call; one of `faults` marks it as failed."""
     call.label("rpc.response.status_code", status)
     if status in faults:
         call.mark_failed(status)
@@ -188,7 +189,7 @@ def _rpc_labels(method: str) -> Attributes:
 
 @contextmanager
 def query(system: str, name: str, collection: str = "") -> Iterator[Operation]:
-    """One operation on a database; all three are words of ours."""
+    """One database operation; all three arguments are constants of ours."""
     took = duration("db.client.operation.duration", "Duration of database operations")
     labels: Attributes = {"db.system.name": system, "db.operation.name": name}
     if collection:
@@ -199,7 +200,7 @@ def query(system: str, name: str, collection: str = "") -> Iterator[Operation]:
 
 @contextmanager
 def child_process(executable: str, command: str) -> Iterator[Span]:
-    """A program that is run; `command` is a word of ours, as git's subcommand."""
+    """The run of a child process; `command` is a constant of ours, such as git's subcommand."""
     attributes: Attributes = {"process.executable.name": executable}
     with span(f"{executable} {command}".rstrip(), attributes, kind=SpanKind.CLIENT) as made:
         yield made
@@ -209,26 +210,26 @@ def child_process(executable: str, command: str) -> Iterator[Span]:
 
 
 class Tally:
-    """Numbers by labels that any thread may change; they are read when metrics are collected, and cost little else."""
+    """Counts by labels, from any thread; they are read when metrics are collected, so counting is cheap."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._values: Counter[tuple[tuple[str, str], ...]] = Counter()
 
     def add(self, more: int, **labels: str) -> None:
-        """Changes one of them."""
+        """Adds to one count."""
         with self._lock:
             self._values[tuple(labels.items())] += more
 
     def observe(self, _: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
-        """All of them, as they are."""
+        """All counts, as observations."""
         with self._lock:
             values = list(self._values.items())
         return [metrics.Observation(value, {f"segue.{name}": label for name, label in key}) for key, value in values]
 
 
 def looked_up(name: str, *, hit: bool) -> None:
-    """One lookup in the cache of that name."""
+    """Counts one lookup in the cache of that name."""
     _lookups().add(1, cache=name, outcome="hit" if hit else "miss")
 
 
@@ -241,7 +242,7 @@ def _lookups() -> Tally:
 
 @cache
 def waiting(queue: str) -> Tally:
-    """How much waits in the queue of that name, told as it comes and goes."""
+    """Gauge of the queue's length; the caller adds and subtracts."""
     tally = Tally()
     meter().create_observable_up_down_counter(
         f"segue.{queue}.waiting", [tally.observe], "{entry}", f"Entries waiting in the {queue}"

@@ -1,4 +1,4 @@
-"""Redaction: secrets and private text are taken out of a text before it is stored, sent or logged.
+"""Redaction: removes secrets and private text before a text is stored, sent or logged.
 
 Call `without_private` first, then `redact`. Standard library only; patterns are compiled when they are first needed.
 """
@@ -51,9 +51,10 @@ def find(text: str) -> list[Secret]:
 
 
 def redact(text: str) -> Redacted:
-    """The text with each secret replaced by `[redacted: <kind>]`; the rest is the same, character for character.
+    """The text with each secret replaced by `[redacted: <kind>]`; the rest is unchanged, character for character.
 
     Redacting twice changes nothing more, and a placeholder is not counted again. Never raises.
+
     """
     kinds: list[str] = []
     text = _without_secrets(text, kinds)
@@ -62,7 +63,7 @@ def redact(text: str) -> Redacted:
 
 def _without_secrets(text: str, kinds: list[str]) -> str:
     """The text redacted; the kind of each secret is added to `kinds`."""
-    for _ in range(PASSES_MAX):  # a placeholder is a boundary, and may lay bare what stood against the secret
+    for _ in range(PASSES_MAX):  # a placeholder is a boundary, and may expose what was adjacent to the secret
         secrets = find(text)
         if not secrets:
             break
@@ -88,10 +89,11 @@ def _each_once(kinds: list[str]) -> tuple[str, ...]:
 
 
 def redact_json(value: Any) -> RedactedValue:
-    """A JSON value with every string in it redacted, keys included; the value that is given is not changed.
+    """A copy of a JSON value with every string in it redacted, keys included.
 
-    A key that names a secret, such as "password", makes any string under it one, unless it is a placeholder. What is
-    nested deeper than `DEPTH_MAX` is replaced whole. Never raises.
+    A key that names a secret, such as "password", makes any string under it a secret, unless it is a placeholder.
+    Anything nested deeper than `DEPTH_MAX` is replaced as a whole. Never raises.
+
     """
     kinds: list[str] = []
     redacted = _redacted_value(value, kinds, key="", depth=0)
@@ -134,16 +136,17 @@ def _is_telling(key: str) -> bool:
 
 
 def without_private(text: str) -> tuple[str, int]:
-    """The text with what stands between `<private>` and `</private>` replaced by `[private]`, and how often.
+    """The text with each `<private>…</private>` replaced by `[private]`, and the number of replacements.
 
-    The tags may be nested, in any case, with attributes and many lines apart; one that is never closed hides all that
-    follows. A tag that fills a code span (`<private>`) is spoken of, and hides nothing.
+    The tags may be nested, in any case, with attributes and many lines apart; an unclosed one hides the rest of the
+    text. A tag that fills a code span (`<private>`) is a mention, and hides nothing.
+
     """
     if not re.search(_PRIVATE_TAG, text, re.IGNORECASE):
         return text, 0
     parts: list[str] = []
     depth, shown_from, count = 0, 0, 0
-    in_code = {False: False, True: False}  # outside of what is hidden, and in it: each has its own backticks
+    in_code = {False: False, True: False}  # outside hidden text and inside it: each has its own backticks
     for mark in re.finditer(_PRIVATE_MARKS, text, re.IGNORECASE):
         if mark["line"] or mark["ticks"]:
             in_code[depth > 0] = not (mark["line"] or in_code[depth > 0])

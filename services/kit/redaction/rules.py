@@ -1,4 +1,4 @@
-"""Where secrets stand: after a telling name, in a URL, a header, a command. The scan knows no rule by name."""
+"""Rules for secrets recognised by context: after a name, in a URL, a header, a command. The scan uses them all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from services.kit.redaction import values
 
 
 class Rule(NamedTuple):
-    """`pattern` is tried, without regard to case, where an anchor (in small letters) stands in the text.
+    """`pattern` is tried, case-insensitively, wherever an anchor (in lower case) occurs in the text.
 
-    The last group that took part is the secret, or the whole match. `accepts(value, bare)` decides on it; bare is
-    a value without quotes. With `after`, one of these words must stand before the anchor in the same line.
+    The last group that matched is the secret, or the whole match. `accepts(value, bare)` decides on it; bare is a value
+    without quotes. With `after`, one of these words must precede the anchor in the same line.
+
     """
 
     kind: str
@@ -23,7 +24,7 @@ class Rule(NamedTuple):
 
 
 _VALUE_CHARS_MAX = 4_000
-_BARE_CHARS_MAX = 500  # the scan goes on to the end of an accepted value
+_BARE_CHARS_MAX = 500  # the scan continues at the end of an accepted value
 
 _QUOTED = (
     rf'(?:[brf]?(?:\\"([^"\\\n]{{1,{_VALUE_CHARS_MAX}}}+)|"((?:[^"\\\n]|\\.){{1,{_VALUE_CHARS_MAX}}}+)'
@@ -56,17 +57,17 @@ _PASSWORD_ANCHORS = ("passw", "passphrase", "pass", "pwd", "psk")
 
 
 def _behind(words: str, *between: str) -> str:
-    """A look-behind for any of these words and what may stand between it and here."""
+    """A look-behind for any of these words, and the text allowed between it and here."""
     return "|".join(f"(?<={word}{mark})" for word in words.split() for mark in between)
 
 
-# These make a key a secret one.
+# These words make a key a secret one.
 _TELLING_WORDS = (
     "api app access admin account client crypt encryption fernet hmac jwt license master preshared primary private"
     " secondary secret service shared sign signing storage auth"
 )
 _KEY = f"(?:{_behind(_TELLING_WORDS, '', '_', '-', ' ', ':', '[.]')})key"
-# These make a token or a key another thing.
+# These words make a token or a key something else.
 _OTHER_TOKENS = (
     "page next continuation idempotency cancel sync cursor csrf change lock update public publickey"
     " cache sort partition object s3"
@@ -128,7 +129,7 @@ RULES = (
     Rule("API key", ("?key=", "&key=", "?auth=", "&auth=", "appid="), r"[?&a-z]+=([\w%.~-]{16,200}+)", values.token),
     Rule("signature in a URL", ("amz-signature=",), r"amz-signature=([a-f0-9]{64,})", values.is_formed),
     Rule("Google refresh token", ("1//0",), r"(?<![a-z0-9])1//0[a-z0-9_-]{40,}", values.is_formed),
-    # files with one user a line
+    # files with one user per line
     Rule(
         "password",
         (":5432:", ":5433:", ":6432:"),
@@ -165,7 +166,7 @@ RULES = (
     Rule(
         "password", ("auth",), rf"auth[ \t]*=[ \t]*\([ \t]*[\"'][^\"'\n]{{1,64}}+[\"'],[ \t]*{_QUOTED}", values.password
     ),
-    # names that tell
+    # names of secrets
     Rule("password", ("passw",), rf"(?:(?<=set)|(?<=set_)|(?<=with))password\({_QUOTED}[\"']\)", values.password),
     Rule("password", _PASSWORD_ANCHORS, rf"{_PASSWORD}{_ASSIGNED}", values.password),
     Rule(

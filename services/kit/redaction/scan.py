@@ -1,7 +1,7 @@
-"""The scan for secrets: cheap passes find where one may stand, then the few rules that fit are tried there.
+"""The scan for secrets: cheap passes find candidates, then the few rules that apply are tried there.
 
-Every pass is linear: what a pattern may read is bounded or is not given back, and nothing is tried again inside an
-accepted value.
+Every pass is linear: what a pattern may read is bounded or possessive, and nothing is tried again inside an accepted
+value.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ PLACEHOLDER_START = "[redacted: "
 PRIVATE_KEY_CHARS_MAX = 32_768
 _ISSUED_CHARS_MIN = 20
 _LINE_CHARS_BEFORE_MAX = 300
-_REJECTED_CHARS_READ_ONCE = 200  # one endless word full of anchors is not read again for each of them
+_REJECTED_CHARS_READ_ONCE = 200  # one endless word full of anchors is not read again for each
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits + "_~"
-_MIDDLE = "-.78"  # how prefixes of forms begin that start earlier: -us14, .atlasv1., 8Q~
+_MIDDLE = "-.78"  # prefixes of formats that start earlier: -us14, .atlasv1., 8Q~
 
 
 class Secret(NamedTuple):
-    """What kind of secret stands at `text[start:end]`, in plain words."""
+    """The kind of secret at `text[start:end]`, in plain words."""
 
     kind: str
     start: int
@@ -35,14 +35,14 @@ class Secret(NamedTuple):
 
 
 def secrets_in(text: str) -> list[Secret]:
-    """Every secret, in order, without overlap; a placeholder of an earlier redaction is none."""
-    folded = text.replace("\u0130", "I").lower()  # the same length: that is the one capital that becomes two letters
+    """Every secret, in order, without overlap; placeholders of an earlier redaction are skipped."""
+    folded = text.replace("\u0130", "I").lower()  # the same length: İ alone would become two letters
     found = [*_token_secrets(text), *_private_keys(text), *_cookies(text, folded), *_anchored_secrets(text, folded)]
     return _merge([secret for secret in found if PLACEHOLDER_START not in text[secret.start : secret.end]])
 
 
 def _merge(found: list[Secret]) -> list[Secret]:
-    """Secrets that overlap become one, named by what was found first: forms of issuers tell more than names do."""
+    """Merges overlapping secrets, named by the first that was found: issuers' formats are more specific than names."""
     merged: list[tuple[int, Secret]] = []
     for rank, secret in sorted(enumerate(found), key=lambda ranked: ranked[1].start):
         if merged and secret.start < merged[-1][1].end:
@@ -55,7 +55,7 @@ def _merge(found: list[Secret]) -> list[Secret]:
 
 
 def _token_secrets(text: str) -> Iterator[Secret]:
-    """Tokens known by their form, in the long words of the text."""
+    """Tokens with a known format, in the long words of the text."""
     for word in lazy_pattern(rf"[A-Za-z0-9_.~-]{{{_ISSUED_CHARS_MIN},}}").finditer(text):
         end = 0
         for prefix in _prefix_pattern().finditer(text, *word.span()):
@@ -68,7 +68,7 @@ def _token_secrets(text: str) -> Iterator[Secret]:
 
 @cache
 def _prefix_pattern() -> re.Pattern[str]:
-    """Where a form may begin: where a word begins (the escapes `\\n` and `%3D` are no letters), or within one."""
+    """Where a format may begin: at the start of a word (the escapes `\\n` and `%3D` are no letters), or within one."""
     longest_first = sorted({prefix for form in FORMS for prefix in form.prefixes}, key=len, reverse=True)
     at_start = "|".join(re.escape(prefix) for prefix in longest_first if prefix[0] not in _MIDDLE)
     within = "|".join(re.escape(prefix) for prefix in longest_first if prefix[0] in _MIDDLE)
@@ -81,7 +81,7 @@ def _forms_that_begin(prefix: str) -> tuple[Form, ...]:
 
 
 def _of_form(text: str, prefix: re.Match[str]) -> tuple[Secret | None, int]:
-    """The token, and up to where no other prefix need be tried."""
+    """The token, and the position before which no other prefix need be tried."""
     read_to = prefix.start()
     for form in _forms_that_begin(prefix[0]):
         match = lazy_pattern(form.pattern).match(text, prefix.start())
@@ -93,7 +93,7 @@ def _of_form(text: str, prefix: re.Match[str]) -> tuple[Secret | None, int]:
 
 
 def _chars_before(form: Form, text: str, at: int) -> int:
-    """Forms that are known by their middle begin with the letters and digits before it."""
+    """The number of letters and digits before a prefix, for formats that are recognised by their middle."""
     if form.prefixes[0][0] not in _MIDDLE:
         return 0
     before = text[max(0, at - 64) : at]
@@ -108,7 +108,7 @@ def _rules_by_anchor() -> dict[str, tuple[Rule, ...]]:
 
 @cache
 def _anchor_patterns() -> tuple[re.Pattern[str], ...]:
-    """One pattern for each first letter: the search skips to that letter, many times faster than one for all."""
+    """One pattern per first letter: the search skips to that letter, many times faster than one pattern for all."""
     longest_first = sorted(_rules_by_anchor(), key=len, reverse=True)
     by_letter: dict[str, list[str]] = {}
     for anchor in longest_first:
@@ -117,7 +117,7 @@ def _anchor_patterns() -> tuple[re.Pattern[str], ...]:
 
 
 def _anchored_secrets(text: str, folded: str) -> Iterator[Secret]:
-    """Secrets known by what stands before them."""
+    """Secrets recognised by the text before them."""
     anchors = [(match.start(), match[0]) for pattern in _anchor_patterns() for match in pattern.finditer(folded)]
     end = 0
     for at, anchor in sorted(anchors):
@@ -132,7 +132,7 @@ def _anchored_secrets(text: str, folded: str) -> Iterator[Secret]:
 
 
 def _by_rule(rule: Rule, text: str, folded: str, at: int) -> tuple[Secret | None, int]:
-    """The secret, and up to where no other anchor need be tried."""
+    """The secret, and the position before which no other anchor need be tried."""
     if rule.after and not any(word in _line_before(folded, at) for word in rule.after):
         return None, at
     match = lazy_pattern(rule.pattern, re.IGNORECASE).match(text, at)
@@ -150,20 +150,20 @@ def _by_rule(rule: Rule, text: str, folded: str, at: int) -> tuple[Secret | None
 
 
 def _line_before(text: str, at: int) -> str:
-    """What stands before this place in its line, at most `_LINE_CHARS_BEFORE_MAX`."""
+    """The text before this position in its line, at most `_LINE_CHARS_BEFORE_MAX` characters."""
     earliest = max(0, at - _LINE_CHARS_BEFORE_MAX)
     return text[max(text.rfind("\n", earliest, at) + 1, earliest) : at]
 
 
 def _end_without_full_stop(text: str, start: int, end: int) -> int:
-    """A full stop after a bare value belongs to the sentence."""
+    """The end without a full stop after a bare value, which belongs to the sentence."""
     while end > start and text[end - 1] in ".:":
         end -= 1
     return end
 
 
 def _whole(text: str, line: str, end: int) -> int:
-    """The end of an accepted bare value: its pattern is bounded, and a line that is a setting is all value."""
+    """The end of an accepted bare value: its pattern is bounded, but in a setting the rest of the line is the value."""
     is_setting = lazy_pattern(r"[\s>+$#-]*(?:export |set |env |arg )?[\w.:-]*").fullmatch(line)
     more = r"(?:(?![;&][\w.-]{1,40}=)[^\s\"'`])*+" if is_setting else r"[^\s\"'`<>,;&)\]}|\\]*+"
     return _end_without_full_stop(text, end, _end_of(more, text, end))
@@ -175,7 +175,7 @@ def _end_of(pattern: str, text: str, at: int) -> int:
 
 
 def _cookies(text: str, folded: str) -> Iterator[Secret]:
-    """The values of those cookies whose names tell of a session, in headers and in what curl sends."""
+    """The values of session cookies, recognised by name, in headers and in curl commands."""
     for header in lazy_pattern(COOKIES).finditer(folded):
         for cookie in lazy_pattern(COOKIE).finditer(text, *header.span(1)):
             of_a_session = any(word in cookie[1].lower() for word in SESSION_COOKIE_WORDS)
@@ -184,7 +184,7 @@ def _cookies(text: str, folded: str) -> Iterator[Secret]:
 
 
 def _private_keys(text: str) -> Iterator[Secret]:
-    """Whole blocks, also in escaped or indented text; of a block cut short the lines that are key."""
+    """Whole key blocks, also in escaped or indented text; of a truncated block, the lines that are key."""
     begin = lazy_pattern(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
     at = text.find("-----BEGIN ")
     while at >= 0:
@@ -196,7 +196,7 @@ def _private_keys(text: str) -> Iterator[Secret]:
 
 
 def _private_key_end(text: str, at: int) -> int | None:
-    """Where the block ends whose first line ends at `at`, or None where no key follows."""
+    """The end of the block whose first line ends at `at`; None if no key follows."""
     dashes = text.find("-----", at, at + PRIVATE_KEY_CHARS_MAX)
     closing = lazy_pattern(r"-----END [A-Z0-9 ]{1,60}-----").match(text, dashes) if dashes >= 0 else None
     if closing and lazy_pattern(r"[A-Za-z0-9+/=]{16}").search(text, at, dashes):

@@ -1,4 +1,4 @@
-"""The forms of the tokens that services issue: one line a form, known by how it begins.
+"""The formats of the tokens that services issue: one line per format, recognised by its beginning.
 
 Sources: the issuers' documentation and announcements of their token formats.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Form(NamedTuple):
-    """A token that needs no context. `pattern` is tried where a prefix stands at the beginning of a word."""
+    """A token that needs no context. `pattern` is tried wherever a prefix begins a word."""
 
     kind: str
     prefixes: tuple[str, ...]
@@ -109,7 +109,7 @@ FORMS = (
     Form(
         "age private key", ("AGE-SECRET-KEY-1", "AGE-PLUGIN-"), r"AGE-(?:SECRET-KEY-1|PLUGIN-[A-Z0-9]+-1)[A-Z0-9]{40,}"
     ),
-    # The base64 of "-----BEGIN … PRIVATE KEY" as kubeconfig files hold it; a certificate begins differently.
+    # The base64 of "-----BEGIN … PRIVATE KEY" in kubeconfig files; a certificate begins differently.
     Form(
         "private key",
         ("LS0tLS1CRUdJTi",),

@@ -1,4 +1,4 @@
-"""What a value must look like to be taken for a secret: random or chosen by a person, no placeholder and no code."""
+"""Decides whether a value looks like a secret: random or chosen by a person, and neither placeholder nor code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RANDOM_CHARS_MIN = 12
 _SEGMENT_CHARS_MIN = 10
 _HEX_CHARS_MIN = 20  # a shorter one is an abbreviated digest or an identifier
 
-# The words of placeholders, of defaults that everybody knows, and of names. A value made of nothing else is no secret.
+# Words in placeholders, in well-known defaults, and in names. A value made of these alone is not a secret.
 _STAND_INS = (
     "a abc access admin an api apikey app auth aws bar basic baz bearer bot change changeit changeme client"
     " code credential credentials creds db default deleted demo dev digest dummy edit enter env example fake"
@@ -51,17 +51,17 @@ def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 def any_value(value: str, bare: bool) -> bool:
-    """Anything that is written out and no placeholder: for places where only a secret can stand."""
+    """Any literal value except a placeholder: for places that only hold secrets."""
     return len(value) >= 3 and not (is_placeholder(value) or is_reference(value, bare))
 
 
 def is_formed(value: str, bare: bool) -> bool:  # noqa: ARG001 - every rule calls its judge alike
-    """Whatever fitted a pattern that tells enough."""
+    """Accepts everything: the pattern alone is specific enough."""
     return not is_placeholder(value)
 
 
 def token(value: str, bare: bool) -> bool:
-    """A value that a machine made up: at least `RANDOM_CHARS_MIN` characters without an order."""
+    """A machine-generated value: at least `RANDOM_CHARS_MIN` random characters."""
     if is_placeholder(value):
         return False
     if is_reference(value, bare) and not _is_salt(value):
@@ -72,14 +72,14 @@ def token(value: str, bare: bool) -> bool:
 
 
 def opaque(value: str, bare: bool) -> bool:
-    """A random value that is not a plain digest or UUID either: for places where those are common."""
+    """A random value that is not a plain digest or UUID: for places that often hold those."""
     if is_placeholder(value) or is_reference(value, bare) or not is_random(value):
         return False
     return not lazy_pattern(f"[0-9a-fA-F]+|{_UUID}").fullmatch(value)
 
 
 def password(value: str, bare: bool) -> bool:
-    """A value that a person or a machine chose as a password; words alone are not enough, they may be a label."""
+    """A value chosen as a password by a person or a machine; words alone may be a label, so they do not count."""
     if not 5 <= len(value) <= PASSWORD_CHARS_MAX or any(map(str.isspace, value)):
         return False
     if is_placeholder(value) or is_reference(value, bare):
@@ -93,7 +93,7 @@ def password(value: str, bare: bool) -> bool:
 
 
 def strong_password(value: str, bare: bool) -> bool:
-    """A password that stands after a mere space: capitals, small letters and digits, or a sign among them."""
+    """A password after a mere space: needs a symbol, or upper case, lower case and digits."""
     mixed = all(lazy_pattern(kind).search(value) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
     return len(value) >= 8 and (mixed or _has_sign(value)) and password(value, bare)
 
@@ -109,7 +109,7 @@ def credentials(value: str, bare: bool) -> bool:  # noqa: ARG001 - as above
 
 
 def is_placeholder(value: str) -> bool:
-    """A word in the place of a secret: `changeme`, `your-token-here`, `xxxx`, `<token>`, `***`, `[redacted: …]`."""
+    """A placeholder instead of a secret: `changeme`, `your-token-here`, `xxxx`, `<token>`, `***`, `[redacted: …]`."""
     folded = value.lower()
     if len(set(folded)) <= 3 or any(mark in folded for mark in _STAND_IN_MARKS):
         return True
@@ -121,7 +121,7 @@ def is_placeholder(value: str) -> bool:
 
 
 def is_reference(value: str, bare: bool) -> bool:
-    """Not the value itself but where it comes from: a variable, a call, a template, a path, a URL, a digest's name."""
+    """A reference to a value, not the value: a variable, a call, a template, a path, a URL, a digest's name."""
     if lazy_pattern(_TEMPLATE).search(value) or lazy_pattern(_NAMED_DIGEST).match(value):
         return True
     if lazy_pattern(_PATH_OR_URL).match(value) and not lazy_pattern("[A-Za-z0-9+/]{40,}={0,2}").fullmatch(value):
@@ -132,7 +132,7 @@ def is_reference(value: str, bare: bool) -> bool:
 
 
 def _is_name(value: str, bare: bool) -> bool:
-    """Letters and digits that are rather a name: `password2`, `Argon2Hasher`, `db-credentials-v2`."""
+    """Letters and digits that look like a name: `password2`, `Argon2Hasher`, `db-credentials-v2`."""
     numbers = lazy_pattern("[0-9]+").findall(value)
     if not lazy_pattern(r"[\w.-]+").fullmatch(value):
         return False
@@ -146,7 +146,7 @@ def _has_sign(value: str) -> bool:
 
 
 def _is_salt(value: str) -> bool:
-    """Printable characters of every kind, spaces too, as generators of salts make them."""
+    """Printable characters of every kind, including spaces, as salt generators produce them."""
     if len(value) < 40 or len(set(value)) < 22 or _chars_in_words(value) > 0.3 * len(value):
         return False
     return all(len(lazy_pattern(kind).findall(value)) >= 3 for kind in ("[a-z]", "[0-9]", r"[^\w./:,\s-]"))
@@ -157,7 +157,7 @@ def _chars_in_words(value: str) -> int:
 
 
 def is_random(value: str) -> bool:
-    """Whether a part between separators has no order: character classes change often and no words are in it."""
+    """Whether a part between separators is random: character classes change often and it contains no words."""
     if len(value) < RANDOM_CHARS_MIN or any(map(str.isspace, value)):
         return False
     if lazy_pattern(_UUID).fullmatch(value):
@@ -176,7 +176,7 @@ def _is_random_segment(part: str) -> bool:
 
 
 def _changes_min(part: str) -> float:
-    """How often classes change at least, for each character; alphabets with few digits or few letters change less."""
+    """The least changes of class per character; alphabets with few digits or few letters change less."""
     if lazy_pattern("[A-Z0-9]{20,}|[0-9a-f]{32,}").fullmatch(part):
         return 0.08
     return 0.2 if lazy_pattern("[0-9]").search(part) else 0.5

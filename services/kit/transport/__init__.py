@@ -1,1 +1,1 @@
-"""Calls between Segue's processes: gRPC with typed errors, channels that recover, proof of who calls."""
+"""Calls between Segue's processes: gRPC with typed errors, reconnecting channels, authentication of services."""

@@ -1,7 +1,7 @@
-"""How channels and servers keep in touch: who is asked, how soon a lost connection is noticed, what is tried again.
+"""Connection options of channels and servers: load balancing, keepalive, retries.
 
-A target `dns:///name:port` may stand for several replicas. Calls go round all that say they serve; the name is
-resolved again whenever a connection ends, and servers end connections after a while, so that new replicas get work.
+A target `dns:///name:port` may have several replicas. Calls are balanced over all that are serving; the name is
+resolved again whenever a connection ends, and servers end connections after a while, so that new replicas get calls.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Options: TypeAlias = Sequence[tuple[str, Any]]
 message_max_bytes = 16 * 1024 * 1024
 reconnect_max_ms, resolve_again_ms = 1_000, 1_000
 keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
-"""A peer that was cut off, or froze, is given up within these two: what hangs on it fails, and may go elsewhere."""
+"""A peer that is cut off or frozen is given up after these two: its calls fail, and may be retried elsewhere."""
 connection_age_max_ms = 30_000
 tries_max = 3
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-"""What a call ends with whose connection was lost, and one that reached a server which was about to end."""
+"""The status of a call whose connection was lost, or that reached a server which was shutting down."""
 _sizes = [
     ("grpc.max_receive_message_length", message_max_bytes),
     ("grpc.max_send_message_length", message_max_bytes),
@@ -31,7 +31,7 @@ _sizes = [
 
 
 def channel_options(target: str, *services: ServiceDescriptor) -> Options:
-    """For a channel to `target`; calls of `services` that their descriptions say may be repeated are, when lost."""
+    """Options of a channel to `target`; lost calls of `services` are retried if their descriptors say they may be."""
     options = [
         *_sizes,
         ("grpc.default_authority", "segue"),
@@ -52,7 +52,7 @@ def channel_options(target: str, *services: ServiceDescriptor) -> Options:
 
 
 def server_options(address: str) -> Options:
-    """For a server on `address`."""
+    """Options of a server on `address`."""
     if address.startswith("unix:"):
         return _sizes
     return [
@@ -84,7 +84,7 @@ def _service_config(target: str, services: Sequence[ServiceDescriptor]) -> dict[
 
 
 def _repeatable(service: ServiceDescriptor) -> list[str]:
-    """The methods whose `idempotency_level` says that a second call does no more than the first."""
+    """The methods whose `idempotency_level` says that repeating them has no further effect."""
     return [
         method.name
         for method in service.methods

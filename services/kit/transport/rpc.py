@@ -30,7 +30,7 @@ from services.pb import telemetry_pb2_grpc
 logger = logging.getLogger(__name__)
 
 deadline_min_s = 0.05
-"""A call with less time left than this is refused: its answer would come too late to be of use."""
+"""A call with less time left than this is refused: its answer would come too late."""
 
 STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -48,19 +48,19 @@ STATUS: Mapping[type[errors.ServiceError], grpc.StatusCode] = {
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-ERROR = {status: error for error, status in reversed(list(STATUS.items()))}  # of several the first, the general one
+ERROR = {status: error for error, status in reversed(list(STATUS.items()))}  # several share a status: the general one
 ERROR_NAMED = {error.__name__: error for error in STATUS}
 
 Row = TypeVar("Row")
 
 
 def row_of(table: Mapping[type[errors.ServiceError], Row], error: errors.ServiceError) -> Row:
-    """What a table of errors says of this one: by its class, else by the nearest that it is derived from."""
+    """The table's row for this error: by its class, else by the nearest base class."""
     return next(table[kind] for kind in type(error).__mro__ if kind in table)
 
 
 def name_of(error: errors.ServiceError) -> str:
-    """By what it is known to other processes: its class, or the nearest of which they know what it means."""
+    """The name that other processes know: its class, or the nearest base class that they know."""
     return row_of(_name, error)
 
 
@@ -99,7 +99,7 @@ async def open_channel(target: str, *services: ServiceDescriptor) -> AsyncIterat
 async def call(
     method: UnaryUnaryMultiCallable[Request, Response], request: Request, *, user: str, timeout_s: float
 ) -> Response:
-    """One call on behalf of `user`; raises the `ServiceError` that the service raised."""
+    """Makes one call on behalf of `user`; raises the `ServiceError` that the service raised."""
     with _calling(method):
         return await method(request, timeout=_remaining_s(timeout_s), metadata=_metadata(user))
 
@@ -107,7 +107,7 @@ async def call(
 async def stream(
     method: UnaryStreamMultiCallable[Request, Response], request: Request, *, user: str, timeout_s: float
 ) -> AsyncIterator[Response]:
-    """As `call`, for a method that answers with a stream."""
+    """Like `call`, for a method that returns a stream."""
     with _calling(method):
         async for each in method(request, timeout=_remaining_s(timeout_s), metadata=_metadata(user)):
             yield each
@@ -115,7 +115,7 @@ async def stream(
 
 @contextmanager
 def _calling(method: Any) -> Iterator[None]:
-    """One call that is made: what it ended with, for its span and as an error of ours."""
+    """Wraps an outgoing call: records its status, and raises our errors."""
     with telemetry.made_call(_path(method)) as call:
         try:
             yield
@@ -151,7 +151,7 @@ def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
         return errors.Unavailable("The service does not answer.", "Try again; `segue doctor` shows what is down.")
     if found is None:
         return Internal(details)
-    if found is errors.LimitExceeded and not _came_from_service(error):  # gRPC's own: of the message, by its size
+    if found is errors.LimitExceeded and not _came_from_service(error):  # gRPC's own limit on the message size
         return errors.TooLarge("The call, or its answer, is larger than services exchange.", "Ask for less at a time.")
     if found is errors.DeadlineExceeded:
         return found("The call took longer than its time limit.", "Try again, or ask for less.")
@@ -174,8 +174,8 @@ def _suggestions(error: grpc.aio.AioRpcError) -> Sequence[str]:
 # --- the serving side ---------------------------------------------------------------------------
 
 
-class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs alone
-    """Around every call of a service: trust, deadline, identity, span, duration, and errors as statuses."""
+class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
+    """Wraps every call of a service: trust, deadline, identity, span, duration, and errors as statuses."""
 
     def __init__(self, secret: str = "") -> None:
         self._secret = secret
@@ -185,7 +185,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Wraps our methods, whether they answer once or with a stream; the health service's are left alone."""
+        """Wraps our methods, unary and streaming; the health service's are left alone."""
         handler = await continuation(details)
         if handler is None or details.method.startswith("/grpc."):
             return handler
@@ -213,7 +213,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
 
     @asynccontextmanager
     async def _serve_call(self, method: str, context: ServicerContext) -> AsyncIterator[None]:
-        """One call: what is raised within ends it with its status."""
+        """Serves one call: an exception in the block ends it with the matching status."""
         metadata = dict(context.invocation_metadata() or ())
         caller.set(str(metadata.get(_user_key, "")))
         with telemetry.served_call(method, metadata) as call:
@@ -225,7 +225,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
             except errors.ServiceError as error:
                 status, message, suggestions = row_of(STATUS, error), error.message, error.suggestions
                 name = name_of(error)
-            except Exception:  # a bug: the caller learns only where to find it
+            except Exception:  # a bug: the caller gets only its trace id
                 logger.exception("unexpected error in %s", method)
                 status, message, suggestions = grpc.StatusCode.INTERNAL, telemetry.trace_id(), ()
                 name = ""
@@ -239,7 +239,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
     def _refuse_stranger(self, metadata: Mapping[str, Any]) -> None:
         if not service_auth.is_trusted(metadata, self._secret):
             raise errors.NotReady(
-                "The service takes calls from Segue's own processes alone.",
+                "The service accepts calls only from Segue's own processes.",
                 "Give all of them the same SEGUE_SERVICE_SECRET_FILE.",
             )
 
@@ -261,7 +261,7 @@ def _refuse_without_caller() -> None:
 async def open_server(
     address: str, register: Callable[[grpc.aio.Server], None], health: Health, *, drain_s: float
 ) -> AsyncIterator[grpc.aio.Server]:
-    """A started gRPC server on `address` that ends by finishing, for at most `drain_s`, what it has begun."""
+    """A started gRPC server on `address`; on exit, calls that have begun get `drain_s` to finish."""
     secret = "" if address.startswith("unix:") else service_auth.secret()
     server = grpc.aio.server(interceptors=(Interceptor(secret),), options=server_options(address))
     register(server)

@@ -1,9 +1,9 @@
-"""How services know that a call comes from one of Segue's own processes: a shared secret, certificates, or both.
+"""How services verify that a call comes from one of Segue's own processes: a shared secret, certificates, or both.
 
-`SEGUE_SERVICE_SECRET_FILE` is made by whoever comes first where it is missing, so that services which share nothing
-but a directory need no preparation. `SEGUE_TLS_CERT_FILE`, `SEGUE_TLS_KEY_FILE` and `SEGUE_TLS_CA_FILE` make every
-connection TLS with certificates on both sides, all for the name `segue`. Neither is asked for on a unix socket: the
-directory it is in is private.
+If `SEGUE_SERVICE_SECRET_FILE` is missing, the first process creates it, so that services which share nothing but a
+directory need no preparation. `SEGUE_TLS_CERT_FILE`, `SEGUE_TLS_KEY_FILE` and `SEGUE_TLS_CA_FILE` enable TLS on every
+connection, with certificates on both sides, all for the name `segue`. Unix sockets need neither: their directory is
+private.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _tls_variables = ("SEGUE_TLS_CA_FILE", "SEGUE_TLS_KEY_FILE", "SEGUE_TLS_CERT_FIL
 
 @cache
 def secret() -> str:
-    """What this process shows and expects; empty where none is set. NotReady where it cannot be had."""
+    """The secret that this process sends and expects; empty if none is set. NotReady if it is unavailable."""
     name = os.environ.get("SEGUE_SERVICE_SECRET_FILE")
     if not name:
         return ""
@@ -43,7 +43,7 @@ def secret() -> str:
                 _make(path)
         found = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise NotReady(f"SEGUE_SERVICE_SECRET_FILE cannot be read or made: {reason}.") from error
     if len(found) < secret_min_chars:
         raise NotReady(f"SEGUE_SERVICE_SECRET_FILE holds less than {secret_min_chars} characters.")
@@ -51,29 +51,29 @@ def secret() -> str:
 
 
 def _make(path: Path) -> None:
-    """A new secret at `path`, whole or not at all; FileExistsError where another process was first."""
+    """Creates a new secret at `path`, atomically; FileExistsError if another process was first."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
-            os.fchmod(descriptor, 0o444)  # who may enter the directory decides
+            os.fchmod(descriptor, 0o444)  # access is controlled by the directory
         os.link(draft, path)
     finally:
         Path(draft).unlink()
 
 
 def call_metadata() -> tuple[tuple[str, str], ...]:
-    """The metadata of a call."""
+    """The metadata that authenticates a call."""
     return ((KEY, secret()),) if secret() else ()
 
 
 def is_trusted(metadata: Mapping[str, Any], expected: str) -> bool:
-    """Whether a call carries the secret that is expected, where one is."""
+    """Whether a call carries the expected secret, if one is expected."""
     return not expected or hmac.compare_digest(str(metadata.get(KEY, "")).encode(), expected.encode())
 
 
 def open_port(server: grpc.aio.Server, address: str) -> None:
-    """Has the server listen. RuntimeError where it cannot."""
+    """Makes the server listen. RuntimeError if it cannot."""
     files = None if address.startswith("unix:") else _tls_files()
     if files is None:
         server.add_insecure_port(address)
@@ -94,7 +94,7 @@ def channel(target: str, options: Options) -> grpc.aio.Channel:
 
 
 def _tls_files() -> tuple[bytes, bytes, bytes] | None:
-    """Authority, key and certificate; None where none is set, NotReady where some are, or one cannot be read."""
+    """CA, key and certificate; None if none is set, NotReady if some are missing or one cannot be read."""
     paths = [os.environ.get(name, "") for name in _tls_variables]
     if not any(paths):
         return None

@@ -1,1 +1,1 @@
-"""What a memory is, and what the service needs of a store: values and rules, no adapter."""
+"""The memory domain: values, rules and the Protocol of the store. No adapters."""

@@ -1,4 +1,4 @@
-"""The log of what was removed: when, by whom, why, how many and which ids. It never holds content."""
+"""The deletion log: when, by whom, why, how many and which ids. It never holds content."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from enum import StrEnum
 from services.kit.errors import InvalidInput
 
 entries_max = 10_000
-"""Entries that a database keeps, the newest ones."""
+"""Entries that a database keeps; older ones are dropped."""
 ids_max = 1_000
-"""Ids that an entry names, the first ones; it counts all."""
+"""Ids listed in one entry; its count covers all."""
 page_max = 1_000
 
 
 class Reason(StrEnum):
-    """Why memories went."""
+    """Why memories were deleted."""
 
     USER = "user"
     RETENTION = "retention"
@@ -25,7 +25,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Removing:
-    """Who removes, and why."""
+    """Who deletes, and why."""
 
     actor: str
     reason: Reason = Reason.USER
@@ -33,7 +33,7 @@ class Removing:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One deletion in one project of `user`; `erased` says that the text has left the database file, too."""
+    """One deletion in one project of `user`; `erased`: the text has left the database file, too."""
 
     removed_at: datetime
     user: str

@@ -1,4 +1,4 @@
-"""What a memory is, and what storing and finding one means: the memory service's domain.
+"""The memory domain: what a memory is, and the rules for storing and finding one.
 
 Knows nothing of gRPC, DuckDB or the indexes behind its Protocols.
 """
@@ -20,7 +20,7 @@ from services.kit.names import plain_name
 
 content_max_bytes = 256 * 1024
 metadata_max_bytes = 64 * 1024
-# Far below what a parser survives.
+# Far below the depth at which JSON parsers fail.
 metadata_depth_max = 32
 name_max_chars = 200
 tags_max = 50
@@ -31,7 +31,7 @@ clock_skew_max = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """What a memory came from."""
+    """The source of a memory."""
 
     CONVERSATION = "conversation"
     REFLECTION = "reflection"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One thing remembered. `timestamp` is when it was said last, not when it was stored."""
+    """One memory. `timestamp` is when it was last said, not when it was stored."""
 
     content: str
     kind: Kind
@@ -52,36 +52,36 @@ class Memory:
     id: str = ""
     shared: bool = False
     author: str = ""
-    """Whose it is, where it is another's than the reader's."""
+    """The author's user name, if that is not the reader."""
     first_said: datetime | None = None
-    """When it was said first, where that was before `timestamp`."""
+    """When it was first said, if that was before `timestamp`."""
 
     @property
     def size_bytes(self) -> int:
-        """About how much of an answer it takes."""
+        """Its approximate size in an answer."""
         names = (self.content, self.project, self.session_id, self.role, self.author, *self.tags)
         return sum(len(each.encode("utf-8", "replace")) for each in names) + len(json.dumps(dict(self.metadata)))
 
     def fingerprint(self, user: str) -> UUID:
-        """Equal for what counts as the same memory: user, project, kind, session, and content but for its spacing."""
+        """Equal for memories that count as the same: user, project, kind, session, and content up to whitespace."""
         normalised = " ".join(unicodedata.normalize("NFC", self.content).split())
         session = (self.session_id,) if self.session_id else ()
         return _name_uuid(user, self.project, self.kind, *session, normalised)
 
     @property
     def size(self) -> int:
-        """What retention and quotas count: bytes of its text, as UTF-8."""
+        """Bytes of its text as UTF-8, which retention and quotas count."""
         return text_bytes(self.content, json.dumps(dict(self.metadata)))
 
 
 def text_bytes(content: str, metadata: str) -> int:
-    """Bytes of a memory's text, as UTF-8; `metadata` is JSON, and none has no size."""
+    """Bytes of a memory's text as UTF-8; `metadata` is JSON, and empty metadata counts as 0."""
     kept = "" if metadata == "{}" else metadata
     return len(content.encode("utf-8", "replace")) + len(kept.encode("utf-8", "replace"))
 
 
 def id_key(user: str, id: str) -> UUID:
-    """Equal for the same id of the same user alone: nobody learns of another's ids by using them."""
+    """A key derived from user and id, so that nobody learns of other users' ids by using them."""
     return _name_uuid(user, id)
 
 
@@ -91,7 +91,7 @@ def _name_uuid(*parts: str) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one store: `id` is the first one's where the memory was known already."""
+    """The outcome of storing one memory; if it was stored before, `id` is the stored one's."""
 
     id: str
     stored_at: datetime
@@ -99,12 +99,12 @@ class Outcome:
     embedded: bool
     redactions: int = 0
     tags: tuple[str, ...] = ()
-    """Those of this call that the memory has now."""
+    """Those tags of this call that the memory has now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A memory with its neighbours in the session, oldest first; `truncated` where there are more than are given."""
+    """A memory with its neighbours in the session, oldest first; `truncated` if some were left out."""
 
     memory: Memory
     before: Sequence[Memory]
@@ -114,7 +114,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which memories are meant: those that every given condition holds for; no kinds are all of them."""
+    """Selects memories that meet every given condition; an empty `kinds` selects all kinds."""
 
     ids: Sequence[str] = ()
     project: str = ""
@@ -124,7 +124,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many memories of one kind in one project, and when they were said."""
+    """The number of memories of one kind in one project, and the time range they cover."""
 
     kind: Kind
     project: str
@@ -135,9 +135,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What was deleted; or what would be, with the latest of them, and the token that confirms it.
+    """The memories deleted or, before confirmation, those that would be: the latest few, and the confirmation token.
 
-    `other_kinds` counts those that are meant but for their kind.
+    `other_kinds` counts memories that only their kind excludes.
     """
 
     deleted: int = 0
@@ -150,7 +150,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What is stored for one user, and what of the service is degraded."""
+    """Counts for one user, and the parts of the service that are degraded."""
 
     conversations: int
     reflections: int
@@ -167,8 +167,8 @@ class Stats:
 
 
 def accept(memory: Memory, now: datetime) -> Memory:
-    """The memory as it will be stored, or the reason why it cannot be: InvalidInput or LimitExceeded."""
-    content = memory.content.encode("utf-8", "replace").decode()  # a lone surrogate has no UTF-8
+    """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
+    content = memory.content.encode("utf-8", "replace").decode()  # lone surrogates have no UTF-8 encoding
     if not content.strip():
         raise InvalidInput("content is empty.")
     at_most(len(content.encode()), content_max_bytes, "content", "bytes")
@@ -195,9 +195,9 @@ def accept(memory: Memory, now: datetime) -> Memory:
 
 
 def joint_memory(known: Memory, again: Memory) -> Memory:
-    """What is known of a memory once it was said again, as in `again`: its times, and more tags and metadata.
+    """The stored memory after it was said again, as in `again`: times updated, tags and metadata added.
 
-    What is kept of a key stays as it is, and what no memory may have so much of is not added.
+    Existing metadata values win; additions beyond a memory's limits are dropped.
     """
     first = min(known.first_said or known.timestamp, again.first_said or again.timestamp)
     last = max(known.timestamp, again.timestamp)
@@ -221,23 +221,23 @@ def _joint_metadata(known: Mapping[str, Any], again: Mapping[str, Any]) -> Mappi
 
 
 def normalise_project_name(name: str) -> str:
-    """The project as it is kept and asked for; empty only for a name that is empty itself, which means none or all."""
+    """The project name in its canonical form; empty only for an empty name, which means none or all."""
     return plain_name(name) or (DEFAULT_PROJECT if name else "")
 
 
 def plain_tags(tags: Sequence[str]) -> tuple[str, ...]:
-    """The tags as they are kept and asked for, each once."""
+    """The tags in their canonical form, without repetitions."""
     return tuple(dict.fromkeys(plain for tag in tags if (plain := plain_name(tag))))
 
 
 def at_most(size: int, most: int, name: str, unit: str) -> None:
-    """LimitExceeded where `size` of `unit` is over `most`."""
+    """Raises LimitExceeded if `size` (in `unit`) exceeds `most`."""
     if size > most:
         raise TooLarge(f"{name} has {size:,} {unit}; at most {most:,} are kept.", "Send it in parts.")
 
 
 def deeper_than(value: Any, depth: int) -> bool:
-    """Whether lists and objects are in one another more often than `depth` times."""
+    """Whether lists and objects are nested more than `depth` levels deep."""
     if not isinstance(value, dict | list):
         return False
     inner = value.values() if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""A change over several databases of which some did their part and others did not: what is done, and what to report."""
+"""Changes across several databases that succeeded only in some of them: what is done, and what to report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from services.memory.domain.rows import Inserted, Restated
 
 
 class DoneInPart(Exception):
-    """`done` has the places, in what was given, of what is durable; `error` is why the rest is not.
+    """Only part of a change is durable: `done` has the positions in the input, `error` the cause for the rest.
 
-    Of an insertion `inserted` says by place where each is, of what was said again `restated`.
+    For an insertion, `inserted` and `restated` have the results by position.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class DoneInPart(Exception):
         self.inserted = inserted or {}
 
     def missing(self, count: int) -> list[int]:
-        """The places, of `count`, of what is not done."""
+        """The positions, of `count`, that are not done."""
         return sorted(set(range(count)) - set(self.done))
 
 
 def partial_store_error(error: Exception, missing: Sequence[int], count: int) -> Exception:
-    """The error for a caller whose memories at the places `missing`, of `count`, are not stored; numbered from 1."""
+    """The error for a caller whose memories at positions `missing`, of `count`, are not stored; numbered from 1."""
     subject = "Memory" if len(missing) == 1 else "Memories"
     verb = "is" if len(missing) == 1 else "are"
     told = f"{subject} {_ranges(missing)} of {count} {verb} not stored, the others are"
@@ -42,13 +42,13 @@ def partial_store_error(error: Exception, missing: Sequence[int], count: int) ->
 
 
 def partial_removal_error(error: Exception, removed: int, count: int) -> Exception:
-    """The error for a caller of whose memories only some are removed."""
+    """The error for a caller whose memories were deleted only in part."""
     told = f"{removed} of {count} memories are removed, the others are not"
     return _with_message(error, told, "Delete again, without a confirmation first.")
 
 
 def _with_message(error: Exception, told: str, suggestion: str) -> Exception:
-    """The same kind of error, with that before its message; a bug stays what it is."""
+    """The same kind of error with this text before its message; unexpected errors are returned unchanged."""
     if not isinstance(error, ServiceError):
         return error
     changed = copy.copy(error)

@@ -1,4 +1,4 @@
-"""Links between projects: what one knows may help another."""
+"""Project links: memories of one project may help in another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ steps_max = 2
 
 
 class LinkType(StrEnum):
-    """How the source stands to the target."""
+    """How the source relates to the target."""
 
     RELATED = "related"
     CONTINUATION = "continuation"
@@ -27,7 +27,7 @@ class LinkType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of a user's projects; there is one at most from a source to a target."""
+    """A link between two of a user's projects; at most one from each source to each target."""
 
     source: str
     target: str
@@ -37,7 +37,7 @@ class Link:
 
 
 def checked_link(link: Link) -> Link:
-    """The link, or InvalidInput or LimitExceeded with what is wrong with it."""
+    """The link; InvalidInput or LimitExceeded with the reason if it is invalid."""
     if not link.source or not link.target:
         raise InvalidInput("A link needs a source and a target project.")
     if link.source == link.target:
@@ -49,7 +49,7 @@ def checked_link(link: Link) -> Link:
 
 
 def related_projects(project: str, links: Sequence[Link]) -> list[str]:
-    """The projects within two links of `project`, whichever way they point, nearest first; each one once."""
+    """The projects within two links of `project`, in either direction, nearest first, without repetitions."""
     beside: defaultdict[str, list[str]] = defaultdict(list)
     for link in links:
         beside[link.source].append(link.target)

@@ -1,4 +1,4 @@
-"""What can be asked of the memories, and what an answer is: the search side of the domain."""
+"""Queries for memories and their results: the search side of the domain."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ query_max_chars = 10_000
 limit_max = 50
 path_max_chars = 1_000
 page_max_bytes = 4 * 1024 * 1024
-"""An answer ends with the result that reaches this, and has a cursor for the rest: a call has room for it, and so has
-what a gateway makes of it."""
+"""A page ends with the result that reaches this size and has a cursor for the rest. It fits into one RPC message, and
+leaves room for what the gateway adds."""
 
 
 class ContentType(StrEnum):
-    """What `content_type` asks for: a kind of memory, or those that hold code."""
+    """Values of `content_type`: a kind of memory, or memories that contain code."""
 
     CODE = "code"
     CONVERSATION = "conversation"
@@ -27,15 +27,23 @@ class ContentType(StrEnum):
 
 
 class Sort(StrEnum):
-    """The order of the results."""
+    """The order of results."""
 
     RELEVANCE = "relevance"
     NEWEST = "newest"
 
 
+class Author(StrEnum):
+    """Whose memories: the user's own, what others share with them, or both."""
+
+    ALL = "all"
+    MINE = "mine"
+    SHARED = "shared"
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a result must be; every condition that is given holds. `until` is exclusive."""
+    """Conditions on a result, all of which must hold. `until` is exclusive."""
 
     content_type: ContentType | None = None
     tags: tuple[str, ...] = ()
@@ -45,13 +53,19 @@ class Filter:
     file_path: str = ""
     role: str = ""
 
+    @property
+    def is_a_stretch(self) -> bool:
+        """Whether it asks for what was said in a session or a span of time: of that nothing is left out as alike."""
+        return bool(self.session_id or self.since or self.until)
+
 
 EVERYTHING = Filter()
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; `project` empty means all of the user's projects."""
+    """A search; `project` empty means all of the user's projects. Where it `is_list`, all that the filter passes is
+    asked for, newest first, and the text says nothing."""
 
     text: str
     limit: int = 10
@@ -64,11 +78,15 @@ class Query:
     cursor: str = ""
     paged: bool = False
     facets: bool = False
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it."""
+    """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it.
+
+    `folded` memories say the same in the same words and are not shown; `folded_ids` has the first of their ids.
+    """
 
     memory: Memory
     score: float
@@ -76,10 +94,12 @@ class Found:
     matched: str
     before: Memory | None = None
     after: Memory | None = None
+    folded: int = 0
+    folded_ids: Sequence[str] = ()
 
     @property
     def size_bytes(self) -> int:
-        """About how much of an answer it takes."""
+        """Its approximate size in an answer."""
         return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
 
 
@@ -89,7 +109,7 @@ Facets = Mapping[str, Mapping[str, int]]
 @dataclass(frozen=True, slots=True)
 class Results:
     """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
-    not cut by its size."""
+    not cut by its size. `total` is `exact`, or there are at least so many."""
 
     found: Sequence[Found]
     total: int
@@ -99,11 +119,34 @@ class Results:
     suggestions: Sequence[str] = ()
     next_cursor: str = ""
     facets: Facets = field(default_factory=dict)
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """A list without a query; `project` empty means all of the user's projects, `cursor` empty the first page."""
+
+    project: str = ""
+    include_related_projects: bool = False
+    filter: Filter = EVERYTHING
+    author: Author = Author.ALL
+    oldest_first: bool = False
+    limit: int = 20
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryList:
+    """A page of a list: `total` counts all pages together, `next_cursor` is empty after the last one."""
+
+    memories: Sequence[Memory]
+    total: int
+    next_cursor: str = ""
 
 
 def check_query(query: Query) -> Query:
     """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
-    if not query.text.strip():
+    if not query.text.strip() and not query.is_list:
         raise InvalidInput("query is empty.")
     if not 0.0 <= query.min_score <= 1.0:
         raise InvalidInput(f"min_score is {query.min_score}; it takes 0 to 1.")
@@ -111,7 +154,7 @@ def check_query(query: Query) -> Query:
         raise InvalidInput("max_tokens is negative.")
     checked_limit(query.limit)
     at_most(len(query.text), query_max_chars, "query", "characters")
-    _check_filter(query.filter)
+    check_filter(query.filter)
     return query
 
 
@@ -122,7 +165,8 @@ def checked_limit(limit: int) -> int:
     return limit
 
 
-def _check_filter(given: Filter) -> None:
+def check_filter(given: Filter) -> None:
+    """InvalidInput or LimitExceeded where something is wrong with it."""
     at_most(len(given.tags), tags_max, "tags", "tags")
     for tag in given.tags:
         at_most(len(tag), name_max_chars, "a tag", "characters")

@@ -1,4 +1,4 @@
-"""How long memories are kept: a project's rule, the settings' for those without one, and when the clock is believed."""
+"""Retention rules: a project's own, the default for projects without one, and when the clock can be trusted."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from services.memory.domain.memories import at_most, name_max_chars
 days_max = 36_500
 size_mb_max = 1_000_000.0
 grace = timedelta(days=1)
-"""What was stored since is not removed, however long ago it was said: an import can be thought over."""
+"""Memories stored within this time are never removed, however old they are: an import can be reconsidered."""
 in_force_after = timedelta(hours=1)
-"""After it was set or changed a rule removes something, be it a project's or the settings': it can be taken back."""
+"""A new or changed rule, a project's or the default, removes nothing before this time: it can be reverted."""
 jump_max = timedelta(days=7)
-"""A clock that went on by more since it was last believed may be wrong."""
+"""A larger jump since the clock was last trusted may be an error."""
 doubt_lasts = timedelta(days=1)
-"""So long it must go on evenly to be believed again."""
+"""How long the clock must run evenly to be trusted again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Of one project, or of all without one where `project` is empty. None keeps for ever, and whatever the size.
+    """A retention rule of one project, or the default if `project` is empty. None means no limit.
 
-    Memories go that were said last more than `days` ago, and the oldest beyond `size_mb` of text; reflections stay
-    unless `reflections`.
+    Removes memories last said more than `days` ago, and the oldest ones beyond `size_mb` of text; reflections only if
+    `reflections`.
     """
 
     project: str = ""
@@ -40,12 +40,12 @@ class Rule:
 
     @property
     def keeps_all(self) -> bool:
-        """Whether nothing ever goes by it."""
+        """Whether the rule never removes anything."""
         return self.days is None and self.size_mb is None
 
     @property
     def words(self) -> str:
-        """What is kept."""
+        """The rule in words."""
         what = "conversations and reflections" if self.reflections else "conversations"
         limits = [f"for {self.days:,} days"] if self.days is not None else []
         limits += [f"up to {self.size_mb:g} MB, the newest"] if self.size_mb is not None else []
@@ -53,10 +53,10 @@ class Rule:
 
 
 def checked_rule(rule: Rule) -> Rule:
-    """The rule, or InvalidInput with what is wrong with it."""
+    """The rule; InvalidInput with the reason if it is invalid."""
     at_most(len(rule.project), name_max_chars, "project", "characters")
     if not rule.project.strip():
-        raise InvalidInput("A rule is for a project.", "What holds for all is a setting: SEGUE_MEMORY_RETENTION_DAYS.")
+        raise InvalidInput("project is empty.", "The default for all is a setting: SEGUE_MEMORY_RETENTION_DAYS.")
     if rule.days is not None and not 1 <= rule.days <= days_max:
         raise InvalidInput(f"days is {rule.days}; it takes 1 to {days_max:,}.")
     if rule.size_mb is not None and not 0 < rule.size_mb <= size_mb_max:
@@ -66,24 +66,24 @@ def checked_rule(rule: Rule) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Since when the settings' rule is what it is."""
+    """The default rule, and since when it is in force."""
 
     rule: Rule
     since: datetime
 
 
 def standing(kept: Standing | None, rule: Rule, now: datetime) -> Standing:
-    """What is to be kept of the settings' rule at this moment: one that is another than before begins now.
+    """The default rule to record now: a changed rule starts at `now`.
 
-    So does one whose beginning lies in the future: the clock was wrong then.
+    So does one that starts in the future: the clock was wrong when it was recorded.
     """
     return kept if kept and kept.rule == rule and kept.since <= now else Standing(rule, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Memories that are kept too long, the earliest said first: their sequences, and when each was said (microseconds
-    since 1970)."""
+    """Memories that the rules no longer keep, the oldest first: their sequences, and when each was last said
+    (microseconds since 1970)."""
 
     sequences: NDArray[np.int64]
     said_us: NDArray[np.int64]
@@ -92,7 +92,7 @@ class Due:
         return len(self.sequences)
 
     def batches(self, most: int) -> Iterator[Due]:
-        """All of them, so many at a time."""
+        """All of them, in batches of at most `most`."""
         for begin in range(0, len(self), most):
             end = begin + most
             yield Due(self.sequences[begin:end], self.said_us[begin:end])
@@ -100,7 +100,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What is known of the clock: when it was last believed, since when it is doubted, and its last reading."""
+    """The state of the clock: when it was last trusted, since when it is in doubt, and its last reading."""
 
     believed: datetime
     doubted_since: datetime | None = None
@@ -108,12 +108,12 @@ class Clock:
 
     @property
     def is_believed(self) -> bool:
-        """Whether memories may be removed by it."""
+        """Whether retention may act on it."""
         return self.doubted_since is None
 
 
 def advance_clock(clock: Clock, now: datetime) -> Clock:
-    """What is known after it shows `now`. A clock set back makes nothing old: it is believed."""
+    """The state after a reading of `now`. A clock set back is trusted: it makes no memory older."""
     if now - clock.believed <= jump_max:
         return Clock(believed=now)
     since = clock.doubted_since

@@ -1,4 +1,4 @@
-"""What a store takes and gives besides memories themselves: rows to insert, what became of them, columns of many."""
+"""The rows a store takes and returns: rows to insert, their outcomes, and columns of many memories."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Sequences = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A memory to insert, with its embeddings where there are any (float16[384], unit length)."""
+    """A memory to insert, with its embeddings if there are any (float16[384], unit length)."""
 
     memory: Memory
     user: str
@@ -27,7 +27,7 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The embeddings of a memory that is stored already (float16[384], unit length)."""
+    """The embeddings of a stored memory (float16[384], unit length)."""
 
     sequence: int
     content_vector: Vectors
@@ -36,9 +36,9 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """Where a memory is: its sequence, id and tags; `duplicate` where it was there before.
+    """Where a memory is stored: sequence, id and tags; `duplicate` if it was stored before.
 
-    `has_news` says of one that was there that the call says something of it that is not stored: see `restatements.py`.
+    `has_news`: this call adds something to a stored memory that is not stored yet, see `restatements.py`.
     """
 
     sequence: int
@@ -52,7 +52,7 @@ class Inserted:
 
 @dataclass(frozen=True, slots=True)
 class Restated:
-    """What a memory is by now; `row` has all of it, where it is a new row that took the place of `replaced`."""
+    """A memory after it was said again; `row` is complete if it is a new row that took the place of `replaced`."""
 
     sequence: int
     memory: Memory
@@ -62,9 +62,9 @@ class Restated:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Columns of many memories, for building the indexes; vectors are empty bytes where there are none.
+    """Columns of many memories, for building the indexes; a missing vector is empty bytes.
 
-    A row that cannot be opened is in none of them: `unreadable` has its user and id, by its sequence.
+    Rows that cannot be decrypted are left out: `unreadable` has their user and id, by sequence.
     """
 
     sequence: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""What the service needs of a store of memories, whichever it is."""
+"""The Protocol of a store of memories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Rest
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All sequences, ascending, which of them have an embedding and are shared, and when they were said last."""
+    """All sequences, ascending, with flags for embeddings and sharing, and when each memory was last said."""
 
     sequences: Sequences
     embedded: NDArray[np.bool_]
@@ -29,31 +29,31 @@ class Inventory:
 
 
 class MemoryStore(Protocol):
-    """What the service needs of a store. What `insert` returned survives a kill."""
+    """A store of memories. Rows that `insert` returned survive a kill."""
 
     @property
     def troubles(self) -> Sequence[str]:
-        """What could not be read when it was opened."""
+        """Problems found while opening: data that could not be read."""
         ...
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-        """Those of `rows`, by their place in it, that are stored already."""
+        """The rows that are already stored, by position in `rows`."""
         ...
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        """Stores `rows` in one transaction; one that is there already is not stored again."""
+        """Stores `rows` in one transaction; rows already stored are not stored again."""
         ...
 
     async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
-        """Notes of those of `rows`, by their place, that are stored already, that they were said again."""
+        """Records that stored memories were said again; returns them by position in `rows`."""
         ...
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
-        """The memories under these sequences that exist."""
+        """The memories with these sequences that exist."""
         ...
 
     async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
-        """Those of them that exist and that the user may read: their own, and what others share, with its author."""
+        """The existing ones the user may read: their own, and those others share, with the author."""
         ...
 
     async def find(self, user: str, id: str) -> int | None:
@@ -61,74 +61,74 @@ class MemoryStore(Protocol):
         ...
 
     async def find_shared(self, id: str) -> int | None:
-        """The sequence of a memory `id` that is shared, whosever it is; the first where there are several."""
+        """The sequence of a shared memory `id` of any author; the first if there are several."""
         ...
 
     async def share(self, sequence: int, shared: bool) -> None:
-        """Whether every user may read a memory."""
+        """Sets whether every user may read a memory."""
         ...
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
-        """The sequences of the user's memories that are meant, ascending."""
+        """The sequences of the user's memories that `chosen` selects, ascending."""
         ...
 
     async def tally(self, sequences: Sequence[int]) -> list[Tally]:
-        """What these memories are, by kind and project, in that order."""
+        """Counts of these memories by kind and project, in that order."""
         ...
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        """Removes these memories, and logs that."""
+        """Deletes these memories and records it in the deletion log."""
         ...
 
     async def delete_due(self, due: Due, by: Removing) -> list[int]:
-        """Removes those of them that were not said again since, and logs that; which they were."""
+        """Deletes those not said again since, and records it in the deletion log; returns their sequences."""
         ...
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
-        """What was removed of the user's, of one project where `project` is not empty; the latest first."""
+        """The user's deletions, the latest first; only those in `project` unless it is empty."""
         ...
 
     async def unerased_count(self) -> int:
-        """Removals whose text is still in a database file."""
+        """The number of deletions whose text is still in a database file."""
         ...
 
     async def last_removals(self) -> list[int]:
-        """The number of the last removal in each database."""
+        """The number of the last deletion in each database."""
         ...
 
     async def compact(self, erased_to: Sequence[int] | None = None) -> None:
-        """Writes the files that hold the text of what was removed anew; Unavailable where that cannot be done now.
+        """Rewrites the files that hold deleted text; Unavailable if that is not possible now.
 
-        Removals up to these numbers, one for each database, count as erased then; without them all of before it began.
+        Deletions up to these numbers, one per database, then count as erased; by default, all made before it began.
         """
         ...
 
     def earlier_databases(self) -> list[Path]:
-        """Files of before a migration, which a start removes: they hold what was removed since."""
+        """Database files from before a migration, removed at a later start: they still hold text deleted since."""
         ...
 
     async def has_rules(self) -> bool:
-        """Whether any project has a rule of retention by which something goes."""
+        """Whether any project has a retention rule that removes memories."""
         ...
 
     async def rules(self, user: str) -> list[Rule]:
-        """Those of the user's projects, by name."""
+        """The retention rules of the user's projects, by name."""
         ...
 
     async def set_rule(self, user: str, rule: Rule, now: datetime) -> None:
-        """Keeps the rule of a project instead of the one that was there."""
+        """Sets the project's rule, replacing an earlier one."""
         ...
 
     async def reset_rule(self, user: str, project: str, now: datetime) -> None:
-        """The project has no rule from now on."""
+        """Removes the project's rule."""
         ...
 
     async def due(self, default: Standing, now: datetime) -> Due:
-        """Memories of anyone that the rules in force do not keep."""
+        """Memories of all users that the rules in force no longer keep."""
         ...
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
-        """How many of the user's the rules do not keep, now or in a day, by project."""
+        """The number of the user's memories that the rules no longer keep, now or within a day, by project."""
         ...
 
     async def newest(self) -> datetime | None:
@@ -136,61 +136,61 @@ class MemoryStore(Protocol):
         ...
 
     async def upkeep(self, name: str) -> str | None:
-        """What was kept under that name."""
+        """The value stored under that name."""
         ...
 
     async def keep_upkeep(self, name: str, value: str) -> None:
-        """Keeps it, through a kill."""
+        """Stores the value durably."""
         ...
 
     async def without_embedding(self, model: str, most: int) -> list[int]:
-        """The first sequences that have no embedding of `model`."""
+        """The first sequences without an embedding by `model`."""
         ...
 
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
-        """Keeps these embeddings instead of what there was."""
+        """Stores these embeddings, replacing earlier ones."""
         ...
 
     def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
-        """These memories in their order, in portions; vectors of other models are left out, texts where not `text`."""
+        """These memories in order, in portions; vectors of other models are left out, and texts unless `text`."""
         ...
 
     async def inventory(self, model: str) -> Inventory:
-        """What there is; embeddings of `model` count."""
+        """Everything stored; only embeddings by `model` count."""
         ...
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
-        """Counts of what the user may read, of one project where that is named; and of what came from `since` on."""
+        """Counts of memories the user may read, in `project` unless it is empty; and of those stored since `since`."""
         ...
 
     async def size(self) -> tuple[int, int]:
-        """How many memories there are, of all users, and the bytes on disk."""
+        """The number of memories of all users, and the bytes on disk."""
         ...
 
     async def usage(self, user: str) -> tuple[int, int]:
-        """How many memories are the user's, and the bytes of their contents."""
+        """The number of the user's memories, and the bytes of their text."""
         ...
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
-        """The user's own first `limit` memories whose sequence is over `after`, by ascending sequence."""
+        """The user's first `limit` memories with a sequence above `after`, ascending."""
         ...
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
-        """Writes each database, as it is at one moment, into the directory; the counts of its memories and links."""
+        """Writes a consistent copy of each database into the directory; returns its counts of memories and links."""
         ...
 
     async def projects(self, user: str) -> list[str]:
-        """The projects in which there are memories that the user may read, by name."""
+        """The names of projects that have memories the user may read, sorted."""
         ...
 
     async def links(self, user: str) -> list[Link]:
-        """The links between the user's projects, oldest first."""
+        """The user's project links, oldest first."""
         ...
 
     async def link(self, user: str, link: Link) -> None:
-        """Keeps the link, instead of one that is there between the same two."""
+        """Stores the link, replacing one between the same two projects."""
         ...
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
-        """Removes the link; False where there is none."""
+        """Removes the link; False if it does not exist."""
         ...

@@ -1,6 +1,6 @@
-"""Text to vectors: what the memory service asks of an embedder, and the model it is used with.
+"""Text to vectors: the Protocol of an embedder, and the model it uses.
 
-Nothing heavy is imported here; `onnx.py` has the embedder, `build.py` makes its model.
+Imports nothing heavy; `onnx.py` has the embedder, `build.py` builds its model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# onnxruntime reports to its maker from its import on, unless this is set before. Whoever imports it comes by here.
+# onnxruntime sends telemetry from its import on, unless this is set first. Every import of it passes through here.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 MODEL = "all-MiniLM-L6-v2/int8"
@@ -23,7 +23,7 @@ TOKENS_MAX = 256
 
 
 class ModelUnusable(Exception):
-    """The model is missing, damaged or another one; the message says what is wrong and how to mend it."""
+    """The model is missing, damaged or a different one; the message says what is wrong and how to fix it."""
 
 
 class Embedder(Protocol):
@@ -31,7 +31,7 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str:
-        """The model and its precision: vectors of different models do not compare."""
+        """The model and its precision: vectors of different models are not comparable."""
         ...
 
     @property
@@ -42,6 +42,6 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The embeddings in the order of the texts: [len(texts), dimensions], rows of unit length, read-only.
 
-        Raises RateLimited while too many texts wait.
+        Raises RateLimited if too many texts are waiting.
         """
         ...

@@ -1,6 +1,6 @@
-"""Makes the directory of the embedding model: model.onnx, tokenizer.json, manifest.json.
+"""Builds the directory of the embedding model: model.onnx, tokenizer.json, manifest.json.
 
-Needed once on a machine, or once in an image: `python -m services.memory.embedder.build DIRECTORY`.
+Needed once per machine or image: `python -m services.memory.embedder.build DIRECTORY`.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from services.memory.embedder.manifest import MODEL_FILE, TOKENIZER_FILE, verify
 
 
 def build_model(directory: Path) -> None:
-    """Leaves a whole model in the directory; does nothing where there is one.
+    """Builds a complete model in the directory; does nothing if there is one.
 
-    The directory appears complete or not at all, also when several processes build it at once or one is killed.
-    Raises ModelUnusable when the published weights are not installed.
+    The directory appears complete or not at all, even if several processes build it at once or one is killed.
+    Raises ModelUnusable if the published weights are not installed.
     """
     if _is_good(directory):
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
     building = _beside(directory)
-    # Not tempfile.mkdtemp: that is for its owner only, and an image is built by root and run by somebody else.
+    # Not tempfile.mkdtemp: its directory is private to the owner, but images are built by root and run by another user.
     building.mkdir()
     try:
         _write_model(building)
@@ -64,14 +64,14 @@ def _put_in_place(building: Path, directory: Path) -> None:
                 raise
         else:
             return
-        # Somebody else was first, or a damaged model is in the way.
+        # Another process was first, or a damaged model is in the way.
         if _is_good(directory):
             return
         _remove(directory)
 
 
 def _remove(directory: Path) -> None:
-    """Out of the way in one step, so that nobody opens half a model."""
+    """Renames it away in one step, so that no process opens half a model."""
     aside = _beside(directory)
     with suppress(FileNotFoundError):
         directory.rename(aside)

@@ -1,4 +1,4 @@
-"""The most recently used embeddings, so that a query that is asked again is not computed again."""
+"""The most recently used embeddings, so that a repeated query is not embedded again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Vector = NDArray[np.float32]
 
 
 class EmbeddingCache:
-    """A bounded map from (model, text) to its embedding. For one thread: the event loop's."""
+    """A bounded map from (model, text) to embedding. Not thread-safe: for the event loop's thread only."""
 
     def __init__(self, embeddings_max: int = 1000) -> None:
         self._embeddings_max = embeddings_max
@@ -35,7 +35,7 @@ class EmbeddingCache:
         return embedding
 
     def put(self, model: str, text: str, embedding: Vector) -> None:
-        """Keeps a copy; the one that was not used for longest goes when there are too many."""
+        """Stores a copy; evicts the least recently used entry if there are too many."""
         kept = embedding.copy()
         kept.flags.writeable = False
         key = _key(model, text)
@@ -46,6 +46,6 @@ class EmbeddingCache:
 
 
 def _key(model: str, text: str) -> bytes:
-    """A hash, since a text can be 100 kB. Surrogates pass: any str is a key."""
+    """A hash, since a text can be 100 kB. Surrogates are allowed: any str is a key."""
     content = f"{model}\0{text}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=16).digest()

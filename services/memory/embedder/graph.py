@@ -1,6 +1,6 @@
 """The ONNX graph of all-MiniLM-L6-v2, made from its published weights.
 
-The weights package has no ONNX file, and exporting one would need PyTorch. The graph is small enough to write down:
+The weights package has no ONNX file, and exporting one would need PyTorch. The graph is small enough to write by hand:
 BERT with six layers in onnxruntime's fused operators, then the pooling of sentence-transformers (mean over the tokens,
 unit length).
 Only `build.py` imports this; a running service needs neither onnx nor the weights package.
@@ -29,7 +29,7 @@ _LAYERS = 6
 _HEADS = 12
 _EPSILON = 1e-12
 _FUSED = "com.microsoft"
-# What onnxruntime 1.32 and every later one reads.
+# Readable by onnxruntime 1.32 and later.
 _IR_VERSION = 10
 _OPSET = 17
 
@@ -37,7 +37,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 def weights_directory() -> Path:
-    """Where the weights package keeps its files. It is not imported: that would want PyTorch."""
+    """The directory of the weights package's files. The package is not imported: that would need PyTorch."""
     spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
     if spec is None or spec.origin is None:
         raise ModelUnusable(
@@ -47,7 +47,7 @@ def weights_directory() -> Path:
 
 
 def load_weights(path: Path) -> Weights:
-    """The weights, if they are the published ones to the byte."""
+    """The weights; their checksum must match the published ones."""
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != WEIGHTS_SHA256:
@@ -61,14 +61,14 @@ def model_graph(weights: Weights) -> ModelProto:
 
 
 def write_quantised(model: ModelProto, path: Path) -> None:
-    """The model with int8 weights: a quarter of the size, more than twice the speed, cosine 0.993 to the original."""
-    # Without this mark the quantiser asks for a preparation that has nothing to do on fused operators.
+    """Writes the model with int8 weights: a quarter of the size, over twice the speed, cosine 0.993 to the original."""
+    # Without this flag the quantiser requires a preprocessing step that has no effect on fused operators.
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
     quantize_dynamic(
         model,
         path,
         op_types_to_quantize=["MatMul", "Attention", "EmbedLayerNormalization"],
-        # Pooling multiplies two activations; there are no weights in it.
+        # Pooling multiplies two activations; it has no weights.
         nodes_to_exclude=["sum_of_tokens"],
         per_channel=True,
         weight_type=QuantType.QInt8,

@@ -1,4 +1,4 @@
-"""The manifest of a built model: which model it is, and the checksums that say it is whole."""
+"""The manifest of a built model: its name, and the checksums of its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANIFEST_FILE = "manifest.json"
 
 
 def write_manifest(directory: Path, weights_sha256: str) -> None:
-    """Describes the model and tokenizer files that lie in the directory."""
+    """Writes the manifest of the model and tokenizer files in the directory."""
     checksums = {name: _sha256(directory / name) for name in (MODEL_FILE, TOKENIZER_FILE)}
     manifest = {
         "model": MODEL,
@@ -27,7 +27,7 @@ def write_manifest(directory: Path, weights_sha256: str) -> None:
 
 
 def verify(directory: Path) -> None:
-    """Raises ModelUnusable unless this is the model this version of Segue uses, undamaged."""
+    """Raises ModelUnusable unless this is the model that this version of Segue uses, undamaged."""
     try:
         manifest = json.loads((directory / MANIFEST_FILE).read_bytes())
         _check(directory, manifest)
@@ -38,7 +38,7 @@ def verify(directory: Path) -> None:
 
 
 def unusable(directory: Path, what: str) -> ModelUnusable:
-    """The error for a model directory, with the way to mend it."""
+    """The error for an unusable model directory, with the way to fix it."""
     return ModelUnusable(
         f"the embedding model in {directory} cannot be used: {what}. "
         "Delete that directory and start again, it is then built anew; in a container, rebuild the image."

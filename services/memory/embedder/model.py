@@ -1,4 +1,4 @@
-"""The model in memory: one text in, one vector out, in the calling thread."""
+"""The loaded model: one text in, one vector out, in the calling thread."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from services.memory.embedder import TOKENS_MAX, ModelUnusable
 from services.memory.embedder.manifest import MODEL_FILE, TOKENIZER_FILE, unusable, verify
 
-if TYPE_CHECKING:  # without them the service runs on words alone
+if TYPE_CHECKING:  # without them the service matches by words alone
     import onnxruntime
     from tokenizers import Tokenizer
 
-# 256 tokens are about 1,200 characters of English. Longer texts are cut here before the tokenizer cuts them, since its
-# time grows with the whole text.
+# 256 tokens are about 1,200 characters of English. Longer texts are cut here rather than in the tokenizer, whose
+# running time grows with the whole text.
 _CHARACTERS_MAX = 16_384
 
 
 class Model:
-    """Tokenizer and inference session. Safe to use from several threads at once.
+    """Tokenizer and inference session. Thread-safe.
 
-    Texts are never put into one tensor. The int8 model takes the range of its activations from the whole tensor, so the
-    neighbours of a text would change its vector (mean cosine 0.990, no better than the quantisation itself), and little
-    would be gained: 32 texts of 89 tokens at once take longer for each than one at a time.
+    Texts are never batched into one tensor. The int8 model scales activations by the range of the whole tensor, so the
+    other texts of a batch would change a text's vector (mean cosine 0.990, no better than the quantisation itself), and
+    little would be gained: 32 texts of 89 tokens take longer per text in one batch than one at a time.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:
@@ -42,14 +42,14 @@ class Model:
 
 
 def open_model(directory: Path, *, intra_op_threads: int = 1) -> Model:
-    """The model of a directory that `build.py` made. Raises ModelUnusable unless its checksums are right,
-    or where what runs it is not installed."""
+    """Opens a model directory that `build.py` made. Raises ModelUnusable unless its checksums are right,
+    or if the libraries to run it are missing."""
     verify(directory)
     try:
         return Model(_session(directory / MODEL_FILE, intra_op_threads), _tokenizer(directory / TOKENIZER_FILE))
     except ImportError as error:
         raise ModelUnusable(f"What runs the embedding model is not installed ({error}).") from error
-    # Neither library says what it raises, and the checksums were right: this version cannot read the files.
+    # Neither library documents its errors, and the checksums were right: this version cannot read the files.
     except Exception as error:
         raise unusable(directory, f"it does not load ({error})") from error
 
@@ -68,7 +68,7 @@ def _session(path: Path, intra_op_threads: int) -> onnxruntime.InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
-    # A thread that spins while it waits takes the core from whoever has work: the event loop, another process.
+    # A thread that spins while waiting takes the core from the event loop and other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -78,7 +78,7 @@ def _tokenizer(path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-    # The file asks for 128, and for padding to them.
+    # The file sets 128, and padding to 128.
     tokenizer.enable_truncation(TOKENS_MAX)
     tokenizer.no_padding()
     return tokenizer

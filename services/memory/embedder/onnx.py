@@ -32,8 +32,8 @@ class _Opened(NamedTuple):
 class OnnxEmbedder:
     """Implements Embedder. Opened with `async with`; that raises ModelUnusable for a missing or damaged model.
 
-    `workers` texts are at work at the same time, each on `intra_op_threads` cores: more workers for more texts a
-    second, more threads for a long text alone on an idle machine. Up to `embed_queue_max` texts wait, queries before
+    `workers` texts are embedded at the same time, each on `intra_op_threads` cores: more workers for throughput, more
+    threads for the latency of long texts on an idle machine. Up to `embed_queue_max` texts wait, queries before
     imports.
     """
 
@@ -60,7 +60,7 @@ class OnnxEmbedder:
 
     @property
     def texts_waiting(self) -> int:
-        """How many texts no worker has taken yet."""
+        """The number of texts that no worker has taken yet."""
         return len(self._waiting)
 
     async def __aenter__(self) -> Self:
@@ -76,7 +76,7 @@ class OnnxEmbedder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Waits for what is at work; what still waits gets Unavailable."""
+        """Waits for texts in progress; waiting ones get Unavailable."""
         opened, self._opened = self._opened, None
         for request in self._waiting.drop_all():
             _fail(request, Unavailable("the embedder is closing"))
@@ -85,8 +85,8 @@ class OnnxEmbedder:
             opened.executor.shutdown()
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """See Embedder. Up to eight texts count as a query: they overtake larger requests, and the cache keeps them."""
-        # An import would only push the queries out of the cache.
+        """See Embedder. Up to eight texts count as a query: they go before larger requests and are cached."""
+        # An import would only evict the queries from the cache.
         embeddings = await (
             self._cached_embeddings(texts) if len(texts) <= INTERACTIVE_TEXTS_MAX else self._infer(texts)
         )
@@ -116,7 +116,7 @@ class OnnxEmbedder:
                 self._start_workers()
                 await request.done
             finally:
-                # When the caller is cancelled, nobody wants the rest.
+                # If the caller is cancelled, the rest is not needed.
                 self._waiting.drop(request)
             counts = {"segue.texts": len(texts), "gen_ai.usage.input_tokens": sum(request.token_counts)}
             embedding.span.set_attributes(counts)
@@ -131,7 +131,7 @@ class OnnxEmbedder:
             self._opened.executor.submit(self._work, self._opened, batch)
 
     def _work(self, opened: _Opened, batch: list[Position]) -> None:
-        """Runs in a worker thread, and reports to the loop itself: through a future it would take a turn more."""
+        """Runs in a worker thread and reports to the event loop itself: a future would cost one more loop iteration."""
         error: Exception | None = None
         try:
             _embed_batch(opened.model, batch)
@@ -155,9 +155,9 @@ class OnnxEmbedder:
 
 
 def _embed_batch(model: Model, batch: list[Position]) -> None:
-    """Every position belongs to one worker, so no two write to the same place."""
+    """Every position belongs to one worker, so no two workers write to the same place."""
     for request, position in batch:
-        # A caller that was cancelled is not worth an inference.
+        # The caller may have been cancelled meanwhile.
         if not request.done.done():
             embedding, request.token_counts[position] = model.embed(request.texts[position])
             request.embeddings[position] = embedding

@@ -1,4 +1,4 @@
-"""The texts that wait for the model: how many may, and who goes first."""
+"""The queue of texts that wait for the model: its limit and its order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.kit.errors import RateLimited
 from services.kit.observability import telemetry
 from services.memory.embedder import DIMENSIONS
 
-# A request of up to this many texts has somebody waiting for it; a larger one is an import.
+# A request of up to this many texts is interactive; a larger one is an import.
 INTERACTIVE_TEXTS_MAX = 8
-# What a worker takes at once: enough that the way there and back does not count, and little enough (about 40 ms) that
-# a query can wait for it.
+# Texts a worker takes at once: enough to make the thread switch negligible, few enough (about 40 ms) that a query can
+# wait for them.
 _BATCH_TEXTS_MAX = 8
 _BATCH_CHARACTERS_MAX = 2_000
 
@@ -39,7 +39,7 @@ class Request:
 
     @property
     def is_interactive(self) -> bool:
-        """Whether somebody waits for it."""
+        """Whether a user waits for it."""
         return len(self.texts) <= INTERACTIVE_TEXTS_MAX
 
 
@@ -47,7 +47,7 @@ Position = tuple[Request, int]
 
 
 class WaitingTexts:
-    """First in, first out, but requests of a few texts before all larger ones. Used on the event loop only."""
+    """First in, first out, but small requests before all larger ones. Used on the event loop only."""
 
     def __init__(self, texts_max: int) -> None:
         self._texts_max = texts_max
@@ -59,7 +59,7 @@ class WaitingTexts:
         return self._count
 
     def put(self, request: Request) -> None:
-        """Raises RateLimited where the request would not fit."""
+        """Raises RateLimited if the request does not fit."""
         if self._count + len(request.texts) > self._texts_max:
             raise RateLimited(
                 f"{self._count} texts wait to be embedded, {len(request.texts)} more would pass {self._texts_max}",
@@ -69,7 +69,7 @@ class WaitingTexts:
         self._queue(request).append(request)
 
     def take(self) -> list[Position]:
-        """The next texts for a worker, none when none wait."""
+        """The next texts for a worker, empty if none are waiting."""
         batch: list[Position] = []
         queue = self._interactive or self._bulk
         characters = 0
@@ -84,7 +84,7 @@ class WaitingTexts:
         return batch
 
     def drop(self, request: Request) -> None:
-        """Forgets what of a request is still waiting, if anything is."""
+        """Removes the request's texts that are still waiting."""
         remaining = len(request.texts) - request.taken
         if remaining:
             self._queue(request).remove(request)
@@ -92,7 +92,7 @@ class WaitingTexts:
             request.taken = len(request.texts)
 
     def drop_all(self) -> list[Request]:
-        """Forgets everything, and says whose it was."""
+        """Empties the queue and returns the requests that were in it."""
         requests = [*self._interactive, *self._bulk]
         for request in requests:
             self.drop(request)

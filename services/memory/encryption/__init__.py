@@ -1,1 +1,1 @@
-"""Writing the memory databases anew with another key, or none."""
+"""Rewrites the memory databases with another key, or none."""

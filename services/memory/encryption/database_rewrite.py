@@ -1,4 +1,4 @@
-"""A database written anew with its text sealed otherwise, or not at all, and held against the one it came from."""
+"""Rewrites a database under another key, or in clear text, and verifies the copy against the original."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _written_by_opening = ("schema_version", "sealing")
 
 
 def convert(source: Connection, target: Path, before: Rows, after: Rows, report: Report) -> None:
-    """Writes what `source` holds to a new file; Unavailable where the file does not hold it then."""
+    """Copies all rows of `source` to a new file; Unavailable if the file does not match afterwards."""
     with _open(target) as connection:
         migration.create(connection)
         require_data_key(connection, target, after.data_key)
         for table in _tables(source):
             _copy(source, connection, table, (before, after), report)
         _continue_sequences(source, connection)
-    with _open(target) as connection:  # as it is on the disk
+    with _open(target) as connection:  # read back from disk
         require_data_key(connection, target, after.data_key)
         for table in _tables(source):
             _verify(source, connection, table, (before, after), report)
@@ -74,13 +74,13 @@ def _verify(source: Connection, target: Connection, table: str, ways: tuple[Rows
     total, done = _count(source, table), 0
     for expected, found in zip_longest(_portions(source, table), _portions(target, table), fillvalue=list[Row]()):
         if _readable(before, table, expected) != _readable(after, table, found):
-            raise Unavailable(f"What was written of {table} is not what was to be written.", "Try again.")
+            raise Unavailable(f"The copy of table {table} does not match the original.", "Try again.")
         done += len(expected)
         report(f"verifying {table}", done, total)
 
 
 def _readable(rows: Rows, table: str, stored: list[Row]) -> list[Row]:
-    """In an order of their own: sealed rows come in another one than clear ones."""
+    """The rows in clear text, sorted: encrypted and clear tables differ in order."""
     return sorted((_clear_row(rows, table, row) for row in stored), key=repr)
 
 
@@ -89,7 +89,7 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def _portions(connection: Connection, table: str) -> Iterator[list[Row]]:
-    """All rows; those of large tables by their sequence, a portion at a time."""
+    """All rows; those of large tables in portions, by sequence."""
     if table not in _by_sequence:
         yield _rows(connection, f"FROM {table}")
         return
@@ -106,14 +106,14 @@ def _rows(connection: Connection, sql: str) -> list[Row]:
 
 
 def _continue_sequences(source: Connection, target: Connection) -> None:
-    """No number is given twice, also not one whose row was deleted."""
+    """No number is reused, not even one whose row was deleted."""
     sql = "SELECT sequence_name, coalesce(last_value + 1, start_value) FROM duckdb_sequences()"
     for name, following in source.execute(sql).fetchall():
         target.execute(f"DROP SEQUENCE {name}")
         target.execute(f"CREATE SEQUENCE {name} START WITH {int(following)}")
 
 
-# --- a row of each table as it is to be read, and as it lies in the table -----------------------
+# --- clear rows to stored rows and back, by table -----------------------------------------------
 
 
 def _clear_row(rows: Rows, table: str, row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""Which files of the memory service are encrypted or decrypted, and how a database of it is written anew."""
+"""Selects the files of the memory service to encrypt or decrypt, and rewrites its databases."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from services.memory.storage.database_file.opening import open_database
 from services.memory.storage.row_codec import rows_of
 
 _leftovers = (SNAPSHOT, f".{SNAPSHOT}.new", "*.duckdb.schema-*", "*.duckdb.migrating*", "*.duckdb.compacting*")
-"""What is derived from the databases, or was left by work on them that was interrupted."""
+"""Files derived from the databases, or left behind by interrupted work on them."""
 
 
 def changeable_memory(place: Place) -> Changeable:
-    """The memories there."""
+    """The memory files in a data directory, for re-encryption."""
     return Changeable(place, _written_anew, _leftovers)
 
 
@@ -38,7 +38,7 @@ def _written_anew(
             yield
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        raise Unavailable(f"{path} is as it was: {reason}", "Is there room for a copy?") from error
+        raise Unavailable(f"{path} is unchanged: {reason}", "Is there room for a copy?") from error
 
 
 def _report_progress(report: Report, name: str, what: str, done: int, total: int) -> None:
@@ -46,5 +46,5 @@ def _report_progress(report: Report, name: str, what: str, done: int, total: int
 
 
 def damaged_logs(home: Path) -> list[Path]:
-    """Logs that were kept because they could not be read: they are as they were, encrypted or not."""
+    """Damaged logs that were kept; they stay unchanged, encrypted or not."""
     return sorted(home.glob("*.wal.damaged-*"))

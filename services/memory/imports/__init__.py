@@ -1,1 +1,1 @@
-"""What can be imported: files, their formats, and what their lines hold. Standard library only."""
+"""File import: finding files, recognising their formats, and parsing their lines. Standard library only."""

@@ -1,6 +1,6 @@
-"""What a user's words do: decide something, or correct the agent. Rules, not a model; each with an example it marks.
+"""Detects decisions and corrections in a user's text. Rules, not a model; each has an example it matches.
 
-The rules look at prose alone, a sentence at a time: code, logs and quotations that were pasted decide nothing.
+The rules apply to prose only, sentence by sentence: pasted code, logs and quotations are ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _choose = (
 
 
 class Rule(NamedTuple):
-    """A pattern for a sentence, what a sentence that has it is, and one that has."""
+    """A pattern for a sentence, the mark of a sentence that matches, and an example."""
 
     mark: str
     pattern: str
@@ -166,18 +166,18 @@ _compiled = tuple((rule, re.compile(rule.pattern, re.IGNORECASE)) for rule in RU
 
 
 def marks(text: str) -> tuple[str, ...]:
-    """What the user does by these words, sorted; nothing for most of them."""
+    """The marks of a user's text, sorted; most texts have none."""
     found = {rule.mark for sentence in _sentences(text) for rule, pattern in _compiled if _is(rule, pattern, sentence)}
     return tuple(sorted(found))
 
 
 def _is(rule: Rule, pattern: re.Pattern[str], sentence: str) -> bool:
-    """A question decides nothing, but may well correct."""
+    """Whether the rule matches; a question can be a correction, but not a decision."""
     return bool(pattern.search(sentence)) and not (rule.mark == DECISION and _asks.search(sentence))
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """The sentences of prose, as far as anybody writes them in a prompt."""
+    """The sentences of prose, up to the number that a prompt can reasonably have."""
     fenced, count = False, 0
     for line in text[: sentences_max * sentence_max_chars].replace("\u2019", "'").splitlines():
         if _fence.match(line):

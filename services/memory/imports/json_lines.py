@@ -1,7 +1,7 @@
-"""JSON Lines: files of one object a line, read as a stream, and memories written that way.
+"""JSON Lines: files with one object per line, read as a stream, and memories in that format.
 
-Owns the tolerance that every imported file gets (a byte order mark, CRLF, bytes that are no UTF-8, a line still being
-written, a line without end) and the format of a memory in the contract. Standard library only.
+Handles the irregularities of imported files (a byte order mark, CRLF, invalid UTF-8, a line still being written, a line
+of any length) and the contract's format of a memory. Standard library only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Position(NamedTuple):
-    """A place between two lines: the bytes and the lines before it. Reading may go on from there."""
+    """A position between two lines: the number of bytes and lines before it. Reading can resume from there."""
 
     offset: int = 0
     lines: int = 0
@@ -38,7 +38,7 @@ START = Position()
 
 
 class Line(NamedTuple):
-    """One line: its object, or what is wrong with it. `number` counts from 1."""
+    """One line: its object, or the problem with it. `number` counts from 1."""
 
     start: Position
     end: Position
@@ -47,13 +47,13 @@ class Line(NamedTuple):
 
     @property
     def number(self) -> int:
-        """What an editor calls this line."""
+        """The line number as editors show it."""
         return self.start.lines + 1
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedMemory:
-    """A memory on its way in: the keys of the contract's JSON Lines, and an id that is the same at every import."""
+    """A memory to import: the keys of the contract's JSON Lines, with an id that is the same at every import."""
 
     content: str
     id: str
@@ -68,7 +68,7 @@ class ImportedMemory:
     first_said: str = ""
 
     def to_line(self) -> bytes:
-        """The memory as a line; what is empty is left out."""
+        """The memory as a line; empty fields are left out."""
         keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "first_said")
         pairs = {key: value for key in keys if (value := getattr(self, key))}
         if self.shared is not None:
@@ -78,7 +78,7 @@ class ImportedMemory:
 
 @dataclass(frozen=True, slots=True)
 class ImportedLink:
-    """A link between two projects on its way in, as an export wrote it."""
+    """A project link to import, as an export wrote it."""
 
     fields: Mapping[str, str]
 
@@ -88,10 +88,10 @@ class ImportedLink:
 
 
 def read_lines(file: BinaryIO, start: Position = START) -> Iterator[Line]:
-    """The lines from `start` on, in constant memory; blank ones are passed over.
+    """The lines from `start` on, in constant memory; blank lines are skipped.
 
-    A last line that has no end yet and is no whole object is "unfinished", and ends where it starts: it will be
-    read again when it has grown.
+    A last line without a line break that is not a complete object is "unfinished", and ends where it starts: it is
+    read again when the file has grown.
     """
     file.seek(start.offset)
     while data := file.readline(line_max_bytes):
@@ -109,7 +109,7 @@ def read_lines(file: BinaryIO, start: Position = START) -> Iterator[Line]:
 
 
 def _pass_over(file: BinaryIO) -> tuple[int, bool]:
-    """Skip the rest of a line: how many bytes it had, and whether it ended."""
+    """Skips the rest of a line; returns its size in bytes, and whether the line ended."""
     size = 0
     while data := file.readline(line_max_bytes):
         size += len(data)
@@ -133,7 +133,7 @@ def _refuse_constant(constant: str) -> Any:
 
 
 def memory_of(fields: Fields) -> ImportedMemory:
-    """The memory that a line describes. Raises InvalidInput, which never quotes it."""
+    """The memory in a line. Raises InvalidInput, which never quotes the line."""
     content = whole(_text(fields, "content"))
     if not content.strip():
         raise InvalidInput("content is empty" if "content" in fields else "content is missing")
@@ -153,7 +153,7 @@ def memory_of(fields: Fields) -> ImportedMemory:
 
 
 def link_of(fields: Fields) -> ImportedLink:
-    """The link that a line describes. Raises InvalidInput, which never quotes it."""
+    """The project link in a line. Raises InvalidInput, which never quotes the line."""
     link = fields["link"]
     if not isinstance(link, dict):
         raise InvalidInput("link is not an object")
@@ -164,7 +164,7 @@ def link_of(fields: Fields) -> ImportedLink:
 
 
 def aware(timestamp: str) -> str:
-    """The time as ISO 8601 with an offset, or nothing for nothing. Raises InvalidInput."""
+    """The time as ISO 8601 with an offset; empty for an empty one. Raises InvalidInput."""
     if not timestamp:
         return ""
     try:
@@ -177,13 +177,13 @@ def aware(timestamp: str) -> str:
 
 
 def stable_id(*parts: str) -> str:
-    """The same UUID for the same parts, here and on every other machine."""
+    """A UUID derived from the parts, the same on every machine."""
     digest = hashlib.sha256(whole("\0".join(parts)).encode()).digest()
     return str(UUID(bytes=digest[:16], version=5))
 
 
 def whole(text: str) -> str:
-    """Text that UTF-8 can carry: JSON may escape half of a surrogate pair."""
+    """The text with lone surrogates replaced, which JSON can escape but UTF-8 cannot encode."""
     return SURROGATES.sub("\ufffd", text)
 
 

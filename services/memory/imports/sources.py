@@ -1,7 +1,7 @@
-"""Importing: which files there are to read, what each of them is, and the memories in it, as a stream.
+"""Import sources: finds the files, recognises their formats, and streams the memories in them.
 
-A Claude Code transcript (`transcripts.py`) or JSON Lines of memories (`json_lines.py`): a file's first objects tell.
-Nothing is held but a line, so a file may be of any length. Standard library only.
+A file is a Claude Code transcript (`transcripts.py`) or JSON Lines of memories (`json_lines.py`), as its first objects
+show. Only one line is held in memory, so a file may be of any length. Standard library only.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from services.memory.imports.transcripts import Projects, Said, conversation, fi
 
 SUFFIX = ".jsonl"
 TOO_LARGE = "too large"
-# How much of a file is looked at to see what it is.
+# How much of a file is read to recognise its format.
 binary_probe_bytes = 8192
 head_max_lines = 100
-# How far back of where reading goes on.
+# How far before the resume position earlier lines are read.
 earlier_max_bytes = 512 * 1024
 
 
 class Unreadable(InvalidInput):
-    """A path that gives no memories: nothing there, no permission, no text, or neither of the two formats."""
+    """A path that cannot be imported: missing, no permission, not text, or in neither of the two formats."""
 
 
 class SourceFile(NamedTuple):
@@ -52,9 +52,9 @@ class SourceFile(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A memory or a link, or why a line gives none; or nothing, at the end of the file.
+    """A memory or a project link, or the problem with a line; empty at the end of the file.
 
-    Once everything up to an entry is stored, reading may go on from its `resume`.
+    Once everything up to an entry is stored, reading can resume from its `resume`.
     """
 
     line: int
@@ -65,7 +65,7 @@ class Entry(NamedTuple):
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
-    """The files of these paths, each once; a directory gives all *.jsonl below it, sorted."""
+    """The files at these paths, without repetitions; a directory yields all *.jsonl below it, sorted."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
         for found in _below(path) if _is_directory(path) else [_source_file(path)]:
@@ -77,7 +77,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
 
 
 def _below(root: Path) -> Iterator[SourceFile | Unreadable]:
-    """The files below a directory. Links are followed, and no directory is entered twice, whatever they form."""
+    """The files below a directory. Links are followed, and no directory is entered twice, so cycles end."""
     entered: set[tuple[int, int]] = set()
     denied: list[OSError] = []
     for folder, subfolders, names in os.walk(root, onerror=denied.append, followlinks=True):
@@ -104,15 +104,15 @@ def _source_file(path: Path) -> SourceFile | Unreadable:
 def _is_directory(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # _source_file says why
+    except OSError:  # _source_file reports the reason
         return False
 
 
 def _is_special(path: Path) -> bool:
-    """Whether it is a pipe, a socket or a device, which nobody meant by naming the directory around it."""
+    """Whether the path is a pipe, a socket or a device: these are skipped in directories."""
     try:
         mode = path.stat().st_mode
-    except OSError:  # _source_file says why
+    except OSError:  # _source_file reports the reason
         return False
     return not stat.S_ISREG(mode)
 
@@ -120,15 +120,15 @@ def _is_special(path: Path) -> bool:
 def _identity(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
-    except OSError:  # it went away since it was found: reading it will say so
+    except OSError:  # removed meanwhile: reading it will report that
         return -1, hash(path)
     return status.st_dev, status.st_ino
 
 
 def read_memories(path: Path, start: Position = START) -> Iterator[Entry]:
-    """What a file gives from `start` on; the last entry is empty.
+    """The entries of a file from `start` on; the last one is empty.
 
-    Raises Unreadable, and OSError where the file cannot be read on.
+    Raises Unreadable, and OSError if reading fails.
     """
     with path.open("rb") as file:
         _refuse_binary(path, file)
@@ -150,7 +150,7 @@ def _refuse_binary(path: Path, file: BinaryIO) -> None:
 
 
 def _head(path: Path, file: BinaryIO) -> list[Line]:
-    """The file's first lines. Raises Unreadable if none of them is an object, or begins as one."""
+    """The file's first lines. Raises Unreadable if none of them is an object, or the beginning of one."""
     head = list(islice(read_lines(file), head_max_lines))
     file.seek(0)
     begins = file.read(len(BYTE_ORDER_MARK) + 1).removeprefix(BYTE_ORDER_MARK).startswith(b"{")
@@ -169,20 +169,20 @@ def _is_transcript(head: Iterable[Line]) -> bool:
 
 
 def _track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
-    """The lines, noting how far they went: most lines of a transcript give no entry."""
+    """The lines; records the position reached, since most lines of a transcript yield no entry."""
     for line in lines:
         reached[0] = line.end
         yield line
 
 
 def _before(path: Path, start: Position) -> Iterator[Line]:
-    """The lines before `start`, as far back as something that failed may be mended after it."""
+    """The lines before `start`, as far back as a failure may be that a later call fixed."""
     if not start.offset:
         return
     begin = max(0, start.offset - earlier_max_bytes)
     with path.open("rb") as file:
         file.seek(begin)
-        passed = len(file.readline()) if begin else 0  # it may begin in the middle of a line
+        passed = len(file.readline()) if begin else 0  # it may start in the middle of a line
         for line in read_lines(file, Position(begin + passed)):
             if line.end.offset > start.offset or line.problem == UNFINISHED:
                 return
@@ -209,7 +209,7 @@ def _line_entry(line: Line) -> Entry:
 
 
 def _check_memory(line: int, resume: Position, memory: ImportedMemory) -> Entry:
-    """The memory, if the memory service will take it: one that it refuses must not cost the others of its batch."""
+    """The memory if the memory service will accept it: a refused one would fail its whole batch."""
     if len(memory.content.encode()) > content_max_bytes:
         return Entry(line, resume, problem=TOO_LARGE)
     try:

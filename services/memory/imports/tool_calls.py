@@ -1,6 +1,6 @@
-"""What an agent's tools did, in a line each, by rules: which file, which command, did it fail, and what mended it.
+"""An agent's tool calls, one line each, by rules: which file, which command, whether it failed, and what fixed it.
 
-Only the call and the first words of a failure are kept: what a tool read or wrote is the project's, not a memory.
+Stores only the call and one line of a failure: what a tool read or wrote belongs to the project, not in a memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ failures_max = 5
 open_max = 30
 line_max_chars = 160
 
-# What a call works on: the parameter to show for each tool. Tools that only read are not worth a line.
+# The parameter to show for each tool. Tools that only read are left out.
 SHOWN = {
     "Bash": "command",
     "Edit": "file_path",
@@ -29,7 +29,7 @@ SHOWN = {
     "Task": "description",
     "Agent": "description",
 }
-# Commands whose failure says that nothing was found, or that a question was answered with no.
+# Commands whose failure only means that nothing was found, or that the answer is no.
 ASKING = frozenset({"grep", "rg", "ls", "find", "test", "[", "which", "diff", "cmp", "cat", "head", "pgrep"})
 _runners = re.compile(
     r"^(?:cd \S+ ?(?:&&|;) ?|\w+=\S* |(?:sudo|time|env|nice|exec|uv run|poetry run|pipenv run|npx|bunx|bundle exec"
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass(slots=True)
 class Doings:
-    """What the tools did that were called after one text."""
+    """The tool calls that followed one text."""
 
     actions: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Doings:
     calls: dict[str, Call] = field(default_factory=dict)
 
     def record_call(self, tool: Fields) -> None:
-        """The agent called a tool."""
+        """Records a tool call of the agent."""
         name, given = _text(tool, "name"), tool.get("input")
         subject = _text(given, SHOWN.get(name, "")) if isinstance(given, dict) else ""
         if not subject or len(self.actions) >= actions_max:
@@ -71,24 +71,24 @@ class Doings:
         self.actions.append(f"{name}: {line}")
 
     def metadata(self) -> Fields:
-        """What is kept of it; nothing where nothing was done."""
+        """The metadata to store; empty if nothing was done."""
         kept = {"actions": self.actions, "failures": self.failures, "fixes": list(self.fixes)}
         return {name: value for name, value in kept.items() if value}
 
     @property
     def tags(self) -> list[str]:
-        """`error` where something failed, `fix` where something that had failed works."""
+        """`error` if a call failed, `fix` if a call that had failed before succeeded."""
         return [*(["error"] if self.failures else []), *(["fix"] if self.fixes else [])]
 
 
 class Failures:
-    """What failed in a conversation and has not worked since, by what was run; each with the memory that says so."""
+    """Failed calls of a conversation that have not succeeded since, each with the id of the memory that reports it."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, str] = OrderedDict()
 
     def take(self, result: Fields, doings: Doings, memory_id: str) -> None:
-        """A tool's result: it failed, or what had failed before works now."""
+        """Records a tool's result: a failure, or the fix of an earlier one."""
         call = doings.calls.pop(_text(result, "tool_use_id"), None)
         if call is None:
             return
@@ -112,7 +112,7 @@ class Failures:
 
 
 def _key(name: str, subject: str) -> str:
-    """The same for another try of the same: a file, or a command's program and what it is to do."""
+    """The same key for retries of a call: by its file, or by a command's program and subcommand."""
     if name != "Bash":
         return f"{name} {subject}"
     words = _runners.sub("", " ".join(subject.split())[:1000]).split(" ")
@@ -121,7 +121,7 @@ def _key(name: str, subject: str) -> str:
 
 
 def _telling(text: str) -> str:
-    """The line of a failure that says most: the last that names an error, or speaks of one; else the first."""
+    """The most informative line of a failure: the last that names an error or mentions one, else the first."""
     lines = [line for line in _lines(text) if not re.fullmatch(r"Exit code \d+", line)]
     told = [line for pattern in (_named_failure, _failure) for line in reversed(lines) if pattern.search(line)]
     return _line([*told, *lines, ""][0])

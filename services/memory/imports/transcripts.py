@@ -1,9 +1,9 @@
-"""Claude Code transcripts: which of their lines are conversation, and what is worth remembering of them.
+"""Claude Code transcripts: selects the lines that are conversation, and turns them into memories.
 
-The client writes a line per content block, so a line with text is one memory, and its id comes from the line's uuid:
-a session that is forked copies its lines under a new session id, and must not be remembered twice. The tools called
-after a text belong to that text. What subagents report is remembered and marked (`sidechain`), for the main
-conversation has it only as a tool result; what they were told is the agent talking to itself, and is not.
+The client writes one line per content block, so a line with text is one memory, and its id comes from the line's uuid:
+a forked session copies its lines under a new session id, and must not be stored twice. Tool calls that follow a text
+belong to that text. Reports of subagents are stored and marked (`sidechain`), since the main conversation has them only
+as tool results; their prompts were written by the agent, and are not stored.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ files_max = 50
 name_max_chars = 300
 path_max_chars = 4096
 
-# One of these says that the client, not a person or the model, wrote the line.
+# Any of these flags means that the client wrote the line, not a person or the model.
 CLIENT_FLAGS = ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly", "isApiErrorMessage")
 SYNTHETIC_MODEL = "<synthetic>"
 INTERRUPTED = "[Request interrupted by user"
 TOLD_BY = {"tool_use": "assistant", "tool_result": "user"}
 FILE_PARAMETERS = ("file_path", "notebook_path")
-# What the client wraps around, or puts into, a user's text.
+# Tags that the client adds around or inside a user's text.
 WRAPPERS = (
     "system-reminder",
     "local-command-stdout",
@@ -50,12 +50,12 @@ WRAPPERS = (
 )
 COMMAND = re.compile(r"<command-name>\s*(/[^\s<]+)\s*</command-name>")
 ARGUMENTS = re.compile(r"<command-args>([^<]*)</command-args>")
-# What marks an object as a transcript's line, of whichever type.
+# Keys that identify an object as a transcript line, whatever its type.
 LINE_KEYS = frozenset(("sessionId", "uuid", "leafUuid", "messageId"))
 
 
 class Said(NamedTuple):
-    """A text of a conversation, where it ends in the file, and how tools were used because of it."""
+    """A text of a conversation as a memory, its line, and where reading can resume."""
 
     memory: ImportedMemory
     line: int
@@ -64,7 +64,7 @@ class Said(NamedTuple):
 
 @dataclass(slots=True)
 class Draft:
-    """A text that waits for the tools called after it."""
+    """A text that waits for the tool calls after it."""
 
     line: Line
     resume: Position
@@ -77,21 +77,21 @@ class Draft:
 
     @property
     def id(self) -> str:
-        """The memory's: the same whenever and however often its line is read."""
+        """The memory's id: the same every time its line is read."""
         fields = self.line.fields or {}
         origin = _string(fields, "uuid") or stable_id(_string(fields, "sessionId"), _time(fields), self.role, self.text)
         return stable_id(SOURCE, origin, str(self.index))
 
     def takes_tools_of(self, fields: Fields) -> bool:
-        """Whether both are in the same conversation: of the main agent, or of the same subagent."""
+        """Whether both belong to the same conversation: the main agent's, or the same subagent's."""
         own = self.line.fields or {}
         return all(own.get(key) == fields.get(key) for key in ("isSidechain", "agentId"))
 
 
 class Projects:
-    """Names the project of a working directory in one transcript.
+    """Determines the project of a working directory in one transcript.
 
-    A session's tools change directory, so the last part of `cwd` is not always the project. The client keeps the
+    Tools change directory during a session, so the last part of `cwd` is not always the project. The client stores the
     transcript in a folder named after the directory where the session began; without it, the first `cwd` decides.
     """
 
@@ -117,7 +117,7 @@ class Projects:
 
 
 def last_part(path: str) -> str:
-    """The last part of a path of either kind of system."""
+    """The last part of a POSIX or Windows path."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
@@ -127,15 +127,15 @@ def is_transcript_line(fields: Fields) -> bool:
 
 
 def first_cwd(lines: Iterable[Line]) -> str:
-    """Where the session began, as far as these lines tell."""
+    """The working directory where the session began, if these lines have one."""
     found = (line.fields["cwd"] for line in lines if line.fields and isinstance(line.fields.get("cwd"), str))
     return next(found, "")
 
 
 def conversation(lines: Iterable[Line], projects: Projects, earlier: Iterable[Line] = ()) -> Iterator[Said | Line]:
-    """What was said, in order; and each line that could not be read.
+    """The texts in order, and each line that could not be read.
 
-    `earlier` are lines before these, which are known already: what failed in them may be mended here.
+    `earlier` are the preceding, already imported lines: calls that failed there may be fixed here.
     """
     failures = Failures()
     for _ in _conversation(earlier, projects, failures):
@@ -148,7 +148,7 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
     turn_files: dict[str, None] = {}
     for line in lines:
         if line.fields is None:
-            yield line._replace(end=draft.line.start) if draft else line  # reading must not go on after what waits
+            yield line._replace(end=draft.line.start) if draft else line  # do not resume after a pending draft
             continue
         for next_draft in drafts(line):
             if draft:
@@ -166,13 +166,13 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
 
 
 def drafts(line: Line) -> list[Draft]:
-    """The texts of a line. Only the last one ends where the line ends: reading must not go on between them."""
+    """The texts of a line. Only the last one ends at the end of the line: reading must not resume between them."""
     role, texts = _speaker_and_texts(line.fields or {})
     return [Draft(line, line.end if index == texts[-1][0] else line.start, index, role, text) for index, text in texts]
 
 
 def finish_draft(draft: Draft, turn_files: dict[str, None], projects: Projects) -> Said:
-    """The draft as a memory. A text without tools closes a piece of work: it is about the turn's files so far."""
+    """The draft as a memory. A text without tool calls concludes a piece of work: it gets the turn's files so far."""
     fields = draft.line.fields or {}
     files = draft.files or (turn_files if draft.role == "assistant" and not draft.tools else {})
     metadata: Fields = {
@@ -199,7 +199,7 @@ def finish_draft(draft: Draft, turn_files: dict[str, None], projects: Projects) 
 
 
 def _speaker_and_texts(fields: Fields) -> tuple[str, list[tuple[int, str]]]:
-    """Whose words a line has, and each text with its place in the message."""
+    """The speaker of a line, and each text with its position in the message."""
     if any(fields.get(flag) for flag in CLIENT_FLAGS):
         return "", []
     if fields.get("type") == "assistant":
@@ -211,7 +211,7 @@ def _speaker_and_texts(fields: Fields) -> tuple[str, list[tuple[int, str]]]:
 
 
 def typed_text(text: str) -> str:
-    """What the user typed, without what the client put around it; a slash command keeps its arguments."""
+    """The user's own text, without the client's additions; a slash command keeps its arguments."""
     name, arguments = COMMAND.search(text), ARGUMENTS.search(text)
     if name and arguments:
         return f"{name[1]} {arguments[1].strip()}" if arguments[1].strip() else ""
@@ -222,7 +222,7 @@ def typed_text(text: str) -> str:
 
 
 def _without(text: str, opening: str, closing: str) -> str:
-    """The text without what stands between the marks. Linear, whatever the text: a mark may never be closed."""
+    """The text without everything between the tags. Linear even if tags are never closed."""
     kept, at = [], 0
     while (begin := text.find(opening, at)) >= 0 and (end := text.find(closing, begin + len(opening))) >= 0:
         kept.append(text[at:begin])
@@ -231,7 +231,7 @@ def _without(text: str, opening: str, closing: str) -> str:
 
 
 def _queued_prompt(fields: Fields) -> Any:
-    """What the user typed while the agent was at work, which the client keeps as an attachment only."""
+    """The prompt that a user queued while the agent was working, which the client stores only as an attachment."""
     queued = fields.get("attachment")
     if not isinstance(queued, dict) or queued.get("type") != "queued_command" or queued.get("isMeta"):
         return None

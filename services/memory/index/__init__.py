@@ -1,1 +1,1 @@
-"""What search reads: derived from the store, rebuilt from it, never the other way round."""
+"""The search index: derived from the store and rebuilt from it, never the other way round."""

@@ -1,6 +1,6 @@
-"""The columns of every memory that filtering, neighbourhood and ranking need, in memory, by slot.
+"""The columns of every memory for filtering, neighbours and scoring, in memory, by slot.
 
-A slot is a memory's row number in every part of the index: 0, 1, 2, … in the order in which they came.
+A slot is a memory's row number in every part of the index: 0, 1, 2, … in the order of insertion.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from services.memory.index.sessions import Sessions
 from services.memory.index.slots.growable_arrays import Codes, Column, Names, SlotMap, Slots
 
 same_s = 1e-4
-"""Times that are closer are the same: a database keeps microseconds, and a float has most of them."""
+"""Times that differ by less are equal: the database stores microseconds, and a float cannot hold all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the catalogue keeps of a memory."""
+    """A memory's values in the catalogue."""
 
     sequence: int
     user: str
@@ -31,12 +31,22 @@ class Entry:
     timestamp_s: float
     speaker: str = ""
     asks: bool = False
-    likeness: int = 0
+    wording: int = 0
     shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Memories in the order of time: their sequences, times, and neighbours in the session (-1 for none)."""
+
+    sequence: NDArray[np.int64]
+    timestamp_s: NDArray[np.float64]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+
+
 class Catalogue:
-    """Grows by `add`; a removed memory keeps its slot and is alive no more."""
+    """Grows by `add`; a removed memory keeps its slot and is marked as not alive."""
 
     def __init__(self) -> None:
         self._users, self._projects, self._sessions, self._speakers = Codes(), Codes(), Codes(), Codes()
@@ -48,7 +58,7 @@ class Catalogue:
             "timestamp_s": Column(np.float64),
             "speaker": Column(np.int32),
             "asks": Column(np.bool_),
-            "likeness": Column(np.uint64),
+            "wording": Column(np.uint64),
             "before": Column(np.int32),
             "after": Column(np.int32),
             "alive": Column(np.bool_),
@@ -61,12 +71,12 @@ class Catalogue:
         return len(self._columns["sequence"].rows)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, likeness,
+        """One value a slot: sequence, user, project, session (-1 for none), timestamp_s, speaker, asks, wording,
         before and after (the neighbours' slots in the session, -1 for none), alive or shared."""
         return self._columns[name].rows
 
     def add(self, entries: Sequence[Entry]) -> Slots:
-        """The slots of the new entries."""
+        """Adds the entries; returns their slots."""
         first = len(self)
         slots = np.arange(first, first + len(entries))
         sessions = [self._session(entry) for entry in entries]
@@ -78,7 +88,7 @@ class Catalogue:
             "timestamp_s": [entry.timestamp_s for entry in entries],
             "speaker": [self._speakers.of(entry.speaker) for entry in entries],
             "asks": [entry.asks for entry in entries],
-            "likeness": [entry.likeness for entry in entries],
+            "wording": [entry.wording for entry in entries],
             "before": [-1] * len(entries),
             "after": [-1] * len(entries),
             "alive": [True] * len(entries),
@@ -98,7 +108,7 @@ class Catalogue:
         self._link(slot, after)
 
     def _link(self, before: int, after: int) -> None:
-        """Makes two slots neighbours; -1 for nobody."""
+        """Links two slots as neighbours in a session; -1 for none."""
         if before >= 0:
             self.column("after")[before] = after
         if after >= 0:
@@ -108,13 +118,13 @@ class Catalogue:
         return self._sessions.of(entry.user, entry.project, entry.session_id) if entry.session_id else -1
 
     def read(self, slots: Slots, entries: Sequence[Entry]) -> None:
-        """Sets what only the text says of memories that were added without it."""
+        """Completes memories that were added without their text."""
         self.column("speaker")[slots] = [self._speakers.of(entry.speaker) for entry in entries]
         self.column("asks")[slots] = [entry.asks for entry in entries]
-        self.column("likeness")[slots] = [entry.likeness for entry in entries]
+        self.column("wording")[slots] = [entry.wording for entry in entries]
 
     def remove(self, sequences: Iterable[int]) -> Slots:
-        """The slots that were alive until now."""
+        """Marks memories as removed; returns their slots."""
         slots = [slot for each in sequences if (slot := self._slots.remove(each)) is not None]
         self.column("alive")[slots] = False
         for slot in slots:
@@ -128,7 +138,7 @@ class Catalogue:
             self._in_sessions.remove(session, slot, self.column("timestamp_s"))
 
     def retime(self, sequence: int, said_s: float) -> None:
-        """A memory that is alive was said last at another time than before."""
+        """Sets when a memory was last said."""
         slot = self._slots.get(sequence)
         if slot is None:
             return
@@ -139,7 +149,7 @@ class Catalogue:
             self._join_session(session, slot)
 
     def stale_times(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
-        """Of those under `sequences` that are alive, the ones that were said last at another time than is known."""
+        """The living memories whose time differs from `said_s`, with the time given there."""
         alive = np.flatnonzero(self.column("alive"))
         known, known_s = self.column("sequence")[alive], self.column("timestamp_s")[alive]
         _, held, told = np.intersect1d(known, sequences, assume_unique=True, return_indices=True)
@@ -147,17 +157,17 @@ class Catalogue:
         return dict(zip(known[held[other]].tolist(), said_s[told[other]].tolist(), strict=True))
 
     def slot(self, sequence: int) -> int | None:
-        """Where a memory is."""
+        """A memory's slot, None if it is not alive."""
         return self._slots.get(sequence)
 
     @property
     def sessions(self) -> int:
-        """How many sessions there are; they are numbered from 0."""
+        """The number of sessions; they are numbered from 0."""
         return len(self._sessions)
 
     def select(self, user: str, projects: Sequence[str] = ()) -> Slots:
-        """The slots that are alive and that the user may see: their own, and what others share; of these projects
-        alone if any are given."""
+        """The living slots that the user may read, their own and shared ones; only those in these projects if any are
+        given."""
         mine = self.column("user") == self._users.find(user)
         visible = self.column("alive") & (mine | self.column("shared"))
         if projects:
@@ -168,17 +178,33 @@ class Catalogue:
         """Which of `slots` belong to a project of that name."""
         return np.asarray(self.column("project")[slots] == self._projects.find(project))
 
+    def project_names(self, slots: Slots) -> Mapping[str, int]:
+        """How many of `slots` each project has."""
+        counts = np.bincount(self.column("project")[slots], minlength=len(self._projects)).tolist()
+        return {name: count for (name,), count in zip(self._projects.names(), counts, strict=True) if count}
+
+    def by_time(self, slots: Slots) -> Slots:
+        """`slots` in the order of time; those of one moment in the order of storing."""
+        return slots[np.lexsort((self.column("sequence")[slots], self.column("timestamp_s")[slots]))]
+
+    def timeline(self, slots: Slots) -> Timeline:
+        """`slots` in the order of time."""
+        ordered, sequence_of = self.by_time(slots), self.column("sequence")
+        beside = [self.column(direction)[ordered] for direction in ("before", "after")]
+        before, after = (np.where(each >= 0, sequence_of[each], -1) if len(each) else each for each in beside)
+        return Timeline(sequence_of[ordered], self.column("timestamp_s")[ordered], before, after)
+
     def of_user(self, user: str, slots: Slots) -> NDArray[np.bool_]:
-        """Which of `slots` are the user's own."""
+        """Which of `slots` belong to the user."""
         return np.asarray(self.column("user")[slots] == self._users.find(user))
 
     def share(self, sequence: int, shared: bool) -> None:
-        """Whether others may see a memory that is alive."""
+        """Sets whether others may read a living memory."""
         if (slot := self._slots.get(sequence)) is not None:
             self.column("shared")[slot] = shared
 
     def share_exactly(self, sequences: NDArray[np.int64]) -> int:
-        """These are shared, and no others; how many of those that are alive were not so before."""
+        """Shares exactly these; returns how many living memories were not shared before."""
         alive = np.flatnonzero(self.column("alive"))
         shared = np.isin(self.column("sequence")[alive], sequences)
         changed = int(np.count_nonzero(self.column("shared")[alive] != shared))
@@ -186,7 +212,7 @@ class Catalogue:
         return changed
 
     def matching(self, asked: Filter, slots: Slots) -> Slots:
-        """Those of `slots` that every condition on session and time holds for."""
+        """Those of `slots` that meet every given condition on session and time."""
         if asked.session_id:
             named = enumerate(self._sessions.names())
             codes = [code for code, name in named if name[2] == asked.session_id]
@@ -209,7 +235,7 @@ class Catalogue:
         return walked[1:]
 
     def speakers(self, names: Iterable[str]) -> NDArray[np.int64]:
-        """The codes of those of `names` that speak anywhere."""
+        """The codes of those of `names` that are speakers of any memory."""
         return np.asarray([code for name in names if (code := self._speakers.find(name)) >= 0], np.int64)
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
@@ -222,11 +248,11 @@ class Catalogue:
         return {name: column.rows.copy() for name, column in self._columns.items()}
 
     def names(self) -> Mapping[str, Names]:
-        """The names behind the numbers, for a snapshot."""
+        """The names behind the codes, for a snapshot."""
         return {name: codes.names() for name, codes in self._codes().items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
-        """An empty catalogue becomes the one of a snapshot."""
+        """Restores an empty catalogue from a snapshot."""
         for name, codes in self._codes().items():
             codes.restore(names[name])
         for name, column in self._columns.items():

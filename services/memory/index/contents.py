@@ -1,4 +1,4 @@
-"""All of the index as plain arrays and names: what a snapshot keeps, and what the index is built from again."""
+"""The index as plain arrays and names: the contents of a snapshot, from which it can be restored."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The arrays and names of each part, under the part's name and a dot."""
+    """The arrays and names of all parts, each prefixed by its part's name and a dot."""
 
     arrays: Mapping[str, NDArray[Any]]
     names: Mapping[str, Names]
 
 
 def under(prefix: str, kept: Mapping[str, Kept]) -> dict[str, Kept]:
-    """The same with `prefix` before each name."""
+    """The entries with `prefix` added to each name."""
     return {prefix + name: each for name, each in kept.items()}
 
 
 def part(prefix: str, kept: Mapping[str, Kept]) -> dict[str, Kept]:
-    """What `under` was given for `prefix`."""
+    """The entries that `under` made with `prefix`, without the prefix."""
     return {name.removeprefix(prefix): each for name, each in kept.items() if name.startswith(prefix)}

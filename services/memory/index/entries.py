@@ -1,4 +1,4 @@
-"""A memory as the index takes it. Its text is read once, before it is stored: terms, speaker, files, code, likeness."""
+"""Index entries. A memory's text is read once, before it is stored: terms, speaker, files, code, wording."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from services.memory.index.postings import EMPTY, Document, document
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.simhash import likeness
 from services.memory.text.terms import terms
+from services.memory.text.wording import wording
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that only a memory's text says; `files` are plain paths."""
+    """Everything derived from a memory's text; `files` are plain paths."""
 
     document: Document = EMPTY
     speaker: str = ""
     asks: bool = False
-    likeness: int = 0
+    wording: int = 0
     files: tuple[str, ...] = ()
     has_code: bool = False
 
 
 UNREAD = Reading()
-"""Of a memory that is found by meaning, not yet by words."""
+"""The reading of a memory that is found by meaning, but not yet by words."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A committed memory on its way into the index; vectors are float16 bytes, empty where there are none."""
+    """A committed memory to index; vectors are float16 bytes, empty if there are none."""
 
     entry: Entry
     label: Label
@@ -43,13 +43,13 @@ class NewEntry:
 
 
 def reading(memory: Memory) -> Reading:
-    """What the memory's text says; linear in it."""
+    """Reads the memory's text, in linear time."""
     found = [*terms(memory.content), *terms(" ".join(memory.tags))]
     return Reading(
         document=document(found),
         speaker=speaker(memory.content),
         asks=asks(memory.content),
-        likeness=likeness(found),
+        wording=wording(memory.content, memory.tags),
         files=tuple(file_paths(memory.content, memory.metadata)),
         has_code=has_code(memory.content),
     )
@@ -58,7 +58,7 @@ def reading(memory: Memory) -> Reading:
 def entry_of(
     sequence: int, user: str, memory: Memory, read: Reading, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:
-    """What the index keeps of the user's memory that is stored under `sequence`."""
+    """The index entry of the user's memory stored under `sequence`."""
     entry = Entry(
         sequence=sequence,
         user=user,
@@ -67,7 +67,7 @@ def entry_of(
         timestamp_s=memory.timestamp.timestamp(),
         speaker=read.speaker,
         asks=read.asks,
-        likeness=read.likeness,
+        wording=read.wording,
         shared=memory.shared,
     )
     label = Label(memory.kind, memory.role, memory.tags, read.files, read.has_code)
@@ -77,5 +77,5 @@ def entry_of(
 def new_entry(
     sequence: int, user: str, memory: Memory, content_vector: bytes = b"", context_vector: bytes = b""
 ) -> NewEntry:
-    """The same, for a memory whose text is still to be read."""
+    """The index entry of a memory whose text was not read before."""
     return entry_of(sequence, user, memory, reading(memory), content_vector, context_vector)

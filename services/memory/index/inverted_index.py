@@ -1,6 +1,6 @@
-"""An inverted index of terms by slot, scored by BM25 over whatever part of the memories is searched.
+"""An inverted index of terms by slot, scored by BM25 over the searched part of the memories.
 
-Document frequencies are counted in the searched part, so that what is rare in a project counts as rare there.
+Document frequencies are counted in the searched part, so that a term that is rare in a project counts as rare there.
 Formula: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), eq. 3.15, with Lucene's
 idf, which is never negative.
 """
@@ -24,33 +24,33 @@ from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Scores, best
 
 merged_max = 4_000_000
-"""Postings up to which two pieces become one: about 50 ms of work. Larger pieces stay side by side."""
+"""Pieces are merged up to this many postings, about 50 ms of work. Larger pieces stay separate."""
 scanned_min, scanned_share = 30_000, 20
-"""Postings that are read to find candidates, rarest terms first: at least so many, or one in so many of the memories
-that are searched. A term that stands in more tells few of them apart; a candidate gets its score for all terms."""
+"""Postings read to find candidates, rarest terms first: at least the first number, or the searched memories divided by
+the second. More frequent terms hardly distinguish memories; a candidate's score counts all terms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """BM25's parameters: how soon more of the same term stops counting, and how much length does."""
+    """BM25's parameters: term-frequency saturation and length normalisation."""
 
     k1: float
     b: float
 
 
-MEMORY = Saturation(0.4, 0.3)  # a turn is short: that a term stands in it says nearly all
-SESSION = Saturation(1.2, 0.75)  # a session is long: how often does count
+MEMORY = Saturation(0.4, 0.3)  # a turn is short: presence of a term matters more than its count
+SESSION = Saturation(1.2, 0.75)  # a session is long: the count matters
 
 
 Part: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint8]]
-"""Slots, ascending, and how often a term stands in each."""
+"""Slots, ascending, and the term's count in each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where one term of the query stands in the searched part: parts that follow each other, and in how many slots.
+    """The postings of one query term in the searched part: consecutive parts, and the number of slots.
 
-    The parts of a term that is `frequent` may hold slots that are not searched; how many do is an estimate then.
+    The parts of a `frequent` term may hold slots that are not searched; its frequency may then be an estimate.
     """
 
     parts: Sequence[Part]
@@ -59,38 +59,38 @@ class Held:
 
 
 class Words:
-    """Grows by `append`; what is no longer alive is simply not searched."""
+    """Grows by `append`; removed memories are skipped by not searching their slots."""
 
     def __init__(self) -> None:
-        self._pieces: list[Postings] = []  # by slots, ascending: what was added last is in the last ones
-        self._firsts: list[int] = []  # the lowest slot of each
+        self._pieces: list[Postings] = []  # by slot, ascending: the latest additions are in the last ones
+        self._firsts: list[int] = []  # the lowest slot of each piece
         self._lengths = Column(np.int32)
 
     @property
     def lengths(self) -> NDArray[np.int32]:
-        """How many terms each slot has."""
+        """The number of terms in each slot."""
         return self._lengths.rows
 
     def append(self, documents: Sequence[Document]) -> None:
-        """Adds the terms of each new slot."""
+        """Adds the terms of new slots."""
         first = len(self._lengths.rows)
         self._lengths.append(np.asarray([each.length for each in documents], np.int32))
         self._insert(first, postings(range(first, first + len(documents)), documents))
 
     def fill(self, slots: Slots, documents: Sequence[Document]) -> None:
-        """Sets the terms of slots, ascending, that had none until now; no other slot between them has any."""
+        """Sets the terms of slots, ascending, that had none until now, nor had any slot between them."""
         self._lengths.rows[slots] = [each.length for each in documents]
         if len(slots):
             self._insert(int(slots[0]), postings(slots.tolist(), documents))
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """All of it, for a snapshot."""
+        """All postings, for a snapshot."""
         pieces = enumerate(self._pieces)
         arrays = {f"{number}_{name}": array for number, each in pieces for name, array in each.arrays()}
         return {"lengths": self._lengths.rows.copy(), **arrays}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """An empty index becomes the one of a snapshot."""
+        """Restores an empty index from a snapshot."""
         self._lengths.append(arrays["lengths"])
         for number in count():
             if f"{number}_keys" not in arrays:
@@ -99,7 +99,7 @@ class Words:
             self._firsts.append(int(self._pieces[-1].slots.min()))
 
     def _insert(self, first: int, piece: Postings) -> None:
-        """Keeps the pieces in order and few: each is more than twice as large as the one after it, or large."""
+        """Keeps the pieces in order and few: each is more than twice as large as the next one, or near the maximum."""
         if not len(piece):
             return
         place = bisect_left(self._firsts, first)
@@ -113,7 +113,7 @@ class Words:
             del self._firsts[place + 1]
 
     def ask(self, terms: Sequence[str], searched: Selection) -> Matches:
-        """Where the terms stand in the searched part."""
+        """The postings of the terms in the searched part."""
         return Matches(
             [self._term_slots(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows
         )
@@ -132,7 +132,7 @@ class Words:
         return Held([(slots, counts)], len(slots))
 
     def _frequent(self, parts: Sequence[Part], size: int, searched: Selection) -> Held:
-        """Of a term that stands nearly everywhere nothing is copied."""
+        """The postings of a term that occurs nearly everywhere, without copying them."""
         if searched.is_everything:
             return Held(parts, size, frequent=True)
         if len(searched) <= scanned_min:
@@ -152,7 +152,7 @@ def _together(parts: Sequence[Part]) -> Part:
 
 
 def _term_counts(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """How often the term of `part` stands in each of `slots`, which are ascending."""
+    """The count of the term of `part` in each of `slots`, which are ascending."""
     held, counts = part
     counted = np.zeros(len(slots), np.uint8)
     if len(held):
@@ -164,12 +164,12 @@ def _term_counts(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 def scanned_max(searched: Selection) -> int:
-    """How many postings are read to find candidates in `searched`."""
+    """The number of postings to read to find candidates in `searched`."""
     return max(scanned_min, len(searched) // scanned_share)
 
 
 class Matches:
-    """The terms of one query in the part that is searched."""
+    """The terms of one query and their postings in the searched part."""
 
     def __init__(self, held: Sequence[Held], searched: Selection, lengths: NDArray[np.int32]) -> None:
         self._term_slots = held
@@ -178,18 +178,18 @@ class Matches:
 
     @cached_property
     def _idf(self) -> NDArray[np.float64]:
-        """Of each term."""
+        """The idf of each term."""
         return np.array([_idf(len(self._searched), each.frequency) for each in self._term_slots])
 
     @cached_property
     def term_shares(self) -> NDArray[np.float64]:
-        """What each term is of their summed idf."""
+        """Each term's share of the sum of their idf."""
         return np.asarray(self._idf / max(self._idf.sum(), 1e-9))
 
     def best(self, most: int) -> Slots:
-        """The slots of the best by the rarest terms, at most `most`, best first.
+        """At most `most` slots with the highest scores by the rarest terms, best first.
 
-        Of the term that goes beyond what is read the latest slots are, and of more frequent ones none.
+        Of the term that exceeds the limit of postings only the latest slots are read, and of more frequent ones none.
         """
         sums = np.zeros(len(self._lengths), np.float32)
         left = scanned_max(self._searched)
@@ -203,7 +203,7 @@ class Matches:
         return best(found, sums[found], most)[0]
 
     def _latest(self, held: Held, most: int) -> Part:
-        """The last slots of a term, at most `most` before those that are not searched are taken out."""
+        """The latest postings of a term, at most `most`, then limited to the searched slots."""
         latest: list[Part] = []
         for slots, counts in reversed(held.parts):
             latest.insert(0, (slots[-most:], counts[-most:]))
@@ -217,15 +217,23 @@ class Matches:
         return slots[kept], counts[kept]
 
     def counts(self, slots: Slots) -> NDArray[np.uint8]:
-        """How often each term stands in each of `slots`, which are ascending: a row a term."""
+        """The count of each term in each of `slots`, which are ascending: one row per term."""
         counted = np.zeros((len(self._term_slots), len(slots)), np.uint8)
         for number, held in enumerate(self._term_slots):
             for part in held.parts:
                 counted[number] += _term_counts(part, slots)
         return counted
 
+    def shares(self, slots: Slots) -> NDArray[np.float64]:
+        """For each of `slots`, which are ascending, the share of the terms' summed idf that stands in it."""
+        sums = np.zeros(len(slots))
+        for share, held in zip(self.term_shares.tolist(), self._term_slots, strict=True):
+            for part in held.parts:
+                sums += share * (_term_counts(part, slots) > 0)
+        return sums
+
     def scores(self, slots: Slots, counts: NDArray[np.uint8]) -> Scores:
-        """The BM25 score of each of `slots` as a share of the most that the terms can reach: 0 to 1."""
+        """The BM25 score of each of `slots` as a share of the maximum for the terms: 0 to 1."""
         weights = self._weight(counts, self._norm(slots))
         return np.asarray(self.term_shares @ weights / (MEMORY.k1 + 1), np.float32)
 
@@ -238,9 +246,9 @@ class Matches:
         return np.asarray(MEMORY.k1 * (1 - MEMORY.b + MEMORY.b * self._lengths[slots] / usual), np.float32)
 
     def session_scores(self, sessions: NDArray[np.int64], session_of: NDArray[np.int32]) -> Scores:
-        """For each of `sessions` the score of all that was searched of it, as one document; 0 for session -1.
+        """The score of each of `sessions`, all its searched memories taken as one document; 0 for session -1.
 
-        `session_of` has the session of each slot. A frequent term is left out.
+        `session_of` has the session of each slot. Frequent terms are left out.
         """
         asked, places = np.unique(sessions, return_inverse=True)
         lengths = self._searched.session_lengths
@@ -256,11 +264,11 @@ class Matches:
         return np.asarray((sums / max(idf.sum() * (SESSION.k1 + 1), 1e-9))[places], np.float32)
 
     def _often_in_sessions(self, session_of: NDArray[np.int32], sessions: int) -> NDArray[np.float64]:
-        """How often each term that is not frequent stands in each session: a row a term."""
+        """The count of each infrequent term in each session: one row per term."""
         parts = [_together(held.parts) for held in self._term_slots if not held.frequent]
         slots, counts = _together(parts)
         rows = np.repeat(np.arange(len(parts)), [len(held) for held, _ in parts])
-        places = rows * (sessions + 1) + session_of[slots] + 1  # the first of each row is session -1
+        places = rows * (sessions + 1) + session_of[slots] + 1  # the first column of each row is session -1
         often = np.bincount(places, counts, len(parts) * (sessions + 1))
         return np.asarray(often.reshape(len(parts), sessions + 1)[:, 1:])
 

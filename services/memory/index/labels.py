@@ -1,4 +1,4 @@
-"""What filters ask of a memory, by slot: its kind, role, tags and files, and whether there is code in it."""
+"""The labels that filters use, by slot: kind, role, tags and files, and whether the text contains code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Label:
 
     @property
     def has_more_files(self) -> bool:
-        """Whether its text may name files that are not in `files`."""
+        """Whether its text may mention files that are not in `files`."""
         return len(self.files) >= paths_max
 
 
@@ -59,7 +59,7 @@ class Labels:
         self._add_files(slots, labels)
 
     def read(self, slots: Slots, labels: Sequence[Label]) -> None:
-        """Sets what only the text says of memories that were added without it."""
+        """Completes memories that were added without their text."""
         self._has_code.rows[slots] = [each.has_code for each in labels]
         self._has_more_files.rows[slots] = [each.has_more_files for each in labels]
         self._add_files(slots.tolist(), labels)
@@ -70,9 +70,9 @@ class Labels:
             self._files[_own_name(path)].append(path)
 
     def matching(self, asked: Filter, slots: Slots, by_words: ByWords) -> Slots:
-        """Those of `slots` that every condition on kind, role, tags, code and files holds for.
+        """Those of `slots` that meet every given condition on kind, role, tags, code and files.
 
-        `by_words` says which of the slots it gets have all words of a path: those that name more files than are kept.
+        `by_words` returns the slots whose text has all words of a path, for memories with too many files to store.
         """
         kept = np.ones(len(slots), np.bool_)
         if asked.content_type is ContentType.CODE:
@@ -89,14 +89,25 @@ class Labels:
             kept &= self._of_file(slots, path) | np.isin(slots, by_words(path, more) if len(more) else more)
         return slots[kept]
 
-    def has_code(self, slot: int) -> bool:
-        """Whether there is code in the text of a slot."""
-        return bool(self._has_code.rows[slot])
+    def content_types(self, slots: Slots) -> Mapping[str, int]:
+        """How many of `slots` are of each kind, and how many have code in their text."""
+        counts = np.bincount(self._kind.rows[slots], minlength=len(self._kinds)).tolist()
+        kinds = {name: count for (name,), count in zip(self._kinds.names(), counts, strict=True)}
+        return {**kinds, ContentType.CODE.value: int(np.count_nonzero(self._has_code.rows[slots]))}
+
+    def frequent_tags(self, slots: Slots, most: int) -> Mapping[str, tuple[int, int]]:
+        """The most frequent tags of `slots`, casefolded: how many have each, and the last one of these slots."""
+        members = np.zeros(len(self._kind.rows), np.bool_)
+        members[slots] = True
+        counts, names = self._tagged.counts(members), list(self._tagged)
+        frequent = [code for code in np.argsort(-counts, kind="stable")[:most].tolist() if counts[code]]
+        latest = {code: next(self._tagged.of([names[code]])) for code in frequent}
+        return {names[code]: (int(counts[code]), int(held[members[held]].max())) for code, held in latest.items()}
 
     def _of_file(self, slots: Slots, path: str) -> Mask:
-        """Which of `slots` name the file, or, where none of them does, lie in the directory, `path`.
+        """Which of `slots` mention the file `path` or, if none of them does, a file in the directory `path`.
 
-        What other memories name, another user's too, makes no difference.
+        Files mentioned by other memories, also other users', make no difference.
         """
         if not path:
             return np.zeros(len(slots), np.bool_)
@@ -121,12 +132,12 @@ class Labels:
         return arrays
 
     def names(self) -> Mapping[str, Names]:
-        """The names behind the numbers, for a snapshot."""
+        """The names behind the codes, for a snapshot."""
         named = {name: held.names() for name, held in self._slot_lists().items()}
         return {"kinds": self._kinds.names(), "roles": self._roles.names(), **named}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
-        """Empty labels become those of a snapshot."""
+        """Restores empty labels from a snapshot."""
         self._kinds.restore(names["kinds"])
         self._roles.restore(names["roles"])
         for name, column in self._columns().items():

@@ -1,4 +1,4 @@
-"""What was loaded from the store as entries of the index. A row that cannot be read is passed over, and named."""
+"""Converts rows loaded from the store into index entries. Unreadable rows are skipped and reported."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadedEntries:
-    """The entries in the order of the rows; by its sequence, the user and the id of each row that cannot be read."""
+    """The entries in the order of the rows, and the user and id of each unreadable row by sequence."""
 
     entries: Sequence[NewEntry]
     unreadable: Mapping[int, tuple[str, str]]
 
 
 def loaded_entries(loaded: Loaded, *, text: bool) -> LoadedEntries:
-    """With what the text says where `text`; else what is found by meaning alone. Nothing in a row makes it fail."""
+    """The entries of the rows; without `text`, only found by meaning. An invalid row never raises."""
     entries = []
     unreadable = dict(loaded.unreadable)
     for place, sequence in enumerate(loaded.sequence.tolist()):
         try:
             entries.append(_entry(loaded, place, text=text))
-        except Exception as error:  # whatever it is: one row must not keep all others from being found
+        except Exception as error:  # any error: one row must not keep all others from being found
             unreadable[sequence] = (loaded.user[place], loaded.id[place])
             logger.warning("memory %d cannot be read: %s", sequence, type(error).__name__)
     return LoadedEntries(entries, unreadable)

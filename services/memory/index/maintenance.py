@@ -1,4 +1,4 @@
-"""Keeps the index what the store says: read from a snapshot and the store at the start, and written now and then."""
+"""Keeps the index in step with the store: restores it from a snapshot at the start, and writes snapshots."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from services.memory.text.terms import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
 
-INDEX_VERSION = 5
-"""Moves on when the index keeps something else of a memory than before."""
+INDEX_VERSION = 6
+"""Incremented when the index derives anything else from a memory than before."""
 read_at_start_max = 2_000
-"""Texts that are read before the service serves; more of them are read beside it: 0.4 ms each."""
+"""Texts read before the service starts serving, at 0.4 ms each; if there are more, all are read in the background."""
 portion = 500
 snapshot_changes_min = 1_000
-"""What makes a snapshot worth its writing when a process begins or ends."""
+"""Changes that justify a snapshot when a process starts or stops."""
 look_every_s = 1.0
 retry_after_s = 60.0
-"""After a snapshot could not be written, the next is tried."""
+"""The time from a failed snapshot to the next attempt."""
 dead_min = 5_000
-"""Slots of removed memories that are worth giving back, where they are more than what is alive."""
+"""Slots of removed memories that justify shrinking the index, if they are also more than the living ones."""
 
 
 class Indexing:
-    """Opened by `open_indexing`. `unread` says how many memories are not found by their words yet."""
+    """Opened by `open_indexing`. `unread` counts memories that are not found by their words yet."""
 
     def __init__(
         self,
@@ -68,17 +68,17 @@ class Indexing:
 
     @property
     def unread(self) -> int:
-        """Memories that are found by meaning alone until their text is read."""
+        """The number of memories found by meaning only, until their text is read."""
         return self._index.unread
 
     @property
     def unreadable(self) -> Mapping[int, tuple[str, str]]:
-        """Memories that are stored and cannot be read: by their sequence the user and the id."""
+        """The user and id of each stored memory that cannot be read, by sequence."""
         return self._index.unreadable
 
     @property
     def indexed_count(self) -> int:
-        """Memories that can be found."""
+        """The number of memories that can be found."""
         return len(self._index)
 
     @property
@@ -86,7 +86,7 @@ class Indexing:
         return f"index {INDEX_VERSION}, terms {TERMS_VERSION}, model {self._model}"
 
     async def start(self) -> None:
-        """Brings the empty index to what is stored; of many texts that no snapshot has, all but the words."""
+        """Brings the empty index up to date with the store; if many texts are missing, their words are read later."""
         if self._snapshot:
             await asyncio.to_thread(self._snapshot.discard_draft)
             try:
@@ -109,7 +109,7 @@ class Indexing:
         self._waiting, self._index.unread = waiting, len(waiting)
 
     async def _compare(self) -> Sequences:
-        """Takes out what is not stored any more, or not as it is indexed; the sequences that are then missing."""
+        """Removes entries that are no longer stored, or stored differently; returns the sequences to add."""
         held, has_vectors = await self._index.held_sequences()
         inventory = await self._store.inventory(self._model)
         stored, embedded = inventory.sequences, inventory.embedded
@@ -121,9 +121,9 @@ class Indexing:
         return np.concatenate((np.setdiff1d(stored, held), stale))
 
     async def run(self, generations: Generations | None = None) -> None:
-        """Reads what is unread; then writes a snapshot, and gives slots back, whenever enough has changed.
+        """Reads the unread texts; then writes a snapshot and shrinks the index whenever enough has changed.
 
-        What was found until all was read is no answer any more: `generations` move then.
+        Results found before all texts were read are outdated, so `generations` are moved then.
         """
         if len(self._waiting):
             await self._read()
@@ -148,9 +148,9 @@ class Indexing:
             report_success()
 
     async def write(self, least: int) -> None:
-        """Writes a snapshot if at least so much has changed and all is read; a full disk is no harm.
+        """Writes a snapshot if at least `least` memories have changed and all texts are read; a full disk does no harm.
 
-        What was removed is in none that is written, and leaves the one that is there in time.
+        Deleted memories are in no new snapshot, and are removed from the existing one in time.
         """
         if self._snapshot is None:
             return
@@ -166,7 +166,7 @@ class Indexing:
         try:
             await self.erase()
         except Unavailable as error:
-            logger.warning("the index's snapshot still has what was removed: %s", error.message)
+            logger.warning("the index's snapshot still holds deleted memories: %s", error.message)
             self._erase_at_s = time.monotonic() + retry_after_s
 
     def _is_worth(self, least: int) -> bool:
@@ -174,7 +174,7 @@ class Indexing:
         return has_changed and not len(self._waiting) and time.monotonic() >= self._not_before_s
 
     async def erase(self) -> None:
-        """What was removed until now is in no snapshot afterwards; Unavailable where that cannot be done."""
+        """Removes everything deleted so far from the snapshot; Unavailable if that is not possible."""
         if self._snapshot is None:
             return
         async with self._replacing:
@@ -184,14 +184,14 @@ class Indexing:
                 self._removed, self._erase_at_s = removed, None
 
     async def close(self) -> None:
-        """Writes the last snapshot, if it is worth it or the one that is there has what was removed."""
+        """Writes a last snapshot if enough has changed, or if the existing one holds deleted memories."""
         self._not_before_s = 0.0
         await self.write(self.least_at_ends)
         with suppress(Unavailable):  # the next process tries again
             await self.erase()
 
     async def _replace(self, snapshot: SnapshotFile) -> bool:
-        """Whether the snapshot is written anew: only then is it known what is in it."""
+        """Writes a new snapshot; False if that failed, and what the file holds is then unknown."""
         changes, removed = self._index.changes, self._index.removed
         try:
             await asyncio.to_thread(self._write, snapshot, await self._index.contents())
@@ -213,17 +213,17 @@ class Indexing:
             raise Unavailable(f"{snapshot.path.name} cannot be removed: {error.strerror}.") from error
 
     def _write(self, snapshot: SnapshotFile, contents: Contents) -> None:
-        with self._writing:  # a thread goes on when its caller is cancelled
+        with self._writing:  # the thread continues if its caller is cancelled
             snapshot.write(without_removed(contents), self._identity)
 
 
 _unknown = -1
-"""Removals that a snapshot which cannot be read lacks: whatever was removed may be in it."""
+"""The count for an unreadable snapshot: it may hold any deleted memory."""
 
 
 @asynccontextmanager
 async def open_indexing(indexing: Indexing) -> AsyncIterator[Indexing]:
-    """An index that is ready; on leaving, a snapshot of it is written."""
+    """Opens an index that is ready for search; writes a snapshot on exit."""
     await indexing.start()
     try:
         yield indexing

@@ -1,6 +1,6 @@
-"""All that search reads, kept together: changed and searched by one thread.
+"""The whole search index, changed and searched by one thread.
 
-Derived from the store: it is built from it at start, and every committed change is told to it.
+Derived from the store: built from it at start, and updated with every committed change.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kit.observability import telemetry
-from services.memory.domain.queries import Filter
+from services.memory.domain.queries import Author, Filter
 from services.memory.domain.rows import Embedded
+from services.memory.index.catalogue import Timeline
 from services.memory.index.contents import Contents
 from services.memory.index.entries import NewEntry
+from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.parts import Around, Asked, Candidates, Parts
 from services.memory.index.pruning import without_removed
 
 portion = 250
 postings_max = 50_000
-"""Memories, and terms of theirs, that are added at a time, in 15 ms: searches that wait come between."""
+"""Memories, and terms in them, added in one step of about 15 ms: waiting searches run between the steps."""
 
 Result = TypeVar("Result")
 Change: TypeAlias = Callable[[Parts], int]
-"""What is done to the parts; how many memories it changed."""
+"""A change to the parts; returns the number of memories it changed."""
 
 
 class MemoryIndex:
@@ -38,14 +40,14 @@ class MemoryIndex:
         self._dimensions = dimensions
         self._parts = Parts(dimensions)
         self._journal: list[Change] | None = None
-        """What changed since the parts were copied that will replace these."""
+        """The changes since the copy was made that will replace the parts."""
         self._unreadable: dict[int, tuple[str, str]] = {}
         self.changes = 0
-        """How many memories were added, completed, given vectors or removed."""
+        """The number of memories added, completed, embedded or removed."""
         self.removed = 0
-        """How many of them have gone."""
+        """The number of memories removed."""
         self.unread = 0
-        """Memories whose text is still to be read; until then what is found is not all there is."""
+        """The number of memories whose text is still to be read; until then results are incomplete."""
         self._thread = ThreadPoolExecutor(1, "memory-index")
 
     def __enter__(self) -> MemoryIndex:
@@ -59,7 +61,7 @@ class MemoryIndex:
 
     @property
     def dead(self) -> int:
-        """Slots of what has gone, until `shrink` gives them back."""
+        """The number of slots of removed memories, which `shrink` frees."""
         return self._parts.dead
 
     async def _run(self, name: str, work: Callable[[Parts], Result]) -> Result:
@@ -80,57 +82,57 @@ class MemoryIndex:
         return count
 
     async def add(self, entries: Sequence[NewEntry]) -> None:
-        """Makes committed memories findable; one that is known already is left as it is."""
+        """Makes committed memories findable; memories already indexed stay unchanged."""
         for some in _portions(entries):
             await self._change("add", partial(Parts.add, entries=some))
 
     async def read(self, entries: Sequence[NewEntry]) -> None:
-        """Completes memories that were added without their text, in the order in which they were added."""
+        """Completes memories that were added without their text, in the order of their addition."""
         for some in _portions(entries):
             await self._change("read", partial(Parts.read, entries=some))
 
     async def embed(self, embedded: Sequence[Embedded]) -> None:
-        """Gives memories that are indexed their vectors."""
+        """Sets the vectors of indexed memories."""
         await self._change("embed", partial(Parts.embed, embedded=embedded))
 
     async def remove(self, sequences: Iterable[int]) -> None:
-        """Forgets memories."""
+        """Removes memories from the index."""
         gone = list(sequences)
         for each in gone:
             self._unreadable.pop(each, None)
         self.removed += await self._change("remove", partial(Parts.remove, sequences=gone))
 
     async def retime(self, said_s: Mapping[int, float]) -> None:
-        """Memories were said last at these times (seconds since 1970), by sequence."""
+        """Sets when memories were last said (seconds since 1970), by sequence."""
         await self._change("retime", partial(Parts.retime, said_s=said_s))
 
     async def retime_exactly(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> None:
-        """The memories under these sequences were said last at these times."""
+        """Sets when the memories under these sequences were last said, if it differs."""
         await self.retime(await self._run("outdated", lambda parts: parts.stale_times(sequences, said_s)))
 
     async def share(self, sequence: int, shared: bool) -> None:
-        """From now on others find a memory, or do not."""
+        """Sets whether others can find a memory."""
         await self._change("share", partial(Parts.share, sequence=sequence, shared=shared))
 
     async def share_exactly(self, sequences: NDArray[np.int64]) -> None:
-        """Others find these, and nothing else."""
+        """Makes exactly these memories visible to others."""
         await self._change("share", partial(Parts.share_exactly, sequences=sequences))
 
-    # --- what cannot be indexed -------------------------------------------------------------------
+    # --- memories that cannot be indexed ------------------------------------------------------------
 
     async def pass_over(self, unreadable: Mapping[int, tuple[str, str]]) -> None:
-        """Memories that are stored and cannot be read: by their sequence the user's name and the id."""
+        """Records stored memories that cannot be read: user name and id by sequence."""
         if unreadable:
             await self.remove(unreadable)
             self._unreadable |= unreadable
 
     @property
     def unreadable(self) -> Mapping[int, tuple[str, str]]:
-        """What was passed over and is still stored."""
+        """The recorded ones that are still stored."""
         return self._unreadable
 
     async def missing(self, sequences: Sequence[int]) -> list[int]:
-        """Those of them that are not indexed."""
+        """Those of `sequences` that are not indexed."""
         return await self._run("missing", lambda parts: parts.missing(sequences))
 
     # --- the session around a memory --------------------------------------------------------------
@@ -140,38 +142,50 @@ class MemoryIndex:
         return await self._run("latest", lambda parts: parts.latest(user, project, session_id, before_s))
 
     async def around(self, sequences: Sequence[int], count: int) -> list[Around]:
-        """For each of `sequences`, those of up to `count` memories before and after it, in the order of time."""
+        """For each of `sequences`, up to `count` memories before and after it in its session, in the order of time."""
         return await self._run("around", lambda parts: [parts.around(each, count) for each in sequences])
 
     # --- searching --------------------------------------------------------------------------------
 
     async def candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
-        """All that may answer: the best by words and by both vectors, and their neighbours in the session.
+        """The candidates: the best by words and by both vectors, and their neighbours in the session.
 
-        Of the first of `projects` and those linked to it, or of all where there are none; only what the filter passes.
+        From the first of `projects` and those linked to it, or from all if none are given; only what the filter passes.
         """
         return await self._run("candidates", lambda parts: parts.candidates(user, projects, asked, only))
 
-    async def with_code(self, sequences: Sequence[int]) -> set[int]:
-        """Those of them whose text has code in it."""
-        return await self._run("with_code", lambda parts: parts.with_code(sequences))
+    async def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
+        """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
+        return await self._run("newest", lambda parts: parts.newest(user, projects, asked, only, most))
+
+    async def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author = Author.ALL) -> Timeline:
+        """All that the filter passes, in the order of time; of one moment in the order of storing."""
+        return await self._run("timeline", lambda parts: parts.timeline(user, projects, only, author))
+
+    async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
+        """The sequences of all that matches by words or by meaning."""
+        return await self._run("matching", lambda parts: parts.matching(user, projects, asked, only))
+
+    async def count(self, sequences: NDArray[np.int64]) -> FacetCounts:
+        """What those are that are known: how many of each project, kind, tag and month."""
+        return await self._run("count", lambda parts: parts.count(sequences))
 
     # --- as a whole -------------------------------------------------------------------------------
 
     async def contents(self) -> Contents:
-        """All of it as it is now; later changes do not show in it."""
+        """A copy of the whole index; later changes do not show in it."""
         return await self._run("contents", Parts.contents)
 
     async def restore(self, contents: Contents) -> None:
-        """The empty index becomes what a snapshot holds."""
+        """Restores an empty index from a snapshot."""
         await self._run("restore", lambda parts: parts.restore(contents))
 
     async def held_sequences(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The sequences that are indexed, and which of them have vectors."""
+        """The indexed sequences, and which of them have vectors."""
         return await self._run("held", Parts.held_sequences)
 
     async def shrink(self) -> None:
-        """Gives back the slots of what has gone, and the names nobody uses; searches and changes go on meanwhile."""
+        """Frees the slots of removed memories and unused names; searches and changes continue meanwhile."""
         try:
             contents = await self._run("contents", self._copy)
             smaller = await asyncio.to_thread(self._without_removed, contents)
@@ -195,7 +209,7 @@ class MemoryIndex:
 
 
 def _portions(entries: Sequence[NewEntry]) -> Iterator[Sequence[NewEntry]]:
-    """The entries in their order, as many at a time as are added in a moment."""
+    """The entries in order, in portions that are added in one step."""
     some: list[NewEntry] = []
     postings = 0
     for entry in entries:

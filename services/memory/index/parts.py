@@ -10,31 +10,34 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.domain.queries import EVERYTHING, Filter
+from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
-from services.memory.index.catalogue import Catalogue
+from services.memory.index.catalogue import Catalogue, Timeline
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
-from services.memory.index.inverted_index import Words
+from services.memory.index.facet_counts import FacetCounts, facet_counts
+from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
 from services.memory.index.session_vectors import SessionVectors
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Signs, Vectors, best
-from services.memory.search.scoring import Signals
-from services.memory.text.simhash import Likeness
+from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
 from services.memory.text.terms import DateSpan, terms
+from services.memory.text.wording import Wordings
 
 depth = 100
-"""Candidates taken from each signal; a right answer below that in all of them is not found."""
+"""Candidates taken by each signal; an answer ranked lower by all of them is not found."""
 reach = 1
-"""Neighbours in the session, to each side, that become candidates with a memory."""
+"""Neighbours on each side in the session that become candidates, too."""
 exact_max = 5_000
-"""Memories up to which every vector is compared, in 0.4 ms. Above, it is quicker to let the signs choose which."""
+"""Memories up to which all vectors are compared, in 0.4 ms. Above that, preselecting by signs is faster."""
 compared_min, compared_share = 1_500, 200
-"""How many they choose: at least so many, or one in so many. Of 33,000 texts 1,000 held 99.9 % of the ten nearest to
-each of 300 short queries about them, 500 held 99.6 % and 250 held 99.0 %."""
+"""How many are preselected: at least the first number, or the memories divided by the second. Of 33,000 texts, 1,000
+held 99.9 % of the ten nearest to each of 300 short queries about them, 500 held 99.6 % and 250 held 99.0 %."""
 selections_max = 8
+compared_at_once = 65_536
+"""Memories whose words and vectors are compared in one go, where all are."""
 
 Result = TypeVar("Result")
 Around: TypeAlias = tuple[list[int], list[int]]
@@ -42,16 +45,19 @@ Around: TypeAlias = tuple[list[int], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What may answer: sequences, and what ranking needs to know of each."""
+    """What may answer: sequences, and what ranking needs to know of each. `answers` marks what was looked for among
+    them; `total` counts all that there is of that."""
 
     sequence: NDArray[np.int64]
-    likeness: Likeness
+    wording: Wordings
     signals: Signals
+    answers: NDArray[np.bool_]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as the index takes it; `vector` is None without an embedding (unit length otherwise)."""
+    """A query for the index; `vector` has unit length, or is None without an embedding."""
 
     terms: Sequence[str]
     words: frozenset[str]
@@ -60,7 +66,7 @@ class Asked:
 
 
 class Parts:
-    """Empty at first. What is removed keeps its slot, and is alive no more; `dead` counts those."""
+    """Empty at first. A removed memory keeps its slot and is marked as not alive; `dead` counts those."""
 
     def __init__(self, dimensions: int) -> None:
         self._catalogue = Catalogue()
@@ -75,10 +81,10 @@ class Parts:
     def __len__(self) -> int:
         return len(self._catalogue) - self.dead
 
-    # --- changes: each says how many memories it changed ------------------------------------------
+    # --- changes: each returns how many memories it changed -----------------------------------------
 
     def add(self, entries: Sequence[NewEntry]) -> int:
-        """Those that are not known yet, in new slots."""
+        """Adds those not indexed yet, in new slots."""
         new = {each.entry.sequence: each for each in entries}
         fresh = [each for sequence, each in new.items() if self._catalogue.slot(sequence) is None]
         slots = self._catalogue.add([each.entry for each in fresh])
@@ -91,7 +97,7 @@ class Parts:
         return self._invalidate(len(fresh))
 
     def read(self, entries: Sequence[NewEntry]) -> int:
-        """Completes what was added without its text, in the order in which it was added."""
+        """Completes memories that were added without their text, in the order of their addition."""
         known = [(slot, each) for each in entries if (slot := self._catalogue.slot(each.entry.sequence)) is not None]
         slots = np.asarray([slot for slot, _ in known], np.int64)
         self._catalogue.read(slots, [each.entry for _, each in known])
@@ -100,7 +106,7 @@ class Parts:
         return self._invalidate(len(known))
 
     def embed(self, embedded: Sequence[Embedded]) -> int:
-        """Sets the vectors of those that are known."""
+        """Sets the vectors of indexed memories."""
         latest = {slot: each for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None}
         known = sorted(latest.items(), key=itemgetter(0))
         slots = np.asarray([slot for slot, _ in known], np.int64)
@@ -112,50 +118,45 @@ class Parts:
         return self._invalidate(len(known))
 
     def remove(self, sequences: Iterable[int]) -> int:
-        """Those that are known are alive no more."""
+        """Marks indexed memories as removed."""
         slots = np.sort(self._catalogue.remove(sequences))
         self._session_vectors.remove(self._session(slots), self._content.of(slots))
         self.dead += len(slots)
         return self._invalidate(len(slots))
 
     def retime(self, said_s: Mapping[int, float]) -> int:
-        """Those that are known were said last at these times (seconds since 1970), by sequence."""
+        """Sets when indexed memories were last said (seconds since 1970), by sequence."""
         for sequence, at_s in said_s.items():
             self._catalogue.retime(sequence, at_s)
         return self._invalidate(len(said_s))
 
     def share(self, sequence: int, shared: bool) -> int:
-        """Whether others find a memory."""
+        """Sets whether others can find a memory."""
         self._catalogue.share(sequence, shared)
         return self._invalidate(1)
 
     def share_exactly(self, sequences: NDArray[np.int64]) -> int:
-        """Others find these, and nothing else."""
+        """Makes exactly these memories visible to others."""
         return self._invalidate(self._catalogue.share_exactly(sequences))
 
     def _invalidate(self, count: int) -> int:
         self._selections.clear()
         return count
 
-    # --- what is held -----------------------------------------------------------------------------
+    # --- contents -----------------------------------------------------------------------------------
 
     def stale_times(self, sequences: NDArray[np.int64], said_s: NDArray[np.float64]) -> Mapping[int, float]:
-        """Of those under `sequences` the ones that were said last at another time than is known, with that time."""
+        """The indexed memories whose time differs from `said_s`, with the time given there."""
         return self._catalogue.stale_times(sequences, said_s)
 
     def missing(self, sequences: Sequence[int]) -> list[int]:
-        """Those that are not alive here."""
+        """Those of `sequences` that are not indexed."""
         return [each for each in sequences if self._catalogue.slot(each) is None]
 
     def held_sequences(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The sequences that are alive, and which of them have vectors."""
+        """The indexed sequences, and which of them have vectors."""
         alive = np.flatnonzero(self._catalogue.column("alive"))
         return self._catalogue.column("sequence")[alive], self._content.present(alive)
-
-    def with_code(self, sequences: Sequence[int]) -> set[int]:
-        """Those whose text has code in it."""
-        slots = {each: slot for each in sequences if (slot := self._catalogue.slot(each)) is not None}
-        return {each for each, slot in slots.items() if self._labels.has_code(slot)}
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """See MemoryIndex."""
@@ -174,14 +175,73 @@ class Parts:
     # --- searching --------------------------------------------------------------------------------
 
     def candidates(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> Candidates:
-        """All that may answer: the best by words and by both vectors, and their neighbours in the session."""
+        """The candidates: the best by words and by both vectors, and their neighbours in the session."""
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
         chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
-        counts, sessions = matches.counts(chosen), self._session(chosen)
-        sessions[~self._catalogue.of_user(user, chosen)] = -1  # what another's session is about may be private
+        signals = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, chosen, len(searched))
+
+    def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
+        """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
+        searched = self._selection(user, projects, only)
+        matches = self._words.ask(asked.terms, searched)
+        matching = self._matching(asked, searched, matches)
+        newest = self._catalogue.by_time(matching)[-most:]
+        chosen = self._with_neighbours([newest], searched)
+        signals = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, newest, len(matching))
+
+    def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author) -> Timeline:
+        """All that the filter passes, in the order of time."""
+        slots = self._selection(user, projects, only).slots
+        if author is not Author.ALL:
+            slots = slots[self._catalogue.of_user(user, slots) == (author is Author.MINE)]
+        return self._catalogue.timeline(slots)
+
+    def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
+        """The sequences of all that matches by words or by meaning."""
+        searched = self._selection(user, projects, only)
+        slots = self._matching(asked, searched, self._words.ask(asked.terms, searched))
+        return np.asarray(self._catalogue.column("sequence")[slots], np.int64)
+
+    def count(self, sequences: NDArray[np.int64]) -> FacetCounts:
+        """What those are that are known."""
         column = self._catalogue.column
-        signals = Signals(
+        known = np.flatnonzero(column("alive") & np.isin(column("sequence"), sequences))
+        return facet_counts(self._catalogue, self._labels, known)
+
+    def _matching(self, asked: Asked, searched: Selection, matches: Matches) -> Slots:
+        """All that is searched in which most of what the query's words say stands, or that means alike; ascending."""
+        firsts = range(0, len(searched), compared_at_once)
+        parts = [searched.slots[first : first + compared_at_once] for first in firsts]
+        return np.concatenate([searched.slots[:0], *(part[self._matches(asked, part, matches)] for part in parts)])
+
+    def _matches(self, asked: Asked, slots: Slots, matches: Matches) -> NDArray[np.bool_]:
+        holds = matches.shares(slots) > MATCHING_SHARE + 1e-6
+        return (
+            holds if asked.vector is None else holds | (self._content.cosines(asked.vector, slots) >= MATCHING_COSINE)
+        )
+
+    def _candidates(self, chosen: Slots, signals: Signals, answers: Slots, total: int) -> Candidates:
+        column = self._catalogue.column
+        return Candidates(
+            column("sequence")[chosen], column("wording")[chosen], signals, np.isin(chosen, answers), total
+        )
+
+    def _signals(  # all that a search goes by
+        self,
+        user: str,
+        projects: Sequence[str],
+        asked: Asked,
+        searched: Selection,
+        matches: Matches,
+        chosen: Slots,
+    ) -> Signals:
+        counts, sessions = matches.counts(chosen), self._session(chosen)
+        sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
+        column = self._catalogue.column
+        return Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
             session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
             vector=None if asked.vector is None else self._content.cosines(asked.vector, chosen),
@@ -200,10 +260,9 @@ class Parts:
             linked=self._linked_mask(projects, chosen),
             dates=asked.dates,
         )
-        return Candidates(column("sequence")[chosen], column("likeness")[chosen], signals)
 
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
-        """What is searched; kept for the next search where there is no filter, until something changes."""
+        """The searched memories; cached if there is no filter, until something changes."""
         key = (user, *projects)
         if only == EVERYTHING and key in self._selections:
             return self._selections[key]
@@ -219,13 +278,13 @@ class Parts:
         return selection
 
     def _with_words_of(self, path: str, slots: Slots) -> Slots:
-        """Those of `slots` whose text has all the words of a path."""
+        """Those of `slots` whose text contains all words of a path."""
         words = [word for name in path.split("/") for word in terms(name)]
         selection = Selection(slots, self._words.lengths, self._catalogue.column("session"), self._catalogue.sessions)
         return slots[self._words.ask(words, selection).counts(slots).all(axis=0)] if words else slots[:0]
 
     def _nearest(self, user: str, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
-        """The slots nearest to the query by either vector; another's by its content alone."""
+        """The slots nearest to the query by either vector; other users' memories by content only."""
         if query is None:
             return []
         slots = self._slots_to_compare(query, searched.slots)
@@ -236,7 +295,7 @@ class Parts:
         ]
 
     def _in_context(self, user: str, query: NDArray[np.float32], chosen: Slots) -> NDArray[np.float64]:
-        """The cosines with the vectors that know what was said before: of another's memory that may be private."""
+        """The cosines with the context vectors; other users' context may be private, so theirs are of the content."""
         own = self._catalogue.of_user(user, chosen)
         return np.where(own, self._context.cosines(query, chosen), self._content.cosines(query, chosen))
 
@@ -247,7 +306,7 @@ class Parts:
         return self._signs.nearest(query, slots, max(compared_min, len(slots) // compared_share))
 
     def _with_neighbours(self, found: Sequence[Slots], searched: Selection) -> Slots:
-        """All that was found and its neighbours that are searched; ascending."""
+        """The found slots and their searched neighbours; ascending."""
         chosen = np.concatenate(found)
         marked = np.zeros(len(self._catalogue), np.bool_)
         marked[chosen] = True
@@ -265,30 +324,30 @@ class Parts:
         return self._catalogue.column("session")[slots].astype(np.int64)
 
     def _linked_mask(self, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
-        """Which are of another project than the one that was asked for."""
+        """Which are of another project than the first of `projects`."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)
         return ~self._catalogue.of_project(projects[0], chosen)
 
     def _beside(self, direction: str, slots: Slots) -> Slots:
-        """The slots just before or after in the session, -1 for none."""
+        """The slots directly before or after in the session, -1 for none."""
         return self._catalogue.column(direction)[slots].astype(np.int64)
 
     def _places(self, direction: str, chosen: Slots) -> NDArray[np.int64]:
-        """The places in `chosen`, which is ascending, of each one's neighbours; -1 for none and for those not in it."""
+        """The positions of neighbours in `chosen`, which is ascending; -1 for none and for those not in it."""
         beside = self._beside(direction, chosen)
         places = np.minimum(np.searchsorted(chosen, beside), max(len(chosen) - 1, 0))
         return np.where((beside >= 0) & (chosen[places] == beside), places, -1) if len(chosen) else places
 
     def _by_named_speaker(self, chosen: Slots, words: frozenset[str]) -> NDArray[np.bool_]:
-        """Those said by the one whom the query names; nobody where it names several."""
+        """Which were said by the speaker that the query names; none if it names several."""
         named = self._catalogue.speakers(words)
         speakers = self._catalogue.column("speaker")[chosen]
         present = [code for code in named if (speakers == code).any()]
         return np.asarray(speakers == present[0] if len(present) == 1 else np.zeros(len(chosen), np.bool_))
 
     def _answers(self, chosen: Slots, searched: Selection) -> NDArray[np.bool_]:
-        """Those that follow a question in their session, as far as that is searched."""
+        """Which directly follow a searched question in their session."""
         before = self._beside("before", chosen)
         if not len(chosen):
             return before >= 0
@@ -297,7 +356,7 @@ class Parts:
     # --- as plain arrays --------------------------------------------------------------------------
 
     def contents(self) -> Contents:
-        """All of it as it is now; later changes do not show in it."""
+        """A copy of all parts; later changes do not show in it."""
         arrays = under("content.", _number_parts(self._content.parts()))
         arrays |= under("context.", _number_parts(self._context.parts()))
         arrays |= under("signs.", self._signs.arrays()) | {"sessions": self._session_vectors.sums.copy()}
@@ -307,7 +366,7 @@ class Parts:
         return Contents(arrays, names)
 
     def restore(self, contents: Contents) -> None:
-        """Empty parts become what `contents` gave."""
+        """Restores empty parts from a snapshot."""
         arrays, names = contents.arrays, contents.names
         self._catalogue.restore(part("catalogue.", arrays), part("catalogue.", names))
         self._labels.restore(part("labels.", arrays), part("labels.", names))

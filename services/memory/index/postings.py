@@ -1,6 +1,6 @@
-"""Postings in sorted arrays: for each term the slots that hold it, ascending, and how often.
+"""Postings in sorted arrays: for each term the slots that contain it, ascending, and its count in each.
 
-A term is known by 64 bits of its hash: two of a million terms share them once in 37 million indexes.
+A term is identified by a 64-bit hash: of a million terms, two collide in one of 37 million indexes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _count_max = 255
 
 @lru_cache(maxsize=16_384)
 def term_key(term: str) -> int:
-    """The same 64 bits for a term in every process."""
+    """The 64-bit key of a term, the same in every process."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """The term `keys[n]` (ascending) has `slots` and `counts` from `begins[n]` to `begins[n + 1]`. Never changed."""
+    """The term `keys[n]` (ascending) has `slots` and `counts` from `begins[n]` to `begins[n + 1]`. Immutable."""
 
     keys: NDArray[np.uint64]
     begins: NDArray[np.int64]
@@ -37,12 +37,12 @@ class Postings:
         return len(self.slots)
 
     def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Each array with its name."""
+        """The arrays, with their names."""
         for field in fields(self):
             yield field.name, getattr(self, field.name)
 
     def find(self, key: int) -> slice:
-        """Where the term's slots and counts are; an empty slice where no slot holds it."""
+        """The range of the term's slots and counts; an empty slice if no slot contains it."""
         wanted = np.uint64(key)
         place = int(np.searchsorted(self.keys, wanted))
         if place == len(self.keys) or self.keys[place] != wanted:
@@ -52,7 +52,7 @@ class Postings:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The terms of one text: the key of each, once, how often it stands there, and how many terms there are in all."""
+    """The terms of one text: distinct keys, the count of each, and the total number of terms."""
 
     keys: NDArray[np.uint64]
     counts: NDArray[np.uint8]
@@ -60,7 +60,7 @@ class Document:
 
 
 def document(terms: Sequence[str]) -> Document:
-    """What the index keeps of a text with these terms."""
+    """The document with these terms."""
     counted = Counter(terms)
     keys = np.fromiter(map(term_key, counted), np.uint64, len(counted))
     counts = np.fromiter((min(each, _count_max) for each in counted.values()), np.uint8, len(counted))
@@ -71,7 +71,7 @@ EMPTY = document(())
 
 
 def postings(slots: Sequence[int], documents: Sequence[Document]) -> Postings:
-    """The postings of each document, each under its slot."""
+    """The postings of the documents, each under its slot."""
     sizes = [len(each.keys) for each in documents]
     keys = np.concatenate([EMPTY.keys, *(each.keys for each in documents)])
     counts = np.concatenate([EMPTY.counts, *(each.counts for each in documents)])
@@ -79,7 +79,7 @@ def postings(slots: Sequence[int], documents: Sequence[Document]) -> Postings:
 
 
 def merge(one: Postings, other: Postings) -> Postings:
-    """Both in one; every slot of `one` is below every slot of `other`."""
+    """Merges two postings; every slot of `one` must be below every slot of `other`."""
     keys = np.sort(np.concatenate((one.keys, other.keys)), kind="stable")  # two ascending runs: merged, not sorted
     keys = keys[np.append(keys[1:] != keys[:-1], True)] if len(keys) else keys
     sizes, begins = np.zeros(len(keys), np.int64), np.zeros(len(keys) + 1, np.int64)

@@ -1,6 +1,6 @@
-"""The index without what was removed from it: slots that are alive move together, names that nobody uses go.
+"""Prunes removed memories from the index: living slots move together, and unused names are dropped.
 
-Works on what a snapshot keeps, so the index itself serves meanwhile.
+Works on a copy of the contents, so searches continue meanwhile.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _coded = {
     "labels.kind": "labels.kinds",
     "labels.role": "labels.roles",
 }
-"""Columns of numbers that stand for names, and the names."""
+"""Columns of codes, and the names behind them."""
 _neighbours = ("catalogue.before", "catalogue.after")
 _held = ("labels.tagged", "labels.naming")
 _vectors = ("content.", "context.")
 
 
 def without_removed(contents: Contents) -> Contents:
-    """The same for everything that is alive."""
+    """The contents with living memories only."""
     return contents if contents.arrays["catalogue.alive"].all() else _Shrinking(contents).result()
 
 
@@ -53,7 +53,7 @@ class _Shrinking:
         return Contents({**arrays, **self._postings()}, names)
 
     def _columns(self) -> Mapping[str, Array]:
-        """One value a slot, kept as it is; neighbours are slots themselves."""
+        """The columns of one value per slot; neighbours are themselves slots, so they are renumbered."""
         kept = (
             "catalogue.",
             "signs.",
@@ -69,7 +69,7 @@ class _Shrinking:
         return arrays
 
     def _at(self, slots: Array) -> NDArray[np.int64]:
-        """Where the slots are now; -1 stays."""
+        """The new numbers of the slots; -1 stays."""
         return np.where(slots >= 0, self._moved[slots], -1)
 
     def _recode(self) -> tuple[dict[str, Array], dict[str, Names]]:
@@ -82,7 +82,7 @@ class _Shrinking:
         return arrays, names
 
     def _used_numbers(self, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The numbers that are used, ascending, and each slot's place among them; -1 stays."""
+        """The codes in use, ascending, and each slot's position among them; -1 stays."""
         values = self._arrays[column][self._kept].astype(np.int64)
         used = np.unique(values[values >= 0])
         return used, np.where(values >= 0, np.searchsorted(used, values), -1)
@@ -107,7 +107,7 @@ class _Shrinking:
         raise AssertionError("unreachable")
 
     def _remaining_names(self, name: str) -> tuple[Names, Array, Array]:
-        """The names that are left, and for each slot that has one the name's number and the slot."""
+        """The remaining names, and the new code and slot of every pair."""
         codes, slots = self._arrays[f"{name}_codes"], self._arrays[f"{name}_slots"]
         alive = self._alive[slots]
         used, places = np.unique(codes[alive], return_inverse=True)

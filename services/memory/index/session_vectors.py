@@ -1,4 +1,4 @@
-"""What each session is about as a whole: the sum of its memories' vectors, kept as they come and go."""
+"""Session vectors: the sum of the vectors of each session's memories, updated as memories come and go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Sessions = NDArray[np.int64]
 
 
 class SessionVectors:
-    """One sum a session, by the session's number in the catalogue; -1 is no session."""
+    """One sum per session, by the session's number in the catalogue; -1 is no session."""
 
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions
@@ -19,15 +19,15 @@ class SessionVectors:
 
     @property
     def sums(self) -> NDArray[np.float32]:
-        """The sum of each session, by its number."""
+        """The sums by session number."""
         return self._sums.rows
 
     def restore(self, sums: NDArray[np.float32]) -> None:
-        """No sums become those of a snapshot."""
+        """Restores the sums from a snapshot."""
         self._sums.append(sums)
 
     def add(self, sessions: Sessions, vectors: NDArray[np.floating]) -> None:
-        """Adds a vector to each one's session."""
+        """Adds each vector to its session's sum."""
         self._add(sessions, vectors.astype(np.float32))
 
     def _add(self, sessions: Sessions, vectors: NDArray[np.float32]) -> None:
@@ -40,15 +40,15 @@ class SessionVectors:
             self._sums.rows[numbers] += np.add.reduceat(vectors[order], begins, axis=0)
 
     def remove(self, sessions: Sessions, vectors: NDArray[np.floating]) -> None:
-        """Takes away what was added."""
+        """Subtracts vectors that were added."""
         self._add(sessions, -vectors.astype(np.float32))
 
     def scores(self, query: NDArray[np.float32], sessions: Sessions) -> NDArray[np.float64]:
-        """The cosine of `query` (unit length) with each of `sessions`; nan for those without a vector and for -1."""
+        """The cosine of `query` (unit length) with each of `sessions`; nan for -1 and for those without a vector."""
         known, places = np.unique(sessions, return_inverse=True)
         sums = np.zeros((len(known), self._dimensions), np.float32)
         sums[known >= 0] = self._sums.rows[known[known >= 0]]
         lengths = np.linalg.norm(sums, axis=1)
-        # What is left of a sum after everything was taken away again is rounding.
+        # After all vectors are subtracted, only rounding errors remain in a sum.
         cosines = np.where(lengths > 1e-2, sums @ query / np.maximum(lengths, 1e-2), np.nan)
         return np.asarray(cosines[places], np.float64)

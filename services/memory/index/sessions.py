@@ -1,4 +1,4 @@
-"""The order of time in each session: sorted slots, where a place is found by bisection, whatever was stored first."""
+"""The memories of each session in the order of time: sorted slots, searched by bisection."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from services.memory.index.slots.growable_arrays import Slots
 
 
 class Sessions:
-    """By the session's number: its slots by the time at which they were said, then in the order of storing."""
+    """By session number: its slots, sorted by the time they were said, then by the order of storing."""
 
     def __init__(self) -> None:
         self._slots: list[array[int]] = []
 
     def add(self, session: int, slot: int, said: NDArray[np.float64]) -> tuple[int, int]:
-        """Puts a slot into its session; its neighbours, -1 for none. `said` has the time of every slot."""
+        """Inserts a slot into its session; returns its neighbours, -1 for none. `said` has the time of every slot."""
         while len(self._slots) <= session:
             self._slots.append(array("i"))
         slots = self._slots[session]
@@ -27,7 +27,7 @@ class Sessions:
         return slots[place - 1] if place else -1, slots[place + 1] if place + 1 < len(slots) else -1
 
     def remove(self, session: int, slot: int, said: NDArray[np.float64]) -> None:
-        """Takes out a slot that is in it."""
+        """Removes a slot from its session."""
         slots = self._slots[session]
         del slots[self._place(slots, slot, said)]
 
@@ -38,7 +38,7 @@ class Sessions:
         return slots[place - 1] if place else None
 
     def restore(self, slots: Slots, session_of: NDArray[np.int32], said: NDArray[np.float64]) -> None:
-        """No sessions become those of these slots, by the session and the time of every slot."""
+        """Builds the sessions from these slots and from every slot's session and time."""
         inside = slots[session_of[slots] >= 0]
         inside = inside[np.lexsort((inside, said[inside], session_of[inside]))]
         counts = np.bincount(session_of[inside])
@@ -47,6 +47,6 @@ class Sessions:
 
     def _place(self, slots: array[int], slot: int, said: NDArray[np.float64]) -> int:
         at = (float(said[slot]), slot)
-        if slots and (float(said[slots[-1]]), slots[-1]) < at:  # most come in the order of time
+        if slots and (float(said[slots[-1]]), slots[-1]) < at:  # most are already in the order of time
             return len(slots)
         return bisect_left(slots, at, key=lambda each: (float(said[each]), each))

@@ -1,6 +1,6 @@
-"""The index in a file, so that a start need not build it anew. Whole, of this program and model, or not used at all.
+"""The index in a file, so that a start need not rebuild it. Only a complete one of the same version and model is used.
 
-The file is a line that names the format, pieces of bytes, each after its length, and a checksum (BLAKE2b) of all that.
+The file has a line that names the format, pieces of bytes, each after its length, and a checksum (BLAKE2b) of all that.
 The first piece is a JSON header; the arrays follow one after the other, each in as many pieces as it needs.
 """
 
@@ -29,16 +29,16 @@ _checksum_bytes = 32
 _length_bytes = 8
 
 Cipher: TypeAlias = Callable[[bytes], bytes]
-"""Turns a piece into what is kept of it, or back; raises SealBroken where it cannot."""
+"""Encrypts or decrypts a piece; raises SealBroken if that is not possible."""
 
 
 class SnapshotUnusable(Exception):
-    """There is none, or it cannot be used; the message says why."""
+    """The snapshot is missing or cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFile:
-    """Where the snapshot is, and what seals it."""
+    """The snapshot's path, and the vault that seals it."""
 
     path: Path
     vault: Vault | None = None
@@ -48,12 +48,12 @@ class SnapshotFile:
         write_snapshot(self.path, contents, identity, self.vault.sealing("snapshot") if self.vault else plain)
 
     def discard(self) -> None:
-        """It is not there from then on, for good. OSError where it cannot be removed."""
+        """Removes the file durably. OSError if it cannot be removed."""
         self.path.unlink(missing_ok=True)
         sync(self.path.parent)
 
     def discard_draft(self) -> None:
-        """Removes what a process that was killed had written of one."""
+        """Removes the unfinished file of a killed process."""
         with suppress(OSError):
             _draft(self.path).unlink(missing_ok=True)
 
@@ -63,21 +63,21 @@ class SnapshotFile:
 
 
 def plain(piece: bytes) -> bytes:
-    """Keeps a piece as it is."""
+    """Returns the piece unchanged, for snapshots that are not encrypted."""
     return piece
 
 
 def write_snapshot(path: Path, contents: Contents, identity: str, seal: Cipher = plain) -> None:
-    """Replaces the file in one step; `identity` names all that the arrays depend on. OSError where it cannot."""
+    """Replaces the file atomically; `identity` names everything that the arrays depend on. Raises OSError."""
     beside = _draft(path)
     try:
         _write_draft(beside, contents, identity, seal)
         beside.replace(path)
     except BaseException:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)  # it holds text, and takes the room that is missing
+            beside.unlink(missing_ok=True)  # it holds text, and takes up disk space
         raise
-    sync(path.parent)  # what the earlier one held does not come back
+    sync(path.parent)  # so that the contents of the earlier one cannot return
 
 
 def _draft(path: Path) -> Path:
@@ -108,7 +108,7 @@ def _parts(contents: Contents, identity: str, seal: Cipher) -> Iterator[bytes]:
 
 
 def _pieces(contents: Contents) -> Iterator[bytes]:
-    """Copies, so that a vector that is set meanwhile cannot come between the checksum and the file."""
+    """Copies the pieces, so that a vector set meanwhile cannot differ between the checksum and the file."""
     for array in contents.arrays.values():
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         for begin in range(0, len(content), piece_bytes):
@@ -120,7 +120,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def read_snapshot(path: Path, identity: str, unseal: Cipher = plain) -> Contents:
-    """What was written; SnapshotUnusable where the file is missing, damaged, or of another identity."""
+    """The contents; SnapshotUnusable if the file is missing, damaged, or of another identity."""
     try:
         with path.open("rb") as file:
             _check(file)
@@ -136,7 +136,7 @@ def read_snapshot(path: Path, identity: str, unseal: Cipher = plain) -> Contents
 
 
 def _check(file: BinaryIO) -> None:
-    """Leaves the file at its first piece if it is whole."""
+    """Verifies the checksum and format, and leaves the file at its first piece."""
     left = file.seek(0, os.SEEK_END) - _checksum_bytes
     file.seek(0)
     checksum = hashlib.blake2b(digest_size=_checksum_bytes)

@@ -1,7 +1,7 @@
 """Embeddings by slot: half precision in memory, exact dot products by numkong's SIMD kernels, or by numpy without it.
 
-Where many are searched, those that can be among the nearest are found by the signs of their numbers first: 48 bytes a
-memory instead of 1,536, and any filter applies to them as it does to the whole.
+In large searches, likely nearest vectors are preselected by the signs of their components: 48 bytes per memory instead
+of 1,536, with any filter applied as usual.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Rows = NDArray[np.float16]
 
 
 class Vectors:
-    """One vector a slot (float16, unit length); a slot without one holds zeros, and so scores 0.
+    """One vector per slot (float16, unit length); a slot without one holds zeros, and so scores 0.
 
-    Wherever slots are given, they are ascending.
+    Slots are given in ascending order everywhere.
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -37,7 +37,7 @@ class Vectors:
         return len(self._vectors)
 
     def parts(self) -> list[Rows]:
-        """The vector of every slot, a block after the other."""
+        """The vectors of all slots, block by block."""
         return self._vectors.parts()
 
     def append(self, vectors: Sequence[bytes]) -> None:
@@ -47,11 +47,11 @@ class Vectors:
         self.extend(np.frombuffer(filled, np.float16).reshape(-1, self._dimensions))
 
     def extend(self, rows: Rows) -> None:
-        """Adds the vector of each new slot."""
+        """Adds vectors of new slots."""
         self._vectors.append(rows)
 
     def put(self, slots: Slots, vectors: Sequence[NDArray[np.float16]]) -> None:
-        """Sets the vectors of slots that are there, ascending."""
+        """Sets the vectors of existing slots, ascending."""
         if len(slots):
             self._vectors.put(slots, np.stack(vectors))
 
@@ -60,7 +60,7 @@ class Vectors:
         return np.asarray(_any(self._vectors.firsts(_told_by))[slots])
 
     def of(self, slots: Slots) -> Rows:
-        """The vector of each of `slots`; zeros for none."""
+        """The vector of each of `slots`; zeros for those without one."""
         return self._vectors.take(slots)
 
     def scores(self, query: NDArray[np.float32], slots: Slots) -> Scores:
@@ -68,7 +68,7 @@ class Vectors:
         return _dots(query, self._vectors.take(slots))
 
     def cosines(self, query: NDArray[np.float32], slots: Slots) -> NDArray[np.float64]:
-        """The same, nan for a slot without a vector."""
+        """The cosines; nan for slots without a vector."""
         rows = self._vectors.take(slots)
         return np.where(_any(rows), _dots(query, rows), np.nan).astype(np.float64)
 
@@ -89,7 +89,7 @@ def slowness() -> str:
 
 
 def _any(rows: Rows) -> NDArray[np.bool_]:
-    """Which rows hold a vector: so many zeros in a row, and there is none."""
+    """Which rows hold a vector: one that starts with this many zeros holds none."""
     return np.asarray(rows[:, :_told_by].any(axis=1))
 
 
@@ -97,7 +97,7 @@ _told_by = 8
 
 
 class Signs:
-    """The signs of each slot's two vectors' sum, a bit a dimension, kept as columns of 64.
+    """The signs of the sum of each slot's two vectors, one bit per dimension, stored as columns of 64.
 
     A query's dot product with the sum is the sum of its dot products with both; the fewer signs differ, the larger it
     tends to be (Charikar, STOC 2002).
@@ -107,12 +107,12 @@ class Signs:
         self._columns = [Column(np.uint64) for _ in range(-(-dimensions // 64))]
 
     def append(self, one: Rows, other: Rows) -> None:
-        """Adds the signs of new slots; both have a row for each."""
+        """Adds the signs of new slots, one row of each vector per slot."""
         for column, signs in zip(self._columns, _signs(one, other), strict=True):
             column.append(signs)
 
     def put(self, slots: Slots, one: Rows, other: Rows) -> None:
-        """Sets the signs of slots that are there."""
+        """Sets the signs of existing slots."""
         for column, signs in zip(self._columns, _signs(one, other), strict=True):
             column.rows[slots] = signs
 
@@ -121,21 +121,21 @@ class Signs:
         return {str(number): column.rows.copy() for number, column in enumerate(self._columns)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """No signs become those of a snapshot."""
+        """Restores the signs from a snapshot."""
         for number, column in enumerate(self._columns):
             column.append(arrays[str(number)])
 
     def nearest(self, query: NDArray[np.float32], slots: Slots, most: int) -> Slots:
-        """The `most` of `slots` whose signs differ least from the query's, ascending; more where some are equal."""
+        """The `most` of `slots` whose signs differ least from the query's, ascending; more if there are ties."""
         if len(slots) <= most:
             return slots
-        most_of_all = 2 * len(slots) > len(self._columns[0].rows)  # then comparing all is quicker than picking them
+        most_of_all = 2 * len(slots) > len(self._columns[0].rows)  # then comparing all is faster than selecting
         differing = self._differing(query, None)[slots] if most_of_all else self._differing(query, slots)
         chosen = differing <= np.partition(differing, most - 1)[most - 1]
         return np.asarray(slots[chosen])
 
     def _differing(self, query: NDArray[np.float32], slots: Slots | None) -> NDArray[np.uint16]:
-        """How many signs of each of `slots`, or of all, differ from the query's."""
+        """The number of signs that differ from the query's, for each of `slots` or for all."""
         asked = _signs(query[None], query[None])
         differing = np.zeros(len(self._columns[0].rows if slots is None else slots), np.uint16)
         for first in range(0, len(differing), _block):
@@ -147,11 +147,11 @@ class Signs:
 
 
 _block = 16_384
-"""What is compared at a time: signs stay in the processor's cache, and vectors are not all there twice."""
+"""Slots compared at a time: their signs stay in the processor's cache, and vectors are copied in parts only."""
 
 
 def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArray[np.uint64]]:
-    """A column for every 64 dimensions."""
+    """One column of bits for every 64 dimensions."""
     bits = np.packbits(one.astype(np.float32) + other > 0, axis=1)
     padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
     padded[:, : bits.shape[1]] = bits
@@ -159,7 +159,7 @@ def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArr
 
 
 def best(slots: Slots, scores: Scores, most: int) -> tuple[Slots, Scores]:
-    """The `most` slots with the highest scores, best first; equal ones in the order of their slots."""
+    """The `most` slots with the highest scores, best first; ties in the order of their slots."""
     if len(slots) > most:
         kept = np.argpartition(-scores, most - 1)[:most]
         slots, scores = slots[kept], scores[kept]

@@ -1,1 +1,1 @@
-"""What the memory service does: storing, exporting, backing up, and its background jobs."""
+"""The use cases of the memory service: storing, exporting, backups, and background jobs."""

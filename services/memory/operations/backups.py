@@ -1,4 +1,4 @@
-"""Backups of the memories while they are in use: one when asked, and one every so often where the settings say so."""
+"""Backups of the memories while they are in use: on request, and on a schedule if one is set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ look_every_s = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Where a backup is written without being asked for, how often, and how many are kept."""
+    """The directory of scheduled backups, how often they are written, and how many are kept."""
 
     directory: Path
     every: timedelta
@@ -33,7 +33,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPart:
-    """The memories' databases in `home`."""
+    """The memory databases in `home`, as a part of a backup."""
 
     store: MemoryStore
     home: Path
@@ -50,9 +50,9 @@ class MemoryPart:
 
 
 class Backups:
-    """Those of the data directory with the id `server`, one written at a time.
+    """Backups of the data directory with the id `server`, written one at a time.
 
-    `trouble` says why the last one that was due failed, and is empty where it did not.
+    `trouble` says why the last scheduled backup failed, and is empty if it did not.
     """
 
     def __init__(self, parts: Sequence[Part], schedule: Schedule | None, server: str) -> None:
@@ -63,7 +63,7 @@ class Backups:
         self.trouble = ""
 
     async def make(self, directory: Path, now: datetime | None = None) -> tuple[Path, Manifest]:
-        """A backup in the directory, given up where the caller goes; Conflict while another one is written."""
+        """Writes a backup to the directory, unless cancelled; Conflict while another one is being written."""
         if not directory.is_absolute():
             raise InvalidInput("The directory of a backup must be an absolute path on the server's machine.")
         if self._writing.locked():
@@ -74,14 +74,14 @@ class Backups:
         return made
 
     async def run(self) -> None:
-        """Writes a backup whenever one is due, by the clock: a laptop may have slept meanwhile."""
+        """Writes a backup whenever one is due by the wall clock: a laptop may have been asleep."""
         while self.schedule:
             await self.make_if_due(self.schedule, datetime.now(UTC))
             report_success()
             await asyncio.sleep(look_every_s)
 
     async def make_if_due(self, schedule: Schedule, now: datetime) -> None:
-        """Writes one if this server's newest is old enough, and removes its oldest beyond those that are kept."""
+        """Writes a backup if this server's newest is old enough, and prunes its oldest ones."""
         try:
             newest = await asyncio.to_thread(newest_of, schedule.directory, self._server, now)
             if newest and now - newest < schedule.every:
@@ -92,4 +92,4 @@ class Backups:
             self.trouble = ""
         except (ServiceError, OSError) as error:
             self.trouble = error.message if isinstance(error, ServiceError) else str(error.strerror)
-            logger.error("the backup that was due failed: %s", self.trouble)  # noqa: TRY400  # its message says all
+            logger.error("the scheduled backup failed: %s", self.trouble)  # noqa: TRY400  # its message says all

@@ -1,4 +1,4 @@
-"""A memory on its way into the store: without secrets, and checked. Pure, and linear in its text."""
+"""Cleans a memory before it is stored: removes secrets and validates it. Pure, and linear in its text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.memory.domain.memories import Memory, accept, at_most, content_max
 
 @dataclass(frozen=True, slots=True)
 class CleanMemory:
-    """The memory as it will be stored, and how many secrets were taken out of it."""
+    """The memory in its stored form, and the number of secrets removed from it."""
 
     memory: Memory
     redactions: int
 
 
 def clean_memory(memory: Memory, now: datetime) -> CleanMemory:
-    """The memory as it will be stored; InvalidInput or LimitExceeded where it cannot be."""
+    """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
     at_most(len(memory.content.encode("utf-8", "replace")), content_max_bytes, "content", "bytes")
     public, hidden = without_private(memory.content)
     if hidden and not public.replace(PRIVATE_MARK, "").strip():

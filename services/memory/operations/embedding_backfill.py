@@ -1,4 +1,4 @@
-"""Embeddings for what was stored without one: while there was no model, or with another model than today's."""
+"""Embeds memories that were stored without an embedding: while there was no model, or with a different one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 portion = 64
 patience_s = 5.0
-"""Before another try when the embedder or the disk has no room."""
+"""The time to the next attempt if the embedder's queue or the disk is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """Works in portions behind the queries, until every memory has an embedding of today's model."""
+    """Works in portions, at a lower priority than queries, until every memory has an embedding of the current model."""
 
     store: MemoryStore
     index: MemoryIndex
@@ -35,7 +35,7 @@ class Backfill:
     generations: Generations
 
     async def run(self) -> None:
-        """Returns when nothing is left to embed."""
+        """Embeds what has no embedding yet, then returns."""
         done = 0
         while sequences := await self._portion_to_embed():
             try:
@@ -47,7 +47,7 @@ class Backfill:
             logger.info("embedded %d memories that had no embedding", done)
 
     async def _portion_to_embed(self) -> Sequence[int]:
-        """The next ones; what cannot be read does not keep the others waiting."""
+        """The next portion; memories that cannot be read do not block the others."""
         passed_over = self.index.unreadable
         found = await self.store.without_embedding(self.embedder.model, portion + len(passed_over))
         return [each for each in found if each not in passed_over][:portion]

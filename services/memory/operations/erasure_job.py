@@ -1,4 +1,4 @@
-"""Erasing: what was deleted leaves all files here, too, in the background and within a set time."""
+"""The erasure job: removes deleted text from all files, in the background and within a set time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ logger = logging.getLogger(__name__)
 look_every_s = 5.0
 
 EraseElsewhere: TypeAlias = Callable[[], Awaitable[None]]
-"""Takes what was deleted by now out of other files than the databases; Unavailable where that cannot be done."""
+"""Removes everything deleted so far from files other than the databases; Unavailable if that is not possible."""
 
 
 class Erasing:
-    """`trouble` says why deleted text is still in a file after that time, and is empty where none is.
+    """`trouble` says why deleted text is still in a file after that time, and is empty if none is.
 
-    A removal counts as erased when its text is in no file: it leaves the `elsewhere` first, then the databases.
+    A deletion counts as erased when its text is in no file: first it leaves the files in `elsewhere`, then the
+    databases.
     """
 
     def __init__(self, store: MemoryStore, within_s: float, elsewhere: Sequence[EraseElsewhere] = ()) -> None:
@@ -33,7 +34,7 @@ class Erasing:
         self.trouble = ""
 
     async def run(self) -> None:
-        """Erases what an earlier process left at once, and everything else a while after it was deleted."""
+        """Erases deletions of an earlier process at once, and all others after a delay."""
         wait_s = 0.0
         while True:
             await self._look(wait_s)
@@ -44,14 +45,14 @@ class Erasing:
     async def _look(self, wait_s: float) -> None:
         try:
             if await self._store.unerased_count():
-                await asyncio.sleep(wait_s)  # more may be deleted: the files are written anew once
+                await asyncio.sleep(wait_s)  # more may be deleted: this rewrites the files only once
                 await self.erase()
         except ServiceError as error:
-            self.trouble = f"what was deleted is still in a file: {error.message}"
+            self.trouble = f"deleted text is still in a file: {error.message}"
             logger.warning("%s", self.trouble)
 
     async def erase(self) -> None:
-        """Writes the files anew; Unavailable where that cannot be done now, or not with all of them."""
+        """Rewrites the files; Unavailable if that is not possible now, or not for all of them."""
         began = time.perf_counter()
         removed = await self._store.last_removals()
         try:
@@ -61,7 +62,7 @@ class Erasing:
             raise
         await self._store.compact(removed)
         self.trouble = ""
-        logger.info("what was deleted is erased, in %.1f s", time.perf_counter() - began)
+        logger.info("erased deleted text in %.1f s", time.perf_counter() - began)
 
     async def _erase_elsewhere(self) -> None:
         for erase in self._elsewhere:
@@ -70,7 +71,7 @@ class Erasing:
             raise Unavailable(f"{earlier[0].name}, from before the migration, is kept until the next start of Segue.")
 
     async def _compact_unmarked(self, removed: Sequence[int]) -> None:
-        """The text leaves the databases at least, once for what was removed by now."""
+        """Erases the text at least from the databases, once for all deletions made so far."""
         if removed != self._compacted:
             await self._store.compact([0] * len(removed))
             self._compacted = removed

@@ -1,4 +1,4 @@
-"""Exporting: all of a user's memories, a page at a time, in the order in which they were stored."""
+"""Exports all of a user's memories, in pages, in the order in which they were stored."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from services.memory.domain.store import MemoryStore
 
 page_max_memories = 256
 page_max_bytes = 2 * 1024 * 1024
-"""A page ends with the memory that reaches this: what a call may carry has room for it."""
+"""A page ends with the memory that reaches this size, so that it fits into one RPC message."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
-    """Memories in the order of storing; `next` is where the next page begins, 0 after the last one."""
+    """Memories in the order of storing; `next` is where the next page begins, 0 if there is none."""
 
     memories: Sequence[Memory]
     next: int
@@ -24,12 +24,12 @@ class ExportPage:
 
 @dataclass(frozen=True, slots=True)
 class Exporting:
-    """What exporting needs."""
+    """The dependencies of exporting."""
 
     store: MemoryStore
 
     async def page(self, user: str, after: int, limit: int) -> ExportPage:
-        """The user's memories that were stored after the one that a page's `next` named."""
+        """The user's memories stored after `after`, the `next` of the previous page."""
         if not 1 <= limit <= page_max_memories:
             raise InvalidInput(f"limit is {limit}; it takes 1 to {page_max_memories}.")
         found = list((await self.store.page(user, after, limit)).items())

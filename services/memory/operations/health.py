@@ -1,4 +1,4 @@
-"""How the memory service is: what it holds, and which of its parts work, measured when asked."""
+"""The health of the memory service: counts of what it holds, and checks of its parts when requested."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ from services.memory.operations.store_memories import NO_MODEL
 disk_free_min_bytes = 256 * 1024 * 1024
 ids_max = 20
 UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
-"""Before their ids, in what is degraded for a user."""
+"""Precedes the ids in a user's list of what is degraded."""
 
 
 class SharedCache(Protocol):
-    """The cache that replicas share, as far as it is asked how it is."""
+    """The shared cache, as far as the health check uses it."""
 
     async def is_reachable(self) -> bool:
-        """Whether it answers now."""
+        """Whether it responds now."""
         ...
 
 
 class Reading(Protocol):
-    """What brings the index to what is stored."""
+    """The job that keeps the index in step with the store."""
 
     @property
     def unread(self) -> int:
-        """Memories whose text is not read yet."""
+        """The number of memories whose text is not read yet."""
         ...
 
     @property
     def unreadable(self) -> Mapping[int, tuple[str, str]]:
-        """Memories that are stored and cannot be read: by their sequence the user and the id."""
+        """The user and id of each stored memory that cannot be read, by sequence."""
         ...
 
     @property
     def indexed_count(self) -> int:
-        """Memories that can be found."""
+        """The number of memories that can be found."""
         ...
 
 
 class Regular(Protocol):
-    """Work that is done without being asked for, as far as it is asked how it goes."""
+    """A scheduled job, as far as the health check uses it."""
 
     @property
     def trouble(self) -> str:
-        """Why what was due is not done; empty where it is."""
+        """Why due work was not done; empty if it was."""
         ...
 
     async def run(self) -> None:
-        """Does what is due, until it is cancelled."""
+        """Does due work until cancelled."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is asked; `model_trouble` says why there is no embedder, where there is none."""
+    """The parts to check; `model_trouble` says why there is no embedder, if so."""
 
     store: MemoryStore
     embedder: Embedder | None
@@ -79,27 +79,27 @@ class Condition:
     supervisor: Supervisor
 
     async def stats(self, user: str, project: str, since: datetime | None) -> Stats:
-        """What is stored for the user, and what is degraded."""
+        """Counts for the user, and what is degraded."""
         stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL, since)
         parts = await self.check()
         degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
         return replace(stats, degraded=[*degraded, *self._unreadable_lines(user)])
 
     def _unreadable_lines(self, user: str) -> Sequence[str]:
-        """The ids of the user's own memories that cannot be read, the first ones."""
+        """The first ids of the user's own memories that cannot be read."""
         ids = [name for owner, name in self.indexing.unreadable.values() if owner == user]
         return [f"{UNREADABLE}{' '.join(ids[:ids_max])}"] if ids else []
 
     async def usage(self, user: str) -> tuple[int, int]:
-        """How many memories are the user's, and the bytes of their contents."""
+        """The number of the user's memories, and the bytes of their text."""
         return await self.store.usage(user)
 
     async def check(self) -> Mapping[str, PartHealth]:
-        """Every part's health; the model's by using it."""
+        """The health of every part; the model is used to check it."""
         return {**await self.look(), "embedding_service": await self._embedding()}
 
     async def look(self) -> Mapping[str, PartHealth]:
-        """The same at little cost: of the model only whether there is one."""
+        """A cheap check of every part: for the model, only whether there is one."""
         late = {name: each.trouble for name, each in self.regular.items() if each.trouble}
         return {
             **{name: PartHealth("degraded", why) for name, why in {**self.supervisor.troubles, **late}.items()},
@@ -123,7 +123,7 @@ class Condition:
     async def _database(self) -> PartHealth:
         try:
             await self.store.find("", "")
-        except Exception as error:  # whatever it is: that is what was asked
+        except Exception as error:  # any error: that is the result of the check
             return PartHealth("unhealthy", type(error).__name__)
         return PartHealth("degraded", " ".join(self.store.troubles)) if self.store.troubles else PartHealth("healthy")
 
@@ -131,7 +131,7 @@ class Condition:
         if self.embedder is None:
             return self._no_model()
         try:
-            await self.embedder.embed([f"health {time.time_ns()}"])  # not one that the cache knows
+            await self.embedder.embed([f"health {time.time_ns()}"])  # a text that cannot be cached
         except ServiceError as error:
             return PartHealth("degraded", error.message)
         return PartHealth("healthy")

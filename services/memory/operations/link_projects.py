@@ -1,4 +1,4 @@
-"""The user's projects and the links between them."""
+"""Links between a user's projects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Linking:
-    """Reads a user's links once; every search asks for them. A read that overlaps a change is not kept."""
+    """Caches each user's links, which every search needs. A read that overlaps a change is not cached."""
 
     store: MemoryStore
     generations: Generations
@@ -29,7 +29,7 @@ class Linking:
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def link(self, user: str, link: Link) -> Link:
-        """Keeps the link; ProjectNotFound where one of the two has no memories."""
+        """Stores the link; ProjectNotFound if one of the two projects has no memories."""
         checked_link(link)
         for project in (link.source, link.target):
             await self._require(user, project)
@@ -38,7 +38,7 @@ class Linking:
         return link
 
     async def restore(self, user: str, links: Sequence[Link]) -> int:
-        """Keeps links as they were exported, but for those that are there already; how many were kept."""
+        """Stores exported links that do not exist yet; returns how many were new."""
         outcomes = await self.restore_each(user, links)
         for refused in outcomes:
             if isinstance(refused, ServiceError):
@@ -46,7 +46,7 @@ class Linking:
         return sum(each is True for each in outcomes)
 
     async def restore_each(self, user: str, links: Sequence[Link]) -> list[bool | ServiceError]:
-        """The same of each link: whether it is new, or what is wrong with it."""
+        """The outcome for each link: whether it is new, or what is wrong with it."""
         outcomes: list[bool | ServiceError] = []
         for link in links:
             known = await self.links(user)
@@ -64,7 +64,7 @@ class Linking:
         return outcomes
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
-        """Takes the link away; False where there is none."""
+        """Removes the link; False if it does not exist."""
         return await self._finish(user, self.store.unlink(user, source, target))
 
     async def links(self, user: str, project: str = "") -> Sequence[Link]:
@@ -78,13 +78,13 @@ class Linking:
         return [link for link in links if project in {"", link.source, link.target}]
 
     async def search_scope(self, user: str, project: str, *, related: bool) -> Sequence[str]:
-        """What a search for `project` looks in: itself first, then with `related` what is linked to it; () for all."""
+        """The projects to search: `project` first, then with `related` those linked to it; () for all projects."""
         if not project:
             return ()
         return (project, *(project_links.related_projects(project, await self.links(user)) if related else ()))
 
     async def similar(self, user: str, project: str) -> Sequence[str]:
-        """The user's projects whose names are like `project`; nothing where there is a project of that name."""
+        """The user's projects with names like `project`; empty if a project of that name exists."""
         known = await self.store.projects(user)
         return [] if project in known else difflib.get_close_matches(project, known, n=3, cutoff=0.5)
 
@@ -96,7 +96,7 @@ class Linking:
             raise ProjectNotFound(f"There are no memories of a project {project[:80]!r}.", tip)
 
     async def _finish(self, user: str, change: Coroutine[Any, Any, Result]) -> Result:
-        """Ends the change, and forgets what was read before it, even when its caller has gone."""
+        """Completes the change and clears the cached links, even if the caller was cancelled."""
         task = asyncio.create_task(self._apply(user, change))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -113,4 +113,4 @@ class Linking:
 
 def _require_room(links: Sequence[Link]) -> None:
     if len(links) >= links_max:
-        raise OverQuota(f"There are {links_max} links already.", "Take one away with unlink_projects.")
+        raise OverQuota(f"There are {links_max} links already.", "Remove one with unlink_projects.")

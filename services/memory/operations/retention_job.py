@@ -1,4 +1,4 @@
-"""Retention at work: removes what is older or more than its project's rule keeps, in small batches."""
+"""The retention job: removes memories that exceed their project's retention rule, in small batches."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ logger = logging.getLogger(__name__)
 look_every_s = 600.0
 batch = 500
 pause_s = 0.05
-"""Between two batches, for the stores that wait."""
+"""Between two batches, so that waiting stores can run."""
 _clock_name = "retention_clock"
 _default_name = "retention_default"
 
 
 def utc_now() -> datetime:
-    """The time by this machine's clock."""
+    """The current time by the system clock."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """A rule, and how many memories would go by it now."""
+    """A retention rule, and how many memories it would remove now."""
 
     rule: Rule
     would_remove: int
 
 
 class Retaining:
-    """`default` holds where a project has no rule. `trouble` says why what is due is not removed."""
+    """`default` applies to projects without a rule. `trouble` says why due memories are not removed."""
 
     def __init__(
         self,
@@ -57,18 +57,18 @@ class Retaining:
         self.trouble = ""
 
     async def run(self) -> None:
-        """Looks at once, and then every so often."""
+        """Checks at once, and then at regular intervals."""
         while True:
             try:
                 await self.look()
                 report_success()
             except ServiceError as error:
                 self.trouble = error.message
-                logger.warning("retention waits: %s", error.message)
+                logger.warning("retention is delayed: %s", error.message)
             await asyncio.sleep(look_every_s)
 
     async def look(self) -> int:
-        """Removes what is due; how much that was. Nothing while the clock is doubted."""
+        """Removes due memories and returns their number; removes none while the clock is in doubt."""
         now = self._now()
         default = await self._read_default(now)
         if self._default.keeps_all and not await self._store.has_rules():
@@ -82,7 +82,7 @@ class Retaining:
         return removed
 
     async def _remove_due(self, default: Standing, now: datetime) -> int:
-        """Looks once, and removes what it found in batches; a rule that is changed meanwhile ends it."""
+        """Removes due memories in batches; stops if a rule is changed meanwhile."""
         removed, changes = 0, self._changes
         due = await self._store.due(default, now)
         for each in due.batches(batch):
@@ -94,7 +94,7 @@ class Retaining:
         return removed
 
     async def _read_default(self, now: datetime) -> Standing:
-        """The settings' rule, and since when it is that, whatever restarts there were meanwhile."""
+        """The default rule, and since when it is in force, across restarts."""
         kept = await self._store.upkeep(_default_name)
         before = _read_standing(kept) if kept is not None else None
         default = standing(before, self._default, now)
@@ -110,7 +110,7 @@ class Retaining:
         return clock
 
     async def set_rule(self, user: str, rule: Rule) -> Retained:
-        """The rule holds for the user's project, and removes something after an hour."""
+        """Sets the rule of the user's project; it takes effect after an hour."""
         rule = checked_rule(rule)
         async with self._changing:
             await self._store.set_rule(user, rule, self._now())
@@ -118,14 +118,14 @@ class Retaining:
         return next(each for each in await self.rules(user) if each.rule.project == rule.project)
 
     async def reset_rule(self, user: str, project: str) -> Retained:
-        """The project has no rule of its own any more; the settings' holds for it after the same time as a new one."""
+        """Removes the project's own rule; the default takes effect for it after the same delay as a new rule."""
         async with self._changing:
             await self._store.reset_rule(user, project, self._now())
             self._changes += 1
         return next(each for each in await self.rules(user) if each.rule.is_default)
 
     async def rules(self, user: str) -> Sequence[Retained]:
-        """What holds for the user's projects, the settings' default first."""
+        """The rules of the user's projects, the default first."""
         rules = await self._store.rules(user)
         may_remove = not all(rule.keeps_all for rule in (self._default, *rules))
         due = await self._store.due_counts(user, self._default, self._now()) if may_remove else {}
@@ -134,7 +134,7 @@ class Retaining:
         return [Retained(self._default, rest), *(Retained(rule, due.get(rule.project, 0)) for rule in rules)]
 
     async def describe(self, user: str, project: str) -> str:
-        """What holds for a project, or where it has no rule: empty where everything is kept."""
+        """The rule that applies to a project, or the default, in words; empty if everything is kept."""
         rules = await self.rules(user)
         found = next((each for each in rules if each.rule.project == project), rules[0])
         return "" if found.rule.keeps_all else f"{found.rule.words}; {found.would_remove:,} to go"
@@ -143,7 +143,7 @@ class Retaining:
 def _doubt(clock: Clock, now: datetime) -> str:
     days = (now - clock.believed).days
     return (
-        f"the clock went on by {days:,} days at once: nothing is removed by retention until it has gone on evenly "
+        f"the clock jumped forward by {days:,} days: retention removes nothing until the clock has run evenly "
         "for a day."
     )
 

@@ -1,4 +1,4 @@
-"""Storing: accepted, embedded, committed, indexed, and only then acknowledged."""
+"""Stores memories: validated, embedded, committed, indexed, and only then acknowledged."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from services.memory.search.result_cache import Generations
 
 NO_MODEL = "none"
 examples_max = 3
-"""Memories that are shown of those that would be deleted."""
+"""The number of memories shown in the preview of a deletion."""
 Result = TypeVar("Result")
 Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """What storing needs; `embedder` is None while there is no usable model."""
+    """The dependencies of storing; `embedder` is None if there is no usable model."""
 
     store: MemoryStore
     index: MemoryIndex
@@ -47,11 +47,11 @@ class Storing:
     _restating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def remember(self, user: str, memories: Sequence[Memory], *, only_known: bool = False) -> list[Outcome]:
-        """Stores the user's memories in order; raises what is wrong with the first that cannot be stored.
+        """Stores the user's memories in order; raises the error of the first one that is invalid.
 
-        What is answered can be found: texts are read before they are committed, and what an earlier call committed and
-        did not index is indexed by its repetition. `only_known`: there is no room, OverQuota unless all of them are
-        stored already.
+        Acknowledged memories can be found: texts are read before the commit, and repeating a call indexes what an
+        earlier call committed but did not index. `only_known`: there is no room, so OverQuota unless all of them are
+        already stored.
         """
         now = datetime.now(UTC)
         ready = [await self._beside(clean_memory, memory, now) for memory in memories]
@@ -60,9 +60,9 @@ class Storing:
     async def remember_each(
         self, user: str, memories: Sequence[Memory], *, only_known: bool = False
     ) -> list[Outcome | ServiceError]:
-        """Stores those of the memories that can be stored, in order; of each other one, what is wrong with it.
+        """Stores the valid ones of the memories, in order; returns the error of each other one.
 
-        What is wrong with all of them (a full queue, a disk that is full, no room with `only_known`) is raised.
+        Errors that concern all of them (a full queue, a full disk, no room with `only_known`) are raised.
         """
         now = datetime.now(UTC)
         answers: list[Outcome | ServiceError | None] = [None] * len(memories)
@@ -79,7 +79,7 @@ class Storing:
     async def _store_each(
         self, user: str, ready: Sequence[CleanMemory], *, only_known: bool
     ) -> Sequence[Outcome | ServiceError]:
-        """In halves where an id is taken, until it stands alone: nearly never, so that most is stored at once."""
+        """Splits the call in halves on a conflict of ids, down to the conflicting memory; conflicts are rare."""
         try:
             return await self._store(user, ready, only_known=only_known)
         except Conflict as taken:
@@ -112,16 +112,16 @@ class Storing:
     async def _restate_known(
         self, user: str, rows: dict[int, NewRow], outcomes: dict[int, Inserted]
     ) -> dict[int, Inserted]:
-        """What became of those that are stored already but were said again: later, or with more tags and metadata."""
+        """Records stored memories that were said again: later, or with more tags and metadata."""
         if not rows:
             return {}
-        await self.settle()  # what is stored beside this is indexed before it is changed
+        await self.settle()  # concurrent stores must be indexed before they are changed
         places = list(rows)
         done = await self._whole(self._restate(user, list(rows.values())))
         return {places[at]: replace(outcomes[places[at]], tags=each.memory.tags) for at, each in done.items()}
 
     async def _restate(self, user: str, rows: Sequence[NewRow]) -> dict[int, Restated]:
-        async with self._restating:  # the index hears of two changes of one memory in their order
+        async with self._restating:  # the index must see changes of a memory in order
             try:
                 done = await self.store.restate(rows, self._model)
             except DoneInPart as part:
@@ -140,12 +140,12 @@ class Storing:
         await self._move(user, [each.memory for each in changed])
 
     async def _beside(self, work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
-        """Work on one text beside the event loop. One at a time: calls take turns, and searches keep a processor."""
+        """Processes one text in a thread. One at a time, so that calls take turns and searches keep a processor."""
         async with self._turn:
             return await asyncio.to_thread(work, *given, **named)
 
     async def settle(self) -> None:
-        """Returns when what is committed by now is in the index, and what is removed is not."""
+        """Waits until everything committed so far is in the index, and everything removed is not."""
         if self._under_way:
             await asyncio.wait(set(self._under_way))
 
@@ -169,20 +169,20 @@ class Storing:
     async def _index(
         self, user: str, committed: Sequence[tuple[NewRow, Reading]], inserted: Sequence[Inserted]
     ) -> None:
-        """What is committed is found from then on."""
+        """Makes committed memories findable."""
         pairs = zip(committed, inserted, strict=True)
         await self.index.add([_entry(row, each.sequence, read) for (row, read), each in pairs if not each.duplicate])
         await self._move(user, [row.memory for row, _ in committed])
 
     async def _move(self, user: str, memories: Sequence[Memory]) -> None:
-        """What is cached of their projects is out of date."""
+        """Invalidates the cached results of their projects."""
         if any(memory.shared for memory in memories):
             await self.generations.move_all()  # others find it, too
         else:
             await self.generations.move(user, [memory.project for memory in memories])
 
     async def _drop_unreadable(self, user: str, known: Mapping[int, Inserted]) -> dict[int, Inserted]:
-        """Those of `known` that can be found; one that cannot be read any more makes room for what is stored now."""
+        """Those of `known` that can be found; unreadable ones are removed, so that they can be stored again."""
         if known:
             await self.settle()
         await self._index_missing([each.sequence for each in known.values()])
@@ -192,7 +192,7 @@ class Storing:
         return {place: each for place, each in known.items() if each.sequence not in broken}
 
     async def _index_missing(self, sequences: Sequence[int]) -> None:
-        """Indexes what is stored and not indexed, as after a call that was cut short."""
+        """Indexes stored memories that are not indexed, as after a cancelled call."""
         missing = await self.index.missing([each for each in sequences if each >= 0]) if sequences else []
         if missing:
             await self._whole(self._index_stored(missing))
@@ -210,7 +210,7 @@ class Storing:
         return self.embedder.model if self.embedder else NO_MODEL
 
     async def _whole(self, work: Coroutine[Any, Any, Result], kind: set[asyncio.Task[Any]] | None = None) -> Result:
-        """Ends `work` even when its caller has gone: what is committed but not indexed would not be found."""
+        """Completes `work` even if the caller was cancelled: committed but unindexed memories would not be found."""
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._log_unawaited_error)
@@ -222,10 +222,10 @@ class Storing:
     def _log_unawaited_error(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
-            task.exception()  # heard, so that it is not printed with its text where the caller has gone
+            task.exception()  # retrieved, so that asyncio does not log it with its text
 
     async def _embed_rows(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
-        """The rows with their two vectors: of the content, and of the content after what was said before it."""
+        """The rows with both vectors: of the content, and of the content with the preceding memory."""
         if self.embedder is None:
             return rows
         contents = [row.memory.content for row in rows]
@@ -233,7 +233,7 @@ class Storing:
             f"{before}\n{content}" if before else content
             for before, content in zip(await self._befores(user, rows), contents, strict=True)
         ]
-        texts = list(dict.fromkeys([*contents, *contexts]))  # what nothing was said before is its own context
+        texts = list(dict.fromkeys([*contents, *contexts]))  # without a preceding memory both are equal
         vectors = dict(zip(texts, _half(await self.embedder.embed(texts)), strict=True))
         return [
             replace(row, content_vector=vectors[content], context_vector=vectors[context])
@@ -241,7 +241,7 @@ class Storing:
         ]
 
     async def _befores(self, user: str, rows: Sequence[NewRow]) -> list[str]:
-        """What was said before each row in its session, here or in what is stored; empty where nothing was."""
+        """The preceding content of each row in its session, from this call or the store; empty if there is none."""
         latest: dict[tuple[str, str], str] = {}
         befores = []
         for row in rows:
@@ -261,15 +261,15 @@ class Storing:
         return next((each.content for each in found.values()), "")
 
     async def forget(self, user: str, chosen: Chosen, confirmation: str) -> Deletion:
-        """Removes what is meant, for good, if `confirmation` is the token that an earlier call gave for the same."""
+        """Deletes the selected memories for good if `confirmation` is the token from a call that selected the same."""
         if not (chosen.ids or chosen.project or chosen.before):
-            raise InvalidInput("Say which memories: ids, project or before.")
+            raise InvalidInput("No memories are selected.", "Give ids, project or before.")
         sequences = await self.store.choose(user, chosen)
         expected = _token(user, sequences)
         if not confirmation:
             return await self._preview(user, chosen, sequences, expected)
         if confirmation != expected:
-            raise Conflict("Other memories are meant by now than were confirmed.", "Ask again with confirm=false.")
+            raise Conflict("The selected memories are not those that were confirmed.", "Ask again with confirm=false.")
         await self.remove(sequences, Removing(user))
         return Deletion(deleted=len(sequences))
 
@@ -285,16 +285,16 @@ class Storing:
         )
 
     async def removals(self, user: str, project: str, limit: int) -> Sequence[Removal]:
-        """What was removed of the user's memories, the latest first."""
+        """The user's entries in the deletion log, the latest first."""
         return await self.store.removals(user, project, checked_page(limit))
 
     async def share(self, user: str, id: str, shared: bool) -> None:
-        """Lets every user read one of the user's own memories, or no longer; Denied where it is another's."""
+        """Sets whether every user may read one of the user's own memories; Denied if it belongs to another user."""
         sequence = await self.store.find(user, id)
         if sequence is not None:
             await self._whole(self._share(sequence, shared))
         elif await self.store.find_shared(id) is not None:
-            raise Denied("That memory is another user's: only its author shares it, or stops to.")
+            raise Denied("That memory belongs to another user: only its author can share it or stop sharing it.")
         else:
             raise NotFound("There is no memory of yours with that id.", "Search for it with reflect_on_past.")
 
@@ -304,11 +304,11 @@ class Storing:
         await self.generations.move_all()
 
     async def remove(self, sequences: Sequence[int], by: Removing) -> None:
-        """Takes them out of the store, the index and what is cached."""
+        """Removes memories from the store, the index and the cache."""
         await self._whole(self._remove(sequences, by))
 
     async def remove_due(self, due: Due, by: Removing) -> int:
-        """The same with those that were not said again since they were found to be due; how many these were."""
+        """Removes the due memories that were not said again meanwhile; returns their number."""
         return await self._whole(self._remove_due(due, by))
 
     async def _remove_due(self, due: Due, by: Removing) -> int:
@@ -329,11 +329,11 @@ class Storing:
         if self._committing:
             await asyncio.wait(set(self._committing))  # one of them may be about to be indexed
         await self.index.remove(sequences)
-        await self.generations.move_all()  # they may be of any project
+        await self.generations.move_all()  # they may belong to any project
 
 
 def _token(user: str, sequences: Sequence[int]) -> str:
-    """Names a set of memories: whoever has it has been told how many there are."""
+    """Identifies a set of memories: a caller that has it has seen their number."""
     return hashlib.sha256(repr((user, sequences)).encode()).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""Whether a restored copy of the memories can be used, and holds what its backup says."""
+"""Verifies that a restored copy of the memories can be used, and matches its manifest."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from services.memory.storage.database_file.opening import data_keys
 
 
 def require_key(directory: Path) -> Vault | None:
-    """What opens a copy of the memories, None where it is not encrypted; NotReady or InvalidInput without its key."""
+    """The vault that opens the copy, None if it is not encrypted; NotReady or InvalidInput without its key."""
     settings = MemorySettings(directory=directory)
     return settings.place.backup_vault(settings.encryption_key_file)
 
 
 def verify_memory(directory: Path, content: PartContent) -> None:
-    """NotReady where it is of a newer schema or its key is not there; InvalidInput where it holds less or more.
+    """NotReady if its schema is newer or its key is missing; InvalidInput if it does not match the manifest.
 
-    Changes nothing in it.
+    Does not change the copy.
     """
     check_version(content.schema, "The backup")
     vault = require_key(directory)

@@ -1,1 +1,1 @@
-"""From a query to an ordered list of memories."""
+"""Search: from a query to an ordered list of memories."""

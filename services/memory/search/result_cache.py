@@ -1,7 +1,7 @@
-"""What was found lately: pages in this process, rankings and cursors also in a shared cache; and generations.
+"""The search cache: pages in this process, rankings and cursors also in a shared cache; and generations.
 
-A key carries the caller, every parameter and the generation of what was searched. A write moves the generation on, so
-an answer from before it is never given again. The shared cache holds no content of memories.
+A key includes the caller, every parameter and the generation of what was searched. A write changes the generation, so
+an earlier result is never returned again. The shared cache holds no content of memories.
 """
 
 from __future__ import annotations
@@ -19,36 +19,38 @@ from services.kit.observability import telemetry
 from services.memory.search.result_list import Ranking, unpack
 
 pages_max_bytes = 16 * 1024 * 1024
-"""Of pages as they are kept: each is one piece of bytes, so that what is counted is what is taken."""
+"""The size of all cached pages; each is kept as one piece of bytes, so that the count is exact."""
 entry_bytes = 1_000
-"""About what a cache takes for an entry besides its content."""
+"""The approximate overhead of an entry besides its content."""
 pages_ttl_s = 5 * 60.0
 cursors_max_bytes = 8 * 1024 * 1024
 rankings_ttl_s = 30 * 60.0
 _digest_bytes = 16
+_form = 2
+"""Moves on when rankings are packed in another way: a shared cache may have those of the program before."""
 
 
 class Shared(Protocol):
     """The second level, one for all replicas. Every method raises Unavailable while it cannot be reached."""
 
     async def get(self, key: str) -> bytes | None:
-        """What was put under the key, while it lives."""
+        """The value under the key, None if there is none or it has expired."""
         ...
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """Keeps the value for `ttl_s`."""
+        """Stores the value for `ttl_s`."""
         ...
 
     async def generations(self, names: Sequence[str]) -> list[int | None]:
-        """The generation of each name; None where there is none, or it was forgotten."""
+        """The generation of each name, None if there is none."""
         ...
 
     async def begin(self, names: Sequence[str]) -> None:
-        """Gives each name that has none a generation that was never used before."""
+        """Gives each name without a generation a new one that was never used before."""
         ...
 
     async def move(self, names: Sequence[str]) -> None:
-        """Takes each name's generation away: the next one is another."""
+        """Removes the generation of each name; the next one will be different."""
         ...
 
 
@@ -56,20 +58,19 @@ Projects: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class Generations:
-    """Counts the writes to a user's projects. With a shared cache, generations are kept there, for all replicas.
+    """Counts the writes to a user's projects, in the shared cache for all replicas if there is one.
 
-    `projects` says which a user has: one that there is not has no generation, so that what anybody may ask for takes
-    no room.
+    `projects` returns a user's projects: others get no generation, so that requests for arbitrary names take no space.
     """
 
     def __init__(self, shared: Shared | None, projects: Projects | None = None) -> None:
         self._shared = shared
         self._projects = projects
         self._local: Counter[str] = Counter()
-        self._owed: set[str] = {_all}  # what was written before this process began may not have been told
+        self._owed: set[str] = {_all}  # other processes may not know of writes before this process began
 
     async def of(self, user: str, projects: Sequence[str]) -> str | None:
-        """Names the state of the user's projects (all of them without any named); None while nobody can say."""
+        """Identifies the state of the user's projects (of all if none are given); None if the shared cache fails."""
         names = [_all, *(_version_key(user, project) for project in projects or [""])]
         if self._shared is None:
             return ",".join(str(self._local[name]) for name in names)
@@ -104,7 +105,7 @@ class Generations:
         try:
             await self._pay(self._shared)
         except Unavailable:
-            return  # paid before the shared cache is used again
+            return  # moves that failed are made up for before the shared cache is used again
 
     async def _pay(self, shared: Shared) -> None:
         if owed := list(self._owed):
@@ -124,14 +125,14 @@ def _key(*parts: object) -> str:
 
 
 class EncodedPage(NamedTuple):
-    """An answer as it is sent, and the strategy of its search."""
+    """A serialised response, and the strategy of its search."""
 
     content: bytes
     strategy: str
 
 
 class SearchCache:
-    """Two levels of what was found; everything in it may be lost at any moment."""
+    """Two levels of cached search results; any entry may be lost at any time."""
 
     def __init__(self, shared: Shared | None, generations: Generations) -> None:
         self.generations = generations
@@ -140,7 +141,7 @@ class SearchCache:
         self._cursors: TTLCache[str, bytes] = TTLCache(cursors_max_bytes, rankings_ttl_s, getsizeof=_size)
 
     def page(self, key: str) -> EncodedPage | None:
-        """The page that was kept under the key, in this process; an empty key keeps nothing."""
+        """The page cached under the key in this process; an empty key caches nothing."""
         if not key:
             return None
         found = self._pages.get(key)
@@ -148,12 +149,12 @@ class SearchCache:
         return found
 
     def keep_page(self, key: str, page: EncodedPage) -> None:
-        """Keeps a page, unless it alone is larger than all that may be kept."""
+        """Caches a page, unless it alone exceeds the limit of the cache."""
         if key and _page_size(page) <= pages_max_bytes:
             self._pages[key] = page
 
     async def ranking(self, key: str) -> Ranking | None:
-        """The ranking that any replica kept under the key."""
+        """The ranking that any replica cached under the key."""
         if self._shared is None or not key:
             return None
         content = await self._get(f"ranking:{key}")
@@ -161,12 +162,12 @@ class SearchCache:
         return unpack(content) if content else None
 
     async def keep_ranking(self, key: str, ranking: Ranking) -> None:
-        """Keeps a ranking for all replicas."""
+        """Caches a ranking for all replicas."""
         if key:
             await self._put(f"ranking:{key}", ranking.pack())
 
     async def open_cursor(self, user: str, query: str, ranking: Ranking) -> str:
-        """The name under which the user finds the ranking again; `query` says what it answers (a key)."""
+        """Stores the ranking; returns the cursor under which the user finds it. `query` is the key of the query."""
         name = secrets.token_urlsafe(9)
         key, content = _cursor_key(user, name), query.encode()[:_digest_bytes] + ranking.pack()
         self._cursors[key] = content
@@ -174,7 +175,7 @@ class SearchCache:
         return name
 
     async def at_cursor(self, user: str, name: str, query: str = "") -> Ranking:
-        """The ranking under that name; NotFound where it has expired, InvalidInput where it answers another query."""
+        """The ranking of a cursor; NotFound if it has expired, InvalidInput if it belongs to another query."""
         key = _cursor_key(user, name)
         content = self._cursors.get(key) or await self._get(key)
         if content is None:
@@ -189,7 +190,7 @@ class SearchCache:
         try:
             return await self._shared.get(key)
         except Unavailable:
-            return None  # it is slower without, not wrong
+            return None  # searches are slower without it, not wrong
 
     async def _put(self, key: str, content: bytes) -> None:
         if self._shared is None:
@@ -197,11 +198,11 @@ class SearchCache:
         try:
             await self._shared.put(key, content, rankings_ttl_s)
         except Unavailable:
-            return  # it is slower without, not wrong
+            return  # searches are slower without it, not wrong
 
 
 def _size(content: bytes) -> int:
-    """How many bytes an entry takes."""
+    """The size of an entry in bytes."""
     return entry_bytes + len(content)
 
 
@@ -211,8 +212,8 @@ def _page_size(page: EncodedPage) -> int:
 
 def query_key(*parts: object) -> str:
     """Names what was asked: equal for equal parts, and says nothing of them."""
-    return _key("query", *parts)
+    return _key("query", _form, *parts)
 
 
 def _cursor_key(user: str, name: str) -> str:
-    return "cursor:" + _key(user, name)
+    return "cursor:" + _key(_form, user, name)

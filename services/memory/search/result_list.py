@@ -1,21 +1,20 @@
-"""What a search found, in order, before its rows are read: what the cache and the cursors keep. It holds no content."""
+"""The ordered result of a search before its rows are read, as cached and used by cursors. It holds no content."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import struct
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.domain.queries import Query, Sort
+from services.memory.index.catalogue import Timeline
 from services.memory.index.parts import Candidates
-from services.memory.text.simhash import shown_once
+from services.memory.search.scoring import MATCHING_COSINE
 
-similar_from = 0.3
-"""Cosine from which a result counts as matched by meaning: unrelated texts lie around 0.1 with this model."""
-
-
+rows_max = 20_000
+"""The newest that are kept of an answer in the order of time: its pages go so far."""
 _row = np.dtype(
     [
         ("sequence", "<i8"),
@@ -24,29 +23,37 @@ _row = np.dtype(
         ("score", "<f4"),
         ("similarity", "<f4"),
         ("has_words", "?"),
+        ("under", "<i4"),
     ]
 )
+_header = struct.Struct("<???qq")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """One row a result, in order: its sequence and those of its neighbours in the session (-1 for none), score,
-    similarity (nan where there is none), has_words."""
+    similarity (nan where there is none), has_words. The first `shown` are results; each of the others is folded `under`
+    one of these. All that was found are `total`, exactly or at least; without a query it `is_list`.
+    """
 
     rows: NDArray[np.void]
     hybrid: bool
+    shown: int
+    total: int
+    exact: bool = True
+    is_list: bool = False
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.shown
 
     @property
     def strategy(self) -> str:
-        """`hybrid`, or `text_fallback` where there was no embedding of the query."""
-        return "hybrid" if self.hybrid else "text_fallback"
+        """`hybrid`, `text_fallback` where there was no embedding of the query, `list` where there was no query."""
+        return "list" if self.is_list else "hybrid" if self.hybrid else "text_fallback"
 
     @property
     def sequences(self) -> list[int]:
-        """The memories, best first."""
+        """The memories, best first, then what is folded."""
         found: list[int] = self.rows["sequence"].tolist()
         return found
 
@@ -55,66 +62,113 @@ class Ranking:
         return int(self.rows["sequence"][place])
 
     def match_kind(self, place: int) -> str:
-        """`semantic`, `text` or `both`."""
+        """`semantic`, `text` or `both`; `filter` where there was no query."""
+        if self.is_list:
+            return "filter"
         if not self.rows["has_words"][place]:
             return "semantic"
-        return "both" if self.rows["similarity"][place] >= similar_from else "text"
+        return "both" if self.rows["similarity"][place] >= MATCHING_COSINE else "text"
+
+    def folded_sequences(self, place: int) -> list[int]:
+        """What is folded under the result at a place."""
+        rest = self.rows[self.shown :]
+        sequences: list[int] = rest["sequence"][rest["under"] == place].tolist()
+        return sequences
 
     def pack(self) -> bytes:
         """All of it as bytes."""
-        return bytes([self.hybrid]) + self.rows.tobytes()
+        return _header.pack(self.hybrid, self.exact, self.is_list, self.shown, self.total) + self.rows.tobytes()
 
 
 def unpack(content: bytes) -> Ranking:
-    """What `packed` made; ValueError for other bytes."""
-    return Ranking(np.frombuffer(content, _row, offset=1), hybrid=bool(content[0]))
+    """What `pack` made; ValueError for other bytes."""
+    hybrid, exact, is_list, shown, total = _header.unpack_from(content)
+    return Ranking(np.frombuffer(content, _row, offset=_header.size), hybrid, shown, total, exact, is_list)
 
 
 def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
-    """The candidates that pass the query's `min_score`, in its order; of near duplicates the first one alone.
+    """What was found that passes the query's `min_score`, in its order.
 
-    What was said several times stands where the best of these does, and what is shown is the latest.
+    By relevance what says the same in the same words is one result, that stands where the best of these does, and is
+    the latest of them; but not where a session or a span of time is asked for, nor in the order of time.
     """
-    signals = candidates.signals
-    similarity = np.full(len(scores), np.nan) if signals.vector is None else signals.vector
-    has_words = signals.words > 0
+    if query.sort is Sort.NEWEST:
+        return _newest_first(candidates, scores, query)
     best = np.lexsort((candidates.sequence, -scores))
-    order, reached = _latest_of_each(candidates, best), scores[best]
-    kept = reached >= query.min_score
-    order, reached = order[kept], reached[kept]
-    kept = shown_once(candidates.likeness[order])
-    if query.sort is Sort.NEWEST:
-        kept &= (has_words | (similarity >= similar_from))[order]
-    order, reached = order[kept], reached[kept]
-    if query.sort is Sort.NEWEST:
-        newest = np.lexsort((candidates.sequence[order], -signals.timestamp_s[order]))
-        order, reached = order[newest], reached[newest]
+    folding = _no_folding(best) if query.filter.is_a_stretch else _fold(candidates, best)
+    reached = scores[best]
+    shown = folding.first_of == np.arange(len(best))
+    shown &= reached >= query.min_score
+    rest = ~shown & shown[folding.first_of]
+    order = np.concatenate((folding.order[shown], folding.order[rest]))
+    rows = _rows(candidates, order)
+    rows["score"] = np.concatenate((reached[shown], reached[rest]))
+    rows["under"][np.count_nonzero(shown) :] = (np.cumsum(shown) - 1)[folding.first_of[rest]]
+    return Ranking(
+        rows,
+        hybrid=candidates.signals.vector is not None,
+        shown=int(np.count_nonzero(shown)),
+        total=len(rows),
+        exact=len(candidates.sequence) == candidates.total,
+    )
+
+
+def _newest_first(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
+    asked_for = np.flatnonzero(candidates.answers & (scores >= query.min_score))
+    order = asked_for[np.lexsort((candidates.sequence[asked_for], candidates.signals.timestamp_s[asked_for]))[::-1]]
+    rows = _rows(candidates, order)
+    rows["score"] = scores[order]
+    is_whole = np.count_nonzero(candidates.answers) == candidates.total
+    return Ranking(
+        rows,
+        hybrid=candidates.signals.vector is not None,
+        shown=len(rows),
+        total=candidates.total if not query.min_score else len(rows),
+        exact=bool(is_whole or not query.min_score),
+    )
+
+
+def list_ranking(timeline: Timeline) -> Ranking:
+    """All that there is, newest first; what passes a filter passes it wholly, and scores 1."""
+    newest = slice(None, -rows_max - 1, -1)
+    rows = np.zeros(len(timeline.sequence[newest]), _row)
+    for name in ("sequence", "before", "after"):
+        rows[name] = getattr(timeline, name)[newest]
+    rows["score"], rows["similarity"] = 1.0, np.nan
+    return Ranking(rows, hybrid=False, shown=len(rows), total=len(timeline.sequence), is_list=True)
+
+
+def _rows(candidates: Candidates, order: NDArray[np.int64]) -> NDArray[np.void]:
+    """A row for each of the candidates in `order`; without score."""
+    signals = candidates.signals
     rows = np.zeros(len(order), _row)
-    rows["sequence"], rows["score"] = candidates.sequence[order], reached
+    rows["sequence"], rows["under"] = candidates.sequence[order], -1
     for name, places in (("before", signals.before[order]), ("after", signals.after[order])):
         rows[name] = np.where(places >= 0, candidates.sequence[places], -1) if len(places) else places
-    rows["similarity"], rows["has_words"] = similarity[order], has_words[order]
-    return Ranking(rows, hybrid=signals.vector is not None)
+    rows["similarity"] = np.nan if signals.vector is None else signals.vector[order]
+    rows["has_words"] = signals.words[order] > 0
+    return rows
 
 
-def _latest_of_each(candidates: Candidates, order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`order`, in which the candidates of one text have changed places: the latest is the first of them."""
-    likeness = candidates.likeness[order]
-    values, counts = np.unique(likeness, return_counts=True)
-    several = np.flatnonzero(np.isin(likeness, values[(counts > 1) & (values != 0)]))
-    texts: defaultdict[tuple[float, ...], list[int]] = defaultdict(list)
-    for place in several.tolist():
-        texts[_text(candidates, int(order[place]))].append(place)
+@dataclass(frozen=True, slots=True)
+class _Folding:
+    """Candidates in an order; and for each place the first place of what says the same."""
+
+    order: NDArray[np.int64]
+    first_of: NDArray[np.int64]
+
+
+def _no_folding(order: NDArray[np.int64]) -> _Folding:
+    return _Folding(order, np.arange(len(order)))
+
+
+def _fold(candidates: Candidates, order: NDArray[np.int64]) -> _Folding:
+    """`order`, in which the candidates of one wording have changed places: the latest is the first of them."""
+    wording = candidates.wording[order]
+    _, firsts, group = np.unique(wording, return_index=True, return_inverse=True)
+    first_of = np.where(wording != 0, firsts[group], np.arange(len(order)))
+    by_time = np.lexsort((-candidates.signals.timestamp_s[order], first_of))
+    places = np.lexsort((np.arange(len(order)), first_of))
     changed = order.copy()
-    for places in texts.values():
-        said_s = candidates.signals.timestamp_s[order[places]]
-        changed[places] = order[places][np.argsort(-said_s, kind="stable")]
-    return changed
-
-
-def _text(candidates: Candidates, at: int) -> tuple[float, ...]:
-    """Equal for equal texts; the rankings know no texts, but what is the same of them."""
-    signals = candidates.signals
-    cosine = 0.0 if signals.vector is None else float(np.nan_to_num(signals.vector[at]))
-    own = (float(signals.words[at]), float(signals.length[at]), float(signals.linked[at]))
-    return (float(candidates.likeness[at]), round(cosine, 5), *own)
+    changed[places] = order[by_time]
+    return _Folding(changed, first_of)

@@ -1,8 +1,8 @@
-"""How candidates are ordered: pure functions over their signals, with every weight in one table.
+"""Scoring of candidates: pure functions over their signals, with all weights in one table.
 
-What speaks for a memory is summed, as evidence in a linear model of the odds that it answers, and a logistic function
-makes a score from 0 to 1 of the sum. Every signal is a share, a cosine or a yes, the same for every query and for
-every size of a project, so the scores of different searches can be compared.
+The evidence for a memory is a sum, as in a linear model of the log-odds that it answers; a logistic function turns the
+sum into a score from 0 to 1. Every signal is a share, a cosine or a flag, independent of the query and of the size of
+a project, so scores of different searches are comparable.
 """
 
 from __future__ import annotations
@@ -49,25 +49,31 @@ WEIGHTS: Mapping[str, float] = {
 }
 
 PASSAGE_REACH = 2
-"""How many memories before and after are one passage with a memory; the index makes as many candidates with it."""
+"""How many memories before and after form a passage with a memory; the index adds neighbours of candidates."""
 SUBSTANCE_TERMS = 20
-"""The length at which a memory has half of its substance."""
+"""The number of terms at which a memory has half of its substance."""
 DATE_REACH_DAYS = 30
-"""What happens is planned before and told afterwards: this far from its date a memory is no more likely to be meant."""
+"""Events are discussed before and after their date: beyond this distance the date says nothing about a memory."""
 YEARS_MAX = 100
 """How many years a date without a year is looked for in, from the latest candidate's backwards."""
 USUAL_COSINE = 0.15
 """The cosine of a query with a memory taken at random; what a memory without a vector is thought to have."""
 
 MIDDLE, SLOPE = 14.0, 2.5
-"""The sum that scores one half, and the sum that divides the odds by e. Of memories that answer a question nine in ten
-have more than 16; of the best that is found to a question about something else half have less than 11."""
+"""The sum with a score of one half, and the sum that multiplies the odds by e. Of memories that answer a question nine
+in ten have more than 16; of the best results for a question about something else, half have less than 11."""
 
 HALF_LIFE_DAYS = 90.0
 FLOOR = 0.9
 """Age decides between memories that answer equally well; it never hides an old one."""
 LINKED = 0.9
-"""A linked project's memory comes after one of the project itself that answers as well."""
+"""A factor: a linked project's memory comes after an equally good one of the project itself."""
+
+MATCHING_SHARE = 0.5
+"""A memory matches a query by its words where those that stand in it have more than this share of their summed idf: all
+words of a short question, or the rare ones of a long one."""
+MATCHING_COSINE = 0.3
+"""Cosine from which a memory matches by meaning: unrelated texts lie around 0.1 with this model."""
 
 _day_s = 86_400.0
 _day_0 = date(1970, 1, 1).toordinal()
@@ -111,7 +117,7 @@ def rank(signals: Signals, now_s: float) -> Floats:
 
 
 def evidence(signals: Signals) -> Floats:
-    """The sum of all that speaks for each candidate."""
+    """The sum of all evidence for each candidate."""
     vector, own = _cosines(signals.vector, signals), _own(signals)
     # A memory of no session is a session by itself.
     session_words = np.where(signals.in_session, signals.session_words, signals.words)
@@ -130,7 +136,7 @@ def evidence(signals: Signals) -> Floats:
 
 
 def _own(signals: Signals) -> Floats:
-    """What its words and its meaning say for each candidate."""
+    """The evidence of each candidate's own words and meaning."""
     return np.asarray(
         WEIGHTS["words"] * signals.words
         + WEIGHTS["vector"] * _cosines(signals.vector, signals)
@@ -139,12 +145,12 @@ def _own(signals: Signals) -> Floats:
 
 
 def _cosines(known: Floats | None, signals: Signals) -> Floats:
-    """The usual one where none is known."""
+    """The known cosines, and the usual one where none is known."""
     return np.full(len(signals.words), USUAL_COSINE) if known is None else np.nan_to_num(known, nan=USUAL_COSINE)
 
 
 def _passage(signals: Signals) -> Floats:
-    """The share of the query's terms, by their idf, that stand in each candidate or in the ones around it."""
+    """The share of the query's terms, by idf, that occur in each candidate or its neighbours."""
     holds = signals.holds
     for beside in (signals.before, signals.after):
         reached = signals.holds
@@ -155,7 +161,7 @@ def _passage(signals: Signals) -> Floats:
 
 
 def _nearness(signals: Signals) -> Floats:
-    """1 for what is from a date that the query names, or from the day before or after, falling to 0 with distance."""
+    """1 for memories from a date in the query, a day before or after, falling to 0 with distance."""
     nearness = np.zeros(len(signals.timestamp_s))
     if not signals.dates or not len(nearness):
         return nearness
@@ -170,11 +176,11 @@ def _nearness(signals: Signals) -> Floats:
 
 
 def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:
-    """The values of those at `places`, along the last axis; 0 for place -1."""
+    """The values at `places`, along the last axis; 0 for place -1."""
     return values[..., places] * (places >= 0) if len(places) else values
 
 
 def decay(age_s: Floats) -> Floats:
-    """1 for what is new, falling by half-lives to the floor; what lies in the future is new."""
+    """1 for new memories, falling by half-lives to the floor; future ones count as new."""
     halvings = np.maximum(age_s, 0.0) / (HALF_LIFE_DAYS * _day_s)
     return np.asarray(FLOOR + (1.0 - FLOOR) * 0.5**halvings)

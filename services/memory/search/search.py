@@ -1,10 +1,9 @@
-"""Searching: the query's terms and embedding, candidates with their signals, ranking, and the rows behind the best."""
+"""Search: the query's terms and embedding, candidates with their signals, scoring, and the rows of the best."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,26 +20,28 @@ from services.memory.domain.queries import (
     Found,
     Query,
     Results,
+    Sort,
     check_query,
     checked_limit,
     page_max_bytes,
 )
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
+from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
 from services.memory.operations.link_projects import Linking
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
-from services.memory.search.result_list import Ranking, ranking
+from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
 from services.memory.search.scoring import rank
 from services.memory.text.dialogue import words_of
 from services.memory.text.terms import date_spans, query_terms
 
 chars_per_token = 4
 """English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
-facet_values_max = 20
+folded_ids_max = 5
 piece_max = 25
-"""So many results are read at a time: the largest are 24 MB."""
+"""Results read at a time: the largest are 24 MB."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
 
@@ -57,7 +58,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Encoded results, and how long this search took, which they do not say."""
+    """Serialised results, and the duration of this search, which they do not include."""
 
     content: bytes
     took_ms: float
@@ -65,7 +66,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """What searching needs; `embedder` is None while there is no usable model."""
+    """The dependencies of searching; `embedder` is None if there is no usable model."""
 
     store: MemoryStore
     index: MemoryIndex
@@ -85,7 +86,7 @@ class Searching:
         page = self.cache.page(page_key)
         if page is None:
             ranking = await self._ranking(user, projects, query, key)
-            page = EncodedPage(encode(await self._results(user, ranking, query)), ranking.strategy)
+            page = EncodedPage(encode(await self._results(user, projects, ranking, query)), ranking.strategy)
             if self._is_whole(ranking):
                 self.cache.keep_page(page_key, page)
         took_s = time.perf_counter() - began
@@ -94,14 +95,15 @@ class Searching:
         return Answer(page.content, took_s * 1e3)
 
     async def more(self, user: str, cursor: str, limit: int) -> Results:
-        """The next results of the search that gave the cursor."""
+        """The results after a cursor."""
         began = time.perf_counter()
         name, offset = _read_cursor(cursor)
         ranking = await self.cache.at_cursor(user, name)
         page = await self._page(user, ranking, offset, checked_limit(limit), max_tokens=0)
         return Results(
             found=page.found,
-            total=len(ranking),
+            total=ranking.total,
+            exact=ranking.exact,
             strategy=ranking.strategy,
             took_ms=(time.perf_counter() - began) * 1e3,
             truncated=page.truncated,
@@ -109,48 +111,62 @@ class Searching:
         )
 
     async def _ranking(self, user: str, projects: Sequence[str], query: Query, key: str) -> Ranking:
-        """The whole answer without its rows: where the cursor is, from the cache, or made now."""
+        """The whole ranking: of a cursor, from the cache, or computed now."""
         if query.cursor:
             name, _ = _read_cursor(query.cursor)
             return await self.cache.at_cursor(user, name, query_key(_without_paging(query)))
         found = await self.cache.ranking(key)
         if found is not None:
             return found
-        vector, text = await self._query_embedding(query.text), query.text
-        asked = Asked(query_terms(text), words_of(text), vector, date_spans(text))
-        candidates = await self.index.candidates(user, projects, asked, query.filter)
-        made = ranking(candidates, rank(candidates.signals, time.time()), query)
+        made = await self._new_ranking(user, projects, query)
         if self._is_whole(made):
             await self.cache.keep_ranking(key, made)
         return made
 
+    async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
+        if query.is_list:
+            return list_ranking(await self.index.timeline(user, projects, query.filter))
+        asked = await self._index_query(query.text)
+        if query.sort is Sort.NEWEST:
+            candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
+        else:
+            candidates = await self.index.candidates(user, projects, asked, query.filter)
+        made = ranking(candidates, rank(candidates.signals, time.time()), query)
+        return replace(made, exact=made.exact and not self.index.unread)
+
+    async def _index_query(self, text: str) -> Asked:
+        return Asked(query_terms(text), words_of(text), await self._query_embedding(text), date_spans(text))
+
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""
-        return (ranking.hybrid or self.embedder is None) and not self.index.unread
+        return (ranking.hybrid or ranking.is_list or self.embedder is None) and not self.index.unread
 
-    async def _results(self, user: str, ranking: Ranking, query: Query) -> Results:
+    async def _results(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> Results:
         name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
         page = await self._page(user, ranking, offset, query.limit, query.max_tokens)
         if (query.paged or page.is_full) and not name and page.following < len(ranking):
             name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking)
+        counts = await self._counts(user, projects, ranking, query) if query.facets else None
+        is_counted = counts is not None and not query.min_score and not self.index.unread
         return Results(
             found=page.found,
-            total=len(ranking),
+            total=max(ranking.total, counts.total if counts else 0),
+            exact=ranking.exact or is_counted,
             strategy=ranking.strategy,
             took_ms=0.0,
             truncated=page.truncated,
             suggestions=() if page.found else await self._suggestions(user, query, ranking),
             next_cursor=_cursor(name, page.following, ranking),
-            facets=await self._facets(user, ranking) if query.facets else {},
+            facets=await self._facets(user, counts) if counts else {},
         )
 
     async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
-        """The query's embedding; None while there is none to be had, and the search goes by words alone."""
+        """The query's embedding; None if there is none now, and the search uses words alone."""
         if self.embedder is None:
             return None
         try:
             embedding: NDArray[np.float32] = (await self.embedder.embed([text]))[0]
-        except LimitExceeded:  # too many wait for the model
+        except LimitExceeded:  # the embedder's queue is full
             trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
             return None
         return embedding
@@ -171,25 +187,37 @@ class Searching:
         return Page([each for _, each in found], following, truncated=is_full, is_full=is_full)
 
     async def _found_at(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
-        """What stands at these places, with its neighbours; without what was deleted, or is not shared any more."""
+        """The results at these places, with neighbours; without those deleted or no longer shared."""
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
+        needed |= {sequence for place in places for sequence in ranking.folded_sequences(place)[:folded_ids_max]}
         memories = await self.store.visible(user, sorted(needed))
         return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
 
-    async def _facets(self, user: str, ranking: Ranking) -> Facets:
-        """How many of all that was found have each project, content type, tag and month; the most frequent ones."""
-        counts: dict[str, Counter[str]] = {name: Counter() for name in ("project", "content_type", "tags", "month")}
-        with_code = await self.index.with_code(ranking.sequences)
-        for sequence, memory in (await self.store.visible(user, ranking.sequences)).items():
-            counts["project"][memory.project] += 1
-            counts["content_type"].update([memory.kind, *(["code"] if sequence in with_code else [])])
-            counts["tags"].update(memory.tags)
-            counts["month"][f"{memory.timestamp:%Y-%m}"] += 1
-        return {name: dict(each.most_common(facet_values_max)) for name, each in counts.items()}
+    async def _counts(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> FacetCounts:
+        """What is counted: all that matches, and what was found besides; with a `min_score` what reaches that alone."""
+        found = np.asarray(ranking.sequences, np.int64)
+        if query.is_list:
+            found = (await self.index.timeline(user, projects, query.filter)).sequence
+        elif not query.min_score:
+            asked = await self._index_query(query.text)
+            found = np.union1d(found, await self.index.matching(user, projects, asked, query.filter))
+        return await self.index.count(found)
+
+    async def _facets(self, user: str, counts: FacetCounts) -> Facets:
+        """How many have each project, content type, tag and month; the most frequent ones, tags as they are written."""
+        spelling = dict(counts.spelling)
+        examples = await self.store.visible(user, sorted(set(spelling.values())))
+        written = {
+            tag: next((each for each in examples[sequence].tags if each.casefold() == tag), tag)
+            for tag, sequence in spelling.items()
+            if sequence in examples
+        }
+        tags = {written.get(tag, tag): count for tag, count in counts.counts["tags"].items()}
+        return {**counts.counts, "tags": tags}
 
     async def _suggestions(self, user: str, query: Query, ranking: Ranking) -> Sequence[str]:
-        """What to try where nothing is shown."""
+        """Suggestions if no results are shown."""
         if len(ranking):
             return ["Raise max_tokens: the best result alone is larger.", "Or read it by get_memory."]
         tips = ["Try other words, or fewer."]
@@ -223,7 +251,7 @@ class Searching:
 
 def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
     row = ranking.rows[place]
-    similarity = float(row["similarity"])
+    similarity, folded = float(row["similarity"]), ranking.folded_sequences(place)
     return Found(
         memory=memories[ranking.sequence(place)],
         score=float(row["score"]),
@@ -231,13 +259,15 @@ def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
         matched=ranking.match_kind(place),
         before=memories.get(int(row["before"])),
         after=memories.get(int(row["after"])),
+        folded=len(folded),
+        folded_ids=[memories[each].id for each in folded[:folded_ids_max] if each in memories],
     )
 
 
 def _until_full(
     piece: Sequence[tuple[int, Found]], following: int, room: int
 ) -> tuple[Sequence[tuple[int, Found]], int, int]:
-    """The results until there is no room, the place after the last of them, and the room that is left."""
+    """The results that fit, the place after the last of them, and the remaining space."""
     for number, (place, found) in enumerate(piece):
         if room <= 0:
             return piece[:number], place, room
@@ -246,7 +276,7 @@ def _until_full(
 
 
 def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:
-    """The memory and what is around it, without the farthest where they are more than an answer may hold."""
+    """The memory and its neighbours, without the farthest if they exceed the size of a response."""
     size, count = sum(each.size_bytes for each in (memory, *before, *after)), len(before) + len(after)
     while size > page_max_bytes and (before or after):
         farthest = before.pop(0) if len(before) >= len(after) else after.pop()
@@ -255,7 +285,7 @@ def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surro
 
 
 def _without_paging(query: Query) -> Query:
-    """What decides the ranking; the rest says how much of it to show."""
+    """The query without what only decides how much of the ranking to show."""
     return replace(query, limit=1, max_tokens=0, cursor="", paged=False, facets=False)
 
 

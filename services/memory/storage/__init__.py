@@ -1,1 +1,1 @@
-"""Where memories are kept: DuckDB, several of its databases as one, and rankings in Redis."""
+"""Storage of memories: DuckDB, several of its databases as one store, and the cache in Redis."""

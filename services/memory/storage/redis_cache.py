@@ -1,4 +1,4 @@
-"""The shared cache in Redis. After a failure it is left alone for a moment, so that a dead Redis costs nothing."""
+"""The shared cache in Redis. After a failure it pauses briefly, so that an unreachable Redis costs no time."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from services.memory.search.result_cache import rankings_ttl_s
 
 timeout_s = 0.25
 rest_s = 2.0
-"""Before another try after a failure."""
+"""The time from a failure to the next attempt."""
 scanned_at_once = 500
 _generations_ttl_ms = round(4 * rankings_ttl_s * 1000)
 
 
 @asynccontextmanager
 async def open_shared_cache(url: str, prefix: str = "segue:memory:") -> AsyncIterator[RedisCache]:
-    """The cache at `url` (`redis://host:port/0`); whether it answers shows when it is used."""
+    """The cache at `url` (`redis://host:port/0`); connects on first use."""
     client = TracedRedis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     try:
         yield RedisCache(client, prefix)
@@ -41,18 +41,16 @@ class RedisCache:
         self._rests_until_s = 0.0
 
     async def get(self, key: str) -> bytes | None:
-        """See Shared."""
         with self._reaching():
             found = await self._client.get(self._prefix + key)
         return found if isinstance(found, bytes) else None
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """See Shared."""
         with self._reaching():
             await self._client.set(self._prefix + key, value, px=round(ttl_s * 1000))
 
     async def generations(self, names: Sequence[str]) -> list[int | None]:
-        """See Shared. Each lives longer than what is kept under it, and longer again with every use."""
+        """Each lives longer than the entries under it; every use extends its life."""
         keys = [self._prefix + name for name in names]
         with self._reaching(), telemetry.query("redis", "PIPELINE"):
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -63,31 +61,30 @@ class RedisCache:
         return [int(each) if each else None for each in found]
 
     async def begin(self, names: Sequence[str]) -> None:
-        """See Shared. They are random: none that went, was dropped or was evicted comes back."""
+        """They are random, so that none ever returns after it was moved or evicted."""
         with self._reaching():
             for name in names:
                 await self._client.set(self._prefix + name, 1 + secrets.randbits(62), nx=True, px=_generations_ttl_ms)
 
     async def move(self, names: Sequence[str]) -> None:
-        """See Shared."""
         with self._reaching():
             await self._client.unlink(*(self._prefix + name for name in names))
 
     async def limit_lives(self) -> None:
-        """Gives a time to live to what earlier versions kept without one."""
+        """Sets a time to live on keys that earlier versions stored without one."""
         cursor = 0
         while True:
             with self._reaching():
                 cursor, keys = await self._client.scan(cursor, match=f"{self._prefix}*", count=scanned_at_once)
                 async with self._client.pipeline(transaction=False) as pipeline:
                     for key in keys:
-                        pipeline.pexpire(key, _generations_ttl_ms, nx=True)  # all else has one
+                        pipeline.pexpire(key, _generations_ttl_ms, nx=True)  # only those without one
                     await pipeline.execute()
             if not cursor:
                 return
 
     async def is_reachable(self) -> bool:
-        """Whether it answers now."""
+        """Whether Redis responds now."""
         try:
             with self._reaching():
                 await self._client.ping()

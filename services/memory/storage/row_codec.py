@@ -1,4 +1,4 @@
-"""What a memory's text is in its row: as it is, or sealed so that nothing of it can be read without the key."""
+"""Encodes a memory's text in its row: in clear, or sealed so that nothing can be read without the key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.memory.domain.memories import Memory
 
 
 class Texts(NamedTuple):
-    """All text of a memory, as its columns hold it; `metadata` is JSON."""
+    """All text of a memory, as in its columns; `metadata` is JSON."""
 
     content: str
     project: str
@@ -24,13 +24,13 @@ class Texts(NamedTuple):
 
     @classmethod
     def of(cls, memory: Memory) -> Texts:
-        """The memory's."""
+        """The texts of a memory."""
         metadata = json.dumps(dict(memory.metadata))
         return cls(memory.content, memory.project, memory.session_id, memory.role, memory.tags, metadata)
 
 
 class LinkTexts(NamedTuple):
-    """All text of a link between projects."""
+    """All text of a project link."""
 
     source: str
     target: str
@@ -38,7 +38,7 @@ class LinkTexts(NamedTuple):
 
 
 class Whose(NamedTuple):
-    """Which memory a text belongs to: with another's it cannot be read."""
+    """The memory that a text is bound to: it cannot be opened as another memory's."""
 
     sequence: int
     id: str
@@ -46,23 +46,23 @@ class Whose(NamedTuple):
 
 
 class Rows(Protocol):
-    """The way of texts and vectors into their columns and back."""
+    """Encodes texts and vectors for their columns, and decodes them."""
 
     @property
     def data_key(self) -> str:
-        """The data key's id; empty where nothing is sealed."""
+        """The data key's id; empty if nothing is sealed."""
         ...
 
     def fingerprint(self, memory: Memory, user: str) -> UUID:
-        """Equal for what counts as the same memory."""
+        """Equal for memories that count as the same."""
         ...
 
     def name(self, project: str) -> str:
-        """What columns call a project, each time the same; empty for an empty one."""
+        """The column value of a project's name, always the same; empty for an empty one."""
         ...
 
     def read_name(self, column: str) -> str:
-        """What `name` was given."""
+        """Decodes the result of `name`."""
         ...
 
     def texts(self, whose: Whose, texts: Texts) -> Texts:
@@ -70,7 +70,7 @@ class Rows(Protocol):
         ...
 
     def read(self, whose: Whose, columns: Texts) -> Texts:
-        """What `texts` was given."""
+        """Decodes the result of `texts`."""
         ...
 
     def vector(self, sequence: int, place: str, vector: bytes) -> bytes:
@@ -78,7 +78,7 @@ class Rows(Protocol):
         ...
 
     def read_vector(self, sequence: int, place: str, column: bytes) -> bytes:
-        """What `vector` was given."""
+        """Decodes the result of `vector`."""
         ...
 
     def link(self, user: str, texts: LinkTexts) -> LinkTexts:
@@ -86,57 +86,48 @@ class Rows(Protocol):
         ...
 
     def read_link(self, user: str, columns: LinkTexts) -> LinkTexts:
-        """What `link` was given."""
+        """Decodes the result of `link`."""
         ...
 
 
 class ClearRows:
-    """Columns hold what they say."""
+    """Columns in clear text."""
 
     data_key = ""
 
     def fingerprint(self, memory: Memory, user: str) -> UUID:
-        """See Rows."""
         return memory.fingerprint(user)
 
     def name(self, project: str) -> str:
-        """See Rows."""
         return project
 
     def read_name(self, column: str) -> str:
-        """See Rows."""
         return column
 
     def texts(self, whose: Whose, texts: Texts) -> Texts:  # noqa: ARG002  # the Protocol's
-        """See Rows."""
         return texts
 
     def read(self, whose: Whose, columns: Texts) -> Texts:  # noqa: ARG002
-        """See Rows."""
         return columns
 
     def vector(self, sequence: int, place: str, vector: bytes) -> bytes:  # noqa: ARG002
-        """See Rows."""
         return vector
 
     def read_vector(self, sequence: int, place: str, column: bytes) -> bytes:  # noqa: ARG002
-        """See Rows."""
         return column
 
     def link(self, user: str, texts: LinkTexts) -> LinkTexts:  # noqa: ARG002
-        """See Rows."""
         return texts
 
     def read_link(self, user: str, columns: LinkTexts) -> LinkTexts:  # noqa: ARG002
-        """See Rows."""
         return columns
 
 
 class SealedRows:
-    """`content` holds all text of a memory, sealed and in base64; equal names of projects are equal when sealed, too.
+    """`content` holds all text of a memory, sealed and in base64; equal project names are sealed to equal values.
 
-    What is sealed is a line of JSON, then the content. It is bound to the row's sequence, id, user and project, a
-    vector to its sequence and place, a link's description to its user and projects.
+    The sealed data are a line of JSON and the content. They are bound to the row's sequence, id, user and project; a
+    vector is bound to its sequence and place, a link's description to its user and projects.
     """
 
     def __init__(self, vault: Vault) -> None:
@@ -144,19 +135,16 @@ class SealedRows:
         self.data_key = vault.id
 
     def fingerprint(self, memory: Memory, user: str) -> UUID:
-        """See Rows; keyed, so that nobody can try contents out."""
+        """Keyed, so that contents cannot be guessed and verified."""
         return UUID(bytes=self._vault.digest("fingerprint", memory.fingerprint(user).bytes)[:16])
 
     def name(self, project: str) -> str:
-        """See Rows."""
         return self._vault.seal_name("project", b"", project) if project else ""
 
     def read_name(self, column: str) -> str:
-        """See Rows."""
         return self._vault.name("project", b"", column) if column else ""
 
     def texts(self, whose: Whose, texts: Texts) -> Texts:
-        """See Rows."""
         head = json.dumps([texts.session_id, texts.role, list(texts.tags), texts.metadata])
         plain = head.encode() + b"\n" + texts.content.encode()
         project = self.name(texts.project)
@@ -164,7 +152,7 @@ class SealedRows:
         return Texts(sealed, project, "", "", (), "")
 
     def read(self, whose: Whose, columns: Texts) -> Texts:
-        """See Rows; SealBroken where the row is another's."""
+        """Raises SealBroken if the row belongs to another memory."""
         plain = self._vault.open("memory", identity(*whose, columns.project), _decode(columns.content))
         head, _, content = plain.partition(b"\n")
         session_id, role, tags, metadata = json.loads(head)
@@ -172,28 +160,25 @@ class SealedRows:
         return Texts(content.decode(), project, session_id, role, tags, metadata)
 
     def vector(self, sequence: int, place: str, vector: bytes) -> bytes:
-        """See Rows."""
         return self._vault.seal("embedding", identity(sequence, place), vector)
 
     def read_vector(self, sequence: int, place: str, column: bytes) -> bytes:
-        """See Rows; empty where there is none."""
+        """Empty for an empty column."""
         return self._vault.open("embedding", identity(sequence, place), column) if column else b""
 
     def link(self, user: str, texts: LinkTexts) -> LinkTexts:
-        """See Rows."""
         source, target = self.name(texts.source), self.name(texts.target)
         sealed = self._vault.seal("link", identity(user, source, target), texts.description.encode())
         return LinkTexts(source, target, b64encode(sealed).decode())
 
     def read_link(self, user: str, columns: LinkTexts) -> LinkTexts:
-        """See Rows."""
         whose = identity(user, columns.source, columns.target)
         description = self._vault.open("link", whose, _decode(columns.description)).decode()
         return LinkTexts(self.read_name(columns.source), self.read_name(columns.target), description)
 
 
 def _decode(column: str) -> bytes:
-    """Nothing, which no vault opens, for what is no base64."""
+    """The decoded column; empty, which no vault opens, if it is not base64."""
     try:
         return b64decode(column, validate=True)
     except ValueError:
@@ -201,5 +186,5 @@ def _decode(column: str) -> bytes:
 
 
 def rows_of(vault: Vault | None) -> Rows:
-    """How a database is written that the vault seals, or nothing does."""
+    """The row encoding with the vault, or in clear without one."""
     return SealedRows(vault) if vault else ClearRows()

@@ -1,4 +1,4 @@
-"""How many databases a store has: written down once, and held against the setting at each start."""
+"""The number of databases of a store: recorded once, and compared with the setting at each start."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _shard = re.compile(r"memory-(\d+)\.duckdb", re.ASCII)
 
 
 def claim_shard_count(home: Path, count: int) -> None:
-    """Writes the number of shards down, or holds it against what is written."""
+    """Records the number of shards, or compares it with the recorded one; NotReady if they differ."""
     file = home / COUNT_FILE
     try:
-        text = file.read_text().strip() if file.exists() else ""  # a power cut may have left it empty
+        text = file.read_text().strip() if file.exists() else ""  # it may be empty after a power cut
         if not text:
             text = str(_count_on_disk(home) or count)
             write_private(file, f"{text}\n")
@@ -33,14 +33,14 @@ def claim_shard_count(home: Path, count: int) -> None:
 
 
 def _count_on_disk(home: Path) -> int:
-    """How many shards there are by their files, 0 where there are none, or a first start was cut short.
+    """The number of shards by their files, 0 if there are none, or if a first start was interrupted.
 
-    Unavailable where one is missing.
+    Unavailable if one is missing.
     """
     if (home / "memory.duckdb").exists():
         return 1
     numbers = sorted(int(found[1]) for path in home.glob("memory-*.duckdb") if (found := _shard.fullmatch(path.name)))
     missing = sorted(set(range(len(numbers))) - set(numbers))
     if missing:
-        raise Unavailable(f"{home / f'memory-{missing[0]}.duckdb'} is missing.", "Bring it back from a backup.")
+        raise Unavailable(f"{home / f'memory-{missing[0]}.duckdb'} is missing.", "Restore it from a backup.")
     return len(numbers) if len(numbers) > 1 else 0

@@ -1,6 +1,6 @@
-"""Several databases as one store: a project is always in the same one, and a search across projects asks all.
+"""Several databases as one store: a project is always in the same one, and a search across projects reads all.
 
-A memory's sequence tells its shard: the sequence there, times the number of shards, plus the shard's number.
+A memory's sequence encodes its shard: the sequence there, times the number of shards, plus the shard's number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from services.memory.storage.shard_count import claim_shard_count
 
 @asynccontextmanager
 async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncIterator[MemoryStore]:
-    """The store in `home`: `count` databases. NotReady where there is another number of them already."""
+    """The store in `home`: `count` databases. NotReady if a different number of them exists."""
     await asyncio.to_thread(claim_shard_count, home, count)
     began = time.time()
     if count == 1:
@@ -47,20 +47,20 @@ async def open_shards(home: Path, count: int, settings: StoreSettings) -> AsyncI
 
 
 def _discard_spill(home: Path, began: float) -> None:
-    """What a process that was killed had put aside of large queries; the databases are ours, so it runs no more."""
+    """Removes temporary files of large queries that a killed process left; we hold the databases, so it has ended."""
     for path in (home / SPILL).glob("*"):
         if path.is_file() and path.stat().st_mtime < began:
             path.unlink(missing_ok=True)
 
 
 def shard_of(user: str, project: str, count: int) -> int:
-    """Which of `count` shards the user's project is in; the same in every process and version."""
+    """The shard, of `count`, of the user's project; the same in every process and version."""
     digest = hashlib.blake2b(f"{user}\0{project}".encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest, "big") % count
 
 
 class ShardedStore:
-    """`MemoryStore` on several others. Links between projects are in the first one."""
+    """`MemoryStore` on several others. Project links are in the first one."""
 
     def __init__(self, shards: Sequence[DuckStore]) -> None:
         self._shards = shards
@@ -70,7 +70,7 @@ class ShardedStore:
         return sequence * len(self._shards) + shard
 
     def _by_shard(self, sequences: Iterable[int]) -> dict[int, list[int]]:
-        """The shards' own sequences by shard."""
+        """The sequences within each shard, by shard."""
         parts: defaultdict[int, list[int]] = defaultdict(list)
         for each in sequences:
             parts[each % len(self._shards)].append(each // len(self._shards))
@@ -80,7 +80,7 @@ class ShardedStore:
         return replace(inserted, sequence=self._everywhere(shard, inserted.sequence))
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-        """See MemoryStore; an id is looked for everywhere."""
+        """Searches all shards for an id."""
         found = await asyncio.gather(*(shard.find_existing(rows) for shard in self._shards))
         return {
             place: self._with_global_sequence(shard, each)
@@ -89,7 +89,7 @@ class ShardedStore:
         }
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
+        """One transaction per shard. DoneInPart if some of them failed."""
         places = self._places(self._shard_of(row) for row in rows)
         outcomes: dict[int, Inserted] = {}
 
@@ -105,7 +105,7 @@ class ShardedStore:
         return [outcomes[place] for place in range(len(rows))]
 
     def _places(self, shards: Iterable[int]) -> dict[int, list[int]]:
-        """By shard the places, in what is given, of what is its."""
+        """The positions by shard."""
         places: defaultdict[int, list[int]] = defaultdict(list)
         for place, shard in enumerate(shards):
             places[shard].append(place)
@@ -114,7 +114,7 @@ class ShardedStore:
     async def _change(
         self, places: Mapping[int, list[int]], change: Callable[[int, list[int]], Awaitable[None]]
     ) -> Exception | None:
-        """Has every shard do its part, whatever becomes of the others; the first error."""
+        """Runs the change in every shard, even if others fail; returns the first error."""
         outcomes = await asyncio.gather(*(change(*part) for part in places.items()), return_exceptions=True)
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         for error in errors:
@@ -123,7 +123,7 @@ class ShardedStore:
         return next((each for each in errors if isinstance(each, Exception)), None)
 
     async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
-        """See MemoryStore; one transaction a shard."""
+        """One transaction per shard. DoneInPart if some of them failed."""
         done: dict[int, Restated] = {}
 
         async def restate(shard: int, its: list[int]) -> None:
@@ -143,20 +143,18 @@ class ShardedStore:
         return replace(restated, sequence=self._everywhere(shard, restated.sequence), replaced=replaced)
 
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
-        """See MemoryStore."""
         parts = self._by_shard(sequences)
         found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
         return self._join(parts, found)
 
     async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
-        """See MemoryStore."""
         parts = self._by_shard(sequences)
         return self._join(
             parts, await asyncio.gather(*(self._shards[at].visible(user, its) for at, its in parts.items()))
         )
 
     def _join(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
-        """What each of the shards in `parts` found."""
+        """Joins the results of the shards in `parts`."""
         return {
             self._everywhere(shard, sequence): memory
             for shard, memories in zip(parts, found, strict=True)
@@ -164,32 +162,28 @@ class ShardedStore:
         }
 
     async def find(self, user: str, id: str) -> int | None:
-        """See MemoryStore."""
         return self._first(await asyncio.gather(*(shard.find(user, id) for shard in self._shards)))
 
     async def find_shared(self, id: str) -> int | None:
-        """See MemoryStore."""
         return self._first(await asyncio.gather(*(shard.find_shared(id) for shard in self._shards)))
 
     def _first(self, found: Sequence[int | None]) -> int | None:
         return next((self._everywhere(shard, each) for shard, each in enumerate(found) if each is not None), None)
 
     async def share(self, sequence: int, shared: bool) -> None:
-        """See MemoryStore."""
         await self._shards[sequence % len(self._shards)].share(sequence // len(self._shards), shared)
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
         return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
 
     async def tally(self, sequences: Sequence[int]) -> list[Tally]:
-        """See MemoryStore; a project is in one shard."""
+        """A project is in one shard."""
         found = await asyncio.gather(*(self._shards[at].tally(its) for at, its in self._by_shard(sequences).items()))
         return sorted((each for its in found for each in its), key=lambda tally: (tally.kind, tally.project))
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        """See MemoryStore; one transaction a shard. DoneInPart where some of them did not do theirs."""
+        """One transaction per shard. DoneInPart if some of them failed."""
         done: list[int] = []
 
         async def delete(shard: int, its: list[int]) -> None:
@@ -201,7 +195,7 @@ class ShardedStore:
             raise DoneInPart(sorted(done), error) if done else error
 
     async def delete_due(self, due: Due, by: Removing) -> list[int]:
-        """See MemoryStore; one transaction a shard. What one could not remove is due at the next look, too."""
+        """One transaction per shard. Memories that a shard could not delete are due again at the next check."""
         removed: list[int] = []
 
         async def delete(shard: int, its: list[int]) -> None:
@@ -214,47 +208,40 @@ class ShardedStore:
         return removed
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.removals(user, project, limit) for shard in self._shards))
         return sorted((each for its in found for each in its), key=lambda each: each.removed_at, reverse=True)[:limit]
 
     async def unerased_count(self) -> int:
-        """See MemoryStore."""
         return sum(await asyncio.gather(*(shard.unerased_count() for shard in self._shards)))
 
     async def last_removals(self) -> list[int]:
-        """See MemoryStore."""
         return [number for shard in self._shards for number in await shard.last_removals()]
 
     async def compact(self, erased_to: Sequence[int] | None = None) -> None:
-        """See MemoryStore; one after the other."""
+        """One shard after the other."""
         for number, shard in enumerate(self._shards):
             if await shard.unerased_count():
                 await shard.compact(erased_to and [erased_to[number]])
 
     def earlier_databases(self) -> list[Path]:
-        """See MemoryStore."""
         return [path for shard in self._shards for path in shard.earlier_databases()]
 
     async def has_rules(self) -> bool:
-        """See MemoryStore."""
         return any(await asyncio.gather(*(shard.has_rules() for shard in self._shards)))
 
     async def rules(self, user: str) -> list[Rule]:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.rules(user) for shard in self._shards))
         return sorted((rule for rules in found for rule in rules), key=lambda rule: rule.project)
 
     async def set_rule(self, user: str, rule: Rule, now: datetime) -> None:
-        """See MemoryStore; where the project's memories are."""
+        """In the shard of the project's memories."""
         await self._shards[shard_of(user, rule.project, len(self._shards))].set_rule(user, rule, now)
 
     async def reset_rule(self, user: str, project: str, now: datetime) -> None:
-        """See MemoryStore."""
         await self._shards[shard_of(user, project, len(self._shards))].reset_rule(user, project, now)
 
     async def due(self, default: Standing, now: datetime) -> Due:
-        """See MemoryStore; shard by shard."""
+        """Shard by shard."""
         found = await asyncio.gather(*(shard.due(default, now) for shard in self._shards))
         sequences = [
             self._everywhere(number, 0) + each.sequences * len(self._shards) for number, each in enumerate(found)
@@ -262,30 +249,25 @@ class ShardedStore:
         return Due(np.concatenate(sequences), np.concatenate([each.said_us for each in found]))
 
     async def due_counts(self, user: str, default: Rule, now: datetime) -> dict[str, int]:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.due_counts(user, default, now) for shard in self._shards))
         return {project: count for counts in found for project, count in counts.items()}
 
     async def newest(self) -> datetime | None:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.newest() for shard in self._shards))
         return max((each for each in found if each), default=None)
 
     async def upkeep(self, name: str) -> str | None:
-        """See MemoryStore."""
         return await self._shards[0].upkeep(name)
 
     async def keep_upkeep(self, name: str, value: str) -> None:
-        """See MemoryStore."""
         await self._shards[0].keep_upkeep(name, value)
 
     async def without_embedding(self, model: str, most: int) -> list[int]:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.without_embedding(model, most) for shard in self._shards))
         return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its][:most]
 
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
-        """See MemoryStore. DoneInPart where some shards did not do theirs."""
+        """DoneInPart if some shards failed."""
         done: list[int] = []
 
         async def embed(shard: int, its: list[int]) -> None:
@@ -300,7 +282,7 @@ class ShardedStore:
             raise DoneInPart(sorted(done), error) if done else error
 
     async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
-        """See MemoryStore; shard by shard."""
+        """Shard by shard."""
         count = len(self._shards)
         for number, shard in enumerate(self._shards):
             its = sequences[sequences % count == number] // count
@@ -309,7 +291,6 @@ class ShardedStore:
                 yield replace(loaded, sequence=loaded.sequence * count + number, unreadable=unreadable)
 
     async def inventory(self, model: str) -> Inventory:
-        """See MemoryStore."""
         count = len(self._shards)
         parts = await asyncio.gather(*(shard.inventory(model) for shard in self._shards))
         sequences = np.concatenate([its.sequences * count + number for number, its in enumerate(parts)])
@@ -320,7 +301,6 @@ class ShardedStore:
         return Inventory(sequences[order], embedded[order], shared[order], said_s[order])
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
-        """See MemoryStore."""
         parts = await asyncio.gather(*(shard.stats(user, project, model, since) for shard in self._shards))
         names = [project] if project else await self.projects(user)  # users' projects of one name are in several
         return Stats(
@@ -338,22 +318,18 @@ class ShardedStore:
         )
 
     async def size(self) -> tuple[int, int]:
-        """See MemoryStore."""
         sizes = await asyncio.gather(*(shard.size() for shard in self._shards))
         return sum(memories for memories, _ in sizes), sum(size_bytes for _, size_bytes in sizes)
 
     async def usage(self, user: str) -> tuple[int, int]:
-        """See MemoryStore."""
         parts = await asyncio.gather(*(shard.usage(user) for shard in self._shards))
         return sum(memories for memories, _ in parts), sum(content_bytes for _, content_bytes in parts)
 
     async def projects(self, user: str) -> list[str]:
-        """See MemoryStore."""
         found = await asyncio.gather(*(shard.projects(user) for shard in self._shards))
         return sorted({name for names in found for name in names})
 
     async def page(self, user: str, after: int, limit: int) -> dict[int, Memory]:
-        """See MemoryStore."""
         count = len(self._shards)
         pages = await asyncio.gather(
             *(shard.page(user, (after - number) // count, limit) for number, shard in enumerate(self._shards))
@@ -366,17 +342,14 @@ class ShardedStore:
         return {sequence: found[sequence] for sequence in sorted(found)[:limit]}
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
-        """See MemoryStore; one after the other, each as it was then."""
+        """One shard after the other: each copy is consistent, but not at the same moment."""
         return [counts for shard in self._shards for counts in await shard.copy_to(directory)]
 
     async def links(self, user: str) -> list[Link]:
-        """See MemoryStore."""
         return await self._shards[0].links(user)
 
     async def link(self, user: str, link: Link) -> None:
-        """See MemoryStore."""
         await self._shards[0].link(user, link)
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
-        """See MemoryStore."""
         return await self._shards[0].unlink(user, source, target)

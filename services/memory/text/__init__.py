@@ -1,1 +1,1 @@
-"""What a text comes to: terms, word forms, files it mentions, a fingerprint of its likeness."""
+"""Text analysis: terms, word forms, mentioned files, and wording as a number."""

@@ -1,6 +1,6 @@
-"""Whether there is code in a text: a fenced or indented block, a diff, a traceback, or lines that look like statements.
+"""Detects code in a text: a fenced or indented block, a diff, a traceback, or lines that look like statements.
 
-Each line is looked at once, and none that is longer than code is written: linear in the text.
+Reads each line once and skips overlong ones: linear in the text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 line_max_chars = 300
 lines_min = 2
-"""How many lines that look like code make code; of what only code has, one is enough."""
+"""Lines that look like code needed to detect code; of those that only code has, one suffices."""
 
 _certain = re.compile(
     r"""\s*(?:```|~~~)
@@ -68,7 +68,7 @@ _symbol = re.compile(r"[(){}\[\]=;<>_$|\\]|\w[./:]\w")
 
 
 def has_code(content: str) -> bool:
-    """Whether there is code in it."""
+    """Whether the text contains code."""
     lines = content.splitlines()
     seen = 0
     for line in lines:
@@ -89,7 +89,7 @@ def _looks_like_code(line: str) -> bool:
 
 
 def _has_indented_block(lines: Sequence[str]) -> bool:
-    """Two lines or more after an empty one, of which half have signs that prose has not."""
+    """Whether there is a block of two or more lines after an empty one, half of which have signs of code."""
     begins, block, signs = True, 0, 0
     for line in lines:
         if len(line) <= line_max_chars and (block or begins) and _indented.match(line):

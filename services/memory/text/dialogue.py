@@ -1,4 +1,4 @@
-"""What a text says about itself as a piece of conversation: who speaks, and whether they ask."""
+"""Detects the speaker of a text, and whether it asks a question."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _word = re.compile(r"\w+")
 
 
 def speaker(content: str) -> str:
-    """Who speaks, in lower case: the name before the first colon as in a script; empty without one."""
+    """The speaker in lower case: the name before the first colon, as in a script; empty without one."""
     named = _named.match(content[:100])
     return named[1].casefold() if named else ""
 
 
 def asks(content: str) -> bool:
-    """Whether there is a question in it."""
+    """Whether the text asks a question."""
     return bool(_asks.search(content))
 
 
 def words_of(query: str) -> frozenset[str]:
-    """The words in which a speaker may be named."""
+    """The words of a query that may name a speaker."""
     return frozenset(_word.findall(query.casefold()))

@@ -1,4 +1,4 @@
-"""The files that a memory's text and metadata name, to the end of the text."""
+"""The files that a memory's text and metadata mention."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 paths_max = 1_000
-"""Different files that are kept of one text; of one that names more, its words say whether it names a file."""
+"""The maximum of files stored per text; beyond that, a text's words decide whether it mentions a file."""
 parts_max = 12
 field_files_max = 1_000
 field_file_max_chars = 1_000
 _file_fields = ("file_path", "file", "path", "files", "file_paths", "files_changed")
 
 _run = re.compile(r"[\w@:/.\\+~\[\]-]+")
-"""What a path may stand in. One search of a long text for paths would hold the interpreter for a fifth of a second."""
+"""Runs of characters of paths. One search of a long text for whole paths would hold the interpreter for 0.2 s."""
 _path = re.compile(
     r"""(?<![\w@:/.\\-])                       # not in the middle of something, nor of a URL
         (?:[A-Za-z]:[\\/]|~?/|\.{1,2}/)?       # C:\, ~/, /, ./, ../
@@ -32,7 +32,7 @@ _top_level = re.compile(r"\.(?:com|org|net|io|dev|ai|co|uk|de|eu|app|gov|edu|me|
 
 
 def file_paths(content: str, metadata: Mapping[str, Any]) -> list[str]:
-    """The files it names, in their plain form, each once; first those that `metadata` names."""
+    """The files mentioned, as plain paths, without repetitions; those in `metadata` first."""
     named = (plain_path(each) for field in _file_fields for each in _strings(metadata.get(field)))
     composed = unicodedata.normalize("NFC", content)
     runs = (run[0] for run in _run.finditer(composed))
@@ -51,7 +51,7 @@ def plain_path(path: str) -> str:
 
 
 def names_same_file(one: str, other: str) -> bool:
-    """Whether two plain paths may mean the same file: one ends as the other does, by whole names."""
+    """Whether two plain paths may mean the same file: one is a suffix of the other, by whole names."""
     return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
 
 
@@ -65,7 +65,7 @@ def _is_file(path: str) -> bool:
 
 
 def _is_attribute(name: str) -> bool:
-    """`os.path`, `self.value`, `numpy.ndarray`: an attribute, where the ending is none that files have."""
+    """Whether it is an attribute (`os.path`, `self.value`, `numpy.ndarray`), as its ending is no file suffix."""
     return name.rsplit(".", 1)[1].casefold() not in _file_endings
 
 

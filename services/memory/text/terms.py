@@ -1,9 +1,9 @@
-"""The words of a text: how documents and queries become the terms of the word index.
+"""Splits documents and queries into the terms of the word index.
 
-Fit for what coding agents store: identifiers, paths, error codes, versions and hashes are found by the whole and by
-their parts; English is stemmed; scripts written without spaces become bigrams. Pure functions that read all of a text
-in linear time, and that no text can make fail. A change of what they return makes stored word indexes stale: raise
-`TERMS_VERSION` with it.
+Made for the memories of coding agents: identifiers, paths, error codes, versions and hashes are found as a whole and by
+their parts; English is stemmed; scripts written without spaces become bigrams. Pure functions that read any text in
+linear time and never raise. A change of their results makes stored word indexes stale: increment `TERMS_VERSION`
+with it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
 QUERY_CHARS_READ_FOR_DATES = 2_000
 DATES_MAX = 8
-TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): it is known by its beginning
-NAME_CHARS_MAX = 128  # a longer name is indexed by its parts only
+TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): only its beginning is indexed
+NAME_CHARS_MAX = 128  # only the parts of a longer name are indexed
 
-# Words that carry a sentence and not its subject, question words included. Dropped from queries, kept in documents.
+# Words without a subject of their own, question words included. Dropped from queries, kept in documents.
 STOP_WORDS = frozenset(
     [
         "a",
@@ -136,7 +136,7 @@ _SCRIPT_RUN = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _STARTS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _CAMEL_PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+[a-z]*")
 _HASH = re.compile(r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}")
-_HASH_SHORT_CHARS = 7  # git's own abbreviation: the short form in one text finds the long form in another
+_HASH_SHORT_CHARS = 7  # git's abbreviation: the short form in one text finds the long form in another
 _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)+)(.*)")
 _ENGLISH_SUFFIX = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
 _ACCENT = re.compile(r"[\u0300-\u036f]+")
@@ -144,12 +144,12 @@ _SAME = str.maketrans({"\u2019": "'", "\u02bc": "'", "\\": "/"})
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a document in their order, repetitions kept, to its end: two for each character at most."""
+    """The terms of a whole document in order, with repetitions: at most two per character."""
     return list(chain.from_iterable(map(_name_terms, _names(text))))
 
 
 def query_terms(query: str) -> list[str]:
-    """The distinct terms to look for, at most `QUERY_TERMS_MAX`; stop words only where there is nothing else."""
+    """The distinct terms to search for, at most `QUERY_TERMS_MAX`; stop words only if there are no others."""
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     telling = [name for name in names if name.casefold() not in STOP_WORDS]
     found = chain.from_iterable(map(_name_terms, telling or names))
@@ -159,11 +159,11 @@ def query_terms(query: str) -> list[str]:
 def _names(text: str) -> Iterator[str]:
     for match in _NAME.finditer(_normalise(text)):
         name = match.group()
-        yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" by itself is a name
+        yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" alone is a name
 
 
 def _normalise(text: str) -> str:
-    """NFKC without accents; capitals stay, because they mark where a camelCase name divides."""
+    """NFKC without accents; keeps capitals, which mark the parts of camelCase names."""
     if not text.isascii():
         text = _ACCENT.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text)))
         text = unicodedata.normalize("NFC", text)
@@ -185,7 +185,7 @@ def _short_name_terms(name: str) -> tuple[str, ...]:
 
 
 def _version_terms(version: str) -> list[str]:
-    """3.11.4 is also a 3.11 and a 3."""
+    """The prefixes of a version: 3.11.4 is also a 3.11 and a 3."""
     numbers = version.split(".")
     return [".".join(numbers[:count]) for count in range(len(numbers), 0, -1)]
 
@@ -241,14 +241,14 @@ def _stemmer() -> tantivy.TextAnalyzer:
 
 @dataclass(frozen=True)
 class DateSpan:
-    """A day, a month or a year that a query names; without a year it is that time of any year."""
+    """A day, a month or a year named in a query; without a year it matches any year."""
 
     year: int | None
     month: int | None = None
     day: int | None = None
 
     def occurrences(self, years: Iterable[int]) -> Iterator[tuple[date, date]]:
-        """First and last day of the span: in its own year, or in each of these and the years beside them."""
+        """The first and last day of the span: in its own year, or in each of `years` and the adjacent ones."""
         near = {other for year in years for other in (year - 1, year, year + 1)}
         for year in sorted(near) if self.year is None else [self.year]:
             if date.min.year < year < date.max.year:
@@ -270,7 +270,7 @@ _MONTH_NAMES = tuple(
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
 _MONTHS |= {f"{number:02}": number for number in range(1, 13)}
-_CLEAR_MONTHS = frozenset(_MONTH_NAMES) - {"march", "may"}  # another word too: these need a number or "in" beside them
+_CLEAR_MONTHS = frozenset(_MONTH_NAMES) - {"march", "may"}  # other meanings: these need a number or "in" beside them
 _YEAR = r"(?P<year>(?:19|20)\d\d)\b"
 _MONTH = rf"(?P<month>{'|'.join(sorted(filter(str.isalpha, _MONTHS), key=len, reverse=True))})\b\.?"
 _DATE_FORMS = tuple(
@@ -286,8 +286,8 @@ _DATE_FORMS = tuple(
 
 
 def date_spans(query: str) -> list[DateSpan]:
-    """The dates a query names in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in 2023".
-    At most `DATES_MAX`, each once."""
+    """The dates named in a query, in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in
+    2023". At most `DATES_MAX`, without repetitions."""
     folded = query[:QUERY_CHARS_READ_FOR_DATES].casefold()
     found = [match.groupdict() for form in _DATE_FORMS for match in form.finditer(folded)]
     spans = dict.fromkeys(_date_span(groups) for groups in found if _names_a_date(groups))

@@ -1,12 +1,12 @@
-"""Words that are one word to a search: English forms that no suffix rule joins, and names that have a short form."""
+"""Words that count as one in searches: irregular English forms, and names with a short form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-# The first form of each is what the others become. Left out are forms whose stem is another word's, too: bound, leaves,
-# lives, rose, indices.
+# The others become the first form. Left out are forms whose stem is also another word's: bound, leaves, lives, rose,
+# indices.
 _IRREGULAR = """
 arise arose arisen, awake awoke awoken, beat beaten, become became, begin began begun, bend bent, bite bit bitten,
 blow blew blown, break broke broken, bring brought, build built, burn burnt, buy bought, catch caught,
@@ -32,6 +32,6 @@ authentication auth, message msg, package pkg, javascript js, typescript ts, kub
 
 
 def joined_forms(stem: Callable[[str], str]) -> Mapping[str, str]:
-    """For the stem of every form that is joined to another: the stem of that other."""
+    """Maps the stem of every joined form to the stem of its first form."""
     groups = [line.split() for line in f"{_IRREGULAR},{_SHORT}".split(",")]
     return MappingProxyType({stem(form): stem(first) for first, *forms in groups for form in forms})

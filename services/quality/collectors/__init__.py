@@ -1,6 +1,6 @@
-"""Collectors: what of a directory can be measured without running anything it brings. Standard library only.
+"""Collectors: measure a directory without running anything it contains. Standard library only.
 
-Each is a function from a place to evidence and bounds itself: in files, in bytes, and by the place's deadline.
+Each collector is a function from a place to evidence, bounded in files, in bytes, and by the place's deadline.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ COLLECTORS: tuple[tuple[Collector, tuple[str, ...]], ...] = (
     (security_reports, ("security_lint", "vulnerabilities")),
     (tools, ("tools",)),
 )
-"""Each with the names of what it measures."""
+"""The collectors, with the names of their evidence."""
 
 
 def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
-    """All evidence of a place, one a name, measured side by side; never raises."""
+    """All evidence of a place, one per name, collected in parallel; never raises."""
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="collector") as threads:
-        of_git = threads.submit(copy_context().run, _guarded_git, place)  # what watches its children is the call's
+        of_git = threads.submit(copy_context().run, _guarded_git, place)  # child processes are observed by the caller
         waiting = [threads.submit(_collect_or_report, collector, names, place) for collector, names in COLLECTORS]
         found = of_git.result()
         waiting.append(
@@ -56,7 +56,7 @@ def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
 
 
 def _collect_or_report(collector: Collector, names: Sequence[str], place: Place) -> Sequence[Evidence]:
-    """Its evidence; where it fails, that there is none: one report that nobody foresaw takes nothing else with it."""
+    """The collector's evidence, or none if it fails: an unforeseen report does not affect other collectors."""
     try:
         return collector(place)
     except Unmeasured as reason:

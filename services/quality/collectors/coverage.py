@@ -1,4 +1,4 @@
-"""Evidence of test coverage, from the reports of coverage.py, Istanbul, Go, and all that write lcov or Cobertura."""
+"""Test coverage from reports of coverage.py, Istanbul, Go, and any tool that writes lcov or Cobertura."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _go_line = re.compile(r"(?P<path>[^:\n]+):\d+\.\d+,\d+\.\d+ (?P<statements>\d{1,
 
 
 def coverage(place: Place) -> list[Evidence]:
-    """Percent of lines that tests run."""
+    """The percentage of lines covered by tests."""
     found = find_reports(place, FORMATS)
     missing = "no coverage report"
     if place.has(".coverage"):
@@ -34,16 +34,16 @@ def coverage(place: Place) -> list[Evidence]:
 
 
 def percent(reports: Sequence[Parsed]) -> float:
-    """Covered lines of all lines."""
+    """The percentage of covered lines."""
     total = sum(each.total for each in reports)
     return round(100 * sum(each.counted for each in reports) / total, 2) if total else 0.0
 
 
 def _parsed_report(counted: float, total: float, paths: Sequence[str], taken_at: datetime | None = None) -> Parsed:
     if not total:
-        raise Unmeasured("counts no lines")
+        raise Unmeasured("has no lines")
     if counted > total:
-        raise Unmeasured(f"claims {100 * counted / total:.0f} % coverage")
+        raise Unmeasured(f"reports {100 * counted / total:.0f} % coverage")
     return Parsed(counted, total, paths, languages_of(paths), taken_at, f"{counted:,.0f} of {total:,.0f} lines")
 
 
@@ -67,7 +67,7 @@ def parse_istanbul(_: Place, content: bytes) -> Parsed:
 
 
 def parse_cobertura(place: Place, content: bytes) -> Parsed:
-    """Cobertura XML, as `coverage xml`, `gocover-cobertura`, `cargo tarpaulin` and many others write it."""
+    """Cobertura XML, written by `coverage xml`, `gocover-cobertura`, `cargo tarpaulin` and many others."""
     root: dict[str, str] = {}
     paths: list[str] = []
     sources: list[str] = []
@@ -92,7 +92,7 @@ def _below_sources(place: Place, path: str, sources: Sequence[str]) -> str:
 
 
 def _epoch(root: Mapping[str, str]) -> datetime | None:
-    """Its timestamp: seconds by the format's description, milliseconds by most who write it."""
+    """The report's timestamp: seconds by the specification, milliseconds in most tools."""
     stamp = _integer(root.get("timestamp", "0"))
     seconds = stamp / 1000 if stamp > 1e11 else stamp
     return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 1e11 else None
@@ -100,12 +100,12 @@ def _epoch(root: Mapping[str, str]) -> datetime | None:
 
 def _integer(text: str | None) -> int:
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Unmeasured("has not the shape of such a report")
+        raise Unmeasured("does not have the format of such a report")
     return int(text)
 
 
 def parse_lcov(place: Place, content: bytes) -> Parsed:
-    """`lcov.info`: SF names a file, LF and LH are its lines and those that ran."""
+    """`lcov.info`: SF names a file, LF counts its lines, LH its covered lines."""
     counts = {"LF": 0, "LH": 0}
     paths, is_whole = [], False
     for place_in_file, line in enumerate(content.decode("utf-8", "replace").splitlines()):
@@ -118,25 +118,25 @@ def parse_lcov(place: Place, content: bytes) -> Parsed:
             counts[key] += _integer(value.strip())
         is_whole = line.strip() == "end_of_record"
     if not is_whole:
-        raise Unmeasured("is not whole lcov")
+        raise Unmeasured("is not complete lcov")
     return _parsed_report(counts["LH"], counts["LF"], paths)
 
 
 def parse_go(place: Place, content: bytes) -> Parsed:
-    """`go test -coverprofile`: statements rather than lines; paths begin with the module's name."""
+    """`go test -coverprofile`: counts statements rather than lines; paths begin with the module's name."""
     head, _, body = content.decode("utf-8", "replace").partition("\n")
     if not head.startswith("mode: "):
-        raise Unmeasured("is no cover profile")
+        raise Unmeasured("is not a cover profile")
     module = go_module(place)
     blocks: dict[str, tuple[int, bool]] = {}
     paths: dict[str, None] = {}
     for line in body.splitlines():
         match = _go_line.fullmatch(line)
         if not match:
-            raise Unmeasured("is not a whole cover profile")
+            raise Unmeasured("is not a complete cover profile")
         path = match["path"].removeprefix(f"{module}/")
         paths[path] = None
-        block = line.split(" ", 1)[0]  # the same block comes once for each package that was tested
+        block = line.split(" ", 1)[0]  # a block is repeated for each package tested
         ran = int(match["count"]) > 0 or blocks.get(block, (0, False))[1]
         blocks[block] = (int(match["statements"]), ran)
     covered = sum(statements for statements, ran in blocks.values() if ran)
@@ -144,7 +144,7 @@ def parse_go(place: Place, content: bytes) -> Parsed:
 
 
 def go_module(place: Place) -> str:
-    """The module's name from go.mod; empty where there is none."""
+    """The module's name from go.mod; empty if there is none."""
     if not place.has("go.mod"):
         return ""
     match = re.search(r"^module\s+(\S+)", place.text("go.mod"), re.MULTILINE)

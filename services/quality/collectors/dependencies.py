@@ -1,4 +1,4 @@
-"""Evidence of dependencies: whether each manifest has a lock, and the lock is what the manifest asks for."""
+"""Dependencies: whether each manifest has a lock file that agrees with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.workspace.dependencies.manifests import DependencyFile
 
 
 def dependencies(place: Place) -> list[Evidence]:
-    """The share of manifests whose lock agrees; what cannot be told of one is left out."""
+    """The share of manifests whose lock agrees; manifests of unknown status are left out."""
     files = _that_count(dependency_files(place.root))
     known = [file for file in files if file.status != "unknown"]
     if not known:
@@ -25,13 +25,13 @@ def dependencies(place: Place) -> list[Evidence]:
 
 
 def _age(place: Place, file: DependencyFile) -> str:
-    """When it was locked, by the lock's own time on this disk."""
+    """The age of the lock, by its modification time."""
     lock = next((each for each in place.files if each.path == file.lock), None)
     return f", locked {max(0.0, place.now.timestamp() - lock.modified) / 86_400:.0f} days ago" if lock else ""
 
 
 def _that_count(files: Sequence[DependencyFile]) -> list[DependencyFile]:
-    """Without a pyproject.toml that has no lock, where pinned requirements stand in for one."""
+    """The files that count: a pyproject.toml without a lock does not if pinned requirements agree."""
     has_pinned = any(file.manifest.startswith("requirements") and file.status == "agrees" for file in files)
     stands_in = [file for file in files if file.manifest == "pyproject.toml" and file.status == "missing lock"]
     return [file for file in files if not (has_pinned and file in stands_in)]

@@ -1,4 +1,4 @@
-"""A working directory as the collectors see it: its files, its reports, and reading them within limits."""
+"""A working directory as collectors see it: its files, its reports, and bounded reading."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ files_max = 100_000
 depth_max = 40
 report_files_max = 2_000
 bytes_a_line = 40
-"""The mean length of a line of code, by which lines are estimated from sizes: counting them is reading them all."""
+"""The mean length of a line of code, to estimate lines from sizes: counting them would mean reading all files."""
 
 LANGUAGES = {
     **dict.fromkeys((".py", ".pyi"), "python"),
@@ -50,7 +50,7 @@ NOT_SOURCES = frozenset(
         "__pypackages__",
     ]
 )
-"""Directories of what was installed or generated; hidden ones are left out too."""
+"""Directories of installed or generated files; hidden ones are left out, too."""
 REPORT_DIRECTORIES = [
     ".",
     "reports",
@@ -72,12 +72,12 @@ REPORT_DIRECTORIES = [
     ".pytest_cache/v/cache",
 ]
 GIT_STATE = ("HEAD", "logs/HEAD", "index", "packed-refs")
-"""Within git's directory: what changes with a commit, a checkout and an add."""
+"""Files in git's directory that change with a commit, a checkout or an add."""
 WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
-"""Where a project's own environment has its tools."""
+"""Directories of tools in a project's own environment."""
 HIDDEN_STATE = (*WORKFLOWS.values(), ".circleci", ".buildkite", ".ci", *OWN_PLACES)
-"""Directories that the walk leaves out, of which the collectors ask whether something is there."""
+"""Directories that the walk skips, but in which collectors check for files."""
 
 
 _by_name = attrgetter("name")
@@ -85,11 +85,11 @@ Measured = TypeVar("Measured")
 
 
 class Unmeasured(Exception):
-    """Why something cannot be measured; the message is shown."""
+    """The reason why something cannot be measured; it is shown to the user."""
 
 
 class File(NamedTuple):
-    """`path` is relative to the root, with slashes; `modified` in seconds since the epoch."""
+    """`path` is relative to the root, with slashes; `modified` is in seconds since the epoch."""
 
     path: str
     size: int
@@ -98,7 +98,7 @@ class File(NamedTuple):
 
 @dataclass
 class Place:
-    """One look at a directory. `state` is the same as long as no file and no commit has changed."""
+    """The scan of a directory. `state` stays the same as long as no file and no commit changes."""
 
     root: Path
     now: datetime
@@ -109,16 +109,16 @@ class Place:
     deadline_s: float
     roots: Sequence[Path]
     measured: dict[tuple[str, File], Any] = field(default_factory=dict)
-    """What was measured of single files: what an earlier look left here is not measured again."""
+    """Measurements of single files, reused from an earlier scan."""
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """Of all files."""
+        """The paths of all files."""
         return frozenset(file.path for file in self.files)
 
     @cached_property
     def by_language(self) -> dict[str, list[File]]:
-        """Source files, in order of their paths; only languages that are there."""
+        """Source files by language, in the order of their paths; only languages present."""
         found: dict[str, list[File]] = {}
         for file in self.files:
             language = LANGUAGES.get(os.path.splitext(file.path)[1].lower())  # noqa: PTH122  # ten times as fast
@@ -127,44 +127,44 @@ class Place:
         return found
 
     def sources(self, *languages: str) -> list[File]:
-        """Source files of these languages; of all when none is named."""
+        """Source files of these languages; of all languages if none are given."""
         return [file for name in languages or self.by_language for file in self.by_language.get(name, ())]
 
     def lines(self, *languages: str) -> float:
-        """Estimated lines of source."""
+        """The estimated number of source lines."""
         return sum(file.size for file in self.sources(*languages)) / bytes_a_line
 
     def newest(self, *languages: str) -> float:
-        """When a source was last modified, in seconds since the epoch; 0 without any."""
+        """When a source file was last modified, in seconds since the epoch; 0 if there are none."""
         return max((file.modified for file in self.sources(*languages)), default=0.0)
 
     def has(self, *paths: str) -> bool:
-        """Whether one of the paths is a file here, hidden directories included."""
+        """Whether any of the paths is a file here, including hidden directories."""
         return any((self.root / path).is_file() for path in paths)
 
     def read(self, path: str, limit_bytes: int) -> bytes:
-        """A file's content; Unmeasured where it is none, is too large or cannot be read."""
+        """A file's content; Unmeasured if it is not a file, is too large or cannot be read."""
         return read_file(self.root, path, limit_bytes)
 
     def text(self, path: str, limit_bytes: int = 1024 * 1024) -> str:
-        """A file's text; what is no UTF-8 is replaced."""
+        """A file's text; invalid UTF-8 is replaced."""
         return self.read(path, limit_bytes).decode("utf-8", "replace")
 
     def once(self, what: str, file: File, measure: Callable[[], Measured]) -> Measured:
-        """What `measure` finds in a file, or found when it had the same size and time."""
+        """The result of `measure` for a file, cached while its size and time are the same."""
         if (what, file) not in self.measured:
             self.measured[what, file] = measure()
         found: Measured = self.measured[what, file]
         return found
 
     def check_time(self) -> None:
-        """Unmeasured once the time for looking is over: long loops ask."""
+        """Raises Unmeasured once the deadline has passed; long loops call it."""
         if time.monotonic() > self.deadline_s:
             raise Unmeasured("took too long")
 
 
 def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
-    """A regular file's content; never through a link, never from a pipe or device."""
+    """A regular file's content; never reads through a link, from a pipe or from a device."""
     try:
         descriptor = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -172,7 +172,7 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise Unmeasured(f"{path} is no file")
+        raise Unmeasured(f"{path} is not a file")
     with os.fdopen(descriptor, "rb") as file:
         if status.st_size > limit_bytes:
             raise Unmeasured(f"{path} is over {limit_bytes // 1024:,} KiB")
@@ -187,10 +187,10 @@ def look(
     entering: Callable[[str], None] = lambda _: None,
     measured: dict[tuple[str, File], Any] | None = None,
 ) -> Place:
-    """Everything that `Place` says, by one walk over the directory; nothing above `roots` is looked at.
+    """Scans the directory in one walk; nothing above `roots` is read.
 
-    `entering` is told every directory that `state` depends on, before it is read; `measured` is that of an earlier
-    look. InvalidInput, NotFound or Denied where it may not be looked at.
+    `entering` is called with every directory that `state` depends on, before it is read; `measured` is from an earlier
+    scan. InvalidInput, NotFound or Denied if the directory may not be scanned.
     """
     deadline_s = time.monotonic() + limit_s
     root = resolve_directory(directory, roots)
@@ -210,13 +210,13 @@ def look(
 
 
 def _with_parents(root: Path, directories: Sequence[str]) -> list[Path]:
-    """Those that are there, and what lies between them and the root, which is where a missing one would appear."""
+    """The existing directories, and those between them and the root, where a missing one would appear."""
     places = dict.fromkeys(root / parent for each in directories for parent in (Path(each), *Path(each).parents))
     return [place for place in places if place.is_dir()]
 
 
 def _walk(root: str, entering: Callable[[str], None]) -> Iterator[File]:
-    """Every regular file, a directory's own before those below; the loop of all checks, so it is kept tight."""
+    """Every regular file, a directory's own before those below; the inner loop of all checks, so kept fast."""
     waiting = [(root, "", 0)]
     while waiting:
         directory, prefix, depth = waiting.pop()
@@ -241,7 +241,7 @@ def _entries(directory: str) -> list[os.DirEntry[str]]:
         with os.scandir(directory) as entries:
             return sorted(entries, key=_by_name)
     except OSError:
-        return []  # gone meanwhile, or not ours to read: then it is not measured
+        return []  # removed meanwhile, or not readable: not measured
 
 
 def _file(entry: os.DirEntry[str], prefix: str) -> File | None:
@@ -253,7 +253,7 @@ def _file(entry: os.DirEntry[str], prefix: str) -> File | None:
 
 
 def _report_files(root: Path, directory: str) -> list[File]:
-    """The files right in a directory where reports use to be; none where a link leads to it."""
+    """The files directly in a directory where reports are usual; none if a link leads to it."""
     path = os.path.normpath(root / directory)
     if os.path.realpath(path) != path:
         return []
@@ -263,7 +263,7 @@ def _report_files(root: Path, directory: str) -> list[File]:
 
 
 def environment_state(root: Path) -> tuple[float, ...]:
-    """Of the places where tools are installed: they are no part of the project, and change without it."""
+    """The times of directories where tools are installed: not part of the project, and they change independently."""
     return tuple(_modification_time(place) for place in (*safe_path(root), *(root / each for each in HIDDEN_STATE)))
 
 
@@ -288,7 +288,7 @@ def _state(root: Path, git: Path, files: Sequence[File]) -> str:
 
 
 def _git_directory(root: Path) -> Path:
-    """Where git keeps this directory's state; nothing is there where it is in no repository."""
+    """The git directory of this directory; it does not exist outside of a repository."""
     marker = next((each / ".git" for each in (root, *root.parents) if (each / ".git").exists()), root / ".git")
     try:
         named = read_file(marker.parent, ".git", 4096).decode("utf-8", "replace").removeprefix("gitdir:").strip()

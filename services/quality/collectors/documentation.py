@@ -1,4 +1,4 @@
-"""Evidence of documentation and of continuous integration: what a project says of itself, and who checks it."""
+"""Documentation and continuous integration of a project."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTINUOUS_INTEGRATION = {
 
 
 def documentation(place: Place) -> list[Evidence]:
-    """Words of the README, and of the documents beside it how many there are."""
+    """The number of words in the README, and of other documents."""
     found = sorted(file.path for file in place.files if _readme.fullmatch(file.path))
     if not found:
         if not place.files:
@@ -42,7 +42,7 @@ def documentation(place: Place) -> list[Evidence]:
 
 
 def continuous_integration(place: Place) -> list[Evidence]:
-    """Whether a service is told to check the project."""
+    """Whether a continuous integration service is configured."""
     if not place.files:
         return [no_measurement("continuous_integration", "no files")]
     found = [name for name, paths in CONTINUOUS_INTEGRATION.items() if place.has(*paths)]

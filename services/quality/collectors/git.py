@@ -1,4 +1,4 @@
-"""Evidence from git: how active a project is, how tidy, and which files are tracked."""
+"""Git: how active and how tidy a project is, and which files are tracked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = ("active_days", "uncommitted", "commit_subjects")
 
 @dataclass(frozen=True, slots=True)
 class GitFound:
-    """Evidence, the facts that a report shows, and the tracked files below the place; None where git is silent."""
+    """Evidence, facts for the report, and the tracked files below the place; None if git is unavailable."""
 
     evidence: Sequence[Evidence]
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class GitFound:
 
 
 def git(place: Place) -> GitFound:
-    """What git says of the place; never raises."""
+    """Evidence from git; never raises."""
     try:
         return _git_facts(place)
     except (ServiceError, Unmeasured) as trouble:
@@ -80,7 +80,7 @@ def _facts(status: Status) -> dict[str, Any]:
 
 
 def _uncommitted_changes(status: Status, now: datetime) -> Evidence:
-    """Changed tracked files; a conflict is one too. Untracked files are the user's scratch until they are added."""
+    """Changed tracked files, including conflicts. Untracked files are private until they are added."""
     count = len(status.changes) + len(status.conflicted)
     return Evidence("uncommitted", float(count), True, "git status", now, detail=f"{count} changed files")
 
@@ -88,23 +88,23 @@ def _uncommitted_changes(status: Status, now: datetime) -> Evidence:
 def _subjects(subjects: Sequence[str], now: datetime) -> Evidence:
     own = [subject for subject in subjects if not _merge.match(subject)][:subjects_max]
     if not own:
-        return no_measurement("commit_subjects", "no commits but merges", "git log")
+        return no_measurement("commit_subjects", "only merge commits", "git log")
     good = sum(_says_what_changed(subject) for subject in own)
     share, detail = round(good / len(own), 4), f"{good} of the last {len(own)}"
     return Evidence("commit_subjects", share, True, "git log", now, detail=detail)
 
 
 def _says_what_changed(subject: str) -> bool:
-    """At least two words, at most 72 characters, and more than that there was a change."""
+    """Whether it has two or more words, at most 72 characters, and says more than that there was a change."""
     return len(subject.split()) >= 2 and len(subject) <= 72 and not _says_nothing.fullmatch(subject.strip(" .:!"))
 
 
 def _history(repository: Repository, now: datetime) -> tuple[int, list[str]]:
-    """Days with a commit of the last 30, and the subjects of the last commits, newest first."""
+    """The number of days with a commit out of the last 30, and the subjects of the last commits, newest first."""
     options = (f"--max-count={commits_max}", "-z", "--no-show-signature", "--no-mailmap", "--format=%ct %s")
     finished = repository.git("log", *options, "--end-of-options", "HEAD", "--")
     if not finished.ok:
-        raise Unmeasured("git log says nothing")
+        raise Unmeasured("git log failed")
     days, subjects = set(), []
     for record in finished.output.decode("utf-8", "replace").split("\0"):
         stamp, _, subject = record.partition(" ")

@@ -1,4 +1,4 @@
-"""Evidence of linters, type checkers and security scanners, from the reports they left."""
+"""Linters, type checkers and security scanners: findings from the reports they left."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lint(place: Place) -> list[Evidence]:
 
 
 def security_reports(place: Place) -> list[Evidence]:
-    """Findings of bandit, and vulnerabilities that pip-audit or npm know in the dependencies."""
+    """Findings of bandit, and known vulnerabilities of dependencies from pip-audit or npm."""
     return [
         find_reports(place, SECURITY_LINT).evidence("security_lint", total, "no security linter's report"),
         find_reports(place, AUDITS).evidence("vulnerabilities", total, "no dependency audit"),
@@ -36,7 +36,7 @@ def security_reports(place: Place) -> list[Evidence]:
 
 
 def per_thousand_lines(place: Place) -> Callable[[Sequence[Parsed]], float]:
-    """Findings by the lines of the languages that the reports are about."""
+    """Findings per 1,000 lines of the languages that the reports cover."""
 
     def value(reports: Sequence[Parsed]) -> float:
         lines = place.lines(*{language for each in reports for language in each.languages})
@@ -46,7 +46,7 @@ def per_thousand_lines(place: Place) -> Callable[[Sequence[Parsed]], float]:
 
 
 def total(reports: Sequence[Parsed]) -> float:
-    """All that they count."""
+    """The sum of all counts."""
     return sum(each.counted for each in reports)
 
 
@@ -61,7 +61,7 @@ def parse_ruff(_: Place, content: bytes) -> Parsed:
 
 
 def parse_eslint(_: Place, content: bytes) -> Parsed:
-    """`eslint --format json`: every file it looked at, with its messages."""
+    """`eslint --format json`: every checked file with its messages."""
     files = [expect(row, dict) for row in expect(read_json(content), list)]
     counts = [number(row.get("errorCount")) + number(row.get("warningCount")) for row in files]
     paths = [expect(row.get("filePath"), str) for row in files]
@@ -69,7 +69,7 @@ def parse_eslint(_: Place, content: bytes) -> Parsed:
 
 
 def parse_mypy_json(_: Place, content: bytes) -> Parsed:
-    """`mypy --output json`: a line for each message; notes are no errors. Nothing at all may be a report cut off."""
+    """`mypy --output json`: one line per message; notes are not errors. An empty report may be truncated."""
     rows = [expect(row, dict) for row in json_lines(content)]
     if not rows:
         raise Unmeasured("is empty")
@@ -77,7 +77,7 @@ def parse_mypy_json(_: Place, content: bytes) -> Parsed:
 
 
 def parse_mypy_junit(_: Place, content: bytes) -> Parsed:
-    """`mypy --junit-xml`: a test case for each file with errors, whose text has a line for each."""
+    """`mypy --junit-xml`: one test case per file with errors, with one line of text per error."""
     errors: list[str] = []
     cases = 0
 
@@ -91,19 +91,19 @@ def parse_mypy_junit(_: Place, content: bytes) -> Parsed:
 
     read_xml(content, element, text)
     if not cases:
-        raise Unmeasured("holds no test case")
+        raise Unmeasured("contains no test case")
     return _findings(errors, PYTHON)
 
 
 def parse_pyright(_: Place, content: bytes) -> Parsed:
-    """`pyright --outputjson`; warnings count too."""
+    """`pyright --outputjson`; warnings count, too."""
     rows = expect(expect(read_json(content), dict).get("generalDiagnostics"), list)
     found = [row for row in map(_mapping, rows) if _is_one_of(row.get("severity"), _diagnostic_levels)]
     return _findings([expect(row.get("file"), str) for row in found], PYTHON)
 
 
 def _is_one_of(value: object, levels: set[str]) -> bool:
-    """Whether it is one of the words; a report may have anything there, also what a set cannot be asked for."""
+    """Whether the value is one of the words; reports may contain anything, including unhashable values."""
     return isinstance(value, str) and value in levels
 
 
@@ -113,23 +113,23 @@ def _mapping(row: object) -> dict[str, Any]:
 
 
 def parse_tsc(_: Place, content: bytes) -> Parsed:
-    """`tsc --pretty false`: a line for each error. A report without any has to say so: empty may mean cut off."""
+    """`tsc --pretty false`: one line per error. A report without errors must say so: an empty one may be truncated."""
     text = content.decode("utf-8", "replace")
     found = [match["path"] for line in text.splitlines() if (match := _tsc_line.match(line))]
     if not found and not _tsc_end.search(text):
-        raise Unmeasured("holds no line of tsc")
+        raise Unmeasured("contains no line of tsc")
     return _findings(found, TYPESCRIPT)
 
 
 def parse_bandit(_: Place, content: bytes) -> Parsed:
-    """`bandit --format json`; findings of low severity are left to taste."""
+    """`bandit --format json`; findings of low severity are ignored."""
     rows = [_mapping(row) for row in expect(expect(read_json(content), dict).get("results"), list)]
     found = [row for row in rows if _is_one_of(row.get("issue_severity"), _issue_levels)]
     return _findings([expect(row.get("filename"), str) for row in found], PYTHON)
 
 
 def parse_pip_audit(_: Place, content: bytes) -> Parsed:
-    """`pip-audit --format json`, today's form and the older list."""
+    """`pip-audit --format json`, the current format and the older list."""
     report = read_json(content)
     rows = expect(report.get("dependencies") if isinstance(report, dict) else report, list)
     known = sum(len(expect(_mapping(row).get("vulns", []), list)) for row in rows)
@@ -137,7 +137,7 @@ def parse_pip_audit(_: Place, content: bytes) -> Parsed:
 
 
 def parse_npm_audit(_: Place, content: bytes) -> Parsed:
-    """`npm audit --json`: a count for each severity."""
+    """`npm audit --json`: one count per severity."""
     metadata = expect(expect(read_json(content), dict).get("metadata"), dict)
     counts = _mapping(metadata.get("vulnerabilities"))
     known = sum(number(count) for severity, count in counts.items() if severity not in {"total", "info"})

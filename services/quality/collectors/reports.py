@@ -1,4 +1,4 @@
-"""Reports that tools left behind: which to believe, and how old they are."""
+"""Reports that tools left behind: selects the credible ones, and determines their age."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ paths_checked_max = 200
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a report says: `counted` of `total`, of which files, in which languages, and when by its own word."""
+    """The content of a report: `counted` of `total`, its files and languages, and its own timestamp."""
 
     counted: float
     total: float = 0.0
@@ -36,7 +36,7 @@ Parse: TypeAlias = Callable[[Place, bytes], Parsed]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a tool's report is named, and how it is read; `names` are patterns of the file's name."""
+    """A report format: the tool, patterns of the file name, and the parser."""
 
     tool: str
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A report that is believed."""
+    """A report that was accepted."""
 
     parsed: Parsed
     source: str
@@ -55,13 +55,13 @@ class Taken:
 
 @dataclass
 class Reports:
-    """The believed reports, one for a set of languages, and why others are not."""
+    """The accepted reports, one per set of languages, and why others were rejected."""
 
     taken: list[Taken] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def evidence(self, name: str, value: Callable[[Sequence[Parsed]], float], missing: str) -> Evidence:
-        """One evidence of all that was taken; its age is that of the oldest."""
+        """One piece of evidence from all accepted reports; its age is that of the oldest."""
         if not self.taken:
             return no_measurement(name, "; ".join(self.refused[:3]) or missing)
         details = [taken.parsed.detail for taken in self.taken if taken.parsed.detail]
@@ -77,7 +77,7 @@ class Reports:
 
 
 def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
-    """The newest believable report for each set of languages."""
+    """The newest acceptable report for each set of languages."""
     found = Reports()
     wanted = [(file, form) for file in place.reports for form in formats if _is_named(file, form)]
     wanted.sort(key=lambda pair: (-pair[0].modified, pair[0].path))
@@ -125,14 +125,14 @@ def _refuse_future(place: Place, time: datetime) -> None:
 
 
 def refuse_foreign(place: Place, paths: Sequence[str]) -> None:
-    """Unmeasured where the report names files and most of them are not here: it is another project's."""
+    """Raises Unmeasured if most files named in a report are not here: it belongs to another project."""
     checked = list(dict.fromkeys(paths))[:paths_checked_max]
     if checked and sum(here(place, path) is not None for path in checked) * 2 < len(checked):
-        raise Unmeasured("speaks of files that are not here")
+        raise Unmeasured("is about files that are not here")
 
 
 def here(place: Place, path: str) -> str | None:
-    """The path relative to the root, where it is a file here."""
+    """The path relative to the root, or None if it is not a file here."""
     if path.startswith("/"):
         root = f"{place.root}/"
         if not path.startswith(root):
@@ -143,42 +143,42 @@ def here(place: Place, path: str) -> str | None:
 
 
 def languages_of(paths: Iterable[str]) -> tuple[str, ...]:
-    """The languages these files are written in."""
+    """The languages of these files."""
     found = {LANGUAGES.get(PurePosixPath(path).suffix.lower(), "") for path in paths}
     return tuple(sorted(found - {""}))
 
 
 def read_json(content: bytes) -> Any:
-    """Its value; Unmeasured where it is not whole."""
+    """The JSON value; Unmeasured if it is invalid."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Unmeasured("is not whole JSON") from error
+        raise Unmeasured("is not valid JSON") from error
 
 
 def read_json_lines(content: bytes) -> list[Any]:
-    """One value a line; Unmeasured where one is not whole."""
+    """One JSON value per line; Unmeasured if one is invalid."""
     return [read_json(line) for line in content.splitlines() if line.strip()]
 
 
 def own_time(text: object) -> datetime | None:
-    """The time a report says it was made, where it says so with an offset."""
+    """The timestamp in a report, if it has an offset."""
     try:
         time = datetime.fromisoformat(str(text))
         return time.astimezone(UTC) if time.tzinfo else None
-    except (ValueError, OverflowError):  # also a time of the first or last day of the calendar
+    except (ValueError, OverflowError):  # also the first or last day of the calendar
         return None
 
 
 def expect(value: object, kind: type) -> Any:
-    """`value` where it is of the kind that the format has there, else Unmeasured."""
+    """The value, if it has the expected type, else Unmeasured."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise Unmeasured("has not the shape of such a report")
+        raise Unmeasured("does not have the format of such a report")
     return value
 
 
 def number(value: object) -> float:
-    """A number that counts something, else Unmeasured."""
+    """A count, else Unmeasured."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
-        raise Unmeasured("has not the shape of such a report")
+        raise Unmeasured("does not have the format of such a report")
     return float(value)

@@ -1,4 +1,4 @@
-"""Evidence of secrets in tracked files, by a detector that the caller gives; what is found is never shown."""
+"""Secrets in tracked files, found by a detector that the caller provides; what it finds is never shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.quality.collectors.tests import is_test
 from services.quality.domain.evidence import Evidence, no_measurement
 
 FindSecrets: TypeAlias = Callable[[str], Sequence[object]]
-"""What of a text is a secret; one item each."""
+"""Finds the secrets in a text; one item per secret."""
 
 read_max_bytes = 1_000_000
 file_max_bytes = 100_000
@@ -46,9 +46,9 @@ _text_suffixes = _likely_suffixes | frozenset(
 
 
 def secrets(place: Place, tracked: Sequence[str] | None, find: FindSecrets | None) -> Evidence:
-    """How many secrets there are in tracked files, tests aside. Likely files first, then a sample spread evenly."""
+    """The number of secrets in tracked files except tests. Checks likely files first, then an even sample."""
     if find is None:
-        return no_measurement("secrets", "no detector of secrets")
+        return no_measurement("secrets", "no secret detector")
     if not tracked:
         return no_measurement("secrets", "no tracked files")
     known = set(tracked)
@@ -65,7 +65,7 @@ def secrets(place: Place, tracked: Sequence[str] | None, find: FindSecrets | Non
 
 
 def _may_hold(file: File) -> bool:
-    """Text that is no lock and no test: those are full of made-up secrets and hashes."""
+    """Whether a file may contain real secrets: lock files and tests are full of made-up ones and hashes."""
     name, suffix = _name(file)
     is_text = suffix in _text_suffixes or name.startswith(".env") or not suffix
     return is_text and name not in _locks and not is_test(file.path)
@@ -77,7 +77,7 @@ def _is_likely(file: File) -> bool:
 
 
 def _name(file: File) -> tuple[str, str]:
-    """The file's name and suffix; pathlib would take longer than all the rest."""
+    """The file's name and suffix, faster than pathlib."""
     name = file.path.rpartition("/")[2]
     return name, os.path.splitext(name)[1].lower()  # noqa: PTH122
 

@@ -1,4 +1,4 @@
-"""Evidence of tests: how many there are by each language's conventions, and how the last run ended."""
+"""Tests: their number by each language's conventions, and the result of the last run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _support = re.compile(r"(^|/)(tests?/.*|conftest|setup)\.py$")
 
 
 def tests(place: Place) -> list[Evidence]:
-    """Test files per source file, and the share of the last run that passed."""
+    """The number of test files per source file, and the share of tests that passed in the last run."""
     return [_presence(place), find_reports(place, RESULTS).evidence("tests_passed", passed_share, "no test results")]
 
 
@@ -49,7 +49,7 @@ def _presence(place: Place) -> Evidence:
 
 
 def _count_files(place: Place, language: str) -> tuple[int, int]:
-    """Test files and others; a Rust file with tests inside counts as both."""
+    """The numbers of test files and of others; a Rust file with tests inside counts as both."""
     files = place.sources(language)
     tested = [file for file in files if CONVENTIONS[language].search(file.path)]
     named = {file.path for file in tested}
@@ -68,13 +68,13 @@ def _rust_files_with_tests(place: Place, files: Sequence[File]) -> int:
 
 
 def passed_share(reports: Sequence[Parsed]) -> float:
-    """Tests that passed of those that ran; skipped ones ran not."""
+    """The share of passed tests among those that ran, without skipped ones."""
     total = sum(each.total for each in reports)
     return round(sum(each.counted for each in reports) / total, 4) if total else 0.0
 
 
 def parse_junit(place: Place, content: bytes) -> Parsed:
-    """JUnit XML, counted by its test cases: the totals in its head are only a claim."""
+    """JUnit XML, counted by its test cases: the totals in its header are not reliable."""
     cases = failed = skipped = 0
     paths: dict[str, None] = {}
     times: list[datetime] = []
@@ -96,7 +96,7 @@ def parse_junit(place: Place, content: bytes) -> Parsed:
     read_xml(content, element)
     ran = cases - skipped
     if ran <= 0:
-        raise Unmeasured("holds no test that ran")
+        raise Unmeasured("contains no test that ran")
     passed = max(0, ran - failed)
     return _results(passed, ran, list(paths), max(times, default=None))
 
@@ -107,7 +107,7 @@ def _results(passed: int, ran: int, paths: Sequence[str], taken_at: datetime | N
 
 
 def _path_of_class(place: Place, name: str) -> str:
-    """pytest's `tests.unit.test_x.TestY` as the file it is in; where none is here, as the file it would be in."""
+    """The file of pytest's `tests.unit.test_x.TestY`; if none exists here, the path it would have."""
     parts = [part for part in name.split(".") if part][:20]
     if len(parts) < 2 and not name.startswith("test"):
         return ""
@@ -120,10 +120,10 @@ def _path_of_class(place: Place, name: str) -> str:
 
 
 def parse_pytest_cache(place: Place, content: bytes) -> Parsed:
-    """pytest's cache: `nodeids` are the tests it knows, `lastfailed` those that failed when they last ran."""
+    """pytest's cache: `nodeids` lists the known tests, `lastfailed` those that failed in their last run."""
     known = {expect(each, str) for each in expect(read_json(content), list)}
     if not known:
-        raise Unmeasured("knows no test")
+        raise Unmeasured("lists no tests")
     failed = set()
     if place.has(".pytest_cache/v/cache/lastfailed"):
         failed = set(expect(read_json(place.read(".pytest_cache/v/cache/lastfailed", 1024 * 1024)), dict)) & known
@@ -138,7 +138,7 @@ RESULTS = (
 
 
 def is_test(path: str) -> bool:
-    """Whether a file is a test by its language's convention."""
+    """Whether a file is a test by its language's conventions."""
     if "/tests/" in f"/{path}":
         return True
     convention = CONVENTIONS.get(LANGUAGES.get(path[path.rfind(".") :], ""))

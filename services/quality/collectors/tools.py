@@ -1,4 +1,4 @@
-"""Evidence of tools: which ones the project asks for, by its own files, and whether they are here."""
+"""Tools: those that the project's own files require, and whether they are installed."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ ASKED_BY_PYPROJECT = ("ruff", "mypy", "pyright", "pytest", "coverage", "crackerj
 
 
 def tools(place: Place) -> list[Evidence]:
-    """The share of the tools that the project asks for that are in its environment or on the PATH."""
+    """The share of required tools that are in the project's environment or on the PATH."""
     asked = asked_for(place)
     if not asked:
-        return [no_measurement("tools", "the project asks for no tool")]
+        return [no_measurement("tools", "the project requires no tools")]
     missing = [name for name in asked if find(place, name) is None]
     share = round(1 - len(missing) / len(asked), 4)
     detail = f"missing: {', '.join(missing)}" if missing else f"all of {', '.join(asked)}"
@@ -46,7 +46,7 @@ def tools(place: Place) -> list[Evidence]:
 
 
 def asked_for(place: Place) -> list[str]:
-    """Names in the order of the tables; git where the place is a repository's."""
+    """The required tools in the order of the tables; git if the place is in a repository."""
     sections = pyproject(place).get("tool", {})
     configured = {name for name in ASKED_BY_PYPROJECT if isinstance(sections, dict) and name in sections}
     by_file = {name for name, files in ASKED_BY_FILE.items() if any(file in place.paths for file in files)}
@@ -58,7 +58,7 @@ def asked_for(place: Place) -> list[str]:
 
 
 def find(place: Place, name: str) -> Path | None:
-    """Where a tool is: the project's own environment first, then the PATH."""
+    """The path of a tool: the project's own environment first, then the PATH."""
     for own in OWN_PLACES:
         path = place.root / own / name
         if path.is_file():
@@ -67,12 +67,12 @@ def find(place: Place, name: str) -> Path | None:
 
 
 def pyproject(place: Place) -> dict[str, Any]:
-    """pyproject.toml's content; empty where there is none, or none that can be read."""
+    """The content of pyproject.toml; empty if it is missing or cannot be read."""
     return toml(place, "pyproject.toml")
 
 
 def toml(place: Place, path: str) -> dict[str, Any]:
-    """A TOML file's content; empty where there is none, or none that can be read."""
+    """The content of a TOML file; empty if it is missing or cannot be read."""
     import tomllib
 
     if path not in place.paths:
@@ -84,7 +84,7 @@ def toml(place: Place, path: str) -> dict[str, Any]:
 
 
 def json_object(place: Place, path: str, limit_bytes: int = 1024 * 1024) -> dict[str, Any]:
-    """A JSON file's object; empty where there is none, or none that can be read."""
+    """The object in a JSON file; empty if it is missing or cannot be read."""
     if path not in place.paths:
         return {}
     try:

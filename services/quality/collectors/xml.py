@@ -1,7 +1,7 @@
-"""XML reports, read as a stream. Hardened: entities are refused, nothing outside is fetched, depth is bounded.
+"""XML reports, parsed as a stream. Hardened: refuses entities, fetches nothing, limits depth.
 
 The standard library's expat suffices: a parser that refuses every entity declaration has nothing to expand or fetch.
-A DOCTYPE alone is let through, Cobertura reports carry one; expat does not fetch it.
+A DOCTYPE alone is allowed, as in Cobertura reports; expat does not fetch it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OnElement: TypeAlias = Callable[[str, Mapping[str, str]], None]
 def read_xml(content: bytes, on_element: OnElement, on_text: Callable[[str, str], None] | None = None) -> None:
     """Calls `on_element(name, attributes)` for each element and `on_text(name of its element, text)` for each text.
 
-    Unmeasured where it is not whole or not harmless.
+    Raises Unmeasured if the XML is invalid or unsafe.
     """
     reader = _Reader(on_element, on_text)
     parser = expat.ParserCreate()
@@ -33,8 +33,8 @@ def read_xml(content: bytes, on_element: OnElement, on_text: Callable[[str, str]
         parser.CharacterDataHandler = reader.text
     try:
         parser.Parse(content, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:  # also an encoding that there is not
-        raise Unmeasured("is not whole XML") from error
+    except (expat.ExpatError, ValueError, LookupError) as error:  # also an unknown encoding
+        raise Unmeasured("is not valid XML") from error
 
 
 class _Reader:
@@ -60,4 +60,4 @@ class _Reader:
 
 
 def _refuse(*_: object) -> int:
-    raise Unmeasured("declares entities, as no report does")
+    raise Unmeasured("declares entities, which no report does")

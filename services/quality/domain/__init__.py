@@ -1,1 +1,1 @@
-"""Evidence, the score it adds up to, and the trend of scores. Pure."""
+"""Evidence, the score computed from it, and the trend of scores. Pure."""

@@ -1,4 +1,4 @@
-"""Evidence: what was measured of a project, by what, and how far it can be trusted. Standard library only."""
+"""Evidence: what was measured of a project, from which source, and how reliable it is. Standard library only."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ MAXIMUM: Mapping[str, float] = {
     "test_coverage": 100.0,  # percent of lines
     "lint": math.inf,  # findings per 1,000 lines
     "types": math.inf,  # errors of a type checker per 1,000 lines
-    "annotations": 1.0,  # share of functions with types
+    "annotations": 1.0,  # share of functions with annotations
     "complexity": 1.0,  # share of functions over the complexity limit
-    "tests_passed": 1.0,  # share of the last run
+    "tests_passed": 1.0,  # share of passed tests in the last run
     "tests_present": 10.0,  # test files per source file
     "dependencies": 1.0,  # share of manifests whose lock agrees
     "readme": 1e6,  # words
     "docstrings": 1.0,  # share of public functions and classes
-    "continuous_integration": 1.0,  # 1 where it is configured
-    "active_days": 30.0,  # days with a commit, of the last 30
+    "continuous_integration": 1.0,  # 1 if it is configured
+    "active_days": 30.0,  # days with a commit out of the last 30
     "uncommitted": math.inf,  # changed files
     "commit_subjects": 1.0,  # share of the last commits that say what changed
-    "secrets": math.inf,  # found in tracked files
-    "vulnerabilities": math.inf,  # known, in dependencies
+    "secrets": math.inf,  # in tracked files
+    "vulnerabilities": math.inf,  # known ones in dependencies
     "security_lint": math.inf,  # findings of medium severity and above
-    "permissions": 1.0,  # share of rules in force that are narrow
+    "permissions": 1.0,  # less a quarter for each broad rule in force
     "tools": 1.0,  # share of the tools the project asks for
 }
-"""Every name of evidence and the largest value it can have; the smallest is 0."""
+"""Every name of evidence and its largest value; the smallest is 0."""
 FROM_THE_GATEWAY = frozenset({"permissions"})
-"""Never taken from a client: it would vouch for itself."""
+"""Never accepted from a client, which would vouch for itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One measurement, or why there is none.
+    """One measurement, or the reason why there is none.
 
-    `age_s` is by how much the newest source it speaks of is newer than the measurement; 0 when none is.
+    `age_s` is how much newer the newest source is than the measurement; 0 if none is newer.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """All evidence of a directory, one a name, and plain facts to show: of git, of dependencies."""
+    """All evidence of a directory, one per name, and facts to show about git and dependencies."""
 
     evidence: Mapping[str, Evidence]
     git: Mapping[str, Any] = field(default_factory=dict)
@@ -71,15 +71,15 @@ class Collected:
 
 
 def no_measurement(name: str, reason: str, source: str = "") -> Evidence:
-    """That there is no measurement, and why."""
+    """Evidence without a measurement, with the reason."""
     return Evidence(name, source=source, detail=reason[:text_max_chars])
 
 
 def only_possible(evidence: Evidence) -> Evidence:
-    """The evidence where its value can be, else unmeasured: 300 % of coverage is no coverage."""
+    """The evidence if its value is possible, else unmeasured: 300 % coverage is not a measurement."""
     if evidence.measured and not 0 <= evidence.value <= _finite(MAXIMUM[evidence.name]):
         return no_measurement(
-            evidence.name, f"{evidence.value} is no possible value of {evidence.name}", evidence.source
+            evidence.name, f"{evidence.value} is not a possible value of {evidence.name}", evidence.source
         )
     return evidence
 
@@ -89,7 +89,7 @@ def _finite(maximum: float) -> float:
 
 
 def to_json(collected: Collected) -> str:
-    """What `from_json` reads, within its limits: how a client reports what only it can see."""
+    """The JSON that `from_json` reads: a client's report of a directory that only it can see."""
     return json.dumps(
         {
             "evidence": [_as_mapping(each) for each in collected.evidence.values()],
@@ -114,9 +114,9 @@ def _as_mapping(evidence: Evidence) -> dict[str, Any]:
 
 
 def from_json(text: str, now: datetime) -> Collected:
-    """A client's report, each source marked as the client's word; unknown names are dropped.
+    """A client's report, each source marked as reported by it; unknown names are dropped.
 
-    InvalidInput where a value is impossible, LimitExceeded where it is too large.
+    InvalidInput if a value is impossible, LimitExceeded if the report is too large.
     """
     if len(text.encode("utf-8", "surrogatepass")) > reported_max_bytes:
         raise TooLarge(f"The evidence is over {reported_max_bytes:,} bytes.")
@@ -125,7 +125,7 @@ def from_json(text: str, now: datetime) -> Collected:
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The evidence is not JSON.") from error
     if not isinstance(report, dict) or not isinstance(report.get("evidence"), list):
-        raise InvalidInput("The evidence is no object with a list `evidence`.")
+        raise InvalidInput("The evidence is not an object with a list `evidence`.")
     rows = [row for row in report["evidence"][:evidence_max] if _is_known(row)]
     found = {row["name"]: _from_client(row, now) for row in rows}
     return Collected(found, _facts(report.get("git")), _facts(report.get("dependencies")))
@@ -156,7 +156,7 @@ def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
 
 def _number(name: str, value: object, maximum: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _finite(maximum):
-        raise InvalidInput(f"The evidence says what cannot be of {name}; it lies between 0 and {_finite(maximum):g}.")
+        raise InvalidInput(f"The evidence has an impossible {name}; it must be from 0 to {_finite(maximum):g}.")
     return float(value)
 
 
@@ -168,7 +168,7 @@ def _time(name: str, value: object) -> datetime | None:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise InvalidInput(f"measured_at of {name} is no ISO 8601 time with an offset.")
+        raise InvalidInput(f"measured_at of {name} is not an ISO 8601 time with an offset.")
     return time.astimezone(UTC)
 
 
@@ -177,7 +177,7 @@ def _text(value: object) -> str:
 
 
 def _facts(value: object) -> dict[str, Any]:
-    """Short and flat: text, numbers and truth values."""
+    """Short, flat facts: text, numbers and booleans."""
     if not isinstance(value, Mapping):
         return {}
     flat: dict[str, Any] = {}
@@ -190,7 +190,7 @@ def _facts(value: object) -> dict[str, Any]:
 
 
 def merge(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
-    """One a name: what is measured before what is not, then the later in `evidence`."""
+    """One per name: measured before unmeasured, then the later one in `evidence`."""
     best: dict[str, Evidence] = {}
     for each in map(only_possible, evidence):
         there = best.get(each.name)

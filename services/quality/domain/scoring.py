@@ -1,4 +1,4 @@
-"""The score: one table of components, and the arithmetic over it. Pure: the same evidence, the same score."""
+"""The score: one table of components, and its arithmetic. Pure: the same evidence gives the same score."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TypeAlias
 from services.quality.domain.evidence import Evidence, no_measurement, only_possible
 
 Curve: TypeAlias = tuple[tuple[float, float], ...]
-"""Corners (value, share of the weight), straight between them and level outside: never better for worse values."""
+"""Points (value, share of the weight), linear between them and constant outside; worse values never score higher."""
 
 
 class Group(StrEnum):
-    """What a component belongs to. The first four make up the project's health."""
+    """The group of a component. The first four make up the project's health."""
 
     CODE = "code_quality"
     PROJECT = "project"
@@ -30,10 +30,10 @@ HEALTH = (Group.CODE, Group.PROJECT, Group.VELOCITY, Group.SECURITY)
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A row of the table. `weight` is the points of 100 that it earns at best.
+    """A row of the table. `weight` is the maximum number of points, of 100.
 
-    `advice` is what earns them; `fact` says the value in words (`{value}`, `{percent}` of a share, `{detail}`);
-    `measure` is what has it measured.
+    `advice` says how to earn them; `fact` states the value in words (`{value}`, `{percent}` of a share, `{detail}`);
+    `measure` says how to have it measured.
     """
 
     name: str
@@ -49,27 +49,27 @@ class Component:
 SHARE: Curve = ((0, 0), (1, 1))
 RUN = "or call quality_check with run_tools"
 GIT = "Put the project under git."
-SOURCE = "It is read from Python, JavaScript, TypeScript, Go and Rust."
-# Health's four parts are 40, 30, 20 and 10 of 100; health itself is 80 of the 100 overall points, hence x 0.8.
+SOURCE = "It is measured in Python, JavaScript, TypeScript, Go and Rust."
+# Health's four groups have 40, 30, 20 and 10 of 100 points; health is 80 of the 100 overall points, hence x 0.8.
 COMPONENTS: tuple[Component, ...] = (
     Component(
         "test_coverage", Group.CODE, 12, "percent of lines", ((0, 0), (90, 1)),
-        "Cover more lines by tests", "{value:.0f} % are covered",
+        "Cover more lines with tests", "{value:.0f} % are covered",
         f"Leave a report (coverage.json, coverage.xml, lcov.info, cover.out), {RUN}.",
     ),
     Component(
         "lint", Group.CODE, 8, "findings per 1,000 lines", ((0, 1), (20, 0)),
-        "Mend what the linter finds", "{value:.1f} findings in 1,000 lines",
+        "Fix the linter's findings", "{value:.1f} findings in 1,000 lines",
         f"Leave the linter's report (ruff.json, eslint.json), {RUN}.",
     ),
     Component(
         "types", Group.CODE, 4, "type errors per 1,000 lines", ((0, 1), (10, 0)),
-        "Mend the type errors", "{value:.1f} in 1,000 lines",
+        "Fix the type errors", "{value:.1f} in 1,000 lines",
         f"Leave the type checker's report (mypy.json, pyright.json, tsc.txt), {RUN}.",
     ),
     Component(
         "annotations", Group.CODE, 4, "share of functions with types", SHARE,
-        "Give functions types", "{percent:.0f} % have them", SOURCE,
+        "Annotate functions with types", "{percent:.0f} % have them", SOURCE,
     ),
     Component(
         "complexity", Group.CODE, 4, "share of functions over 10 branches", ((0, 1), (0.2, 0)),
@@ -77,7 +77,7 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         "tests_passed", Group.PROJECT, 8, "share of the last run", ((0.5, 0), (1, 1)),
-        "Mend the failing tests", "{detail}", f"Leave a report (junit.xml; pytest's cache counts, too), {RUN}.",
+        "Fix the failing tests", "{detail}", f"Leave a report (junit.xml; pytest's cache counts, too), {RUN}.",
     ),
     Component(
         "tests_present", Group.PROJECT, 4, "test files per source file", ((0, 0), (0.5, 1)),
@@ -93,7 +93,7 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         "docstrings", Group.PROJECT, 2, "share of public names", ((0, 0), (0.8, 1)),
-        "Document public names", "{percent:.0f} % have a docstring", "It is read from Python.",
+        "Document public names", "{percent:.0f} % have a docstring", "It is measured in Python.",
     ),
     Component(
         "continuous_integration", Group.PROJECT, 4, "1 where configured", SHARE,
@@ -109,11 +109,11 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         "commit_subjects", Group.VELOCITY, 5, "share of commits", SHARE,
-        "Say in a commit's subject what changed", "{detail} do", GIT,
+        "Say in commit subjects what changed", "{detail} do", GIT,
     ),
     Component(
         "secrets", Group.SECURITY, 4, "found in tracked files", ((0, 1), (1, 0)),
-        "Take the secrets out", "{value:.0f} found; {detail}", GIT,
+        "Remove the secrets", "{value:.0f} found; {detail}", GIT,
     ),
     Component(
         "vulnerabilities", Group.SECURITY, 2, "known", ((0, 1), (5, 0)),
@@ -122,26 +122,26 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         "security_lint", Group.SECURITY, 2, "findings", ((0, 1), (5, 0)),
-        "Mend the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
+        "Fix the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
     ),
     Component(
-        "permissions", Group.PERMISSIONS, 10, "share of narrow rules", SHARE,
-        "Narrow or revoke broad rules", "{detail}", "Record with record_permission what may be done without asking.",
+        "permissions", Group.PERMISSIONS, 10, "1, less a quarter for each broad rule", SHARE,
+        "Narrow or revoke broad rules", "{detail}", "The session service says which rules are in force.",
     ),
     Component(
         "tools", Group.TOOLS, 10, "share of the project's tools", SHARE,
-        "Install what the project asks for", "{detail}", "Configure its tools (pyproject.toml, package.json, …).",
+        "Install the project's tools", "{detail}", "Configure its tools (pyproject.toml, package.json, …).",
     ),
 )  # fmt: skip
 BY_NAME: Mapping[str, Component] = {component.name: component for component in COMPONENTS}
 _DAY_S = 86_400.0
 TRUST: Curve = ((3_600, 1), (7 * _DAY_S, 0.5), (90 * _DAY_S, 0))
-"""What a measurement is worth by how much older it is than its sources: all within the hour, nothing after 90 days."""
+"""The worth of a measurement by how much older it is than its sources: full within an hour, none after 90 days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A component's line of the report; `points` of at most `weight`."""
+    """A component's row of the report; `points` of at most `weight`."""
 
     component: Component
     evidence: Evidence
@@ -150,7 +150,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What to do, and the points of the overall score it gains; at best, where it is not measured yet."""
+    """Advice, and the points of the overall score to gain; the maximum if the component is not measured yet."""
 
     component: str
     text: str
@@ -172,9 +172,9 @@ class Score:
 
 
 def score(evidence: Mapping[str, Evidence]) -> Score:
-    """The score of what was measured; what was not earns nothing.
+    """The score of all evidence; unmeasured components earn nothing.
 
-    Permissions and tools are of a project: without any measured health there is none, and they earn nothing either.
+    Permissions and tools also earn nothing without any measured health: then there is no project.
     """
     is_project = any(_component_evidence(evidence, each).measured for each in COMPONENTS if each.group in HEALTH)
     rows = tuple(_score_component(each, _component_evidence(evidence, each), is_project) for each in COMPONENTS)
@@ -190,7 +190,7 @@ def score(evidence: Mapping[str, Evidence]) -> Score:
 
 
 def share(curve: Curve, value: float) -> float:
-    """The curve at `value`."""
+    """The value of the curve at `value`."""
     place = bisect_right([corner for corner, _ in curve], value)
     if place == 0:
         return curve[0][1]
@@ -233,9 +233,9 @@ def _recommendations(rows: Sequence[Scored]) -> tuple[Recommendation, ...]:
 
 
 def _recommendation(row: Scored) -> Recommendation:
-    """For what is measured, its advice; for what is stale, to measure again; else how to have it measured.
+    """The advice if measured; to measure again if stale; else how to have it measured.
 
-    The gain of what is not measured is what it earns at best.
+    The gain of an unmeasured component is its maximum.
     """
     component, evidence = row.component, row.evidence
     missing = round(component.weight - row.points, 2)

@@ -1,4 +1,4 @@
-"""Where a project's scores are heading: slope with its confidence, forecast, thresholds crossed. Pure."""
+"""The trend of a project's scores: slope with its confidence, forecast, crossings of thresholds. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from statistics import linear_regression
 from typing import Literal
 
 points_min = 4
-"""With fewer points an interval says nothing: a line through three has one degree of freedom."""
+"""With fewer points an interval is meaningless: a line through three has one degree of freedom."""
 span_min = timedelta(hours=1)
 forecast_ahead_max = timedelta(days=7)
 THRESHOLDS = (50.0, 70.0, 90.0)
 _DAY_S = 86_400.0
-# Two-sided 95 % quantiles of Student's t by degrees of freedom, from 1 on; beyond them the normal's is near enough.
+# Two-sided 95 % quantiles of Student's t by degrees of freedom, from 1; beyond them the normal distribution is close.
 _T95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -28,7 +28,7 @@ Direction = Literal["rising", "falling", "steady", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A score at a time; `commit` is empty where there is no repository."""
+    """A score at a time; `commit` is empty outside of a repository."""
 
     timestamp: datetime
     overall: float
@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """The overall score came to be above or below a threshold; on it counts as above."""
+    """The overall score rose above or fell below a threshold; a score equal to it counts as above."""
 
     threshold: float
     direction: Literal["above", "below"]
@@ -52,7 +52,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The score to expect, and its 95 % prediction interval; within 0 and 100."""
+    """The expected score, and its 95 % prediction interval; within 0 and 100."""
 
     timestamp: datetime
     overall: float
@@ -62,7 +62,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Points a day, with the 95 % confidence interval; `unknown` where it cannot be told."""
+    """Points per day, with the 95 % confidence interval; `unknown` if it cannot be determined."""
 
     direction: Direction = "unknown"
     slope_per_day: float = 0.0
@@ -72,7 +72,7 @@ class Trend:
 
 
 def trend(points: Sequence[Point]) -> Trend:
-    """Ordinary least squares; it rises or falls only where the interval leaves no doubt."""
+    """Ordinary least squares; rises or falls only if the interval excludes zero."""
     if len(points) < points_min or points[-1].timestamp - points[0].timestamp < span_min:
         return Trend()
     began = points[0].timestamp
@@ -86,7 +86,7 @@ def trend(points: Sequence[Point]) -> Trend:
     deviation = math.sqrt(residual / freedom)
     quantile = _T95[freedom - 1] if freedom <= len(_T95) else _normal95
     margin = quantile * deviation / math.sqrt(spread)
-    ahead = min(forecast_ahead_max.total_seconds() / _DAY_S, days[-1])  # no further than was looked back
+    ahead = min(forecast_ahead_max.total_seconds() / _DAY_S, days[-1])  # no further ahead than the data reach back
     day = days[-1] + ahead
     wide = quantile * deviation * math.sqrt(1 + 1 / len(days) + (day - mean) ** 2 / spread)
     expected = intercept + slope * day
@@ -96,7 +96,7 @@ def trend(points: Sequence[Point]) -> Trend:
 
 
 def _direction(low: float, high: float) -> Direction:
-    tiny = 1e-9  # what arithmetic leaves of a level line
+    tiny = 1e-9  # rounding errors of a level line
     return "rising" if low > tiny else "falling" if high < -tiny else "steady"
 
 
@@ -105,7 +105,7 @@ def _score(value: float) -> float:
 
 
 def crossings(points: Sequence[Point]) -> list[Crossing]:
-    """Every threshold crossed from one point to the next, in order."""
+    """Every threshold crossed between consecutive points, in order."""
     found: list[Crossing] = []
     for before, after in pairwise(points):
         for threshold in THRESHOLDS:

@@ -1,1 +1,1 @@
-"""Measuring a project: scan its directory, watch it for changes, check it."""
+"""Measures a project: scans its directory, watches it for changes, and scores it."""

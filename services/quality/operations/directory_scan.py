@@ -1,4 +1,4 @@
-"""Looking at directories, and knowing which of them have not changed since: those are not walked again."""
+"""Scans directories, and recognises unchanged ones, which are not walked again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from services.workspace.allowed_roots import resolve_directory
 
 watched_max = 16
 measured_max = 5_000
-"""Single files of a project of which is remembered what was measured."""
+"""The maximum of single files of a project whose measurements are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look found, but for the files: `state` and `newest` of the place."""
+    """The result of a scan without the files: `state` and `newest` of the place."""
 
     root: Path
     state: str
@@ -33,7 +33,7 @@ class Seen:
 
 
 class Looking:
-    """Looks inside `roots`, and watches where it looked last. Blocks; its calls may come from several threads."""
+    """Scans only inside `roots`, and watches the last directories scanned. Blocking, and thread-safe."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = roots
@@ -41,7 +41,7 @@ class Looking:
         self._guard = threading.Lock()
 
     def last_look(self, directory: Path) -> Seen | None:
-        """What the last look found, where it would find the same again. Raises what `look` raises."""
+        """The last scan, if a new one would have the same result. Raises the errors of `look`."""
         root = resolve_directory(directory, self._roots)
         with self._guard:
             seen = self._seen.get(root)
@@ -51,7 +51,7 @@ class Looking:
         return None
 
     def look(self, directory: Path, now: datetime) -> Place:
-        """A look, of which `unchanged` knows from then on."""
+        """Scans the directory, and remembers the result for `last_look`."""
         root = resolve_directory(directory, self._roots)
         watch, before = Watch(), self._seen.get(root)
         measured = before.measured if before and len(before.measured) <= measured_max else {}
@@ -65,7 +65,7 @@ class Looking:
         return place
 
     def close(self) -> None:
-        """Ends all watches."""
+        """Closes all watches."""
         with self._guard:
             for seen in self._seen.values():
                 seen.watch.close()

@@ -1,4 +1,4 @@
-"""How the quality service is: which of its parts work, measured when asked."""
+"""The health of the quality service: checks of its parts when requested."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from services.quality.storage.history import History
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is asked; `directory` is None where another service keeps the history."""
+    """The parts to check; `directory` is None if another service keeps the history."""
 
     history: History
     directory: Path | None
 
     async def check(self) -> Mapping[str, PartHealth]:
-        """Every part's health."""
+        """The health of every part."""
         parts = {"history": await self._history()}
         if self.directory:
             parts["file_system"] = await asyncio.to_thread(file_system, self.directory)
         return parts
 
     async def count(self) -> Mapping[str, float]:
-        """The service's gauges: it has none."""
+        """The service's gauges: none."""
         return {}
 
     async def _history(self) -> PartHealth:

@@ -1,4 +1,4 @@
-"""A check: look, collect, score; the same report again as long as nothing has changed."""
+"""A quality check: scan, collect, score; cached as long as nothing changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Permission rules in force; `broad` are those that allow operations of high or critical level for ever."""
+    """Permission rules in force; `broad` ones allow operations of high or critical level without an expiry."""
 
     rules: int
     broad: int
@@ -34,7 +34,7 @@ class Permissions:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about: a directory in sight, or `evidence` of one that is not (JSON)."""
+    """The subject of a check: a directory this process can read, or `evidence` of another one (JSON)."""
 
     working_directory: str = ""
     evidence: str = ""
@@ -44,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The score and what it was made of."""
+    """The score and the evidence behind it."""
 
     score: Score
     collected: Collected
@@ -53,7 +53,7 @@ class Report:
 
 
 class Checking:
-    """Looks only inside `roots`; runs tools only where `run_tools_allowed`."""
+    """Scans only inside `roots`; runs tools only if `run_tools_allowed`."""
 
     def __init__(
         self, roots: Sequence[Path], runs: Runs, *, run_tools_allowed: bool, find_secrets: FindSecrets | None
@@ -66,7 +66,7 @@ class Checking:
         self._ran: OrderedDict[Path, Sequence[Evidence]] = OrderedDict()
 
     async def check(self, question: Question, progress: Progress) -> Report:
-        """The report. InvalidInput, NotFound or Denied where there is nothing that may be looked at."""
+        """The report. InvalidInput, NotFound or Denied if there is nothing it may scan."""
         now = datetime.now(UTC)
         if question.evidence:
             if question.run_tools:
@@ -85,11 +85,11 @@ class Checking:
         return _report(self._with_runs(place.root, place.newest(), collected), question, runs, is_cached=is_cached)
 
     def close(self) -> None:
-        """Ends what watches directories."""
+        """Closes all watches of directories."""
         self._looking.close()
 
     async def _known_of(self, directory: Path, now: datetime) -> Collected | None:
-        """What is known of a directory in which nothing has changed."""
+        """The cached evidence of an unchanged directory."""
         seen = await asyncio.to_thread(self._looking.last_look, directory)
         known = self._known.get(_key(seen.root, seen.state, now)) if seen else None
         return self._with_runs(seen.root, seen.newest, known) if seen and known else None
@@ -102,7 +102,7 @@ class Checking:
         return ran.runs
 
     async def _collect(self, place: Place) -> tuple[Collected, bool]:
-        """What is known of this state; the day is part of it, for activity is counted back from today."""
+        """The evidence of this state, cached per day, since activity is counted back from today."""
         key = _key(place.root, place.state, place.now)
         if key in self._known:
             self._known.move_to_end(key)
@@ -112,7 +112,7 @@ class Checking:
         return collected, False
 
     def _with_runs(self, root: Path, newest: float, collected: Collected) -> Collected:
-        """With what the last run of the tools found, by now as old as the sources have become newer."""
+        """Adds results of the last tool run, aged by how much newer the sources are now."""
         ran = [
             replace(each, age_s=round(max(0.0, newest - each.measured_at.timestamp()), 3))
             for each in self._ran.get(root, ())
@@ -126,7 +126,7 @@ def _key(root: Path, state: str, now: datetime) -> tuple[Path, str, str]:
 
 
 def _is_newer(measured_at: datetime, than: Evidence) -> bool:
-    """Whether a run says more than a report that was written since."""
+    """Whether a run is as recent as the evidence from a report."""
     return not than.measured or than.measured_at is None or measured_at >= than.measured_at
 
 
@@ -143,8 +143,9 @@ def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *
 
 
 def _permissions(facts: Permissions | None) -> Evidence:
-    if facts is None or facts.rules <= 0:
-        return no_measurement("permissions", "no permission rules in force")
-    broad = min(max(facts.broad, 0), facts.rules)
+    """Each broad rule costs a quarter, and nothing else counts: to record a rule never earns points."""
+    if facts is None:
+        return no_measurement("permissions", "the rules in force are not known")
+    broad = max(facts.broad, 0)
     detail = f"{broad} of {facts.rules} rules allow high or critical operations for ever"
-    return Evidence("permissions", round(1 - broad / facts.rules, 4), True, "session", datetime.now(UTC), detail=detail)
+    return Evidence("permissions", max(0.0, 1 - broad / 4), True, "session", datetime.now(UTC), detail=detail)

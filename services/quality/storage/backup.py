@@ -1,4 +1,4 @@
-"""The quality history's part of a backup: its database, copied while it is in use, and a copy of it verified."""
+"""The quality history's part of a backup: copies its database while in use, and verifies a copy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = "quality.duckdb"
 
 @dataclass(frozen=True, slots=True)
 class QualityPart:
-    """The history in `home`, which this process has open: a second connection shares its database."""
+    """The history in `home`, open in this process: a second connection shares its database."""
 
     home: Path
     name: str = "quality"
@@ -44,7 +44,7 @@ class QualityPart:
 
 
 def verify_quality(directory: Path, content: PartContent) -> None:
-    """NotReady where it is of a newer schema; InvalidInput where it holds less or more."""
+    """NotReady if its schema is newer; InvalidInput if it does not match the manifest."""
     if content.schema > len(MIGRATIONS):
         raise NotReady(
             f"The backup's history has schema {content.schema}; this version of Segue knows {len(MIGRATIONS)}.",

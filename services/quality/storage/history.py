@@ -1,7 +1,7 @@
-"""The history: points per user and project, in a DuckDB file that this process alone writes.
+"""The history: points per user and project, in a DuckDB file that only this process writes.
 
-DuckDB lets one process have a file. So among replicas one keeps the history and the others have it from there
-(`peer.py`); a second process on the same file does not start.
+DuckDB allows one process per file. Of several replicas, one keeps the history and the others call it
+(`remote_history.py`); a second process on the same file does not start.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _last = f"SELECT {_columns} {_mine} {_newest} ?"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What adding a point meant: `delta` to the point before it, None for the first."""
+    """The result of adding a point: `delta` to the point before it, None for the first."""
 
     duplicate: bool = False
     delta: float | None = None
@@ -49,10 +49,10 @@ class Recorded:
 
 
 class History(Protocol):
-    """What the service needs of a history. A point that `record` acknowledged survives a kill."""
+    """A history of scores. A point that `record` acknowledged survives a kill."""
 
     async def record(self, user: str, project: str, point: Point) -> Recorded:
-        """Adds the point, once for each operation id. Raises Unavailable where it cannot be kept."""
+        """Adds the point, once per operation id. Raises Unavailable if it cannot be stored."""
         ...
 
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
@@ -69,24 +69,22 @@ class DuckHistory:
         self._waiting = 0
 
     async def record(self, user: str, project: str, point: Point) -> Recorded:
-        """As the Protocol says."""
         return await self._run("record", lambda: self._record(user, project, point))
 
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
-        """As the Protocol says."""
         rows = await self._run("points", lambda: self._rows(_last, [user, project, limit]))
         return rows[::-1]
 
     async def _run(self, name: str, job: Callable[[], Result]) -> Result:
         if self._waiting >= waiting_max:
-            raise RateLimited("Too much is waiting for the history.", "Send less at a time, or try again later.")
+            raise RateLimited("Too many calls wait for the history.", "Send less at a time, or try again later.")
         self._waiting += 1
         try:
             with telemetry.query("duckdb", name, "points"):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, job)
         except (duckdb.IOException, duckdb.FatalException) as error:
             logger.error("the history failed: %s", type(error).__name__)  # noqa: TRY400  # its text may hold content
-            raise Unavailable("The history cannot be used: is the disk full or read-only?", "Mend it.") from error
+            raise Unavailable("The history cannot be used: is the disk full or read-only?", "Fix that.") from error
         finally:
             self._waiting -= 1
 
@@ -102,12 +100,12 @@ class DuckHistory:
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[Point]:
         rows = self._connection.execute(statement, list(values)).fetchall()
-        return [Point(time.astimezone(UTC), *rest) for time, *rest in rows]  # DuckDB has them in local time
+        return [Point(time.astimezone(UTC), *rest) for time, *rest in rows]  # DuckDB returns local time
 
 
 @asynccontextmanager
 async def open_history(path: Path) -> AsyncIterator[DuckHistory]:
-    """The history in the file at `path`, made when it is not there; Unavailable where another process has it."""
+    """The history in the file at `path`, created if missing; Unavailable if another process has it open."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quality-history")
     try:
         connection = await asyncio.get_running_loop().run_in_executor(thread, connect, path)
@@ -120,29 +118,29 @@ async def open_history(path: Path) -> AsyncIterator[DuckHistory]:
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection to the history at `path`; those of one process share it. Unavailable where it cannot be opened."""
+    """A connection to the history at `path`, shared within the process. Unavailable if it cannot be opened."""
     try:
         connection = duckdb.connect(path, config={"memory_limit": "64MB", "threads": 1})
     except duckdb.IOException as error:
         raise Unavailable(
-            f"{path} cannot be opened: another process has it, or it cannot be written.",
-            "Where another quality service has it, name that one in SEGUE_QUALITY_HISTORY_TARGET.",
+            f"{path} cannot be opened: another process has it open, or it is not writable.",
+            "If another quality service has it open, set SEGUE_QUALITY_HISTORY_TARGET to its address.",
         ) from error
     migrate(connection)
     return connection
 
 
 def check_point(project: str, point: Point, now: datetime) -> Point:
-    """The point where it can be kept; InvalidInput where it cannot be."""
+    """The point if it is valid; InvalidInput if it is not."""
     if not project or len(project) > name_max_chars:
-        raise InvalidInput(f"A project has a name, of at most {name_max_chars} characters.")
+        raise InvalidInput(f"project must have 1 to {name_max_chars} characters.")
     if not point.operation_id or len(point.operation_id) > name_max_chars or len(point.commit) > 100:
         raise InvalidInput("A point needs the id of the operation that made it.")
     if point.kind not in KINDS:
-        raise InvalidInput("kind is neither check nor checkpoint.")
+        raise InvalidInput("kind must be check or checkpoint.")
     scores = (point.overall, point.health, point.permissions, point.tools)
     if not all(0 <= score <= 100 for score in scores) or not 0 <= point.coverage <= 1:
-        raise InvalidInput("Scores lie between 0 and 100, coverage between 0 and 1.")
+        raise InvalidInput("Scores must be from 0 to 100, coverage from 0 to 1.")
     if point.timestamp > now + clock_skew_max:
-        raise InvalidInput("The point is from the future.")
+        raise InvalidInput("timestamp is in the future.")
     return point

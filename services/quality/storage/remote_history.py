@@ -1,4 +1,4 @@
-"""A history that another quality service keeps: what a replica without a file of its own uses."""
+"""The history of another quality service, for replicas without a file of their own."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from services.quality.storage.history import Recorded
 
 
 class PeerHistory:
-    """Implements the `History` Protocol by calls to the service that keeps it."""
+    """Implements the `History` Protocol by calls to the service that keeps the history."""
 
     def __init__(self, stub: quality_pb2_grpc.QualityStub, timeout_s: float) -> None:
         self._stub = stub
         self._timeout_s = timeout_s
 
     async def record(self, user: str, project: str, point: Point) -> Recorded:
-        """As the Protocol says."""
         request = messages.record_request(project, point)
         answer = await rpc.call(self._stub.Record, request, user=user, timeout_s=self._timeout_s)
         return messages.recorded_point(answer)
 
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
-        """As the Protocol says."""
         request = quality_pb2.HistoryRequest(project=project, limit=limit)
         answer = await rpc.call(self._stub.History, request, user=user, timeout_s=self._timeout_s)
         return [messages.point(each) for each in answer.points]
@@ -34,6 +32,6 @@ class PeerHistory:
 
 @asynccontextmanager
 async def open_peer_history(target: str, timeout_s: float) -> AsyncIterator[PeerHistory]:
-    """The history kept by the quality service at `target`."""
+    """The history of the quality service at `target`."""
     async with rpc.open_channel(target, quality_pb2.DESCRIPTOR.services_by_name["Quality"]) as channel:
         yield PeerHistory(quality_pb2_grpc.QualityStub(channel), timeout_s)

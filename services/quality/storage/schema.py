@@ -1,4 +1,4 @@
-"""The history's schema as numbered migrations; a database says in `schema_version` how far it has come."""
+"""The history's schema as numbered migrations; the table `schema_version` records those applied."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import duckdb
 from services.kit.errors import NotReady
 
 MIGRATIONS: tuple[str, ...] = (
-    # 1: a point is a row; the operation that made it makes it once
+    # 1: a point is a row, unique by the operation that made it
     """
     CREATE TABLE points (
         user_id      TEXT        NOT NULL,
@@ -28,7 +28,7 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Brings the database to this program's schema; NotReady where it comes from a newer program."""
+    """Migrates the database to the current schema; NotReady if a newer program wrote it."""
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
     version = (row and row[0]) or 0

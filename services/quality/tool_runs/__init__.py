@@ -1,1 +1,1 @@
-"""Running the project's own tools, on request only: what the repository brings is run, confined as far as can be."""
+"""Runs the project's own tools, on request only: code from the repository, confined as far as possible."""

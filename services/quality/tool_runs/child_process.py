@@ -1,4 +1,4 @@
-"""One tool as a child process: bounded in time and output, its whole process group ended with it."""
+"""One tool as a child process: limited in time and output, and ended with its whole process group."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ KEPT = frozenset(
         "NVM_DIR",
     ]
 )
-"""All that a tool sees of this process's environment: where programs are, and how to write. Nothing else is known to
-be no secret."""
+"""The environment variables passed to a tool: where programs are, and how to write. Any other could hold a
+secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A command and what it runs in; `home` is a private directory for its scratch files.
+    """A command and its surroundings; `home` is a private directory for scratch files.
 
-    It has no network where it `is_confined`, see `can_confine`. `path` comes before the PATH; `with_errors` keeps what
-    it writes to standard error as well; `until` is printed when nothing new will come, and ends it.
+    It has no network if it `is_confined`, see `can_confine`. `path` comes before the PATH; `with_errors` also captures
+    standard error; the process ends once it prints `until`, as nothing new follows.
     """
 
     command: Sequence[str]
@@ -61,7 +61,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child ended and what it printed, as far as the limit; `code` counts where it finished."""
+    """How a child ended, and its output up to the limit; `code` is valid if it finished."""
 
     outcome: Outcome
     code: int
@@ -70,7 +70,7 @@ class Ended:
 
 
 async def can_confine() -> bool:
-    """Whether this system lets us take the network away."""
+    """Whether this system allows us to remove network access."""
     command = _wrapped_command(confinement.CONFINED, ["true"])
     quiet = asyncio.subprocess.DEVNULL
     probe = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet, start_new_session=True)
@@ -78,7 +78,7 @@ async def can_confine() -> bool:
 
 
 async def run_child(child: Child) -> Ended:
-    """Runs it to its end or its limit; cancelled, it ends the child first."""
+    """Runs the command to its end or its limit; if cancelled, kills it first."""
     with observe_child(Path(child.command[0]).name, ""):
         return await _run(child)
 
@@ -144,7 +144,7 @@ async def _read_output(process: asyncio.subprocess.Process, output: bytearray, u
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kills the group, also where the child itself has finished: what it left behind goes with it."""
+    """Kills the process group, even if the child has finished, to end what it left behind."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()

@@ -1,11 +1,11 @@
-"""A program that runs another one within limits, and without network in a process namespace that ends with it.
+"""Runs another program within limits, and without network in a process namespace that ends with it.
 
 `python -I -S confinement.py (--confined | --limited) COMMAND…`. `--confined` needs Linux and a kernel that allows it;
-`--limited` leaves the network, for where it cannot be taken away. It exits with 125 where it did not get to the
-command, and with 127 where there is no such command. Standard library only: it is started by its path, by a bare
+`--limited` keeps the network, for systems where it cannot be removed. It exits with 125 if it could not run the
+command, and with 127 if there is no such command. Standard library only: it is started by its path, by a bare
 interpreter.
 
-Whoever kills this process kills the first process of the namespace, and with it the kernel ends all others, also those
+Killing this process kills the first process of the namespace, and with it the kernel ends all others, including those
 that left the process group.
 """
 
@@ -29,7 +29,7 @@ _file_max_bytes = 1 << 30
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; its exit status, 128 and the signal's number where it was ended by one."""
+    """Runs the command; returns its exit status, or 128 plus the signal's number if a signal ended it."""
     mode, command = arguments[0], arguments[1:]
     try:
         if mode == CONFINED:
@@ -68,9 +68,9 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def _confine(libc: ctypes.CDLL) -> bool:
-    """Whether this process has a network namespace of its own, and its children one of processes."""
+    """Enters a network namespace, and a process namespace for children; returns whether that succeeded."""
     user, group = os.getuid(), os.getgid()
-    if libc.unshare(_NEW_NET | _NEW_PID) != 0:  # root may; anybody else needs a user namespace for it
+    if libc.unshare(_NEW_NET | _NEW_PID) != 0:  # without root, this requires a user namespace
         if libc.unshare(_NEW_USER | _NEW_NET | _NEW_PID) != 0:
             return False
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
@@ -81,7 +81,7 @@ def _confine(libc: ctypes.CDLL) -> bool:
 
 
 def _raise_loopback() -> None:
-    """Tests talk to themselves; the new namespace's `lo` is down."""
+    """Enables loopback, which is down in a new namespace: tests connect to themselves."""
     import fcntl
     import socket
 
@@ -91,7 +91,7 @@ def _raise_loopback() -> None:
 
 
 def _limit() -> None:
-    """No core dumps, no file over 1 GiB."""
+    """Disables core dumps, and limits files to 1 GiB."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -101,7 +101,7 @@ def _limit() -> None:
 
 
 def _as_first_process(command: list[str]) -> int:
-    """Runs the command as a child, and collects what it leaves behind: a first process has to."""
+    """Runs the command as a child and reaps orphans, as the first process of a namespace must."""
     child = os.fork()
     if child == 0:
         try:

@@ -1,7 +1,7 @@
-"""Crackerjack, where it is installed: which of our options its version has, and what it writes.
+"""Crackerjack, if installed: detects the options of its version, and parses its output.
 
-Releases differ in their options and none writes JSON, so the options are read from its own help and its results from
-the lines it prints. It rewrites the files it checks, so it is given a copy.
+Releases differ in their options and none writes JSON, so the options are read from its help and the results from its
+output. It rewrites the files it checks, so it runs on a copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OPTIONS = (
     "--disable-global-locks",
     "--skip-version-check",
 )
-"""Asked for where the installed version has them: the quick checks, without changes, servers and waiting."""
+"""Used if the installed version has them: quick checks, without changes, servers and waiting."""
 NEEDED = frozenset({"--fast", "--no-config-updates"})
 copied_max_bytes = 200 * 1024 * 1024
 
@@ -36,21 +36,21 @@ _lint_hook = "ruff-check"
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The checks that Crackerjack ran: which passed, and how many issues it counted for those that did not."""
+    """The checks that Crackerjack ran: those that passed, those that failed, and the issues of the latter."""
 
     passed: tuple[str, ...]
     failed: tuple[str, ...]
     issues: dict[str, int]
 
     def detail(self) -> str:
-        """One line for the report."""
+        """A summary in one line."""
         total = len(self.passed) + len(self.failed)
         failed = f"; failed: {', '.join(self.failed)}" if self.failed else ""
         return f"{len(self.passed)} of {total} checks passed{failed}"
 
 
 def known_options(help_text: str) -> list[str]:
-    """Those of `OPTIONS` that the installed version has; Unmeasured where it lacks one that is needed."""
+    """Those of `OPTIONS` that the installed version has; Unmeasured if a required one is missing."""
     has = set(_option.findall(help_text))
     if not has >= NEEDED:
         raise Unmeasured(f"this version of crackerjack lacks {', '.join(sorted(NEEDED - has))}")
@@ -58,7 +58,7 @@ def known_options(help_text: str) -> list[str]:
 
 
 def parse_hooks(output: bytes) -> Hooks:
-    """The results of the last attempt that it printed."""
+    """The results of the last attempt in the output."""
     text = output.decode("utf-8", "replace")
     marks = {match["name"]: match["mark"] for match in _hook.finditer(text)}
     if not marks:
@@ -69,18 +69,18 @@ def parse_hooks(output: bytes) -> Hooks:
 
 
 def as_lint(hooks: Hooks) -> Parsed:
-    """What its linter found. A hook that failed without an issue could not run, so it says nothing."""
+    """The linter's findings. A hook that failed without an issue could not run, and is not evidence."""
     if _lint_hook in hooks.passed:
         count = 0
     elif hooks.issues.get(_lint_hook):
         count = hooks.issues[_lint_hook]
     else:
-        raise Unmeasured(f"crackerjack did not get to {_lint_hook}")
+        raise Unmeasured(f"crackerjack did not run {_lint_hook}")
     return Parsed(count, languages=("python",), detail=hooks.detail())
 
 
 def copy_for(place: Place, target: Path) -> None:
-    """The place's files, without what is generated and installed; Unmeasured where that is too much."""
+    """Copies the place's files, without generated and installed ones; Unmeasured if they are too large."""
     if sum(file.size for file in place.files) > copied_max_bytes or place.truncated:
         raise Unmeasured("the project is too large to copy")
     for file in place.files:

@@ -1,4 +1,4 @@
-"""Running a project's tools: one run at a time for each directory, which a second caller joins."""
+"""Runs a project's tools: one run at a time per directory, which later callers join."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 COUNTED_FINDINGS = frozenset({"lint", "types"})
 """Evidence of which none at all is the best there is, and only to be had from a tool that ended well."""
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""How many are done, of how many, and what is done now."""
+"""The number done, the total, and the current step."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolRun:
-    """How a tool's run ended."""
+    """The outcome of a tool's run."""
 
     tool: str
     outcome: str
@@ -41,7 +41,7 @@ class ToolRun:
 
 @dataclass
 class Ran:
-    """What a run of all tools found."""
+    """The results of a run of all tools."""
 
     evidence: list[Evidence] = field(default_factory=list)
     runs: list[ToolRun] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Ran:
 
 @dataclass
 class _Running:
-    """A run that others may join: all who listen hear of its progress."""
+    """A run that others can join: all listeners receive its progress."""
 
     task: asyncio.Task[Ran]
     listeners: list[Progress]
@@ -62,7 +62,7 @@ class _Running:
 
 
 class Runs:
-    """Opened with `async with`; leaving it ends what runs."""
+    """Opened with `async with`; exiting ends running tools."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -80,9 +80,9 @@ class Runs:
             await asyncio.wait(tasks)
 
     async def run(self, place: Place, progress: Progress) -> Ran:
-        """Runs all tools that the project has configured, or waits for the run that is on.
+        """Runs all tools that the project has configured, or joins the current run.
 
-        A caller that leaves does not end it: others may have joined, and its time is limited.
+        A caller that is cancelled does not end it: others may have joined, and its time is limited.
         """
         running = self._running.get(place.root)
         if running is None:
@@ -125,12 +125,12 @@ class Runs:
 
 
 class _Found:
-    """Reports of this run, by the evidence that they are of."""
+    """Reports of this run, by their evidence."""
 
     def __init__(self, place: Place, is_confined: bool) -> None:
         self.place = place
         self.is_confined = is_confined
-        self.network = "without network" if is_confined else "with network: this system does not let it be taken away"
+        self.network = "without network" if is_confined else "with network: this system does not allow removing it"
         self.reports: dict[str, Reports] = {}
 
     def take(self, name: str, tool: str, parsed: Parsed) -> None:
@@ -141,19 +141,19 @@ class _Found:
         lines = per_thousand_lines(self.place)
         values: Mapping[str, Callable[[Sequence[Parsed]], float]] = {
             "lint": lines, "types": lines, "tests_passed": passed_share, "test_coverage": percent,
-            "dependencies": lambda _: 0.0,  # what conflicts does not agree, whatever the locks say
+            "dependencies": lambda _: 0.0,  # conflicts count as disagreement, whatever the locks say
         }  # fmt: skip
         return [reports.evidence(name, values[name], "") for name, reports in self.reports.items()]
 
 
 def _places(program: Path, place: Place) -> list[Path]:
-    """Where a program finds those that belong to it: beside it, and in the project's own environment."""
+    """Where a program finds its companions: beside it, and in the project's own environment."""
     return [*(place.root / each for each in OWN_PLACES), program.parent, program.resolve().parent]
 
 
 async def _run_tool(found: _Found, tool: Tool, path: Path, home: Path, timeout_s: float) -> ToolRun:
     if timeout_s <= 0:
-        return ToolRun(tool.name, "timed out", 0.0, "the time was over before it began")
+        return ToolRun(tool.name, "timed out", 0.0, "the time limit passed before it began")
     place = found.place
     own = _places(path, place)
     command = tool.command(path, place, home)
@@ -167,7 +167,7 @@ async def _run_tool(found: _Found, tool: Tool, path: Path, home: Path, timeout_s
 
 
 def _take_result(found: _Found, tool: Tool, result: Result, home: Path, ended: Ended) -> str:
-    """Takes a result in; what was counted, or why nothing was."""
+    """Adds a result; returns a summary, or the reason why there is none."""
     try:
         parsed = _parse_report(found.place, tool, result, home, ended)
         found.take(result.evidence, tool.name, parsed)
@@ -188,7 +188,7 @@ def _parse_report(place: Place, tool: Tool, result: Result, home: Path, ended: E
 
 
 async def _run_crackerjack(found: _Found, path: Path, scratch: Path, deadline_s: float) -> ToolRun:
-    """On a copy: it rewrites what it checks. What it printed counts, even where its time was over."""
+    """Runs on a copy, as it rewrites what it checks. Its output counts even if it timed out."""
     copy, home = scratch / "copy", scratch / "crackerjack"
     copy.mkdir()
     home.mkdir()

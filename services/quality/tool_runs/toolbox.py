@@ -1,4 +1,4 @@
-"""The tools that can be run: when a project has them, how they are called, and which report they leave."""
+"""The tools that can be run: when a project has them, how to run them, and which report they write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.quality.collectors.tools import asked_for, find, json_object, pypr
 from services.workspace.serialization import readable
 
 OUTPUT = ""
-"""The report is what the tool prints."""
+"""The report is the tool's output."""
 _cargo_result = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.MULTILINE)
 _pip_conflict = re.compile(r"^\S+ \S+ (?:requires|has requirement) .+$", re.MULTILINE)
 _vet_line = re.compile(r"^(?:vet: )?(\S+\.go):\d+:\d+: ", re.MULTILINE)
@@ -25,7 +25,7 @@ _vet_line = re.compile(r"^(?:vet: )?(\S+\.go):\d+:\d+: ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool is evidence of: the report's name in its private directory, and how it is read."""
+    """A kind of evidence from a tool: the report's name in the private directory, and its parser."""
 
     evidence: str
     report: str
@@ -34,7 +34,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`command` makes the arguments from the tool's path, the place and the private directory for reports."""
+    """`command` builds the arguments from the tool's path, the place and the private directory for reports."""
 
     name: str
     program: str
@@ -42,7 +42,7 @@ class Tool:
     command: Callable[[Path, Place, Path], Sequence[str]]
     results: tuple[Result, ...]
     codes: frozenset[int] = frozenset({0, 1})
-    """Exit codes of a run that says something; the others are its own trouble."""
+    """Exit codes of a run with a usable result; others mean that the tool itself failed."""
     with_errors: bool = False
     """Whether the report is on standard error."""
     is_silent_when_clean: bool = False
@@ -50,7 +50,7 @@ class Tool:
 
 
 def wanted_tools(place: Place) -> list[tuple[Tool, Path]]:
-    """The tools that the project has configured and that are here, each with its path."""
+    """The installed tools that the project has configured, each with its path."""
     found = [(tool, find(place, tool.program)) for tool in TOOLS if tool.is_wanted(place)]
     return [(tool, path) for tool, path in found if path]
 
@@ -82,33 +82,33 @@ def _mypy(path: Path, place: Place, reports: Path) -> list[str]:
 
 
 def parse_go_test(_: Place, content: bytes) -> Parsed:
-    """`go test -json`: an event a line; a test is what has a name and an end."""
+    """`go test -json`: one event per line; events with a name and an end are tests."""
     ends = []
     for line in content.splitlines():
         try:
             event = json.loads(line)
         except ValueError:
-            continue  # the compiler writes between the events
+            continue  # the compiler's output is between the events
         if isinstance(event, dict) and event.get("Test") and event.get("Action") in {"pass", "fail"}:
             ends.append(event["Action"])
     if not ends:
-        raise Unmeasured("names no test")
+        raise Unmeasured("contains no test")
     passed = ends.count("pass")
     return Parsed(passed, len(ends), languages=("go",), detail=f"{passed} of {len(ends)} passed")
 
 
 def parse_go_vet(_: Place, content: bytes) -> Parsed:
-    """`go vet`: a line for each finding."""
+    """`go vet`: one line per finding."""
     found = _vet_line.findall(content.decode("utf-8", "replace"))
     return Parsed(len(found), languages=("go",), detail=f"{len(found)} findings")
 
 
 def parse_cargo_test(_: Place, content: bytes) -> Parsed:
-    """`cargo test`: a line for each test program, with its counts."""
+    """`cargo test`: one line per test program, with its counts."""
     counts = _cargo_result.findall(content.decode("utf-8", "replace"))
     passed, failed = sum(int(each) for each, _ in counts), sum(int(each) for _, each in counts)
     if not passed + failed:
-        raise Unmeasured("names no test")
+        raise Unmeasured("contains no test")
     return Parsed(passed, passed + failed, languages=("rust",), detail=f"{passed} of {passed + failed} passed")
 
 
@@ -123,17 +123,17 @@ def parse_clippy(_: Place, content: bytes) -> Parsed:
 
 
 def parse_pip_check(_: Place, content: bytes) -> Parsed:
-    """`pip check`: a line for each requirement of an installed package that is not met."""
+    """`pip check`: one line per unmet requirement of an installed package."""
     return _conflicts(_pip_conflict.findall(content.decode("utf-8", "replace")))
 
 
 def parse_npm_ls(_: Place, content: bytes) -> Parsed:
-    """`npm ls --json`: `problems` are what is missing, and what another version was asked for of."""
+    """`npm ls --json`: `problems` are missing packages, and packages of another version than required."""
     return _conflicts([str(each) for each in expect(expect(read_json(content), dict).get("problems", []), list)])
 
 
 def _conflicts(found: Sequence[str]) -> Parsed:
-    """That there are none says nothing of the lock, so it is no evidence."""
+    """Counts conflicts; having none does not show that the lock agrees, so it is not evidence."""
     if not found:
         raise Unmeasured("no conflicts among what is installed")
     return Parsed(len(found), detail=f"{len(found)} conflicts, as {readable(found[0], 150)}")
@@ -156,7 +156,7 @@ def _eslint(place: Place) -> bool:
 
 
 def _tsc(place: Place, content: bytes) -> Parsed:
-    """tsc prints nothing where nothing is wrong; that it ended well is known here."""
+    """tsc prints nothing if there are no errors; here it is known that it ended normally."""
     return parse_tsc(place, content or b"Found 0 errors")
 
 
@@ -209,4 +209,4 @@ TOOLS = (
         (Result("tests_passed", OUTPUT, parse_cargo_test),), frozenset({0, 101}),
     ),
 )  # fmt: skip
-"""A later one's evidence adds to an earlier one's of the same name: languages side by side."""
+"""Evidence of the same name is added up, so that languages are counted side by side."""

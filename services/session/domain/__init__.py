@@ -1,1 +1,1 @@
-"""Sessions, handoffs, permissions and tokens: values and rules, no adapter."""
+"""Sessions, handoffs, permissions and tokens: values and rules, without adapters."""

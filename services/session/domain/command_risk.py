@@ -1,4 +1,4 @@
-"""How dangerous a shell command is, from its words: a table of programs, and what makes each destroy.
+"""How dangerous a shell command is: from the programs it runs, by Bash's grammar, and a table of what each destroys.
 
 The table is a net, not a proof: a shell has endless ways to say a thing. So what is not in it is not
 harmless, it is high, and a wildcard never covers what the shell would expand or chain.
@@ -8,66 +8,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-RULING_FILES = re.compile(
-    r"(^|/)(\.git/|\.ssh(/|$)|\.gnupg/|\.claude/(settings|hooks)|\.mcp\.json$|\.(bash|zsh|prof)[\w.]{0,20}$"
-    r"|authorized_keys$|\.(gitconfig|npmrc|pypirc|netrc)$)|^/(etc|usr|bin|sbin|lib|boot|dev|proc|sys|var|root/\.)(/|$)",
-    re.IGNORECASE,
+from services.session.permissions.destroyers import (
+    COPIERS,
+    DATA_PROGRAMS,
+    DESTROYERS,
+    FOUND_BY,
+    GIT_READING,
+    HARMLESS_DEVICES,
+    READING_ONLY,
+    RULING_FILES,
+    WRITERS,
 )
-"""What decides which programs run on this machine, and as whom."""
-_HARMLESS_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
+from services.session.permissions.programs import (
+    CARRIERS,
+    carried_command,
+    has_risky_option,
+    is_shell_program,
+    program_name,
+    script_of,
+    without_global_options,
+)
+from services.session.permissions.shell import Call, read_command
 
-
-class Destroyer(NamedTuple):
-    """A program, the word after it that matters (empty: none), and a later word that makes it critical (or any)."""
-
-    programs: str
-    command: str
-    word: str
-    why: str
-
-
-DESTROYERS = (
-    Destroyer("rm", "", r"-\w*[rf]\w*|--recursive|--force|--no-preserve-root", "removes without asking"),
-    Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"/[sq]|-recurse|-force|-r|-fo", "removes without asking"),
-    Destroyer("find|fd|fdfind", "", r"-delete|-exec(dir)?|-ok(dir)?|-x|-X|--exec(-batch)?", "acts on all found"),
-    Destroyer(r"shred|srm|wipefs|mkfs(\.\w+)?|mke2fs|fdisk|parted|sgdisk|mkswap|blkdiscard", "", "", "destroys data"),
-    Destroyer("dd", "", "of=.*", "writes over a device or file"),
-    Destroyer("truncate", "", "-s.*|--size.*", "cuts files"),
-    Destroyer("sudo|doas|su|pkexec|runas", "", "", "acts as another user"),
-    Destroyer("eval|iex|invoke-expression", "", "", "runs what cannot be read here"),
-    Destroyer("base64|base32|xxd|openssl", "", "-d|--decode|-D|-r|enc", "hides what it runs or writes"),
-    Destroyer("git", "push", r"-\w*[fd]\w*|--force.*|--delete|--mirror|--prune|[+:].*", "rewrites what others have"),
-    Destroyer("git", "reset", "--hard|--merge|--keep", "throws changes away"),
-    Destroyer("git", "clean", "-.*", "removes untracked files"),
-    Destroyer("git", "checkout|restore|switch", r"--|\.|-f|--force|--discard-changes|-C|-B", "throws changes away"),
-    Destroyer("git", "branch|tag", r"-\w*[dDMf]\w*|--delete|--force", "removes a name of history"),
-    Destroyer("git", "stash", "drop|clear", "throws changes away"),
-    Destroyer("git", "reflog", "expire|delete", "throws history away"),
-    Destroyer("git", "filter-branch|filter-repo|update-ref|prune|config", "", "changes history or what git runs"),
-    Destroyer("git", "", "-c|--config-env.*|--exec-path.*|--upload-pack.*|--receive-pack.*|ext::.*", "runs anything"),
-    Destroyer("chmod|chown|chgrp|setfacl", "", r"-\w*R\w*|--recursive|0?777|.*\+s|[ao]*\+w", "opens files to others"),
-    Destroyer("shutdown|reboot|halt|poweroff|telinit", "", "", "stops the machine"),
-    Destroyer("pkill|killall", "", "", "ends programs by name"),
-    Destroyer("kill", "", "-1", "ends every program"),
-    Destroyer("docker|podman", "", "prune|rm|rmi|-v|--volumes|--privileged|kill", "removes containers or data"),
-    Destroyer("kubectl|oc", "", "delete|drain|replace", "destroys what runs elsewhere"),
-    Destroyer("helm", "", "uninstall|delete", "destroys what runs elsewhere"),
-    Destroyer("terraform|tofu|pulumi", "", "destroy|-destroy", "destroys what runs elsewhere"),
-    Destroyer("aws|gcloud|az|gsutil", "", r"rm|rb|delete.*|terminate.*|--delete", "destroys what is stored elsewhere"),
-    Destroyer("npm|yarn|pnpm|cargo|twine|gem|uv|poetry|hatch", "", "publish|upload|unpublish|yank|push", "publishes"),
-    Destroyer("gh", "", "delete|-X|--method", "changes what others have"),
-    Destroyer("crontab|systemctl|launchctl|iptables|nft|ufw|mount|umount|sysctl|insmod|modprobe", "", "", "rules all"),
-    Destroyer("useradd|usermod|userdel|passwd|visudo|chsh|groupadd", "", "", "changes who may what"),
-    Destroyer("nc|ncat|netcat|socat", "", "", "opens the machine to others"),
-    Destroyer("dropdb|redis-cli", "", "", "may destroy a database"),
-)  # fmt: skip
 _COMPILED = tuple(
     (re.compile(f"({each.programs})(\\.exe)?", re.IGNORECASE), re.compile(each.command), re.compile(each.word), each)
     for each in DESTROYERS
 )
-_RUNNERS = re.compile(r"(ba|da|z|k|fi|c|tc)?sh|(python|perl|ruby|node|php|lua)[\d.]*|xargs|parallel|tee|iex|psql|mysql")
+_RUNNERS = re.compile(r"(ba|da|z|k|fi|c|tc)?sh|(python|perl|ruby|node|php|lua)[\d.]*|parallel|iex|psql|mysql")
 _SHELL = re.compile(r"(ba|da|z|k|fi|c|tc)?sh")
 _WRITERS = re.compile(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
 _SQL = re.compile(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
@@ -82,16 +50,132 @@ _SIDE_DOORS = re.compile(r"--(output|ext-diff|textconv|exec|no-index|git-dir|wor
 
 
 def destroys(command: str) -> str:
-    """Why the command is critical; empty where nothing known makes it so. Linear in the command's length."""
+    """Why the command is critical; empty where nothing known makes it so."""
+    line = read_command(command)
+    if not line.is_understood:
+        return destroys_by_text(command)
+    if _FORK_BOMB.search(command) or "/dev/tcp/" in command:
+        return "opens the machine to others or stops it"
+    if any(map(_rules, line.written)):
+        return "writes what rules this machine"
+    return next((why for call in line.calls if (why := _danger(call))), "")
+
+
+def destroys_by_text(command: str) -> str:
+    """The same without a grammar: every word may be the program. Linear in the command's length."""
     for text in {command, re.sub(r"['\"\\]", "", command.replace("\\\n", " "))}:
         if why := _destroys(text):
             return why
     return ""
 
 
+def decides_rules(command: str) -> bool:
+    """Whether the command changes what may be done without asking: by `segue`, its endpoint, or its files."""
+    if "/v1/permissions" in command:
+        return True
+    return any(_decides(call.words) for call in read_command(command).calls)
+
+
+def _decides(words: Sequence[str]) -> bool:
+    after = words[1:] if words and program_name(words[0]) == "segue" else None
+    if after is None and "services.cli" in words:
+        after = words[words.index("services.cli") + 1 :]
+    return bool(after) and after is not None and after[0] in {"permit", "revoke"}
+
+
+def _danger(call: Call) -> str:
+    """Why this call is critical."""
+    if not call.words:
+        return ""
+    if call.is_piped and _runs_its_input(call.words):
+        return "runs what another program wrote"
+    if is_shell_program(call.name) and script_of(call.words) is not None:
+        return "runs what is hidden in its argument"
+    if _writes_what_rules(call.words):
+        return "writes what rules this machine"
+    return _rules_all(call.words) or _row(call.words) or _danger_in_arguments(call)
+
+
+def _danger_in_arguments(call: Call) -> str:
+    """Of a program that may run what is in its arguments."""
+    if call.name in {"find", "gfind"}:
+        carried = [program_name(words[0]) for words in carried_command(call.words) if words]
+        return "acts on all found" if set(carried) - FOUND_BY else ""
+    if call.name in DATA_PROGRAMS or call.name in CARRIERS:
+        return ""
+    text = " ".join(call.words)
+    return "destroys data" if _SQL.search(text) else _destroys_by_words(text.split())
+
+
+def _row(words: Sequence[str]) -> str:
+    name, *after = without_global_options(words)
+    leading = words[1 : len(words) - len(after)]
+    if name == "git" and any(word == "-c" or word.startswith(("--config-env", "--exec-path=")) for word in leading):
+        return "runs anything"
+    for program, command, later, destroyer in _COMPILED:
+        if not program.fullmatch(name):
+            continue
+        if command.pattern and not (after and command.fullmatch(after[0])):
+            continue
+        if not later.pattern or any(later.fullmatch(word) for word in after[bool(command.pattern) :]):
+            return destroyer.why
+    return ""
+
+
+def _rules_all(words: Sequence[str]) -> str:
+    name, *after = without_global_options(words)
+    if name in READING_ONLY:
+        is_harmless = READING_ONLY[name].fullmatch(after[0]) if after else name == "mount"
+        return "" if is_harmless else "rules the machine"
+    if name == "gh" and any(word in {"-X", "--method"} for word in after) and "GET" not in after:
+        return "changes what others have"
+    if name == "git" and after[:1] == ["clean"]:
+        is_shown = any(GIT_READING["clean"].fullmatch(word) for word in after[1:])
+        return "" if is_shown else "removes untracked files"
+    return "changes what git runs" if name == "git" and after[:1] == ["config"] and not _is_asked(after[1:]) else ""
+
+
+def _is_asked(words: Sequence[str]) -> bool:
+    """Whether `git config` with these words only says what is set."""
+    known = [word for word in words if GIT_READING["config"].fullmatch(word)]
+    others = [word for word in words if word not in known]
+    is_asked = any("get" in word or "list" in word or word == "-l" for word in known)
+    return (is_asked or len(others) <= 1) and not any(word.startswith("-") for word in others)
+
+
+def _runs_its_input(words: Sequence[str]) -> bool:
+    name, after = program_name(words[0]), words[1:]
+    if not _RUNNERS.fullmatch(name):
+        return False
+    if is_shell_program(name) and "-s" in after:
+        return True
+    takes_program = {"-c", "-e", "-m", "-r", "-f", "--command", "--file", "--execute", "-p", "-n"}
+    if name in {"psql", "mysql"}:
+        return takes_program.isdisjoint(after)
+    return all(word.startswith("-") for word in after) and takes_program.isdisjoint(after)
+
+
+def _writes_what_rules(words: Sequence[str]) -> bool:
+    name, after = program_name(words[0]), words[1:]
+    operands = [word for word in after if not word.startswith("-")]
+    if name in COPIERS:
+        return any(map(_rules, operands if name == "mv" else operands[-1:])) or any(
+            _rules(word.partition("=")[2]) for word in after if word.startswith("--target")
+        )
+    if name == "sed":
+        return any(re.match(r"-[a-zA-Z]*i|--in-place", word) for word in after) and any(map(_rules, operands))
+    named = [word.partition("=")[2] if word.startswith("-") and "=" in word else word for word in after]
+    if name in WRITERS:
+        return any(map(_rules, named))
+    outputs = [word.partition("=")[2] for word in after if word.startswith("--out")]
+    return any(map(_rules, outputs))
+
+
 def only_reads(command: str) -> bool:
     """Whether the command is one of the few that are known to change nothing, with nothing chained to it."""
-    return bool(_READING.fullmatch(command.strip())) and not _SIDE_DOORS.search(command)
+    if not _READING.fullmatch(command.strip()) or _SIDE_DOORS.search(command):
+        return False
+    return not has_risky_option(command.split())
 
 
 def _destroys(text: str) -> str:
@@ -145,4 +229,4 @@ def _name(word: str) -> str:
 
 
 def _rules(path: str) -> bool:
-    return path not in _HARMLESS_DEVICES and bool(RULING_FILES.search(path))
+    return path not in HARMLESS_DEVICES and bool(RULING_FILES.search(path))

@@ -1,7 +1,7 @@
-"""What one session leaves to the next: Markdown from its checkpoints and what else is known, of bounded size.
+"""Handoffs: what one session leaves to the next, as Markdown of bounded size.
 
-All text in it comes from users, models and repositories. It is data: kept to its line, and escaped so
-that it cannot become structure of the document.
+All text in it comes from users, models and repositories. It is data: kept on one line, and escaped so that it cannot
+become document structure.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ section_items_max = 20
 checkpoints_shown_max = 20
 markdown_max_bytes = 48 * 1024
 steady_within = 1.0
-"""A change of the overall quality up to this many points counts as none."""
+"""A change of the overall quality up to this many points counts as steady."""
 
 _structure = re.compile(r"([\\`*\[\]<>|~])")
 _first = re.compile(r"^(?=[#>+\-=_:])|^(\d{1,9})(?=[.)])")
 
 
 def write_handoff(session: Session, checkpoints: Sequence[Checkpoint], facts: Facts) -> Handoff:
-    """The handoff of a session that has ended or was abandoned; the same arguments give the same one.
+    """The handoff of an ended or abandoned session; the same arguments give the same handoff.
 
-    `checkpoints` are its last ones, oldest first.
+    `checkpoints` are the session's last ones, oldest first.
     """
     ended_at = session.ended_at or session.last_seen_at
     summary = facts.summary.strip() or _summary(session, checkpoints)
@@ -145,7 +145,7 @@ def _git(git: GitFacts | None) -> list[str]:
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
-    """The section, or nothing where there is nothing to say."""
+    """The section; empty without lines."""
     return "\n".join([f"## {title}", "", *lines]) if lines else ""
 
 
@@ -160,13 +160,13 @@ def _items(lines: Iterable[str]) -> list[str]:
 
 
 def _text(text: str, most: int = item_max_chars) -> str:
-    """`text` as prose on one line that starts and encloses nothing."""
+    """`text` as prose on one line; it cannot open a block or a span."""
     escaped = _structure.sub(r"\\\1", _line(text, most))
     return _first.sub(lambda found: f"{found[1]}\\" if found[1] else "\\", escaped)
 
 
 def _code(text: str) -> str:
-    """`text` as a code span, whose marks are longer than any in it."""
+    """`text` as a code span, with delimiters longer than any in the text."""
     line = _line(text, item_max_chars) or " "
     longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
     marks, space = "`" * (longest + 1), " " if longest else ""
@@ -174,7 +174,7 @@ def _code(text: str) -> str:
 
 
 def _line(text: str, most: int) -> str:
-    """One line of at most `most` characters; control and direction characters and lone surrogates are taken out."""
+    """One line of at most `most` characters, without control and direction characters and lone surrogates."""
     visible = "".join(" " if unicodedata.category(each)[0] in "CZ" else each for each in text[: most * 2])
     line = " ".join(visible.split())
     return line if len(line) <= most and len(text) <= most * 2 else f"{line[: most - 1]}…"
@@ -185,7 +185,7 @@ def _time(time: datetime) -> str:
 
 
 def _within(sections: Sequence[str]) -> str:
-    """The sections that fit, in order; said where some do not."""
+    """The sections that fit, in order; the last line says so if some do not."""
     kept, size = [], 0
     for section in filter(None, sections):
         size += len(section.encode()) + 2

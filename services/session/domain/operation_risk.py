@@ -12,7 +12,8 @@ import unicodedata
 from enum import IntEnum
 from typing import NamedTuple
 
-from services.session.domain.command_risk import RULING_FILES, destroys, only_reads
+from services.session.domain.command_risk import decides_rules, destroys, destroys_by_text, only_reads
+from services.session.permissions.destroyers import RULING_FILES
 
 target_judged_max_chars = 16_384
 """A longer target is not judged but taken as critical."""
@@ -31,7 +32,9 @@ OPERATIONS = {
     # reads
     **dict.fromkeys(("read_file", "read", "glob", "grep", "ls", "notebookread", "list_files"), Level.LOW),
     **dict.fromkeys(("search_conversations", "reflect_on_past", "advanced_search", "quick_search"), Level.LOW),
-    **dict.fromkeys(("get_more_results", "search_by_file", "search_by_concept", "get_memory"), Level.LOW),
+    **dict.fromkeys(
+        ("get_more_results", "search_by_file", "search_by_concept", "get_memory", "list_memories"), Level.LOW
+    ),
     **dict.fromkeys(("reflection_stats", "list_project_links", "list_sessions", "status"), Level.LOW),
     **dict.fromkeys(("check_permission", "permission_status", "quality_history", "health_check"), Level.LOW),
     **dict.fromkeys(("system_metrics", "todoread", "git_status", "git_diff", "git_log"), Level.LOW),
@@ -65,6 +68,8 @@ class Judgement(NamedTuple):
 
     level: Level
     why: str
+    is_persons: bool = False
+    """It changes what may be done without asking."""
 
 
 def operation_name(operation: str) -> str:
@@ -75,6 +80,11 @@ def operation_name(operation: str) -> str:
 def is_shell(operation: str) -> bool:
     """Whether the target of this operation is a command line."""
     return operation_name(operation) in SHELLS
+
+
+def has_shell_grammar(operation: str) -> bool:
+    """Whether the target is a command line of a shell whose grammar is known here."""
+    return is_shell(operation) and operation_name(operation) != "powershell"
 
 
 def classify(operation: str, target: str = "", root: str = "") -> Judgement:
@@ -98,13 +108,21 @@ def classify(operation: str, target: str = "", root: str = "") -> Judgement:
 
 def _command(name: str, target: str) -> Judgement:
     """A command line, or the target of an operation that nobody knows: it may be one."""
-    if why := destroys(target):
+    if name in SHELLS and decides_rules(target):
+        return Judgement(Level.CRITICAL, "it changes what may be done without asking", is_persons=True)
+    if why := (destroys_by_text if name == "powershell" else destroys)(target):
         return Judgement(Level.CRITICAL, f"the command {why}")
     if name not in SHELLS:
         return Judgement(Level.HIGH, "the operation is not known")
     if only_reads(target):
         return Judgement(Level.LOW, "the command only reads")
     return Judgement(Level.HIGH, "the command may do anything")
+
+
+def is_decided_by_target(operation: str) -> bool:
+    """Whether the target decides what the operation does: a command, a file, an address, or what nobody knows."""
+    name = operation_name(operation)
+    return name not in OPERATIONS or name in SHELLS | FILES_WRITTEN | FILES_READ | DECIDED_BY_TARGET
 
 
 def is_learned_as_a_whole(operation: str, level: Level) -> bool:

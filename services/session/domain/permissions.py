@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,16 +18,19 @@ from services.session.domain.operation_risk import (
     FILES_WRITTEN,
     Level,
     classify,
+    has_shell_grammar,
     is_shell,
     operation_name,
 )
+from services.session.permissions.file_rules import allows_file, denies_file
+from services.session.permissions.matching import CONTROL, matches, pieces
+from services.session.permissions.naming import is_of_domain, is_same_file_operation, is_same_operation
+from services.session.permissions.shell_rules import allows_command, denies_command
 
 operation_max_chars = 200
 pattern_max_chars = 500
 target_audited_max_chars = 200
 
-_control = re.compile(r"[;&|`$<>(){}\n\r\\!#]")
-"""What lets a command line do more than its first words say: a wildcard never reaches over it."""
 _secret = re.compile(
     r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|authorization|bearer)[\"']?\s*[=:\s]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"']+"
     r"|(://)[^/\s@]+@|\b(?!(?:[0-9a-f]{40})\b)(?=[a-z]*\d)[a-z0-9+=]{32,}|\b(?:sk|ghp|gho|xox[a-z]|akia)[-_a-z0-9]{12,}"
@@ -74,6 +78,8 @@ class Request:
     place: Place
     level: Level
     why: str
+    is_persons: bool = False
+    """It changes what may be done without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +117,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a model asks for, which only a person decides: that `rule` hold, or with `revokes` that it be taken back."""
+
+    id: str
+    rule: Rule
+    revokes: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """All of a user's rules and tallies. `version` counts its changes."""
+    """All of a user's rules, tallies and open proposals. `version` counts its changes."""
 
     user: str
     rules: tuple[Rule, ...] = ()
     tallies: tuple[Tally, ...] = ()
     version: int = 0
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +145,23 @@ class Decision:
     level: Level
     reason: str
     rule: Rule | None = None
+    is_persons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decision of the user."""
+    """A decision: the user's own, or with `by_person` false what a model says that it is."""
 
     verdict: Verdict
     scope: Scope = Scope.SESSION
     expires_in_s: float = 0.0
+    exact: bool = False
+    by_person: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """One line of the audit log. `action` is check, record, learn or revoke; the target is cut and masked."""
+    """One line of the audit log: check, record, learn, revoke, propose or decline. The target is cut and masked."""
 
     at: datetime
     user: str
@@ -163,18 +183,19 @@ def judge_request(operation: str, target: str, place: Place) -> Request:
     if len(name) > operation_max_chars:
         raise TooLarge(f"operation has more than {operation_max_chars} characters.")
     judgement = classify(name, target, place.root)
-    return Request(name, target, place, judgement.level, judgement.why)
+    return Request(name, target, place, judgement.level, judgement.why, judgement.is_persons)
 
 
 def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
     """What the rules say of the request: deny before allow, and else to ask for all but what only reads."""
     live = [rule for rule in ledger.rules if is_live(rule, now) and holds_at(rule, request.place)]
     for rule in live:
-        if rule.verdict is Verdict.DENY and denies(rule, request.operation, request.target):
+        if rule.verdict is Verdict.DENY and denies(rule, request.operation, request.target, request.place.root):
             return Decision(Verdict.DENY, request.level, f"{_origin(rule)} denies it", rule)
-    for rule in live:
-        if rule.verdict is Verdict.ALLOW and _allows(rule, request):
-            return Decision(Verdict.ALLOW, request.level, f"{_origin(rule)} allows it", rule)
+    if request.is_persons:
+        return Decision(Verdict.ASK, request.level, f"only a person may: {request.why}", is_persons=True)
+    if allow := _allowing(live, request):
+        return Decision(Verdict.ALLOW, request.level, f"{_origin(allow)} allows it", allow)
     if request.level is Level.LOW:
         return Decision(Verdict.ALLOW, request.level, f"it only reads: {request.why}")
     return Decision(Verdict.ASK, request.level, f"no rule covers it: {request.why}")
@@ -209,53 +230,70 @@ def holds_at(rule: Rule, place: Place) -> bool:
     if rule.scope is Scope.SESSION:
         return bool(place.session_id) and rule.place.session_id == place.session_id
     if rule.scope is Scope.PROJECT:
-        return bool(place.project) and (rule.place.project, rule.place.root) == (place.project, place.root)
+        is_any_root = rule.verdict is Verdict.DENY and not place.root  # only the name of the project is known
+        return (
+            bool(place.project)
+            and place.project == rule.place.project
+            and (is_any_root or place.root == rule.place.root)
+        )
     return True
 
 
-def _allows(rule: Rule, request: Request) -> bool:
-    """Narrowly: up to the rule's level, and with wildcards only over what cannot change the meaning."""
-    if rule.operation != request.operation or request.level > rule.level:
+def _is_named(rule: Rule, request: Request) -> bool:
+    """Whether an allow names the request in so many words, or covers it by a pattern, up to its level."""
+    if not is_same_operation(rule.operation, request.operation) or request.level > rule.level:
         return False
-    if rule.exact or Level.CRITICAL in {rule.level, request.level}:
-        return rule.exact and rule.pattern == request.target
-    if rule.pattern == request.target:
+    if rule.pattern == request.target and (rule.exact or request.level < Level.CRITICAL):
         return True
-    if is_shell(request.operation):
-        return not _control.search(request.target) and _matches(rule.pattern or "*", request.target)
+    if rule.exact or Level.CRITICAL in {rule.level, request.level}:
+        return False
+    if is_shell(request.operation):  # where the grammar is known, each part of the command is looked at
+        return not has_shell_grammar(request.operation) and not CONTROL.search(request.target) and _fits(rule, request)
     if request.operation in FILES_READ | FILES_WRITTEN:
-        return ".." not in request.target.split("/") and _matches(rule.pattern or "*", request.target)
-    return _matches(rule.pattern or "*", request.target)
+        return allows_file(rule.pattern, request.target, request.place.root)
+    return is_of_domain(rule.pattern, request.target) or _fits(rule, request)
 
 
-def denies(rule: Rule, operation: str, target: str) -> bool:
-    """Whether a deny takes in this. Widely: whatever way the target is written, and any part of a command line."""
-    if rule.operation != operation:
+def _fits(rule: Rule, request: Request) -> bool:
+    return matches(rule.pattern or "*", request.target)
+
+
+def _allowing(live: Sequence[Rule], request: Request) -> Rule | None:
+    """The rule that allows the request; of several that allow a part of a command each, the last."""
+    allows = [rule for rule in live if rule.verdict is Verdict.ALLOW]
+    for rule in allows:
+        if _is_named(rule, request):
+            return rule
+    if not has_shell_grammar(request.operation) or request.level is Level.CRITICAL:
+        return None
+    wide = [rule for rule in allows if rule.operation == request.operation and not rule.exact]
+    wide = [rule for rule in wide if request.level <= rule.level and rule.level is not Level.CRITICAL]
+    denied = [rule.pattern for rule in live if rule.verdict is Verdict.DENY and rule.operation == request.operation]
+    for count in range(1, len(wide) + 1):
+        if allows_command([rule.pattern for rule in wide[:count]], denied, request.target):
+            return wide[count - 1]
+    return None
+
+
+def denies(rule: Rule, operation: str, target: str, root: str = "") -> bool:
+    """Whether a deny takes in this. Widely: whatever way the target is written, and any part of a command line.
+
+    `root` is of the project in which that is to be done.
+    """
+    if rule.operation != operation and not is_same_file_operation(rule.operation, operation):
         return False
     if not rule.pattern or target == rule.pattern:
         return True
+    if has_shell_grammar(operation):
+        return denies_command(rule.pattern, rule.exact, target)
+    if operation in FILES_READ | FILES_WRITTEN | {"delete_file"}:
+        return denies_file(rule.pattern, target, root or rule.place.root)
     ways = [target, posixpath.normpath(target)] if target else [""]
     if is_shell(operation):
         unquoted = re.sub(r"['\"\\]", "", target)
-        ways += [unquoted, *_control.split(target), *_control.split(unquoted)]
-    return any(_matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Whether `text` is `pattern` with something for each `*`; in time linear to both, whatever they hold."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return text == pattern
-    *middle, last = rest
-    if not text.startswith(first) or len(text) < len(first) + len(last) or not text.endswith(last):
-        return False
-    at, end = len(first), len(text) - len(last)
-    for piece in middle:
-        found = text.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
+        ways += [unquoted, *pieces(target), *pieces(unquoted)]
+    is_host = is_of_domain(rule.pattern, target)
+    return is_host or any(matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
 
 
 def _origin(rule: Rule) -> str:

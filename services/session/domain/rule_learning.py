@@ -29,6 +29,7 @@ from services.session.domain.permissions import (
     mask,
     pattern_max_chars,
 )
+from services.session.permissions.naming import is_same_file_operation
 
 rules_max = 500
 """What one user may have; denies stay in them after they expire, for what was denied is never learned."""
@@ -40,16 +41,25 @@ def record(
     ledger: Ledger, request: Request, recorded: Recorded, now: datetime, learn_after: int
 ) -> tuple[Ledger, Rule, Rule | None]:
     """The ledger with this decision in it, the rule it made, and a rule that was learned by it."""
-    rule = _rule(request, recorded, now)
+    rule = rule_of(request, recorded, now)
     if recorded.verdict is Verdict.DENY:
-        ledger = _without_what_is_denied(ledger, rule)
-        return _drop_expired(_with(ledger, rule), now), rule, None
+        ledger, rule = with_rule(_without_what_is_denied(ledger, rule), rule)
+        return drop_expired(ledger, now), rule, None
+    refuse_what_is_denied(ledger, rule, now)
+    ledger, learned = _count_allow(with_rule(ledger, rule)[0], request, now, learn_after)
+    return drop_expired(ledger, now), rule, learned
+
+
+def refuse_what_is_denied(ledger: Ledger, allow: Rule, now: datetime) -> None:
+    """Raises Conflict where a rule in the same place denies what `allow` names."""
     for other in ledger.rules:
-        same_place = is_live(other, now) and holds_at(other, request.place)
-        if same_place and other.verdict is Verdict.DENY and denies(other, request.operation, request.target):
+        same_place = is_live(other, now) and holds_at(other, allow.place)
+        if (
+            same_place
+            and other.verdict is Verdict.DENY
+            and denies(other, allow.operation, allow.pattern, allow.place.root)
+        ):
             raise Conflict(f"The rule {other.id} denies it, and a deny beats an allow.", "Revoke that rule first.")
-    ledger, learned = _count_allow(_with(ledger, rule), request, now, learn_after)
-    return _drop_expired(ledger, now), rule, learned
 
 
 def revoke(ledger: Ledger, rule_id: str, every: bool, project: str = "") -> tuple[Ledger, Sequence[Rule]]:
@@ -68,7 +78,7 @@ def revoke(ledger: Ledger, rule_id: str, every: bool, project: str = "") -> tupl
     return replace(ledger, rules=tuple(rule for rule in ledger.rules if rule not in gone), tallies=kept), gone
 
 
-def _rule(request: Request, recorded: Recorded, now: datetime) -> Rule:
+def rule_of(request: Request, recorded: Recorded, now: datetime) -> Rule:
     """The rule that a decision makes; InvalidInput where it would hold nowhere, or grant what it must not."""
     is_critical = request.level is Level.CRITICAL
     if recorded.verdict is Verdict.ASK:
@@ -91,7 +101,7 @@ def _rule(request: Request, recorded: Recorded, now: datetime) -> Rule:
         id=str(uuid4()),
         operation=request.operation,
         pattern=pattern,
-        exact=is_critical and recorded.verdict is Verdict.ALLOW,
+        exact=recorded.exact or (is_critical and recorded.verdict is Verdict.ALLOW),
         scope=recorded.scope,
         verdict=recorded.verdict,
         level=request.level,
@@ -102,15 +112,20 @@ def _rule(request: Request, recorded: Recorded, now: datetime) -> Rule:
     )
 
 
-def _with(ledger: Ledger, rule: Rule) -> Ledger:
-    """The ledger with the rule, in place of one that says the same."""
+def with_rule(ledger: Ledger, rule: Rule) -> tuple[Ledger, Rule]:
+    """The ledger with the rule, in place of one that says the same, and the rule. Of two denies the longer holds."""
+    same = [other for other in ledger.rules if meaning(other) == meaning(rule)]
+    if rule.verdict is Verdict.DENY and same:
+        ends = [each.expires_at for each in (*same, rule)]
+        rule = replace(rule, expires_at=None if None in ends else max(filter(None, ends)))
+    others = tuple(other for other in ledger.rules if other not in same)
+    return replace(ledger, rules=(*others, rule)), rule
 
-    def meaning(of: Rule) -> tuple[object, ...]:
-        place = {Scope.SESSION: of.place, Scope.PROJECT: (of.place.project, of.place.root), Scope.ALWAYS: None}
-        return of.operation, of.pattern, of.exact, of.scope, of.verdict, of.source, place[of.scope]
 
-    others = tuple(other for other in ledger.rules if meaning(other) != meaning(rule))
-    return replace(ledger, rules=(*others, rule))
+def meaning(rule: Rule) -> tuple[object, ...]:
+    """What two rules share that say the same of the same."""
+    places = {Scope.SESSION: rule.place, Scope.PROJECT: (rule.place.project, rule.place.root), Scope.ALWAYS: None}
+    return rule.operation, rule.pattern, rule.exact, rule.scope, rule.verdict, rule.source, places[rule.scope]
 
 
 def _count_allow(ledger: Ledger, request: Request, now: datetime, learn_after: int) -> tuple[Ledger, Rule | None]:
@@ -139,7 +154,7 @@ def _count_allow(ledger: Ledger, request: Request, now: datetime, learn_after: i
         place=place,
         created_at=now,
     )
-    return _with(replace(ledger, tallies=others), learned), learned
+    return with_rule(replace(ledger, tallies=others), learned)
 
 
 def _key(tally: Tally) -> tuple[object, ...]:
@@ -149,14 +164,16 @@ def _key(tally: Tally) -> tuple[object, ...]:
 def _was_denied(ledger: Ledger, request: Request, subject: str) -> bool:
     """Whether the user ever denied this here, be the rule expired or of another session; revoking forgets it."""
     return any(
-        rule.verdict is Verdict.DENY and rule.operation == request.operation and _touches(rule, request.place, subject)
+        rule.verdict is Verdict.DENY and _touches(rule, request.operation, request.place, subject)
         for rule in ledger.rules
     )
 
 
-def _touches(deny: Rule, place: Place, subject: str) -> bool:
+def _touches(deny: Rule, operation: str, place: Place, subject: str) -> bool:
     here = (deny.place.project, deny.place.root) == (place.project, place.root) or deny.scope is Scope.ALWAYS
-    return here and (not subject or denies(deny, deny.operation, subject))
+    if not subject:
+        return here and is_same_file_operation(deny.operation, operation)
+    return here and denies(deny, operation, subject, place.root)
 
 
 def _without_what_is_denied(ledger: Ledger, deny: Rule) -> Ledger:
@@ -164,21 +181,17 @@ def _without_what_is_denied(ledger: Ledger, deny: Rule) -> Ledger:
     rules = tuple(
         rule
         for rule in ledger.rules
-        if not (
-            rule.source is Source.LEARNED
-            and rule.operation == deny.operation
-            and _touches(deny, rule.place, rule.pattern)
-        )
+        if not (rule.source is Source.LEARNED and _touches(deny, rule.operation, rule.place, rule.pattern))
     )
     tallies = tuple(
         tally
         for tally in ledger.tallies
-        if not (tally.operation == deny.operation and _touches(deny, Place(tally.project, tally.root), tally.subject))
+        if not _touches(deny, tally.operation, Place(tally.project, tally.root), tally.subject)
     )
     return replace(ledger, rules=rules, tallies=tallies)
 
 
-def _drop_expired(ledger: Ledger, now: datetime) -> Ledger:
+def drop_expired(ledger: Ledger, now: datetime) -> Ledger:
     """Without allows that have expired; LimitExceeded where there are still too many rules."""
     kept = tuple(rule for rule in ledger.rules if rule.verdict is Verdict.DENY or is_live(rule, now))
     if len(kept) > rules_max:

@@ -1,6 +1,6 @@
-"""What a session is and which changes it goes through: the session service's domain.
+"""Sessions and their state changes: the session service's domain.
 
-Knows nothing of gRPC, SQLite or Redis. What it is told of a working directory comes in as plain values.
+Independent of gRPC, SQLite and Redis. Facts about a working directory come in as plain values.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ name_max_chars = 200
 path_max_chars = 4096
 note_max_chars = 4000
 items_max = 100
-"""Learnings of a kind, decisions, questions, steps or commits in one call."""
+"""The most learnings of a kind, decisions, questions, steps or commits in one call."""
 files_sent_max = 10_000
 files_kept_max = 200
 checkpoints_max = 2000
 owed_max = 100
-"""What one session may owe at once."""
+"""The most deferred stores of one session."""
 payload_max_bytes = 128 * 1024
 
 
 class State(StrEnum):
-    """Where a session is in its life. Abandoned is a presumption: a call that names the session refutes it."""
+    """The state of a session. Abandoned is a presumption: a call that names the session reverts it."""
 
     ACTIVE = "active"
     ENDED = "ended"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One stretch of work in one directory. `version` counts its changes; 0 is not stored yet."""
+    """A period of work in one directory. `version` counts its changes; 0 is not stored yet."""
 
     id: str
     user: str
@@ -55,14 +55,14 @@ class Session:
     checkpoints: int = 0
     first_quality: float | None = None
     last_quality: float | None = None
-    owed: tuple[str, ...] = ()  # the ids
+    owed: tuple[str, ...] = ()  # ids of deferred stores
     has_handoff: bool = False
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A project's quality as it was measured, 0-100 each; a part that was not measured is missing."""
+    """A project's measured quality, 0-100 each; parts that were not measured are missing."""
 
     overall: float
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A moment worth coming back to; `number` counts from 1 within the session."""
+    """A state of the work to come back to; `number` counts from 1 within the session."""
 
     id: str
     session_id: str
@@ -89,7 +89,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What another service could not do yet; `payload` is JSON that only the gateway reads."""
+    """A deferred store: a task that another service could not do yet; `payload` is JSON that only the gateway reads."""
 
     id: str
     session_id: str
@@ -101,7 +101,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Learnings:
-    """What the session taught, by kind."""
+    """The learnings of a session, by kind."""
 
     insights: tuple[str, ...] = ()
     solutions: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Learnings:
 
 @dataclass(frozen=True, slots=True)
 class GitFacts:
-    """The repository when the session ended."""
+    """The state of the repository when the session ended."""
 
     branch: str = ""
     commit: str = ""
@@ -122,7 +122,7 @@ class GitFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the caller knows of a session besides its checkpoints."""
+    """The caller's facts about a session, besides its checkpoints."""
 
     summary: str = ""
     learnings: Learnings = Learnings()
@@ -136,7 +136,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """What the next session is told; `markdown` is the whole, the rest its parts."""
+    """The document for the next session; `markdown` is the whole text, the other fields its parts."""
 
     session_id: str
     user: str
@@ -152,7 +152,7 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call was answered, kept so that its repetition gets the same."""
+    """The answer of a call, kept so that a repetition of the call gets the same."""
 
     user: str
     operation_id: str
@@ -164,7 +164,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """The session a call means: by id, else the active one in a directory, else the user's only active one."""
+    """The session that a call refers to: by id, else the active one in a directory, else the user's only active one."""
 
     session_id: str = ""
     working_directory: str = ""
@@ -172,7 +172,7 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What `init` is told: where the work is, and what is known there of one that was left behind."""
+    """The input of `init`: where the work is, and facts about sessions abandoned there."""
 
     which: Which
     project: str = ""
@@ -182,7 +182,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class NewCheckpoint:
-    """What a checkpoint is told."""
+    """The input of a checkpoint."""
 
     note: str = ""
     quality: Quality | None = None
@@ -193,7 +193,7 @@ class NewCheckpoint:
     decisions: tuple[str, ...] = ()
 
 
-# --- changes: pure functions from what is to what will be ---------------------------------------
+# --- changes: pure functions from the old state to the new -------------------------------------
 
 
 def open_session(user: str, opening: Opening, now: datetime) -> Session:
@@ -213,33 +213,33 @@ def open_session(user: str, opening: Opening, now: datetime) -> Session:
 
 
 def mark_seen(session: Session, now: datetime) -> Session:
-    """The session after a call that named it: alive, whatever was presumed."""
+    """The session after a call that named it: active, even if it was presumed abandoned."""
     if session.state is State.ENDED:
         return session
     alive = replace(session, last_seen_at=max(now, session.last_seen_at))
-    if session.state is State.ABANDONED:  # what it leaves is to be written again
+    if session.state is State.ABANDONED:  # its handoff will be written again
         alive = replace(alive, state=State.ACTIVE, ended_at=None, has_handoff=False)
     return alive
 
 
 def has_expired(session: Session, now: datetime, lease_s: float) -> bool:
-    """Whether nothing was heard of an active session for longer than its lease."""
+    """Whether an active session has been silent for longer than its lease."""
     return session.state is State.ACTIVE and session.last_seen_at + timedelta(seconds=lease_s) < now
 
 
 def abandon(session: Session) -> Session:
-    """The session, given up; it ended when it was last heard of."""
+    """The session as abandoned; its end is when it was last seen."""
     return replace(session, state=State.ABANDONED, ended_at=session.last_seen_at)
 
 
 def end_session(session: Session, final: Quality | None, now: datetime) -> Session:
-    """The session, finished for good."""
+    """The session as ended, permanently."""
     quality = final.overall if final else session.last_quality
     return replace(session, state=State.ENDED, ended_at=now, last_seen_at=now, last_quality=quality)
 
 
 def record_quality(session: Session, quality: Quality | None) -> Session:
-    """The session with this as its latest quality, and as its first where it had none."""
+    """The session with this as its latest quality, and as its first if it had none."""
     if quality is None:
         return session
     first = quality.overall if session.first_quality is None else session.first_quality
@@ -247,7 +247,7 @@ def record_quality(session: Session, quality: Quality | None) -> Session:
 
 
 def add_checkpoint(session: Session, new: NewCheckpoint, now: datetime) -> tuple[Session, Checkpoint]:
-    """The session with one more checkpoint, and that checkpoint."""
+    """The session with one more checkpoint, and this checkpoint."""
     if session.checkpoints >= checkpoints_max:
         raise OverQuota(
             f"This session has {checkpoints_max:,} checkpoints, the most it may have.", "End it and call init."
@@ -273,7 +273,7 @@ def add_checkpoint(session: Session, new: NewCheckpoint, now: datetime) -> tuple
 
 
 def threshold_crossing(before: float | None, after: float | None, threshold: float) -> str:
-    """`fell` or `rose` where the quality went over the threshold, else nothing; a first one can only fall."""
+    """`fell` or `rose` if the quality crossed the threshold, else empty; a first value can only fall."""
     if after is None:
         return ""
     if after < threshold and (before is None or before >= threshold):
@@ -282,22 +282,22 @@ def threshold_crossing(before: float | None, after: float | None, threshold: flo
 
 
 def owing(session: Session, owed: Owed) -> Session:
-    """The session with one more thing owed."""
+    """The session with one more deferred store."""
     if len(session.owed) >= owed_max:
-        raise OverQuota(f"This session owes {owed_max} things already.", "Pay some first.")
+        raise OverQuota(f"This session has {owed_max} deferred stores already.", "Store some of them first.")
     return replace(session, owed=(*session.owed, owed.id))
 
 
 def with_paid(session: Session, owed_id: str) -> Session:
-    """The session without that."""
+    """The session without this deferred store."""
     return replace(session, owed=tuple(each for each in session.owed if each != owed_id))
 
 
-# --- what is accepted ---------------------------------------------------------------------------
+# --- input checks -------------------------------------------------------------------------------
 
 
 def normalise_directory(directory: str) -> str:
-    """One spelling for a directory: no doubled or closing slashes. Links are the caller's to resolve."""
+    """One spelling for a directory: no doubled or trailing slashes. The caller resolves links."""
     check_text(directory, path_max_chars, "a directory")
     if "\0" in directory:
         raise InvalidInput("A directory's name cannot hold a zero byte.")
@@ -305,21 +305,21 @@ def normalise_directory(directory: str) -> str:
 
 
 def check_text(text: str, most: int, name: str) -> None:
-    """LimitExceeded where `text` has more than `most` characters."""
+    """Raises LimitExceeded if `text` has more than `most` characters."""
     if len(text) > most:
-        raise TooLarge(f"{name} has {len(text):,} characters; at most {most:,} are taken.")
+        raise TooLarge(f"{name} has {len(text):,} characters; at most {most:,} are allowed.")
 
 
 def check_texts(texts: Sequence[str], name: str, most_chars: int = note_max_chars, most: int = items_max) -> None:
-    """LimitExceeded where there are too many, or one is too long."""
+    """Raises LimitExceeded if there are too many texts, or one is too long."""
     if len(texts) > most:
-        raise TooLarge(f"{name} has {len(texts):,} items; at most {most:,} are taken.")
+        raise TooLarge(f"{name} has {len(texts):,} items; at most {most:,} are allowed.")
     for text in texts:
         check_text(text, most_chars, name)
 
 
 def check_quality(quality: Quality | None) -> None:
-    """InvalidInput where a score is not within 0-100."""
+    """Raises InvalidInput if a score is not within 0-100."""
     if quality is None:
         return
     check_texts(tuple(quality.parts), "quality parts", name_max_chars)
@@ -329,7 +329,7 @@ def check_quality(quality: Quality | None) -> None:
 
 
 def check_checkpoint(new: NewCheckpoint) -> None:
-    """LimitExceeded or InvalidInput where something of it cannot be kept."""
+    """Raises LimitExceeded or InvalidInput if a part of it cannot be stored."""
     for name in ("note", "git_message", "git_skipped_reason"):
         check_text(getattr(new, name), note_max_chars, name)
     check_text(new.git_commit, name_max_chars, "git_commit")
@@ -339,7 +339,7 @@ def check_checkpoint(new: NewCheckpoint) -> None:
 
 
 def check_facts(facts: Facts) -> None:
-    """LimitExceeded or InvalidInput where something of them cannot be kept."""
+    """Raises LimitExceeded or InvalidInput if a part of them cannot be stored."""
     check_text(facts.summary, note_max_chars, "summary")
     for name in ("decisions", "open_questions", "next_steps"):
         check_texts(getattr(facts, name), name)
@@ -354,11 +354,11 @@ def check_facts(facts: Facts) -> None:
 
 
 def check_pending(owed: Owed) -> None:
-    """LimitExceeded or InvalidInput where it cannot be kept."""
+    """Raises LimitExceeded or InvalidInput if it cannot be stored."""
     for name in ("id", "kind"):
         value = getattr(owed, name)
         check_text(value, name_max_chars, name)
         if not value or not unicodedata.normalize("NFC", value).isprintable():
             raise InvalidInput(f"{name} is empty or not printable.")
     if len(owed.payload.encode("utf-8", "replace")) > payload_max_bytes:
-        raise TooLarge(f"payload is over {payload_max_bytes:,} bytes.", "Owe it in parts.")
+        raise TooLarge(f"payload is over {payload_max_bytes:,} bytes.", "Send it in parts.")

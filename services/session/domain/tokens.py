@@ -1,4 +1,4 @@
-"""Bearer tokens: whose they are, how much they allow and how long. A token itself is shown once and never kept."""
+"""Bearer tokens: their user, scope and expiry. A token itself is shown once and never stored."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SCOPES = ("read", "write", "admin")
 tokens_max = 10_000
 lifetime_max = timedelta(days=3660)
 used_every = timedelta(minutes=5)
-"""When a token was last used is kept this exactly."""
+"""The precision of a token's last use."""
 _name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token."""
+    """The record of a token."""
 
     id: str
     user: str
@@ -40,34 +40,34 @@ class TokenStore(Protocol):
     """Tokens by digest. Every method raises Unavailable while the store does not answer."""
 
     async def add(self, token: Token) -> None:
-        """Keeps one more; when it returns, it survives a kill."""
+        """Stores a token; it survives a kill once this returns."""
         ...
 
     async def find(self, digest: str) -> Token | None:
-        """The token of that digest."""
+        """The token with that digest."""
         ...
 
     async def every(self) -> Sequence[Token]:
-        """All of them, oldest first."""
+        """All tokens, oldest first."""
         ...
 
     async def remove(self, digests: Sequence[str]) -> int:
-        """Forgets these for good; how many there were."""
+        """Removes these permanently; returns how many existed."""
         ...
 
     async def record_use(self, digest: str, at: datetime) -> None:
-        """Notes a use, of a token that is still there."""
+        """Records a use, if the token still exists."""
         ...
 
 
 class Tokens:
-    """What can be done with tokens."""
+    """Creates, checks, lists and revokes tokens."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
 
     async def create(self, user: str, scope: str, expires_in_s: float) -> tuple[Token, str]:
-        """A new token of the user, and what to show them, once; 0 seconds are for ever."""
+        """A new token of the user, and its text, which is shown once; 0 seconds means no expiry."""
         if not _name.fullmatch(user):
             raise InvalidInput("A name has 1 to 64 letters, digits and . _ @ + -, and begins with a letter or digit.")
         if scope not in SCOPES:
@@ -83,10 +83,10 @@ class Tokens:
         return token, shown
 
     async def authenticate(self, digest: bytes) -> Token:
-        """The token of that digest; Unauthenticated where there is none, or it has expired."""
+        """The token with that digest; Unauthenticated if there is none, or it has expired."""
         token, now = await self._store.find(digest.hex()), datetime.now(UTC)
         if token is None:
-            raise Unauthenticated("This token is not known: it was revoked, or never given out.", "Ask for a new one.")
+            raise Unauthenticated("This token is not known: it was revoked, or never issued.", "Ask for a new one.")
         if token.expires_at and token.expires_at <= now:
             raise Unauthenticated("This token has expired.", "Ask for a new one.")
         if not token.last_used_at or now - token.last_used_at >= used_every:
@@ -96,15 +96,15 @@ class Tokens:
     async def _note_use(self, token: Token, now: datetime) -> None:
         try:
             await self._store.record_use(token.digest, now)
-        except ServiceError as error:  # a full disk is no reason to turn its owner away
+        except ServiceError as error:  # a full disk must not lock out the token's owner
             logger.warning("a token's use could not be noted: %s", type(error).__name__)
 
     async def every(self) -> Sequence[Token]:
-        """All that were not revoked, oldest first."""
+        """All that have not been revoked, oldest first."""
         return await self._store.every()
 
     async def revoke(self, which: str) -> int:
-        """Ends the token of that id, or all tokens of that user; how many."""
+        """Revokes the token with that id, or all tokens of that user; returns how many."""
         found = await self._store.every()
         meant = [each for each in found if each.id == which] or [each for each in found if each.user == which]
         if not meant:

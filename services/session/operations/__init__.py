@@ -1,1 +1,1 @@
-"""What the session service does: the life of sessions, decisions on permissions, events, backup."""
+"""The session service's operations: session lifecycle, permission decisions, events, backup."""

@@ -1,4 +1,4 @@
-"""The sessions' part of a backup: the SQLite database, copied while it is in use, and a copy of it verified."""
+"""The sessions' part of a backup: copies the SQLite database while it is in use, and verifies a copy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _counts(connection: sqlite3.Connection, tables: Iterable[str]) -> dict[str, 
 
 
 def verify_session(directory: Path, content: PartContent) -> None:
-    """NotReady where it is of a newer schema; InvalidInput where it is not sound, or holds less or more."""
+    """Raises NotReady for a newer schema; InvalidInput if it is damaged, or its counts differ from `content`."""
     if content.schema > len(MIGRATIONS):
         raise NotReady(
             f"The backup's sessions have schema {content.schema}; this version of Segue knows {len(MIGRATIONS)}.",

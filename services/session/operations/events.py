@@ -1,7 +1,7 @@
-"""What other parts hear of: events, the emitter that tells them, and delivery from a durable source.
+"""Events for other components: the emitter, and delivery from a durable source.
 
-An event is kept in the same write as the change it tells of, and told afterwards: never before the
-change is durable, at least once, in the order of the changes.
+An event is stored in the same write as its change, and delivered afterwards: never before the change is durable, at
+least once, in the order of the changes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ retry_s = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `data` holds ids, numbers and names, no content; `id` tells repetitions apart."""
+    """A change that happened. `data` holds ids, numbers and names, no content; `id` identifies repetitions."""
 
     name: str
     user: str
@@ -49,14 +49,14 @@ Handler = Callable[[Event], Awaitable[None]]
 
 
 class Emitter:
-    """Tells handlers in this process; one that fails or hangs is logged, and the others are told all the same."""
+    """Calls handlers in this process; one that fails or hangs is logged, and the others are still called."""
 
     def __init__(self, timeout_s: float = handler_timeout_s) -> None:
         self._handlers: dict[str, list[Handler]] = {}
         self._timeout_s = timeout_s
 
     def on(self, name: str, handler: Handler) -> None:
-        """Calls `handler` for every event `name`, or for all with `EVERY`; an event may come twice."""
+        """Calls `handler` for every event `name`, or for all with `EVERY`; an event may be delivered twice."""
         if name != EVERY and name not in NAMES:
             raise ValueError(f"there is no event {name}")
         self._handlers.setdefault(name, []).append(handler)
@@ -67,7 +67,7 @@ class Emitter:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await handler(event)
-            except Exception:  # a handler's trouble is its own
+            except Exception:  # one handler's failure must not affect others
                 logger.exception("a handler of %s failed", event.name)
 
 
@@ -75,18 +75,18 @@ class EventSource(Protocol):
     """Events that are durable, in order."""
 
     async def take(self) -> Sequence[Event]:
-        """The oldest that are not settled; waits until there are some."""
+        """The oldest unsettled events; waits until there are some."""
         ...
 
     async def settle(self, events: Sequence[Event]) -> None:
-        """These were told and need not come again."""
+        """Marks these as delivered, so that they are not delivered again."""
         ...
 
 
 async def deliver(source: EventSource, handler: Handler) -> None:
-    """Tells `handler` everything that `source` has, until cancelled; goes on by itself when the source was away.
+    """Delivers all events of `source` to `handler`, until cancelled; continues when an unavailable source is back.
 
-    `handler` is expected not to fail, as an `Emitter` does not: what it raises, this does.
+    `handler` is expected not to fail, as an `Emitter` does not: its exceptions are raised here.
     """
     while True:
         try:
@@ -96,5 +96,5 @@ async def deliver(source: EventSource, handler: Handler) -> None:
             await source.settle(events)
             report_success()
         except Unavailable as error:
-            logger.warning("events wait: %s", error.message)
+            logger.warning("event delivery is paused: %s", error.message)
             await asyncio.sleep(retry_s)

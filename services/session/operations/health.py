@@ -1,4 +1,4 @@
-"""How the session service is: which of its parts work, measured when asked."""
+"""The session service's health: which of its parts work, measured on request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from services.kit.health.parts import PartHealth, file_system
 from services.session.store import SessionStore, StoreSize
 
 FULL_FROM = 0.8
-"""The share of its memory from which on Redis is nearly full."""
+"""Redis counts as nearly full from this share of its memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is asked; `directory` is where the store's file is, where it has one."""
+    """The parts to check; `directory` is where the store's file is, if it has one."""
 
     store: SessionStore
     directory: Path | None

@@ -1,7 +1,7 @@
-"""The life of sessions: init, checkpoint, end, hand off, and what is owed meanwhile.
+"""The lifecycle of sessions: init, checkpoint, end, handoff, and deferred stores.
 
-Every change is made from what is stored, checked by version, and made again when another was first. With
-an operation's id it happens once: a repetition is given the first answer.
+Every change is computed from the stored state, checked by version, and repeated if another call was first. A call with
+an operation id is carried out once: a repetition gets the first answer.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ checkpoints_handed_off_max = 200
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer to `init`."""
+    """The answer of `init`."""
 
     session: Session
     resumed: bool
@@ -68,7 +68,7 @@ class Opened:
 
 
 class Lifecycle:
-    """What the service does with sessions; an event tells when the quality crosses `quality_threshold`."""
+    """The session operations; an event is emitted when the quality crosses `quality_threshold`."""
 
     def __init__(self, store: SessionStore, finding: Finding, quality_threshold: float) -> None:
         self._store = store
@@ -76,7 +76,7 @@ class Lifecycle:
         self._quality_threshold = quality_threshold
 
     async def init(self, user: str, opening: Opening, operation_id: str = "") -> Opened:
-        """A new session, or the active one of the directory, or the one that is named; and what came before it."""
+        """A new session, the active one of the directory, or the named one; with the last handoff."""
         check_text(opening.project, name_max_chars, "project")
         check_facts(opening.abandoned)
         answer = await self._finding.once(user, "Init", operation_id, lambda name: self._init(user, opening, name))
@@ -85,7 +85,7 @@ class Lifecycle:
         return Opened(session, bool(answer.details["resumed"]), previous)
 
     async def complete_init(self, user: str, which: Which, quality: Quality | None, operation_id: str = "") -> Session:
-        """Says that all of `init` is done; the quality is the session's first."""
+        """Marks `init` as complete; the quality is the session's first."""
         check_quality(quality)
 
         async def attempt(id: str) -> Answer:
@@ -106,7 +106,7 @@ class Lifecycle:
     async def checkpoint(
         self, user: str, which: Which, new: NewCheckpoint, operation_id: str = ""
     ) -> tuple[Session, Checkpoint]:
-        """One more checkpoint of a session."""
+        """Adds a checkpoint to a session."""
         check_checkpoint(new)
 
         async def attempt(id: str) -> Answer:
@@ -133,7 +133,7 @@ class Lifecycle:
         return await self._finding.mine(user, answer.session_id), stored
 
     async def end(self, user: str, which: Which, facts: Facts, operation_id: str = "") -> tuple[Session, Handoff]:
-        """The session, finished for good, and what it leaves to the next."""
+        """Ends the session permanently; returns it with its handoff."""
         check_facts(facts)
 
         async def attempt(id: str) -> Answer:
@@ -153,16 +153,16 @@ class Lifecycle:
         return session, await self.handoff(user, session.id, session.project)
 
     async def get(self, user: str, which: Which, checkpoints_most: int) -> tuple[Session, list[Checkpoint]]:
-        """A session in whatever state, with its last checkpoints, oldest first; it renews an active one's lease."""
+        """A session in any state, with its last checkpoints, oldest first; renews an active session's lease."""
         session = await self._finding.find(user, which)
         if due := self._finding.heartbeat(session):
-            with suppress(Stale):  # whoever was first has renewed it
+            with suppress(Stale):  # the other call has renewed it
                 await self._store.commit(Change(session=due))
         checkpoints = await self._store.checkpoints(session.id, checkpoints_most) if checkpoints_most else []
         return session, checkpoints
 
     async def owe(self, user: str, which: Which, id: str, kind: str, payload: str) -> Owed:
-        """Keeps what another service could not do yet; the same `id` for the same session is kept once."""
+        """Defers a task that another service could not do yet; an `id` is stored once per session."""
         session = await self._finding.find(user, which)
         owed = Owed(id, session.id, user, kind, payload, self._finding.now())
         check_pending(owed)
@@ -175,7 +175,7 @@ class Lifecycle:
         return owed
 
     async def settle_pending(self, user: str, session_id: str, id: str) -> bool:
-        """Whether that was owed; it is not any more."""
+        """Removes a deferred store; returns whether it existed."""
 
         async def attempt() -> bool:
             session = await self._finding.mine(user, session_id)
@@ -187,13 +187,13 @@ class Lifecycle:
         return await until_first(attempt)
 
     async def pending(self, user: str, limit: int) -> list[Owed]:
-        """What the user's sessions owe, oldest first."""
+        """The deferred stores of the user's sessions, oldest first."""
         if not 1 <= limit <= owed_listed_max:
             raise InvalidInput(f"limit is {limit}; it takes 1 to {owed_listed_max}.")
         return await self._store.pending(user, limit)
 
     async def handoff(self, user: str, session_id: str, project: str) -> Handoff:
-        """What that session left, or the project's last one."""
+        """The handoff of that session, or the project's last one."""
         if session_id:
             session = await self._finding.mine(user, session_id)
             found = await self._store.handoff(session.id)
@@ -228,7 +228,7 @@ class Lifecycle:
         return await self._store.active_in(user, new.working_directory) or new
 
     async def _previous(self, session: Session, facts: Facts) -> Handoff | None:
-        """The project's last handoff, after those that were abandoned without one have theirs."""
+        """The project's last handoff, after abandoned sessions without one have theirs."""
         listing = Listing(session.project, State.ABANDONED, handed_off_at_once_max, without_handoff=True)
         for left in await self._store.session_page(session.user, listing):
             if left.has_handoff or left.id == session.id:

@@ -12,11 +12,13 @@ from services.session.domain.permissions import (
     Decision,
     Ledger,
     Place,
+    Proposal,
     Recorded,
     Request,
     Rule,
     Verdict,
     check,
+    holds_at,
     judge_request,
     live_rules,
     mask,
@@ -34,8 +36,10 @@ from services.session.domain.sessions import (
 )
 from services.session.operations.events import PERMISSION_DECIDED, Event
 from services.session.operations.session_lookup import Finding, until_first
+from services.session.permissions.naming import canonical_name, warnings
+from services.session.permissions.proposals import Meant, decide, propose, withdraw
 from services.session.store import Change, SessionStore
-from services.session.store.records import RULE
+from services.session.store.records import PROPOSAL, RULE
 
 history_max = 200
 root_audited_max_chars = 300
@@ -54,11 +58,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A user's rules that hold, the last decisions, and the highest level that any rule allows."""
+    """A user's rules that hold, the last decisions, the highest level that any rule allows, and open proposals."""
 
     rules: Sequence[Rule]
     history: Sequence[Audited]
     level: Level
+    proposals: Sequence[Proposal]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a decision: a rule, which does not hold yet where it is only proposed."""
+
+    rule: Rule
+    is_proposed: bool
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """How many rules and proposals are gone, and what was proposed of the rest."""
+
+    count: int
+    proposed: Sequence[Proposal]
 
 
 class Deciding:
@@ -84,49 +106,95 @@ class Deciding:
 
         return await until_first(attempt)
 
-    async def record(self, user: str, asked: Asked, recorded: Recorded, operation_id: str) -> Rule:
-        """The rule that the user's decision made; what was learned by it is in the log."""
+    async def record(self, user: str, asked: Asked, recorded: Recorded, operation_id: str) -> Made:
+        """The rule that the decision made, or proposed where a model made it; what was learned by it is in the log."""
 
         async def attempt(id: str) -> Answer:
             place, _ = await self._place(user, asked)
-            request = judge_request(asked.operation, asked.target, place)
-            ledger, rule, learned = record(
-                await self._store.ledger(user), request, recorded, self._finding.now(), self._learn_after
-            )
-            said = Decision(recorded.verdict, request.level, f"you said so, for {recorded.scope}", rule)
-            lines = [self._audit_line(user, "record", request, said)]
-            if learned:
-                why = f"allowed {self._learn_after} times in this project and never denied"
-                lines.append(
-                    self._audit_line(user, "learn", request, Decision(Verdict.ALLOW, learned.level, why, learned))
-                )
-            details = {"rule": RULE.dump_python(rule, mode="json")}
+            request = judge_request(*canonical_name(asked.operation, asked.target), place)
+            ledger = await self._store.ledger(user)
+            if recorded.by_person or recorded.verdict is Verdict.DENY:
+                ledger, rule, lines = self._record_decision(ledger, request, recorded)
+                is_proposed = False
+            else:
+                ledger, rule, holds = propose(ledger, request, recorded, self._finding.now())
+                said = Decision(Verdict.ALLOW, request.level, f"proposed, for {recorded.scope}", rule)
+                lines, is_proposed = [self._audit_line(user, "propose", request, said)], not holds
+            details = {"rule": RULE.dump_python(rule, mode="json"), "is_proposed": is_proposed}
             answer = Answer(user, id, "RecordPermission", self._finding.now(), "", details)
             return await self._commit(ledger, lines, answer)
 
         answer = await self._finding.once(user, "RecordPermission", operation_id, attempt)
-        return RULE.validate_python(answer.details["rule"])
+        rule = RULE.validate_python(answer.details["rule"])
+        warned = warnings(rule.operation, rule.pattern, rule.place.root, rule.verdict is Verdict.ALLOW)
+        return Made(rule, bool(answer.details.get("is_proposed")), warned)
 
-    async def status(self, user: str, project: str, history: int) -> Status:
-        """What holds for the user, in `project` where it is not empty; the history newest first."""
+    def _record_decision(
+        self, ledger: Ledger, request: Request, recorded: Recorded
+    ) -> tuple[Ledger, Rule, list[Audited]]:
+        ledger, rule, learned = record(ledger, request, recorded, self._finding.now(), self._learn_after)
+        said = Decision(recorded.verdict, request.level, f"you said so, for {recorded.scope}", rule)
+        lines = [self._audit_line(ledger.user, "record", request, said)]
+        if learned:
+            why = f"allowed {self._learn_after} times in this project and never denied"
+            decision = Decision(Verdict.ALLOW, learned.level, why, learned)
+            lines.append(self._audit_line(ledger.user, "learn", request, decision))
+        return ledger, rule, lines
+
+    async def status(self, user: str, asked: Asked, history: int) -> Status:
+        """What holds for the user: of a session or root only what holds there, else of the project where one is named;
+        the history newest first."""
         if not 0 <= history <= history_max:
             raise InvalidInput(f"history takes 0 to {history_max}.")
-        rules = live_rules(await self._store.ledger(user), project, self._finding.now())
-        lines = await self._store.audit(user, project, history) if history else []
+        ledger = await self._store.ledger(user)
+        rules = live_rules(ledger, asked.project, self._finding.now())
+        if asked.which.session_id or asked.which.working_directory or asked.root:
+            place, _ = await self._place(user, asked)
+            rules = [rule for rule in live_rules(ledger, "", self._finding.now()) if holds_at(rule, place)]
+        lines = await self._store.audit(user, asked.project, history) if history else []
         allowed = [rule.level for rule in rules if rule.verdict is Verdict.ALLOW]
-        return Status(rules, lines, max(allowed, default=Level.LOW))
+        return Status(rules, lines, max(allowed, default=Level.LOW), ledger.proposals)
 
-    async def revoke(self, user: str, rule_id: str, every: bool, project: str, operation_id: str) -> int:
-        """How many rules are gone, for good."""
+    async def revoke(self, user: str, rule_id: str, every: bool, project: str, operation_id: str) -> Revoked:
+        """What a person takes back is gone, for good."""
 
         async def attempt(id: str) -> Answer:
             ledger, gone = revoke(await self._store.ledger(user), rule_id, every, project)
-            lines = [self._revocation_line(user, rule) for rule in gone]
+            lines = [self._of_rule(user, "revoke", rule, "you revoked it") for rule in gone]
             answer = Answer(user, id, "RevokePermission", self._finding.now(), "", {"revoked": len(gone)})
             return await self._commit(ledger, lines, answer)
 
         answer = await self._finding.once(user, "RevokePermission", operation_id, attempt)
-        return int(answer.details["revoked"])
+        return Revoked(int(answer.details["revoked"]), ())
+
+    async def withdraw(self, user: str, rule_id: str, every: bool, project: str, operation_id: str) -> Revoked:
+        """The same by a model: of an allow and of a proposal; that a deny goes is only proposed."""
+
+        async def attempt(id: str) -> Answer:
+            now = self._finding.now()
+            ledger, gone, proposed = withdraw(await self._store.ledger(user), rule_id, every, project, now)
+            lines = [self._of_rule(user, "revoke", rule, "a tool took it back") for rule in gone]
+            lines += [self._of_rule(user, "propose", each.rule, "to be taken back") for each in proposed]
+            details = {"revoked": len(gone), "proposed": [PROPOSAL.dump_python(each, mode="json") for each in proposed]}
+            return await self._commit(ledger, lines, Answer(user, id, "RevokePermission", now, "", details))
+
+        answer = await self._finding.once(user, "RevokePermission", operation_id, attempt)
+        proposed = [PROPOSAL.validate_python(each) for each in answer.details.get("proposed", [])]
+        return Revoked(int(answer.details["revoked"]), proposed)
+
+    async def decide(self, user: str, meant: Meant, accept: bool, operation_id: str) -> Proposal:
+        """The proposal, as a person accepted or declined it."""
+
+        async def attempt(id: str) -> Answer:
+            now = self._finding.now()
+            ledger, proposal = decide(await self._store.ledger(user), meant, accept, now)
+            action = "decline" if not accept else "revoke" if proposal.revokes else "record"
+            lines = [self._of_rule(user, action, proposal.rule, f"you {'accepted' if accept else 'declined'} it")]
+            details = {"proposal": PROPOSAL.dump_python(proposal, mode="json")}
+            return await self._commit(ledger, lines, Answer(user, id, "DecideProposal", now, "", details))
+
+        answer = await self._finding.once(user, "DecideProposal", operation_id, attempt)
+        return PROPOSAL.validate_python(answer.details["proposal"])
 
     async def _place(self, user: str, asked: Asked) -> tuple[Place, Session | None]:
         """Of the session where there is one, else of what the call says of itself."""
@@ -163,17 +231,17 @@ class Deciding:
             rule_id=decision.rule.id if decision.rule else "",
         )
 
-    def _revocation_line(self, user: str, rule: Rule) -> Audited:
+    def _of_rule(self, user: str, action: str, rule: Rule, why: str) -> Audited:
         return Audited(
             at=self._finding.now(),
             user=user,
-            action="revoke",
+            action=action,
             operation=rule.operation,
             target=mask(rule.pattern),
             place=_shorten(rule.place),
             verdict=rule.verdict,
             level=rule.level,
-            reason="you revoked it",
+            reason=why,
             rule_id=rule.id,
         )
 

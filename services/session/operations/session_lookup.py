@@ -1,4 +1,4 @@
-"""Which session a call means, whether it still lives, and that a change of it happens once."""
+"""Finds the session that a call refers to, checks that it is alive, and makes changes happen once."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 attempts_max = 100
-"""How often a change is made anew because another was first; one of those that collide always gets through."""
+"""How often a change is retried because another was first; in each round at least one writer succeeds."""
 page_max = 100
 candidates_max = 10
 abandoned_at_once_max = 100
 heartbeats_per_lease = 20
-"""A call that only reads renews the lease this often at most."""
+"""Calls that only read renew a lease at most this many times within its length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for all sessions."""
+    """The settings for all sessions."""
 
     lease_s: float = 3600.0
     answers_keep_s: float = 7 * 24 * 3600.0
@@ -57,7 +57,7 @@ def utc_now() -> datetime:
 
 
 async def until_first(attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """What `attempt` returned once nobody else was first; Conflict when that never happens."""
+    """Repeats `attempt` while another writer was first, and returns its result; Conflict after too many attempts."""
     for _ in range(attempts_max):
         with suppress(Stale):
             return await attempt()
@@ -70,13 +70,13 @@ def session_event(name: str, session: Session, at: datetime, **data: str | float
 
 
 def session_end_event(session: Session, at: datetime) -> Event:
-    """That a session ended or was abandoned."""
+    """The event that a session ended or was abandoned."""
     quality, count = session.last_quality, session.checkpoints
     return session_event(SESSION_ENDED, session, at, state=str(session.state), quality=quality, checkpoints=count)
 
 
 class Finding:
-    """What there is, for those who change it. `now` gives the time, aware."""
+    """Looks sessions up for the operations. `now` gives the current time, with a zone."""
 
     def __init__(self, store: SessionStore, terms: Terms, now: Callable[[], datetime] = utc_now) -> None:
         self._store = store
@@ -84,7 +84,7 @@ class Finding:
         self.now = now
 
     async def find(self, user: str, which: Which) -> Session:
-        """The session that is meant: NotFound, or InvalidInput with the candidates where it could be several."""
+        """The session that the call refers to: NotFound, or InvalidInput with the candidates if it is ambiguous."""
         if which.session_id:
             return await self.mine(user, which.session_id)
         await self.abandon_expired()
@@ -104,20 +104,20 @@ class Finding:
         return candidates[0]
 
     def heartbeat(self, session: Session) -> Session | None:
-        """The session with its lease renewed, where it is active and that is due."""
+        """The session with its lease renewed, if it is active and a renewal is due."""
         due = timedelta(seconds=self._terms.lease_s / heartbeats_per_lease)
         now = self.now()
         return mark_seen(session, now) if session.state is State.ACTIVE and now - session.last_seen_at >= due else None
 
     async def mine(self, user: str, session_id: str) -> Session:
-        """The user's session; another's looks like one that is not there."""
+        """The user's session; another user's looks like a missing one."""
         session = await self._store.session(session_id) if len(session_id) <= name_max_chars else None
         if session is None or session.user != user:
             raise NotFound("There is no such session.", "list_sessions shows yours; init starts one.")
         return session
 
     async def open(self, user: str, which: Which) -> Session:
-        """One that has not ended."""
+        """A session that has not ended."""
         session = await self.find(user, which)
         if session.state is State.ENDED:
             raise Conflict(
@@ -126,7 +126,7 @@ class Finding:
         return session
 
     async def living(self, user: str, which: Which) -> Session:
-        """One that may go on: not ended, and no other has taken its directory since it was abandoned."""
+        """A session that can continue: not ended, and its directory has no newer active session."""
         session = await self.open(user, which)
         if session.state is State.ABANDONED:
             other = await self._store.active_in(user, session.working_directory)
@@ -138,7 +138,7 @@ class Finding:
         return session
 
     async def page(self, user: str, project: str, state: str, limit: int, cursor: str) -> tuple[list[Session], str]:
-        """A page of the user's sessions, newest first, and the cursor of the next page where there is one."""
+        """A page of the user's sessions, newest first, and the cursor of the next page, if there is one."""
         if not 1 <= limit <= page_max:
             raise InvalidInput(f"limit is {limit}; it takes 1 to {page_max}.")
         if state and state not in set(State):
@@ -152,8 +152,8 @@ class Finding:
     async def once(
         self, user: str, method: str, operation_id: str, attempt: Callable[[str], Awaitable[Answer]]
     ) -> Answer:
-        """The operation's first answer. Without an id the call is an operation of its own, and happens once, too: a
-        store whose answer was lost may write again, and be told that another was first."""
+        """The operation's first answer. Without an id, the call gets one of its own, so that it also happens once: a
+        store that lost its answer may write again, and find that another write was first."""
         check_text(operation_id, 3 * name_max_chars, "operation_id")
         name = operation_id or str(uuid4())
 
@@ -166,17 +166,17 @@ class Finding:
         return await until_first(attempt_once)
 
     async def abandon_expired(self) -> None:
-        """Gives up the sessions that nothing was heard of for a lease."""
+        """Abandons the sessions that have been silent for longer than their lease."""
         now = self.now()
         before = now - timedelta(seconds=self._terms.lease_s)
         for session in await self._store.last_seen_before(before, abandoned_at_once_max):
             if has_expired(session, now, self._terms.lease_s):
                 following = abandon(session)
-                with suppress(Stale):  # it was heard of just now
+                with suppress(Stale):  # a call has just renewed it
                     await self._store.commit(Change(session=following, events=[session_end_event(following, now)]))
 
     async def sweep(self, every_s: float) -> None:
-        """Until cancelled: gives up sessions in time, and drops answers too old to be asked for again."""
+        """Until cancelled: abandons expired sessions, and drops answers too old to be requested again."""
         while True:
             try:
                 await self.abandon_expired()
@@ -184,7 +184,7 @@ class Finding:
                 await self._store.forget_answers(before, self._terms.answers_max)
                 report_success()
             except Unavailable as error:
-                logger.warning("the sweep waits: %s", error.message)
+                logger.warning("the sweep is delayed: %s", error.message)
             await asyncio.sleep(every_s)
 
 

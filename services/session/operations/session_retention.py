@@ -1,6 +1,6 @@
-"""How long sessions are kept after they ended: they go with their checkpoints and handoffs, in the background.
+"""Removes sessions some time after they ended, with their checkpoints and handoffs, in the background.
 
-The session that left a project's last handoff stays, and so does one that still owes something, or is to be handed off.
+The session with a project's last handoff stays, as do sessions with deferred stores or without their handoff.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ portion = 100
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Removes what ended longer ago than `keep`."""
+    """Removes sessions that ended longer ago than `keep`."""
 
     store: SessionStore
     finding: Finding
     keep: timedelta
 
     async def run(self) -> None:
-        """Until cancelled: what earlier versions left at once, then what is due, a while after the start: a setting
-        that was a mistake can be taken back until then."""
+        """Until cancelled: migrates old data at once, and removes due sessions some time after the start, so that a
+        wrong setting can be corrected until then."""
         await self.store.tidy()
         report_success()
         await asyncio.sleep(first_look_after_s)
@@ -45,16 +45,16 @@ class Retention:
             await asyncio.sleep(look_every_s)
 
     async def remove_due(self) -> int:
-        """Removes all that is due; how many sessions that were."""
+        """Removes all due sessions; returns their number."""
         removed = 0
         async for session in self.due_sessions():
-            with suppress(Stale):  # somebody goes on with it
+            with suppress(Stale):  # somebody resumed it
                 await self.store.remove_session(session)
                 removed += 1
         return removed
 
     async def due_sessions(self) -> AsyncIterator[Session]:
-        """The sessions that may go now, longest ended first."""
+        """The sessions that may be removed now, longest ended first."""
         before, after = self.finding.now() - self.keep, None
         while page := await self.store.finished_before(before, portion, after):
             after = page[-1].last_seen_at, page[-1].id

@@ -1,4 +1,4 @@
-"""What the session service needs of a store, and one write of it: all or nothing, checked by version."""
+"""The store that the session service needs, and one write to it: all or nothing, checked by version."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from services.session.domain.tokens import TokenStore
 from services.session.operations.events import Event, EventSource
 
 audit_max = 2_000
-"""Lines of the audit log that are kept for a user, at least, where the settings say nothing else; older ones may go."""
+"""The least number of audit lines kept for a user, unless the settings say otherwise; older ones may be removed."""
 
 
 class Stale(Conflict):
-    """Something that the change was made from is not so any more: read again, and repeat the change."""
+    """The state that the change was computed from is outdated: read again, and repeat the change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write. A session or ledger carries the version it was read at, and is stored as the next one."""
+    """One write. A session or ledger carries the version at which it was read, and is stored as the next one."""
 
     session: Session | None = None
     checkpoint: Checkpoint | None = None
     handoff: Handoff | None = None
     owed: Owed | None = None
-    paid: str = ""  # the id of what the session owes no more
+    paid: str = ""  # the id of a deferred store that is done
     ledger: Ledger | None = None
     audited: Sequence[Audited] = ()
     events: Sequence[Event] = ()
@@ -39,52 +39,52 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which of a user's sessions: newest first, after the one that `after` names (its creation and id)."""
+    """Selects a user's sessions: newest first, after the one that `after` names (its creation and id)."""
 
     project: str = ""
     state: State | None = None
     limit: int = 20
     after: tuple[datetime, str] | None = None
     without_handoff: bool = False
-    """Only those that were abandoned and have left no handoff since."""
+    """Only those abandoned without a handoff since."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSize:
-    """Bytes in use, and the most there may be."""
+    """Bytes in use, and the limit."""
 
     used_bytes: int
     max_bytes: int
 
 
 class SessionStore(Protocol):
-    """Sessions and all that hangs on them. Every method raises Unavailable while the store does not answer."""
+    """Sessions and everything that belongs to them. Every method raises Unavailable while the store is down."""
 
     @property
     def events(self) -> EventSource:
-        """The events of the changes that are durable."""
+        """The events of durable changes."""
         ...
 
     @property
     def tokens(self) -> TokenStore:
-        """The bearer tokens, kept beside the sessions."""
+        """The bearer tokens, stored beside the sessions."""
         ...
 
     @property
     def allowance(self) -> Allowance:
-        """How much each user may still call, for all who share this store."""
+        """The rate limits of each user, shared by all processes on this store."""
         ...
 
     async def commit(self, change: Change) -> None:
-        """Writes all of it or nothing; when it returns, it survives a kill.
+        """Writes all of it or nothing; the change survives a kill once this returns.
 
-        Stale where a version has moved on, the directory of an active session has another one, or the
-        operation was answered already.
+        Stale if a version has changed, another session is active in the directory, or the operation already has an
+        answer.
         """
         ...
 
     async def earlier_answer(self, user: str, operation_id: str) -> Answer | None:
-        """What the operation was answered, where it was."""
+        """The operation's stored answer, if there is one."""
         ...
 
     async def forget_answers(self, before: datetime, most: int) -> None:
@@ -92,7 +92,7 @@ class SessionStore(Protocol):
         ...
 
     async def session(self, id: str) -> Session | None:
-        """The session, whosever it is."""
+        """The session, of any user."""
         ...
 
     async def active_in(self, user: str, working_directory: str) -> Session | None:
@@ -100,30 +100,30 @@ class SessionStore(Protocol):
         ...
 
     async def session_page(self, user: str, listing: Listing) -> list[Session]:
-        """The sessions that are meant, by creation and id, newest first."""
+        """The selected sessions, by creation and id, newest first."""
         ...
 
     async def last_seen_before(self, time: datetime, most: int) -> list[Session]:
-        """Active sessions of anyone that were last heard of before `time`, longest ago first."""
+        """Active sessions of all users last seen before `time`, longest ago first."""
         ...
 
     async def finished_before(
         self, time: datetime, most: int, after: tuple[datetime, str] | None = None
     ) -> list[Session]:
-        """Sessions of anyone that are not active and were last heard of before `time`, longest ago first, after the
-        one that `after` names (when it was last heard of, and its id)."""
+        """Sessions of all users that are not active and were last seen before `time`, longest ago first, after the one
+        that `after` names (when it was last seen, and its id)."""
         ...
 
     async def remove_session(self, session: Session) -> None:
-        """Removes it with its checkpoints, its handoff and what it owes; Stale where it has changed since."""
+        """Removes it with its checkpoints, handoff and deferred stores; Stale if it has changed since."""
         ...
 
     async def tidy(self) -> None:
-        """Brings what earlier versions wrote to what this one keeps; may be repeated, and be interrupted."""
+        """Migrates data of earlier versions; may be repeated and interrupted."""
         ...
 
     async def size(self) -> StoreSize | None:
-        """How much the store has of what it may have; None where nothing but the disk limits it."""
+        """The store's size and its limit; None if only the disk limits it."""
         ...
 
     async def active_count(self) -> int:
@@ -135,23 +135,23 @@ class SessionStore(Protocol):
         ...
 
     async def checkpoints(self, session_id: str, most: int) -> list[Checkpoint]:
-        """The last ones of the session, oldest first."""
+        """The session's last checkpoints, oldest first."""
         ...
 
     async def pending(self, user: str, most: int) -> list[Owed]:
-        """What the user's sessions owe, oldest first."""
+        """The deferred stores of the user's sessions, oldest first."""
         ...
 
     async def handoff(self, session_id: str) -> Handoff | None:
-        """What that session left."""
+        """The session's handoff."""
         ...
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
-        """What the project's last session left."""
+        """The handoff of the project's last session."""
         ...
 
     async def ledger(self, user: str) -> Ledger:
-        """The user's rules; empty at version 0 where there are none."""
+        """The user's rules; empty at version 0 if there are none."""
         ...
 
     async def audit(self, user: str, project: str, most: int) -> list[Audited]:
@@ -159,5 +159,5 @@ class SessionStore(Protocol):
         ...
 
     async def troubles(self) -> Mapping[str, str]:
-        """What of the store is not as it should be, by part: nothing when all is well."""
+        """Problems of the store by part; empty if there are none."""
         ...

@@ -1,4 +1,4 @@
-"""What a record's JSON is in its row: as it is, or sealed; and what columns call projects and directories."""
+"""Encodes records in their rows, in clear or sealed, and the names of projects and directories in columns."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from services.kit.encryption.vault import Vault, identity
 
 
 class Bodies(Protocol):
-    """The way of records into their rows and back; `whose` is the table and the row's key."""
+    """Encodes and decodes rows; `whose` is the table and the row's key."""
 
     @property
     def mark(self) -> int:
-        """What SQLite's application_id says of the file."""
+        """The value of SQLite's application_id in the file."""
         ...
 
     def body(self, whose: tuple[str | int, ...], text: str) -> str:
-        """The column of a record."""
+        """Encodes a record for its column."""
         ...
 
     def read(self, whose: tuple[str | int, ...], column: str) -> str:
-        """What `body` was given."""
+        """Decodes a column that `body` encoded."""
         ...
 
     def name(self, text: str) -> str:
-        """What columns call a project or a directory, each time the same."""
+        """Encodes the name of a project or directory, deterministically."""
         ...
 
     def read_name(self, column: str) -> str:
-        """What `name` was given."""
+        """Decodes a column that `name` encoded."""
         ...
 
 
 class ClearBodies:
-    """Columns hold what they say."""
+    """Columns in clear."""
 
     mark = 0
 
@@ -60,18 +60,18 @@ class SealedBodies:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self.mark = int(vault.id[:8], 16) >> 1 | 1  # a positive number of 32 bits, of this data key
+        self.mark = int(vault.id[:8], 16) >> 1 | 1  # a positive 32-bit number derived from this data key
 
     def body(self, whose: tuple[str | int, ...], text: str) -> str:
         """See Bodies."""
         return b64encode(self._vault.seal("session record", identity(*whose), text.encode())).decode()
 
     def read(self, whose: tuple[str | int, ...], column: str) -> str:
-        """See Bodies; SealBroken where the row is another's."""
+        """See Bodies; SealBroken if the column belongs to another row."""
         try:
             sealed = b64decode(column, validate=True)
         except ValueError:
-            sealed = b""  # no vault opens that
+            sealed = b""  # cannot be opened
         return self._vault.open("session record", identity(*whose), sealed).decode()
 
     def name(self, text: str) -> str:
@@ -84,5 +84,5 @@ class SealedBodies:
 
 
 def bodies_of(vault: Vault | None) -> Bodies:
-    """How a database is written that the vault seals, or nothing does."""
+    """The encoding for a database that the vault seals, or for one in clear."""
     return SealedBodies(vault) if vault else ClearBodies()

@@ -20,23 +20,23 @@ audit_trimmed_every = 100
 
 
 def iso(time: datetime) -> str:
-    """As the tables have times: in UTC, all of one length."""
+    """ISO 8601 in UTC, all of one length, as stored in the tables."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Commits:
-    """Writes records as `bodies` has them."""
+    """Writes records, encoded by `bodies`."""
 
     bodies: Bodies
     audit_max: int
 
     def commit(self, connection: sqlite3.Connection, change: Change) -> None:
-        """Stale where another call was first."""
+        """Writes the change; Stale if another call was first."""
         connection.execute("BEGIN IMMEDIATE")
         try:
             self._write(connection, change)
-        except sqlite3.IntegrityError as error:  # the directory has an active session, or the operation its answer
+        except sqlite3.IntegrityError as error:  # the directory has an active session, or the operation an answer
             raise Stale("Another call was first.") from error
         connection.execute("COMMIT")
 
@@ -100,13 +100,13 @@ class Commits:
             self.trim_audit(connection, audited.user)
 
     def trim_audit(self, connection: sqlite3.Connection, user: str) -> None:
-        """Drops the oldest lines of the user's log beyond those that are kept."""
+        """Removes the oldest lines of the user's log beyond the number to keep."""
         sql = """DELETE FROM audit WHERE user = ?1 AND sequence <= (
                      SELECT sequence FROM audit WHERE user = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)"""
         connection.execute(sql, (user, self.audit_max))
 
     def remove(self, connection: sqlite3.Connection, session: Session) -> None:
-        """Stale where it has changed."""
+        """Removes the session; Stale if it has changed."""
         connection.execute("BEGIN IMMEDIATE")
         sql = "DELETE FROM sessions WHERE id = ? AND user = ? AND version = ?"
         _must_change(connection.execute(sql, (session.id, session.user, session.version)))

@@ -1,10 +1,10 @@
-"""The domain's records as JSON, as every store keeps them."""
+"""The domain's records as JSON, for every store."""
 
 from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from services.session.domain.permissions import Audited, Ledger, Rule
+from services.session.domain.permissions import Audited, Ledger, Proposal, Rule
 from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session
 from services.session.domain.tokens import Token
 from services.session.operations.events import Event
@@ -16,6 +16,7 @@ OWED = TypeAdapter(Owed)
 ANSWER = TypeAdapter(Answer)
 LEDGER = TypeAdapter(Ledger)
 RULE = TypeAdapter(Rule)
+PROPOSAL = TypeAdapter(Proposal)
 AUDITED = TypeAdapter(Audited)
 EVENT = TypeAdapter(Event)
 TOKEN = TypeAdapter(Token)

@@ -1,7 +1,7 @@
-"""`SessionStore` in Redis, for many replicas: one Lua script checks what a change was made from and writes all of it.
+"""`SessionStore` in Redis, for many replicas: one Lua script checks a change's preconditions and writes all of it.
 
-Keys have no time to live: what is kept here is the truth. All share one hash tag, so that one script may
-touch them on a cluster as well. Names of users, projects and directories are hashed into the keys.
+Keys have no time to live: this is the primary copy. All share one hash tag, so that one script may access them on a
+cluster as well. Names of users, projects and directories are hashed into the keys.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Record = TypeVar("Record")
 Result = TypeVar("Result")
 
 retries_max = 2
-"""Of a command whose connection broke. A write that had happened after all is found by its version."""
+"""Retries of a command whose connection broke. If the write did happen, its version shows it."""
 _states: tuple[State | None, ...] = (None, *State)
 
 # KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
@@ -76,7 +76,7 @@ return 1
 async def open_redis(
     url: str, *, timeout_s: float, stream_max: int, audit_max: int = audit_max
 ) -> AsyncIterator[RedisStore]:
-    """A store on the server at `url`; whether it answers is seen at the first call."""
+    """A store on the server at `url`; it connects at the first call."""
     retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries_max)
     client: Redis = TracedRedis.from_url(
         url,
@@ -97,7 +97,7 @@ async def open_redis(
 
 @dataclass(slots=True)
 class _Plan:
-    """What the script is to check and to do."""
+    """The checks and writes for the script."""
 
     keys: list[str] = field(default_factory=list)
     checks: list[list[Any]] = field(default_factory=list)
@@ -109,7 +109,7 @@ class _Plan:
         return self.keys.index(key) + 1
 
     def expect(self, key: str, field_name: str, *values: str) -> None:
-        """Writes only where one of `values` is there; empty is nothing."""
+        """Adds a check: the value must be one of `values`; empty means missing."""
         self.checks.append([self._key(key), field_name, list(values)])
 
     def do(self, name: str, key: str, *arguments: str) -> None:
@@ -117,12 +117,12 @@ class _Plan:
         self.commands.append([name, self._key(key), *arguments])
 
     def text(self) -> str:
-        """As the script reads it."""
+        """The plan as JSON for the script."""
         return json.dumps({"checks": self.checks, "commands": self.commands}, ensure_ascii=False)
 
 
 class RedisStore:
-    """`SessionStore` on a Redis client that decodes its answers."""
+    """`SessionStore` on a Redis client that decodes responses."""
 
     def __init__(self, client: Redis, events: EventStream, stream_max: int, audit_max: int) -> None:
         self._client = client
@@ -182,7 +182,7 @@ class RedisStore:
         least = (float(_score(after[0])), after[1]) if after else (float("-inf"), "")
         page: list[Session] = []
         start, is_last = 0, False
-        while not page and not is_last:  # many may have been heard of in the same microsecond
+        while not page and not is_last:  # many may have been last seen in the same microsecond
             part = await self._ask(
                 self._client.zrangebyscore(
                     _key("finished"), least[0], f"({_score(time)}", start=start, num=most, withscores=True
@@ -242,7 +242,7 @@ class RedisStore:
         return [line for line in lines if project in {"", line.place.project}][:most]
 
     async def troubles(self) -> Mapping[str, str]:
-        """Whether the server would keep what was acknowledged, as far as it shows its settings."""
+        """Whether the server persists acknowledged writes, as far as it shows its settings."""
         persistence = await self._ask(self._client.info("persistence"))
         troubles = {}
         if not int(persistence.get("aof_enabled", 0)):
@@ -260,7 +260,7 @@ class RedisStore:
     async def _settings(self) -> Mapping[str, str]:
         try:
             found = await self._client.config_get("maxmemory*", "appendfsync")
-        except ResponseError:  # CONFIG is not for everyone
+        except ResponseError:  # CONFIG is restricted on some servers
             return {}
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
@@ -329,7 +329,7 @@ def _plan_session(plan: _Plan, session: Session) -> None:
 
 
 def _removal(session: Session) -> _Plan:
-    """The session and all that hangs on it, as it was read."""
+    """Removes the session with everything that belongs to it, if it is unchanged since it was read."""
     plan = _Plan()
     plan.expect(_key("session", session.id), "version", str(session.version))
     for kind in ("session", "checkpoints", "handoff"):

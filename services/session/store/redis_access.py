@@ -1,4 +1,4 @@
-"""Tokens and allowances in Redis, for many replicas."""
+"""Tokens and rate limits in Redis, for many replicas."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from services.session.store.streams import translate_errors
 
 _tokens, _used = "{segue}:tokens", "{segue}:tokens-used"
 
-# KEYS[1] the bucket; ARGV calls wanted, calls a second, calls it holds. The time is Redis' own, one for all replicas.
-# Answers calls granted, and milliseconds until there is one where none was. A full bucket need not be kept.
+# KEYS[1] the bucket; ARGV requested calls, calls per second, capacity. The time is Redis's, the same for all replicas.
+# Returns the granted calls, and if none, milliseconds until there is one. A full bucket need not be stored.
 _take_script = """
 local wanted, per_s, holds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call("TIME")
@@ -34,7 +34,7 @@ return {0, math.ceil((1 - left) / per_s * 1000)}
 
 
 class RedisTokens:
-    """`TokenStore` in two hashes: what a token is, and when it was last used; noting a use brings none back."""
+    """`TokenStore` in two hashes: the records, and the last uses, so that recording a use never restores a token."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -69,7 +69,7 @@ class RedisTokens:
 
 
 class RedisAllowance:
-    """`Allowance` for all replicas together."""
+    """`Allowance` shared by all replicas."""
 
     def __init__(self, client: Redis) -> None:
         self._take = client.register_script(_take_script)

@@ -1,4 +1,4 @@
-"""How the Redis store calls its keys, and how it writes times so that they sort."""
+"""The Redis store's keys, and its sortable times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TAG = "{segue}"
 
 
 def key(kind: str, *names: str) -> str:
-    """The key of a kind of record; names may hold anything, so they are hashed."""
+    """The key of a record of this kind; names may hold anything, so they are hashed."""
     if not names:
         return f"{TAG}:{kind}"
     digest = hashlib.blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=16)
@@ -19,12 +19,12 @@ def key(kind: str, *names: str) -> str:
 
 
 def index(user: str, project: str, state: State | None) -> str:
-    """The index of a user's sessions in a project and a state, where they are named."""
+    """The index of a user's sessions, by project and state if given."""
     return key("sessions", user, project, state or "")
 
 
 def without_handoff(user: str, project: str) -> str:
-    """The index of a user's abandoned sessions that have left no handoff."""
+    """The index of a user's abandoned sessions without a handoff."""
     return key("sessions-without-handoff", user, project)
 
 

@@ -1,4 +1,4 @@
-"""What keeps the Redis store small: old answers go, and what earlier versions left; and how full the server is."""
+"""Keeps the Redis store small: removes old answers and data of earlier versions; reports the server's memory."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from services.session.store.streams import translate_errors
 
 scanned_at_once = 500
 
-# KEYS the users' orders, one user's order, and that user's answers; ARGV the time before which they go, and how many
-# stay at most. An order that is empty is not listed any more.
+# KEYS all users' orders, one user's order, and that user's answers; ARGV the time before which answers are removed, and
+# the most that stay. An empty order is removed from the list.
 _forget_script = """
 local old = redis.call("ZRANGE", KEYS[2], "-inf", "(" .. ARGV[1], "BYSCORE")
 local surplus = redis.call("ZCARD", KEYS[2]) - #old - tonumber(ARGV[2])
@@ -37,7 +37,7 @@ return 0
 
 
 class RedisUpkeep:
-    """Works on what `RedisStore` writes."""
+    """Maintains the data of `RedisStore`."""
 
     def __init__(self, client: Redis, audit_max: int) -> None:
         self._client = client
@@ -53,7 +53,7 @@ class RedisUpkeep:
         await self._forget_earlier(before)
 
     async def _forget_earlier(self, before: datetime) -> None:
-        """Of the order that earlier versions kept for all users together; it is gone with the last of its answers."""
+        """Removes answers from the order that earlier versions kept for all users; it ends with its last answer."""
         order = keys.key("answered")
         while names := await translate_errors(
             self._client.zrangebyscore(order, "-inf", f"({keys.score(before)}", start=0, num=scanned_at_once)
@@ -66,7 +66,7 @@ class RedisUpkeep:
                 await _execute(pipeline)
 
     async def tidy(self) -> None:
-        """See SessionStore. What makes room comes first: a server that is full refuses the rest."""
+        """See SessionStore. Steps that free memory come first: a full server refuses the others."""
         async for found in self._scan("audit:2:*"):  # a log for each project
             await translate_errors(self._client.unlink(*found))
         async for found in self._scan("audit:1:*"):
@@ -84,8 +84,8 @@ class RedisUpkeep:
             return [SESSION.validate_json(body) for body in await _execute(pipeline) if body]
 
     async def _index(self, sessions: Sequence[Session]) -> None:
-        """In the indexes that earlier versions did not have. One that changes meanwhile stands there until it changes
-        again: who reads them looks at the session."""
+        """Adds sessions to the indexes that earlier versions lacked. A session that changes meanwhile may keep an old
+        entry until its next change: readers of the index check the session itself."""
         async with self._client.pipeline(transaction=False) as pipeline:
             for session in sessions:
                 if session.state is State.ACTIVE:

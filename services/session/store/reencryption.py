@@ -1,4 +1,4 @@
-"""How the session service's database is written anew, encrypted or not, and held against the one it came from."""
+"""Rewrites the session service's database, encrypted or in clear, and compares the copy with the original."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _records: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "answers": ("answer", ("user", "operation_id")),
     "outbox": ("event", ()),
 }
-"""Each table whose `body` is a record: the record's name, and the row's key."""
+"""Each table with records in `body`: the record's name, and the row's key."""
 _named = ("working_directory", "project")
 
 
 def changeable_sessions(place: Place) -> Changeable:
-    """The sessions there."""
+    """The sessions of a place, for `reencryption.change`."""
     return Changeable(place, _written_anew, ())
 
 
@@ -48,11 +48,11 @@ def _written_anew(
                 for table in _tables(source):
                     count = _copy(_clear_rows(source, earlier, table), copy, later, table)
                     report(f"writing {table}", count, count)
-            with closing(connect(target, later.mark)) as copy:  # as it is on the disk
+            with closing(connect(target, later.mark)) as copy:  # reopened, to read it from the disk
                 for table in _tables(source):
                     count = _verify(_clear_rows(source, earlier, table), copy, later, table)
                     report(f"verifying {table}", count, count)
-                copy.execute("PRAGMA journal_mode = DELETE")  # all of it in the one file
+                copy.execute("PRAGMA journal_mode = DELETE")  # a single file
             yield
     except sqlite3.Error as error:
         raise Unavailable(f"{path} is as it was: {error}.", "Is another program using it, or the disk full?") from error
@@ -65,7 +65,7 @@ def _hold_alone(source: sqlite3.Connection) -> None:
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
-    """The last one is where SQLite keeps which numbers it has given."""
+    """The tables; the last one holds SQLite's autoincrement counters."""
     sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence'"
     return [*(name for (name,) in connection.execute(sql).fetchall()), "sqlite_sequence"]
 
@@ -83,12 +83,12 @@ def _copy(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) 
 
 def _verify(rows: list[Row], copy: sqlite3.Connection, later: Bodies, table: str) -> int:
     if sorted(map(repr, rows)) != sorted(map(repr, _clear_rows(copy, later, table))):
-        raise Unavailable(f"What was written of {table} is not what was to be written.", "Try again.")
+        raise Unavailable(f"The copy of {table} differs from the original.", "Try again.")
     return len(rows)
 
 
 def _clear_rows(connection: sqlite3.Connection, bodies: Bodies, table: str) -> list[Row]:
-    """All rows as they are to be read."""
+    """All rows, decoded."""
     cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  # the schema's names
     names = [each[0] for each in cursor.description]
     rows: list[Row] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -105,7 +105,7 @@ def _clear_rows(connection: sqlite3.Connection, bodies: Bodies, table: str) -> l
 
 
 def _stored_row(bodies: Bodies, table: str, row: Row) -> Row:
-    """The row as its columns are."""
+    """The row, encoded."""
     if table not in _records:
         return row
     names = {name: bodies.name(row[name]) for name in _named if name in row}

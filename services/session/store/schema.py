@@ -1,4 +1,4 @@
-"""The SQLite store's schema as numbered migrations; `user_version` says how far a database has come."""
+"""The SQLite store's schema as numbered migrations; `user_version` is the number already applied."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from services.kit.errors import NotReady
 
 MIGRATIONS: tuple[str, ...] = (
-    # 1: a record is its JSON; columns are what it is looked up by. Times are ISO 8601 in UTC, of one length.
+    # 1: records as JSON; columns for the fields used in lookups. Times are ISO 8601 in UTC, of one length.
     """
     CREATE TABLE sessions (
         id TEXT PRIMARY KEY, user TEXT NOT NULL, working_directory TEXT NOT NULL, project TEXT NOT NULL,
@@ -54,7 +54,7 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the database to this program's schema; NotReady where it comes from a newer program."""
+    """Migrates the database to this program's schema; NotReady if a newer program wrote it."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise NotReady(

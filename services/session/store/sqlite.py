@@ -57,9 +57,9 @@ _disk_errors = frozenset(
 async def open_sqlite(
     path: Path, *, queue_max: int, vault: Vault | None = None, audit_max: int = audit_max
 ) -> AsyncIterator[SqliteStore]:
-    """The database at `path`, made or migrated as needed; Unavailable where it cannot be.
+    """Opens the database at `path`, created or migrated as needed; Unavailable if that fails.
 
-    NotReady where it is not sealed by `vault`, or is sealed and there is none.
+    NotReady if it is not sealed by `vault`, or is sealed and `vault` is None.
     """
     bodies = bodies_of(vault)
     with ThreadPoolExecutor(1, "session-store") as thread:
@@ -72,10 +72,10 @@ async def open_sqlite(
 
 
 def connect(path: Path, mark: int) -> sqlite3.Connection:
-    """A connection to the database, which bears the mark; see open_sqlite."""
+    """A connection to the database, which must have this mark; see open_sqlite."""
     try:
         path.touch(mode=0o600)
-        path.chmod(0o600)  # its journal files take the same mode
+        path.chmod(0o600)  # its journal files get the same mode
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -90,7 +90,7 @@ def connect(path: Path, mark: int) -> sqlite3.Connection:
 
 
 def _require_mark(connection: sqlite3.Connection, path: Path, mark: int, *, is_new: bool) -> None:
-    """Marks a new database, or one that a kill left empty; NotReady, and it is closed, where it bears another mark."""
+    """Marks a new database, or one that a kill left empty; raises NotReady and closes it if it has another mark."""
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     is_empty = is_new or not connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
     if found == 0 and mark and is_empty:
@@ -98,13 +98,11 @@ def _require_mark(connection: sqlite3.Connection, path: Path, mark: int, *, is_n
         found = mark
     if found != mark:
         connection.close()
-        raise NotReady(
-            f"{path} and {KEYRING} beside it do not belong together.", "Bring both back from the same backup."
-        )
+        raise NotReady(f"{path} and {KEYRING} beside it do not belong together.", "Restore both from the same backup.")
 
 
 class SqliteStore:
-    """`SessionStore` and `EventSource` on a connection that lives on a thread of its own."""
+    """`SessionStore` and `EventSource` on a connection with a thread of its own."""
 
     def __init__(
         self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, queue_max: int, commits: Commits
@@ -116,7 +114,7 @@ class SqliteStore:
         self._queue_max = queue_max
         self._waiting = 0
         self._has_events = asyncio.Event()
-        self._has_events.set()  # there may be some from before
+        self._has_events.set()  # there may be some from an earlier run
         self.tokens = SqliteTokens(self._rows)
         self.allowance = ProcessAllowance()
 
@@ -125,7 +123,7 @@ class SqliteStore:
         return self
 
     async def _run(self, name: str, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        """What `job` returned; RateLimited when too much is waiting. `name` is the SQL command it amounts to."""
+        """Runs `job` and returns its result; RateLimited if too many are waiting. `name` is its SQL command."""
         if self._waiting >= self._queue_max:
             raise RateLimited("Too many calls are waiting for the session store.", "Try again later.")
         self._waiting += 1
@@ -152,7 +150,7 @@ class SqliteStore:
         return next(iter(await self._every(record, sql, *parameters)), None)
 
     async def _every(self, record: TypeAdapter[Record], sql: str, *parameters: Any) -> list[Record]:
-        """The statement selects the body, the record's name, and the row's key."""
+        """The records of a statement that selects the body, the record's name, and the row's key."""
 
         def read(connection: sqlite3.Connection) -> list[str]:
             rows = connection.execute(sql, parameters).fetchall()
@@ -193,7 +191,7 @@ class SqliteStore:
             terms, values = [*terms, "state = ?"], [*values, listing.state]
         if listing.after:
             terms, values = [*terms, "(created_at, id) < (?, ?)"], [*values, iso(listing.after[0]), listing.after[1]]
-        if listing.without_handoff:  # one that went on since is to leave another
+        if listing.without_handoff:  # a resumed session will leave another one
             terms = [*terms, "state = 'abandoned'", f"NOT EXISTS ({_handoff_since})"]
         sql = f"{_session} WHERE {' AND '.join(terms)} ORDER BY created_at DESC, id DESC LIMIT ?"  # our own terms
         return await self._every(SESSION, sql, *values, listing.limit)
@@ -262,21 +260,21 @@ class SqliteStore:
             if found := await self._every(
                 EVENT, "SELECT body, 'event' FROM outbox ORDER BY sequence LIMIT ?", events_taken_max
             ):
-                self._has_events.set()  # until a look finds none
+                self._has_events.set()  # until none are found
                 return found
 
     async def settle(self, events: Sequence[Event]) -> None:
         sql = "DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox ORDER BY sequence LIMIT ?)"
-        await self._rows(sql, len(events))  # they are the oldest: only this reader takes any away
+        await self._rows(sql, len(events))  # these are the oldest: only this reader removes any
 
 
 def _as_service_error(error: sqlite3.Error) -> Exception:
-    """Troubles of the disk are the caller's to know; anything else is a bug."""
+    """Disk errors become service errors; anything else is a bug."""
     name = str(getattr(error, "sqlite_errorname", "")).removeprefix("SQLITE_")
     if name.split("_")[0] not in _disk_errors:
         return error
     logger.error("session store: %s", name)
     return Unavailable(
         f"The database cannot be used ({name.lower()}): is the disk full or read-only?",
-        "Mend it and try again.",
+        "Fix that and try again.",
     )

@@ -14,7 +14,7 @@ Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
 
 
 class SqliteTokens:
-    """A token is its JSON; its last use has a column of its own, so that noting it brings no revoked token back."""
+    """Tokens as JSON; the last use has its own column, so that recording it never restores a revoked token."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows

@@ -1,7 +1,7 @@
-"""Events in a Redis stream of bounded length: consumer groups, at least once, in order.
+"""Events in a bounded Redis stream: consumer groups, at least once, in order.
 
-The stream is written by the same script as the change it tells of. Each group has one consumer at work at a
-time, by a lease: so a session's events come in order. What one left unsettled comes again to the next.
+The stream is written by the same script as the change. In each group a lease admits one active consumer at a time, so
+that a session's events stay in order. Unsettled events are delivered again to the next consumer.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 lease_ms = 10_000
 block_ms = 1_000
 idle_max_ms = 3_600_000
-"""After which a consumer that has nothing unsettled is removed from its group."""
+"""A consumer without unsettled events is removed from its group after this long."""
 taken_max = 100
 deliveries_max = 5
-"""How often a handler may fail on one event before it is set aside, in the stream `...:failed`."""
+"""How often a handler may fail on one event before it is moved to the stream `...:failed`."""
 failed_max = 10_000
 retry_s = 0.5
 _passing = (
@@ -43,14 +43,14 @@ return 1
 
 
 async def translate_errors(answer: Awaitable[Any]) -> Any:
-    """What Redis answered; Unavailable while it does not, or may not do what was asked."""
+    """The response of Redis; Unavailable if it does not respond or refuses the command."""
     try:
         return await answer
     except ResponseError as error:
         if isinstance(error, NoScriptError) or (not str(error).startswith(_passing) and type(error) is ResponseError):
-            raise  # a bug of ours
+            raise  # a bug in our code
         logger.error("redis: %s", type(error).__name__)  # noqa: TRY400  # its text may hold arguments
-        raise Unavailable(f"Redis refuses to work ({_word(error)}).", "Look at its log, then try again.") from error
+        raise Unavailable(f"Redis refused the command ({_word(error)}).", "Look at its log, then try again.") from error
     except (RedisError, OSError) as error:
         logger.warning("redis: %s", type(error).__name__)
         raise Unavailable("Redis, which keeps the sessions, does not answer.", "Try again in a moment.") from error
@@ -65,8 +65,8 @@ _release_script = """
 if redis.call("GET", KEYS[1]) == ARGV[1] then redis.call("DEL", KEYS[1]) end
 """
 
-# KEYS the stream; ARGV the group, a consumer and how long one must have done nothing. Removes that consumer or, where
-# none is named, all that are idle. What a consumer took and did not settle would go with it: such a one stays.
+# KEYS the stream; ARGV the group, a consumer and the least idle time. Removes that consumer or, if none is named,
+# all idle ones. Its unsettled entries would be lost with it, so a consumer that has any stays.
 _forget_script = """
 local consumers = redis.pcall("XINFO", "CONSUMERS", KEYS[1], ARGV[1])
 if consumers.err then return 0 end
@@ -81,7 +81,7 @@ return 1
 
 
 class EventStream:
-    """`EventSource` for one consumer of one group on the stream `key`."""
+    """`EventSource` for one consumer of a group on the stream `key`."""
 
     def __init__(self, client: Redis, key: str, group: str, consumer: str) -> None:
         self.key = key
@@ -92,7 +92,7 @@ class EventStream:
         self._release = client.register_script(_release_script)
         self._forget = client.register_script(_forget_script)
         self._lease_key = f"{key}:lease:{group}"
-        self._taken: dict[str, str] = {}  # an event's id to its entry's
+        self._taken: dict[str, str] = {}  # from an event's id to its entry's
         self._has_group = False
         self._at_work = False
 
@@ -108,14 +108,14 @@ class EventStream:
                 return list(events.values())
 
     async def release(self) -> None:
-        """Lets another consumer of the group go on at once, and leaves nothing of this one that is not needed; where
-        this fails, the other waits for the lease to run out."""
+        """Lets another consumer of the group continue at once, and removes this one unless it has unsettled events; if
+        this fails, the other waits until the lease expires."""
         with suppress(Unavailable):
             await translate_errors(self._release(keys=[self._lease_key], args=[self._consumer]))
             await self._forget_consumers(self._consumer)
 
     async def _forget_consumers(self, consumer: str = "") -> None:
-        """That one, or those that others left behind; one that is at work again is known again."""
+        """Removes that consumer, or all idle ones; a consumer that reads again is created again."""
         await translate_errors(self._forget(keys=[self.key], args=[self._group, consumer, str(idle_max_ms)]))
 
     async def settle(self, events: Sequence[Event]) -> None:
@@ -124,24 +124,24 @@ class EventStream:
             await translate_errors(self._client.xack(self.key, self._group, *entries))
 
     async def consume(self, handler: Handler) -> None:
-        """Hands each event to `handler` until cancelled; one that it fails on comes again, then is set aside."""
+        """Passes each event to `handler` until cancelled; after a failure it is retried, and finally set aside."""
         failures: dict[str, int] = {}
         while True:
             try:
                 for event in await self.take():
                     if await self._handle(event, handler, failures):
                         continue
-                    break  # the ones behind it wait: order before speed
+                    break  # later events wait, to keep the order
             except Unavailable:
                 await asyncio.sleep(retry_s)
 
     async def _handle(self, event: Event, handler: Handler, failures: dict[str, int]) -> bool:
-        """Whether the event is done with; it is settled at once, so that little comes twice."""
+        """Whether the event is finished; it is settled at once, to keep duplicates rare."""
         if not await self._may_work():
             return False
         try:
             await handler(event)
-        except Exception:  # whatever it is: the event must not be lost, nor stop the others for ever
+        except Exception:  # of any class: the event must neither be lost nor block the others forever
             failures[event.id] = failures.get(event.id, 0) + 1
             logger.exception("a consumer of %s failed on %s", self._group, event.name)
             if failures[event.id] < deliveries_max:
@@ -155,7 +155,7 @@ class EventStream:
         return True
 
     async def _may_work(self) -> bool:
-        """Whether the group's lease is this consumer's, taken or renewed now."""
+        """Whether this consumer holds the group's lease, acquired or renewed now."""
         had, self._at_work = (
             self._at_work,
             bool(await translate_errors(self._lease(keys=[self._lease_key], args=[self._consumer, lease_ms]))),
@@ -169,13 +169,13 @@ class EventStream:
         try:
             await self._client.xgroup_create(self.key, self._group, id="0", mkstream=True)
         except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):  # which says that it is there
+            if not str(error).startswith("BUSYGROUP"):  # the group exists already
                 raise Unavailable("Redis refuses to keep a consumer group.") from error
         except (RedisError, OSError) as error:
             raise Unavailable("Redis does not answer.") from error
 
     async def _entries(self) -> list[tuple[str, dict[str, str]]]:
-        """First what any consumer of the group took and did not settle, then what is new."""
+        """First the unsettled entries of any consumer of the group, then new ones."""
         claimed = await self._in_group(
             self._client.xautoclaim(self.key, self._group, self._consumer, 0, "0-0", count=taken_max)
         )
@@ -192,5 +192,5 @@ class EventStream:
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
-            self._at_work = False  # the server came back without it
+            self._at_work = False  # the server restarted without it
             raise Unavailable("The consumer group is gone.") from error

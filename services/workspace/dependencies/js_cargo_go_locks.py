@@ -1,4 +1,4 @@
-"""Comparing manifests with their locks: npm, yarn, pnpm, cargo, go."""
+"""Compares manifests with their locks: npm, yarn, pnpm, cargo, go."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CARGO_KINDS = ("dependencies", "dev-dependencies", "build-dependencies")
 
 
 def npm(manifest: dict[str, Any], lock: str) -> Verdict:
-    """package-lock.json repeats the manifest's requirements under the name of nothing; version 1 has names only."""
+    """package-lock.json repeats the manifest's requirements in the package named ""; version 1 has names only."""
     content = json.loads(lock)
     if "packages" not in content:
         missing = sorted(set(_npm_requirements(manifest)) - set(content.get("dependencies", {})))
@@ -29,7 +29,7 @@ def npm(manifest: dict[str, Any], lock: str) -> Verdict:
 
 
 def yarn(manifest: dict[str, Any], lock: str) -> Verdict:
-    """yarn.lock has an entry for each name with each range asked for; an entry too many is not seen."""
+    """yarn.lock has an entry for each name with each requested range; superfluous entries are not detected."""
     for name, wanted in sorted(_npm_requirements(manifest).items()):
         if f"{name}@{wanted}" not in lock and f"{name}@npm:{wanted}" not in lock:
             return Verdict("stale", f"{name} is not in yarn.lock with its range")
@@ -37,7 +37,7 @@ def yarn(manifest: dict[str, Any], lock: str) -> Verdict:
 
 
 def pnpm(manifest: dict[str, Any], lock: str) -> Verdict:
-    """pnpm-lock.yaml repeats the range asked for as `specifier` under its importer `.`."""
+    """pnpm-lock.yaml repeats the requested range as `specifier` under its importer `.`."""
     importer = re.search(r"^ {2}\.:\n((?: {4}.*\n|\n)*)", lock, re.MULTILINE)
     if not importer:
         return Verdict("unknown", "pnpm-lock.yaml does not have the project itself")
@@ -48,7 +48,7 @@ def pnpm(manifest: dict[str, Any], lock: str) -> Verdict:
 
 
 def cargo(manifest: dict[str, Any], lock: str) -> Verdict:
-    """Cargo.lock lists what the project's own package depends on, by name; version ranges are not compared."""
+    """Cargo.lock lists the dependencies of the project's own package by name; version ranges are not compared."""
     if "package" not in manifest:
         return Verdict("unknown", "a workspace; its members are not compared")
     sections = (tomllib.loads(part) for part in lock.split("[[package]]")[1:] if "\nsource = " not in part)
@@ -62,7 +62,7 @@ def cargo(manifest: dict[str, Any], lock: str) -> Verdict:
 
 
 def go(manifest: dict[str, Any], lock: str) -> Verdict:
-    """go.sum has a line for the go.mod of each module required, unless a directory replaces it."""
+    """go.sum has a line for the go.mod of each required module, unless a directory replaces it."""
     text = re.sub(r"//.*", "", manifest["text"])
     replaced = set(re.findall(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+\.{0,2}/", text, re.MULTILINE))
     summed = {(fields[0], fields[1]) for line in lock.splitlines() if len(fields := line.split()) == 3}

@@ -1,4 +1,4 @@
-"""Whether a project's locks agree with its manifests. Files are read, at most 8 MiB each; no tool is run."""
+"""Checks whether a project's locks agree with its manifests. Files of up to 8 MiB are read; no tool is run."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _compare_manifest(root: Path, manifest: Manifest, locks: dict[str, Compare])
 
 
 def _of_pyproject(root: Path, found: DependencyFile, content: dict[str, Any]) -> DependencyFile:
-    """The same, or what compiled requirements say where they stand in for a lock."""
+    """The same file, or the verdict of compiled requirements if they serve as its lock."""
 
     try:
         stands_in = python_locks.compiled_requirements(root, content) if found.status == "missing lock" else None
@@ -89,8 +89,8 @@ def _verdict(root: Path, manifest: Manifest, lock: str | None, locks: dict[str, 
     try:
         return locks[lock](manifest.content, text)
     except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
-        # Both files are anybody's: whatever is not in the form that its tool writes is not understood.
-        return Verdict("unknown", f"{lock} or its manifest is not in the form that is known")
+        # Both files are untrusted: any deviation from the format that their tool writes counts as unknown.
+        return Verdict("unknown", f"{lock} or its manifest is not in a known format")
 
 
 def _requires_something(content: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Manifests and locks: their limits, reading them, and what a comparison finds."""
+"""Manifests and locks: size limits, reading, and the results of a comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LockStatus = Literal["agrees", "stale", "missing lock", "unknown"]
 
 @dataclass(frozen=True)
 class DependencyFile:
-    """A manifest, the lock that belongs to it, and whether they agree, with the reason where they do not."""
+    """A manifest, its lock, and whether they agree; if not, the reason."""
 
     ecosystem: str
     manifest: str
@@ -27,7 +27,7 @@ class DependencyFile:
 
 
 class Manifest(NamedTuple):
-    """What a manifest asks for; no content where it cannot be read."""
+    """A manifest's requirements; without content if it cannot be read."""
 
     ecosystem: str
     name: str
@@ -35,7 +35,7 @@ class Manifest(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a comparison found."""
+    """The result of a comparison."""
 
     status: LockStatus
     reason: str | None = None

@@ -1,4 +1,4 @@
-"""Comparing Python manifests with their locks: uv, poetry, and requirements files."""
+"""Compares Python manifests with their locks: uv, poetry, and requirements files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from services.workspace.serialization import readable
 
 REQUIREMENTS_MAX = 8
 COMPILED = ("requirements", "*/requirements")
-"""Directories where locks are kept that were compiled from pyproject.toml."""
+"""Directories that hold locks compiled from pyproject.toml."""
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;@)#]*)")
 ROOT_SOURCE = re.compile(r'^source = \{ (?:virtual|editable|directory) = "\." \}$', re.MULTILINE)
-# What a uv.lock says of a requirement that does not come from an index by its version.
+# The fields of a requirement in uv.lock that does not come from an index by its version.
 OTHER_SOURCES = {"editable", "virtual", "directory", "path", "git", "url"}
 
 
 def uv(manifest: dict[str, Any], lock: str) -> Verdict:
-    """uv.lock repeats the manifest's requirements in its package of the project itself, all that is parsed of it."""
+    """uv.lock repeats the manifest's requirements in the project's own package, the only part that is parsed."""
     project = manifest.get("project", {})
     if "dependencies" in project.get("dynamic", []):
         return Verdict("unknown", "the dependencies are dynamic")
@@ -47,7 +47,7 @@ def uv(manifest: dict[str, Any], lock: str) -> Verdict:
 
 
 def poetry(manifest: dict[str, Any], lock: str) -> Verdict:
-    """poetry.lock holds a hash of the parts of the manifest that count (`content-hash`, as its locker makes it)."""
+    """poetry.lock holds a hash of the manifest's relevant parts (`content-hash`, computed as in poetry's locker)."""
     found = re.search(r'^content-hash = "([0-9a-f]+)"', lock, re.MULTILINE)
     if found and found[1] in _content_hashes(manifest):
         return Verdict("agrees")
@@ -61,7 +61,7 @@ def poetry(manifest: dict[str, Any], lock: str) -> Verdict:
 
 
 def requirements(root: Path) -> Iterator[DependencyFile]:
-    """requirements*.txt: compared with the .in file it was compiled from; alone it is a lock if all is pinned."""
+    """requirements*.txt: compared with the .in file it was compiled from; without one it is a lock if all is pinned."""
     for file in sorted(root.glob("requirements*.txt"))[:REQUIREMENTS_MAX]:
         text = read_text(file, MANIFEST_MAX_BYTES)
         source = file.with_suffix(".in")
@@ -80,7 +80,7 @@ def requirements(root: Path) -> Iterator[DependencyFile]:
 
 
 def compiled_requirements(root: Path, manifest: dict[str, Any]) -> tuple[str, Verdict] | None:
-    """The directory with requirements that pin whatever pyproject.toml asks for; None where there is none."""
+    """The directory with requirements that pin everything pyproject.toml requires; None if there is none."""
     wanted = [*manifest.get("project", {}).get("dependencies", [])]
     wanted += _flatten_groups(manifest.get("project", {}).get("optional-dependencies", {}))
     own = _normal(str(manifest.get("project", {}).get("name", "")))
@@ -121,7 +121,7 @@ def _content_hashes(manifest: dict[str, Any]) -> set[str]:
 
 
 def _names(requirements_: Iterable[object]) -> Iterator[tuple[str, str]]:
-    """Name and version range of each requirement; options, comments and addresses are passed over."""
+    """Name and version range of each requirement; options, comments and URLs are skipped."""
     for each in requirements_:
         if isinstance(each, str) and (found := REQUIREMENT.match(each)):
             yield _normal(found[1]), found[2].replace("\\", "").partition("--hash")[0].strip()

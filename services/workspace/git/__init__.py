@@ -1,1 +1,1 @@
-"""A git repository: what is in it, and committing a checkpoint without harm."""
+"""Git repositories: reading their state, and committing checkpoints safely."""

@@ -1,9 +1,9 @@
-"""Checkpoint commits: recording the working tree, on the branch or beside it, without taking anything from the user.
+"""Checkpoint commits: record the working tree, on the branch or on a separate ref, without touching the user's work.
 
-On the branch a checkpoint is a commit like the user's own, so it gives way: to changes the user has staged (a commit
-would take them, and a half-staged file would lose what is staged), to hooks and signing (the one is the repository's
-program, the other needs the user's key). With `ref` it is a commit on `refs/segue/checkpoints/{session}`: branch, index
-and working tree stay as they are, so all of that may be; a half-staged file is recorded as it is in the working tree.
+On the branch a checkpoint is a commit like the user's own, so some things prevent it: staged changes (the commit would
+include them, and a half-staged file would lose its staged part), hooks and signing (hooks are programs of the
+repository, signing needs the user's key). With `ref` it is a commit on `refs/segue/checkpoints/{session}`: branch,
+index and working tree stay as they are, so none of these prevents it; a half-staged file is recorded as in the tree.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Policy = Literal["off", "tracked", "all"]
 
 @dataclass(frozen=True)
 class CheckpointRequest:
-    """What to record. `quality_score` and the `metrics` are of 100; `checkpoint_id` makes repeating it harmless."""
+    """What to record. `quality_score` and `metrics` are 0 to 100; with `checkpoint_id` a repetition commits nothing."""
 
     project: str
     session_id: str
@@ -51,10 +51,10 @@ class CheckpointRequest:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint, or with `created` false the `reason` there is none, in `message` words for the user.
+    """A checkpoint, or with `created` false the `reason` why there is none, in `message` as text for the user.
 
-    `files_changed` are the first 64 of `files_changed_count`; `left_out` were not recorded, `not_scanned` were, but
-    are too large to look for secrets in.
+    `files_changed` are the first 64 of `files_changed_count`; `left_out` were not recorded; `not_scanned` were, but are
+    too large to scan for secrets.
     """
 
     created: bool
@@ -68,18 +68,18 @@ class Checkpoint:
     not_scanned: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """As a JSON object."""
         content: dict[str, Any] = serialization.to_dict(self)
         return content
 
     @classmethod
     def from_dict(cls, content: object) -> Checkpoint:
-        """What a client made and reports. Raises InvalidInput."""
+        """Parses a checkpoint that a client made. Raises InvalidInput."""
         return serialization.from_dict(cls, content)
 
 
 class Skip(Exception):
-    """There will be no checkpoint: the reason, and in words."""
+    """Ends the attempt without a checkpoint: the reason, and its text."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -94,10 +94,10 @@ def create_checkpoint(
     now: datetime,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Checkpoint:
-    """Make a checkpoint of a directory (already resolved), or say why not; HEAD, index and files are then as before.
+    """Makes a checkpoint of a directory (already resolved), or says why not; HEAD, index and files are then unchanged.
 
-    `find_secrets` gives what it finds in a text. `now` has an offset. The limits are of each git process.
-    Raises InvalidInput for a session id, checkpoint id or policy that is none.
+    `find_secrets` returns the secrets in a text. `now` has an offset. The limits apply to each git process.
+    Raises InvalidInput for an invalid session id, checkpoint id or policy.
     """
     _check(request)
     try:
@@ -113,7 +113,7 @@ def create_checkpoint(
 
 
 def commit_message(request: CheckpointRequest, now: datetime) -> Lines:
-    """The message of a checkpoint, its subject in one line."""
+    """The message of a checkpoint; its subject is one line."""
     score = "not measured" if request.quality_score is None else f"{request.quality_score:.0f}/100"
     lines = [f"checkpoint: {readable(request.project, 100)} (quality: {score}) - {now:%Y-%m-%d %H:%M:%S}", ""]
     lines.append(f"Session: {request.session_id}")
@@ -128,7 +128,7 @@ def commit_message(request: CheckpointRequest, now: datetime) -> Lines:
 
 
 class _Tip(NamedTuple):
-    """The commit that a ref points at."""
+    """The commit that a ref points to."""
 
     hash: str
     tree: str
@@ -159,7 +159,7 @@ def _record(repository: Repository, request: CheckpointRequest, find_secrets: Fi
         for _ in range(ATTEMPTS_MAX - 1):
             try:
                 return _create(repository, request, find_secrets, now)
-            except Changed:  # somebody else's git wrote the index meanwhile
+            except Changed:  # another git process wrote the index meanwhile
                 continue
         return _create(repository, request, find_secrets, now)
 
@@ -194,11 +194,11 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
 
 
 def _refuse_secrets(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> list[str]:
-    """The files that were too large to look at."""
+    """Raises Skip for files with secrets; returns the files that were too large to scan."""
     found, not_scanned = scan(repository, taken, find_secrets)
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise Skip("secret", f"There is a secret in {', '.join(found[:3])}{more}; take it out, or ignore the file")
+        raise Skip("secret", f"There is a secret in {', '.join(found[:3])}{more}; remove it, or ignore the file")
     return not_scanned
 
 
@@ -209,7 +209,7 @@ def _tip(repository: Repository, ref: str) -> _Tip | None:
 
 
 def _parents(status: Status, tip: _Tip | None, ref: str | None) -> list[str]:
-    """HEAD first, so that a checkpoint's difference from it is what was not committed; then the one before."""
+    """HEAD first, so that the checkpoint's diff shows the uncommitted changes; then the checkpoint before."""
     return [parent for parent in (status.head, tip.hash if tip and ref else None) if parent]
 
 
@@ -225,7 +225,7 @@ def _commit(repository: Repository, tree: str, parents: Sequence[str], message: 
 
 
 def _move(repository: Repository, ref: str, commit: str, tip: _Tip | None) -> None:
-    """Point `ref` at the commit, if it still points where it did. Raises Unavailable."""
+    """Points `ref` at the commit, if it is unchanged since `tip` was read. Raises Unavailable."""
     old = tip.hash if tip else "0" * len(commit)
     git_output(repository, "update-ref", "-m", "checkpoint", ref, commit, old)
 

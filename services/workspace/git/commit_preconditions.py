@@ -1,4 +1,4 @@
-"""What a checkpoint gives way to: an unfinished operation, and what the user or the repository asks of commits."""
+"""What prevents a checkpoint: an unfinished operation, and requirements of the user or the repository for commits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Obstacle = tuple[Reason, str]
 
 
 def obstacle(repository: Repository, status: Status, *, on_branch: bool) -> Obstacle | None:
-    """Why there can be no checkpoint now, and in words; None where nothing stands in the way."""
+    """Why no checkpoint can be made now, as code and text; None if nothing prevents it."""
     if operation := operation_in_progress(repository):
         return "operation_in_progress", f"A {operation} is in progress"
     if status.conflicted:
@@ -42,7 +42,7 @@ def obstacle(repository: Repository, status: Status, *, on_branch: bool) -> Obst
 
 
 def identity_missing(repository: Repository) -> bool:
-    """Whether git knows no name or address to commit with."""
+    """Whether git has no name or address to commit with."""
     config = repository.config
     return not all(
         config.get(f"user.{part}") or (config.get(f"author.{part}") and config.get(f"committer.{part}"))
@@ -65,7 +65,7 @@ def _on_branch(repository: Repository, status: Status) -> Obstacle | None:
 
 
 def _hooks(repository: Repository) -> list[str]:
-    """The hooks that a commit would run: those in the hooks directory, and any the configuration has."""
+    """The hooks that a commit would run: those in the hooks directory, and those in the configuration."""
     configured = repository.config.get("core.hookspath")
     directory = repository.root / os.path.expanduser(configured) if configured else repository.common_dir / "hooks"  # noqa: PTH111 - a home that is not known stays as it is
     found = [name for name in COMMIT_HOOKS if _is_program(directory / name)]

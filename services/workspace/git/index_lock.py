@@ -1,4 +1,4 @@
-"""Who may write: one checkpoint at a time in a working tree, and git's own lock while the index is replaced."""
+"""Locks for writing: one checkpoint at a time in a working tree, and git's own lock while the index is replaced."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from pathlib import Path
 from services.kit.systems import lock
 
 LOCK_FILE = "segue-checkpoint.lock"
-# The start of the name of the indexes that checkpoints make for themselves.
+# The prefix of the temporary indexes that checkpoints make.
 OWN_INDEX_PREFIX = "segue-index-"
 LOCK_TIMEOUT_S = 20.0
 INDEX_LOCK_TIMEOUT_S = 1.0
 POLL_INTERVAL_S = 0.01
-# What index.lock holds while it is ours; git writes the new index there, which begins with DIRC.
+# The contents of index.lock while it is ours; git writes the new index there, which begins with DIRC.
 OURS = b"segue checkpoint\n"
 
 IndexIdentity = tuple[int, int, int] | None
 
 
 class Busy(Exception):
-    """Somebody else is writing, or has just written."""
+    """Another process is writing, or has just written."""
 
 
 class Changed(Busy):
-    """The index is another one now; beginning again may succeed."""
+    """The index has changed; a new attempt may succeed."""
 
 
 @contextmanager
 def checkpoint_lock(git_dir: Path) -> Iterator[None]:
-    """Be the one who makes a checkpoint of this working tree; the file names the process. Raises Busy.
+    """Holds the lock for making a checkpoint of this working tree; the file names the process. Raises Busy.
 
-    The lock goes with its process, even one that is killed. The file stays: removing it would let two lock two files.
+    The lock ends with its process, even one that is killed. The file stays: if it were removed, two processes could
+    lock two different files.
     """
     held = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
@@ -48,7 +49,7 @@ def checkpoint_lock(git_dir: Path) -> Iterator[None]:
 
 
 def index_identity(git_dir: Path) -> IndexIdentity:
-    """What changes whenever somebody writes the index; None while there is none."""
+    """Changes whenever the index is written; None if there is no index."""
     try:
         found = (git_dir / "index").stat()
     except FileNotFoundError:
@@ -89,7 +90,7 @@ def _create_lock_file(index_lock: Path) -> bool:
 
 
 def _remove_left_behind(git_dir: Path) -> None:
-    """What a checkpoint that was killed left. Whoever holds the checkpoint lock knows that it is dead."""
+    """Removes the files of a killed checkpoint. The holder of the checkpoint lock knows that it is dead."""
     for made in git_dir.glob(f"{OWN_INDEX_PREFIX}*"):
         made.unlink()
     left = git_dir / "index.lock"

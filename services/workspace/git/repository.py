@@ -1,8 +1,8 @@
-"""Finding a repository without git's help, and running git in it so that nothing the repository brings is run.
+"""Finds a repository without git, and runs git in it so that no program of the repository is run.
 
-A repository's configuration can name programs, and git runs some of them even to answer `status`. So every call has a
-clean environment, a fixed set of overrides, and one more for each filter and hook that the configuration names. That is
-read first, which runs nothing. The user's own configuration stays in force, its programs are switched off as well.
+A repository's configuration can name programs, and git runs some of them even for `status`. So every call gets a clean
+environment, a fixed set of overrides, and one more for each filter and hook that the configuration names; reading the
+configuration first runs nothing. The user's own configuration stays in force, but its programs are switched off too.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ PROGRAM_NAMES_MAX = 64
 DEFAULT_LIMITS = Limits()
 
 OVERRIDES = (
-    # Programs that git starts to look at files or to record a change.
+    # Programs that git starts to read files or to record a change.
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "diff.external=", "core.alternateRefsCommand="),
     *("gpg.program=false", "gpg.openpgp.program=false", "gpg.x509.program=false", "gpg.ssh.program=false"),
     *("gpg.ssh.defaultKeyCommand=", "log.showSignature=false", "core.pager=cat", "core.editor=false"),
-    # Programs that git starts to talk to another repository.
+    # Programs that git starts to contact another repository.
     *("core.sshCommand=false", "core.gitProxy=", "core.askPass=", "credential.helper=", "uploadpack.packObjectsHook="),
     *("protocol.allow=never", "protocol.ext.allow=never", "protocol.file.allow=never"),
-    # Work nobody asked for, in other repositories or in the background.
+    # Unwanted work, in other repositories or in the background.
     *("submodule.recurse=false", "status.submoduleSummary=false", "maintenance.auto=false", "gc.auto=0"),
-    # The form of what is written and printed.
+    # The format of files and output.
     *("core.splitIndex=false", "i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8", "color.ui=false"),
 )
 
@@ -44,7 +44,7 @@ ENVIRONMENT = {
     "GIT_PAGER": "cat",
     "GIT_EDITOR": "false",
     "GIT_ASKPASS": "false",
-    # An object that is missing is not fetched. Git before 2.45 knows only the second: no protocol at all.
+    # Missing objects are not fetched. Git before 2.45 knows only the second: no protocol at all.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "",
     "GIT_LITERAL_PATHSPECS": "1",
@@ -53,9 +53,9 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on this disk. `root` is the top of the working tree, for a bare one the git directory itself.
+    """A repository on this disk. `root` is the top of the working tree; for a bare one, the git directory itself.
 
-    `git_dir` belongs to this working tree; `common_dir` is the same, or what linked working trees share.
+    `git_dir` belongs to this working tree; `common_dir` is the same, or shared by linked working trees.
     """
 
     root: Path
@@ -65,7 +65,7 @@ class Repository:
     limits: Limits
 
     def git(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> Finished:
-        """Run one git command safely. Raises Denied for a configuration that cannot be made safe, and Unavailable."""
+        """Runs one git command safely. Raises Denied for a configuration that cannot be made safe, and Unavailable."""
         overrides = (*OVERRIDES, *self._switched_off)
         options = [word for override in overrides for word in ("-c", override)]
         with observe_child("git", arguments[0]):
@@ -77,7 +77,7 @@ class Repository:
         with observe_child("git", "config"):
             listed = self._run(["config", "--list", "--includes", "-z"], b"", {})
         if not listed.ok:
-            # Whatever could not be read in full could name a program.
+            # Anything that could not be read completely could name a program.
             raise Denied("git cannot read the repository's configuration", "Run `git config --list` there.")
         records = (record.partition("\n") for record in listed.output.decode("utf-8", "replace").split("\0") if record)
         return {key: value if separator else "true" for key, separator, value in records}
@@ -102,7 +102,7 @@ class Repository:
     def _run(self, arguments: Sequence[str], given: bytes, environment: Mapping[str, str]) -> Finished:
         kept = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME", "TMPDIR") if name in os.environ}
         path = os.pathsep.join(map(str, safe_path(self.root)))
-        # With the directory named, git looks for none, and `core.worktree` does not count.
+        # With an explicit git directory, git searches for none, and `core.worktree` does not count.
         where = {"PATH": path, "GIT_DIR": str(self.git_dir), "GIT_COMMON_DIR": str(self.common_dir)}
         tree = {} if self.bare else {"GIT_WORK_TREE": str(self.root)}
         full = {**kept, **ENVIRONMENT, **where, **tree, **environment}
@@ -110,9 +110,9 @@ class Repository:
 
 
 def find_repository(directory: Path, roots: Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> Repository | None:
-    """The repository a directory (already resolved) belongs to, looking no higher than the roots.
+    """The repository that contains a directory (already resolved), searched no higher than the roots.
 
-    Raises Denied where it is not readable, or its git directory, or its working tree, is somewhere else.
+    Raises Denied if it is not readable, or if its git directory or its working tree is somewhere else.
     """
     for place in upwards(directory, roots):
         try:
@@ -127,7 +127,7 @@ def find_repository(directory: Path, roots: Sequence[Path], limits: Limits = DEF
 
 
 class Located(NamedTuple):
-    """Where a repository says it keeps what it has; nothing of it is checked."""
+    """The locations that a repository claims; nothing is checked."""
 
     git_dir: Path
     common_dir: Path
@@ -135,7 +135,7 @@ class Located(NamedTuple):
 
 
 def locate(root: Path) -> Located | None:
-    """The repository whose top is `root`, if one is. Raises OSError where that cannot be read."""
+    """The repository whose top is `root`, if there is one. Raises OSError if it cannot be read."""
     marker = root / ".git"
     if marker.is_dir():
         git_dir = marker.resolve()
@@ -158,8 +158,8 @@ def _refuse_elsewhere(repository: Repository, roots: Sequence[Path]) -> None:
 
 
 def refuse_links(repository: Repository, ref: str) -> None:
-    """Before something is written: git follows symbolic links among its own files, even out of its directory, and
-    a log that is a link would have a line of the repository's choice added to what it leads to. Raises Denied."""
+    """Checks before a write: git follows symbolic links among its own files, even out of its directory, and through a
+    log that is a link, git would append a line chosen by the repository to the link's target. Raises Denied."""
     common = repository.common_dir
     written = (common / ref, common / "logs" / ref, repository.git_dir / "HEAD", repository.git_dir / "logs" / "HEAD")
     with os.scandir(common / "objects") as entries:
@@ -169,8 +169,8 @@ def refuse_links(repository: Repository, ref: str) -> None:
 
 
 def _belongs(repository: Repository) -> bool:
-    """Whether the git directory is this working tree's own: a linked one is where git puts it and points back, any
-    other is neither another tree's `.git` nor bare, and where it names a working tree, it is this one."""
+    """Whether the git directory belongs to this working tree: a linked one is where git puts it and points back; any
+    other is neither another tree's `.git` nor bare, and if it names a working tree, it is this one."""
     git_dir, root = repository.git_dir, repository.root
     if repository.common_dir != git_dir:
         back = git_dir / "gitdir"
@@ -183,7 +183,7 @@ def _belongs(repository: Repository) -> bool:
 
 
 def _pointer_target(file: Path, prefix: str) -> Path:
-    """The path that a file holds, relative to its directory."""
+    """The path in a file, relative to the file's directory."""
     with file.open("rb") as opened:
         text = os.fsdecode(opened.read(POINTER_MAX_BYTES)).removesuffix("\n")
     return file.parent / text.removeprefix(prefix).strip().replace("\0", "")

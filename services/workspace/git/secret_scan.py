@@ -1,4 +1,4 @@
-"""Looking for secrets in what a checkpoint would record; what HEAD has already is not looked at again."""
+"""Scans a checkpoint's contents for secrets; contents that HEAD already has are skipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FindSecrets = Callable[[str], Sequence[object]]
 
 
 def scan(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> tuple[list[str], list[str]]:
-    """The files with a secret in a line that HEAD does not have, and the files that were too large to look at."""
+    """The files with a secret in a line that HEAD does not have, and the files that were too large to scan."""
     found, not_scanned, left_bytes = [], [], TOTAL_MAX_BYTES
     staged = _blobs(repository, (each.staged_id for each in taken if each.staged_id and each.size is not None))
     for candidate in taken:
@@ -46,12 +46,12 @@ def _has_new_secret(repository: Repository, candidate: Candidate, data: bytes, f
 
 
 def _text(data: bytes) -> str:
-    """The text in some bytes; without the zeros, that of UTF-16 and of binary files shows as well."""
+    """The text in some bytes, without zeros, so that UTF-16 and binary files are scanned as well."""
     return data.replace(b"\0", b"").decode("utf-8", "replace")
 
 
 def _blobs(repository: Repository, ids: Iterable[str]) -> dict[str, bytes]:
-    """The contents of these objects, as far as they are there and fit into the output limit together."""
+    """The contents of these objects, as far as they exist and fit together into the output limit."""
     wanted = [each for each in dict.fromkeys(ids) if each.strip("0")]
     if not wanted:
         return {}

@@ -1,4 +1,4 @@
-"""Recording the working tree as git objects, by way of an index of its own: the user's index is only read."""
+"""Records the working tree as git objects with a temporary index: the user's index is only read."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FILE_MAX_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Candidate:
-    """A path that a snapshot takes: its content, or with `size` None its removal.
+    """A path that a snapshot records: its content, or with `size` None its removal.
 
-    `head_id` is the object that HEAD has there, `staged_id` the one in the index, where that is what is taken.
+    `head_id` is its object in HEAD; `staged_id` the one in the index, if the snapshot takes that.
     """
 
     path: bytes
@@ -36,14 +36,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A changed path that a snapshot does not take, and why."""
+    """A changed path that a snapshot does not record, and why."""
 
     path: str
     reason: str
 
 
 def candidates(repository: Repository, status: Status) -> tuple[list[Candidate], list[LeftOut]]:
-    """What differs from HEAD and can be recorded, and what cannot: too large, not a file, changed by a filter."""
+    """The recordable changes since HEAD, and the others: too large, not a file, changed by a filter."""
     taken = [_staged_candidate(repository, change) for change in status.changes if change.unstaged == "."]
     left_out = []
     changed = [change for change in status.changes if change.unstaged != "."]
@@ -61,8 +61,8 @@ def candidates(repository: Repository, status: Status) -> tuple[list[Candidate],
 
 @contextmanager
 def index_of_its_own(repository: Repository) -> Iterator[Path]:
-    """A copy of the index beside it, gone after the block. It keeps the original's time, by which git tells which files
-    it need not look at again."""
+    """A copy of the index beside it, removed after the block. It keeps the original's time, from which git tells which
+    files are unchanged."""
     descriptor, name = tempfile.mkstemp(prefix=OWN_INDEX_PREFIX, dir=repository.git_dir)
     os.close(descriptor)
     copy = Path(name)
@@ -79,12 +79,12 @@ def index_of_its_own(repository: Repository) -> Iterator[Path]:
 
 
 def record(repository: Repository, index: Path, taken: Sequence[Candidate]) -> str:
-    """Record the candidates in `index`, and what it then holds as a tree; its object id."""
+    """Records the candidates in `index`, and writes the index as a tree; returns the tree's object id."""
     environment = {"GIT_INDEX_FILE": str(index)}
     changed = [candidate for candidate in taken if not candidate.staged_id]
     removed = [candidate.path for candidate in changed if candidate.size is None]
     added = [candidate.path for candidate in changed if candidate.size is not None]
-    # A file that became a directory, or the other way round: the old name has to go first.
+    # If a file became a directory, or the other way round, the old name must be removed first.
     if removed:
         git_output(
             repository,
@@ -104,7 +104,7 @@ def record(repository: Repository, index: Path, taken: Sequence[Candidate]) -> s
 def git_output(
     repository: Repository, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> str:
-    """What a git command that has to succeed prints, without the line end. Raises Unavailable, DeadlineExceeded."""
+    """The output of a git command that must succeed, without the line end. Raises Unavailable, DeadlineExceeded."""
     finished = repository.git(*arguments, given=given, environment=environment)
     if finished.ending != "exited":
         raise DeadlineExceeded(f"git {arguments[0]} {finished.ending}", "Try again, or record fewer files.")
@@ -114,7 +114,7 @@ def git_output(
 
 
 def content(repository: Repository, path: bytes, most_bytes: int) -> bytes:
-    """The start of a file in the working tree, or of a link's text; empty where it is gone by now."""
+    """The start of a file in the working tree, or of a link's text; empty if it no longer exists."""
     file = absolute(repository.root, path)
     try:
         if file.is_symlink():
@@ -127,12 +127,12 @@ def content(repository: Repository, path: bytes, most_bytes: int) -> bytes:
 
 
 def absolute(root: Path, path: bytes) -> Path:
-    """A path that git named, on this disk."""
+    """A path in git's output as an absolute path."""
     return root / os.fsdecode(path)
 
 
 def _staged_candidate(repository: Repository, change: Change) -> Candidate:
-    """What is in the index already, and the same in the working tree."""
+    """The version in the index, if the working tree has the same one."""
     size = None if change.staged == "D" else _size(repository.root, change) or 0
     return Candidate(change.path, size, change.head_id, change.index_id)
 
@@ -146,9 +146,9 @@ def _refusal(change: Change, size: int | None) -> str | None:
 
 
 def _size(root: Path, change: Change) -> int | None:
-    """Bytes of the file, None where it is gone, -1 for what cannot be read or is neither a file nor a link."""
+    """Bytes of the file; None if it is gone, -1 if it cannot be read or is neither a file nor a link."""
     if change.unstaged == "D":
-        return None  # also of a file that a link or a directory has taken the place of
+        return None  # also if a parent was replaced by a link or a file
     file = absolute(root, change.path)
     try:
         found = file.lstat()
@@ -161,7 +161,7 @@ def _size(root: Path, change: Change) -> int | None:
 
 
 def _filtered_paths(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
-    """The paths that git would pass through a filter that the configuration has; without it they cannot be recorded."""
+    """The paths with a configured git filter; they cannot be recorded without running it."""
     drivers = {found[1] for key in repository.config if (found := re.match(r"filter\.(.+)\.[^.]+$", key))}
     if not drivers or not paths:
         return set()

@@ -1,4 +1,4 @@
-"""What git knows of a working directory: branch, changes, operation in progress, worktrees, submodules, velocity."""
+"""The git state of a directory: branch, changes, operation in progress, worktrees, submodules, velocity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FINGERPRINT_FILES_MAX = 10_000
 FILE_MAX_BYTES = 1 << 16
 
 Operation = Literal["merge", "rebase", "am", "cherry-pick", "revert", "bisect"]
-# What git leaves in its directory while it is at it; the first that is there counts.
+# Files that git leaves in its directory during an operation; the first one found decides.
 OPERATIONS: tuple[tuple[str, Operation], ...] = (
     ("rebase-merge", "rebase"),
     ("rebase-apply/applying", "am"),
@@ -41,7 +41,7 @@ OPERATIONS: tuple[tuple[str, Operation], ...] = (
 
 @dataclass(frozen=True)
 class Paths:
-    """How many there are, and the first of their names."""
+    """The number of paths, and the first of their names."""
 
     count: int = 0
     names: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit as a person would name it; no address of its author."""
+    """A commit as shown to people; without its author's address."""
 
     hash: str
     committed_at: datetime
@@ -67,10 +67,10 @@ class Worktree:
 
 @dataclass(frozen=True)
 class GitFacts:
-    """What git knows. `none`: no repository; `empty`: no commits yet; `unreadable`: `problem` says why.
+    """The git state. `none`: no repository; `empty`: no commits yet; `unreadable`: `problem` says why.
 
-    `commits_in_*_days` count back from the time asked, among the last 1,000 commits. `fingerprint` changes whenever
-    HEAD, the index, a changed tracked file or the set of untracked names does.
+    `commits_in_*_days` count back from the given time, among the last 1,000 commits. `fingerprint` changes whenever
+    HEAD, the index, a changed tracked file or the set of untracked names changes.
     """
 
     state: Literal["none", "ready", "empty", "bare", "unreadable"]
@@ -98,13 +98,13 @@ class GitFacts:
 
     @property
     def dirty(self) -> bool:
-        """Something differs from the last commit, or is not tracked."""
+        """Whether anything differs from the last commit, or is untracked."""
         return any(paths.count for paths in (self.staged, self.unstaged, self.untracked, self.conflicted))
 
 
 def git_facts(directory: Path, roots: Sequence[Path], now: datetime, limits: Limits = DEFAULT_LIMITS) -> GitFacts:
-    """What git knows of a directory (already resolved), in three git processes, each within the limits; trouble is
-    told, not raised."""
+    """The git state of a directory (already resolved), from three git processes, each within the limits; problems are
+    reported, not raised."""
     try:
         repository = find_repository(directory, roots, limits)
         if repository is None:
@@ -115,7 +115,7 @@ def git_facts(directory: Path, roots: Sequence[Path], now: datetime, limits: Lim
 
 
 def fingerprint(directory: Path, roots: Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> str | None:
-    """The fingerprint alone, in two git processes; None where there is no repository that can be read."""
+    """Only the fingerprint, from two git processes; None if there is no readable repository."""
     try:
         repository = find_repository(directory, roots, limits)
         return _fingerprint(repository, read_status(repository)) if repository and not repository.bare else None
@@ -124,7 +124,7 @@ def fingerprint(directory: Path, roots: Sequence[Path], limits: Limits = DEFAULT
 
 
 def operation_in_progress(repository: Repository) -> Operation | None:
-    """The merge, rebase or the like that the user has not finished."""
+    """The unfinished merge, rebase or similar operation."""
     return next((name for mark, name in OPERATIONS if os.path.lexists(repository.git_dir / mark)), None)
 
 
@@ -170,7 +170,7 @@ def _bare_facts(repository: Repository, now: datetime) -> GitFacts:
 
 
 def _history(repository: Repository, now: datetime) -> tuple[tuple[int, int], Commit | None]:
-    """Commits of the last 7 and 30 days, and the last one of all."""
+    """The numbers of commits in the last 7 and 30 days, and the latest commit."""
     form = "--format=%H%x00%ct%x00%an%x00%s"
     options = ("-z", f"--max-count={COMMITS_MAX}", "--no-show-signature", "--no-mailmap", form)
     finished = repository.git("log", *options, "HEAD", "--")
@@ -185,7 +185,7 @@ def _history(repository: Repository, now: datetime) -> tuple[tuple[int, int], Co
 
 
 def _time(seconds: bytes) -> datetime:
-    """A commit's time; whoever made the commit chose it, so it may be anything."""
+    """A commit's time; its author chose it, so it may be anything."""
     return datetime.fromtimestamp(min(int(seconds), 2**33) if seconds.isdigit() else 0, UTC)
 
 
@@ -194,7 +194,7 @@ def _paths(names: Sequence[bytes]) -> Paths:
 
 
 def _worktrees(repository: Repository, roots: Sequence[Path]) -> tuple[Worktree, ...]:
-    """The linked working trees, as their directories in the shared git directory describe them."""
+    """The linked working trees, as described in the shared git directory."""
     kept = repository.common_dir / "worktrees"
     if not kept.is_dir() or not inside(kept, roots):
         return ()
@@ -219,7 +219,7 @@ def _submodules(file: Path) -> Paths:
 
 
 def _content(file: Path) -> str:
-    """The first 64 KiB of a regular file; nothing where there is none, or it is a link."""
+    """The first 64 KiB of a regular file; empty if it is missing or a link."""
     try:
         if not file.is_file() or file.is_symlink():
             return ""
@@ -230,7 +230,7 @@ def _content(file: Path) -> str:
 
 
 def _fingerprint(repository: Repository, status: Status) -> str:
-    """The status, and the size and time of each changed file: a file changed again has the same status."""
+    """A digest of the status, and of each changed file's size and time: a file changed again has the same status."""
     digest = hashlib.sha256(f"{status.digest} {operation_in_progress(repository)}".encode())
     for path in (*status.unstaged_paths, *status.untracked)[:FINGERPRINT_FILES_MAX]:
         try:

@@ -1,4 +1,4 @@
-"""Reading `git status --porcelain=v2 -z`: names stay the bytes they are on disk."""
+"""Reads `git status --porcelain=v2 -z`; names stay the bytes they are on disk."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from services.workspace.serialization import readable
 
 @dataclass(frozen=True)
 class Change:
-    """A tracked file that differs: `staged` from HEAD, `unstaged` from the index; git's letters, `.` for equal.
+    """A changed tracked file: `staged` differs from HEAD, `unstaged` from the index; git's letters, `.` for equal.
 
-    `head_id` and `index_id` are the object ids of its content there; of a submodule only the commit counts.
+    `head_id` and `index_id` are the object ids of its content there; for a submodule, only its commit counts.
     """
 
     path: bytes
@@ -29,9 +29,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Status:
-    """What git says about branch, index and working tree. `head` is None without commits, `branch` when detached.
+    """The branch, index and working tree. `head` is None without commits, `branch` when detached.
 
-    Names of branches and upstreams are as the operating system has them (`os.fsdecode`), to be shown by `readable`.
+    Names of branches and upstreams are decoded by `os.fsdecode`; show them with `readable`.
     """
 
     head: str | None
@@ -58,10 +58,10 @@ class Status:
 
 
 def read_status(repository: Repository, untracked: Literal["no", "normal", "all"] = "normal") -> Status:
-    """The status now, with `normal` naming an untracked directory rather than the files in it.
+    """The current status; `normal` lists an untracked directory instead of the files in it.
 
-    Raises Unavailable where git cannot tell, DeadlineExceeded, and LimitExceeded for a status over the output limit,
-    unless `normal` was asked for: what was read then counts, and `truncated` says so.
+    Raises Unavailable if git fails, DeadlineExceeded, and LimitExceeded for a status over the output limit, except
+    for `normal`: that returns the part that was read, with `truncated`.
     """
     options = ("--porcelain=v2", "--branch", "--show-stash", "-z", "--no-renames", "--ignore-submodules=dirty")
     finished = repository.git("status", *options, f"--untracked-files={untracked}")

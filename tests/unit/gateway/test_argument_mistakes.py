@@ -62,12 +62,14 @@ TAKES = "find takes query (required), limit, sort=relevance|newest, tags, workin
 
 async def test_a_misspelt_argument_is_named_with_the_likely_one_and_the_missing_one() -> None:
     assert await text("find", q="x") == (
-        f"INVALID_INPUT: q is no argument of find: did you mean query? query is required.\n{TAKES}"
+        f"INVALID_INPUT: q is not an argument of find: did you mean query? query is required.\n{TAKES}"
     )
 
 
 async def test_an_argument_like_no_other_is_named_with_those_that_there_are() -> None:
-    assert await text("find", query="x", colour="blue") == (f"INVALID_INPUT: colour is no argument of find.\n{TAKES}")
+    assert await text("find", query="x", colour="blue") == (
+        f"INVALID_INPUT: colour is not an argument of find.\n{TAKES}"
+    )
 
 
 WRONG = {
@@ -105,7 +107,7 @@ async def test_a_wrong_value_is_answered_with_what_the_argument_takes(
 
 async def test_a_tool_without_arguments_says_so() -> None:
     assert await text("health", verbose=True) == (
-        "INVALID_INPUT: verbose is no argument of health.\nhealth takes no arguments."
+        "INVALID_INPUT: verbose is not an argument of health.\nhealth takes no arguments."
     )
 
 

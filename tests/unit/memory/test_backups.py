@@ -126,7 +126,7 @@ def hostile_counts(backup: Path) -> None:
     [
         (damaged, "not as it was written"),
         (missing, "No such file"),
-        (without_manifest, "is no backup"),
+        (without_manifest, "is not a backup"),
         (newer_schema, f"schema {len(MIGRATIONS) + 1}; this version of Segue knows {len(MIGRATIONS)}"),
         (newer_format, "format 2"),
         (unknown_part, "'moods'"),

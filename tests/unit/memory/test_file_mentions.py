@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from services.memory.text.file_mentions import file_paths, names_same_file, paths_max, plain_path
-from services.memory.text.simhash import likeness, shown_once
-from services.memory.text.terms import terms
 
 FILES = {
     "see src/auth/login.py:42 and ./foo/Bar.tsx": ["src/auth/login.py", "foo/bar.tsx"],
@@ -38,21 +35,3 @@ def test_hostile_text_names_few_files(text: str) -> None:
 def test_paths_mean_the_same_file_by_whole_names() -> None:
     assert names_same_file(plain_path("./src/App.py"), plain_path("/home/me/src/app.py:7"))
     assert not names_same_file("my_app.py", "app.py")
-
-
-def test_of_near_duplicates_the_first_is_shown() -> None:
-    texts = [
-        "Run the linter before you push to main, always.",
-        "run the LINTER before you push to main... always!",
-        "Run the tests before you push to production, never.",
-        "The server listens on port 8080 by default on this machine",
-        "The server listens on port 8081 by default on this machine",
-        "",
-        "",
-    ]
-    fingerprints = np.array([likeness(terms(text)) for text in texts], np.uint64)
-    assert shown_once(fingerprints).tolist() == [True, False, True, True, True, True, True]
-
-
-def test_a_likeness_does_not_depend_on_the_order_of_words_or_the_process() -> None:
-    assert likeness(["alpha", "beta", "gamma"]) == likeness(["gamma", "beta", "alpha"]) == 13693225103445739091

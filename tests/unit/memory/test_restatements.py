@@ -118,16 +118,20 @@ async def test_the_same_words_in_two_sessions_are_a_memory_of_each(service: Serv
     assert [each.session_id for each in lately if "Yes" in each.content] == ["sB"]
 
 
-@pytest.mark.parametrize("sort", Sort)
-async def test_of_what_was_said_in_several_sessions_the_latest_is_shown_once(service: Service, sort: Sort) -> None:
+async def test_of_what_was_said_in_several_sessions_the_latest_is_shown_once(service: Service) -> None:
     times = {"s1": AUGUST, "s2": AUGUST + timedelta(days=2), "s3": MARCH}
     for session, at in times.items():
         await service.remember(
             said(f"Are the ferries of {session} to sail now?", at - timedelta(minutes=1), session),
             said("Yes, let the ferries sail at once", at, session),
         )
-    shown = [each for each in await service.found("let the ferries sail", sort) if each.content.startswith("Yes")]
-    assert [each.session_id for each in shown] == ["s2"]
+    found = await service.search(Query("let the ferries sail", project="p"))
+    (shown,) = [each for each in found.found if each.memory.content.startswith("Yes")]
+    assert (shown.memory.session_id, shown.folded) == ("s2", 2)
+    yes = {each.session_id: each.id for each in await service.all() if each.content.startswith("Yes")}
+    assert set(shown.folded_ids) == {yes["s1"], yes["s3"]}
+    newest = [each for each in await service.found("let the ferries sail", Sort.NEWEST) if "Yes" in each.content]
+    assert [each.session_id for each in newest] == ["s2", "s1", "s3"]
 
 
 async def test_a_score_is_never_above_that_of_the_result_before_it(service: Service) -> None:

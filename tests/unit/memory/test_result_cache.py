@@ -30,15 +30,16 @@ from services.memory.search.result_list import Ranking, unpack
 from services.memory.storage.redis_cache import open_shared_cache
 from tests.fakes import FakeShared
 
+ROWS = unpack(bytes(19)).rows.dtype
 PAGE = EncodedPage(b"as it is sent", "hybrid")
 
 
 def ranking(*sequences: int) -> Ranking:
     rows = np.array(
-        [(sequence, -1, -1, 0.5, 0.4, True) for sequence in sequences],
-        unpack(b"\0").rows.dtype,
+        [(sequence, -1, -1, 0.5, 0.4, True, -1) for sequence in sequences],
+        ROWS,
     )
-    return Ranking(rows, hybrid=True)
+    return Ranking(rows, hybrid=True, shown=len(rows), total=len(rows))
 
 
 @pytest.fixture(params=["fake", pytest.param("redis", marks=pytest.mark.containers)])

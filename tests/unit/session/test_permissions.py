@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.errors import Conflict, InvalidInput, LimitExceeded, NotFound
@@ -38,15 +38,24 @@ class Book:
 
     ledger: Ledger = field(default_factory=lambda: Ledger("ada"))
 
-    def allow(self, operation: str, target: str = "", scope: Scope = Scope.SESSION, place: Place = HERE) -> Rule:
-        return self._record(Verdict.ALLOW, operation, target, scope, place)
+    def allow(
+        self,
+        operation: str,
+        target: str = "",
+        scope: Scope = Scope.SESSION,
+        place: Place = HERE,
+        exact: bool = False,
+    ) -> Rule:
+        return self._record(Verdict.ALLOW, operation, target, scope, place, exact)
 
     def deny(self, operation: str, target: str = "", scope: Scope = Scope.SESSION, place: Place = HERE) -> Rule:
         return self._record(Verdict.DENY, operation, target, scope, place)
 
-    def _record(self, verdict: Verdict, operation: str, target: str, scope: Scope, place: Place) -> Rule:
-        request = judge_request(operation, target, place)
-        self.ledger, rule, _ = record(self.ledger, request, Recorded(verdict, scope), NOW, LEARN_AFTER)
+    def _record(
+        self, verdict: Verdict, operation: str, target: str, scope: Scope, place: Place, exact: bool = False
+    ) -> Rule:
+        request, recorded = judge_request(operation, target, place), Recorded(verdict, scope, exact=exact)
+        self.ledger, rule, _ = record(self.ledger, request, recorded, NOW, LEARN_AFTER)
         return rule
 
     def revoke(self, rule: Rule) -> None:
@@ -87,7 +96,8 @@ CRITICAL_COMMANDS = [
     "env X=1 rm -rf x",
     "echo $(rm -rf x)",
     "find . -name '*.py' -delete",
-    "find . -exec cat {} +",
+    "find . -exec rm {} +",
+    "find . -name x -exec sh -c 'anything' ;",
     "git push --force",
     "git push -f origin main",
     "git -C /x push origin +main",
@@ -471,6 +481,7 @@ class Said:
     revoked: set[str] = field(default_factory=set)
 
 
+@settings(deadline=None)
 @given(st.lists(steps, max_size=40))
 def test_no_sequence_of_decisions_grants_what_the_user_did_not(sequence: list[tuple[object, ...]]) -> None:
     book, said, now = Book(), Said(), NOW

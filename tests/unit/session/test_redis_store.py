@@ -280,7 +280,7 @@ async def test_a_server_that_is_full_makes_room_by_tidying_and_removing(client: 
         (session,) = await store.finished_before(NOW + timedelta(days=1), 10)
         try:
             await client.config_set("maxmemory", str((await client.info("memory"))["used_memory"] - 1_000_000))
-            with pytest.raises(Unavailable, match="refuses to work"):
+            with pytest.raises(Unavailable, match="refused the command"):
                 await store.commit(Change(audited=[LINE]))
             await store.remove_session(session)
             await store.tidy()

@@ -462,7 +462,13 @@ async def test_a_permission_is_asked_for_recorded_shown_and_revoked(client: Sess
     asked = await client(check)
     assert (asked.decision, asked.security_level) == ("ask", "high")
     record = pb.RecordPermissionRequest(
-        operation="Bash", target="make *", decision="allow", scope="project", which=by_id(session), operation_id="o1"
+        operation="Bash",
+        target="make *",
+        decision="allow",
+        scope="project",
+        which=by_id(session),
+        operation_id="o1",
+        by_person=True,
     )
     rule = (await client(record)).rule
     assert (await client(record)).rule == rule
@@ -473,7 +479,7 @@ async def test_a_permission_is_asked_for_recorded_shown_and_revoked(client: Sess
     assert list(status.auto_approve_patterns) == ["bash(make *)"]
     assert status.security_level == "high"
     assert [line.action for line in status.history] == ["check", "check", "record", "check"]
-    revoke = pb.RevokePermissionRequest(rule_id=rule.id, operation_id="o2")
+    revoke = pb.RevokePermissionRequest(rule_id=rule.id, operation_id="o2", by_person=True)
     assert (await client(revoke)).revoked == 1
     assert (await client(revoke)).revoked == 1
     assert (await client(check)).decision == "ask"
@@ -491,6 +497,7 @@ async def test_a_decision_is_learned_and_the_log_says_why(client: SessionClient)
                 decision="allow",
                 which=by_id(session),
                 operation_id=f"o{number}",
+                by_person=True,
             )
         )
     answer = await client(pb.CheckPermissionRequest(operation="Edit", target="/work/a/new.py", which=by_id(session)))
@@ -503,7 +510,11 @@ async def test_a_decision_is_learned_and_the_log_says_why(client: SessionClient)
 
 async def test_a_rule_of_a_session_ends_with_it(client: SessionClient) -> None:
     session = await client.start(project="a")
-    await client(pb.RecordPermissionRequest(operation="Bash", target="make", decision="allow", which=by_id(session)))
+    await client(
+        pb.RecordPermissionRequest(
+            operation="Bash", target="make", decision="allow", which=by_id(session), by_person=True
+        )
+    )
     check = pb.CheckPermissionRequest(operation="Bash", target="make", which=pb.Which(working_directory="/work/a"))
     assert (await client(check)).decision == "allow"
     await client(pb.EndRequest(which=by_id(session)))
@@ -513,12 +524,29 @@ async def test_a_rule_of_a_session_ends_with_it(client: SessionClient) -> None:
 
 
 async def test_one_users_rules_are_not_anothers(client: SessionClient) -> None:
-    record = pb.RecordPermissionRequest(operation="Bash", target="make", decision="allow", scope="always")
+    record = pb.RecordPermissionRequest(
+        operation="Bash", target="make", decision="allow", scope="always", by_person=True
+    )
     await client(record)
     check = pb.CheckPermissionRequest(operation="Bash", target="make")
     assert (await client(check)).decision == "allow"
     assert (await client(check, "bob")).decision == "ask"
     assert not (await client(pb.PermissionStatusRequest(history=10), "bob")).rules
+
+
+async def test_what_nobody_says_a_person_decided_is_proposed(client: SessionClient) -> None:
+    record = pb.RecordPermissionRequest(operation="Bash", target="make", decision="allow", scope="always")
+    answer = await client(record)
+    assert answer.status == "proposed"
+    check = pb.CheckPermissionRequest(operation="Bash", target="make")
+    assert (await client(check)).decision == "ask"
+    assert [each.id for each in (await client(pb.PermissionStatusRequest())).proposals] == [answer.rule.id]
+    assert not (await client(pb.PermissionStatusRequest(), "bob")).proposals
+    with pytest.raises(NotFound):
+        await client(pb.DecideProposalRequest(id=answer.rule.id, accept=True), "bob")
+    decide = pb.DecideProposalRequest(id=answer.rule.id, accept=True, operation_id="d1")
+    assert await client(decide) == await client(decide)  # sent again, it is answered as before
+    assert (await client(check)).rule.id == answer.rule.id
 
 
 async def test_no_secret_of_a_target_is_in_the_log(client: SessionClient) -> None:
@@ -543,7 +571,7 @@ async def test_the_directory_and_the_database_are_their_owners_alone(tmp_path: P
 
 async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match="cannot be made"):
+    with pytest.raises(Unavailable, match="cannot be created"):
         async with open_service(tmp_path / "file" / "session"):
             pass
 

@@ -273,12 +273,12 @@ async def test_a_decision_whose_acknowledgement_was_lost_counts_once(store: Sess
     team = Team(Forgetful(store))  # type: ignore[arg-type]  # what it lacks is the store's
     asked = Asked("bash", "make test", Which(), "p", "/w/p")
     for allows in (1, 2):
-        rule = await team.deciding.record("ada", asked, Recorded(Verdict.ALLOW, Scope.PROJECT), "")
+        rule = (await team.deciding.record("ada", asked, Recorded(Verdict.ALLOW, Scope.PROJECT), "")).rule
         ledger = await store.ledger("ada")
         assert [tally.allows for tally in ledger.tallies] == [allows]
         assert [each.id for each in ledger.rules] == [rule.id]
     assert [each.action for each in await store.audit("ada", "", 10)] == ["record", "record"]
-    assert await team.deciding.revoke("ada", rule.id, False, "", "") == 1
+    assert (await team.deciding.revoke("ada", rule.id, False, "", "")).count == 1
     assert (await store.ledger("ada")).rules == ()
 
 

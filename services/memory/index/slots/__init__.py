@@ -1,1 +1,1 @@
-"""Slots, a memory's numbers in the index: arrays that grow, and sets of them."""
+"""Slots, a memory's numbers in the index: arrays that grow, and sets of slots."""

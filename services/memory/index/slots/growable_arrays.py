@@ -1,4 +1,4 @@
-"""Arrays that grow, small numbers for names, and the way from a memory's sequence to its slot."""
+"""Growable arrays, codes for names, and the mapping from a memory's sequence to its slot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Column:
         self._length = 0
 
     def append(self, rows: NDArray[np.generic]) -> None:
-        """Adds `rows` at the end."""
+        """Appends `rows`."""
         needed = self._length + len(rows)
         if needed > len(self._rows):
             shape = (max(needed, len(self._rows) * 9 // 8, 256), *self._rows.shape[1:])
@@ -35,12 +35,12 @@ class Column:
 
     @property
     def rows(self) -> NDArray[Any]:
-        """All rows; a view that later growth leaves behind."""
+        """All rows; a view that does not show later growth."""
         return self._rows[: self._length]
 
 
 class Blocks:
-    """Rows of one width in blocks that stay where they are: growth copies nothing, however much there is."""
+    """Rows of one width in blocks that never move: growth copies nothing, whatever the size."""
 
     def __init__(self, dtype: type[np.generic], width: int) -> None:
         self._dtype, self._width = dtype, width
@@ -52,7 +52,7 @@ class Blocks:
         return self._length
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Adds `rows` at the end."""
+        """Appends `rows`."""
         while len(rows):
             place = self._length % block_rows
             if place == 0:
@@ -63,7 +63,7 @@ class Blocks:
             rows = rows[len(fitting) :]
 
     def parts(self) -> list[NDArray[Any]]:
-        """All rows, one block after the other, as they are now: they show no later change."""
+        """All rows, block by block, as they are now: later changes do not show in them."""
         self._seen = set(range(len(self._blocks)))
         return self._views()
 
@@ -92,7 +92,7 @@ class Blocks:
             self._blocks[number][places] = rows[inside]
 
     def _split_blocks(self, slots: Slots) -> Iterator[tuple[int, slice, Slots]]:
-        """The number of every block that has any of `slots`, which of them, and their places in it."""
+        """The number of every block with any of `slots`, those slots' positions in `slots`, and in the block."""
         ends = np.searchsorted(slots, block_rows * np.arange(1, len(self._blocks) + 1)).tolist()
         for number, (begin, end) in enumerate(pairwise([0, *ends])):
             if begin < end:
@@ -100,7 +100,7 @@ class Blocks:
 
 
 class Codes:
-    """Small numbers for names that repeat."""
+    """Small numbers (codes) for names that repeat."""
 
     def __init__(self) -> None:
         self._code: dict[tuple[str, ...], int] = {}
@@ -109,31 +109,31 @@ class Codes:
         return len(self._code)
 
     def of(self, *name: str) -> int:
-        """The number of `name`; a new one for a new name."""
+        """The code of `name`; a new one for a new name."""
         return self._code.setdefault(name, len(self._code))
 
     def find(self, *name: str) -> int:
-        """The number of `name`, or -1."""
+        """The code of `name`, or -1."""
         return self._code.get(name, -1)
 
     def names(self) -> Names:
-        """Every name, by its number."""
+        """All names, by code."""
         return list(self._code)
 
     def restore(self, names: Names) -> None:
-        """Numbers these names from 0."""
+        """Sets these names, with codes from 0."""
         self._code = {tuple(name): code for code, name in enumerate(names)}
 
 
 class SlotMap:
-    """Where each sequence is: sorted arrays, and a small dictionary for the latest ones."""
+    """The slot of each sequence: sorted arrays, and a small dictionary for the latest ones."""
 
     def __init__(self) -> None:
         self._sequences, self._slots = np.zeros(0, np.int64), np.zeros(0, np.int32)
         self._recent: dict[int, int] = {}
 
     def add(self, sequences: NDArray[np.int64], slots: Slots) -> None:
-        """Sequences that are new, and their slots."""
+        """Adds new sequences and their slots."""
         if len(sequences) > _recent_max:
             self._sort(sequences, slots)
             return
@@ -144,21 +144,21 @@ class SlotMap:
             self._sort(np.fromiter(recent.keys(), np.int64, count), np.fromiter(recent.values(), np.int64, count))
 
     def _sort(self, sequences: NDArray[np.int64], slots: Slots) -> None:
-        left = self._slots >= 0  # one that was removed may have come again
+        left = self._slots >= 0  # a removed one may have been added again
         sequences = np.concatenate((self._sequences[left], sequences))
         slots_32 = np.concatenate((self._slots[left], slots.astype(np.int32)))
         order = np.argsort(sequences, kind="stable")
         self._sequences, self._slots = sequences[order], slots_32[order]
 
     def get(self, sequence: int) -> int | None:
-        """The slot of a sequence that is there."""
+        """The slot of a sequence, None if there is none."""
         slot = self._recent.get(sequence, -1)
         if slot < 0 and (place := self._place(sequence)) is not None:
             slot = int(self._slots[place])
         return slot if slot >= 0 else None
 
     def remove(self, sequence: int) -> int | None:
-        """Forgets a sequence, and says where it was."""
+        """Removes a sequence and returns its slot."""
         slot = self.get(sequence)
         if self._recent.pop(sequence, None) is None and (place := self._place(sequence)) is not None:
             self._slots[place] = -1

@@ -1,4 +1,4 @@
-"""Slots by name, for tags and files: found by the name, and copied in a moment, however many names there are."""
+"""Slots by name, for tags and files: looked up by name, and copied quickly however many names there are."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class NamedSlots:
 
     def __init__(self) -> None:
         self._codes = Codes()
-        self._slots: list[array[int]] = []  # by the name's number
-        self._pairs = {"codes": Column(np.int32), "slots": Column(np.uint32)}  # the same, in the order of coming
+        self._slots: list[array[int]] = []  # by the name's code
+        self._pairs = {"codes": Column(np.int32), "slots": Column(np.uint32)}  # the same, in order of insertion
 
     def __iter__(self) -> Iterator[str]:
-        """Every name."""
+        """All names."""
         return (name for (name,) in self._codes.names())
 
     def add(self, named: Sequence[tuple[str, int]]) -> Sequence[str]:
-        """Names and a slot of each; those names that are new."""
+        """Adds pairs of a name and a slot; returns the new names."""
         known = len(self._codes)
         codes = [self._codes.of(name) for name, _ in named]
         self._slots += [array("I") for _ in range(len(self._codes) - known)]
@@ -42,16 +42,21 @@ class NamedSlots:
             if (code := self._codes.find(name)) >= 0:
                 yield np.array(self._slots[code], np.int64)
 
+    def counts(self, members: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many of the slots that `members` marks each name has, by the name's number."""
+        inside = members[self._pairs["slots"].rows]
+        return np.bincount(self._pairs["codes"].rows[inside], minlength=len(self._codes))
+
     def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """A name's number and a slot, for each; copied."""
+        """The code and slot of every pair; copied."""
         return {name: column.rows.copy() for name, column in self._pairs.items()}
 
     def names(self) -> Names:
-        """Every name, by its number."""
+        """All names, by code."""
         return self._codes.names()
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], names: Names) -> None:
-        """Nothing becomes what `arrays` and `names` gave."""
+        """Restores an empty object from `arrays` and `names`."""
         self._codes.restore(names)
         for name, column in self._pairs.items():
             column.append(arrays[name])

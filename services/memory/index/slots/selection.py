@@ -1,4 +1,4 @@
-"""The part of the memories that one search looks at."""
+"""The selection of memories that one search covers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.memory.index.slots.growable_arrays import Slots
 
 
 class Selection:
-    """`slots`, ascending, of all that there are; `lengths` and `session_of` have a value for every slot."""
+    """The searched `slots`, ascending; `lengths` and `session_of` have a value for every slot."""
 
     def __init__(self, slots: Slots, lengths: NDArray[np.int32], session_of: NDArray[np.int32], sessions: int) -> None:
         self.slots = slots
@@ -24,7 +24,7 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
-        """Whether it holds every slot."""
+        """Whether every slot is selected."""
         return len(self.slots) == len(self._lengths)
 
     @cached_property
@@ -34,19 +34,19 @@ class Selection:
         return mask
 
     def holds(self, slots: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which of `slots` are in it."""
+        """Which of `slots` are selected."""
         if self.is_everything:
             return np.ones(len(slots), np.bool_)
         return np.asarray(self._mask[slots])
 
     @cached_property
     def mean_length(self) -> float:
-        """Terms a memory, on average."""
+        """The mean number of terms per memory."""
         return float(self._lengths[self.slots].mean()) if len(self.slots) else 0.0
 
     @cached_property
     def session_lengths(self) -> NDArray[np.float64]:
-        """Terms of each session, by its number; of what is in the selection."""
+        """The number of selected terms in each session, by session number."""
         session_of = self._session_of[self.slots]
         inside = session_of >= 0
         lengths = self._lengths[self.slots[inside]]
@@ -54,10 +54,10 @@ class Selection:
 
     @cached_property
     def sessions_count(self) -> int:
-        """Sessions with any terms."""
+        """The number of sessions with any terms."""
         return int(np.count_nonzero(self.session_lengths))
 
     @cached_property
     def mean_session_length(self) -> float:
-        """Terms a session, on average."""
+        """The mean number of terms per session."""
         return float(self.session_lengths.sum()) / max(self.sessions_count, 1)

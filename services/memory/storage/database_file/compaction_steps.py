@@ -1,7 +1,7 @@
-"""Writing a database anew without what was deleted: a copy beside the writes, what changed meanwhile, one rename.
+"""Steps of compaction, which rewrites a database without deleted text: copy, catch up with changes, rename.
 
-DuckDB leaves deleted text in its file. A copy of the rows has none of it. At every moment the file of the name is a
-whole database with everything acknowledged: before the rename it is the earlier one, whose log is in it by then.
+DuckDB leaves deleted text in its file; a copy of the rows has none of it. At every moment the file under the name is a
+complete database with everything acknowledged: until the rename it is the earlier one, with its log merged by then.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from services.memory.storage.database_file.write_ahead_log import wal_of
 
 Connection = duckdb.DuckDBPyConnection
 spare_bytes = 64 * 1024 * 1024
-"""What must be left on the disk beside the copy."""
+"""Disk space that must remain free beside the copy."""
 _by_sequence = ("memories", "embeddings")
 _mark = "compacted"
 
 
 def copy_of(path: Path) -> Path:
-    """Where the database at `path` is written anew."""
+    """The path of the compacted copy of the database at `path`."""
     return path.with_name(f"{path.name}.compacting")
 
 
 def discard(path: Path) -> None:
-    """Removes what a compaction of `path` left that did not come to its end."""
+    """Removes the files of an unfinished compaction of `path`."""
     for each in (copy_of(path), wal_of(copy_of(path))):
         each.unlink(missing_ok=True)
 
 
 def require_room(path: Path) -> None:
-    """Unavailable where the disk cannot hold a copy."""
+    """Unavailable if there is no room on the disk for a copy."""
     needed = path.stat().st_size + spare_bytes
     free = shutil.disk_usage(path.parent).free
     if free < needed:
-        raise Unavailable(f"{needed / 1e6:,.0f} MB are needed to write it anew, {free / 1e6:,.0f} MB are free.")
+        raise Unavailable(f"{needed / 1e6:,.0f} MB are needed to rewrite the database, {free / 1e6:,.0f} MB are free.")
 
 
 def last_removal(cursor: Connection) -> int:
-    """The number of the last removal, 0 where there was none."""
+    """The number of the last deletion, 0 if there is none."""
     return int(cursor.execute("SELECT coalesce(max(number), 0) FROM removals").fetchall()[0][0])
 
 
 @dataclass(frozen=True, slots=True)
 class Meanwhile:
-    """What a copy lacks: rows that changed since it began; up to which removal it has no text, and its mark."""
+    """What to add to the copy: rows changed since it began, the last deletion whose text it lacks, and its mark."""
 
     touched: Iterable[int]
     erased_to: int
@@ -58,11 +58,11 @@ class Meanwhile:
 
 
 def catch_up(cursor: Connection, path: Path, meanwhile: Meanwhile) -> None:
-    """Brings the copy to what the database at `path` holds now, while nobody writes. It may be tried again.
+    """Brings the copy up to date with the database at `path`, while nobody writes. Can be repeated.
 
-    Of later removals than `erased_to` the copy may have had the text: they are not erased yet.
+    The copy may hold text of deletions after `erased_to`, so these are not marked as erased.
     """
-    cursor.execute("DETACH DATABASE IF EXISTS copied")  # an earlier try may have failed to
+    cursor.execute("DETACH DATABASE IF EXISTS copied")  # an earlier attempt may have left it attached
     name = cursor.execute("SELECT current_database()").fetchall()[0][0]
     place = str(copy_of(path)).replace("'", "''")
     cursor.execute(f"ATTACH '{place}' AS copied")
@@ -79,11 +79,11 @@ def catch_up(cursor: Connection, path: Path, meanwhile: Meanwhile) -> None:
         cursor.execute("DELETE FROM copied.upkeep WHERE name = ?", [_mark])
         cursor.execute("INSERT INTO copied.upkeep VALUES (?, ?)", [_mark, meanwhile.mark])
     finally:
-        cursor.execute("DETACH copied")  # takes the copy's log into it
+        cursor.execute("DETACH copied")  # merges the copy's log into it
 
 
 def _follow(cursor: Connection, table: str, copy: str, touched: list[int]) -> None:
-    """Rows by sequence: those that have gone go, those that are new or have changed come."""
+    """Updates rows by sequence: deletes removed and changed ones, then inserts new and changed ones."""
     gone = f"""
         DELETE FROM {copy} WHERE sequence NOT IN (SELECT sequence FROM {table})
             OR list_contains(?::BIGINT[], sequence)
@@ -100,14 +100,14 @@ def _add(cursor: Connection, table: str, copy: str, key: str) -> None:
 
 
 def _others(cursor: Connection, name: str) -> list[str]:
-    """The small tables, which are taken over as they are."""
+    """The small tables, which are copied as a whole."""
     known = (*_by_sequence, "removals", "schema_version")
     rows = cursor.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [name]).fetchall()
     return [table for (table,) in rows if table not in known]
 
 
 def _advance_sequences(cursor: Connection, name: str) -> None:
-    """No number is given twice: not that of a row which came and went while the copy was written, either."""
+    """No number is reused, not even that of a row that came and went during the copy."""
     sql = "SELECT sequence_name, coalesce(last_value, start_value - 1) FROM duckdb_sequences() WHERE database_name = ?"
     reached = dict(cursor.execute(sql, ["copied"]).fetchall())
     for sequence, last in cursor.execute(sql, [name]).fetchall():
@@ -116,9 +116,9 @@ def _advance_sequences(cursor: Connection, name: str) -> None:
 
 
 def put_in_place(path: Path) -> None:
-    """The copy takes the name of the database at `path`, which is closed and whole without a log."""
+    """Replaces the database at `path`, which must be closed and have no log, by the copy."""
     if wal_of(path).exists():
-        raise Unavailable(f"{path} cannot be replaced: its log could not be taken into it.", "Is the disk full?")
+        raise Unavailable(f"{path} cannot be replaced: its log could not be merged.", "Is the disk full?")
     copy = copy_of(path)
     copy.chmod(0o600)
     sync(copy)
@@ -127,5 +127,5 @@ def put_in_place(path: Path) -> None:
 
 
 def has_mark(connection: Connection, mark: str) -> bool:
-    """Whether this is the database that `catch_up` marked."""
+    """Whether this is the copy that `catch_up` marked."""
     return bool(connection.execute("SELECT 1 FROM upkeep WHERE name = ? AND value = ?", [_mark, mark]).fetchall())

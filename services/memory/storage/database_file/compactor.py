@@ -1,6 +1,6 @@
-"""Compaction while the store is in use: the copy, what came meanwhile, and the moment in which it takes the name.
+"""Compaction of a store in use: copies the database, catches up with changes, and replaces it.
 
-Searches wait for that moment alone, stores also while what came meanwhile is copied.
+Searches wait only for the replacement, stores also while the copy catches up.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 Connection = duckdb.DuckDBPyConnection
 
 patience_s = 1.0
-"""How long searches wait for a long read to end before the replacement is put off."""
+"""How long searches wait for a long read to end before the replacement is postponed."""
 pause_s = 5.0
 attempts_max = 12
 reopen_every_s = 1.0
 
 
 class Compaction:
-    """Of the database at `path`."""
+    """Compacts the database at `path`."""
 
     def __init__(
         self, path: Path, connections: Connections, writer: Writer, open_database: Callable[[], Connection]
@@ -43,12 +43,12 @@ class Compaction:
         self._touched: set[int] | None = None
 
     def touch(self, sequences: Iterable[int]) -> None:
-        """For a write job: it changes these rows in place."""
+        """Records rows that a write job changes in place."""
         if self._touched is not None:
             self._touched.update(sequences)
 
     async def copy_to(self, copy: Path) -> dict[str, int]:
-        """Writes the database as it is at one moment to a new file, while others write; its numbers of rows."""
+        """Writes a consistent copy to a new file, while others write; returns its numbers of rows."""
         async with self._running:
             return await self._copy(copy)
 
@@ -70,9 +70,9 @@ class Compaction:
             raise
 
     async def run(self, erased_to: int | None = None) -> None:
-        """Returns when the database is written anew; Unavailable, and all is as it was, where that cannot be done.
+        """Rewrites the database; Unavailable if that is not possible, and nothing is changed.
 
-        Removals up to the number `erased_to`, without one all that were made before it began, are then erased.
+        Marks deletions up to the number `erased_to` as erased; by default, all made before it began.
         """
         async with self._running:
             try:
@@ -82,15 +82,15 @@ class Compaction:
                 await self._copy(compaction_steps.copy_of(self._path))
                 await self._replace(before if erased_to is None else min(erased_to, before))
             except OSError as error:
-                raise Unavailable(f"It cannot be written anew: {error.strerror}.") from error
+                raise Unavailable(f"The database cannot be rewritten: {error.strerror}.") from error
             finally:
                 self._touched = None
                 await asyncio.to_thread(compaction_steps.discard, self._path)
 
     def _watch(self, writing: Connection) -> int:
-        """From here on, what write jobs touch is known: before the copy begins, and between two of them.
+        """Starts to record the rows that write jobs change; runs between two jobs, before the copy begins.
 
-        The last removal before it: no text of that or an earlier one comes into the copy.
+        Returns the last deletion before that: no text of it or an earlier one gets into the copy.
         """
         self._touched = set()
         return compaction_steps.last_removal(writing)
@@ -102,17 +102,17 @@ class Compaction:
                 if await asyncio.shield(replacing):
                     return
             except asyncio.CancelledError:
-                await asyncio.wait([replacing])  # it is a moment, and must not end in the middle
+                await asyncio.wait([replacing])  # short, and must not be interrupted
                 raise
             except Exception:
                 while not self._connections.is_open:
                     await self._reopen()
                 raise
             await asyncio.sleep(pause_s)
-        raise Unavailable("Something reads the database all the time.")
+        raise Unavailable("The database cannot be replaced: a read is always open.")
 
     async def _attempt(self, erased_to: int) -> bool:
-        """Whether the copy has taken the database's place."""
+        """Tries to replace the database by the copy; returns whether it did."""
         mark = secrets.token_hex(16)
         replaced = False
 
@@ -121,7 +121,7 @@ class Compaction:
             compaction_steps.catch_up(
                 writing, self._path, compaction_steps.Meanwhile(self._touched or (), erased_to, mark)
             )
-            writing.execute("CHECKPOINT")  # so that closing takes no time
+            writing.execute("CHECKPOINT")  # so that closing is fast
             writing.close()
             replaced = self._connections.replace(lambda: self._open_copy(mark), patience_s)
             return self._connections.writing()
@@ -138,7 +138,7 @@ class Compaction:
         return connection
 
     async def _reopen(self) -> None:
-        """Whichever of the two has the name now is whole."""
+        """Reopens the file under the name, old or new: both are complete."""
         logger.error("%s is closed and must be opened again", self._path.name)
 
         def reopen(_: Connection) -> Connection:

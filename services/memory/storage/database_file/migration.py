@@ -1,7 +1,7 @@
-"""Bringing a database of an earlier schema to this one: on a copy that takes its place once it is verified.
+"""Migrates a database to the current schema: on a copy that takes its place once it is verified.
 
-At every moment the file of that name is whole, of the one schema or the other. The earlier one is kept beside it as
-`<name>.schema-<n>` until a start has found the new one in order.
+At every moment the file under the name is complete, in the old or the new schema. The earlier one is kept beside it as
+`<name>.schema-<n>` until a later start finds the new one in order.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 Connection = duckdb.DuckDBPyConnection
 
 spare_bytes = 64 * 1024 * 1024
-"""What a migration may need beside the copy and the tables that it writes anew there."""
+"""Disk space for a migration beside the copy and the tables it rewrites there."""
 _readings: Mapping[int, Callable[[Connection, Rows], None]] = {5: measure}
-"""What is read by way of the rows before the statements of that migration."""
+"""Steps that read text, before the statements of that migration."""
 
 
 def schema_version(connection: Connection) -> int:
-    """The database's schema, 0 for a new one; NotReady where it comes from a newer program."""
+    """The database's schema, 0 for a new one; NotReady if a newer program wrote it."""
     tables = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'").fetchall()
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone() if tables else None
     version = (row and row[0]) or 0
@@ -41,7 +41,7 @@ def schema_version(connection: Connection) -> int:
 
 
 def check_version(version: int, what: str) -> None:
-    """NotReady where `what` is of a schema that this program does not know."""
+    """NotReady if `what` has a schema that this program does not know."""
     if version > len(MIGRATIONS):
         raise NotReady(
             f"{what} has schema {version}; this version of Segue knows {len(MIGRATIONS)}.",
@@ -50,12 +50,12 @@ def check_version(version: int, what: str) -> None:
 
 
 def is_earlier(connection: Connection) -> bool:
-    """Whether there is something to migrate."""
+    """Whether the database must be migrated."""
     return 0 < schema_version(connection) < len(MIGRATIONS)
 
 
 def create(connection: Connection) -> None:
-    """The schema in a new database; nothing in one that has it."""
+    """Creates the schema in a new database; does nothing in one that has it."""
     _migrate(connection, ClearRows(), schema_version(connection), len(MIGRATIONS))
 
 
@@ -73,10 +73,10 @@ def _migrate(connection: Connection, rows: Rows, version: int, target: int) -> N
 def replace_by_migrated_copy(path: Path, rows: Rows) -> None:
     """Migrates the closed database at `path`, whose text `rows` reads.
 
-    Unavailable or SealBroken, and it is as it was, where that cannot be done.
+    Unavailable or SealBroken if that is not possible, and the database is unchanged.
     """
     if wal_of(path).exists():
-        raise Unavailable(f"{path} cannot be migrated: its log could not be taken into it.", "Is the disk full?")
+        raise Unavailable(f"{path} cannot be migrated: its log could not be merged.", "Is the disk full?")
     _require_room(path)
     copy = _copy_of(path)
     _discard(copy)
@@ -93,9 +93,9 @@ def replace_by_migrated_copy(path: Path, rows: Rows) -> None:
         reason = error.message if isinstance(error, Unavailable) else str(error).split("\n", 1)[0]
         raise Unavailable(f"{path} could not be migrated and is unchanged: {reason}") from error
     kept = _keep_original(path, version)
-    copy.replace(path)  # the one step that counts
+    copy.replace(path)  # the decisive step
     sync(path.parent)
-    logger.warning("%s is migrated from schema %d to %d; the earlier is %s", path, version, len(MIGRATIONS), kept.name)
+    logger.warning("migrated %s from schema %d to %d; the earlier one is %s", path, version, len(MIGRATIONS), kept.name)
 
 
 def _keep_original(path: Path, version: int) -> Path:
@@ -103,7 +103,7 @@ def _keep_original(path: Path, version: int) -> Path:
     kept.unlink(missing_ok=True)
     try:
         kept.hardlink_to(path)
-    except OSError:  # not every file system has them
+    except OSError:  # some file systems lack hard links
         shutil.copyfile(path, kept)
         kept.chmod(0o600)
         sync(kept)
@@ -131,12 +131,12 @@ def _require_room(path: Path) -> None:
 
 
 def _migrate_copy(copy: Path, rows: Rows) -> int:
-    """The schema that `copy` had. Every table must have the rows that it had, and all of them must be readable."""
+    """Migrates the copy; returns its earlier schema. Every table must keep its rows, and all must be readable."""
     with duckdb.connect(copy) as connection:
         version = schema_version(connection)
         before = _counts(connection)
         _migrate(connection, rows, version, len(MIGRATIONS))
-    with duckdb.connect(copy) as connection:  # as it is on the disk
+    with duckdb.connect(copy) as connection:  # read back from disk
         after = _counts(connection)
         for table in after:
             connection.execute(f"SELECT count(hash(t)) FROM {table} t").fetchall()  # noqa: S608  # our own names
@@ -157,18 +157,18 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def discard_drafts(path: Path) -> None:
-    """Removes copies of the database at `path` that were not finished."""
+    """Removes unfinished copies of the database at `path`."""
     _discard(_copy_of(path))
     discard(path)
 
 
 def earlier_databases(path: Path) -> list[Path]:
-    """Those of before a migration that are kept beside the database at `path`."""
+    """The databases from before a migration that are kept beside the database at `path`."""
     return sorted(path.parent.glob(f"{path.name}.schema-*"))
 
 
 def remove_earlier(path: Path) -> None:
-    """After a start on this schema: the databases of before a migration are of no use any more."""
+    """Removes the databases from before a migration, after a successful start on this schema."""
     for kept in earlier_databases(path):
         kept.unlink()
         logger.warning("%s is in order; the database of the earlier schema, %s, is removed", path, kept.name)

@@ -1,4 +1,4 @@
-"""Opening a database file: with a damaged log as far as it goes, and with an earlier schema by way of a copy."""
+"""Opens a database file: recovers as much as possible of a damaged log, and migrates an earlier schema."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Connection = duckdb.DuckDBPyConnection
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open database, what of it could not be read (empty when all is well), and whether it was migrated just now."""
+    """An open database, a report of what could not be read (empty if all is well), and whether it was just migrated."""
 
     connection: Connection
     trouble: str = ""
@@ -37,9 +37,9 @@ class Opened:
 
 
 def start_database(path: Path, config: Mapping[str, Any], rows: Rows | None = None) -> Opened:
-    """Opens it for the first time in this process, and removes what earlier processes left beside it.
+    """Opens a database for the first time in this process, and removes leftovers of earlier processes.
 
-    The database of before a migration stays until the start after that, and while this one is not in order.
+    The database from before a migration stays until the next start, and while this one has trouble.
     """
     opened = open_database(path, config, rows)
     migration.discard_drafts(path)
@@ -49,9 +49,9 @@ def start_database(path: Path, config: Mapping[str, Any], rows: Rows | None = No
 
 
 def open_database(path: Path, config: Mapping[str, Any], rows: Rows | None = None) -> Opened:
-    """The database at `path`, of this program's schema; Unavailable where it cannot be opened.
+    """The database at `path`, in the current schema; Unavailable if it cannot be opened.
 
-    `rows` reads its text, in clear when left out; NotReady where that is sealed otherwise.
+    `rows` reads its text, by default in clear; NotReady if the text is encrypted differently.
     """
     rows = rows or ClearRows()
     try:
@@ -61,7 +61,7 @@ def open_database(path: Path, config: Mapping[str, Any], rows: Rows | None = Non
             require_data_key(opened.connection, path, rows.data_key)
         else:
             _refuse_other_key(opened.connection, path, rows.data_key)
-            opened.connection.close()  # takes the log into the file
+            opened.connection.close()  # merges the log into the file
             migration.replace_by_migrated_copy(path, rows)
             opened = Opened(_connect(path, config), opened.trouble, is_migrated=True)
             require_data_key(opened.connection, path, rows.data_key)
@@ -72,14 +72,14 @@ def open_database(path: Path, config: Mapping[str, Any], rows: Rows | None = Non
 
 
 def data_keys(connection: Connection) -> list[str]:
-    """The data key that the database is sealed under; none where it is not, or is of an earlier schema."""
+    """The data key that the database is sealed under; empty if it is not, or its schema is an earlier one."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sealing'").fetchall():
         return []
     return [row[0] for row in connection.execute("SELECT data_key FROM sealing").fetchall()]
 
 
 def require_data_key(connection: Connection, path: Path, data_key: str) -> None:
-    """Marks an empty database as sealed under the key; NotReady, and it is closed, where another one is in use."""
+    """Marks an empty database as sealed under the key; closes it and raises NotReady if another key is in use."""
     marks = data_keys(connection)
     if data_key and not marks and not connection.execute("SELECT 1 FROM memories LIMIT 1").fetchall():
         connection.execute("INSERT INTO sealing VALUES (?)", [data_key])
@@ -88,7 +88,7 @@ def require_data_key(connection: Connection, path: Path, data_key: str) -> None:
 
 
 def _refuse_other_key(connection: Connection, path: Path, data_key: str) -> None:
-    """NotReady where a database of an earlier schema has rows that are not sealed under the key."""
+    """NotReady if a database of an earlier schema has rows that are not sealed under the key."""
     if connection.execute("SELECT 1 FROM memories LIMIT 1").fetchall():
         _refuse(connection, path, data_key, data_keys(connection))
 
@@ -110,7 +110,7 @@ def _connect(path: Path, config: Mapping[str, Any]) -> Connection:
 
 
 def _open_as_far_as_it_goes(path: Path, config: Mapping[str, Any]) -> Opened:
-    """DuckDB refuses a log from its first wrong entry on: what is before it is kept, a copy of all of it, too."""
+    """DuckDB rejects a log from its first invalid entry on: the entries before it are recovered, the whole log kept."""
     wal = wal_of(path)
     size = wal.stat().st_size if wal.exists() else 0
     left = committed_bytes(wal) if size else 0
@@ -129,9 +129,9 @@ def _open_as_far_as_it_goes(path: Path, config: Mapping[str, Any]) -> Opened:
             left = min(left, cut)
     if kept is None:
         return Opened(connection)
-    connection.execute("CHECKPOINT")  # what was saved is in the file before anything new is logged
+    connection.execute("CHECKPOINT")  # recovered entries must be in the file before new ones are logged
     trouble = (
-        f"{size - left:,} of {size:,} bytes of {wal.name} could not be read: what was stored last may be missing. "
+        f"{size - left:,} of {size:,} bytes of {wal.name} could not be read: the latest memories may be missing. "
         f"The file is kept as {kept.name}."
     )
     logger.error("%s: %s", path.parent, trouble)
@@ -139,14 +139,14 @@ def _open_as_far_as_it_goes(path: Path, config: Mapping[str, Any]) -> Opened:
 
 
 def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
-    """Writes what the database holds at this moment to a new file, while others write; its numbers of rows.
+    """Writes a consistent copy to a new file, while others write; returns its numbers of rows.
 
-    Its rows are written anew, and not its file copied: what was deleted is not in it.
+    Copies rows rather than the file, so that deleted text is not in it.
     """
     place = str(copy).replace("'", "''")
     try:
         name = cursor.execute("SELECT current_database()").fetchall()[0][0]
-        cursor.execute("DETACH DATABASE IF EXISTS backup")  # an earlier copy may have failed to
+        cursor.execute("DETACH DATABASE IF EXISTS backup")  # an earlier copy may have left it attached
         cursor.execute(f"ATTACH '{place}' AS backup")
         try:
             cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
@@ -154,14 +154,14 @@ def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
         finally:
             _detach(cursor)
     except (duckdb.InterruptException, duckdb.FatalException) as error:
-        raise Unavailable("The copy was interrupted: the database must be opened again.", "Try again.") from error
+        raise Unavailable("The copy was interrupted: the database must be reopened.", "Try again.") from error
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise Unavailable(f"The backup could not be written: {_first_line(error)}", "Is there room for it?") from error
     return counts
 
 
 def _detach(cursor: Connection) -> None:
-    """Takes the copy's log into it. Interrupted it is repeated: the name must be free for the next copy."""
+    """Merges the copy's log into it. Repeated if interrupted: the name must be free for the next copy."""
     try:
         cursor.execute("DETACH backup")
     except duckdb.InterruptException:
@@ -174,12 +174,12 @@ def _count(cursor: Connection, table: str) -> int:
 
 
 def _holder_reason(error: Exception) -> str:
-    """That another process has the database, where that is why; in a container of its own its number is not known."""
+    """States that another process holds the database, if so; in a container the PID is unknown."""
     found = re.search(r"Conflicting lock is held in .*?PID (\d+)", str(error))
     if not found:
         return ""
     number = "" if found[1] == "0" else f" (PID {found[1]})"
-    return f"another process{number} has it, and only one may."
+    return f"another process{number} has the database open, and only one can."
 
 
 def _first_line(error: Exception) -> str:

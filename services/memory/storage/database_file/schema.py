@@ -1,9 +1,9 @@
-"""The store's schema as numbered migrations; a database says in `schema_version` how far it has come."""
+"""The store's schema as numbered migrations; the table `schema_version` records those applied."""
 
 from __future__ import annotations
 
 MIGRATIONS: tuple[str, ...] = (
-    # 1: a memory is a row; its embeddings are rows of their own, so that they can come later and be made anew
+    # 1: a memory is a row; its embeddings are rows of their own, so that they can be added or recomputed later
     """
     CREATE TABLE memories (
         sequence    BIGINT      NOT NULL UNIQUE,  -- order of storing, never reused; what the indexes call it by
@@ -28,7 +28,7 @@ MIGRATIONS: tuple[str, ...] = (
         context  BLOB NOT NULL                    -- the same, of the memory before it in its session and itself
     );
     """,
-    # 2: projects that have to do with each other
+    # 2: project links
     """
     CREATE TABLE project_links (
         user_id     TEXT        NOT NULL,
@@ -40,7 +40,7 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (user_id, source, target)
     );
     """,
-    # 3: an id is one user's alone; what is shared, what was removed, how long a project's memories are kept
+    # 3: ids are unique per user; sharing, the deletion log, and retention rules
     """
     CREATE TEMP TABLE earlier AS FROM memories;
     DROP TABLE memories;
@@ -91,12 +91,12 @@ MIGRATIONS: tuple[str, ...] = (
         value TEXT NOT NULL                       -- JSON
     );
     """,
-    # 4: which data key texts and vectors are sealed under (see rows.py); no row where they are not
+    # 4: the data key that texts and vectors are sealed under (see row_codec.py); no row if they are not
     """
     CREATE TABLE sealing (data_key TEXT NOT NULL);
     """,
-    # 5: when a memory was said first and last, the bytes of its text, and a session's words as its own; `measured` has
-    # what only the text says (see measuring.py). What was taken back of the rules waits like a new one.
+    # 5: when a memory was first and last said, the bytes of its text, the session in its fingerprint; `measured` has
+    # what depends on the text (see text_migration.py). A reset rule takes effect with the same delay as a new one.
     """
     CREATE TEMP TABLE earlier AS FROM memories;
     DROP TABLE memories;

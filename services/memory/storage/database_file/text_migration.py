@@ -1,4 +1,4 @@
-"""What a migration must read each memory's text for: its size in clear, and the fingerprint that has its session."""
+"""The migration step that reads each memory's text: its size in clear, and the fingerprint with its session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _types = ("BIGINT", "BIGINT", "UUID")
 
 
 def measure(connection: Connection, rows: Rows) -> None:
-    """Makes the table `measured`, for the schema's fifth migration; SealBroken where a row cannot be opened."""
+    """Creates the table `measured`, for the fifth migration; SealBroken if a row cannot be decrypted."""
     connection.execute("CREATE TEMP TABLE measured (sequence BIGINT, size BIGINT, fingerprint UUID)")
     for each in _portions(connection):
         insert_columns(connection, "measured", [_measurement(rows, row) for row in each], _types)

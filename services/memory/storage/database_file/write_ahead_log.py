@@ -1,7 +1,7 @@
-"""What DuckDB has not yet taken into its file: whether a write-ahead log is whole, and keeping aside one that is not.
+"""DuckDB's write-ahead log: checks whether it is complete, and keeps a copy of a damaged one.
 
-DuckDB replays a log up to where it ends too early, says nothing, and removes it; one whose checksums are wrong it
-does not open at all. Both are found here, reported, and the log as it was is kept.
+DuckDB replays a truncated log as far as it goes, silently, and removes it; it does not open one with wrong checksums
+at all. Both cases are detected here and reported, and the original log is kept.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from services.kit.durable_files import sync
 
 _header = struct.Struct("<QQ")  # an entry's size and checksum
 _version = b"\x64\x00\x62\x65\x00"  # field 100 is the kind of entry, 98; field 101, the format's version
-_flush = b"\x64\x00\x64\xff\xff"  # kind 100: all before it is committed
-_identity_fields = (b"\x66\x00", b"\x67\x00")  # the database's identifier, the number of its checkpoint
+_flush = b"\x64\x00\x64\xff\xff"  # kind 100: everything before it is committed
+_identity_fields = (b"\x66\x00", b"\x67\x00")  # the database's identifier, and the number of its checkpoint
 _end = b"\xff\xff"
 _refused_at = re.compile(r"entry at byte position (\d+)")
 _damage_signs = ("Corrupt WAL file", "WAL does not match database file", "Invalid WAL entry")
 
 
 def wal_of(database: Path) -> Path:
-    """Where the database's log is."""
+    """The path of the database's log."""
     return database.with_name(f"{database.name}.wal")
 
 
 def committed_bytes(wal: Path) -> int:
-    """How much of the log is whole transactions, by the entries' sizes; checksums are DuckDB's to verify."""
+    """The length of the log's complete transactions, by the sizes of entries; DuckDB verifies the checksums."""
     size = wal.stat().st_size
     with wal.open("rb") as file:
         at = _first_entry(file.read(256))
-        committed = at if at == size else 0  # a log that has only begun is whole
+        committed = at if at == size else 0  # a log with only a header is complete
         while at and at + _header.size <= size:
             file.seek(at)
             length, _ = _header.unpack(file.read(_header.size))
@@ -48,7 +48,7 @@ def committed_bytes(wal: Path) -> int:
 
 
 def _first_entry(begin: bytes) -> int:
-    """Where the entries begin, 0 where this is no log: its head holds numbers of seven bits a byte."""
+    """The offset of the first entry, 0 if this is no log: the header has numbers of seven bits per byte."""
     if not begin.startswith(_version):
         return 0
     try:
@@ -72,7 +72,7 @@ def _after_number(data: bytes, at: int) -> int:
 
 
 def keep_aside(wal: Path, now: datetime | None = None) -> Path:
-    """A durable copy of a damaged log, beside it, that nothing of ours ever removes."""
+    """Makes a durable copy of a damaged log beside it; Segue never removes it."""
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S.%fZ")
     kept = wal.with_name(f"{wal.name}.damaged-{stamp}")
     shutil.copyfile(wal, kept)
@@ -83,14 +83,14 @@ def keep_aside(wal: Path, now: datetime | None = None) -> Path:
 
 
 def is_damage(error: str) -> bool:
-    """Whether DuckDB says so of a log that it will not replay; a full disk, say, is none."""
+    """Whether the error means a damaged log; a full disk, for example, does not."""
     return "replaying WAL" in error and any(sign in error for sign in _damage_signs)
 
 
 def drop_refused(wal: Path, error: str) -> int | None:
-    """Cuts the log before the entry that DuckDB refuses, or whole where it names none: the bytes left.
+    """Cuts the log before the entry that DuckDB rejects, or completely if it names none; returns the bytes left.
 
-    None where the error is of something else, or nothing is left to cut.
+    None if the error is a different one, or nothing is left to cut.
     """
     if not is_damage(error) or not wal.exists():
         return None

@@ -1,1 +1,1 @@
-"""The store of memories in DuckDB: its statements, its writer and its connections."""
+"""The store of memories in DuckDB: statements, writer and connections."""

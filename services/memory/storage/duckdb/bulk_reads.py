@@ -1,4 +1,4 @@
-"""Reading many memories at once, as columns, for building the index."""
+"""Reads many memories at once, as columns, for building the index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ portion = 20_000
 def load_portion(
     cursor: duckdb.DuckDBPyConnection, rows: Rows, model: str, sequences: Sequences, *, text: bool
 ) -> Loaded:
-    """These memories in their order, with vectors of `model`; without their contents where not `text`."""
+    """These memories in order, with vectors of `model`; without their content unless `text`."""
     sql = """
         SELECT m.sequence, id, user_id, project, session_id, role, kind, tags, metadata,
                epoch(timestamp) AS timestamp_s, shared, CASE WHEN ? THEN m.content ELSE '' END AS content,
@@ -26,7 +26,7 @@ def load_portion(
         LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
         ORDER BY m.sequence
     """
-    sealed = bool(rows.data_key)  # then `content` has all there is
+    sealed = bool(rows.data_key)  # then `content` holds all text
     columns: dict[str, Any] = cursor.execute(sql, [text or sealed, sequences.tolist(), model]).fetchnumpy()
     whose = [Whose(*each) for each in _across(columns["sequence"].tolist(), columns["id"], columns["user_id"])]
     stored = _across(*(columns[name] for name in Texts._fields))
@@ -57,7 +57,7 @@ def load_portion(
 
 
 def _texts(rows: Rows, whose: Whose, stored: Texts) -> Texts | None:
-    """None where nothing can be made of it: one row must not keep all others from being found."""
+    """None if the row is invalid: one row must not keep all others from being found."""
     try:
         return rows.read(whose, stored)
     except (SealBroken, ValueError, TypeError):
@@ -69,7 +69,7 @@ def _vectors(rows: Rows, whose: Sequence[Whose], place: str, column: Sequence[by
 
 
 def _vector(rows: Rows, whose: Whose, place: str, stored: bytes) -> bytes:
-    """Empty where it cannot be opened: the memory is found by its words."""
+    """Empty if it cannot be decrypted: the memory can still be found by its words."""
     try:
         return rows.read_vector(whose.sequence, place, stored)
     except SealBroken:

@@ -1,4 +1,4 @@
-"""The open database as its readers have it: it may be replaced by another file between two reads, never within one."""
+"""The open database as readers see it: another file may replace it between two reads, but never during one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from services.kit.errors import Unavailable
 Connection = duckdb.DuckDBPyConnection
 
 wait_max_s = 10.0
-"""How long a read waits for a replacement to be open."""
+"""How long a read waits for a replacement to be opened."""
 revive_patience_s = 0.5
-"""How long a database that was given up waits for its interrupted reads to end."""
+"""How long the recovery of an invalidated database waits for its interrupted reads to end."""
 interrupt_every_s = 0.02
 
 
 class Connections:
-    """Hands out cursors; owns the connection that they come from."""
+    """Hands out cursors; owns their connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
@@ -32,10 +32,10 @@ class Connections:
 
     @contextmanager
     def cursor(self) -> Iterator[Connection]:
-        """A cursor for one read; Unavailable while there is no database to read."""
+        """A cursor for one read; Unavailable while the database is not open."""
         with self._changed:
             if not self._changed.wait_for(lambda: not self._replacing, wait_max_s) or self._connection is None:
-                raise Unavailable("The database is being opened again.", "Try again in a moment.")
+                raise Unavailable("The database is being reopened.", "Try again in a moment.")
             cursor = self._connection.cursor()
             self._readers += 1
             self._interruptible.add(cursor)
@@ -43,16 +43,16 @@ class Connections:
             yield cursor
         finally:
             with self._changed:
-                self._interruptible.discard(cursor)  # so that none is closed and interrupted at once
+                self._interruptible.discard(cursor)  # so that no cursor is closed and interrupted at the same time
             cursor.close()
             with self._changed:
                 self._readers -= 1
                 self._changed.notify_all()
 
     def replace(self, open_other: Callable[[], Connection], patience_s: float) -> bool:
-        """Closes the database and opens another; False, and nothing has changed, where a read lasts too long.
+        """Closes the database and opens another; False, without any change, if a read lasts too long.
 
-        What `open_other` raises is raised, and there is no database then until a later `replace`.
+        Errors of `open_other` are raised, and the database then stays closed until a later `replace`.
         """
         return self._replace(open_other, lambda: self._changed.wait_for(lambda: not self._readers, patience_s))
 
@@ -70,24 +70,24 @@ class Connections:
         return True
 
     def writing(self) -> Connection:
-        """A cursor for the writer, who closes it before it replaces the database."""
+        """A cursor for the writer, which must close it before it replaces the database."""
         with self._changed:
             if self._connection is None:
                 raise Unavailable("The database is closed.")
             return self._connection.cursor()
 
     def revive(self, open_again: Callable[[], Connection], writing: Connection) -> Connection:
-        """For the writer: closes a database that DuckDB has given up, and opens it again.
+        """For the writer: closes a database that DuckDB has invalidated, and reopens it.
 
-        Its reads are interrupted; Unavailable, and it is as it was, where one does not end soon.
+        Its reads are interrupted; Unavailable, without any change, if one does not end soon.
         """
         writing.close()
         if not self._replace(open_again, self._end_reads):
-            raise Unavailable("The database was given up, and a read still holds it.", "Try again in a moment.")
+            raise Unavailable("The database failed, and a read still holds it.", "Try again in a moment.")
         return self.writing()
 
     def _end_reads(self) -> bool:
-        """Whether all reads have ended. A read may be between two statements, so it is interrupted repeatedly."""
+        """Interrupts all reads, repeatedly as a read may be between two statements; returns whether all have ended."""
         until = time.monotonic() + revive_patience_s
         while self._readers and time.monotonic() < until:
             for cursor in self._interruptible:
@@ -97,11 +97,11 @@ class Connections:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a database."""
+        """Whether the database is open."""
         return self._connection is not None
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the database."""
         with self._changed:
             self._close()
 

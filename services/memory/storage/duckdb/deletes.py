@@ -1,4 +1,4 @@
-"""The statements that take memories away and log it, and those that say which are kept too long."""
+"""Statements that delete memories and log it, and those that find memories to remove by retention."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _due = f"""
         ) WHERE newer > size_mb * 1e6
     )
 """  # noqa: S608  # our own words
-"""Memories that the rules do not keep, each once: `over`."""
+"""Memories that the rules no longer keep, without repetitions: `over`."""
 
 
 def due(connection: duckdb.DuckDBPyConnection, default: Standing, now: datetime) -> Due:
-    """Those that the rules in force do not keep, of all users, by one look at everything."""
+    """Memories of all users that the rules in force no longer keep, as of one moment."""
     sql = f"""
         {_due} SELECT sequence, epoch_us(timestamp) AS said_us FROM over
         WHERE stored_at < ?::TIMESTAMPTZ AND since <= ?::TIMESTAMPTZ ORDER BY timestamp, sequence
@@ -58,25 +58,25 @@ def due(connection: duckdb.DuckDBPyConnection, default: Standing, now: datetime)
 
 
 def due_counts(connection: duckdb.DuckDBPyConnection, user: str, default: Rule, now: datetime) -> list[tuple[str, int]]:
-    """How many of the user's the rules do not keep, whether in force or not yet, by project."""
+    """How many of the user's memories the rules no longer keep, in force or not yet, by project."""
     sql = f"{_due} SELECT project, count(*) FROM over WHERE stored_at < ?::TIMESTAMPTZ GROUP BY project"  # noqa: S608
     return connection.execute(sql, (*_due_parameters(Standing(default, now), user, now), now)).fetchall()
 
 
 def _due_parameters(default: Standing, user: str, now: datetime) -> tuple[Any, ...]:
-    """What `_due` takes; no user is all of them."""
+    """The parameters of `_due`; no user means all users."""
     rule = default.rule
     return rule.days, rule.size_mb, default.since, rule.reflections, user, user, now
 
 
 def set_rule(connection: duckdb.DuckDBPyConnection, user: str, rule: Rule, now: datetime) -> None:
-    """A project's rule, instead of the one that was there."""
+    """Sets a project's rule, replacing an earlier one."""
     values = (user, rule.project, rule.days, rule.size_mb, rule.reflections, now)
     connection.execute("INSERT OR REPLACE INTO retention VALUES (?, ?, ?, ?, ?, ?, false)", values)
 
 
 def reset_rule(connection: duckdb.DuckDBPyConnection, user: str, project: str, now: datetime) -> None:
-    """No rule for a project; since when that is so is kept, as the settings' rule waits for it."""
+    """Removes a project's rule; the time is recorded, as the default takes effect only after a delay."""
     sql = """
         UPDATE retention SET days = NULL, size_mb = NULL, reflections = false, set_at = ?, is_reset = true
         WHERE user_id = ? AND project = ? AND NOT is_reset
@@ -85,7 +85,7 @@ def reset_rule(connection: duckdb.DuckDBPyConnection, user: str, project: str, n
 
 
 def delete_due(connection: duckdb.DuckDBPyConnection, due: Due, by: Removing) -> list[int]:
-    """Removes what is as it was when it was found to be due: it may have been said again since."""
+    """Deletes the memories unless they were said again since they became due."""
     sql = "SELECT sequence, epoch_us(timestamp) FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
     said_us = dict(connection.execute(sql, [due.sequences.tolist()]).fetchall())
     pairs = zip(due.sequences.tolist(), due.said_us.tolist(), strict=True)
@@ -96,7 +96,7 @@ def delete_due(connection: duckdb.DuckDBPyConnection, due: Due, by: Removing) ->
 
 
 def delete(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int], by: Removing) -> None:
-    """Removes the memories under `sequences` with their embeddings; an entry of the log for each user and project."""
+    """Deletes the memories and their embeddings; adds a log entry for each user and project."""
     gone = list(sequences)
     connection.execute(_log, [datetime.now(UTC), by.actor, str(by.reason), gone])
     connection.execute(_trim)

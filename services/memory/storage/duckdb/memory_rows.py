@@ -1,4 +1,4 @@
-"""A row of the table `memories` as a memory."""
+"""Converts rows of the table `memories` to memories."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from services.memory.storage.row_codec import Rows, Texts, Whose
 COLUMNS = (
     "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, first_said, shared"
 )
-"""What `memory_of` reads, before the author."""
+"""The columns that `memory_of` reads, before the author."""
 
 
 def memory_of(row: tuple[Any, ...], written: Rows) -> Memory:
-    """The memory of a row of `COLUMNS` and its author; SealBroken, ValueError or TypeError where it cannot be read."""
+    """The memory of a row of `COLUMNS` and its author; SealBroken, ValueError or TypeError if it cannot be read."""
     sequence, name, user, *columns, kind, timestamp, first_said, shared, author = row
     texts = written.read(Whose(sequence, name, user), Texts(*columns))
     return Memory(
@@ -37,7 +37,7 @@ def memory_of(row: tuple[Any, ...], written: Rows) -> Memory:
 
 
 def readable_memory(row: tuple[Any, ...], written: Rows) -> Memory | None:
-    """The same; None where it cannot be read."""
+    """The memory of such a row; None if it cannot be read."""
     try:
         return memory_of(row, written)
     except (SealBroken, ValueError, TypeError):

@@ -1,7 +1,7 @@
-"""The statements for what is said again: a stored memory's times move on, and it gets what tags and metadata it lacked.
+"""Statements for memories that are said again: updates times, and adds new tags and metadata.
 
-A memory whose text changes becomes a row of a new sequence under the same id: so whatever is derived from rows, the
-index and its snapshots, never takes it for what it was.
+A memory whose text changes gets a new row with a new sequence under the same id, so that nothing derived from rows, the
+index and its snapshots, confuses it with the earlier text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def restate(connection: Connection, written: Rows, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
-    """By place in `rows`, of those that are stored; vectors of `model` come with a new row."""
+    """Updates the stored ones of `rows`; returns them by position. A new row includes the vectors of `model`."""
     known = known_rows(connection, written, rows)
     by_sequence = {each.sequence: each for each in known.values()}
     after = {sequence: each.memory for sequence, each in by_sequence.items()}
@@ -80,7 +80,7 @@ def _content(connection: Connection, written: Rows, known: Known) -> str:
 
 
 def _embeddings(connection: Connection, written: Rows, sequence: int) -> dict[str, tuple[bytes, ...]]:
-    """The content's and the context's vector, by model."""
+    """The content and context vectors, by model."""
     sql = "SELECT model, content, context FROM embeddings WHERE sequence = ?"
     return {
         model: tuple(written.read_vector(sequence, place, each) for place, each in zip(_places, columns, strict=True))

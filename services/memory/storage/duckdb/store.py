@@ -1,4 +1,4 @@
-"""The truth: memories and their embeddings in DuckDB. Everything else the service keeps is derived from it."""
+"""The source of truth: memories and their embeddings in DuckDB. Everything else is derived from it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ Result = TypeVar("Result")
 _own = "'' AS author"
 _row_order = "timestamp, sequence"
 SPILL = "spill"
-"""The directory in which DuckDB puts aside what a query does not hold in memory."""
+"""The directory where DuckDB writes temporary data of large queries."""
 
 
 @asynccontextmanager
 async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckStore]:
-    """The database at `path`, created or migrated as needed; Unavailable where another process holds it."""
+    """The store in the database at `path`, created or migrated as needed; Unavailable if another process holds it."""
     config, rows = _config(path, settings), rows_of(settings.vault)
     opened = await asyncio.to_thread(start_database, path, config, rows)
     connections = Connections(opened.connection)
@@ -63,7 +63,7 @@ async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckS
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """How much DuckDB may use, how much may wait, and what seals the rows."""
+    """The memory limit, the queue limit, and the vault that seals the rows."""
 
     memory_limit_mb: int = 256
     threads: int = 2
@@ -84,7 +84,7 @@ def _config(path: Path, settings: StoreSettings) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the database is read and written."""
+    """The means to read and write the database."""
 
     connections: Connections
     writer: Writer
@@ -107,7 +107,7 @@ class DuckStore:
         return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
 
     async def _memories(self, name: str, sql: str, *parameters: Any) -> dict[int, Memory]:
-        """Memories by their sequence; the statement selects `COLUMNS`. Raises where one of them cannot be read."""
+        """Memories by sequence; the statement selects `COLUMNS`. Raises if one of them cannot be read."""
 
         def read(cursor: Connection) -> dict[int, Memory]:
             return {row[0]: memory_of(row, self._rows) for row in cursor.execute(sql, parameters).fetchall()}
@@ -115,7 +115,7 @@ class DuckStore:
         return await self._reading(name, read)
 
     async def _readable(self, name: str, sql: str, *parameters: Any) -> dict[int, Memory | None]:
-        """The same, with None for what cannot be read."""
+        """Memories by sequence, None for those that cannot be read."""
 
         def read(cursor: Connection) -> dict[int, Memory | None]:
             return {row[0]: readable_memory(row, self._rows) for row in cursor.execute(sql, parameters).fetchall()}
@@ -131,7 +131,7 @@ class DuckStore:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._readers, read)
             except (duckdb.FatalException, duckdb.InterruptException, Unavailable):
-                await self._writer.run(lambda connection: connection.execute("SELECT 1"))  # opens it again
+                await self._writer.run(lambda connection: connection.execute("SELECT 1"))  # reopens the database
                 return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
     async def _write(self, name: str, job: Callable[[Connection], Result]) -> Result:
@@ -388,5 +388,5 @@ def _utc(time: datetime | None) -> datetime | None:
 
 
 def _kind(name: str) -> Kind:
-    """A row that cannot be read counts as a conversation."""
+    """The kind; an invalid one counts as a conversation."""
     return Kind(name) if name in set(Kind) else Kind.CONVERSATION

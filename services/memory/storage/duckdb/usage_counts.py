@@ -1,4 +1,4 @@
-"""How many memories are a user's, and how large: counted once, and from then on only what came since."""
+"""The number and size of each user's memories: counted once, then updated with new rows only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 users_max = 1_000
-"""Users whose counts are kept, those that were asked for last."""
+"""The number of users whose counts are cached, by most recent use."""
 _since = """
     SELECT (SELECT coalesce(max(number), 0) FROM removals WHERE user_id = ?),
            count(*), coalesce(sum(size), 0)::BIGINT, coalesce(max(sequence), 0)
@@ -18,7 +18,7 @@ _since = """
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """As it was at the removal of that number, up to that sequence; rows come in the order of their sequences."""
+    """Counts as of a deletion number and a sequence; rows are added in the order of sequences."""
 
     last_removal: int = 0
     memories: int = 0
@@ -27,23 +27,23 @@ class _Counted:
 
 
 class UsageCounts:
-    """Of one database. Reads at once may overwrite each other's counts: each is right as far as it goes."""
+    """Counts for one database. Concurrent reads may overwrite each other's counts, all of which are correct."""
 
     def __init__(self) -> None:
         self._counted: OrderedDict[str, _Counted] = OrderedDict()
         self._rewrites = 0
 
     def forget(self) -> None:
-        """After rows were written anew under other sequences: what is known of them counts them twice."""
+        """Drops all counts, after rows were rewritten under new sequences and would be counted twice."""
         self._rewrites += 1
         self._counted.clear()
 
     def read(self, cursor: duckdb.DuckDBPyConnection, user: str) -> tuple[int, int]:
-        """How many memories are the user's, and the bytes of their contents."""
+        """The number of the user's memories, and the bytes of their text."""
         before, rewrites = self._counted.get(user, _Counted()), self._rewrites
         counted = _count(cursor, user, before)
         if counted.last_removal != before.last_removal and before.last_sequence:
-            counted = _count(cursor, user, _Counted())  # something that was counted has gone
+            counted = _count(cursor, user, _Counted())  # counted memories were deleted
         if rewrites != self._rewrites:
             return counted.memories, counted.content_bytes
         self._counted[user] = counted
@@ -54,7 +54,7 @@ class UsageCounts:
 
 
 def _count(cursor: duckdb.DuckDBPyConnection, user: str, before: _Counted) -> _Counted:
-    """In one statement, so that removals and rows are those of one moment."""
+    """One statement, so that deletions and rows are of the same moment."""
     rows = cursor.execute(_since, [user, user, before.last_sequence]).fetchall()
     last_removal, memories, content_bytes, last = rows[0]
     return _Counted(

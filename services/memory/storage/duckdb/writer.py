@@ -1,6 +1,6 @@
-"""The one thread that writes to the database: a bounded queue, whose waiting jobs share a transaction.
+"""The only thread that writes to the database: a bounded queue, whose waiting jobs share a transaction.
 
-A job is answered after the transaction that holds it is durable.
+A job is answered once its transaction is durable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Connection = duckdb.DuckDBPyConnection
 Job = Callable[[Connection], Any]
 
 group_max = 64
-"""Jobs that share one transaction, at most."""
+"""The maximum number of jobs that share one transaction."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Waiting:
         self.loop.call_soon_threadsafe(self._set, error)
 
     def _set(self, error: BaseException | None) -> None:
-        if self.answer.done():  # its caller has gone
+        if self.answer.done():  # the caller was cancelled
             return
         if error is None:
             self.answer.set_result(self.outcome)
@@ -49,7 +49,7 @@ class _Waiting:
 
 
 class Writer:
-    """Opened with `async with`; closing it finishes what is queued."""
+    """Opened with `async with`; closing it finishes the queued jobs."""
 
     def __init__(
         self, connection: Connection, write_queue_max: int, revive: Callable[[Connection], Connection] | None = None
@@ -70,16 +70,16 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     async def run(self, job: Callable[[Connection], Result]) -> Result:
-        """What `job` returned, after its transaction is durable; RateLimited when too much is waiting."""
+        """The result of `job`, once its transaction is durable; RateLimited if the queue is full."""
         loop = asyncio.get_running_loop()
         result: Result = await self._put(_Waiting(job, loop.create_future(), loop))
         return result
 
     async def replace(self, job: Callable[[Connection], Connection]) -> None:
-        """Runs `job` with no transaction open; the connection that it returns is the writer's from then on.
+        """Runs `job` outside of transactions; the writer then uses the connection it returns.
 
-        It has closed the earlier one where it returns another. Where it fails after that, every write does, until
-        another `replace`.
+        If it returns another connection, it must have closed the earlier one. If it fails after that, every write fails
+        until another `replace`.
         """
         loop = asyncio.get_running_loop()
         await self._put(_Waiting(job, loop.create_future(), loop, alone=True))
@@ -106,7 +106,7 @@ class Writer:
                     self._replace(waiting)
 
     def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        """`first` and what waits behind it, up to what must run alone, and whether there is more to come."""
+        """`first` and the jobs behind it, up to one that must run alone; and whether the queue is still open."""
         group = [first]
         while len(group) < group_max and not group[-1].alone:
             try:
@@ -121,7 +121,7 @@ class Writer:
     def _replace(self, waiting: _Waiting) -> None:
         try:
             self._connection = waiting.job(self._connection)
-        except Exception as error:  # its caller must hear
+        except Exception as error:  # the caller must get it
             waiting.settle(_as_service_error(error))
         else:
             self._is_given_up = False
@@ -135,12 +135,12 @@ class Writer:
             for waiting in group:
                 waiting.settle(error)
             return
-        for waiting in group:  # one of them is at fault: the others do not pay for it
+        for waiting in group:  # run one by one, so that only the failing job fails
             waiting.settle(self._try([waiting]))
 
     def _try(self, group: list[_Waiting]) -> Exception | None:
         if self._is_given_up:
-            return Unavailable("The database was given up and is not open again yet.", "Try again in a moment.")
+            return Unavailable("The database failed and is not open again yet.", "Try again in a moment.")
         self._revived = False
         began, labels = time.perf_counter(), dict[str, str]()
         try:
@@ -148,7 +148,7 @@ class Writer:
             for waiting in group:
                 waiting.outcome = waiting.job(self._connection)
             self._connection.commit()
-        except Exception as error:  # whatever it is, the transaction must end and the caller must hear
+        except Exception as error:  # any error: the transaction must end, and the caller must get it
             self._roll_back()
             if isinstance(error, _given_up):
                 self._open_again()
@@ -160,7 +160,7 @@ class Writer:
         return None
 
     def _open_again(self) -> None:
-        """DuckDB gives up a database that it cannot checkpoint, on a full disk say; its log has all that counts."""
+        """Reopens the database, which DuckDB invalidates if a checkpoint fails (full disk); the log has all commits."""
         if self._revive is None:
             return
         try:
@@ -168,11 +168,11 @@ class Writer:
         except Exception as error:  # the next write tries again
             if not self._is_given_up:
                 reason = error.message if isinstance(error, ServiceError) else type(error).__name__
-                logger.error("the database cannot be opened again: %s", reason)  # noqa: TRY400  # its text may tell
+                logger.error("the database cannot be reopened: %s", reason)  # noqa: TRY400  # its text may tell
             self._is_given_up = True
         else:
             self._revived, self._is_given_up = True, False
-            logger.warning("the database was given up and is open again")
+            logger.warning("the database failed and has been reopened")
 
     def _roll_back(self) -> None:
         try:
@@ -182,15 +182,15 @@ class Writer:
 
 
 def _as_service_error(error: Exception) -> Exception:
-    """Troubles of the disk are the caller's to know; the database's text is not, it may hold content."""
+    """Reports disk errors to the caller, but never the database's own text, which may hold content."""
     if isinstance(error, ServiceError) or not isinstance(error, duckdb.Error):
         return error
     logger.error("write failed: %s", type(error).__name__)
     if isinstance(error, _disk_errors) or any(sign in str(error) for sign in _disk_signs):
-        return Unavailable("The database cannot be written: is the disk full or read-only?", "Mend it and try again.")
+        return Unavailable("The database cannot be written: is the disk full or read-only?", "Fix that and try again.")
     return error
 
 
 _disk_errors = (duckdb.IOException, duckdb.FatalException, duckdb.ConnectionException)
 _given_up = (duckdb.FatalException, duckdb.ConnectionException)
-_disk_signs = ("No space left", "Read-only file system", "Could not write")  # within a failed commit's text
+_disk_signs = ("No space left", "Read-only file system", "Could not write")  # found in the text of a failed commit

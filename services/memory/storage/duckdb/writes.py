@@ -1,4 +1,4 @@
-"""The statements that change the memories: what a write job runs on the writer's connection."""
+"""Statements that change memories, run by write jobs on the writer's connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.memory.storage.row_codec import Rows, Texts, Whose
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A memory that is stored; `memory` is without its content."""
+    """A stored memory; `memory` is without its content."""
 
     sequence: int
     fingerprint: str
@@ -30,7 +30,7 @@ class Known:
 
 
 def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-    """By place in `rows`; Conflict where an id is another memory's of the same user."""
+    """The stored ones of `rows`, by position; Conflict if an id belongs to another memory of the same user."""
     known = known_rows(connection, written, rows)
     embedded = _sequences_with_embeddings(connection, [each.sequence for each in known.values()])
     return {
@@ -48,7 +48,7 @@ def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequenc
 
 
 def known_rows(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Known]:
-    """Those of `rows` that are stored, by place; Conflict where an id is another memory's of the same user."""
+    """The stored ones of `rows`, by position; Conflict if an id belongs to another memory of the same user."""
     prints = [str(written.fingerprint(row.memory, row.user)) for row in rows]
     keys = [str(id_key(row.user, row.memory.id)) for row in rows]
     by_key = {str(id_key(each.user, each.memory.id)): each for each in _rows_by(connection, written, "key", keys)}
@@ -65,7 +65,7 @@ def known_rows(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Seque
 
 
 def _says_the_same(written: Rows, known: Known, row: NewRow) -> bool:
-    """Whether it is the same but for its session: whoever forks a session copies what was said under its id."""
+    """Whether they differ only in the session: a forked session copies memories under the same ids."""
     there = replace(row.memory, session_id=known.memory.session_id)
     return str(written.fingerprint(there, row.user)) == known.fingerprint
 
@@ -77,7 +77,7 @@ def _other_content() -> Conflict:
 def _rows_by(connection: duckdb.DuckDBPyConnection, written: Rows, column: str, values: Sequence[str]) -> list[Known]:
     if not values:
         return []
-    sealed = bool(written.data_key)  # then `content` has all there is
+    sealed = bool(written.data_key)  # then `content` holds all text
     sql = f"""
         SELECT sequence, fingerprint::TEXT, stored_at, user_id, id, kind, timestamp, first_said, shared,
                CASE WHEN {sealed} THEN content ELSE '' END, project, session_id, role, tags, metadata
@@ -102,7 +102,7 @@ def _read_known(written: Rows, row: tuple[Any, ...]) -> Known:
 
 
 def _sequences_with_embeddings(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> set[int]:
-    """Which of them have embeddings. A query of its own, for most that is stored is new: joined, it costs each time."""
+    """Those that have embeddings. A separate query, since most rows are new and a join would cost every time."""
     if not sequences:
         return set()
     sql = f"SELECT sequence FROM embeddings WHERE sequence IN ({placeholders(sequences)})"  # noqa: S608  # marks only
@@ -110,15 +110,15 @@ def _sequences_with_embeddings(connection: duckdb.DuckDBPyConnection, sequences:
 
 
 def placeholders(values: Sequence[object]) -> str:
-    """One for each value: single parameters use the column's index, a list would scan."""
+    """One parameter per value: these use the column's index, a list would scan."""
     return ", ".join("?" * len(values))
 
 
 def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-    """Stores `rows`; one that is there already, or twice in `rows`, is not stored again."""
+    """Stores `rows`; those already stored, or repeated within `rows`, are not stored again."""
     stored_at = datetime.now(UTC)
     outcomes = existing(connection, written, rows)
-    first: dict[tuple[str, object], int] = {}  # twice in one call is stored once, too
+    first: dict[tuple[str, object], int] = {}  # repeated in one call: stored once, too
     fresh: list[int] = []
     for place, row in enumerate(rows):
         if place in outcomes:
@@ -139,7 +139,7 @@ def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[
 
 
 def _twin(first: NewRow, row: NewRow, stored_at: datetime) -> Inserted:
-    """The same a second time in one call; Conflict where only the id is the same."""
+    """The outcome of a row repeated in one call; Conflict if only the id is the same."""
     there = replace(row.memory, session_id=first.memory.session_id)
     if there.fingerprint(row.user) != first.memory.fingerprint(first.user):
         raise _other_content()
@@ -149,7 +149,7 @@ def _twin(first: NewRow, row: NewRow, stored_at: datetime) -> Inserted:
 
 
 def new_sequences(connection: duckdb.DuckDBPyConnection, count: int) -> list[int]:
-    """Sequences that no memory has or had, ascending."""
+    """New sequences, ascending, that were never used."""
     rows = connection.execute("SELECT nextval('memory_sequence') FROM range(?)", [count]).fetchall()
     return sorted(row[0] for row in rows)
 
@@ -164,7 +164,7 @@ def _insert_rows(
 def insert_rows(
     connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[tuple[int, datetime, NewRow]], model: str
 ) -> None:
-    """Writes memories under these sequences, stored at that time."""
+    """Writes memories with these sequences, stored at that time."""
     memories = [_row(written, sequence, stored_at, row) for sequence, stored_at, row in rows]
     insert_columns(connection, "memories", memories, MEMORY_TYPES)
     embeddings = [
@@ -184,7 +184,7 @@ def _embedding(written: Rows, embedded: Embedded, model: str) -> tuple[Any, ...]
 def replace_embeddings(
     connection: duckdb.DuckDBPyConnection, written: Rows, embedded: Sequence[Embedded], model: str
 ) -> None:
-    """Only of memories that still exist: one may have been deleted meanwhile."""
+    """Replaces embeddings of memories that still exist: some may have been deleted meanwhile."""
     sql = "SELECT sequence FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
     alive = {row[0] for row in connection.execute(sql, [[each.sequence for each in embedded]]).fetchall()}
     for each in embedded:
@@ -215,7 +215,7 @@ def _row(written: Rows, sequence: int, stored_at: datetime, row: NewRow) -> tupl
 def insert_columns(
     connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]], types: Sequence[str]
 ) -> None:
-    """Inserts few rows one by one and many as columns, whichever is faster (the crossing is near four rows)."""
+    """Inserts few rows one by one and many as columns, whichever is faster (break-even is about four rows)."""
     if len(rows) <= 4:
         marks = placeholders(types)
         for row in rows:

@@ -1,0 +1,66 @@
+"""`segue permissions`: what may be done here without asking, what may not, and what waits for a decision."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from services.cli.gateway.http_call import Endpoint
+from services.cli.gateway.mcp_call import CallFailed
+from services.cli.transfer.delivery import plain
+
+call_timeout_s = 30.0
+Record = dict[str, Any]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Shows the rules of this directory, or with `test` what they say of a command."""
+    if options.action and not options.target:
+        print('segue permissions: name what to test: segue permissions test "git push"', file=sys.stderr)
+        return 2
+    try:
+        return _test(options.operation, options.target) if options.action else _show()
+    except CallFailed as problem:
+        print(f"segue permissions: {problem}", file=sys.stderr)
+        return 1
+
+
+def _test(operation: str, target: str) -> int:
+    asked = {"operation": operation, "target": target, "directory": str(Path.cwd().resolve())}
+    answer, _ = Endpoint().call("/v1/permissions/test", json.dumps(asked).encode(), call_timeout_s)
+    said = json.loads(answer)
+    print(f"{said['decision']} ({said['security_level']}): {plain(said['reason'])}")
+    if said["rule"]:
+        print(f"  by {line(said['rule'])}")
+    return 0
+
+
+def _show() -> int:
+    directory = quote(str(Path.cwd().resolve()), safe="")
+    answer, _ = Endpoint().call(f"/v1/permissions?directory={directory}", None, call_timeout_s)
+    told = json.loads(answer)
+    for rule in told["rules"]:
+        print(line(rule))
+    if not told["rules"]:
+        print("No rule holds here: what only reads is allowed, the client asks about all else.")
+    for proposal in told["proposals"]:
+        what = "take back: " if proposal["revokes"] else ""
+        print(f"proposed {proposal['proposed_at'][:16].replace('T', ' ')}: {what}{line(proposal['rule'])}")
+        print(f"  segue permit {proposal['id']}, or segue deny {proposal['id']}")
+    return 0
+
+
+def line(rule: Record) -> str:
+    """A rule on one line: its id, what it says of what, where, since and until when."""
+    target = f"({plain(rule['pattern'])})" if rule["pattern"] else ""
+    exactly = " exactly" if rule["exact"] else ""
+    where = f"project {plain(rule['project'])}" if rule["scope"] == "project" else rule["scope"]
+    since = f"since {rule['created_at'][:10]}" if rule["created_at"] else ""
+    until = f", until {rule['expires_at'][:16].replace('T', ' ')}" if rule["expires_at"] else ""
+    source = ", learned" if rule["source"] == "learned" else ""
+    what = f"{rule['decision']:<5}  {plain(rule['operation'])}{target}{exactly}"
+    return f"{rule['id']}  {what}  {where}, {since}{until}{source}"

@@ -1,0 +1,54 @@
+"""Where a call takes place, as permissions see it: its session, or the project and root of its directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.gateway.backends import SessionBackend
+from services.gateway.directory.client_reports import Asked, Wanted
+from services.gateway.directory.working_directory import Place, Workplace
+from services.kit.errors import ServiceError
+from services.pb import session_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A session, where one is meant; else a project and its root, both empty where nothing is known."""
+
+    which: session_pb2.Which
+    project: str = ""
+    root: str = ""
+
+
+async def whereabouts(session: SessionBackend, workplace: Workplace, asked: Asked, session_id: str = "") -> Whereabouts:
+    """Of a call that names this session, or is about this directory, or neither: then the user's only session.
+
+    Never raises for a place that is not known: rules that hold everywhere count there, too.
+    """
+    named = session_pb2.Which(session_id=session_id, working_directory="" if session_id else asked.directory)
+    found = await _session_id(session, named)
+    if found or not asked.directory:
+        return Whereabouts(session_pb2.Which(session_id=found))
+    place = await _place(workplace, asked)
+    if place is None:
+        return Whereabouts(session_pb2.Which(working_directory=asked.directory))
+    if place.directory != asked.directory:  # links are resolved in the place's, as in a session's
+        found = await _session_id(session, session_pb2.Which(working_directory=place.directory))
+    if found:
+        return Whereabouts(session_pb2.Which(session_id=found))
+    return Whereabouts(session_pb2.Which(working_directory=place.directory), place.name, place.root)
+
+
+async def _session_id(session: SessionBackend, which: session_pb2.Which) -> str:
+    try:
+        found: session_pb2.GetResponse = await session.call(session.stub.Get, session_pb2.GetRequest(which=which))
+    except ServiceError:
+        return ""
+    return str(found.session.id)
+
+
+async def _place(workplace: Workplace, asked: Asked) -> Place | None:
+    try:
+        return await workplace.find(asked)
+    except (ServiceError, Wanted):
+        return None

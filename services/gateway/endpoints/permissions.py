@@ -1,0 +1,127 @@
+"""`/v1/permissions`: what a person sees of the rules, and decides, by `segue permissions`, `permit`, `deny`, `revoke`.
+
+The tools of a model only propose what widens; this is the other door, and no tool leads to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.gateway.backends import SessionBackend
+from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.whereabouts import Whereabouts, whereabouts
+from services.gateway.directory.working_directory import Workplace
+from services.gateway.endpoints.json_requests import caller_mistakes, fields
+from services.gateway.tools.permission_shapes import PermissionsAnswer, ProposalShape, RuleAnswer, RuleShape
+from services.kit.errors import InvalidInput
+from services.pb import session_pb2
+
+history_max = 20
+_texts = ("action", "id", "operation", "target", "scope", "directory")
+
+
+class Decisions:
+    """The endpoints."""
+
+    def __init__(self, session: SessionBackend, workplace: Workplace) -> None:
+        self._session = session
+        self._workplace = workplace
+
+    async def rules(self, request: Request) -> Response:
+        """`?directory=` → what holds there, or everywhere without it, and what is proposed."""
+        return JSONResponse(await self._rules(request))
+
+    async def check(self, request: Request) -> Response:
+        """`{"operation", "target", "directory"}` → what the rules say, and why."""
+        with caller_mistakes("The question"):
+            texts, _ = _read(await fields(request))
+        return JSONResponse(await self._check(texts))
+
+    async def decide(self, request: Request) -> Response:
+        """`{"action": permit|deny|revoke, "id"}`, or for a new rule its operation, target, scope and directory."""
+        with caller_mistakes("The decision"):
+            texts, given = _read(await fields(request))
+        return JSONResponse(await self._decide(texts, given))
+
+    async def _rules(self, request: Request) -> dict[str, Any]:
+        where = await self._where(request.query_params.get("directory", ""))
+        asked = session_pb2.PermissionStatusRequest(
+            project=where.project, root=where.root, which=where.which, history=history_max
+        )
+        return PermissionsAnswer.of(await self._session.call(self._session.stub.PermissionStatus, asked)).model_dump(
+            mode="json"
+        )
+
+    async def _check(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        where = await self._where(texts["directory"])
+        asked = session_pb2.CheckPermissionRequest(
+            operation=texts["operation"],
+            target=texts["target"],
+            which=where.which,
+            project=where.project,
+            root=where.root,
+        )
+        answer = await self._session.call(self._session.stub.CheckPermission, asked)
+        rule = RuleShape.of(answer.rule).model_dump(mode="json") if answer.HasField("rule") else None
+        said = {"decision": answer.decision, "security_level": answer.security_level, "reason": answer.reason}
+        return {**said, "rule": rule}
+
+    async def _decide(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+        if texts["action"] not in {"permit", "deny", "revoke"}:
+            raise InvalidInput("action is permit, deny or revoke.")
+        if texts["action"] == "revoke":
+            return await self._revoke(texts["id"], given)
+        if texts["id"]:
+            return await self._decide_proposal(texts["id"], accept=texts["action"] == "permit")
+        return await self._record(texts, given)
+
+    async def _record(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+        where = await self._where(texts["directory"])
+        asked = session_pb2.RecordPermissionRequest(
+            operation=texts["operation"],
+            target=texts["target"],
+            decision="allow" if texts["action"] == "permit" else "deny",
+            scope=texts["scope"] or "project",
+            expires_in_s=float(given.get("expires_in_s") or 0.0),
+            which=where.which,
+            project=where.project,
+            root=where.root,
+            operation_id=str(uuid4()),
+            by_person=True,
+            exact=given.get("exact") is True,
+        )
+        answer = await self._session.call(self._session.stub.RecordPermission, asked)
+        return RuleAnswer.of(answer).model_dump(mode="json")
+
+    async def _decide_proposal(self, id: str, *, accept: bool) -> dict[str, Any]:
+        asked = session_pb2.DecideProposalRequest(id=id, accept=accept, operation_id=str(uuid4()))
+        answer = await self._session.call(self._session.stub.DecideProposal, asked)
+        return {"proposal": ProposalShape.of(answer.proposal).model_dump(mode="json"), "accepted": accept}
+
+    async def _revoke(self, id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        asked = session_pb2.RevokePermissionRequest(
+            rule_id=id, all=given.get("all") is True, by_person=True, operation_id=str(uuid4())
+        )
+        answer = await self._session.call(self._session.stub.RevokePermission, asked)
+        return {"revoked": answer.revoked}
+
+    async def _where(self, directory: str) -> Whereabouts:
+        if not directory:
+            return Whereabouts(session_pb2.Which())
+        return await whereabouts(self._session, self._workplace, Asked(directory))
+
+
+def _read(given: Mapping[str, Any]) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """The texts of the body, empty where they are missing, and all of it. InvalidInput for another kind of value."""
+    texts = {name: given.get(name) or "" for name in _texts}
+    if not all(isinstance(each, str) for each in texts.values()):
+        raise InvalidInput(f"{', '.join(_texts)} are texts.")
+    expires_in_s = given.get("expires_in_s") or 0
+    if isinstance(expires_in_s, bool) or not isinstance(expires_in_s, int | float):
+        raise InvalidInput("expires_in_s is a number of seconds.")
+    return {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}, given

@@ -1,0 +1,75 @@
+"""The memory tool that lists, in the order of time and without a query."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastmcp import FastMCP
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from services.gateway.backends import MemoryBackend
+from services.gateway.tools.memory import InProject, encodable
+from services.gateway.tools.memory_results import MemoryShape, Result
+from services.gateway.tools.search import InSession, Limit, OfFile, Since, Tags, Until, span_times
+from services.pb import memory_pb2
+
+reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+
+class ListAnswer(Result):
+    """Answer of `list_memories`."""
+
+    memories: list[MemoryShape]
+    total: int = Field(description="On all pages together")
+    next_cursor: str | None = Field(description="For the next page: the same call with this cursor")
+
+    @classmethod
+    def of(cls, answer: memory_pb2.ListResponse) -> ListAnswer:
+        """The same answer."""
+        return cls(
+            memories=[MemoryShape.of(each) for each in answer.memories],
+            total=answer.total,
+            next_cursor=answer.next_cursor or None,
+        )
+
+
+def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
+    """Adds the tool to `mcp`; words for time are read in `zone`."""
+
+    @mcp.tool(annotations=reads)
+    async def list_memories(  # noqa: PLR0913, PLR0917  # what a list can be of
+        project: InProject = None,
+        kind: Annotated[Literal["conversation", "reflection"] | None, Field(description="Only of this kind")] = None,
+        tags: Tags = None,
+        session_id: InSession = None,
+        file_path: OfFile = None,
+        since: Since = None,
+        until: Until = None,
+        author: Annotated[
+            Literal["mine", "shared", "all"], Field(description="Yours, what others share, or both")
+        ] = "all",
+        order: Annotated[Literal["newest", "oldest"], Field(description="What comes first")] = "newest",
+        limit: Limit = 20,
+        cursor: Annotated[str | None, Field(description="next_cursor of the same call before")] = None,
+    ) -> ListAnswer:
+        """List memories in order of time, without a query: the latest decisions, a whole session."""
+        earliest, latest = await span_times(since, until, zone)
+        given = memory_pb2.Filter(
+            content_type=kind or "",
+            tags=[encodable(tag) for tag in tags or []],
+            session_id=encodable(session_id or ""),
+            since=earliest,
+            until=latest,
+            file_path=encodable(file_path or ""),
+        )
+        request = memory_pb2.ListRequest(
+            project=encodable(project or ""),
+            filter=given,
+            author=author,
+            oldest_first=order == "oldest",
+            limit=limit,
+            cursor=encodable(cursor or ""),
+        )
+        return ListAnswer.of(await memory.call(memory.stub.List, request))

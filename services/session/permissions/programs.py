@@ -1,0 +1,199 @@
+"""What is known of programs' command lines: options before a subcommand, what runs another command, what is risky."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+CARRIERS: Mapping[str, str] = {
+    "env": "u|unset|C|chdir|S|split-string|P",
+    "command": "",
+    "builtin": "",
+    "exec": "a",
+    "nohup": "",
+    "setsid": "",
+    "time": "f|format|o|output",
+    "gtime": "f|format|o|output",
+    "nice": "n|adjustment",
+    "ionice": "c|class|n|classdata|p",
+    "chrt": "",
+    "taskset": "",
+    "timeout": "k|kill-after|s|signal",
+    "gtimeout": "k|kill-after|s|signal",
+    "stdbuf": "i|o|e|input|output|error",
+    "xargs": "I|i|n|P|L|s|d|a|E|max-args|max-procs|max-lines|delimiter|arg-file|replace",
+    "parallel": "j|jobs|I|a|arg-file",
+    "sudo": "u|user|g|group|C|D|chdir|h|host|p|prompt|R|T|U",
+    "doas": "u|C",
+    "pkexec": "user|u",
+    "caffeinate": "t|w",
+    "unshare": "",
+    "strace": "o|e|p|s|u",
+    "ltrace": "o|e|p|s|u",
+    "coproc": "",
+    "busybox": "",
+    "toybox": "",
+    "watch": "n|interval|d",
+    "flock": "w|timeout|E",
+    "chroot": "",
+    "arch": "",
+    "chronic": "",
+    "then": "",
+    "noglob": "",
+    "nocorrect": "",
+}
+"""Programs that run the command in their arguments, with the options of theirs that take a value."""
+_OPERANDS_BEFORE = {"timeout": 1, "gtimeout": 1, "taskset": 1, "chrt": 1, "flock": 1, "chroot": 1}
+"""How many operands of a carrier stand before the command."""
+
+GLOBAL_OPTIONS: Mapping[str, str] = {
+    "git": "C|c|git-dir|work-tree|namespace|exec-path|super-prefix|config-env|attr-source|list-cmds",
+    "docker": "context|c|H|host|config|l|log-level|tlscacert|tlscert|tlskey",
+    "podman": "c|connection|url|root|runroot|log-level|identity|storage-driver",
+    "kubectl": "n|namespace|context|kubeconfig|cluster|user|s|server|as|as-group|token|request-timeout|v",
+    "oc": "n|namespace|context|kubeconfig|cluster|user|s|server|as|token",
+    "helm": "n|namespace|kube-context|kubeconfig",
+    "terraform": "chdir",
+    "npm": "prefix|C|w|workspace|loglevel|registry|userconfig",
+    "pnpm": "C|dir|F|filter|prefix",
+    "yarn": "cwd",
+    "cargo": "C|config|Z|color",
+    "uv": "directory|project|config-file|cache-dir|color",
+    "poetry": "C|directory|P|project",
+    "gh": "R|repo",
+    "aws": "profile|region|output|endpoint-url|query",
+    "systemctl": "H|host|M|machine|t|type|n|o|p|root",
+    "make": "C|f|directory|file|j|I",
+    "go": "C",
+}
+"""Options with a value that may stand before the subcommand."""
+
+_SAME_SUBCOMMAND = {("git", "send-pack"): "push", ("git", "http-push"): "push", ("git", "stage"): "add"}
+RISKY: Mapping[str, str] = {
+    "git": "output|exec|x|upload-pack|receive-pack|O|open-files-in-pager|ext-diff|textconv|c|config-env|exec-path"
+    "|extcmd|config|template|separate-git-dir|upload-archive|remote|to-cmd|cc-cmd|smtp-server|tree-filter|index-filter|run-cmd",
+    "find": "exec|execdir|ok|okdir|delete|fprint|fprintf|fprint0|fls",
+    "fd": "x|X|exec|exec-batch",
+    "tar": "to-command|I|use-compress-program|checkpoint-action|rsh-command|F|info-script|new-volume-script",
+    "rsync": "e|rsh|rsync-path",
+    "ssh": "o|F",
+    "scp": "o|S|F",
+    "sort": "o|output|compress-program",
+    "curl": "o|O|output|remote-name|K|config|output-dir|remote-name-all",
+    "wget": "O|output-document|o|output-file|use-askpass|P|directory-prefix",
+    "sed": "i|in-place|s",
+    "man": "P|pager|H",
+    "go": "exec|toolexec|vettool|o",
+    "rg": "pre|hostname-bin",
+    "zip": "T|TT|unzip-command",
+    "npm": "script-shell|node-options",
+    "date": "s|set",
+    "yq": "i|inplace",
+    "diff": "output",
+    "less": "o|O|log-file",
+    "tree": "o",
+    "tcpdump": "z|w",
+}
+"""Options that write a file or run a program: a wildcard of an allow never reaches over them."""
+RISKY_WORDS: Mapping[str, frozenset[str]] = {
+    "git": frozenset({"foreach", "bisect", "filter-branch", "difftool", "mergetool", "daemon", "instaweb", "--"})
+    - {"--"}
+}
+_SHELLS = re.compile(r"(ba|da|z|k|fi|c|tc|a|mk)?sh")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_script_flag = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
+
+
+def program_name(word: str) -> str:
+    """The program's name, without its directory and the ending that Windows gives it."""
+    name = word.replace("\\", "/").rpartition("/")[2]
+    return name[:-4] if name.lower().endswith(".exe") else name
+
+
+def is_shell_program(name: str) -> bool:
+    """Whether the program runs commands of a shell."""
+    return bool(_SHELLS.fullmatch(name))
+
+
+def split_assignments(words: Sequence[str]) -> tuple[bool, Sequence[str]]:
+    """Whether variables are set before the command, and the command."""
+    at = next((at for at, word in enumerate(words) if not _ASSIGNMENT.match(word)), len(words))
+    return at > 0, words[at:]
+
+
+def carried_command(words: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The commands that a call runs and that stand in its arguments, word by word."""
+    name = program_name(words[0]) if words else ""
+    if name in CARRIERS and not (name == "command" and words[1:2] in (("-v",), ("-V",))):
+        yield _after_options(words[1:], CARRIERS[name], _OPERANDS_BEFORE.get(name, 0))
+    elif name in {"find", "gfind"}:
+        for at, word in enumerate(words):
+            if word in {"-exec", "-execdir", "-ok", "-okdir"}:
+                yield words[at + 1 : next((end for end in range(at, len(words)) if words[end] in {";", "+"}), None)]
+    elif name == "git" and "foreach" in words[:4]:
+        rest = words[words.index("foreach") + 1 :]
+        yield _after_options(rest, "", 0)
+    elif name.startswith("git-") and len(name) > 4:
+        yield ("git", name[4:], *words[1:])
+
+
+def _after_options(words: Sequence[str], with_value: str, operands: int) -> Sequence[str]:
+    takes_value = re.compile(f"--?({with_value})") if with_value else None
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word == "--":
+            at += 1
+            break
+        if word.startswith("-") and len(word) > 1:
+            at += 2 if takes_value and takes_value.fullmatch(word) else 1
+        elif operands:
+            operands -= 1
+            at += 1
+        else:
+            break
+    return words[at:]
+
+
+def script_of(words: Sequence[str]) -> str | None:
+    """The text that a call runs as a command line; None for none."""
+    name = program_name(words[0]) if words else ""
+    if name == "eval":
+        return " ".join(words[1:])
+    if name == "trap":
+        return words[1] if len(words) > 1 and words[1] not in {"-l", "-p", "-", ""} else None
+    if name == "env" and any(word in {"-S", "--split-string"} for word in words[:-1]):
+        at = next(at for at, word in enumerate(words) if word in {"-S", "--split-string"})
+        return words[at + 1]
+    if is_shell_program(name) or name in {"su", "script", "watch", "runuser"}:
+        flags = [at for at, word in enumerate(words[:-1]) if _script_flag.fullmatch(word) or word == "--command"]
+        if flags:
+            return next((word for word in words[flags[0] + 1 :] if not word.startswith(("-", "+"))), None)
+    return None
+
+
+def without_global_options(words: Sequence[str]) -> tuple[str, ...]:
+    """The program's name, its subcommand and what follows, without the options that stand before the subcommand."""
+    name = program_name(words[0])
+    if name not in GLOBAL_OPTIONS:
+        return (name, *words[1:])
+    after = _after_options(words[1:], GLOBAL_OPTIONS[name], 0)
+    return (name, *(_SAME_SUBCOMMAND.get((name, word), word) for word in after[:1]), *after[1:])
+
+
+def has_risky_option(words: Sequence[str]) -> bool:
+    """Whether an option of the call writes a file or runs a program, in whatever abbreviation."""
+    name = program_name(words[0])
+    risky = RISKY.get(name, "").split("|")
+    if not set(words[1:]).isdisjoint(RISKY_WORDS.get(name, frozenset())):
+        return True
+    return any(_is_risky(word, risky) for word in words[1:] if word.startswith("-"))
+
+
+def _is_risky(word: str, risky: Sequence[str]) -> bool:
+    option = word.lstrip("-").partition("=")[0]
+    if option in risky:
+        return True
+    if word.startswith("--"):
+        return len(option) > 1 and any(len(each) > 1 and each.startswith(option) for each in risky)
+    return any(len(each) == 1 and each in option for each in risky)

@@ -1,0 +1,124 @@
+"""What a model may ask for and only a person decides: an allow, or that a deny be taken back. Pure functions.
+
+A proposal holds nothing. What narrows needs none: a deny is recorded and an allow taken back at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import uuid4
+
+from services.kit.errors import InvalidInput, NotFound
+from services.session.domain.operation_risk import is_decided_by_target, operation_name
+from services.session.domain.permissions import Ledger, Proposal, Recorded, Request, Rule, Scope, Verdict, is_live
+from services.session.domain.rule_learning import (
+    drop_expired,
+    meaning,
+    refuse_what_is_denied,
+    revoke,
+    rule_of,
+    with_rule,
+)
+from services.session.permissions.naming import canonical_name
+
+proposals_max = 50
+"""Of one user; the oldest goes for a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A proposal by its id; with none, the newest one about this operation, target and scope, or about that rule."""
+
+    id: str = ""
+    operation: str = ""
+    target: str = ""
+    scope: str = ""
+    rule_id: str = ""
+
+
+def propose(ledger: Ledger, request: Request, recorded: Recorded, now: datetime) -> tuple[Ledger, Rule, bool]:
+    """The ledger with the allow as a proposal, the rule it would be, and whether that holds already."""
+    is_wide = not recorded.exact and ("*" in request.target or not request.target)
+    if recorded.scope is Scope.ALWAYS and is_wide and is_decided_by_target(request.operation):
+        raise InvalidInput(
+            "A rule for many targets and scope always is for the user to make, not for a tool.",
+            f"Use scope=project, name one exact target, or let the user run: segue permit {request.operation} …",
+        )
+    rule = rule_of(request, recorded, now)
+    for other in ledger.rules:
+        if meaning(other) == meaning(rule) and is_live(other, now):
+            return ledger, other, True
+    refuse_what_is_denied(ledger, rule, now)
+    return _with(ledger, Proposal(rule.id, rule, False, now)), rule, False
+
+
+def withdraw(
+    ledger: Ledger, rule_id: str, every: bool, project: str, now: datetime
+) -> tuple[Ledger, Sequence[Rule], Sequence[Proposal]]:
+    """The ledger without what a model may take back by itself, which that is, and what it proposes for the rest."""
+    own = [each for each in ledger.proposals if rule_id and each.id == rule_id]
+    if own:
+        return _without(ledger, own[0]), [own[0].rule], []
+    gone = revoke(ledger, rule_id, every, project)[1]
+    for rule in gone:
+        if rule.verdict is Verdict.ALLOW:
+            ledger, _ = revoke(ledger, rule.id, False)
+    denies = [rule for rule in gone if rule.verdict is Verdict.DENY]
+    proposed = [Proposal(str(uuid4()), rule, True, now) for rule in denies]
+    for each in proposed:
+        ledger = _with(ledger, each)
+    if every:
+        kept = tuple(each for each in ledger.proposals if each.revokes or project not in {"", each.rule.place.project})
+        ledger = replace(ledger, proposals=kept)
+    return ledger, [rule for rule in gone if rule not in denies], proposed
+
+
+def decide(ledger: Ledger, meant: Meant, accept: bool, now: datetime) -> tuple[Ledger, Proposal]:
+    """The ledger as the person wants it, and the proposal that was decided. NotFound, or Conflict with a deny."""
+    proposal = _proposal(ledger, meant)
+    ledger = _without(ledger, proposal)
+    if not accept:
+        return ledger, proposal
+    if proposal.revokes:
+        known = any(rule.id == proposal.rule.id for rule in ledger.rules)
+        return (revoke(ledger, proposal.rule.id, False)[0] if known else ledger), proposal
+    rule = _from_now_on(proposal, now)
+    refuse_what_is_denied(ledger, rule, now)
+    ledger, rule = with_rule(ledger, rule)
+    return drop_expired(ledger, now), replace(proposal, rule=rule)
+
+
+def _proposal(ledger: Ledger, meant: Meant) -> Proposal:
+    for each in reversed(ledger.proposals):
+        if each.id == meant.id or (not meant.id and _is_about(each, meant)):
+            return each
+    raise NotFound(f"There is no proposal {meant.id[:64]}.", "See `segue permissions`.")
+
+
+def _is_about(proposal: Proposal, meant: Meant) -> bool:
+    rule = proposal.rule
+    if proposal.revokes:
+        return not meant.operation and meant.rule_id in {"", rule.id}
+    operation, target = canonical_name(meant.operation, meant.target)
+    same = (rule.operation, rule.pattern, rule.scope) == (operation_name(operation), target, meant.scope or "session")
+    return bool(meant.operation) and same
+
+
+def _from_now_on(proposal: Proposal, now: datetime) -> Rule:
+    """The rule, with its time counted from when it comes to hold."""
+    expires_at = proposal.rule.expires_at
+    return replace(proposal.rule, created_at=now, expires_at=now + (expires_at - proposal.at) if expires_at else None)
+
+
+def _with(ledger: Ledger, proposal: Proposal) -> Ledger:
+    def subject(of: Proposal) -> tuple[object, ...]:
+        return of.revokes, of.rule.id if of.revokes else meaning(of.rule)
+
+    others = [each for each in ledger.proposals if subject(each) != subject(proposal)]
+    return replace(ledger, proposals=tuple([*others, proposal][-proposals_max:]))
+
+
+def _without(ledger: Ledger, proposal: Proposal) -> Ledger:
+    return replace(ledger, proposals=tuple(each for each in ledger.proposals if each.id != proposal.id))

@@ -1,0 +1,298 @@
+"""Which programs a shell command runs, by Bash's own grammar: also within substitutions, loops, and other commands.
+
+What the grammar does not understand is said to be so, and what the shell puts in only when it runs is `UNKNOWN` here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser
+
+from services.session.permissions.programs import (
+    carried_command,
+    is_shell_program,
+    program_name,
+    script_of,
+    split_assignments,
+)
+
+UNKNOWN = "\0"
+"""Stands in a word for what is not known before the command runs."""
+depth_max = 4
+"""Of commands in the argument of another."""
+calls_max = 200
+
+_WORDS = frozenset(
+    ("word", "number", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "extglob_pattern")
+)
+_UNKNOWN = frozenset(
+    (
+        *("simple_expansion", "expansion", "command_substitution", "process_substitution", "arithmetic_expansion"),
+        *("brace_expression", "special_variable_name", "array"),
+    )
+)
+_REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
+_READS = frozenset({"<", "<&", "<&-"})
+_unreadable = re.compile(r"[\0\r]|[^\s\\](?:\\\\)*\\\n\S")
+"""What a shell drops or treats otherwise than the grammar, as a line that goes on within a word."""
+_braces = re.compile(r"\{[^}]*(,|\.\.)[^{]*\}")
+"""What the shell makes several words of."""
+_CHANGES_NAMES = frozenset({"alias", "hash", "enable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One program with its arguments: quotes taken away, `UNKNOWN` for what the shell puts in, globs as written."""
+
+    words: tuple[str, ...]
+    assigns: bool = False
+    """Variables are set for it."""
+    is_piped: bool = False
+    """It reads what another program, or a text in the command, gives it."""
+    fed: str | None = None
+    """The text in the command that is its input."""
+    carried: bool = False
+    """It stands in the arguments of another call."""
+    has_glob: bool = False
+
+    @property
+    def name(self) -> str:
+        """The program's, without its directory."""
+        return program_name(self.words[0]) if self.words else ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every word is known."""
+        return not any(UNKNOWN in word for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """All calls, the files that redirections write, and whether that is all there is to it."""
+
+    calls: tuple[Call, ...]
+    written: tuple[str, ...]
+    is_understood: bool
+
+
+@lru_cache(maxsize=512)
+def read_command(text: str) -> CommandLine:
+    """The command line's calls, outer ones before those that they carry."""
+    return _read(text, 0)
+
+
+def _read(text: str, depth: int) -> CommandLine:
+    source = text.encode("utf-8", "replace")
+    root = _parser().parse(source).root_node
+    calls: list[Call] = []
+    written: list[str] = []
+    is_understood = not (root.has_error or _unreadable.search(text))
+    for node in _nodes(root):
+        if node.type == "command":
+            calls.append(_call(node))
+        elif node.type in {"declaration_command", "unset_command"}:
+            calls.append(Call((node.children[0].type, *(_word(each)[0] for each in node.named_children))))
+        elif node.type == "test_command":
+            calls.append(Call(("test",)))
+        elif node.type == "file_redirect":
+            written += _write_targets(node)
+        elif node.type in {"variable_assignment", "compound_statement"} and not _inner(node):
+            is_understood = is_understood and node.type != "compound_statement"
+    line = CommandLine(tuple(calls[:calls_max]), tuple(written), is_understood and len(calls) <= calls_max)
+    return _with_carried(line, depth)
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    """Every node, parents first, in order."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.children))
+
+
+def _inner(node: Node) -> bool:
+    """Whether a compound statement holds commands (and is no arithmetic)."""
+    return node.type == "variable_assignment" or node.children[0].type == "{"
+
+
+def _call(node: Node) -> Call:
+    words: list[str] = []
+    assigns = has_glob = False
+    for child in (*node.children, *_surplus(node)):
+        if child.type == "variable_assignment":
+            assigns = True
+        elif child.type == "command_name":
+            text, globs = _word(child.children[0])
+            words.append(text)
+            has_glob |= globs
+        elif child.type in _WORDS | _UNKNOWN:
+            text, globs = _word(child)
+            words.append(text)
+            has_glob |= globs
+        elif child.type in _REDIRECTS:
+            words += [_word(each)[0] for each in _arguments_in(child)]
+    return Call(tuple(words), assigns, _is_piped(node), _standard_input(node), has_glob=has_glob)
+
+
+def _surplus(node: Node) -> Sequence[Node]:
+    """Arguments that the grammar counts to a redirection behind the command: `git > file push`."""
+    parent = node.parent
+    if parent is None or parent.type != "redirected_statement" or parent.child_by_field_name("body") != node:
+        return []
+    return [word for redirect in parent.children if redirect.type in _REDIRECTS for word in _arguments_in(redirect)]
+
+
+def _arguments_in(redirect: Node) -> Sequence[Node]:
+    words = [child for child in redirect.children if child.type in _WORDS | _UNKNOWN]
+    return words if redirect.type == "heredoc_redirect" else words[1:]
+
+
+def _is_piped(node: Node) -> bool:
+    """Whether it reads what another program writes."""
+    child, parent = node, node.parent
+    while parent is not None and parent.type not in {"command", "command_substitution", "function_definition"}:
+        if parent.type == "pipeline" and (parent.named_children[0] != child or _in_heredoc(parent)):
+            return True
+        child, parent = parent, parent.parent
+    return False
+
+
+def _in_heredoc(pipeline: Node) -> bool:
+    """`cat <<EOF | sh`: the grammar has the pipeline in the redirection."""
+    return pipeline.parent is not None and pipeline.parent.type == "heredoc_redirect"
+
+
+def _standard_input(node: Node) -> str | None:
+    """The text that the command itself gives the call to read, where it does."""
+    around = node.parent.children if node.parent and node.parent.type == "redirected_statement" else []
+    for redirect in (*node.children, *around):
+        if redirect.type == "herestring_redirect":
+            return _word(redirect.named_children[-1])[0]
+        if redirect.type == "heredoc_redirect":
+            return _heredoc(redirect)
+    return None
+
+
+def _heredoc(redirect: Node) -> str:
+    start = next((child.text or b"" for child in redirect.children if child.type == "heredoc_start"), b"")
+    body = next((child.text or b"" for child in redirect.children if child.type == "heredoc_body"), b"")
+    text = body.decode("utf-8", "replace")
+    is_quoted = any(quote in start for quote in (b"'", b'"', b"\\"))
+    return text if is_quoted or not any(each in text for each in "$`\\") else UNKNOWN
+
+
+def _write_targets(node: Node) -> Iterator[str]:
+    operator = next((child.type for child in node.children if not child.is_named), "")
+    target = next((_word(child)[0] for child in node.children if child.type in _WORDS | _UNKNOWN), "")
+    is_descriptor = operator in {">&", ">&-"} and (target.isdecimal() or target in {"-", ""})
+    if operator not in _READS and not is_descriptor:
+        yield target
+
+
+def _word(node: Node) -> tuple[str, bool]:
+    """What the program gets for this word, and whether the shell would look for files by it."""
+    text = (node.text or b"").decode("utf-8", "replace")
+    if node.type == "translated_string":
+        return _word(node.children[-1])
+    if node.type == "concatenation":
+        parts = [_word(child) for child in node.children]
+        whole = "".join(part for part, _ in parts)
+        return (UNKNOWN if _braces.search(text) else whole), any(globs for _, globs in parts)
+    if node.type in _QUOTED:
+        return _QUOTED[node.type](node, text), False
+    return _unescape(text) if node.type in _WORDS else (UNKNOWN, False)
+
+
+def _pieces(node: Node) -> Iterator[tuple[str, str]]:
+    """A string's parts with what lies between them, which the grammar does not name."""
+    at, source = 1, node.text or b""
+    for child in node.children[1:-1]:
+        start, end = child.start_byte - node.start_byte, child.end_byte - node.start_byte
+        yield "string_content", source[at:start].decode("utf-8", "replace")
+        yield child.type, source[start:end].decode("utf-8", "replace")
+        at = end
+    yield "string_content", source[at:-1].decode("utf-8", "replace")
+
+
+def _in_quotes(piece: tuple[str, str]) -> str:
+    kind, text = piece
+    if kind != "string_content":
+        return UNKNOWN
+    plain, at = "", 0
+    while at < len(text):
+        if text[at] == "\\" and text[at + 1 : at + 2] in {"$", "`", '"', "\\", "\n"}:
+            at += 1
+            plain += "" if text[at] == "\n" else text[at]
+        else:
+            plain += text[at]
+        at += 1
+    return plain
+
+
+def _unescape(text: str) -> tuple[str, bool]:
+    if _braces.search(text):
+        return UNKNOWN, False
+    plain, at, globs = "", 0, False
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+            plain += "" if text[at : at + 1] == "\n" else text[at : at + 1]
+        else:
+            globs |= text[at] in "*?["
+            plain += text[at]
+        at += 1
+    return plain, globs
+
+
+def _ansi(text: str) -> str:
+    try:
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    except UnicodeDecodeError:
+        return UNKNOWN
+
+
+_QUOTED: Mapping[str, Callable[[Node, str], str]] = {
+    "raw_string": lambda _, text: text[1:-1],
+    "ansi_c_string": lambda _, text: _ansi(text[2:-1]),
+    "string": lambda node, _: "".join(map(_in_quotes, _pieces(node))),
+    "variable_name": lambda _, text: text,
+    "variable_assignment": lambda _, text: text,
+}
+
+
+def _with_carried(line: CommandLine, depth: int) -> CommandLine:
+    """With the calls that stand in arguments: of `env`, `xargs`, `find -exec`, and in the text for `bash -c`."""
+    calls, written, is_understood = list(line.calls), list(line.written), line.is_understood
+    for number, call in enumerate(calls):  # it grows meanwhile
+        if number >= calls_max:
+            is_understood = False
+            break
+        is_understood = is_understood and call.name not in _CHANGES_NAMES
+        for words in carried_command(call.words):
+            assigned, rest = split_assignments(words)
+            if rest:
+                calls.append(replace(call, words=tuple(rest), assigns=call.assigns or assigned, carried=True))
+        script = script_of(call.words)
+        if script is None and call.fed is not None and is_shell_program(call.name):
+            script = call.fed
+        if script is None:
+            continue
+        if UNKNOWN in script or depth >= depth_max:
+            is_understood = False
+            continue
+        inner = _read(script, depth + 1)
+        calls += [replace(each, carried=True) for each in inner.calls]
+        written += inner.written
+        is_understood = is_understood and inner.is_understood
+    return CommandLine(tuple(calls), tuple(written), is_understood)
