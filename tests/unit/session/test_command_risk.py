@@ -20,7 +20,7 @@ from services.session.domain.command_risk import destroys, only_reads
         ("bash -c 'ls'", "runs what is hidden in its argument"),
         ("echo x >> ~/.bashrc", "writes what rules this machine"),
         ("cp key ~/.ssh/authorized_keys", "writes what rules this machine"),
-        ("psql -c 'DROP TABLE users'", "destroys data or opens the machine to others"),
+        ("psql -c 'DROP TABLE users'", "destroys data"),
     ],
 )
 def test_a_command_that_destroys_says_why(command: str, why: str) -> None:
