@@ -8,7 +8,11 @@ bin := $(venv)/bin
 locks := deploy/requirements
 lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup run dev check format test test-containers test-load test-conformance torture soak fuzz bench proto lock clean
+# As many at a time as there are processors; a server of each worker's own takes memory, so four at most.
+pytest := $(bin)/python -m pytest
+beside := --numprocesses auto --maxprocesses 4 --dist worksteal
+
+.PHONY: help setup run dev check format test test-all test-containers test-load test-conformance torture soak fuzz bench proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -49,19 +53,22 @@ format: dev ## Format and fix what can be fixed
 	$(bin)/ruff check --fix .
 	$(bin)/ruff format .
 
-test: dev ## Everything that needs no Docker
-	$(bin)/python -m pytest -m 'not containers and not conformance'
+test: dev ## Everything that needs no Docker, but for what is slow
+	$(pytest) $(beside) -m 'not containers and not conformance and not slow'
+
+test-all: dev ## The same with what is slow and all examples of the properties
+	SEGUE_TEST_EXAMPLES=all $(pytest) $(beside) -m 'not containers and not conformance'
 
 test-containers: dev ## What needs Docker
-	TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -m containers
+	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
 
 test-load: dev ## A hundred clients on compose for a minute
-	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(bin)/python -m pytest -s tests/integration/test_compose_load.py
+	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -s tests/integration/test_compose_load.py
 
 test-conformance: dev ## The official MCP conformance suite, SDK and Inspector; needs npm
 	mkdir -p $(venv)/conformance && cp tests/conformance/package*.json $(venv)/conformance
 	cd $(venv)/conformance && npm ci --silent --no-audit --no-fund --ignore-scripts
-	$(bin)/python -m pytest -m conformance
+	$(pytest) -m conformance
 
 torture: dev ## Kill Segue a hundred times under load and look for what was lost
 	$(bin)/python -m tests.torture --kills 100

@@ -18,9 +18,9 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from services.cli.local_server import ServerInfo, ensure_server, read_server
+from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
-PATIENCE_S = 60.0
 CONNECT = (sys.executable, "-m", "services.cli", "connect")
 ERAS = ["legacy", "2026-07-28"]
 

@@ -7,21 +7,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.memory.embedder.build import build_model
+from tests.model import shared_model
+
+# A property is tried by some examples in `make test` and by more in `make test-all`. No example has a time to keep,
+# which another process may take away.
+settings.register_profile("some", max_examples=30, deadline=None)
+settings.register_profile("all", max_examples=100, deadline=None)
+settings.load_profile(os.environ.get("SEGUE_TEST_EXAMPLES", "some"))
 
 
 @pytest.fixture(scope="session")
 def model_directory() -> Path:
     """The embedding model, built once on this machine; tests that change it work on a copy."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    directory = Path(os.environ.get("SEGUE_MODEL_DIR") or cache / "segue" / "model")
-    build_model(directory)
-    return directory
+    return shared_model()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.claude_transcripts import Transcript
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]
 HOOK = (sys.executable, "-I", "-S", str(ROOT / "services" / "cli" / "hook.py"))
@@ -53,7 +54,13 @@ class Hooked:
         """Runs the hook with any input. It never fails, whatever happens."""
         command = [*HOOK, event]
         done = subprocess.run(
-            command, input=stdin, env=self.environment, cwd=self.project, capture_output=True, timeout=60, check=False
+            command,
+            input=stdin,
+            env=self.environment,
+            cwd=self.project,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert done.stderr == b""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.cli.local_server import ServerInfo, ensure_server, read_server
-from tests.bridged import CONNECT, PATIENCE_S, Connect, Connection, StandInGateway, kill
+from tests.bridged import CONNECT, Connect, Connection, StandInGateway, kill
 from tests.integration.stack import ComposeStack, ProcessStack, Stack
+from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
 
@@ -26,6 +30,16 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made = ComposeStack(settings=every)
     with made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def claude_code() -> None:
+    """The real client, installed once on this machine: whoever comes second waits, for an installation has no lock."""
+    from tests.integration.test_claude_code import CLIENT
+
+    with (Path(tempfile.gettempdir()) / f"segue-claude-code-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([CLIENT / "install"], stdout=subprocess.DEVNULL, check=True)
 
 
 @pytest.fixture(scope="session")

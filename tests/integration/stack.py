@@ -19,6 +19,8 @@ from typing import IO, Protocol, Self
 from fastmcp import Client
 
 from services.cli import local_server
+from tests.model import shared_model
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 IMAGES = f"test-{hashlib.sha256(bytes(ROOT)).hexdigest()[:8]}"
@@ -58,7 +60,7 @@ def segue(stack: Stack, *arguments: str | Path) -> subprocess.CompletedProcess[s
 
 
 class ProcessStack:
-    """`segue serve` on a data directory of its own."""
+    """`segue serve` on a data directory of its own; with the tests' model, where that and `settings` have none."""
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
@@ -79,7 +81,7 @@ class ProcessStack:
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "services.cli", "serve", "--port", "0"],
-            env=os.environ | self.environment | self.settings,
+            env=os.environ | self.environment | self._model() | self.settings,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
             text=True,
@@ -92,13 +94,18 @@ class ProcessStack:
     def __exit__(self, *_: object) -> None:
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0
+        assert self.process.wait(PATIENCE_S) == 0
         assert self.process.stdout
         self.process.stdout.close()
 
     def restart(self) -> None:
         self.__exit__()
         self.__enter__()
+
+    def _model(self) -> dict[str, str]:
+        is_without = "SEGUE_MEMORY_MODEL_BUILD" in os.environ | self.settings
+        has_own = is_without or (self.data_dir / "memory" / "model").exists()
+        return {} if has_own else {"SEGUE_MEMORY_MODEL_DIRECTORY": str(shared_model())}
 
 
 class ComposeStack:

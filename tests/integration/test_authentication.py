@@ -29,6 +29,7 @@ from services.session.domain.tokens import Token, Tokens
 from services.session.store.sqlite import open_sqlite
 from tests.integration.stack import ROOT, segue
 from tests.integration.team import HANDSHAKE, Answer, TeamStack, request
+from tests.patience import PATIENCE_S
 
 WRONG = [
     "",
@@ -79,7 +80,7 @@ def test_the_probes_answer_everybody(team: TeamStack) -> None:
     assert team.ask("GET", "/ready").content["ready"] is True
 
 
-@pytest.mark.parametrize("token", WRONG)
+@pytest.mark.parametrize("token", WRONG, ids=range(len(WRONG)))
 def test_a_wrong_token_is_refused_as_the_protocol_wants(team: TeamStack, token: str) -> None:
     answer = team.mcp(token, "initialize", HANDSHAKE)
     refused(answer, 401, "UNAUTHENTICATED")
@@ -348,7 +349,7 @@ def test_segue_serve_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
         env=os.environ | {"SEGUE_DATA_DIR": str(tmp_path / "data")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1

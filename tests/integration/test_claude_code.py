@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from tests.integration.stack import ROOT, Stack, segue
+from tests.patience import PATIENCE_S
 
 CLIENT = Path(os.environ.get("SEGUE_CLAUDE_CODE", ROOT.parent / "shared" / "claude-code"))
 
 pytestmark = [
     pytest.mark.client,
+    pytest.mark.usefixtures("claude_code"),
     pytest.mark.skipif(
         not (CLIENT / "run").exists() or not shutil.which("npm"),
         reason="needs the client's driver (SEGUE_CLAUDE_CODE) and npm",
@@ -58,7 +60,7 @@ class ClaudeCode:
         environment = {"HOME": str(self.home), "PATH": os.environ["PATH"], "IS_SANDBOX": "1"}
         pairs = [part for name, value in server["env"].items() for part in ("--env", f"{name}={value}")]
         add = [claude, "mcp", "add", "--scope", "user", "segue", *pairs, "--", server["command"], *server["args"]]
-        subprocess.run(add, cwd=self.project, env=environment, capture_output=True, timeout=60, check=True)
+        subprocess.run(add, cwd=self.project, env=environment, capture_output=True, timeout=PATIENCE_S, check=True)
         (self.project / ".mcp.json").rename(self._config.with_suffix(".aside"))
         listing = subprocess.run(
             [claude, "mcp", "list"],
@@ -66,7 +68,7 @@ class ClaudeCode:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=True,
         )
         self._config.with_suffix(".aside").rename(self._config)

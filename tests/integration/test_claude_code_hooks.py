@@ -17,6 +17,7 @@ from tests.hooked import Hooked
 from tests.integration.stack import ROOT, Stack
 from tests.integration.test_claude_code import CLIENT, pytestmark  # noqa: F401  # the same marks
 from tests.integration.test_hooks import rules
+from tests.patience import PATIENCE_S
 
 PLUGIN = ROOT / "clients" / "claude-code"
 Requests = list[dict[str, Any]]
@@ -67,7 +68,7 @@ def claude_command(home: Path, *arguments: str) -> str:
     client = subprocess.run([str(CLIENT / "install")], capture_output=True, text=True, check=True).stdout.strip()
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "IS_SANDBOX": "1"}
     done = subprocess.run(
-        [client, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [client, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -20,6 +20,7 @@ from fastmcp import Client
 
 from tests.integration.stack import ProcessStack, client
 from tests.integration.test_backup import ask
+from tests.patience import PATIENCE_S
 
 DAY_S = 86_400
 
@@ -91,7 +92,7 @@ async def test_retention_removes_nothing_by_a_clock_that_is_years_ahead(data: Pa
         await store(stack, "the heron stands still")
         clock.shift(4000)
         stack.restart()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not any("the clock jumped" in each for each in (await ask(stack, "reflection_stats"))["degraded"]):
                 await asyncio.sleep(0.05)
         stats = await ask(stack, "reflection_stats")
@@ -124,7 +125,7 @@ async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, hard))
             for each in connections(address, 40):
                 held.enter_context(each)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while open_files(pid) < most:
                     await asyncio.sleep(0.01)
             results = await asyncio.gather(*(attempt(mcp, number) for number in range(20)))
@@ -132,7 +133,7 @@ async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are
                 assert result["success"] or result["error_code"] in {"MEMORY_UNAVAILABLE", "DEADLINE_EXCEEDED"}, result
             assert stack.process.poll() is None
         held.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not await answers(stack):
                 await asyncio.sleep(0.05)
         kept = sum(result["success"] for result in results)

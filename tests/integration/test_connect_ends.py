@@ -17,7 +17,6 @@ from services.cli.local_server import ServerInfo, hold, read_server
 from tests.bridged import (
     CONNECT,
     HANDSHAKE,
-    PATIENCE_S,
     Connect,
     StandInGateway,
     connect_locally,
@@ -27,6 +26,7 @@ from tests.bridged import (
     tool_call,
     until,
 )
+from tests.patience import PATIENCE_S
 
 STARTS = 200
 

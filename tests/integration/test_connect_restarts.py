@@ -15,7 +15,6 @@ import pytest
 from services.cli.bridge.exchange import Exchange
 from services.cli.local_server import ServerInfo, ensure_server, read_server
 from tests.bridged import (
-    PATIENCE_S,
     Connect,
     Connection,
     connect_locally,
@@ -26,6 +25,7 @@ from tests.bridged import (
     tool_call,
     until,
 )
+from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.cli.local_server import ServerInfo, ensure_server
-from tests.bridged import CONNECT, HANDSHAKE, PATIENCE_S, Connect, StandInGateway, lines, text, tool_call
+from tests.bridged import CONNECT, HANDSHAKE, Connect, StandInGateway, lines, text, tool_call
+from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
 MEBIBYTE = 1 << 20

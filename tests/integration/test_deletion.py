@@ -9,6 +9,7 @@ from fastmcp import Client
 
 from tests.integration.stack import ProcessStack, client, segue
 from tests.integration.test_backup import ask
+from tests.patience import PATIENCE_S
 from tests.torture.run import kill
 
 MARK = "quixotic zeppelin of the harbourmaster"
@@ -54,7 +55,7 @@ async def test_what_was_deleted_is_gone_from_answers_at_once_and_from_every_file
             gone = ((await mcp.call_tool("store_reflection", secret)).structured_content or {})["reflection_id"]
             quick = await ask(stack, "quick_search", query="harbourmaster", project="harbour")
             assert gone in [each["id"] for each in (await ask(stack, "reflect_on_past", query=MARK))["results"]]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while not await asyncio.to_thread(holding, data, TAG):
                     await asyncio.sleep(0.02)  # it is in the snapshot of the index, too
 
@@ -70,7 +71,7 @@ async def test_what_was_deleted_is_gone_from_answers_at_once_and_from_every_file
             made = await asyncio.to_thread(segue, stack, "backup", tmp_path / "backups")
             assert made.returncode == 0, made.stderr
             assert not holding(tmp_path / "backups", MARK, TAG)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 while await asyncio.to_thread(holding, data, MARK, TAG, "zeppelin.py"):
                     await asyncio.sleep(0.05)
             assert (await ask(stack, "reflection_stats"))["total_conversations"] == 12
@@ -91,7 +92,7 @@ async def test_what_a_killed_process_had_deleted_is_erased_by_the_next(data: Pat
     finally:
         kill(stack)
     with ProcessStack(data) as stack:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while await asyncio.to_thread(holding, data, MARK):
                 await asyncio.sleep(0.05)
         assert (await ask(stack, "reflection_stats"))["total_conversations"] == 1

@@ -18,6 +18,7 @@ import pytest
 from fastmcp import Client
 
 from services.cli import local_server
+from tests.patience import PATIENCE_S
 
 IDLE_EXIT_S = 2.0
 
@@ -33,7 +34,7 @@ def server(tmp_path: Path, model_directory: Path) -> Iterator[subprocess.Popen[b
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield process
     process.terminate()
-    process.wait(30)
+    process.wait(PATIENCE_S)
 
 
 def address(data_dir: Path) -> tuple[str, int]:

@@ -23,6 +23,7 @@ from services.gateway.app import open_gateway
 from services.gateway.config import GatewaySettings
 from services.kit.errors import Denied, Unauthenticated, Unavailable
 from tests.integration.team import Answer, request
+from tests.patience import PATIENCE_S
 
 AUDIENCE = "https://segue.example/mcp"
 
@@ -45,7 +46,7 @@ class KeyServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked += 1
-                server.may_answer.wait(30)
+                server.may_answer.wait(PATIENCE_S)
                 body = json.dumps(server.answer(self.path)).encode() if not server.is_broken else b"<html>"
                 self.send_response(200 if not server.is_broken else 500)
                 self.send_header("Content-Length", str(len(body)))

@@ -14,6 +14,7 @@ from fastmcp import Client
 
 from services.memory.domain.queries import page_max_bytes
 from tests.integration.stack import ProcessStack
+from tests.patience import PATIENCE_S
 
 COUNT, CHARACTERS = 44, 240_000
 _words = ("otter", "lantern", "quarry", "saffron", "turbine", "willow", "harpoon", "glacier", "violet", "anvil")
@@ -33,7 +34,7 @@ def large(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> It
             )
             line = {"content": text[:CHARACTERS], "project": "logs", "session_id": "one", "id": f"incident-{number}"}
             url = stack.url.removesuffix("/mcp") + "/v1/memories"
-            with urllib.request.urlopen(url, json.dumps(line).encode(), timeout=60) as answer:
+            with urllib.request.urlopen(url, json.dumps(line).encode(), timeout=PATIENCE_S) as answer:
                 assert json.load(answer)["stored"] == 1
         yield stack
 

@@ -28,15 +28,14 @@ from services.memory.config import MemorySettings
 from services.pb import memory_pb2, session_pb2
 from services.pb.memory_pb2_grpc import MemoryStub
 from tests.integration.stack import ROOT, free_port
+from tests.patience import PATIENCE_S
 from tests.session_service import open_service
-
-_patience_s = 60.0
 
 
 async def until(found: Callable[[], Awaitable[Any]], what: str) -> None:
     """Waits until `found` says yes."""
     try:
-        async with asyncio.timeout(_patience_s):
+        async with asyncio.timeout(PATIENCE_S):
             while not await found():
                 await asyncio.sleep(0.05)
     except TimeoutError:

@@ -18,12 +18,12 @@ from services.cli.gateway.mcp_call import Gateway
 from tests.integration.stack import IMAGES, ROOT, ComposeStack
 from tests.integration.test_telemetry import SEARCH, STORE, Caller, send, send_everywhere
 from tests.otlp import SentSpan, edges, spans_in
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.containers, pytest.mark.parametrize("stack", ["compose"], indirect=True)]
 OBSERVABILITY = ROOT / "deploy" / "observability"
 JOBS = {"gateway", "session", "quality", "history", "memory"}
 PROMETHEUS = "segue-test-prometheus"
-_patience_s = 90
 
 
 def docker(*arguments: str, given: str | None = None) -> str:
@@ -35,7 +35,7 @@ def docker(*arguments: str, given: str | None = None) -> str:
 
 def until(found: Callable[[], Any], what: str) -> Any:
     """What `found` returns once that is anything."""
-    deadline = time.monotonic() + _patience_s
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if value := found():
             return value

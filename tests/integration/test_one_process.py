@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from services.embedded import open_embedded
 from services.gateway.app import GatewayApp
 from services.gateway.config import GatewaySettings
 from tests.integration.stack import ROOT, ProcessStack, segue
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -55,7 +57,7 @@ async def test_what_was_stored_without_a_model_gets_its_embedding_once_there_is_
         async with embedded(tmp_path) as app, Client(app.url) as mcp:
             await mcp.call_tool("store_reflection", {"content": "Puffins nest in burrows."})
     async with embedded(tmp_path) as app, Client(app.url) as mcp:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not await coverage(mcp):
                 await asyncio.sleep(0.05)
         found = (await mcp.call_tool("reflect_on_past", {"query": "where do seabirds live"})).structured_content or {}
@@ -68,9 +70,10 @@ async def coverage(mcp: Client) -> float:  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered"])
-async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(tmp_path: Path, damage: str) -> None:
-    async with embedded(tmp_path) as app, Client(app.url):
-        pass
+async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(
+    tmp_path: Path, model_directory: Path, damage: str
+) -> None:
+    shutil.copytree(model_directory, tmp_path / "memory" / "model")
     model = tmp_path / "memory" / "model" / "model.onnx"
     content = model.read_bytes()
     model.write_bytes(content[:1000] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
@@ -83,7 +86,9 @@ async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(tmp_path: Pat
 def serve(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.cli", "serve", "--port", "0", *arguments]
     environment = os.environ | {"SEGUE_DATA_DIR": str(data_dir)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT
+    )
 
 
 def test_a_second_server_says_who_holds_the_data_and_exits_3(tmp_path: Path) -> None:
@@ -140,7 +145,7 @@ def test_a_data_directory_that_can_have_no_database_is_said(tmp_path: Path, name
     assert "a path with ? or \\ in it can have no database. Set SEGUE_DATA_DIR." in done.stderr
 
 
-@pytest.fixture(params=["Doe, J. O'Neil", '100% of "#1"', "ü;=&", "x" * 120])
+@pytest.fixture(params=["""Doe, J. O'Neil: 100% of "#1" ü;=&""", "x" * 120], ids=["odd", "long"])
 def named(request: pytest.FixtureRequest, data: Path) -> Path:
     """A data directory below one of that name."""
     above = data.parent / request.param

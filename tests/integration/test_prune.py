@@ -14,6 +14,7 @@ from services.session.domain.sessions import Handoff, Session, State
 from services.session.store import Change, Listing, SessionStore
 from services.session.store.redis import open_redis
 from services.session.store.sqlite import open_sqlite
+from tests.patience import PATIENCE_S
 
 NOW = datetime.now(UTC)
 
@@ -21,7 +22,7 @@ NOW = datetime.now(UTC)
 def prune(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.cli", "prune", *arguments]
     environment = os.environ | {"SEGUE_DATA_DIR": str(data_dir), **settings}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 async def fill(store: SessionStore) -> None:

@@ -22,6 +22,7 @@ from services.pb import quality_pb2, quality_pb2_grpc
 from services.pb.quality_pb2 import CheckRequest, HistoryRequest, RecordRequest
 from services.quality.app import open_quality
 from services.quality.config import QualitySettings
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 TREES = ROOT / "tests" / "trees"
@@ -37,16 +38,16 @@ class Client:
 
     async def check(self, directory: Path | str = "", **fields: object) -> quality_pb2.CheckResponse:
         request = CheckRequest(working_directory=str(directory), **fields)  # type: ignore[arg-type]
-        return await rpc.call(self.stub.Check, request, user=self.user, timeout_s=60)
+        return await rpc.call(self.stub.Check, request, user=self.user, timeout_s=PATIENCE_S)
 
     async def record(self, overall: float, **fields: object) -> quality_pb2.RecordResponse:
         named = {"project": "shop", "operation_id": f"made-{next(_number)}", "kind": "checkpoint"} | fields
         request = RecordRequest(overall_score=overall, **named)  # type: ignore[arg-type]
-        return await rpc.call(self.stub.Record, request, user=self.user, timeout_s=60)
+        return await rpc.call(self.stub.Record, request, user=self.user, timeout_s=PATIENCE_S)
 
     async def history(self, project: str = "shop", limit: int = 0) -> quality_pb2.HistoryResponse:
         request = HistoryRequest(project=project, limit=limit)
-        return await rpc.call(self.stub.History, request, user=self.user, timeout_s=60)
+        return await rpc.call(self.stub.History, request, user=self.user, timeout_s=PATIENCE_S)
 
 
 @asynccontextmanager
@@ -223,7 +224,9 @@ async def test_running_tools_tells_its_progress_and_ends_with_the_report(client:
     (shop / ".venv/bin").mkdir(parents=True)
     (shop / ".venv/bin/ruff").symlink_to(Path(sys.executable).with_name("ruff"))
     request = CheckRequest(working_directory=str(shop), run_tools=True)
-    updates = [each async for each in rpc.stream(client.stub.CheckWithProgress, request, user="ada", timeout_s=60)]
+    updates = [
+        each async for each in rpc.stream(client.stub.CheckWithProgress, request, user="ada", timeout_s=PATIENCE_S)
+    ]
     *progress, last = updates
     assert "ruff" in [each.progress.message for each in progress]
     report = last.response.report
@@ -239,7 +242,7 @@ async def test_running_tools_tells_its_progress_and_ends_with_the_report(client:
 async def test_a_stream_passes_its_errors_on(client: Client) -> None:
     request = CheckRequest(working_directory="relative")
     with pytest.raises(InvalidInput, match="absolute"):
-        async for _ in rpc.stream(client.stub.CheckWithProgress, request, user="ada", timeout_s=60):
+        async for _ in rpc.stream(client.stub.CheckWithProgress, request, user="ada", timeout_s=PATIENCE_S):
             pass
 
 
@@ -270,7 +273,7 @@ async def test_points_come_in_order_with_a_trend_a_forecast_and_the_crossings(ke
             project="shop", operation_id=f"day-{day}", kind="checkpoint", overall_score=60 + 5 * day
         )
         request.timestamp.FromDatetime(began + timedelta(days=day))
-        await rpc.call(keeper.stub.Record, request, user="ada", timeout_s=60)
+        await rpc.call(keeper.stub.Record, request, user="ada", timeout_s=PATIENCE_S)
     answer = await keeper.history()
     assert [each.overall_score for each in answer.points] == [60, 65, 70, 75, 80]
     assert answer.trend.direction == "rising"
@@ -345,7 +348,7 @@ async def test_a_point_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> 
 
 
 async def test_health_is_measured(keeper: Client) -> None:
-    answer = await rpc.call(keeper.stub.Health, quality_pb2.HealthRequest(), user="ada", timeout_s=60)
+    answer = await rpc.call(keeper.stub.Health, quality_pb2.HealthRequest(), user="ada", timeout_s=PATIENCE_S)
     assert answer.parts["history"].status == "healthy"
 
 
@@ -354,5 +357,5 @@ async def test_a_replica_checks_on_while_the_history_is_away(tmp_path: Path) -> 
         assert (await client.check(TREES / "go")).report.overall_score > 0
         with pytest.raises(Unavailable):
             await client.history()
-        answer = await rpc.call(client.stub.Health, quality_pb2.HealthRequest(), user="ada", timeout_s=60)
+        answer = await rpc.call(client.stub.Health, quality_pb2.HealthRequest(), user="ada", timeout_s=PATIENCE_S)
         assert answer.parts["history"].status == "unhealthy"

@@ -19,6 +19,7 @@ from fastmcp.client.transports import StdioTransport
 from services.gateway.tools.loading import ALWAYS_LOAD_META, CORE
 from tests.integration.stack import ROOT, Stack, client
 from tests.integration.test_scenarios import call
+from tests.patience import PATIENCE_S
 
 HALF = "\ud83d"
 HANDSHAKE = """{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
@@ -116,7 +117,7 @@ async def test_half_an_emoji_is_replaced_at_every_door(stack: Stack, project: st
     environment = {**stack.environment, "PYTHONPATH": str(ROOT), "PATH": ""}
     command = [sys.executable, "-m", "services.cli", "connect"]
     answers = subprocess.run(
-        command, input=sent, env=environment, capture_output=True, text=True, timeout=60, check=True
+        command, input=sent, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     stored = json.loads(answers.stdout.splitlines()[-1])["result"]["structuredContent"]
     assert stored["tags_applied"] == ["\ufffd"]

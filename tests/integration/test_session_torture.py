@@ -15,8 +15,9 @@ import pytest
 
 from services.cli import local_server
 from tests.integration.stack import ProcessStack, client
+from tests.patience import PATIENCE_S
 
-SEEDS = range(10)
+SEEDS = (0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10)))
 
 
 @dataclass
@@ -86,7 +87,7 @@ def kill(stack: ProcessStack) -> None:
     assert stack.process
     assert stack.process.stdout
     stack.process.send_signal(signal.SIGKILL)
-    stack.process.wait(30)
+    stack.process.wait(PATIENCE_S)
     stack.process.stdout.close()
 
 

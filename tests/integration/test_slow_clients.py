@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.integration.stack import free_port
+from tests.patience import PATIENCE_S
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -41,7 +42,7 @@ def gateway() -> Iterator[int]:
         assert process.poll() is None
     yield port
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 async def connect(gateway: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -167,5 +168,5 @@ async def test_a_client_that_reads_nothing_is_let_go(gateway: int) -> None:
 
     reader._transport.pause_reading()  # type: ignore[attr-defined]
     with pytest.raises(ConnectionError):
-        await asyncio.wait_for(ask_for_ever(), 60)
+        await asyncio.wait_for(ask_for_ever(), PATIENCE_S)
     writer.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.soak.measures import table
 from tests.soak.month import Month, Plan
 from tests.soak.subjects import ProcessSubject
 
 
+@pytest.mark.slow
 def test_a_short_month_of_a_team_leaves_nothing_larger(
     tmp_path: Path, model_directory: Path, report: Callable[[str], None]
 ) -> None:

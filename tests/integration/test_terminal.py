@@ -15,8 +15,8 @@ import pytest
 
 from services.cli.hooks import state_files
 from services.cli.local_server import ensure_server, read_server, serving_pid
-from tests.bridged import PATIENCE_S
 from tests.integration.stack import ROOT, ProcessStack, client
+from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
 

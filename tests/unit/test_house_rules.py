@@ -30,6 +30,9 @@ PURE = (
     "workspace",
 )
 """Nothing in these folders reaches an adapter, by whatever way of imports."""
+DOMAINS = tuple(
+    f"{service}/domain" for service in sorted(SERVICES) if (ROOT / "services" / service / "domain").is_dir()
+)
 STANDARD_LIBRARY_ALONE = (
     "quality/collectors",
     "quality/tool_runs",
@@ -156,6 +159,15 @@ def test_a_folder_is_taken_in_at_a_glance() -> None:
     folders = {path.parent for path in SOURCES}
     sizes = {place(folder): sum(1 for path in folder.glob("*.py") if path.stem != "__init__") for folder in folders}
     assert not {folder: size for folder, size in sizes.items() if size > FOLDER_MODULES_MAX}
+
+
+@pytest.mark.parametrize("module", [place(path) for path in within(*DOMAINS) if path.stem != "__init__"])
+def test_each_module_of_a_domain_has_tests_that_are_named_for_it(module: str) -> None:
+    service, _, file = module.split("/")
+    tests = ROOT / "tests" / "unit" / service / f"test_{file}"
+    assert tests.exists(), f"no tests in {tests.relative_to(ROOT)}"
+    name = f"services.{module.removesuffix('.py').replace('/', '.')}"
+    assert name in set(imported(ast.parse(tests.read_text()))), f"{tests.relative_to(ROOT)} does not import {name}"
 
 
 def test_imports_have_no_circle() -> None:

@@ -18,6 +18,7 @@ from services.cli.hooks import delivery, hook_input, spool, state_files
 from services.cli.hooks.gateway import Unreachable, parse_address
 from services.cli.hooks.hook_table import HOOKS
 from tests.hooked import DELIVERY, HOOK, Hooked
+from tests.patience import PATIENCE_S
 
 INPUTS = {
     "nothing": b"",
@@ -111,7 +112,7 @@ def test_a_client_that_has_gone_is_no_trouble(tmp_path: Path) -> None:
             stdout=writing,
             stderr=subprocess.PIPE,
             env=hooked.environment,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         os.close(writing)
@@ -216,7 +217,7 @@ def test_what_waits_and_is_no_event_does_not_keep_what_follows(
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        subprocess.run([*DELIVERY], env=os.environ, check=True, timeout=60)
+        subprocess.run([*DELIVERY], env=os.environ, check=True, timeout=PATIENCE_S)
         thread.join(10)
         assert b'"session_id": "s"' in received[-1]
         assert spool.names(spool.directory()) == []
@@ -350,6 +351,6 @@ def test_old_notes_are_forgotten_whatever_lies_beside_them(tmp_path: Path, monke
     (asked / "new").touch()
     for name in ("a-directory", "old"):
         os.utime(asked / name, (0, 0))
-    assert subprocess.run(DELIVERY, timeout=60, check=False).returncode == 0
+    assert subprocess.run(DELIVERY, timeout=PATIENCE_S, check=False).returncode == 0
     assert {path.name for path in asked.iterdir()} == {"a-link", "a-directory", "new"}
     assert "in asked stays" in (tmp_path / "hook.log").read_text()

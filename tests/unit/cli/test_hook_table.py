@@ -14,6 +14,7 @@ from services.cli import installation
 from services.cli.hooks import plugin
 from services.cli.hooks.hook_table import HOOKS
 from services.gateway.access.scopes import ROUTES
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "clients" / "claude-code"
@@ -52,7 +53,9 @@ def copied(tmp_path: Path) -> Path:
 def run(copied: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     given = {"HOME": str(copied.parent), "PATH": "/usr/bin:/bin", **environment}
     command = ["sh", str(copied), *arguments]
-    return subprocess.run(command, env=given, input="{}", capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=given, input="{}", capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 def test_the_plugin_finds_segue_by_its_note_and_in_a_checkout_that_is_named(copied: Path) -> None:

@@ -23,8 +23,8 @@ from services.cli.local_server import (
     publish,
     read_server,
 )
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 30.0
 STAND_IN = """
 import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])

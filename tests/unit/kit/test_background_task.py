@@ -24,6 +24,7 @@ from services.memory.operations.retention_job import Retaining
 from services.session.operations.events import Event, deliver
 from services.session.operations.session_lookup import Finding, Terms
 from services.session.operations.session_retention import Retention
+from tests.patience import PATIENCE_S
 
 NEVER_S = 3600.0
 OTHER_MODEL: Any = SimpleNamespace(model="another")
@@ -126,7 +127,7 @@ async def test_work_that_only_waits_counts_as_working_after_a_while() -> None:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0)
 

@@ -301,6 +301,7 @@ class TestBuild:
         with pytest.raises(ModelUnusable, match="53aa51172d142c89"):
             load_weights(weights)
 
+    @pytest.mark.slow
     def test_two_builds_at_once_over_a_damaged_model_leave_one_good_model(self, tmp_path: Path) -> None:
         directory = tmp_path / "model"
         directory.mkdir()

@@ -37,6 +37,7 @@ from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.row_codec import ClearRows
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import write_schema_2
+from tests.patience import PATIENCE_S
 from tests.unit.memory.test_store import row
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -329,7 +330,7 @@ async def test_what_is_deleted_before_it_was_indexed_is_in_no_index(tmp_path: Pa
             await index.is_adding.wait()
             (sequence,) = await store.page("ann", 0, 10)
             removing_it = asyncio.create_task(storing.remove([sequence], Removing("ann")))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while not await store.unerased_count():
                     await asyncio.sleep(0)
             index.may_add.set()

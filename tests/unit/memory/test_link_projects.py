@@ -16,6 +16,7 @@ from services.memory.operations.link_projects import Linking
 from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
+from tests.patience import PATIENCE_S
 from tests.unit.memory.test_store import row
 
 LINK = Link("heron", "egret", LinkType.RELATED, "", datetime(2026, 3, 1, tzinfo=UTC))
@@ -94,6 +95,6 @@ async def test_a_link_whose_caller_has_gone_is_known_all_the_same(store: Slow) -
     restoring.cancel()
     await asyncio.wait([restoring])
     store.may_link.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while await linking.links("ann") != [LINK]:
             await asyncio.sleep(0)

@@ -300,6 +300,7 @@ def test_conflicts_among_what_is_installed_are_read_and_none_is_no_evidence(tmp_
         parse_npm_ls(place, b'{"problems": 5}')
 
 
+@pytest.mark.slow
 async def test_a_real_pip_finds_the_conflicts_of_the_projects_own_environment(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "shop/.venv"], check=True, capture_output=True)
     (tmp_path / "shop/cart.py").write_text("x = 1\n")

@@ -24,6 +24,7 @@ from services.session.operations.health import Condition
 from services.session.store import Change, Listing, streams
 from services.session.store.redis import RedisStore, open_redis
 from services.session.store.streams import EventStream, deliveries_max
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.containers
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -293,7 +294,7 @@ async def _keys(client: Redis, pattern: str) -> list[str]:
 
 
 async def _until(work: Callable[[], Awaitable[None]]) -> None:
-    async with asyncio.timeout(30):  # what is unlinked is freed in the background
+    async with asyncio.timeout(PATIENCE_S):  # what is unlinked is freed in the background
         while True:
             with suppress(Unavailable):
                 return await work()

@@ -25,6 +25,7 @@ from services.session.operations.events import (
     Emitter,
     Event,
 )
+from tests.patience import PATIENCE_S
 from tests.session_service import SessionClient, open_service
 
 nothing_lasts = 1e-6
@@ -597,6 +598,6 @@ async def test_work_in_the_background_goes_on_after_the_store_had_too_much_to_do
             assert "Too many calls" in found["sweep"].reason
             other.execute("ROLLBACK")
             await asyncio.gather(*waiting, return_exceptions=True)
-        await asyncio.wait_for(ended.wait(), 60)
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
         while "sweep" in (await client(pb.CheckRequest())).parts:
             await asyncio.sleep(0)
