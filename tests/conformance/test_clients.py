@@ -39,6 +39,7 @@ WRONG: Mapping[str, Mapping[str, Any]] = {
     "store_reflection": {"content": "x", "tags": ["t"] * 51},
     "reflect_on_past": {"query": ""},
     "advanced_search": {"query": "x", "since": "a while ago"},
+    "list_memories": {"cursor": "none"},
     "quick_search": {"query": "x", "min_score": 7},
     "get_more_results": {"cursor": "none"},
     "search_by_file": {"file_path": "a.py", "limit": 0},
