@@ -98,4 +98,4 @@ def test_a_deny_holds_where_dialogs_cannot_be_noted(begun: Hooked) -> None:
     notes.mkdir(parents=True, exist_ok=True)
     (notes / begun.transcript.session_id).symlink_to(begun.home / "elsewhere")
     assert decision(begun, "make plums") == "deny"
-    assert "is not forgotten: OSError" in begun.log
+    assert "could not be removed: OSError" in begun.log

@@ -198,11 +198,11 @@ async def test_a_rule_for_a_project_may_be_recorded_before_init(stack: Stack, tm
     rule = {"operation": "deploy", "target": tmp_path.name, "scope": "project"}
     async with client(stack) as mcp:
         asked = {"operation": "deploy", "target": tmp_path.name, "working_directory": str(tmp_path)}
-        made = await mcp.call_tool("record_permission", {**rule, **asked, "decision": "allow"})
+        made = await mcp.call_tool("record_permission", {**rule, **asked, "decision": "deny"})
         checked = await mcp.call_tool("check_permission", asked)
         elsewhere = await mcp.call_tool("check_permission", {**asked, "working_directory": str(tmp_path.parent)})
     assert (made.structured_content or {})["rule"]["scope"] == "project"
-    assert (checked.structured_content or {})["decision"] == "allow"
+    assert (checked.structured_content or {})["decision"] == "deny"
     assert (elsewhere.structured_content or {})["decision"] == "ask"
 
 

