@@ -149,7 +149,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "permit": Command("commands.permit", "allows a proposal, or an operation on a target; in a terminal", _DECISION),
-    "deny": Command("commands.permit", "you forbid it, or decline a proposal", _DECISION),
+    "deny": Command("commands.permit", "forbids an operation on a target, or declines a proposal", _DECISION),
     "revoke": Command(
         "commands.permit",
         "takes a rule back; in a terminal",

@@ -9,9 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-
-import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from typing import TYPE_CHECKING
 
 from services.session.permissions.programs import (
     carried_command,
@@ -20,6 +18,9 @@ from services.session.permissions.programs import (
     script_of,
     split_assignments,
 )
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
 
 UNKNOWN = "\0"
 """Stands in a word for what is not known before the command runs."""
@@ -109,6 +110,10 @@ def _read(text: str, depth: int) -> CommandLine:
 
 @cache
 def _parser() -> Parser:
+    # Imported here: whoever only restores or rewrites a session store does without the grammar.
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
     return Parser(Language(tree_sitter_bash.language()))
 
 
