@@ -59,6 +59,7 @@ def is_new_enough(python: str) -> bool:
     return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.slow
 async def test_the_real_crackerjack_is_run_on_a_copy_and_read(crackerjack: Path, tmp_path: Path) -> None:
     it_was_read(await trial(crackerjack, tmp_path))
 
