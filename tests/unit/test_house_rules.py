@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UNIT_TESTS = Path(__file__).parent
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 SOURCES = sorted(path for path in (ROOT / "services").rglob("*.py") if "pb" not in path.parts)
 KNOWN = frozenset(SOURCES)
 SERVICES = {"gateway", "session", "memory", "quality"}
@@ -156,15 +159,21 @@ def test_a_function_fits_on_a_screen() -> None:
 
 
 def test_a_folder_is_taken_in_at_a_glance() -> None:
-    folders = {path.parent for path in SOURCES}
-    sizes = {place(folder): sum(1 for path in folder.glob("*.py") if path.stem != "__init__") for folder in folders}
+    modules = (path for path in SOURCES + TESTS if path.stem != "__init__")
+    sizes = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules)
     assert not {folder: size for folder, size in sizes.items() if size > FOLDER_MODULES_MAX}
+
+
+def test_unit_tests_are_laid_out_as_what_they_test() -> None:
+    tests = [path.relative_to(UNIT_TESTS) for path in UNIT_TESTS.glob("*/**/test_*.py")]
+    assert tests
+    assert not [test for test in tests if not (ROOT / "services" / test.parent).is_dir()]
 
 
 @pytest.mark.parametrize("module", [place(path) for path in within(*DOMAINS) if path.stem != "__init__"])
 def test_each_module_of_a_domain_has_tests_that_are_named_for_it(module: str) -> None:
     service, _, file = module.split("/")
-    tests = ROOT / "tests" / "unit" / service / f"test_{file}"
+    tests = UNIT_TESTS / service / "domain" / f"test_{file}"
     assert tests.exists(), f"no tests in {tests.relative_to(ROOT)}"
     name = f"services.{module.removesuffix('.py').replace('/', '.')}"
     assert name in set(imported(ast.parse(tests.read_text()))), f"{tests.relative_to(ROOT)} does not import {name}"
