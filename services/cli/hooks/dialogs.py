@@ -15,8 +15,8 @@ from services.kit.systems import lock
 
 DIALOGS_MAX = 32
 KEPT_S = 3600
-TOOLS = ("Bash",)
-"""Of other tools a target says less than the dialog showed."""
+TOOLS = ("Bash", "WebFetch")
+"""Of other tools a target says less than the dialog showed: of an edit it is the file, without what changes in it."""
 DECIDING = ("__record_permission", "__revoke_permission")
 """How our own tools' names end, in whose dialog the user decides on a proposal."""
 _NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input")

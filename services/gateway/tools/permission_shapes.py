@@ -84,7 +84,7 @@ class RuleAnswer(Result):
     """Answer of `record_permission`. What is proposed holds nothing until the user accepts it."""
 
     rule: RuleShape
-    status: str = Field(description="recorded or proposed")
+    status: str = Field(description="recorded or proposed; declined where the user said no at once")
     how_to_decide: str | None = None
     warnings: list[str] = Field(default_factory=list)
 
@@ -94,6 +94,11 @@ class RuleAnswer(Result):
         how = how_to_decide(answer.rule.id) if answer.status == "proposed" else None
         rule = RuleShape.of(answer.rule)
         return cls(rule=rule, status=answer.status, how_to_decide=how, warnings=list(answer.warnings))
+
+    def with_decision(self, proposal: session_pb2.Proposal, accepted: bool) -> RuleAnswer:
+        """The answer once the user has decided the proposal."""
+        status = "recorded" if accepted else "declined"
+        return self.model_copy(update={"rule": RuleShape.of(proposal.rule), "status": status, "how_to_decide": None})
 
 
 class PermissionsAnswer(Result):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 from fastmcp import Context, FastMCP
-from mcp_types import ToolAnnotations
+from mcp_types import InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
 from services.gateway.backends import SessionBackend
@@ -15,6 +15,7 @@ from services.gateway.directory.whereabouts import whereabouts
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.tools import permission_shapes as shapes
 from services.gateway.tools.memory import encodable
+from services.gateway.tools.permission_dialogs import decide_allow, decide_revocations
 from services.gateway.tools.session import Directory
 from services.kit.errors import InvalidInput
 from services.pb import session_pb2
@@ -63,10 +64,11 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
         expires_in_s: Annotated[float | None, Field(ge=1, description="Seconds; never when left out")] = None,
         working_directory: Directory = None,
         exact: Annotated[bool, Field(description="Whether * in the target is a *")] = False,
-    ) -> shapes.RuleAnswer:
+    ) -> shapes.RuleAnswer | InputRequiredResult:
         """Record that the user denied something, or propose that it be allowed: only the user makes an allow hold.
 
-        The answer's status says which it was, and how_to_decide what to tell the user."""
+        Where the client has dialogs, the user is asked at once. The answer's status says what came of it, and
+        how_to_decide what to tell the user."""
         where = await whereabouts(session, workplace, Asked.of(working_directory, context))
         request = session_pb2.RecordPermissionRequest(
             operation=encodable(operation),
@@ -80,7 +82,8 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
             operation_id=str(uuid4()),
             exact=exact,
         )
-        return shapes.RuleAnswer.of(await session.call(session.stub.RecordPermission, request))
+        answer = shapes.RuleAnswer.of(await session.call(session.stub.RecordPermission, request))
+        return await decide_allow(context, session, answer)
 
     @mcp.tool(annotations=_reads)
     async def permission_status(
@@ -92,9 +95,10 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
 
     @mcp.tool(annotations=_removes)
     async def revoke_permission(
+        context: Context,
         rule_id: Annotated[str | None, Field(description="This rule")] = None,
         all: Annotated[bool, Field(description="Every rule")] = False,  # the contract's name
-    ) -> shapes.RevokedAnswer:
+    ) -> shapes.RevokedAnswer | InputRequiredResult:
         """Take an allow or a proposal back, or all of them. That a deny goes is proposed: the user decides."""
         if not rule_id and not all:
             raise InvalidInput("Say which rule, or all=true.", "permission_status lists the rules.")
@@ -103,4 +107,6 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
         )
         answer: session_pb2.RevokePermissionResponse = await session.call(session.stub.RevokePermission, request)
         proposed = [shapes.ProposalShape.of(each) for each in answer.proposed]
-        return shapes.RevokedAnswer(revoked=answer.revoked, proposed=proposed)
+        return await decide_revocations(
+            context, session, shapes.RevokedAnswer(revoked=answer.revoked, proposed=proposed)
+        )

@@ -31,7 +31,7 @@ undelivered_max = 200
 owed_age_max_s = 900
 clients_max = 500
 echo_s = 2.0
-learned_of = frozenset({"Bash"})
+learned_of = frozenset({"Bash", "WebFetch"})
 """Tools whose target is all that the user was asked about."""
 deciding_tools = ("__record_permission", "__revoke_permission")
 unasked_modes = frozenset({"bypassPermissions", "dontAsk"})

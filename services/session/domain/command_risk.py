@@ -16,8 +16,12 @@ from services.session.permissions.destroyers import (
     FOUND_BY,
     GIT_READING,
     HARMLESS_DEVICES,
+    MADE_AGAIN,
+    MESSAGE_OPTIONS,
+    OWN_SERVICE,
     READING_ONLY,
     RULING_FILES,
+    UNREADABLE_SOURCES,
     WRITERS,
 )
 from services.session.permissions.programs import (
@@ -29,7 +33,7 @@ from services.session.permissions.programs import (
     script_of,
     without_global_options,
 )
-from services.session.permissions.shell import Call, read_command
+from services.session.permissions.shell import UNKNOWN, Call, read_command
 
 _COMPILED = tuple(
     (re.compile(f"({each.programs})(\\.exe)?", re.IGNORECASE), re.compile(each.command), re.compile(each.word), each)
@@ -40,6 +44,7 @@ _SHELL = re.compile(r"(ba|da|z|k|fi|c|tc)?sh")
 _WRITERS = re.compile(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
 _SQL = re.compile(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
 _FORK_BOMB = re.compile(r":\s?\(\s?\)\s?\{")
+_QUOTED = re.compile(r"""(['"`])(.*?)\1""", re.DOTALL)
 _WRITTEN = re.compile(r">[>|&]?\s*([^\s;|&<>]+)")
 _BETWEEN = re.compile(r"(\|\|?|&&?|[;\n(){}`]|\$\()")
 _READING = re.compile(
@@ -58,7 +63,17 @@ def destroys(command: str) -> str:
         return "opens the machine to others or stops it"
     if any(map(_rules, line.written)):
         return "writes what rules this machine"
+    if any(call.name in UNREADABLE_SOURCES for call in line.calls) and any(map(_runs_unknown, line.calls)):
+        return "runs what cannot be read here"
     return next((why for call in line.calls if (why := _danger(call))), "")
+
+
+def _runs_unknown(call: Call) -> bool:
+    """Whether the program, or the script that it is to run, is put in by the shell."""
+    if not call.words:
+        return False
+    is_runner = bool(_RUNNERS.fullmatch(call.name)) or call.name in {"source", "."}
+    return UNKNOWN in call.words[0] or (is_runner and any(UNKNOWN in word for word in call.words[1:2]))
 
 
 def destroys_by_text(command: str) -> str:
@@ -93,18 +108,56 @@ def _danger(call: Call) -> str:
         return "runs what is hidden in its argument"
     if _writes_what_rules(call.words):
         return "writes what rules this machine"
+    if call.name == "rm":
+        return _removal(call.words[1:])
     return _rules_all(call.words) or _row(call.words) or _danger_in_arguments(call)
+
+
+def _removal(words: Sequence[str]) -> str:
+    """Why `rm` with these words is critical: a tree that no tool makes again, or without asking what is not near."""
+    options = [word for word in words if word.startswith("-")]
+    operands = [word for word in words if not word.startswith("-")]
+    is_recursive = any(word == "--recursive" or re.fullmatch(r"-\w*[rR]\w*", word) for word in options)
+    is_forced = any(word == "--force" or re.fullmatch(r"-\w*f\w*", word) for word in options)
+    is_made_again = bool(operands) and all(map(MADE_AGAIN.fullmatch, operands))
+    is_near = bool(operands) and not any(_is_far(word) for word in operands)
+    is_critical = "--no-preserve-root" in options or (is_recursive and not is_made_again) or (is_forced and not is_near)
+    return "removes without asking" if is_critical else ""
+
+
+def _is_far(operand: str) -> bool:
+    """Whether the operand is everything here, not known, or not below this directory."""
+    is_unknown = UNKNOWN in operand or operand.startswith("$")
+    return is_unknown or not operand.strip("*./") or operand.startswith(("/", "~")) or ".." in operand.split("/")
 
 
 def _danger_in_arguments(call: Call) -> str:
     """Of a program that may run what is in its arguments."""
-    if call.name in {"find", "gfind"}:
+    if call.name in {"find", "gfind", "fd", "fdfind"}:
         carried = [program_name(words[0]) for words in carried_command(call.words) if words]
         return "acts on all found" if set(carried) - FOUND_BY else ""
     if call.name in DATA_PROGRAMS or call.name in CARRIERS:
         return ""
-    text = " ".join(call.words)
-    return "destroys data" if _SQL.search(text) else _destroys_by_words(text.split())
+    words = _without_messages(call.words)
+    if _SQL.search(" ".join(words)):
+        return "destroys data"
+    if _RUNNERS.fullmatch(call.name):  # its arguments are of another language
+        quoted = (text for word in words[1:] for _, text in _QUOTED.findall(word) if " " in text.strip())
+        return _destroys_by_words(" ".join(words).split()) or next(
+            (why for text in quoted if (why := destroys(text))), ""
+        )
+    lines = [word for word in words[1:] if len(word.split()) > 1]
+    alone = [word for word in words if word not in lines]
+    return _destroys_by_words(alone) or next((why for line in lines if (why := destroys(line))), "")
+
+
+def _without_messages(words: Sequence[str]) -> list[str]:
+    """The words without the values of options that are for people to read."""
+    return [
+        word
+        for before, word in zip(("", *words), words, strict=False)
+        if before not in MESSAGE_OPTIONS and word.partition("=")[0] not in MESSAGE_OPTIONS
+    ]
 
 
 def _row(words: Sequence[str]) -> str:
@@ -124,6 +177,8 @@ def _row(words: Sequence[str]) -> str:
 
 def _rules_all(words: Sequence[str]) -> str:
     name, *after = without_global_options(words)
+    if name == "systemctl" and "--user" in words and after and after[0] in OWN_SERVICE:
+        return ""
     if name in READING_ONLY:
         is_harmless = READING_ONLY[name].fullmatch(after[0]) if after else name == "mount"
         return "" if is_harmless else "rules the machine"

@@ -28,19 +28,19 @@ class Destroyer(NamedTuple):
     why: str
 
 
+_EVERYTHING = r"/\*?|~/?|\$HOME/?"
+_OPENING = rf"[0-7]{{0,3}}[2367]|([ug]*[ao][ugo]*)?\+[rxX]*w\w*|[augo]*\+[rwxX]*s\w*|{_EVERYTHING}"
 _PARTS_OF_DOCKER = "system|image|container|volume|network|builder|buildx|pod|secret|config"
 _WRITES_IN_REDIS = "(?i:flush.*|del|unlink|shutdown|config|debug|eval|script|swapdb|restore|rename)"
 DESTROYERS = (
     Destroyer("rm", "", r"-\w*[rfR]\w*|--recursive|--force|--no-preserve-root", "removes without asking"),
     Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"/[sq]|-recurse|-force|-r|-fo", "removes without asking"),
     Destroyer("find|gfind", "", r"-delete|-fprint0?|-fprintf|-fls", "acts on all found"),
-    Destroyer("fd|fdfind", "", r"-x|-X|--exec(-batch)?", "acts on all found"),
     Destroyer(r"shred|srm|wipefs|mkfs(\.\w+)?|mke2fs|fdisk|parted|sgdisk|mkswap|blkdiscard", "", "", "destroys data"),
     Destroyer("dd", "", "of=.*", "writes over a device or file"),
     Destroyer("truncate", "", "-s.*|--size.*", "cuts files"),
     Destroyer("sudo|doas|su|pkexec|runas|gsudo", "", "", "acts as another user"),
     Destroyer("eval|iex|invoke-expression", "", "", "runs what cannot be read here"),
-    Destroyer("base64|base32|xxd|openssl", "", "-d|--decode|-D|-r|enc", "hides what it runs or writes"),
     Destroyer("git", "push", r"-\w*[fd]\w*|--force.*|--delete|--mirror|--prune|[+:].*", "rewrites what others have"),
     Destroyer("git", "reset", "--hard|--merge|--keep", "throws changes away"),
     Destroyer("git", "checkout|restore|switch", r"--|\.|-f|--force|--discard-changes|-C|-B", "throws changes away"),
@@ -50,12 +50,15 @@ DESTROYERS = (
     Destroyer("git", "reflog", "expire|delete", "throws history away"),
     Destroyer("git", "filter-branch|filter-repo|update-ref|prune", "", "changes history"),
     Destroyer("git", "", "--upload-pack.*|--receive-pack.*|ext::.*", "runs anything"),
-    Destroyer("chmod|chown|chgrp|setfacl", "", r"-\w*R\w*|--recursive|0?777|.*\+s|[ao]*\+w", "opens files to others"),
+    Destroyer("chmod", "", _OPENING, "opens files to others"),
+    Destroyer("chown|chgrp|setfacl", "", r"-\w*R\w*|--recursive", "opens files to others"),
     Destroyer("icacls|takeown|cacls", "", "/grant.*|/f|/reset|/r|/t", "opens files to others"),
     Destroyer("shutdown|reboot|halt|poweroff|telinit|stop-computer|restart-computer", "", "", "stops the machine"),
-    Destroyer("pkill|killall|taskkill|stop-process", "", "", "ends programs by name"),
+    Destroyer("pkill|killall", "", r"-[uUGt]|--(euid|uid|user|group)(=.*)?|\W*|\w", "ends many programs"),
+    Destroyer("taskkill|stop-process", "", "", "ends programs by name"),
     Destroyer("kill", "", "-1", "ends every program"),
-    Destroyer("docker|podman", "rm|rmi|kill", "", "removes containers or data"),
+    Destroyer("docker|podman", "rm", r"-\w*[afv]\w*|--(force|volumes|all)", "removes containers or data"),
+    Destroyer("docker|podman", "rmi|kill", "", "removes containers or data"),
     Destroyer("docker|podman", _PARTS_OF_DOCKER, "prune|rm|remove|kill", "removes containers or data"),
     Destroyer("docker|podman", "compose|stack", "rm|kill|-v|--volumes|--rmi.*", "removes containers or data"),
     Destroyer("docker|podman", "", "--privileged", "opens the machine to a container"),
@@ -75,7 +78,7 @@ DESTROYERS = (
     Destroyer("defaults", "write|delete|import", "", "changes settings"),
     Destroyer("security", "delete.*|add-.*|import|unlock.*|dump-.*|find-.*password", "", "opens the keychain"),
     Destroyer("useradd|usermod|userdel|passwd|visudo|chsh|groupadd|sysadminctl", "", "", "changes who may what"),
-    Destroyer("nc|ncat|netcat|socat", "", "", "opens the machine to others"),
+    Destroyer("socat", "", "", "opens the machine to others"),
     Destroyer("dropdb", "", "", "may destroy a database"),
     Destroyer("redis-cli", "", _WRITES_IN_REDIS, "may destroy data"),
 )  # fmt: skip
@@ -88,6 +91,7 @@ READING_ONLY: Mapping[str, re.Pattern[str]] = {
     "mount": re.compile("-l|--version|-V"),
     "umount": re.compile("--version"),
     "sysctl": re.compile(r"-a|-n|[\w]+(\.[\w-]+)+"),
+    **dict.fromkeys(("nc", "ncat", "netcat"), re.compile(r"-\w*[zh]\w*|--help|--version")),
 }
 """Programs that rule the machine unless each of their arguments is one of these; and one that has none may show."""
 GIT_READING: Mapping[str, re.Pattern[str]] = {
@@ -111,6 +115,21 @@ wget which whoami xq yarn yq zgrep zip
 """
 DATA_PROGRAMS = frozenset(_DATA_PROGRAMS.split())
 """Programs whose arguments are theirs to read: a word there is no program, however it looks."""
+OWN_SERVICE = frozenset({"start", "stop", "restart", "reload", "try-restart", "daemon-reload"})
+"""What `systemctl --user` may do to the user's own services."""
+MADE_AGAIN = re.compile(
+    r"(\./)?([\w@.-]+/)*(node_modules|__pycache__|\.(pytest|mypy|ruff|parcel)[_-]cache|\.(next|nuxt|turbo|svelte-kit|tox|nox)"
+    r"|htmlcov|[\w.-]+\.egg-info)(/cache)?/?"
+)
+"""Directories below this one that their tools make again."""
+_MESSAGE_OPTIONS = """
+-m -t -k -g -p --message --title --body --notes --description --comment --reason --grep --filter --prompt
+--testNamePattern --test-name-pattern
+"""
+MESSAGE_OPTIONS = frozenset(_MESSAGE_OPTIONS.split())
+"""Options whose value is words for people or names of tests, whatever the program."""
+UNREADABLE_SOURCES = frozenset({"base64", "base32", "xxd", "openssl", "curl", "wget", "nc", "gunzip", "zcat"})
+"""Programs whose output is no text that was read before: what they put out must not be run."""
 COPIERS = frozenset({"cp", "mv", "ln", "install", "rsync", "scp"})
 _FOUND_BY = "grep egrep fgrep rg cat ls wc head tail file stat echo printf basename dirname test du diff md5sum jq"
 FOUND_BY = frozenset(_FOUND_BY.split())

@@ -130,6 +130,10 @@ def carried_command(words: Sequence[str]) -> Iterator[Sequence[str]]:
         for at, word in enumerate(words):
             if word in {"-exec", "-execdir", "-ok", "-okdir"}:
                 yield words[at + 1 : next((end for end in range(at, len(words)) if words[end] in {";", "+"}), None)]
+    elif name in {"fd", "fdfind"}:
+        for at, word in enumerate(words):
+            if word in {"-x", "-X", "--exec", "--exec-batch"}:
+                yield words[at + 1 : next((end for end in range(at, len(words)) if words[end] == ";"), None)]
     elif name == "git" and "foreach" in words[:4]:
         rest = words[words.index("foreach") + 1 :]
         yield _after_options(rest, "", 0)

@@ -48,6 +48,19 @@ def test_a_command_that_is_allowed_three_times_runs_unasked_and_no_other_does(be
     assert decision(followed(begun), "make pears") == "allow"
 
 
+def test_an_address_that_is_allowed_three_times_is_fetched_unasked_and_no_other_is(begun: Hooked) -> None:
+    def fetch(url: str) -> dict[str, Any]:
+        return call("", tool_name="WebFetch", tool_input={"url": url, "prompt": "what are pears?"})
+
+    pears = "https://pears.example/a"
+    for _ in range(ALLOWED):
+        assert begun.said("PreToolUse", **fetch(pears)) == {}
+        ask(begun, fetch(pears))
+        run(begun, fetch(pears))
+    assert begun.said("PreToolUse", **fetch(pears))["permissionDecision"] == "allow"
+    assert begun.said("PreToolUse", **fetch("https://pears.example/a/b")) == {}
+
+
 def test_what_was_refused_or_ran_without_being_asked_about_teaches_nothing(begun: Hooked) -> None:
     bypassing = call("make pears", permission_mode="bypassPermissions")
     for number in range(ALLOWED):

@@ -11,7 +11,7 @@ from services.session.domain.command_risk import destroys, only_reads
     ("command", "why"),
     [
         ("rm -rf build", "removes without asking"),
-        ("env A=1 nohup rm -f x", "removes without asking"),
+        ("env A=1 nohup rm -rf x", "removes without asking"),
         ("/bin/rm -r x", "removes without asking"),
         ("r\\m -rf x", "removes without asking"),
         ("git push --force", "rewrites what others have"),

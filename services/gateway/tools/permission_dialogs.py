@@ -1,0 +1,65 @@
+"""What a model proposes about permissions, put to the user in the client's own dialog where it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from fastmcp import Context
+from mcp_types import InputRequiredResult
+
+from services.gateway.access.consent import consent_of_person, quotation
+from services.gateway.backends import SessionBackend
+from services.gateway.tools import permission_shapes as shapes
+from services.pb import session_pb2
+
+
+async def decide_allow(
+    context: Context, session: SessionBackend, answer: shapes.RuleAnswer
+) -> shapes.RuleAnswer | InputRequiredResult:
+    """The answer of `record_permission`: decided, where it was a proposal and the user answered."""
+    said = await consent_of_person(context, allow_question(answer.rule)) if answer.status == "proposed" else None
+    if isinstance(said, InputRequiredResult):
+        return said
+    if said is None:
+        return answer
+    return answer.with_decision(await _decide(session, answer.rule.id, said), said)
+
+
+async def decide_revocations(
+    context: Context, session: SessionBackend, answer: shapes.RevokedAnswer
+) -> shapes.RevokedAnswer | InputRequiredResult:
+    """The answer of `revoke_permission`: the denies are gone, or stay, where the user answered."""
+    rules = [each.rule for each in answer.proposed]
+    said = await consent_of_person(context, revocation_question(rules)) if rules else None
+    if isinstance(said, InputRequiredResult):
+        return said
+    if said is None:
+        return answer
+    for each in answer.proposed:
+        await _decide(session, each.id, said)
+    return shapes.RevokedAnswer(revoked=answer.revoked + (len(rules) if said else 0), proposed=[])
+
+
+def allow_question(rule: shapes.RuleShape) -> str:
+    """What the user decides about an allow. A model's words are in it, quoted."""
+    return f"May the agent do this without asking: {_description(rule)}?"
+
+
+def revocation_question(rules: Sequence[shapes.RuleShape]) -> str:
+    """What the user decides about denies of theirs."""
+    return f"You denied this. Shall it be denied no longer: {'; '.join(map(_description, rules))}?"
+
+
+def _description(rule: shapes.RuleShape) -> str:
+    target = quotation(rule.pattern) if rule.pattern else "anything"
+    everywhere = {"always": "in every project", "session": "in this session"}
+    where = everywhere.get(rule.scope) or f"in the project {quotation(rule.project or '')}"
+    until = f", until {rule.expires_at}" if rule.expires_at else ""
+    return f"{quotation(rule.operation)} on {target}, {where}{until}"
+
+
+async def _decide(session: SessionBackend, id: str, accept: bool) -> session_pb2.Proposal:
+    request = session_pb2.DecideProposalRequest(id=id, accept=accept, operation_id=str(uuid4()))
+    answer: session_pb2.DecideProposalResponse = await session.call(session.stub.DecideProposal, request)
+    return answer.proposal
