@@ -136,7 +136,14 @@ COMMANDS: Mapping[str, Command] = {
         "commands.permissions",
         "what may be done here without asking, what may not, and what waits for your decision",
         (
-            ("action", {"nargs": "?", "choices": ("test",), "help": "what the rules say of a command"}),
+            (
+                "action",
+                {
+                    "nargs": "?",
+                    "choices": ("test", "import"),
+                    "help": "test: what the rules say of a command; import: records Claude Code's own rules",
+                },
+            ),
             (
                 "target",
                 {
@@ -146,6 +153,7 @@ COMMANDS: Mapping[str, Command] = {
                 },
             ),
             ("--operation", {"default": "Bash", "help": "another than a command: Edit, Read, … (%(default)s)"}),
+            ("--dry-run", {"action": "store_true", "help": "of import: only show the rules"}),
         ),
     ),
     "permit": Command("commands.permit", "allows a proposal, or an operation on a target; in a terminal", _DECISION),

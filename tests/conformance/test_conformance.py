@@ -57,9 +57,9 @@ HTTP server, its limits, its way with sessions and its errors; that says nothing
 NOT_OFFERED = {
     "completion-complete": "no argument of Segue's is completed",
     "tools-call-sampling": "Segue never asks the client for a model's answer",
-    "tools-call-elicitation": "Segue never asks the user through the client",
-    "elicitation-sep1034-defaults": "Segue never asks the user through the client",
-    "elicitation-sep1330-enums": "Segue never asks the user through the client",
+    "tools-call-elicitation": "Segue asks the user yes or no, by its own tools",
+    "elicitation-sep1034-defaults": "Segue asks the user yes or no, by its own tools",
+    "elicitation-sep1330-enums": "Segue asks the user yes or no, by its own tools",
     "json-schema-2020-12": "it compares one tool's literal schema; Segue's are generated from types",
     "server-sse-polling": "a stream that broke is not resumed: a call that was lost is called again",
     "resources-subscribe": "Segue announces no changes of resources",

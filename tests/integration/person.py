@@ -27,13 +27,14 @@ def decide(url: str, action: str, **fields: Any) -> dict[str, Any]:
 
 
 def segue(
-    *arguments: str, environment: Mapping[str, str], cwd: Path, terminal: bool = True
+    *arguments: str, environment: Mapping[str, str], cwd: Path, terminal: bool = True, types: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """`segue` in a terminal, or without one as a program runs it."""
+    """`segue` in a terminal in which this is typed, or without one as a program runs it."""
     command = [sys.executable, "-m", "services.cli", *arguments]
     where = {**environment, "PYTHONPATH": str(Path(__file__).parents[2])}
     ours, theirs = pty.openpty()
     try:
+        os.write(ours, types.encode())
         stdin = theirs if terminal else subprocess.DEVNULL
         return subprocess.run(
             command, env=where, cwd=cwd, stdin=stdin, capture_output=True, text=True, timeout=120, check=False

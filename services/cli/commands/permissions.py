@@ -12,13 +12,16 @@ from urllib.parse import quote
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.transfer.delivery import plain
+from services.cli.transfer.permission_import import run_import
 
 call_timeout_s = 30.0
 Record = dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows the rules of this directory, or with `test` what they say of a command."""
+    """Shows the rules of this directory; with `test` what they say of a command, with `import` adds Claude Code's."""
+    if options.action == "import":
+        return run_import(options)
     if options.action and not options.target:
         print('segue permissions: name what to test: segue permissions test "git push"', file=sys.stderr)
         return 2

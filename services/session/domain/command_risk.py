@@ -95,7 +95,9 @@ def _decides(words: Sequence[str]) -> bool:
     after = words[1:] if words and program_name(words[0]) == "segue" else None
     if after is None and "services.cli" in words:
         after = words[words.index("services.cli") + 1 :]
-    return bool(after) and after is not None and after[0] in {"permit", "revoke"}
+    if not after:
+        return False
+    return after[0] in {"permit", "revoke"} or (after[0] == "permissions" and "import" in after)
 
 
 def _danger(call: Call) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,24 @@ def test_the_users_decisions_are_not_the_models_to_make_by_a_command(hooked: Hoo
             assert decision(hooked, command, permission_mode=mode) == "ask", command
     assert decision(hooked, "segue permissions") == "None"
     assert decision(hooked, "segue deny Bash 'x'") == "None"
+
+
+async def test_the_clients_own_rules_are_recorded_once_the_user_has_seen_them(
+    here: ProcessStack, hooked: Hooked
+) -> None:
+    settings = hooked.project / ".claude" / "settings.json"
+    settings.parent.mkdir(exist_ok=True)
+    rules = {"allow": ["Bash(make plums:*)"], "deny": ["Bash(git push:*)", "Read(./.env)"], "ask": ["WebFetch"]}
+    settings.write_text(json.dumps({"permissions": rules}))
+    around: dict[str, Any] = {"environment": hooked.environment, "cwd": hooked.project}
+    shown = segue("permissions", "import", "--dry-run", **around)
+    expected = ["deny   Bash(git push:*)", "deny   Read(./.env)", "allow  Bash(make plums:*)"]
+    assert [line.partition("  in ")[0] for line in shown.stdout.splitlines()[:3]] == expected
+    assert segue("permissions", "import", terminal=False, **around).returncode == 2
+    assert "0 recorded" not in segue("permissions", "import", types="n\n", **around).stdout
+    assert await check(here, hooked, "make plums -j2") == "ask"
+    done = segue("permissions", "import", types="y\n", **around)
+    assert (done.returncode, done.stderr, "3 recorded" in done.stdout) == (0, "", True)
+    assert [await check(here, hooked, each) for each in ("make plums -j2", "git -C . push")] == ["allow", "deny"]
+    read = {"file_path": str(hooked.project / ".env")}
+    assert hooked.said("PreToolUse", tool_name="Read", tool_input=read)["permissionDecision"] == "deny"
