@@ -20,7 +20,7 @@ from services.memory.text.dialogue import asks, speaker, words_of
 from services.memory.text.file_mentions import file_paths
 from services.memory.text.terms import date_spans, query_terms, terms
 from services.memory.text.wording import wording
-from services.session.domain.operation_risk import classify
+from services.session.domain.operation_risk import classify, target_judged_max_chars
 from tests.growth import GROWTH_MAX, growth
 
 CHARS = 32_000
@@ -39,7 +39,6 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "asks": asks,
     "briefing": quote,
     "code": has_code,
-    "command": lambda text: classify("Bash", text),
     "dates": date_spans,
     "directory": lambda text: Projects(Path("x"), "").name(text),
     "files": lambda text: file_paths(text, {"file_path": text, "files": [text]}),
@@ -94,3 +93,19 @@ def test_whatever_repeats_costs_in_proportion(name: str, unit: str) -> None:
 
 def test_the_measure_sees_what_is_quadratic() -> None:
     assert growth(lambda size: ["a" * at for at in range(0, size, 4)], CHARS) > GROWTH_MAX
+
+
+SHELL_UNITS = (
+    *UNITS,
+    *("a|", "a&&", "a;", "x $(", "$(", '"$(', "<(", "if ", "{ a; ", "<<E\n", "${a:-", "case a in ", "do ", "a > b "),
+)
+
+
+@pytest.mark.parametrize("unit", SHELL_UNITS, ids=repr)
+def test_a_command_never_takes_long_to_understand(unit: str) -> None:
+    """The shell's grammar itself takes the square of what it does not understand, so such commands are not given to it."""
+
+    def judge(chars: int) -> None:
+        classify("Bash", f"{next(_numbers)} {unit * (chars // len(unit))}")  # no cache knows it
+
+    assert growth(judge, target_judged_max_chars - 100, worth_a_look_s=0.3) < GROWTH_MAX

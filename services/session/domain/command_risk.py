@@ -44,6 +44,7 @@ _SHELL = re.compile(r"(ba|da|z|k|fi|c|tc)?sh")
 _WRITERS = re.compile(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
 _SQL = re.compile(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
 _FORK_BOMB = re.compile(r":\s?\(\s?\)\s?\{")
+_DECIDING = re.compile(r"(segue|services\.cli)\W+(permit|revoke|permissions\W+import)\b")
 _QUOTED = re.compile(r"""(['"`])(.*?)\1""", re.DOTALL)
 _WRITTEN = re.compile(r">[>|&]?\s*([^\s;|&<>]+)")
 _BETWEEN = re.compile(r"(\|\|?|&&?|[;\n(){}`]|\$\()")
@@ -86,9 +87,10 @@ def destroys_by_text(command: str) -> str:
 
 def decides_rules(command: str) -> bool:
     """Whether the command changes what may be done without asking: by `segue`, its endpoint, or its files."""
-    if "/v1/permissions" in command:
+    line = read_command(command)
+    if "/v1/permissions" in command or (not line.is_understood and _DECIDING.search(command)):
         return True
-    return any(_decides(call.words) for call in read_command(command).calls)
+    return any(_decides(call.words) for call in line.calls)
 
 
 def _decides(words: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.session.permissions.programs import (
     carried_command,
@@ -27,6 +27,9 @@ UNKNOWN = "\0"
 depth_max = 4
 """Of commands in the argument of another."""
 calls_max = 200
+signs_max = 2500
+"""Beyond it the grammar may take a second: what it does not understand costs it the square of the length."""
+_signs = re.compile(r"[|&()<>\[\]@]")
 
 _WORDS = frozenset(
     ("word", "number", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "extglob_pattern")
@@ -38,6 +41,8 @@ _UNKNOWN = frozenset(
     )
 )
 _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
+_OWN_INPUT = frozenset({"command", "command_substitution", "function_definition"})
+"""What is within these reads nothing of a pipe around them."""
 _READS = frozenset({"<", "<&", "<&-"})
 _unreadable = re.compile(r"[\0\r]|[^\s\\](?:\\\\)*\\\n\S")
 """What a shell drops or treats otherwise than the grammar, as a line that goes on within a word."""
@@ -88,14 +93,17 @@ def read_command(text: str) -> CommandLine:
 
 
 def _read(text: str, depth: int) -> CommandLine:
+    if len(_signs.findall(text)) > signs_max:
+        return CommandLine((), (), False)
     source = text.encode("utf-8", "replace")
     root = _parser().parse(source).root_node
     calls: list[Call] = []
     written: list[str] = []
     is_understood = not (root.has_error or _unreadable.search(text))
-    for node in _nodes(root):
+    for spot in _spots(root):
+        node = spot.node
         if node.type == "command":
-            calls.append(_call(node))
+            calls.append(_call(spot))
         elif node.type in {"declaration_command", "unset_command"}:
             calls.append(Call((node.children[0].type, *(_word(each)[0] for each in node.named_children))))
         elif node.type == "test_command":
@@ -117,13 +125,37 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
-def _nodes(root: Node) -> Iterator[Node]:
+class _Spot(NamedTuple):
+    """A node with what is above it. Asking a node for its parent looks through the whole tree, so nobody does."""
+
+    node: Node
+    parent: Node | None
+    is_piped: bool
+    """It reads what another program writes."""
+
+
+def _spots(root: Node) -> Iterator[_Spot]:
     """Every node, parents first, in order."""
-    waiting = [root]
+    waiting = [_Spot(root, None, False)]
     while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(reversed(node.children))
+        spot = waiting.pop()
+        yield spot
+        waiting.extend(reversed(list(_below(spot))))
+
+
+def _below(spot: _Spot) -> Iterator[_Spot]:
+    """The children: in a pipeline all but the first read from a pipe, and that one where the pipeline does."""
+    node = spot.node
+    is_first = node.type == "pipeline" and not _in_heredoc(spot)
+    inherits = spot.is_piped and node.type not in _OWN_INPUT
+    for child in node.children:
+        yield _Spot(child, node, inherits or (node.type == "pipeline" and not is_first))
+        is_first = is_first and not child.is_named
+
+
+def _in_heredoc(pipeline: _Spot) -> bool:
+    """`cat <<EOF | sh`: the grammar has the pipeline in the redirection."""
+    return pipeline.parent is not None and pipeline.parent.type == "heredoc_redirect"
 
 
 def _inner(node: Node) -> bool:
@@ -131,10 +163,11 @@ def _inner(node: Node) -> bool:
     return node.type == "variable_assignment" or node.children[0].type == "{"
 
 
-def _call(node: Node) -> Call:
+def _call(spot: _Spot) -> Call:
+    node, parent = spot.node, spot.parent
     words: list[str] = []
     assigns = has_glob = False
-    for child in (*node.children, *_surplus(node)):
+    for child in (*node.children, *_surplus(node, parent)):
         if child.type == "variable_assignment":
             assigns = True
         elif child.type == "command_name":
@@ -147,12 +180,11 @@ def _call(node: Node) -> Call:
             has_glob |= globs
         elif child.type in _REDIRECTS:
             words += [_word(each)[0] for each in _arguments_in(child)]
-    return Call(tuple(words), assigns, _is_piped(node), _standard_input(node), has_glob=has_glob)
+    return Call(tuple(words), assigns, spot.is_piped, _standard_input(node, parent), has_glob=has_glob)
 
 
-def _surplus(node: Node) -> Sequence[Node]:
+def _surplus(node: Node, parent: Node | None) -> Sequence[Node]:
     """Arguments that the grammar counts to a redirection behind the command: `git > file push`."""
-    parent = node.parent
     if parent is None or parent.type != "redirected_statement" or parent.child_by_field_name("body") != node:
         return []
     return [word for redirect in parent.children if redirect.type in _REDIRECTS for word in _arguments_in(redirect)]
@@ -163,24 +195,9 @@ def _arguments_in(redirect: Node) -> Sequence[Node]:
     return words if redirect.type == "heredoc_redirect" else words[1:]
 
 
-def _is_piped(node: Node) -> bool:
-    """Whether it reads what another program writes."""
-    child, parent = node, node.parent
-    while parent is not None and parent.type not in {"command", "command_substitution", "function_definition"}:
-        if parent.type == "pipeline" and (parent.named_children[0] != child or _in_heredoc(parent)):
-            return True
-        child, parent = parent, parent.parent
-    return False
-
-
-def _in_heredoc(pipeline: Node) -> bool:
-    """`cat <<EOF | sh`: the grammar has the pipeline in the redirection."""
-    return pipeline.parent is not None and pipeline.parent.type == "heredoc_redirect"
-
-
-def _standard_input(node: Node) -> str | None:
+def _standard_input(node: Node, parent: Node | None) -> str | None:
     """The text that the command itself gives the call to read, where it does."""
-    around = node.parent.children if node.parent and node.parent.type == "redirected_statement" else []
+    around = parent.children if parent is not None and parent.type == "redirected_statement" else []
     for redirect in (*node.children, *around):
         if redirect.type == "herestring_redirect":
             return _word(redirect.named_children[-1])[0]
