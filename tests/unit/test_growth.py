@@ -103,7 +103,7 @@ SHELL_UNITS = (
 
 @pytest.mark.parametrize("unit", SHELL_UNITS, ids=repr)
 def test_a_command_never_takes_long_to_understand(unit: str) -> None:
-    """The shell's grammar itself takes the square of what it does not understand, so such commands are not given to it."""
+    """The grammar takes the square of what it does not understand, so such commands are not given to it."""
 
     def judge(chars: int) -> None:
         classify("Bash", f"{next(_numbers)} {unit * (chars // len(unit))}")  # no cache knows it

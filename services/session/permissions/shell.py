@@ -46,8 +46,6 @@ _OWN_INPUT = frozenset({"command", "command_substitution", "function_definition"
 _READS = frozenset({"<", "<&", "<&-"})
 _unreadable = re.compile(r"[\0\r]|[^\s\\](?:\\\\)*\\\n\S")
 """What a shell drops or treats otherwise than the grammar, as a line that goes on within a word."""
-_braces = re.compile(r"\{[^}]*(,|\.\.)[^{]*\}")
-"""What the shell makes several words of."""
 _CHANGES_NAMES = frozenset({"alias", "hash", "enable"})
 
 
@@ -230,10 +228,17 @@ def _word(node: Node) -> tuple[str, bool]:
     if node.type == "concatenation":
         parts = [_word(child) for child in node.children]
         whole = "".join(part for part, _ in parts)
-        return (UNKNOWN if _braces.search(text) else whole), any(globs for _, globs in parts)
+        return (UNKNOWN if _has_braces(text) else whole), any(globs for _, globs in parts)
     if node.type in _QUOTED:
         return _QUOTED[node.type](node, text), False
     return _unescape(text) if node.type in _WORDS else (UNKNOWN, False)
+
+
+def _has_braces(word: str) -> bool:
+    """Whether the shell may make several words of it, as of `{a,b}`."""
+    _, opened, rest = word.partition("{")
+    within, closed, _ = rest.rpartition("}")
+    return bool(opened and closed) and ("," in within or ".." in within)
 
 
 def _pieces(node: Node) -> Iterator[tuple[str, str]]:
@@ -263,7 +268,7 @@ def _in_quotes(piece: tuple[str, str]) -> str:
 
 
 def _unescape(text: str) -> tuple[str, bool]:
-    if _braces.search(text):
+    if _has_braces(text):
         return UNKNOWN, False
     plain, at, globs = "", 0, False
     while at < len(text):
