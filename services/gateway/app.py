@@ -24,9 +24,11 @@ from services.gateway.access.permission_enforcement import Permitting
 from services.gateway.access.scopes import Scoping
 from services.gateway.arguments.accept_header import Acceptance
 from services.gateway.arguments.forms import ArgumentForms
+from services.gateway.arguments.project_arguments import ProjectArguments
 from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.backends import Backends, open_backends
 from services.gateway.config import GatewaySettings
+from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.backup import Backup
 from services.gateway.endpoints.export import Export
@@ -146,12 +148,14 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
-    middleware = [*first, Scoping(), Permitting(backends.session, Workplace(settings.allowed_roots)), Loading()]
+    workplace = Workplace(settings.allowed_roots, ProjectLabels(backends, settings.allowed_roots))
+    arguments = ProjectArguments(backends.session, workplace)
+    middleware = [*first, Scoping(), arguments, Permitting(backends.session, workplace), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
-    sessions = register_tools(mcp, settings, backends)
+    sessions = register_tools(mcp, settings, backends, workplace)
     for event, handler in Hooks(sessions, app.background).handlers.items():
         _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler).__call__)
-    bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
+    bulk = BulkStore(backends.memory, workplace.labels, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
     _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
     _route(mcp, "POST", "/v1/backup", Backup(backends.memory, settings.backup_timeout_s).__call__)
@@ -160,7 +164,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/retention", keeping.rules)
     _route(mcp, "POST", "/v1/retention", keeping.set_rule)
     _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
-    decisions = Decisions(backends.session, Workplace(settings.allowed_roots))
+    decisions = Decisions(backends.session, workplace)
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
     _route(mcp, "POST", "/v1/permissions", decisions.decide)
     _route(mcp, "POST", "/v1/permissions/test", decisions.check)
@@ -177,9 +181,8 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
     mcp.custom_route(path, [method])(trace_endpoint(method, path, with_failures(endpoint)))
 
 
-def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:
+def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, workplace: Workplace) -> Sessions:
     """Adds every tool, prompt and resource to `mcp`, and returns the workflows they use."""
-    workplace = Workplace(settings.allowed_roots)
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)

@@ -93,30 +93,37 @@ class ResolveRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SIGHTING_FIELD_NUMBER: _builtins.int
-    IS_CHECKED_FIELD_NUMBER: _builtins.int
+    CHECKED_NAME_FIELD_NUMBER: _builtins.int
     OTHERS_FIELD_NUMBER: _builtins.int
-    STORED_NAMES_FIELD_NUMBER: _builtins.int
-    is_checked: _builtins.bool
-    """Sent once the first answer asked for it: the directories that `directories_to_check` names, where they are there."""
+    IS_STORED_FIELD_NUMBER: _builtins.int
+    ARE_ROOTS_CHECKED_FIELD_NUMBER: _builtins.int
+    STANDING_ROOTS_FIELD_NUMBER: _builtins.int
+    checked_name: _builtins.str
+    """Sent after an answer asked for it: `name_to_check`, the directories that it names, as far as they are there, and
+    whether memories are stored under that name.
+    """
+    is_stored: _builtins.bool
+    are_roots_checked: _builtins.bool
+    """Sent after an answer asked for it: of `roots_to_check`, those that still have a repository with that first commit."""
     @_builtins.property
     def sighting(self) -> Global___Sighting: ...
     @_builtins.property
     def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sighting]: ...
     @_builtins.property
-    def stored_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """of `names_to_check`, those that memories are stored under"""
-
+    def standing_roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         sighting: Global___Sighting | None = ...,
-        is_checked: _builtins.bool = ...,
+        checked_name: _builtins.str = ...,
         others: _abc.Iterable[Global___Sighting] | None = ...,
-        stored_names: _abc.Iterable[_builtins.str] | None = ...,
+        is_stored: _builtins.bool = ...,
+        are_roots_checked: _builtins.bool = ...,
+        standing_roots: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sighting", b"sighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_checked", b"is_checked", "others", b"others", "sighting", b"sighting", "stored_names", b"stored_names"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "others", b"others", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -127,21 +134,25 @@ class ResolveResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: _builtins.int
+    NAME_TO_CHECK_FIELD_NUMBER: _builtins.int
     DIRECTORIES_TO_CHECK_FIELD_NUMBER: _builtins.int
-    NAMES_TO_CHECK_FIELD_NUMBER: _builtins.int
+    ROOTS_TO_CHECK_FIELD_NUMBER: _builtins.int
     NAMESAKES_FIELD_NUMBER: _builtins.int
     IS_NEW_FIELD_NUMBER: _builtins.int
+    name_to_check: _builtins.str
     is_new: _builtins.bool
     @_builtins.property
     def project(self) -> Global___Project:
-        """unset: it is new, and these are to be checked first"""
+        """unset: it is new, and its name is to be checked first"""
 
     @_builtins.property
     def directories_to_check(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """in which sessions of the same name worked"""
+        """in which sessions of that name worked"""
 
     @_builtins.property
-    def names_to_check(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def roots_to_check(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where a repository with its first commit was: one that is still there is another project, one that is not has moved."""
+
     @_builtins.property
     def namesakes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Project]:
         """other projects of its name"""
@@ -150,14 +161,15 @@ class ResolveResponse(_message.Message):
         self,
         *,
         project: Global___Project | None = ...,
+        name_to_check: _builtins.str = ...,
         directories_to_check: _abc.Iterable[_builtins.str] | None = ...,
-        names_to_check: _abc.Iterable[_builtins.str] | None = ...,
+        roots_to_check: _abc.Iterable[_builtins.str] | None = ...,
         namesakes: _abc.Iterable[Global___Project] | None = ...,
         is_new: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["project", b"project"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directories_to_check", b"directories_to_check", "is_new", b"is_new", "names_to_check", b"names_to_check", "namesakes", b"namesakes", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directories_to_check", b"directories_to_check", "is_new", b"is_new", "name_to_check", b"name_to_check", "namesakes", b"namesakes", "project", b"project", "roots_to_check", b"roots_to_check"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -264,15 +276,19 @@ class FindRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    HERE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    here: _builtins.str
+    """the label of the caller's own project, which is meant where it has that name, too"""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        here: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["here", b"here", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,6 +16,7 @@ from services.workspace.directory_identity import (
     COMMITTED_META,
     DIRECTORY_META,
     IDENTITY_META,
+    PROJECT_META,
     REPORT_META,
     WANTED_META,
     directory_identity,
@@ -37,6 +38,7 @@ class Reporter:
         self._directory, self._identify = directory, identify
         self._is_wanted = False
         self._work: Any = None
+        self._first_commits: Any = None
 
     def prepare(self, message: Message) -> Message:
         """A tool call with its `_meta` added; any other message, and one already prepared, unchanged."""
@@ -47,9 +49,10 @@ class Reporter:
             directory = _argument_directory(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
         except OSError:  # the directory was removed
             return message
-        told = {DIRECTORY_META: directory}
+        told: Message = {DIRECTORY_META: directory}
         if self._identify:
             told[IDENTITY_META] = directory_identity(directory) or "none"
+            told[PROJECT_META] = self._project(directory)
         message = _with(message, told)
         return self._with_report(message) if self._is_wanted and params.get("name") in REPORTING else message
 
@@ -72,6 +75,14 @@ class Reporter:
         if REPORT_META in told and sent["params"].get("name") == "end":
             return {**answer, "result": self._here().with_handoff(told[DIRECTORY_META], result)}
         return answer
+
+    def _project(self, directory: str) -> Message:
+        """What tells the directory's project, read from its files."""
+        from services.workspace.git.first_commit import FirstCommits
+        from services.workspace.project_identity import sighting_here
+
+        self._first_commits = self._first_commits or FirstCommits()
+        return sighting_here(directory, self._first_commits)
 
     def _with_report(self, message: Message) -> Message:
         directory = _meta(message["params"])[DIRECTORY_META]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import TypeAdapter
 
 from services.session.domain.permissions import Audited, Ledger, Proposal, Rule
+from services.session.domain.projects import Project
 from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session
 from services.session.domain.tokens import Token
 from services.session.operations.events import Event
@@ -20,3 +21,4 @@ PROPOSAL = TypeAdapter(Proposal)
 AUDITED = TypeAdapter(Audited)
 EVENT = TypeAdapter(Event)
 TOKEN = TypeAdapter(Token)
+PROJECT = TypeAdapter(Project)
