@@ -94,7 +94,9 @@ class ProjectLabels:
     def _standing(self, roots: Sequence[str], first_commit: str) -> list[str]:
         """Those roots that have a repository with that first commit."""
         seen = {each: sight_path(each, self._roots, self.first_commits) for each in roots}
-        return [path for path, each in seen.items() if each and each.root in roots and each.first_commit == first_commit]
+        return [
+            path for path, each in seen.items() if each and each.root in roots and each.first_commit == first_commit
+        ]
 
     def _look(self, directories: Sequence[str], *, is_here: bool) -> list[Sighting]:
         """Those directories that are there; of another machine's nothing is known, so that each may be another's."""
