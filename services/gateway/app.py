@@ -37,6 +37,7 @@ from services.gateway.endpoints.import_memories import BulkStore
 from services.gateway.endpoints.json_requests import Endpoint, with_failures
 from services.gateway.endpoints.overview import Overview
 from services.gateway.endpoints.permissions import Decisions
+from services.gateway.endpoints.projects import Projects
 from services.gateway.endpoints.retention import Keeping
 from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
@@ -52,6 +53,7 @@ from services.gateway.tools import (
     memory_list,
     operations,
     permissions,
+    projects,
     prompts,
     quality,
     resources,
@@ -61,6 +63,7 @@ from services.gateway.tools import (
 from services.gateway.tools.loading import Loading
 from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
+from services.gateway.workflows.projects import ProjectWork
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import Unavailable
 from services.kit.health.polling import publish_health
@@ -159,11 +162,14 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
     _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
     _route(mcp, "POST", "/v1/backup", Backup(backends.memory, settings.backup_timeout_s).__call__)
-    keeping = Keeping(backends.memory)
+    keeping = Keeping(backends.memory, workplace.labels)
     _route(mcp, "GET", "/v1/removals", keeping.removals)
     _route(mcp, "GET", "/v1/retention", keeping.rules)
     _route(mcp, "POST", "/v1/retention", keeping.set_rule)
-    _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
+    _route(mcp, "GET", "/v1/overview", Overview(backends, workplace.labels).__call__)
+    registry = Projects(ProjectWork(backends, workplace.labels))
+    _route(mcp, "GET", "/v1/projects", registry.list)
+    _route(mcp, "POST", "/v1/projects", registry.change)
     decisions = Decisions(backends.session, workplace)
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
     _route(mcp, "POST", "/v1/permissions", decisions.decide)
@@ -191,9 +197,10 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, 
     memory_list.register(mcp, backends.memory, zone)
     permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
+    projects.register(mcp, ProjectWork(backends, workplace.labels))
     operations.register(mcp, backends)
     prompts.register(mcp)
-    resources.register(mcp, backends)
+    resources.register(mcp, backends, workplace.labels)
     return sessions
 
 

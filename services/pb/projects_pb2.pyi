@@ -98,6 +98,7 @@ class ResolveRequest(_message.Message):
     IS_STORED_FIELD_NUMBER: _builtins.int
     ARE_ROOTS_CHECKED_FIELD_NUMBER: _builtins.int
     STANDING_ROOTS_FIELD_NUMBER: _builtins.int
+    ONLY_KNOWN_FIELD_NUMBER: _builtins.int
     checked_name: _builtins.str
     """Sent after an answer asked for it: `name_to_check`, the directories that it names, as far as they are there, and
     whether memories are stored under that name.
@@ -105,6 +106,8 @@ class ResolveRequest(_message.Message):
     is_stored: _builtins.bool
     are_roots_checked: _builtins.bool
     """Sent after an answer asked for it: of `roots_to_check`, those that still have a repository with that first commit."""
+    only_known: _builtins.bool
+    """NOT_FOUND for a new one"""
     @_builtins.property
     def sighting(self) -> Global___Sighting: ...
     @_builtins.property
@@ -120,10 +123,11 @@ class ResolveRequest(_message.Message):
         is_stored: _builtins.bool = ...,
         are_roots_checked: _builtins.bool = ...,
         standing_roots: _abc.Iterable[_builtins.str] | None = ...,
+        only_known: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sighting", b"sighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "others", b"others", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "only_known", b"only_known", "others", b"others", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,18 +281,22 @@ class FindRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     HERE_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     here: _builtins.str
     """the label of the caller's own project, which is meant where it has that name, too"""
+    exact: _builtins.bool
+    """by label or alias alone"""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         here: _builtins.str = ...,
+        exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["here", b"here", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "here", b"here", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

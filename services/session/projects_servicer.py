@@ -34,6 +34,7 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
             [_sighting(each) for each in request.others],
             request.is_stored,
             frozenset(request.standing_roots) if request.are_roots_checked else None,
+            request.only_known,
         )
         resolved = await self._registry.resolve(rpc.caller.get(), _sighting(request.sighting), checked)
         return pb.ResolveResponse(
@@ -46,7 +47,8 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
         )
 
     async def Find(self, request: pb.FindRequest, _: Any) -> pb.Project:
-        return project_message(await self._registry.find(rpc.caller.get(), request.name, request.here))
+        found = await self._registry.find(rpc.caller.get(), request.name, request.here, exact=request.exact)
+        return project_message(found)
 
     async def List(self, request: pb.ListRequest, _: Any) -> pb.ListResponse:
         if not 1 <= request.limit <= page_max:

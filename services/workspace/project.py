@@ -120,11 +120,6 @@ def find_project(directory: Path, roots: Sequence[Path]) -> Project:
     )
 
 
-def project_name(directory: Path, roots: Sequence[Path]) -> str:
-    """The project's name only."""
-    return _readable_name(project_root(directory, roots))
-
-
 def project_root(directory: Path, roots: Sequence[Path]) -> Path:
     """The project's root only, as a path."""
     no_project_of = {home(), Path(directory.anchor)} - {directory}

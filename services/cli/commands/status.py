@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     if url:
         try:
             query = _query()
-            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).told, url, query["project"]))
+            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).told, url))
         except NotTold as problem:
             _print([("server", f"{problem}. `segue doctor` says more")])
             status = 1
@@ -43,13 +44,15 @@ def _local(data_dir: Path) -> str | None:
 
 
 def _query() -> dict[str, str]:
-    from services.workspace.project import project_name
+    from services.workspace.git.first_commit import first_commit
+    from services.workspace.project_identity import sighting_here
 
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
+    place = sighting_here(str(Path.cwd()), first_commit)
+    return {"since": midnight.isoformat(), **({"place": json.dumps(place)} if place else {})}
 
 
-def _report_lines(told: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
+def _report_lines(told: Any, url: str) -> Iterator[tuple[str, str]]:
     yield "server", f"{url}, version {told['version']}" + (f", as {told['user']}" if told["user"] != "local" else "")
     for name in told["unavailable"]:
         yield name, "does not answer"
@@ -60,7 +63,7 @@ def _report_lines(told: Any, url: str, project: str) -> Iterator[tuple[str, str]
         yield "memories", f"{told['memories_since']:,} today, {told['memories']:,} in all{last}"
     if told["quality"]:
         measured = _ago(told["quality"]["timestamp"])
-        yield "quality", f"{told['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
+        yield "quality", f"{told['quality']['overall_score']:.0f} of 100 in {told['project']}, measured {measured}"
     if told["pending"]:
         yield "pending", f"{told['pending']} to be stored once memory answers"
     for each in told["degraded"]:

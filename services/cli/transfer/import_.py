@@ -187,17 +187,17 @@ class Import:
         elif entry.link:
             self._add(entry.link.to_line(), origin)
         elif entry.memory:
-            self._add(self._filed(entry.memory).to_line(), origin)
+            self._add(self._with_place(entry.memory).to_line(), origin)
         last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
         self._done.bytes_of_file = entry.resume.offset
         self._progress.show()
 
-    def _filed(self, memory: ImportedMemory) -> ImportedMemory:
+    def _with_place(self, memory: ImportedMemory) -> ImportedMemory:
         """The memory with its project: the one that is named, else what tells that of the directory it was said in."""
         if self._project:
             return replace(memory, project=self._project)
-        return self._places.filed(memory)
+        return self._places.with_place(memory)
 
     def _add(self, line: bytes, origin: str) -> None:
         if not self._batch.has_room_for(line):

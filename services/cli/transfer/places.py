@@ -22,7 +22,7 @@ class Places:
         self._first_commits = FirstCommits()
         self._known: dict[str, Mapping[str, Any] | None] = {}
 
-    def filed(self, memory: ImportedMemory) -> ImportedMemory:
+    def with_place(self, memory: ImportedMemory) -> ImportedMemory:
         """The memory with the place it was said in; without a project where that is a home directory."""
         if not memory.directory:
             return memory

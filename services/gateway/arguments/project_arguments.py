@@ -17,6 +17,8 @@ from services.pb import session_pb2
 
 NAMING = ("project", "source_project", "target_project")
 """The arguments that name a project: by its label, name or alias."""
+NAMED_BY_REGISTRY = frozenset({"name_project"})
+"""Tools whose project the registry itself looks up."""
 STORING = frozenset({"store_conversation", "store_reflection"})
 """Tools that store in the caller's own project where none is named."""
 
@@ -35,7 +37,7 @@ class ProjectArguments(Middleware):
     ) -> ToolResult:
         """The tool's result."""
         called, arguments = context.message, dict(context.message.arguments or {})
-        for name in NAMING:
+        for name in () if called.name in NAMED_BY_REGISTRY else NAMING:
             if isinstance(given := arguments.get(name), str) and given.strip():
                 arguments[name] = await self._label(given, context.fastmcp_context)
         if called.name in STORING and not arguments.get("project"):

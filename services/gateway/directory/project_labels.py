@@ -51,6 +51,13 @@ class ProjectLabels:
             known = self._known[key] = await self._ask(sighting)
         return known
 
+    async def known_label(self, sighting: Sighting) -> str:
+        """The label of a sighting's project; empty for a new one, which is not registered."""
+        try:
+            return (await self._ask(sighting, only_known=True)).label
+        except NotFound:
+            return ""
+
     async def meant(self, name: str, here: str = "") -> str:
         """The label of the project that a label, name or alias means; an unknown one as it is. InvalidInput with the
         candidates where several have the name, unless the project labelled `here` is one of them."""
@@ -66,8 +73,8 @@ class ProjectLabels:
         """Drops what is remembered: a label has changed."""
         self._known.clear()
 
-    async def _ask(self, sighting: Sighting) -> Labelled:
-        request = projects_pb2.ResolveRequest(sighting=message(sighting))
+    async def _ask(self, sighting: Sighting, *, only_known: bool = False) -> Labelled:
+        request = projects_pb2.ResolveRequest(sighting=message(sighting), only_known=only_known)
         projects = self._backends.projects
         for _ in range(rounds_max):
             answer: projects_pb2.ResolveResponse = await projects.call(projects.stub.Resolve, request)

@@ -71,20 +71,20 @@ class Workplace:
         """
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await self._labelled(await asyncio.to_thread(self._look, asked))
+        return await self._with_label(await asyncio.to_thread(self._look, asked))
 
     async def find(self, asked: Asked) -> Place:
         """Like `look`, but for a visible directory only its path and project: git is not run."""
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await self._labelled(await asyncio.to_thread(self._find, asked))
+        return await self._with_label(await asyncio.to_thread(self._find, asked))
 
     async def label(self, asked: Asked) -> str:
         """The label of the directory's project alone; empty for a directory that is none, or for no directory."""
         sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
         return (await self.labels.of(sighting)).label if sighting else ""
 
-    async def _labelled(self, place: Place) -> Place:
+    async def _with_label(self, place: Place) -> Place:
         sighting = place.sighting or _sighting_of_path(place.directory)
         labelled = await self.labels.of(sighting)
         return replace(place, name=labelled.label, namesakes=labelled.namesakes)

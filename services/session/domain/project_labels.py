@@ -9,6 +9,9 @@ from itertools import count
 from services.session.domain.projects import Project, Sighting
 from services.session.domain.sessions import name_max_chars
 
+UNTELLING = ("sha256/", "local/")
+"""How remotes begin that have no owner's name in them."""
+
 
 def possible_labels(sighting: Sighting, repository: Project | None = None) -> Iterator[str]:
     """Labels in the order of preference, without an end: a project takes the first one that is free."""
@@ -22,7 +25,7 @@ def possible_labels(sighting: Sighting, repository: Project | None = None) -> It
 def telling_labels(name: str, remote: str, path: str) -> list[str]:
     """The name with what stands before it in its remote and in its path: `acme/api` for the `api` of acme."""
     found = []
-    parts = remote.split("/")
+    parts = [] if remote.startswith(UNTELLING) else remote.split("/")
     if len(parts) > 2:
         found += [f"{parts[-2]}/{name}"]
     parents = [each for each in re.split(r"[/\\]", path) if each]

@@ -11,11 +11,13 @@ from services.session.domain.projects import Relabelling
 def relabelled_ledger(ledger: Ledger, asked: Relabelling) -> Ledger:
     """The user's rules, tallies and proposals, filed under the other label."""
 
-    def moved(place: Place) -> Place:
+    def place_after(place: Place) -> Place:
         return replace(place, project=asked.target) if place.project == asked.source else place
 
-    rules = tuple(replace(each, place=moved(each.place)) for each in ledger.rules)
-    proposals = tuple(replace(each, rule=replace(each.rule, place=moved(each.rule.place))) for each in ledger.proposals)
+    rules = tuple(replace(each, place=place_after(each.place)) for each in ledger.rules)
+    proposals = tuple(
+        replace(each, rule=replace(each.rule, place=place_after(each.rule.place))) for each in ledger.proposals
+    )
     tallies = tuple(
         replace(each, project=asked.target) if each.project == asked.source else each for each in ledger.tallies
     )

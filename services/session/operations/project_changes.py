@@ -59,14 +59,14 @@ class ProjectChanges:
                 name=label,
                 names=tuple(dict.fromkeys([*project.names, project.name]))[-aliases_max:],
                 aliases=_aliases([*project.aliases, project.label], label),
-                unmoved=_unmoved([*project.unmoved, project.label], label),
+                unmoved=_labels_to_move([*project.unmoved, project.label], label),
                 is_contested=False,
             )
             await self._store.projects.commit(RegistryChange(user, found.version, [following]))
             return following
 
         project = await until_first(attempt)
-        return await self._refiled(project)
+        return await self._refile(project)
 
     async def merge(self, user: str, source: str, target: str, *, dry_run: bool) -> Changed:
         """Makes two projects one under the target's label; with `dry_run` only says what would be moved."""
@@ -78,7 +78,7 @@ class ProjectChanges:
                 return Changed(other)
             if one.repository == other.id or other.repository == one.id:
                 raise InvalidInput("A package and its repository cannot be merged.", "Merge two of one kind.")
-            following = _merged(one, other)
+            following = _merged_project(one, other)
             if dry_run:
                 sessions = sum((await self._store.projects.session_roots(user, one.label)).values())
                 return Changed(following, sessions, await self._rules(user, one.label))
@@ -86,7 +86,7 @@ class ProjectChanges:
             return Changed(following)
 
         changed = await until_first(attempt)
-        return changed if dry_run else await self._refiled(changed.project)
+        return changed if dry_run else await self._refile(changed.project)
 
     async def alias(self, user: str, name: str, alias: str, *, remove: bool) -> Changed:
         """Adds another name for the project, which no other has, or takes one away."""
@@ -131,7 +131,7 @@ class ProjectChanges:
         for package in await self._packages(user, one):
             twin = (await self._store.projects.find(user, [key := package_key(following.id, package.inside)])).at(key)
             if twin:
-                put.append(_merged(package, twin[0]))
+                put.append(_merged_project(package, twin[0]))
                 remove.append(package.id)
             else:
                 put.append(replace(package, repository=following.id))
@@ -141,7 +141,7 @@ class ProjectChanges:
         page = await self._store.projects.page(user, 20_000)
         return [each for each in page.projects if each.repository == repository.id]
 
-    async def _refiled(self, project: Project) -> Changed:
+    async def _refile(self, project: Project) -> Changed:
         """After sessions, handoffs and rules of its earlier labels are filed under the project's."""
         sessions, rules = 0, 0
         for label in project.unmoved:
@@ -155,7 +155,7 @@ class ProjectChanges:
         return sum(rule.place.project == label for rule in ledger.rules)
 
 
-def _merged(one: Project, other: Project) -> Project:
+def _merged_project(one: Project, other: Project) -> Project:
     """The other, with all that the one was found by, and what is stored of it still to be moved."""
     return replace(
         other,
@@ -164,7 +164,7 @@ def _merged(one: Project, other: Project) -> Project:
         roots=tuple(sorted({*one.roots, *other.roots}, key=lambda each: each.seen_at, reverse=True)),
         aliases=_aliases([*one.aliases, one.label, *other.aliases], other.label),
         names=tuple(dict.fromkeys([one.name, *one.names, *other.names])),
-        unmoved=_unmoved([*one.unmoved, one.label, *other.unmoved], other.label),
+        unmoved=_labels_to_move([*one.unmoved, one.label, *other.unmoved], other.label),
         seen_at=max(one.seen_at, other.seen_at),
         is_contested=False,
     )
@@ -174,5 +174,5 @@ def _aliases(names: list[str], label: str) -> tuple[str, ...]:
     return tuple(each for each in dict.fromkeys(names) if each != label)[-2 * aliases_max :]
 
 
-def _unmoved(labels: list[str], label: str) -> tuple[str, ...]:
+def _labels_to_move(labels: list[str], label: str) -> tuple[str, ...]:
     return tuple(each for each in dict.fromkeys(labels) if each != label)

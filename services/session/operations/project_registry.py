@@ -56,6 +56,8 @@ class Checked:
     others: Sequence[Sighting] = ()
     is_stored: bool = False
     standing_roots: frozenset[str] | None = None
+    only_known: bool = False
+    """Whether nothing is to be registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,12 @@ class ProjectRegistry:
 
         return await until_first(attempt)
 
-    async def find(self, user: str, name: str, here: str = "") -> Project:
-        """The project that a label, name or alias means: the one of the directory `here` where it has that name;
-        InvalidInput with the candidates where several have it, NotFound where none has."""
+    async def find(self, user: str, name: str, here: str = "", *, exact: bool = False) -> Project:
+        """The project that a label, name or alias means: the one labelled `here` where it has that name; InvalidInput
+        with the candidates where several have it, NotFound where none has. `exact`: by label or alias alone."""
         name = check_label(name)
         found = await self._store.find(user, [alias_key(name), name_key(name), alias_key(here)])
-        candidates = _candidates(found, name)
+        candidates = [*found.at(alias_key(name))] if exact else _candidates(found, name)
         own = next((each for each in candidates if here and each in found.at(alias_key(here))), None)
         if own or len(candidates) == 1:
             return own or candidates[0]
@@ -161,6 +163,8 @@ class ProjectRegistry:
     async def _register(
         self, user: str, sighting: Sighting, registered: Registered, checked: Checked, repository: Project | None = None
     ) -> Resolved:
+        if checked.only_known:
+            raise NotFound("Nothing is registered of this directory.")
         earlier = await self._earlier(user, sighting, repository)
         if earlier and checked.name != earlier.name:
             return Resolved(None, (), earlier.name, earlier.directories[:directories_checked_max])
