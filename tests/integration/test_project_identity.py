@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
 
 from services.cli.hooks.gateway import parse_address, post
+from services.workspace.directory_identity import DIRECTORY_META
 from tests.claude_transcripts import Transcript
 from tests.hooked import Hooked
-from tests.integration.stack import Stack, client, segue
+from tests.integration.stack import ROOT, Stack, client, segue
 
 
 @pytest.fixture
@@ -52,8 +58,6 @@ def briefing(stack: Stack, directory: Path) -> str:
     """What the model is told when a conversation begins there."""
     told = {"session_id": secrets.token_hex(4), "cwd": str(directory), "source": "startup"}
     body = json.dumps({"directory": str(directory), "tokens": 2000, "within_ms": 30000, "input": told}).encode()
-    import time
-
     return post(parse_address(stack.url), "/v1/hooks/SessionStart", body, time.monotonic() + 60).body.decode()
 
 
@@ -195,8 +199,6 @@ async def test_an_import_files_what_was_said_as_hooks_do(stack: Stack, tmp_path:
 async def test_what_names_no_project_goes_to_the_directorys(stack: Stack, tmp_path: Path, project: str) -> None:
     main = repository(tmp_path / project)
     await call(stack, "init", working_directory=str(main))
-    from services.workspace.directory_identity import DIRECTORY_META
-
     async with client(stack) as mcp:
         for tool, more in (("store_reflection", {"tags": ["decision"]}), ("store_conversation", {"role": "user"})):
             text = f"The staging cluster of {tool} is called heron-{project}."
@@ -209,3 +211,41 @@ async def test_what_names_no_project_goes_to_the_directorys(stack: Stack, tmp_pa
         home = {DIRECTORY_META: "/"}
         stored = await mcp.call_tool("store_reflection", {"content": f"Nobody's {project}."}, meta=home)
     assert f"heron-{project}" in briefing(stack, main)
+
+
+@pytest.mark.parametrize("own", ["home", "/"])
+async def test_a_client_started_where_no_project_is_works_in_its_root(
+    stack: Stack, tmp_path: Path, project: str, own: str
+) -> None:
+    main = repository(tmp_path / project)
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, **stack.environment, "HOME": str(home)}
+    command = ["-m", "services.cli", "connect"]
+    transport = StdioTransport(
+        sys.executable,
+        command,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        cwd=str(home) if own == "home" else own,
+        keep_alive=False,
+    )
+    async with Client(transport, roots=[main.as_uri()]) as mcp:
+        begun = (await mcp.call_tool("init", {})).structured_content
+        assert begun["project_context"]["name"] == project
+        assert begun["project_context"]["root"] == str(main)
+        stored = await mcp.call_tool("store_reflection", {"content": f"The crane of {project} is ready."})
+        memory = await mcp.call_tool("get_memory", {"id": stored.structured_content["reflection_id"]})
+        assert memory.structured_content["memory"]["project"] == project
+
+
+async def test_the_project_that_claude_code_names_is_asked_before_the_own_directory(
+    stack: Stack, tmp_path: Path, project: str
+) -> None:
+    main, other = repository(tmp_path / project), repository(tmp_path / f"{project}-other")
+    environment = {**os.environ, **stack.environment, "CLAUDE_PROJECT_DIR": str(main), "PYTHONPATH": str(ROOT)}
+    transport = StdioTransport(
+        sys.executable, ["-m", "services.cli", "connect"], env=environment, cwd=str(other), keep_alive=False
+    )
+    async with Client(transport) as mcp:
+        begun = (await mcp.call_tool("init", {})).structured_content
+    assert begun["project_context"]["name"] == project

@@ -29,12 +29,13 @@ REPORTING = frozenset({"init", "checkpoint", "end", "status", "quality_check"})
 
 
 class Reporter:
-    """Between one client and a gateway. `directory` is the client's: this process's, unless given.
+    """Between one client and a gateway. `directory` is the client's, or says it for each call: this process's, unless
+    given.
 
     Without `identify` the gateway is assumed to see the directory, as the local server does.
     """
 
-    def __init__(self, directory: str | None = None, *, identify: bool = True) -> None:
+    def __init__(self, directory: str | Callable[[], str] | None = None, *, identify: bool = True) -> None:
         self._directory, self._identify = directory, identify
         self._is_wanted = False
         self._work: Any = None
@@ -45,9 +46,8 @@ class Reporter:
         params = message.get("params")
         if message.get("method") != "tools/call" or not isinstance(params, dict) or DIRECTORY_META in _meta(params):
             return message
-        try:
-            directory = _argument_directory(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
-        except OSError:  # the directory was removed
+        directory = _argument_directory(params) or self._own_directory()
+        if not directory:
             return message
         told: Message = {DIRECTORY_META: directory}
         if self._identify:
@@ -55,6 +55,14 @@ class Reporter:
             told[PROJECT_META] = self._project(directory)
         message = _with(message, told)
         return self._with_report(message) if self._is_wanted and params.get("name") in REPORTING else message
+
+    def _own_directory(self) -> str:
+        if callable(self._directory):
+            return self._directory()
+        try:
+            return self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
+        except OSError:  # the directory was removed
+            return ""
 
     def outcome(self, sent: Message, answer: Message) -> Message:
         """The result of a prepared call: its answer, for the client, or the call to send again.
