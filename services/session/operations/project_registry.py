@@ -44,6 +44,8 @@ from services.session.operations.session_lookup import until_first
 
 candidates_shown_max = 20
 directories_checked_max = 50
+EARLIER = "earlier"
+"""Stands before the name of what was stored before projects had identities, and is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,8 @@ class ProjectRegistry:
             contested = _contested_project(user, earlier.name, self._now())
         elif earlier and earlier.is_taken_over(sighting, checked):
             label = earlier.name
-        used = {earlier.name} if earlier else set()
+        is_others = bool(earlier and (earlier.directories or checked.is_stored))
+        used = {earlier.name} if earlier and is_others else set()
         label = label or await self._free_label(user, possible_labels(sighting, repository), used)
         new = grown_project(_new_project(user, label, sighting, repository, self._now()), sighting, self._now())
         namesakes = _namesakes(registered, new)
@@ -290,7 +293,8 @@ def _new_project(user: str, label: str, sighting: Sighting, repository: Project 
 
 
 def _contested_project(user: str, name: str, now: datetime) -> Project:
-    return Project(str(uuid4()), user, name, name, now, now, is_contested=True)
+    """What was stored under a name that several fit; it keeps the label, and has an alias that means it alone."""
+    return Project(str(uuid4()), user, name, name, now, now, aliases=(f"{EARLIER}/{name}",), is_contested=True)
 
 
 def _of_repository(sighting: Sighting) -> Sighting:
