@@ -63,10 +63,13 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
         )
 
     async def Rename(self, request: pb.RenameRequest, _: Any) -> pb.ChangeResponse:
-        return _change(await self._changes.rename(rpc.caller.get(), request.project, request.label))
+        renaming = self._changes.rename(rpc.caller.get(), request.project, request.label, is_stored=request.is_stored)
+        return _change(await renaming)
 
     async def Merge(self, request: pb.MergeRequest, _: Any) -> pb.ChangeResponse:
-        merging = self._changes.merge(rpc.caller.get(), request.source, request.target, dry_run=request.dry_run)
+        merging = self._changes.merge(
+            rpc.caller.get(), request.source, request.target, dry_run=request.dry_run, is_stored=request.is_stored
+        )
         return _change(await merging)
 
     async def Alias(self, request: pb.AliasRequest, _: Any) -> pb.ChangeResponse:

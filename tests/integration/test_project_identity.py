@@ -249,3 +249,72 @@ async def test_the_project_that_claude_code_names_is_asked_before_the_own_direct
     async with Client(transport) as mcp:
         begun = (await mcp.call_tool("init", {})).structured_content
     assert begun["project_context"]["name"] == project
+
+
+async def test_a_project_is_renamed_merged_and_called_otherwise_by_the_command(
+    stack: Stack, tmp_path: Path, project: str
+) -> None:
+    one, other = (repository(tmp_path / owner / project) for owner in ("acme", "bolt"))
+    for place, word in ((one, "heron"), (other, "crane")):
+        begun = await call(stack, "init", working_directory=str(place))
+        name = begun["project_context"]["name"]
+        await call(
+            stack,
+            "store_reflection",
+            content=f"The {word} of {project}.",
+            project=f"{place.parent.name}/{project}" if "/" in name else name,
+        )
+        await call(stack, "end", session_id=begun["session_id"], summary=f"saw the {word}")
+    listed = segue(stack, "project", "list", project)
+    assert listed.returncode == 0, listed.stderr
+    assert f"bolt/{project}" in listed.stdout
+    assert f"acme/{project}" in listed.stdout
+    done = segue(stack, "project", "rename", f"acme/{project}", f"{project}-new")
+    assert f"It is {project}-new now; 2 memories and 1 sessions moved along." in done.stdout, done.stderr
+    assert await name_of(stack, one) == f"{project}-new"
+    assert "heron" in briefing(stack, one)
+    found = await call(stack, "reflect_on_past", query="heron", project=f"{project}-new")
+    assert {each["project"] for each in found["results"]} == {f"{project}-new"}
+    unsure = segue(stack, "project", "merge", f"bolt/{project}", f"{project}-new")
+    assert (unsure.returncode, "add --yes" in unsure.stderr) == (1, True)
+    dry = segue(stack, "project", "merge", f"bolt/{project}", f"{project}-new", "--dry-run")
+    assert "2 memories, 1 sessions and 0 permission rules" in dry.stdout
+    assert "crane" not in briefing(stack, one)
+    done = segue(stack, "project", "merge", f"bolt/{project}", f"{project}-new", "--yes")
+    assert "2 memories and 1 sessions moved" in done.stdout, done.stderr
+    assert "crane" in briefing(stack, one)
+    assert "heron" in briefing(stack, other)
+    assert segue(stack, "project", "alias", f"{project}-new", f"{project}-money").returncode == 0
+    found = await call(stack, "list_projects", name=f"{project}-money")
+    assert [each["label"] for each in found["projects"]] == [f"{project}-new"]
+    named = await call(stack, "name_project", project=f"{project}-money", name=f"{project}-last")
+    assert named["project"]["label"] == f"{project}-last"
+    assert "crane" in briefing(stack, one)
+
+
+async def test_doctor_says_which_names_are_shared(stack: Stack, tmp_path: Path, project: str) -> None:
+    for owner in ("acme", "bolt"):
+        await name_of(stack, repository(tmp_path / owner / project))
+    found = json.loads(segue(stack, "doctor", "--json").stdout)["findings"]
+    details = [each["detail"] for each in found if each["name"] == "projects"]
+    assert any("of their names are shared" in each for each in details)
+
+
+async def test_a_packages_memories_are_its_own_and_found_by_both_names(
+    stack: Stack, tmp_path: Path, project: str
+) -> None:
+    main = repository(tmp_path / project)
+    for name in ("web", "cart"):
+        (main / "apps" / f"{name}-{project}" / "src").mkdir(parents=True)
+        (main / "apps" / f"{name}-{project}" / "package.json").write_text("{}")
+        (main / "apps" / f"{name}-{project}" / "src" / "a.js").write_text("1")
+    git(main, "add", ".")
+    git(main, "commit", "-qm", "two")
+    git(main, "worktree", "add", "-q", str(tmp_path / "fix"))
+    label = f"{project}/web-{project}"
+    for place in (main, tmp_path / "fix"):
+        assert await name_of(stack, place / "apps" / f"web-{project}" / "src") == label
+    await call(stack, "store_reflection", content=f"The web heron of {project}.", project=f"web-{project}")
+    for name, count in ((label, 1), (f"web-{project}", 1), (f"{project}/cart-{project}", 0), (project, 0)):
+        found = await call(stack, "reflect_on_past", query="web heron", project=name)
+        assert len(found["results"]) == count, name

@@ -96,7 +96,7 @@ class ProjectLabels:
         request.checked_name = answer.name_to_check
         del request.others[:]
         request.others.extend(message(each) for each in found)
-        request.is_stored = await self._is_stored(answer.name_to_check)
+        request.is_stored = await self.is_stored(answer.name_to_check)
 
     def _standing(self, roots: Sequence[str], first_commit: str) -> list[str]:
         """Those roots that have a repository with that first commit."""
@@ -112,7 +112,8 @@ class ProjectLabels:
         seen = [sight_path(each, self._roots, self.first_commits) for each in directories]
         return [each for each in seen if each and not each.is_gone]
 
-    async def _is_stored(self, name: str) -> bool:
+    async def is_stored(self, name: str) -> bool:
+        """Whether memories of the caller are stored under the name, registered or not."""
         memory = self._backends.memory
         request = memory_pb2.ListRequest(project=name, author="mine", limit=1)
         try:

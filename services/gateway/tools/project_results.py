@@ -17,6 +17,7 @@ class ProjectShape(BaseModel):
     name: str = Field(description="Several projects may have it")
     aliases: list[str]
     remote: str | None = Field(description="The address of its repository; null without one")
+    first_commit: str | None = Field(description="Of its repository, where it is known")
     roots: list[str] = Field(description="Directories it was seen in, the last one first")
     package: str | None = Field(description="Its path in its repository; null for a whole repository or directory")
     seen_at: str
@@ -31,6 +32,7 @@ class ProjectShape(BaseModel):
             name=project.name,
             aliases=list(project.aliases),
             remote=project.remotes[-1] if project.remotes else None,
+            first_commit=project.first_commits[-1] if project.first_commits else None,
             roots=list(dict.fromkeys(each.path for each in project.roots))[:roots_shown_max],
             package=project.inside or None,
             seen_at=iso(project.seen_at),

@@ -43,13 +43,15 @@ class ProjectWork:
     async def rename(self, project: str, label: str) -> ProjectChange:
         """Gives the project another label, and moves what is stored of it there."""
         projects = self.backends.projects
-        request = projects_pb2.RenameRequest(project=project, label=label)
+        is_stored = await self.labels.is_stored(project)
+        request = projects_pb2.RenameRequest(project=project, label=label, is_stored=is_stored)
         return await self._finish(await projects.call(projects.stub.Rename, request, move_timeout_s))
 
     async def merge(self, source: str, target: str, *, dry_run: bool) -> ProjectChange:
         """Makes two projects one under the target's label; with `dry_run` counts what would be moved."""
         projects, memory = self.backends.projects, self.backends.memory
-        request = projects_pb2.MergeRequest(source=source, target=target, dry_run=dry_run)
+        is_stored = await self.labels.is_stored(source)
+        request = projects_pb2.MergeRequest(source=source, target=target, dry_run=dry_run, is_stored=is_stored)
         answer: projects_pb2.ChangeResponse = await projects.call(projects.stub.Merge, request, move_timeout_s)
         if not dry_run:
             return await self._finish(answer)

@@ -21,6 +21,8 @@ aliases_max = 32
 names_max = 8
 projects_max = 20_000
 """The most projects of one user."""
+NOBODYS = "default"
+"""The name under which memories of no project are stored."""
 remote_max_chars = 500
 commit_max_chars = 64
 
@@ -223,6 +225,14 @@ def check_sighting(sighting: Sighting) -> Sighting:
         given_name=plain_name(sighting.given_name),
         is_gone=sighting.is_gone,
     )
+
+
+def check_new_name(name: str) -> str:
+    """A label or alias that a project may get; InvalidInput for the one that stands for no project."""
+    label = check_label(name)
+    if label.casefold() == NOBODYS:
+        raise InvalidInput(f"{label} stands for what belongs to no project.", "Choose another name.")
+    return label
 
 
 def check_label(name: str) -> str:

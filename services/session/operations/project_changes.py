@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import uuid4
 
 from services.kit.errors import AlreadyExists, InvalidInput, NotFound, OverQuota
 from services.session.domain.projects import (
@@ -18,6 +19,7 @@ from services.session.domain.projects import (
     alias_key,
     aliases_max,
     check_label,
+    check_new_name,
     package_key,
 )
 from services.session.operations.project_registry import ProjectRegistry
@@ -42,13 +44,16 @@ class ProjectChanges:
         self._registry = registry
         self._now = now
 
-    async def rename(self, user: str, name: str, label: str) -> Changed:
-        """Files the project under another label; the old one stays as an alias. AlreadyExists for another's label."""
-        label = check_label(label)
+    async def rename(self, user: str, name: str, label: str, *, is_stored: bool = False) -> Changed:
+        """Files the project under another label; the old one stays as an alias. AlreadyExists for another's label.
+
+        `is_stored`: something is stored under the name even if nothing is registered of it.
+        """
+        label = check_new_name(label)
 
         async def attempt() -> Project:
             found = await self._store.projects.find(user, [alias_key(label)])
-            project = await self._registry.find(user, name)
+            project = await self._meant(user, name, is_stored=is_stored)
             if any(each.id != project.id for each in found.at(alias_key(label))):
                 raise AlreadyExists(f"Another project is called {label}.", "Choose another name, or merge the two.")
             if project.label == label:
@@ -68,12 +73,13 @@ class ProjectChanges:
         project = await until_first(attempt)
         return await self._refile(project)
 
-    async def merge(self, user: str, source: str, target: str, *, dry_run: bool) -> Changed:
-        """Makes two projects one under the target's label; with `dry_run` only says what would be moved."""
+    async def merge(self, user: str, source: str, target: str, *, dry_run: bool, is_stored: bool = False) -> Changed:
+        """Makes two projects one under the target's label; with `dry_run` only says what would be moved. `is_stored`:
+        something is stored under the source's name even if nothing is registered of it."""
 
         async def attempt() -> Changed:
             version = (await self._store.projects.find(user, [])).version
-            one, other = await self._registry.find(user, source), await self._registry.find(user, target)
+            one, other = await self._meant(user, source, is_stored=is_stored), await self._registry.find(user, target)
             if one.id == other.id:
                 return Changed(other)
             if one.repository == other.id or other.repository == one.id:
@@ -90,7 +96,7 @@ class ProjectChanges:
 
     async def alias(self, user: str, name: str, alias: str, *, remove: bool) -> Changed:
         """Adds another name for the project, which no other has, or takes one away."""
-        alias = check_label(alias)
+        alias = check_new_name(alias)
 
         async def attempt() -> Project:
             found = await self._store.projects.find(user, [alias_key(alias)])
@@ -123,6 +129,16 @@ class ProjectChanges:
             return following
 
         return Changed(await until_first(attempt))
+
+    async def _meant(self, user: str, name: str, *, is_stored: bool) -> Project:
+        """The project of that name; one that is not registered yet, where something is stored under the name."""
+        try:
+            return await self._registry.find(user, name)
+        except NotFound:
+            label = check_label(name)
+            if not is_stored and not await self._store.projects.session_roots(user, label):
+                raise
+            return Project(str(uuid4()), user, label, label, self._now(), self._now())
 
     async def _commit_merge(self, version: int, one: Project, following: Project) -> None:
         """Writes the merged project, and takes the packages of the one that goes to it."""

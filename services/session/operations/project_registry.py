@@ -26,6 +26,7 @@ from services.session.domain.project_matching import (
     without_roots,
 )
 from services.session.domain.projects import (
+    NOBODYS,
     Page,
     Project,
     ProjectStore,
@@ -178,7 +179,7 @@ class ProjectRegistry:
         elif earlier and earlier.is_taken_over(sighting, checked):
             label = earlier.name
         is_others = bool(earlier and (earlier.directories or checked.is_stored))
-        used = {earlier.name} if earlier and is_others else set()
+        used = {NOBODYS, *([earlier.name] if earlier and is_others else [])}
         label = label or await self._free_label(user, possible_labels(sighting, repository), used)
         new = grown_project(_new_project(user, label, sighting, repository, self._now()), sighting, self._now())
         namesakes = _namesakes(registered, new)
@@ -193,7 +194,7 @@ class ProjectRegistry:
         """What may be stored under the project's name since before there was a registry; None where that is nothing,
         or where the name is somebody's already."""
         name = sighting.package if repository else sighting.given_name or sighting.name
-        if (await self._store.find(user, [alias_key(name)])).at(alias_key(name)):
+        if name == NOBODYS or (await self._store.find(user, [alias_key(name)])).at(alias_key(name)):
             return None
         directories = sorted(await self._store.session_roots(user, name))
         is_plain = not repository and name == sighting.name

@@ -253,3 +253,23 @@ async def test_nothing_is_registered_for_who_only_asks(known: Registry) -> None:
     with pytest.raises(NotFound):
         await known.registry.resolve("ada", ACME, Checked(only_known=True))
     assert (await known.registry.page("ada", "", 9, None)).total == 0
+
+
+async def test_nobodys_name_is_no_projects(known: Registry) -> None:
+    assert await known.label(replace(ACME, name="default")) == "acme/default"
+    for changing in (
+        known.changes.rename("ada", "acme/default", "Default"),
+        known.changes.alias("ada", "acme/default", "default", remove=False),
+    ):
+        with pytest.raises(InvalidInput):
+            await changing
+
+
+async def test_what_is_stored_under_a_name_of_no_project_can_be_given_to_one(known: Registry) -> None:
+    await known.label(ACME)
+    with pytest.raises(NotFound):
+        await known.changes.merge("ada", "notes", "api", dry_run=True)
+    done = await known.changes.merge("ada", "notes", "api", dry_run=False, is_stored=True)
+    assert (done.project.label, done.project.unmoved) == ("api", ("notes",))
+    renamed = await known.changes.rename("ada", "letters", "mail", is_stored=True)
+    assert (renamed.project.label, renamed.project.unmoved) == ("mail", ("letters",))
