@@ -26,7 +26,7 @@ from services.workspace.serialization import readable
 SETTINGS_FILE = ".segue.toml"
 SETTINGS_MAX_BYTES = 4096
 PATH_MAX_CHARS = 4096
-HIDDEN_NAMES = frozenset({"", ".git", "git", "bare", "repo", "repository"})
+HIDDEN_NAMES = frozenset({"", "git", "bare", "repo", "repository"})
 """Names of git directories that say nothing: the directory around them has the repository's name."""
 PREFERRED_REMOTES = ("origin", "upstream")
 
@@ -175,6 +175,8 @@ def _repository_around(root: Path, roots: Sequence[Path]) -> _Repository | None:
 def _belongs(top: Path, found: Located) -> bool:
     """Whether the git directory is this working tree's: git's own, a linked one that points back, one inside the tree,
     or one whose configuration names no other tree."""
+    if not (found.git_dir / "HEAD").is_file() or not (found.common_dir / "HEAD").is_file():
+        return False
     if found.git_dir in {top, top / ".git"}:
         return True
     if found.git_dir != found.common_dir:
@@ -195,10 +197,19 @@ def _place(repository: _Repository, config: Mapping[str, str]) -> Path:
     common = repository.common_dir
     if named := config.get("core.worktree"):
         return (common / named).resolve()
-    if common.name.removesuffix(".git").lstrip(".") in HIDDEN_NAMES or common.name.startswith("."):
+    is_unnamed = common.name.startswith(".") or common.name.removesuffix(".git") in HIDDEN_NAMES
+    if is_unnamed or _points_to(common.parent / ".git", common):
         return common.parent
-    is_separate = repository.git_dir == common and common not in {repository.top, repository.top / ".git"}
+    is_separate = repository.git_dir == common and not common.is_relative_to(repository.top)
     return repository.top if is_separate else common
+
+
+def _points_to(marker: Path, git_dir: Path) -> bool:
+    """Whether the file names that git directory, as in the directory around a bare repository and its trees."""
+    try:
+        return marker.is_file() and pointer_target(marker, "gitdir:").resolve() == git_dir
+    except OSError:
+        return False
 
 
 def _root_path(place: Path) -> str:

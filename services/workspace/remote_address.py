@@ -26,7 +26,7 @@ ALIASES: Final = {
 CASELESS: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org", "dev.azure.com", "codeberg.org"})
 """Hosts to which the case of a path is the same."""
 _url = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)", re.DOTALL)
-_scp = re.compile(r"((?:[^/@:\[\]]+@)?)(\[[^\]]+\]|[^/:\[\]]+):(?!//)(.*)", re.DOTALL)
+_scp = re.compile(r"((?:[^/@:\[\]]+@)?)(\[[^\]]+\]|[^/:\[\]-][^/:\[\]]*):(?!//|:)(.*)", re.DOTALL)
 _secret = re.compile(
     r"gh[pousr]_|github_pat_|glpat-|xox[a-z]-|oauth|token[=:]|[A-Za-z0-9]{32,}|[^ -~\w]", re.IGNORECASE
 )
@@ -55,6 +55,8 @@ def local_path(url: str) -> str:
         return ""
     if url.startswith("file://"):
         return unquote(url.removeprefix("file://").removeprefix("localhost"))
+    if "::" in url.partition("/")[0]:  # of another program
+        return ""
     is_path = url.startswith(("/", "./", "../", "~/")) or not (_url.match(url) or _scp.match(url))
     return url if is_path else ""
 

@@ -53,7 +53,8 @@ def first_commit(common_dir: Path) -> str | None:
         walked = repository.git(*walk, environment=WITHOUT_REPLACEMENTS)
         if walked.ok:
             return walked.output.decode("ascii", "replace").strip() or None
-        is_empty = walked.ending == "exited" and not repository.git("for-each-ref", "--count=1").output
+        listed = repository.git("for-each-ref", "--count=1", "--format=%(refname)")
+        is_empty = walked.ending == "exited" and listed.ok and not listed.output
     except (ServiceError, OSError):
         return None
     return "" if is_empty else None
