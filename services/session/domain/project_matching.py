@@ -64,13 +64,15 @@ def matching_project(sighting: Sighting, registered: Registered) -> Project | No
 
 
 def moved_project(sighting: Sighting, registered: Registered, standing: frozenset[str] | None) -> Project | None:
-    """The project without a remote that has the sighting's first commit, where none of its roots on this machine is
-    among those that are `standing`; None where nobody looked for them."""
-    for each in _of_commit(sighting, registered):
-        roots = _roots_on(each, sighting.machine)
-        if not roots or (standing is not None and not standing & set(roots)):
-            return each
-    return None
+    """The one project without a remote that has the sighting's first commit, where none of its roots on this machine is
+    among those that are `standing`. None where nobody looked for them, or several have moved."""
+    roots = {each.id: set(_roots_on(each, sighting.machine)) for each in _of_commit(sighting, registered)}
+    moved = [
+        each
+        for each in _of_commit(sighting, registered)
+        if not roots[each.id] or (standing is not None and not standing & roots[each.id])
+    ]
+    return moved[0] if len(moved) == 1 else None
 
 
 def earlier_roots(sighting: Sighting, registered: Registered) -> list[str]:
@@ -79,9 +81,15 @@ def earlier_roots(sighting: Sighting, registered: Registered) -> list[str]:
 
 
 def _of_commit(sighting: Sighting, registered: Registered) -> list[Project]:
-    if sighting.remote or not sighting.first_commit:
+    if _is_elsewhere(sighting.remote) or not sighting.first_commit:
         return []
-    return [each for each in _whole(registered.at(commit_key(sighting.first_commit))) if not each.remotes]
+    of_commit = _whole(registered.at(commit_key(sighting.first_commit)))
+    return [each for each in of_commit if not any(map(_is_elsewhere, each.remotes))]
+
+
+def _is_elsewhere(remote: str) -> bool:
+    """Whether it is the address of a remote that is not a directory of the same machine."""
+    return bool(remote) and not remote.startswith(LOCAL)
 
 
 def _roots_on(project: Project, machine: str) -> list[str]:

@@ -103,7 +103,7 @@ def test_an_answer_that_is_none_says_nothing(result: object) -> None:
 
 def test_without_a_handshake_a_call_is_answered_with_the_question_and_comes_again(work: Path) -> None:
     directories = Directories(lambda _: pytest.fail("nothing is asked beside calls"))
-    meta = {CAPABILITIES_META: {"roots": {}}}
+    meta: Message = {CAPABILITIES_META: {"roots": {}}}
     call: Message = {"id": 3, "method": "tools/call", "params": {"name": "init", "_meta": meta}}
     assert directories.question({**call, "method": "tools/list"}) is None
     question = directories.question(call)

@@ -216,7 +216,8 @@ def test_what_a_client_tells_is_checked(api: RepositoryOnDisk) -> None:
     for change in ({"root": 7}, {"is_gone": "yes"}, {"name": None}, {"root": "/" + "x" * 5000}):
         with pytest.raises(InvalidInput):
             Sighting.from_dict({**whole, **change})
-    for content in (None, [], "x", 7):
+    contents: tuple[object, ...] = (None, [], "x", 7)
+    for content in contents:
         with pytest.raises(InvalidInput):
             Sighting.from_dict(content)
     for remote in ("https://me:secret@host/x/api", "me:secret@host/x/api", "host/x/api.git", "HOST/x"):
