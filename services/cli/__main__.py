@@ -124,6 +124,19 @@ COMMANDS: Mapping[str, Command] = {
             ("--reset", {"action": "store_true", "help": "remove the project's rule"}),
         ),
     ),
+    "project": Command(
+        "projects",
+        "your projects: lists them, gives one another name, makes two of them one",
+        (
+            ("action", {"choices": ("list", "rename", "merge", "alias"), "help": "what to do"}),
+            ("project", {"nargs": "?", "metavar": "PROJECT", "help": "by label, name or alias; to merge, the source"}),
+            ("name", {"nargs": "?", "metavar": "NAME", "help": "the new name; to merge, the project it goes into"}),
+            ("--remove", {"action": "store_true", "help": "alias: take it away"}),
+            ("--dry-run", {"action": "store_true", "help": "merge: show what would be moved, and move nothing"}),
+            ("--yes", {"action": "store_true", "help": "merge without asking"}),
+            ("--json", {"action": "store_true", "help": "list: as JSON, for programs"}),
+        ),
+    ),
     "prune": Command(
         "commands.prune",
         "removes old sessions where they are kept; shows what would go unless --yes",

@@ -24,9 +24,11 @@ from services.gateway.access.permission_enforcement import Permitting
 from services.gateway.access.scopes import Scoping
 from services.gateway.arguments.accept_header import Acceptance
 from services.gateway.arguments.forms import ArgumentForms
+from services.gateway.arguments.project_arguments import ProjectArguments
 from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.backends import Backends, open_backends
 from services.gateway.config import GatewaySettings
+from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.backup import Backup
 from services.gateway.endpoints.export import Export
@@ -35,6 +37,7 @@ from services.gateway.endpoints.import_memories import BulkStore
 from services.gateway.endpoints.json_requests import Endpoint, with_failures
 from services.gateway.endpoints.overview import Overview
 from services.gateway.endpoints.permissions import Decisions
+from services.gateway.endpoints.projects import Projects
 from services.gateway.endpoints.retention import RetentionEndpoints
 from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
@@ -50,6 +53,7 @@ from services.gateway.tools import (
     memory_list,
     operations,
     permissions,
+    projects,
     prompts,
     quality,
     resources,
@@ -59,6 +63,7 @@ from services.gateway.tools import (
 from services.gateway.tools.loading import Loading
 from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
+from services.gateway.workflows.projects import ProjectWork
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import Unavailable
 from services.kit.health.polling import publish_health
@@ -146,21 +151,26 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
 
 def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middleware], app: GatewayApp) -> FastMCP:
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
-    middleware = [*first, Scoping(), Permitting(backends.session, Workplace(settings.allowed_roots)), Loading()]
+    workplace = Workplace(settings.allowed_roots, ProjectLabels(backends, settings.allowed_roots))
+    arguments = ProjectArguments(backends.session, workplace)
+    middleware = [*first, Scoping(), arguments, Permitting(backends.session, workplace), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
-    sessions = register_tools(mcp, settings, backends)
+    sessions = register_tools(mcp, settings, backends, workplace)
     for event, handler in Hooks(sessions, app.background).handlers.items():
         _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler).__call__)
-    bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
+    bulk = BulkStore(backends.memory, workplace.labels, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
     _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
     _route(mcp, "POST", "/v1/backup", Backup(backends.memory, settings.backup_timeout_s).__call__)
-    retention = RetentionEndpoints(backends.memory)
+    retention = RetentionEndpoints(backends.memory, workplace.labels)
     _route(mcp, "GET", "/v1/removals", retention.removals)
     _route(mcp, "GET", "/v1/retention", retention.rules)
     _route(mcp, "POST", "/v1/retention", retention.set_rule)
-    _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
-    decisions = Decisions(backends.session, Workplace(settings.allowed_roots))
+    _route(mcp, "GET", "/v1/overview", Overview(backends, workplace.labels).__call__)
+    registry = Projects(ProjectWork(backends, workplace.labels))
+    _route(mcp, "GET", "/v1/projects", registry.list)
+    _route(mcp, "POST", "/v1/projects", registry.change)
+    decisions = Decisions(backends.session, workplace)
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
     _route(mcp, "POST", "/v1/permissions", decisions.decide)
     _route(mcp, "POST", "/v1/permissions/test", decisions.check)
@@ -177,9 +187,8 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
     mcp.custom_route(path, [method])(trace_endpoint(method, path, with_failures(endpoint)))
 
 
-def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:
+def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, workplace: Workplace) -> Sessions:
     """Adds every tool, prompt and resource to `mcp`, and returns the workflows they use."""
-    workplace = Workplace(settings.allowed_roots)
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
@@ -188,9 +197,10 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     memory_list.register(mcp, backends.memory, zone)
     permissions.register(mcp, backends.session, workplace)
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
+    projects.register(mcp, ProjectWork(backends, workplace.labels))
     operations.register(mcp, backends)
     prompts.register(mcp)
-    resources.register(mcp, backends)
+    resources.register(mcp, backends, workplace.labels)
     return sessions
 
 

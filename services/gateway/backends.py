@@ -17,9 +17,10 @@ from services.gateway.config import GatewaySettings
 from services.kit.errors import ServiceError
 from services.kit.health import grpc_health
 from services.kit.transport import rpc
-from services.pb import access_pb2, memory_pb2, quality_pb2, session_pb2, telemetry_pb2
+from services.pb import access_pb2, memory_pb2, projects_pb2, quality_pb2, session_pb2, telemetry_pb2
 from services.pb.access_pb2_grpc import AccessStub
 from services.pb.memory_pb2_grpc import MemoryStub
+from services.pb.projects_pb2_grpc import ProjectsStub
 from services.pb.quality_pb2_grpc import QualityStub
 from services.pb.session_pb2_grpc import SessionStub
 from services.pb.telemetry_pb2_grpc import TelemetryStub
@@ -89,6 +90,7 @@ MemoryBackend: TypeAlias = Backend[MemoryStub]
 SessionBackend: TypeAlias = Backend[SessionStub]
 QualityBackend: TypeAlias = Backend[QualityStub]
 AccessBackend: TypeAlias = Backend[AccessStub]
+ProjectsBackend: TypeAlias = Backend[ProjectsStub]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Backends:
     quality: QualityBackend
     access: AccessBackend
     """Tokens and rate limits, in the session service's process."""
+    projects: ProjectsBackend
+    """The registry of projects, in the same process."""
 
     @property
     def all(self) -> Sequence[Backend[Any]]:
@@ -115,7 +119,7 @@ def _channel(target: str, *files: FileDescriptor) -> AbstractAsyncContextManager
 async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
     """Opens channels to all services; a service that is down raises no error until it is called."""
     async with AsyncExitStack() as stack:
-        kept_by_session = (session_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR)
+        kept_by_session = (session_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR, projects_pb2.DESCRIPTOR)
         session = await stack.enter_async_context(_channel(settings.session_target, *kept_by_session))
         memory = await stack.enter_async_context(_channel(settings.memory_target, memory_pb2.DESCRIPTOR))
         quality = await stack.enter_async_context(_channel(settings.quality_target, quality_pb2.DESCRIPTOR))
@@ -125,4 +129,5 @@ async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
             Backend("memory", memory, MemoryStub(memory), timeout_s),
             Backend("quality", quality, QualityStub(quality), timeout_s),
             Backend("session", session, AccessStub(session), timeout_s),
+            Backend("session", session, ProjectsStub(session), timeout_s),
         )

@@ -19,6 +19,9 @@ OPEN_FILES = 8192
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 BOOT_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
 """What macOS has instead."""
+MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+MACHINE_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.uuid")
+"""What macOS has instead."""
 DEVELOPER_TOOLS_COMMAND = ("/usr/bin/xcode-select", "-p")
 """Never asks its user anything."""
 COMMAND_TIMEOUT_S = 2.0
@@ -125,6 +128,18 @@ def boot_identity(boot_id: str = BOOT_ID, command: tuple[str, ...] = BOOT_COMMAN
             return file.read()
     except OSError:
         return output_of(command) or (os.uname().nodename if hasattr(os, "uname") else "")
+
+
+def machine_identity(files: tuple[str, ...] = MACHINE_IDS, command: tuple[str, ...] = MACHINE_COMMAND) -> str:
+    """This machine, the same after it starts anew; its name where nothing else is told."""
+    for path in files:
+        try:
+            with open(path, encoding="ascii") as file:  # noqa: PTH123
+                if found := file.read().strip():
+                    return found
+        except (OSError, ValueError):
+            continue
+    return output_of(command) or (os.uname().nodename if hasattr(os, "uname") else "")
 
 
 def has_developer_tools() -> bool:

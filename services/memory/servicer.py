@@ -17,6 +17,7 @@ from services.memory.operations.backups import Backups
 from services.memory.operations.export import Exporting
 from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
+from services.memory.operations.move_project import MovingProject
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
 from services.memory.search.memory_list import Listing
@@ -119,6 +120,13 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def ListLinks(self, request: memory_pb2.ListLinksRequest, _: Any) -> memory_pb2.ListLinksResponse:
         links = await self._linking.links(rpc.caller.get(), normalise_project_name(request.project))
         return memory_pb2.ListLinksResponse(links=[messages.link_message(each) for each in links])
+
+    async def MoveProject(self, request: memory_pb2.MoveProjectRequest, _: Any) -> memory_pb2.MoveProjectResponse:
+        names = [normalise_project_name(each) for each in (request.source, request.target)]
+        moving = MovingProject(self._storing, self._linking)
+        return memory_pb2.MoveProjectResponse(
+            memories=await moving.move(rpc.caller.get(), names[0], names[1], dry_run=request.dry_run)
+        )
 
     async def Stats(self, request: memory_pb2.StatsRequest, _: Any) -> memory_pb2.StatsResponse:
         since = request.since.ToDatetime(UTC) if request.HasField("since") else None

@@ -74,6 +74,11 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.ListLinksRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.ListLinksResponse.FromString,
                 _registered_method=True)
+        self.MoveProject = channel.unary_unary(
+                '/segue.memory.v1.Memory/MoveProject',
+                request_serializer=services_dot_pb_dot_memory__pb2.MoveProjectRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.MoveProjectResponse.FromString,
+                _registered_method=True)
         self.Stats = channel.unary_unary(
                 '/segue.memory.v1.Memory/Stats',
                 request_serializer=services_dot_pb_dot_memory__pb2.StatsRequest.SerializeToString,
@@ -180,6 +185,13 @@ class MemoryServicer:
 
     def ListLinks(self, request, context):
         """The links of a project, or all of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveProject(self, request, context):
+        """Files the user's memories, retention rule and links of one project under another; what is left is moved next time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -297,6 +309,11 @@ def add_MemoryServicer_to_server(servicer, server):
                     servicer.ListLinks,
                     request_deserializer=services_dot_pb_dot_memory__pb2.ListLinksRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.ListLinksResponse.SerializeToString,
+            ),
+            'MoveProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveProject,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.MoveProjectRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.MoveProjectResponse.SerializeToString,
             ),
             'Stats': grpc.unary_unary_rpc_method_handler(
                     servicer.Stats,
@@ -565,6 +582,33 @@ class Memory:
             '/segue.memory.v1.Memory/ListLinks',
             services_dot_pb_dot_memory__pb2.ListLinksRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.ListLinksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/MoveProject',
+            services_dot_pb_dot_memory__pb2.MoveProjectRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.MoveProjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

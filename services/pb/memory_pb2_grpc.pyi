@@ -33,6 +33,8 @@ class MemoryStub:
     """Takes a link away."""
     ListLinks: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListLinksRequest, _memory_pb2.ListLinksResponse]
     """The links of a project, or all of them."""
+    MoveProject: _aio.UnaryUnaryMultiCallable[_memory_pb2.MoveProjectRequest, _memory_pb2.MoveProjectResponse]
+    """Files the user's memories, retention rule and links of one project under another; what is left is moved next time."""
     Stats: _aio.UnaryUnaryMultiCallable[_memory_pb2.StatsRequest, _memory_pb2.StatsResponse]
     """What is stored, and what is degraded."""
     Usage: _aio.UnaryUnaryMultiCallable[_memory_pb2.UsageRequest, _memory_pb2.UsageResponse]
@@ -118,6 +120,14 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_memory_pb2.ListLinksRequest, _abc.Awaitable[_memory_pb2.ListLinksResponse]],
     ) -> _abc.Awaitable[_memory_pb2.ListLinksResponse]:
         """The links of a project, or all of them."""
+
+    @_abc_1.abstractmethod
+    def MoveProject(
+        self,
+        request: _memory_pb2.MoveProjectRequest,
+        context: _aio.ServicerContext[_memory_pb2.MoveProjectRequest, _abc.Awaitable[_memory_pb2.MoveProjectResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.MoveProjectResponse]:
+        """Files the user's memories, retention rule and links of one project under another; what is left is moved next time."""
 
     @_abc_1.abstractmethod
     def Stats(

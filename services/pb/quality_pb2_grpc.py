@@ -54,6 +54,11 @@ class QualityStub:
                 request_serializer=services_dot_pb_dot_quality__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_quality__pb2.HistoryResponse.FromString,
                 _registered_method=True)
+        self.MoveProject = channel.unary_unary(
+                '/segue.quality.v1.Quality/MoveProject',
+                request_serializer=services_dot_pb_dot_quality__pb2.MoveProjectRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.MoveProjectResponse.FromString,
+                _registered_method=True)
         self.Health = channel.unary_unary(
                 '/segue.quality.v1.Quality/Health',
                 request_serializer=services_dot_pb_dot_quality__pb2.HealthRequest.SerializeToString,
@@ -92,6 +97,13 @@ class QualityServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MoveProject(self, request, context):
+        """Files the points of one project under another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Health(self, request, context):
         """Whether each part works, measured now.
         """
@@ -121,6 +133,11 @@ def add_QualityServicer_to_server(servicer, server):
                     servicer.History,
                     request_deserializer=services_dot_pb_dot_quality__pb2.HistoryRequest.FromString,
                     response_serializer=services_dot_pb_dot_quality__pb2.HistoryResponse.SerializeToString,
+            ),
+            'MoveProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveProject,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.MoveProjectRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.MoveProjectResponse.SerializeToString,
             ),
             'Health': grpc.unary_unary_rpc_method_handler(
                     servicer.Health,
@@ -236,6 +253,33 @@ class Quality:
             '/segue.quality.v1.Quality/History',
             services_dot_pb_dot_quality__pb2.HistoryRequest.SerializeToString,
             services_dot_pb_dot_quality__pb2.HistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/MoveProject',
+            services_dot_pb_dot_quality__pb2.MoveProjectRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.MoveProjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,6 +25,8 @@ class QualityStub:
     """Adds a point to the project's history; the same operation adds one once."""
     History: _aio.UnaryUnaryMultiCallable[_quality_pb2.HistoryRequest, _quality_pb2.HistoryResponse]
     """The project's points, oldest first, and where they are heading."""
+    MoveProject: _aio.UnaryUnaryMultiCallable[_quality_pb2.MoveProjectRequest, _quality_pb2.MoveProjectResponse]
+    """Files the points of one project under another."""
     Health: _aio.UnaryUnaryMultiCallable[_quality_pb2.HealthRequest, _quality_pb2.HealthResponse]
     """Whether each part works, measured now."""
 
@@ -60,6 +62,14 @@ class QualityServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_quality_pb2.HistoryRequest, _abc.Awaitable[_quality_pb2.HistoryResponse]],
     ) -> _abc.Awaitable[_quality_pb2.HistoryResponse]:
         """The project's points, oldest first, and where they are heading."""
+
+    @_abc_1.abstractmethod
+    def MoveProject(
+        self,
+        request: _quality_pb2.MoveProjectRequest,
+        context: _aio.ServicerContext[_quality_pb2.MoveProjectRequest, _abc.Awaitable[_quality_pb2.MoveProjectResponse]],
+    ) -> _abc.Awaitable[_quality_pb2.MoveProjectResponse]:
+        """Files the points of one project under another."""
 
     @_abc_1.abstractmethod
     def Health(

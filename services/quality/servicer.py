@@ -81,6 +81,12 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
             await self._history.record(rpc.caller.get(), plain_name(request.project), point)
         )
 
+    async def MoveProject(self, request: quality_pb2.MoveProjectRequest, _: Any) -> quality_pb2.MoveProjectResponse:
+        source, target = plain_name(request.source), plain_name(request.target)
+        if not source or not target or source == target:
+            raise InvalidInput("Name two different projects.")
+        return quality_pb2.MoveProjectResponse(points=await self._history.move(rpc.caller.get(), source, target))
+
     async def History(self, request: quality_pb2.HistoryRequest, _: Any) -> quality_pb2.HistoryResponse:
         limit = request.limit or points_default
         if not 0 < limit <= points_max:

@@ -17,7 +17,7 @@ from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
 from services.kit.transport import rpc
-from services.pb import access_pb2_grpc, session_pb2_grpc
+from services.pb import access_pb2_grpc, projects_pb2_grpc, session_pb2_grpc
 from services.session.access_servicer import AccessServicer
 from services.session.config import SessionSettings
 from services.session.domain.tokens import Tokens
@@ -25,8 +25,11 @@ from services.session.operations.events import Emitter, deliver
 from services.session.operations.health import Condition
 from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Deciding
+from services.session.operations.project_changes import ProjectChanges
+from services.session.operations.project_registry import ProjectRegistry
 from services.session.operations.session_lookup import Finding, Terms
 from services.session.operations.session_retention import Retention
+from services.session.projects_servicer import ProjectsServicer
 from services.session.servicer import SessionServicer
 from services.session.store import SessionStore
 from services.session.store.sqlite import open_sqlite
@@ -61,12 +64,15 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             condition,
         )
         access = AccessServicer(Tokens(store.tokens), store.allowance)
+        registry = ProjectRegistry(store.projects, finding.now)
+        projects = ProjectsServicer(registry, ProjectChanges(store, registry, finding.now))
         emitter = emitter or Emitter()
         health = Health("segue.session.v1.Session")
 
         def register(server: rpc.Server) -> None:
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)
             access_pb2_grpc.add_AccessServicer_to_server(access, server)
+            projects_pb2_grpc.add_ProjectsServicer_to_server(projects, server)
 
         for name, run in (
             ("events", lambda: deliver(store.events, emitter.emit)),

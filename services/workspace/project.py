@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.workspace.allowed_roots import upwards
+from services.workspace.allowed_roots import home, upwards
 from services.workspace.git.repository import locate
 from services.workspace.serialization import readable
 
 ENTRIES_MAX = 2000
 DIRECTORIES_MAX = 40
 FILES_MAX = 16
+NAME_MAX_CHARS = 100
 
 MANIFESTS = {
     "pyproject.toml": "python",
@@ -119,14 +120,10 @@ def find_project(directory: Path, roots: Sequence[Path]) -> Project:
     )
 
 
-def project_name(directory: Path, roots: Sequence[Path]) -> str:
-    """The project's name only."""
-    return _readable_name(project_root(directory, roots))
-
-
 def project_root(directory: Path, roots: Sequence[Path]) -> Path:
     """The project's root only, as a path."""
-    places = upwards(directory, roots)
+    no_project_of = {home(), Path(directory.anchor)} - {directory}
+    places = (place for place in upwards(directory, roots) if place not in no_project_of)
     return next((place for place in places if _is_repository(place) or _manifests(_names(place))), directory)
 
 
@@ -135,7 +132,7 @@ def _is_repository(place: Path) -> bool:
 
 
 def _readable_name(root: Path) -> str:
-    return readable(_name(root), 100) or "unnamed"
+    return readable(_name(root), NAME_MAX_CHARS) or "unnamed"
 
 
 def _name(root: Path) -> str:

@@ -47,6 +47,8 @@ WRONG: Mapping[str, Mapping[str, Any]] = {
     "link_projects": {"source_project": "no-a", "target_project": "no-b"},
     "unlink_projects": {"source_project": "no-a"},
     "list_project_links": {"project": ["x"]},
+    "list_projects": {"limit": 0},
+    "name_project": {"project": "nobody-has-this", "name": "x"},
     "get_memory": {"id": "nobody-has-this"},
     "share_memory": {"id": "nobody-has-this"},
     "delete_conversations": {"before": "yesterday"},

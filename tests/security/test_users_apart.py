@@ -141,6 +141,7 @@ def link(world: World, step: Step) -> None:
     user, _, _, _ = step
     world.tool(step, "link_projects", source_project="shop", target_project="tower", description=ANIMALS[user])
     world.tool(step, "list_project_links")
+    world.tool(step, "list_projects")
 
 
 def begin(world: World, step: Step) -> None:

@@ -15,6 +15,8 @@ from services.cli.clients.configuration import CLIENTS
 from services.gateway.app import register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
+from services.gateway.directory.project_labels import ProjectLabels
+from services.gateway.directory.working_directory import Workplace
 from services.memory.config import MemorySettings
 from services.quality.config import QualitySettings
 from services.quality.domain.scoring import COMPONENTS, Group
@@ -44,7 +46,8 @@ def test_the_readme_has_the_lines_for_every_client() -> None:
 async def test_the_readme_lists_every_tool() -> None:
     mcp = FastMCP("segue")
     async with open_backends(GatewaySettings()) as backends:
-        register_tools(mcp, GatewaySettings(), backends)
+        workplace = Workplace((), ProjectLabels(backends, ()))
+        register_tools(mcp, GatewaySettings(), backends, workplace)
         async with Client(mcp) as client:
             tools = {tool.name for tool in await client.list_tools()}
     assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == tools

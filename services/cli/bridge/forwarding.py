@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from services.cli.bridge import messages
 from services.cli.bridge.client import ClientGone, Output, note
+from services.cli.bridge.directories import Directories
 from services.cli.bridge.exchange import TRANSPORT_ERRORS, Exchange, refusal, replies
 from services.cli.bridge.messages import (
     Failure,
@@ -91,7 +92,9 @@ class Bridge:
         self._handshake_over.set()
         self._in_flight: dict[str, Call] = {}
         self._repeating, self._output = Repeating(), Output()
-        self._reporter, self._renewal = Reporter(identify=url is not None), threading.Lock()
+        self._directories = Directories(lambda message: self._output.write(encode(message)))
+        self._reporter = Reporter(self._directories.current, identify=url is not None)
+        self._renewal = threading.Lock()
 
     def forward(self, lines: Iterable[bytes]) -> None:
         """Forwards all lines, gives running calls a moment to finish, and ends the session."""
@@ -109,9 +112,14 @@ class Bridge:
             return self._output.write(encode(error(None, messages.PARSE_ERROR, "not a line of JSON")))
         if not isinstance(message, dict) or not isinstance(message.get("method", ""), str):
             return self._output.write(encode(error(None, messages.INVALID_REQUEST, "not a JSON-RPC message")))
+        if "method" not in message and self._directories.takes_answer(message):
+            return None
         if "method" not in message or "id" not in message:
-            return self._notify(message)
-        return self._begin(Call(message))
+            self._notify(message)
+            return self._directories.notice(message.get("method"))
+        if question := self._directories.question(message):
+            return self._output.write(encode(question))
+        return self._begin(Call(self._directories.without_answer(message)))
 
     def _close(self) -> None:
         deadline = time.monotonic() + FINISH_TIMEOUT_S
@@ -127,6 +135,7 @@ class Bridge:
             return self._fail(call, f"{IN_FLIGHT_MAX} requests are in flight; repeat this one when some are answered")
         self._in_flight[json.dumps(call.id)] = call
         if call.is_handshake:  # later messages need the session; the end of stdin must still be noticed meanwhile
+            self._directories.begin(call.message)
             self._handshake_over = call.done
         return threading.Thread(target=self._serve, args=(call,), daemon=True).start()
 

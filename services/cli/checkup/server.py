@@ -13,6 +13,7 @@ from uuid import uuid4
 from services import __version__
 from services.cli import local_server
 from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding
+from services.cli.checkup.projects import projects
 from services.cli.durations import ago
 from services.cli.gateway.mcp_call import CallFailed, Gateway, start_timeout_s
 from services.cli.gateway.overview import NoOverview, Overview, overview
@@ -53,6 +54,7 @@ def server(data_dir: Path, start_timeout_s: float = start_timeout_s) -> Iterator
     yield from _token(found.fields)
     yield from _parts(address, is_local=url is None)
     yield from _memories(found.fields)
+    yield from projects()
 
 
 def _refusal_finding(problem: NoOverview, *, is_local: bool) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     if url:
         try:
             query = _query()
-            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).fields, url, query["project"]))
+            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).fields, url))
         except NoOverview as problem:
             _print([("server", f"{problem}. `segue doctor` says more")])
             status = 1
@@ -43,13 +44,15 @@ def _local(data_dir: Path) -> str | None:
 
 
 def _query() -> dict[str, str]:
-    from services.workspace.project import project_name
+    from services.workspace.git.first_commit import first_commit
+    from services.workspace.project_identity import sighting_here
 
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
+    place = sighting_here(str(Path.cwd()), first_commit)
+    return {"since": midnight.isoformat(), **({"place": json.dumps(place)} if place else {})}
 
 
-def _report_lines(fields: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
+def _report_lines(fields: Any, url: str) -> Iterator[tuple[str, str]]:
     yield (
         "server",
         f"{url}, version {fields['version']}" + (f", as {fields['user']}" if fields["user"] != "local" else ""),
@@ -63,7 +66,7 @@ def _report_lines(fields: Any, url: str, project: str) -> Iterator[tuple[str, st
         yield "memories", f"{fields['memories_since']:,} today, {fields['memories']:,} in all{last}"
     if fields["quality"]:
         measured = _ago(fields["quality"]["timestamp"])
-        yield "quality", f"{fields['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
+        yield "quality", f"{fields['quality']['overall_score']:.0f} of 100 in {fields['project']}, measured {measured}"
     if fields["pending"]:
         yield "pending", f"{fields['pending']} to be stored once memory answers"
     for each in fields["degraded"]:

@@ -16,6 +16,7 @@ from services.workspace.directory_identity import (
     COMMITTED_META,
     DIRECTORY_META,
     IDENTITY_META,
+    PROJECT_META,
     REPORT_META,
     WANTED_META,
     directory_identity,
@@ -28,30 +29,40 @@ REPORTING = frozenset({"init", "checkpoint", "end", "status", "quality_check"})
 
 
 class Reporter:
-    """Between one client and a gateway. `directory` is the client's: this process's, unless given.
+    """Between one client and a gateway. `directory` is the client's, or says it for each call: this process's, unless
+    given.
 
     Without `identify` the gateway is assumed to see the directory, as the local server does.
     """
 
-    def __init__(self, directory: str | None = None, *, identify: bool = True) -> None:
+    def __init__(self, directory: str | Callable[[], str] | None = None, *, identify: bool = True) -> None:
         self._directory, self._identify = directory, identify
         self._is_wanted = False
         self._work: Any = None
+        self._first_commits: Any = None
 
     def prepare(self, message: Message) -> Message:
         """A tool call with its `_meta` added; any other message, and one already prepared, unchanged."""
         params = message.get("params")
         if message.get("method") != "tools/call" or not isinstance(params, dict) or DIRECTORY_META in _meta(params):
             return message
-        try:
-            directory = _argument_directory(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
-        except OSError:  # the directory was removed
+        directory = _argument_directory(params) or self._own_directory()
+        if not directory:
             return message
-        meta = {DIRECTORY_META: directory}
+        meta: Message = {DIRECTORY_META: directory}
         if self._identify:
             meta[IDENTITY_META] = directory_identity(directory) or "none"
+            meta[PROJECT_META] = self._project(directory)
         message = _with(message, meta)
         return self._with_report(message) if self._is_wanted and params.get("name") in REPORTING else message
+
+    def _own_directory(self) -> str:
+        if callable(self._directory):
+            return self._directory()
+        try:
+            return self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
+        except OSError:  # the directory was removed
+            return ""
 
     def outcome(self, sent: Message, answer: Message) -> Message:
         """The result of a prepared call: its answer, for the client, or the call to send again.
@@ -72,6 +83,14 @@ class Reporter:
         if REPORT_META in meta and sent["params"].get("name") == "end":
             return {**answer, "result": self._here().with_handoff(meta[DIRECTORY_META], result)}
         return answer
+
+    def _project(self, directory: str) -> Message:
+        """What tells the directory's project, read from its files."""
+        from services.workspace.git.first_commit import FirstCommits
+        from services.workspace.project_identity import sighting_here
+
+        self._first_commits = self._first_commits or FirstCommits()
+        return sighting_here(directory, self._first_commits)
 
     def _with_report(self, message: Message) -> Message:
         directory = _meta(message["params"])[DIRECTORY_META]

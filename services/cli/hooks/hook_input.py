@@ -66,14 +66,25 @@ def envelope(raw: bytes, **meant: int) -> bytes:
 
         raw = json.dumps(fields(raw)).encode()
     directory = here()
-    if os.environ.get("SEGUE_URL", "").strip():  # whether that gateway sees the directory shows by its identity
-        from services.workspace.directory_identity import IDENTITY_META, directory_identity
-
-        meta = f'"meta": {{"{IDENTITY_META}": "{directory_identity(directory) or "none"}"}}, '
-    else:
-        meta = ""
+    is_elsewhere = os.environ.get("SEGUE_URL", "").strip()  # what that gateway sees shows by the identity
+    meta = f'"meta": {_meta(directory)}, ' if is_elsewhere else ""
     numbers = "".join(f'"{name}": {value}, ' for name, value in meant.items())
     return f'{{"directory": {_json_string(directory)}, {meta}{numbers}"input": '.encode() + raw + b"}"
+
+
+def _meta(directory: str) -> str:
+    """What tells a gateway elsewhere which directory it is, and of which project."""
+    import json
+
+    from services.workspace.directory_identity import IDENTITY_META, PROJECT_META, directory_identity
+    from services.workspace.git.first_commit import first_commit
+    from services.workspace.project_identity import sighting_here
+
+    told = {
+        IDENTITY_META: directory_identity(directory) or "none",
+        PROJECT_META: sighting_here(directory, first_commit),
+    }
+    return json.dumps(told)
 
 
 def here() -> str:

@@ -20,10 +20,11 @@ from pathlib import Path
 from services.cli.gateway.credentials import BadToken, credentials
 from services.cli.local_server import NotStarted, default_data_dir, ensure_server
 from services.cli.transfer.delivery import Delivery, NoRoom, NotDelivered, Receipt, Stopped, plain
+from services.cli.transfer.places import Places
 from services.cli.transfer.progress import Done, ImportProgress
 from services.cli.transfer.state import ImportState
 from services.memory.domain.memories import name_max_chars
-from services.memory.imports.json_lines import Position
+from services.memory.imports.json_lines import ImportedMemory, Position
 from services.memory.imports.sources import Entry, SourceFile, Unreadable, find_files, read_memories
 
 batch_max_lines = 64
@@ -126,6 +127,7 @@ class Import:
         self._batch = Batch()
         self._state = state
         self._project = project
+        self._places = Places()
         self._done = Done()
         self._progress = ImportProgress(self._done)
         self._next_save = time.monotonic() + state_interval_s
@@ -185,11 +187,17 @@ class Import:
         elif entry.link:
             self._add(entry.link.to_line(), origin)
         elif entry.memory:
-            self._add(replace(entry.memory, project=self._project or entry.memory.project).to_line(), origin)
+            self._add(self._with_place(entry.memory).to_line(), origin)
         last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
         self._done.bytes_of_file = entry.resume.offset
         self._progress.show()
+
+    def _with_place(self, memory: ImportedMemory) -> ImportedMemory:
+        """The memory with its project: the one that is named, else what tells that of the directory it was said in."""
+        if self._project:
+            return replace(memory, project=self._project)
+        return self._places.with_place(memory)
 
     def _add(self, line: bytes, origin: str) -> None:
         if not self._batch.has_room_for(line):

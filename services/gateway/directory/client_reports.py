@@ -18,12 +18,14 @@ from services.workspace.directory_identity import (
     COMMITTED_META,
     DIRECTORY_META,
     IDENTITY_META,
+    PROJECT_META,
     REPORT_META,
     WANTED_META,
     directory_identity,
 )
 from services.workspace.evidence import Workspace
 from services.workspace.git.checkpoint import ID, Checkpoint
+from services.workspace.project_identity import Sighting
 
 __all__ = ["WANTED_META", "Asked", "Client", "Report", "Wanted"]
 
@@ -72,6 +74,16 @@ class Client:
             return _check_report(report)
         except (InvalidInput, LimitExceeded) as problem:
             raise Unavailable(f"What the client reports cannot be used: {problem.message}") from problem
+
+    def sighting(self, directory: str) -> Sighting | None:
+        """What the client sees of the project of its own directory; None for another, or where it tells nothing."""
+        told = self.told.get(PROJECT_META)
+        if directory != self.directory or told is None:
+            return None
+        try:
+            return Sighting.from_dict(told)
+        except InvalidInput:
+            return None
 
     def committed_checkpoint(self) -> tuple[str, Checkpoint] | None:
         """The requested checkpoint and its id; None if it has not been made yet. Raises InvalidInput."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.gateway.directory.client_reports import Asked, Client, Wanted
+from services.gateway.directory.project_labels import ProjectLabels
 from services.kit import redaction
 from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
 from services.workspace import serialization
@@ -22,7 +23,9 @@ from services.workspace.developer_tools import find_tools
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
 from services.workspace.git.state import GitFacts, git_facts
 from services.workspace.handoff_files import write_handoff
-from services.workspace.project import Project, find_project
+from services.workspace.project import NAME_MAX_CHARS, Project, find_project
+from services.workspace.project_identity import Sighting, is_no_project, sight
+from services.workspace.serialization import readable
 
 OUT_OF_SIGHT = "the gateway does not see this directory; connect through `segue connect` on its machine"
 
@@ -32,7 +35,7 @@ class Place:
     """A working directory; without `project` nothing is known of it, and `trouble` says why.
 
     With `client` the gateway does not see it and relies on the client's report; `evidence` is for the quality service.
-
+    `name` is the label of its project, under which everything is stored; `namesakes` are other projects of its name.
     """
 
     directory: str
@@ -44,6 +47,8 @@ class Place:
     tools: Sequence[str] = ()
     client: Client | None = None
     evidence: str = ""
+    sighting: Sighting | None = None
+    namesakes: Sequence[str] = ()
 
     @property
     def root(self) -> str:
@@ -53,9 +58,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Reads and changes directories inside `roots`."""
+    """Reads and changes directories inside `roots`; `labels` tells their projects."""
 
     roots: Sequence[Path]
+    labels: ProjectLabels
 
     async def look(self, asked: Asked) -> Place:
         """The state of the directory; InvalidInput, NotFound or Denied if it cannot be worked in.
@@ -65,13 +71,33 @@ class Workplace:
         """
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await asyncio.to_thread(self._look, asked)
+        return await self._with_label(await asyncio.to_thread(self._look, asked))
 
     async def find(self, asked: Asked) -> Place:
         """Like `look`, but for a visible directory only its path and project: git is not run."""
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await asyncio.to_thread(self._find, asked)
+        return await self._with_label(await asyncio.to_thread(self._find, asked))
+
+    async def label(self, asked: Asked) -> str:
+        """The label of the directory's project alone; empty for a directory that is none, or for no directory."""
+        sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
+        return (await self.labels.of(sighting)).label if sighting else ""
+
+    async def _with_label(self, place: Place) -> Place:
+        sighting = place.sighting or _sighting_of_path(place.directory)
+        labelled = await self.labels.of(sighting)
+        return replace(place, name=labelled.label, namesakes=labelled.namesakes)
+
+    def _sighting(self, asked: Asked) -> Sighting | None:
+        if asked.client and not asked.client.is_here():
+            return asked.client.sighting(asked.directory) or _sighting_of_path(asked.directory)
+        try:
+            return sight(resolve_directory(asked.directory, self.roots), self.roots, self.labels.first_commits)
+        except (InvalidInput, Denied):
+            return None
+        except NotFound:
+            return None if is_no_project(Path(asked.directory)) else _sighting_of_path(asked.directory)
 
     def _look(self, asked: Asked) -> Place:
         place = self._find(asked)
@@ -97,19 +123,8 @@ class Workplace:
                 raise
             return Place(directory, Path(directory).name, OUT_OF_SIGHT)  # on another machine, or not mounted here
         project = find_project(resolved, self.roots)
-        return Place(str(resolved), project.name, project=project)
-
-    async def name(self, asked: Asked) -> str:
-        """The project's name only, at once; the directory's own name if the gateway does not see it."""
-        return await asyncio.to_thread(self._name, asked)
-
-    def _name(self, asked: Asked) -> str:
-        try:
-            if asked.client and not asked.client.is_here():
-                return Path(asked.directory).name
-            return find_project(resolve_directory(asked.directory, self.roots), self.roots).name
-        except NotFound:
-            return Path(asked.directory).name
+        sighting = sight(resolved, self.roots, self.labels.first_commits)
+        return Place(str(resolved), project.name, project=project, sighting=sighting)
 
     async def commit(self, place: Place, request: CheckpointRequest) -> Checkpoint | None:
         """Makes a checkpoint in the place's repository; None if the place cannot be seen.
@@ -162,4 +177,10 @@ def _reported_place(directory: str, client: Client) -> Place:
         tools=sorted(found.tools),
         client=client,
         evidence=report.evidence,
+        sighting=client.sighting(directory) or _sighting_of_path(found.project.root),
     )
+
+
+def _sighting_of_path(directory: str) -> Sighting:
+    """A directory of which nothing but its path is known, on some machine."""
+    return Sighting(readable(Path(directory).name, NAME_MAX_CHARS) or "unnamed", "", directory, directory)

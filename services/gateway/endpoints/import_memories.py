@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse, Response
 from services.gateway.arguments.text_values import list_of, object_of
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
+from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes, json_value
 from services.gateway.errors import failure
 from services.gateway.tools.memory_results import KIND
 from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.transport.rpc import ERROR_NAMED
 from services.pb import memory_pb2
+from services.workspace.project_identity import Sighting
 
 _text_fields = ("project", "session_id", "role", "id")
 _link_fields = ("source", "target", "type", "description")
@@ -34,6 +36,8 @@ class Batch:
     request: memory_pb2.StoreRequest
     lines: dict[str, list[int]] = field(default_factory=lambda: {"memories": [], "links": []})
     rejected: list[Rejection] = field(default_factory=list)
+    places: list[Sighting | None] = field(default_factory=list)
+    """Of each memory, where it was said, if the line tells."""
 
     @classmethod
     def of(cls, body: bytes) -> Batch:
@@ -41,10 +45,27 @@ class Batch:
         batch = cls(memory_pb2.StoreRequest(each=True))
         for number, line in enumerate(body.splitlines()):
             try:
-                batch.lines[_add(batch.request, line)].append(number)
+                batch.lines[batch._add(line)].append(number)
             except ServiceError as error:
                 batch.reject(number, error)
         return batch
+
+    def _add(self, line: bytes) -> str:
+        """Adds one line to the request, and returns which part of the request it went into.
+
+        InvalidInput, without the line's content, if it is neither a memory nor a link.
+        """
+        fields = json_value(line, "The line")
+        with caller_mistakes("The line"):
+            if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
+                self.request.links.append(_link(fields["link"]))
+                return "links"
+            if isinstance(fields, dict) and isinstance(fields.get("content"), str):
+                place = Sighting.from_dict(fields["place"]) if fields.get("place") else None
+                self.request.memories.append(_new_memory(fields))
+                self.places.append(place)
+                return "memories"
+        raise InvalidInput("The line has no content.")
 
     def reject(self, line: int, error: ServiceError) -> None:
         """Marks this line as not stored."""
@@ -63,20 +84,34 @@ class Batch:
 
 
 class BulkStore:
-    """Stores the valid lines, and reports what is wrong with each other line."""
+    """Stores the valid lines, and reports what is wrong with each other line. A line that tells the `place` it was
+    said in is filed under that place's project, whatever name it gives."""
 
-    def __init__(self, memory: MemoryBackend, body_max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, memory: MemoryBackend, labels: ProjectLabels, body_max_bytes: int, timeout_s: float) -> None:
         self._memory = memory
+        self._labels = labels
         self._body_max_bytes = body_max_bytes
         self._timeout_s = timeout_s
 
     async def __call__(self, request: Request) -> Response:
         """The endpoint."""
         batch = Batch.of(await self._body(request))
+        await self._file(batch)
         answer = memory_pb2.StoreResponse()
         if any(batch.lines.values()):
             answer = await self._memory.call(self._memory.stub.Store, batch.request, self._timeout_s)
         return JSONResponse(batch.take(answer))
+
+    async def _file(self, batch: Batch) -> None:
+        """Sets the project of each memory whose place is told."""
+        known: dict[str, str] = {}
+        for memory, place in zip(batch.request.memories, batch.places, strict=True):
+            if place is None:
+                continue
+            key = json.dumps(place.to_dict())
+            if key not in known:
+                known[key] = (await self._labels.of(place)).label
+            memory.project = known[key]
 
     async def _body(self, request: Request) -> bytes:
         body = b""
@@ -85,23 +120,6 @@ class BulkStore:
             if len(body) > self._body_max_bytes:
                 raise TooLarge(f"The body is over {self._body_max_bytes:,} bytes.", "Send smaller batches.")
         return body
-
-
-def _add(request: memory_pb2.StoreRequest, line: bytes) -> str:
-    """Adds one line to the request, and returns which part of the request it went into.
-
-    InvalidInput, without the line's content, if it is neither a memory nor a link.
-
-    """
-    fields = json_value(line, "The line")
-    with caller_mistakes("The line"):
-        if isinstance(fields, dict) and isinstance(fields.get("link"), dict):
-            request.links.append(_link(fields["link"]))
-            return "links"
-        if isinstance(fields, dict) and isinstance(fields.get("content"), str):
-            request.memories.append(_new_memory(fields))
-            return "memories"
-    raise InvalidInput("The line has no content.")
 
 
 def _value_of_text(value_of: Callable[[str], Any], value: Any) -> Any:

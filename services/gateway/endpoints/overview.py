@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,23 +15,27 @@ from services import __version__
 from services.gateway.access.identity import current_caller
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import Backends
+from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes
 from services.gateway.tools.memory_results import iso
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, quality_pb2, session_pb2
+from services.workspace.project_identity import Sighting
 
 counted_max = 100
 """Sessions and deferred stores are counted up to this number."""
 
 
 class Overview:
-    """The endpoint: `since` (ISO 8601) is when memories start to count as new, `project` whose quality is shown.
+    """The endpoint: `since` (ISO 8601) is when memories start to count as new; `project` whose quality is shown, or
+    `place`, what a client sees of its directory.
 
     Fields of a service that is down are null; `unavailable` names it.
     """
 
-    def __init__(self, backends: Backends) -> None:
+    def __init__(self, backends: Backends, labels: ProjectLabels) -> None:
         self._backends = backends
+        self._labels = labels
 
     async def __call__(self, request: Request) -> Response:
         """One JSON object."""
@@ -38,6 +43,8 @@ class Overview:
         with caller_mistakes("The query"):
             asked = memory_pb2.StatsRequest(since=moment(since, "since")) if since else memory_pb2.StatsRequest()
             last = quality_pb2.HistoryRequest(project=project, limit=1)
+            place = Sighting.from_dict(json.loads(told)) if (told := request.query_params.get("place")) else None
+        last.project = await _or_none(self._labels.known_label(place)) or "" if place else last.project
         return JSONResponse(await self._state(asked, last))
 
     async def _state(self, asked_memory: memory_pb2.StatsRequest, last: quality_pb2.HistoryRequest) -> dict[str, Any]:
@@ -64,6 +71,7 @@ class Overview:
             "retention": stats.retention if stats else "",
             "pending": None if pending is None else len(pending.pending),
             "quality": _quality(history),
+            "project": last.project or None,
             "degraded": [] if stats is None else list(stats.degraded),
             "unavailable": [name for name, is_down in down.items() if is_down],
         }

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.backends import MemoryBackend
+from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
 from services.gateway.tools.memory_results import iso
 from services.kit.errors import InvalidInput
@@ -19,8 +20,9 @@ removals_default = 50
 class RetentionEndpoints:
     """The endpoints."""
 
-    def __init__(self, memory: MemoryBackend) -> None:
+    def __init__(self, memory: MemoryBackend, labels: ProjectLabels) -> None:
         self._memory = memory
+        self._labels = labels
 
     async def removals(self, request: Request) -> Response:
         """The deletion log, newest first: `?project=` and `?limit=`."""
@@ -38,13 +40,18 @@ class RetentionEndpoints:
         """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule in force."""
         with caller_mistakes("The rule"):
             asked = _retention_request(await fields(request))
+        asked.retention.project = await self._label(asked.retention.project)
         return JSONResponse(_rule(await self._memory.call(self._memory.stub.SetRetention, asked)))
+
+    async def _label(self, project: str) -> str:
+        return await self._labels.meant(project) if project.strip() else project
 
     async def _removals(self, request: Request) -> dict[str, Any]:
         limit = request.query_params.get("limit", str(removals_default))
         if not (limit.isascii() and limit.isdigit() and len(limit) < 6):
             raise InvalidInput("limit is not a number in range.")
-        asked = memory_pb2.RemovalsRequest(project=request.query_params.get("project", ""), limit=int(limit))
+        project = await self._label(request.query_params.get("project", ""))
+        asked = memory_pb2.RemovalsRequest(project=project, limit=int(limit))
         answer: memory_pb2.RemovalsResponse = await self._memory.call(self._memory.stub.Removals, asked)
         return {"removals": [_removal(each) for each in answer.removals]}
 

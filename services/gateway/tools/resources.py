@@ -8,13 +8,14 @@ from fastmcp import FastMCP
 from google.protobuf.json_format import MessageToDict
 
 from services.gateway.backends import Backends
+from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.memory_results import MemoryShape
 from services.gateway.tools.session_results import SessionShape
 from services.pb import memory_pb2, quality_pb2, session_pb2
 
 
-def register(mcp: FastMCP, backends: Backends) -> None:
+def register(mcp: FastMCP, backends: Backends, labels: ProjectLabels) -> None:
     """Adds the resources to `mcp`."""
     session, memory, quality = backends.session, backends.memory, backends.quality
 
@@ -28,7 +29,7 @@ def register(mcp: FastMCP, backends: Backends) -> None:
     @mcp.resource("segue://handoff/{project}", mime_type="text/markdown")
     async def read_handoff(project: str) -> str:
         """The last handoff of a project."""
-        request = session_pb2.GetHandoffRequest(project=encodable(project))
+        request = session_pb2.GetHandoffRequest(project=await labels.meant(encodable(project)))
         answer: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
         return answer.markdown
 
@@ -41,6 +42,6 @@ def register(mcp: FastMCP, backends: Backends) -> None:
     @mcp.resource("segue://quality/{project}", mime_type="application/json")
     async def read_quality(project: str) -> str:
         """The quality history of a project."""
-        request = quality_pb2.HistoryRequest(project=encodable(project), limit=50)
+        request = quality_pb2.HistoryRequest(project=await labels.meant(encodable(project)), limit=50)
         answer: quality_pb2.HistoryResponse = await quality.call(quality.stub.History, request)
         return json.dumps(MessageToDict(answer, preserving_proto_field_name=True))

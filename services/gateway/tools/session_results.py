@@ -27,6 +27,7 @@ class ProjectContext(BaseModel):
     health_score: float | None = Field(description="0 to 100; null where it was not measured")
     structure_analysis: dict[str, Any]
     measured: bool = Field(description="False where the gateway does not see the directory")
+    namesakes: list[str] = Field(default=[], description="Other projects of its name")
 
     @classmethod
     def of(cls, place: Place, health: float | None) -> ProjectContext:
@@ -41,6 +42,7 @@ class ProjectContext(BaseModel):
                 health_score=None,
                 structure_analysis=structure,
                 measured=False,
+                namesakes=list(place.namesakes),
             )
         facts = project.structure
         structure = {
@@ -62,6 +64,7 @@ class ProjectContext(BaseModel):
             health_score=health,
             structure_analysis=structure,
             measured=True,
+            namesakes=list(place.namesakes),
         )
 
 

@@ -21,7 +21,7 @@ from services.kit.errors import (
     Unavailable,
 )
 from services.kit.transport.rpc import Internal
-from services.pb import memory_pb2, session_pb2
+from services.pb import memory_pb2, projects_pb2, session_pb2
 
 logger = logging.getLogger(__name__)
 
@@ -108,15 +108,28 @@ async def _retry(backends: Backends, deferred: session_pb2.Owed) -> None:
 
 async def _store(backends: Backends, memories: Sequence[dict[str, Any]]) -> None:
     """Stores memories by id: repeating it stores nothing twice."""
+    labels = {each["project"]: await _present_label(backends, each["project"]) for each in memories}
     new = [
         memory_pb2.NewMemory(
             id=each["id"],
             content=each["content"],
             kind=memory_pb2.KIND_REFLECTION,
-            project=each["project"],
+            project=labels[each["project"]],
             timestamp=moment(each["timestamp"]),
             tags=each["tags"],
         )
         for each in memories
     ]
     await backends.memory.call(backends.memory.stub.Store, memory_pb2.StoreRequest(memories=new))
+
+
+async def _present_label(backends: Backends, label: str) -> str:
+    """The label now of the project that had this one when the store was deferred."""
+    projects = backends.projects
+    try:
+        found: projects_pb2.Project = await projects.call(
+            projects.stub.Find, projects_pb2.FindRequest(name=label, exact=True)
+        )
+    except ServiceError:  # it is no registered project's
+        return label
+    return str(found.label)

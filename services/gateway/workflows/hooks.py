@@ -149,7 +149,7 @@ class Hooks:
         return now - began < echo_s
 
     async def _brief(self, event: HookEvent) -> Briefing:
-        project = await self._sessions.workplace.name(event.call_directory)
+        project = await self._sessions.workplace.label(event.call_directory)
         handoff, sections = await self._recalling.for_start(project)
         return compose(handoff, sections, event.tokens)
 
@@ -183,7 +183,7 @@ class Hooks:
         owed = await self._take_briefing(event, "UserPromptSubmit")
         if owed or not event.prompt_tokens or not event.prompt.strip():
             return owed
-        project = await self._sessions.workplace.name(event.call_directory)
+        project = await self._sessions.workplace.label(event.call_directory)
         briefing = compose(None, await self._recalling.for_prompt(project, event.prompt), event.prompt_tokens)
         return _context("UserPromptSubmit", briefing)
 

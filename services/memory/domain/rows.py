@@ -61,6 +61,14 @@ class Restated:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What a project's move changed: the sequences that are gone, and those under which the memories are now."""
+
+    removed: Sequence[int]
+    added: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Columns of many memories, for building the indexes; a missing vector is empty bytes.
 

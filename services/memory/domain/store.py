@@ -15,7 +15,7 @@ from services.memory.domain.deletion_log import Removal, Removing
 from services.memory.domain.memories import Chosen, Memory, Stats, Tally
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
-from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
+from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, Restated, Sequences
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +193,9 @@ class MemoryStore(Protocol):
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         """Removes the link; False if it does not exist."""
+        ...
+
+    async def move_project(self, user: str, source: str, target: str) -> Moved:
+        """Files the user's memories, retention rule and links of one project under another, in one transaction where
+        both are in one database; may be repeated."""
         ...

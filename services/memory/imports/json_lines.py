@@ -51,6 +51,13 @@ class Line(NamedTuple):
         return self.start.lines + 1
 
 
+SENT = (
+    *("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "first_said"),
+    "place",
+)
+"""The keys of a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedMemory:
     """A memory to import: the keys of the contract's JSON Lines, with an id that is the same at every import."""
@@ -66,11 +73,14 @@ class ImportedMemory:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     shared: bool | None = None
     first_said: str = ""
+    directory: str = ""
+    """Where its session began; not sent."""
+    place: Mapping[str, Any] = field(default_factory=dict)
+    """What tells the project of that directory, for the gateway to file it."""
 
     def to_line(self) -> bytes:
         """The memory as a line; empty fields are left out."""
-        keys = ("id", "content", "kind", "project", "timestamp", "session_id", "role", "tags", "metadata", "first_said")
-        pairs = {key: value for key in keys if (value := getattr(self, key))}
+        pairs = {key: value for key in SENT if (value := getattr(self, key))}
         if self.shared is not None:
             pairs["shared"] = self.shared
         return whole(json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"

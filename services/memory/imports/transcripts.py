@@ -91,27 +91,31 @@ class Draft:
 class Projects:
     """Determines the project of a working directory in one transcript.
 
-    Tools change directory during a session, so the last part of `cwd` is not always the project. The client stores the
-    transcript in a folder named after the directory where the session began; without it, the first `cwd` decides.
+    Tools change directory during a session, so `cwd` is not always the project. The client stores the transcript in a
+    folder named after the directory where the session began; without it, the first `cwd` decides.
     """
 
     def __init__(self, path: Path, first_cwd: str) -> None:
         self._folders = {parent.name for parent in path.absolute().parents}
-        self._fallback = last_part(first_cwd)
+        self._fallback = first_cwd[:path_max_chars]
         self._known: dict[str, str] = {}
 
     def name(self, cwd: str) -> str:
         """The name of the directory where the session began."""
+        return last_part(self.directory(cwd))
+
+    def directory(self, cwd: str) -> str:
+        """The directory where the session began."""
         cwd = cwd[:path_max_chars]
         if cwd not in self._known:
-            self._known[cwd] = self._project_name(cwd) or self._fallback or last_part(cwd)
+            self._known[cwd] = self._beginning(cwd) or self._fallback or cwd
         return self._known[cwd]
 
-    def _project_name(self, cwd: str) -> str:
+    def _beginning(self, cwd: str) -> str:
         folder, end = re.sub(r"[^A-Za-z0-9]", "-", cwd), len(cwd)
         while end > 0:
             if folder[:end] in self._folders:
-                return last_part(cwd[:end])
+                return cwd[:end]
             end = max(cwd.rfind("/", 0, end), cwd.rfind("\\", 0, end))
         return ""
 
@@ -189,6 +193,7 @@ def finish_draft(draft: Draft, turn_files: dict[str, None], projects: Projects) 
         content=draft.text,
         id=draft.id,
         project=projects.name(_string(fields, "cwd")),
+        directory=projects.directory(_string(fields, "cwd")),
         timestamp=_time(fields),
         session_id=_string(fields, "sessionId"),
         role=draft.role,

@@ -67,6 +67,11 @@ class Linking:
         """Removes the link; False if it does not exist."""
         return await self._finish(user, self.store.unlink(user, source, target))
 
+    def forget(self, user: str) -> None:
+        """Drops the user's cached links: their projects were moved."""
+        self._changes[user] += 1
+        self._links.pop(user, None)
+
     async def links(self, user: str, project: str = "") -> Sequence[Link]:
         """The user's links, oldest first; those of `project` alone unless it is empty."""
         links = self._links.get(user)

@@ -325,6 +325,19 @@ class Storing:
             raise partial_removal_error(part.error, len(part.done), len(sequences)) from part
         await self._unindex(sequences)
 
+    async def move_project(self, user: str, source: str, target: str) -> int:
+        """Files the user's memories of one project under another; returns how many."""
+        await self.settle()
+        return await self._whole(self._move_project(user, source, target))
+
+    async def _move_project(self, user: str, source: str, target: str) -> int:
+        async with self._restating:
+            moved = await self.store.move_project(user, source, target)
+            await self._unindex(moved.removed)
+            if moved.added:
+                await self._index_stored(moved.added)
+        return len(moved.removed)
+
     async def _unindex(self, sequences: Sequence[int]) -> None:
         if self._committing:
             await asyncio.wait(set(self._committing))  # one of them may be about to be indexed

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from services.memory.domain.memories import Chosen, Memory, Stats, Tally
 from services.memory.domain.partial_changes import DoneInPart
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
-from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
+from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, Restated, Sequences
 from services.memory.domain.store import Inventory, MemoryStore
 from services.memory.storage.duckdb.store import SPILL, DuckStore, StoreSettings, open_store
 from services.memory.storage.shard_count import claim_shard_count
@@ -353,3 +353,26 @@ class ShardedStore:
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         return await self._shards[0].unlink(user, source, target)
+
+    async def move_project(self, user: str, source: str, target: str) -> Moved:
+        """Between two databases by portions: a portion is stored in the one before it is removed from the other."""
+        of, to = (shard_of(user, each, len(self._shards)) for each in (source, target))
+        await self._shards[0].moves.tie(user, source, target)
+        if of == to:
+            moved = await self._shards[of].move_project(user, source, target)
+            return Moved(*([self._everywhere(of, each) for each in its] for its in (moved.removed, moved.added)))
+        removed: list[int] = []
+        added: list[int] = []
+        while rows := await self._shards[of].moves.read(user, source, target):
+            added += [self._everywhere(to, each) for each in await self._shards[to].moves.add(rows)]
+            removed += [self._everywhere(of, each) for each in await self._shards[of].moves.drop(rows)]
+        await self._move_rule(user, source, target)
+        return Moved(removed, added)
+
+    async def _move_rule(self, user: str, source: str, target: str) -> None:
+        rules = {rule.project: rule for rule in await self.rules(user)}
+        if source in rules:
+            now = datetime.now(UTC)
+            if target not in rules:
+                await self.set_rule(user, replace(rules[source], project=target), now)
+            await self.reset_rule(user, source, now)

@@ -32,6 +32,11 @@ name_max_chars = 500
 KINDS = frozenset({"check", "checkpoint"})
 _columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id"
 _insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_move = (
+    """INSERT INTO points BY NAME SELECT * REPLACE (?3 AS project) FROM points p WHERE user_id = ?1 AND project = ?2
+       AND operation_id NOT IN (SELECT operation_id FROM points WHERE user_id = ?1 AND project = ?3)""",
+    "DELETE FROM points WHERE user_id = ?1 AND project = ?2 AND ?3 <> ''",
+)
 _mine = "FROM points WHERE user_id = ? AND project = ?"
 _by_operation = f"SELECT {_columns} {_mine} AND operation_id = ?"
 _newest = "ORDER BY timestamp DESC, operation_id DESC LIMIT"
@@ -59,6 +64,10 @@ class History(Protocol):
         """The last `limit` points, oldest first."""
         ...
 
+    async def move(self, user: str, source: str, target: str) -> int:
+        """Files the points of one project under another; returns how many. May be repeated."""
+        ...
+
 
 class DuckHistory:
     """One connection, used by one thread."""
@@ -74,6 +83,9 @@ class DuckHistory:
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
         rows = await self._run("points", lambda: self._rows(_last, [user, project, limit]))
         return rows[::-1]
+
+    async def move(self, user: str, source: str, target: str) -> int:
+        return await self._run("move", lambda: self._move(user, source, target))
 
     async def _run(self, name: str, job: Callable[[], Result]) -> Result:
         if self._waiting >= waiting_max:
@@ -97,6 +109,21 @@ class DuckHistory:
             self._connection.execute(_insert, [user, project, *values])
         delta = round(kept.overall - before[0].overall, 2) if before else None
         return Recorded(bool(there), delta, crossings([*before, kept]))
+
+    def _move(self, user: str, source: str, target: str) -> int:
+        """A point that the other has by the same operation is one and the same."""
+        names = [user, source, target]
+        self._connection.begin()
+        try:
+            count = self._connection.execute("SELECT count(*) FROM points WHERE user_id = ? AND project = ?", names[:2])
+            moved = int((count.fetchone() or (0,))[0])
+            for statement in _move:
+                self._connection.execute(statement, names)
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+        return moved
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[Point]:
         rows = self._connection.execute(statement, list(values)).fetchall()

@@ -29,6 +29,11 @@ class PeerHistory:
         answer = await rpc.call(self._stub.History, request, user=user, timeout_s=self._timeout_s)
         return [messages.point(each) for each in answer.points]
 
+    async def move(self, user: str, source: str, target: str) -> int:
+        request = quality_pb2.MoveProjectRequest(source=source, target=target)
+        answer = await rpc.call(self._stub.MoveProject, request, user=user, timeout_s=self._timeout_s)
+        return int(answer.points)
+
 
 @asynccontextmanager
 async def open_peer_history(target: str, timeout_s: float) -> AsyncIterator[PeerHistory]:

@@ -36,10 +36,12 @@ OPERATIONS = {
         ("get_more_results", "search_by_file", "search_by_concept", "get_memory", "list_memories"), Level.LOW
     ),
     **dict.fromkeys(("reflection_stats", "list_project_links", "list_sessions", "status"), Level.LOW),
+    "list_projects": Level.LOW,
     **dict.fromkeys(("check_permission", "permission_status", "quality_history", "health_check"), Level.LOW),
     **dict.fromkeys(("system_metrics", "todoread", "git_status", "git_diff", "git_log"), Level.LOW),
     # writes what can be written again
     **dict.fromkeys(("store_reflection", "store_conversation", "link_projects", "init"), Level.MEDIUM),
+    "name_project": Level.MEDIUM,
     **dict.fromkeys(("checkpoint", "end", "quality_check", "todowrite", "task", "agent"), Level.MEDIUM),
     **dict.fromkeys(("write_file", "write", "edit", "multiedit", "notebookedit", "create_file"), Level.MEDIUM),
     **dict.fromkeys(("websearch", "web_search", "git_add"), Level.MEDIUM),

@@ -62,7 +62,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is to be done. A project is its name and its root: a clone elsewhere is another one."""
+    """Where something is to be done. An allow holds in one root alone: whoever brings a clone brings no leave."""
 
     project: str = ""
     root: str = ""
@@ -230,12 +230,8 @@ def holds_at(rule: Rule, place: Place) -> bool:
     if rule.scope is Scope.SESSION:
         return bool(place.session_id) and rule.place.session_id == place.session_id
     if rule.scope is Scope.PROJECT:
-        is_any_root = rule.verdict is Verdict.DENY and not place.root  # only the name of the project is known
-        return (
-            bool(place.project)
-            and place.project == rule.place.project
-            and (is_any_root or place.root == rule.place.root)
-        )
+        is_here = rule.verdict is Verdict.DENY or place.root == rule.place.root  # a deny holds in every working tree
+        return bool(place.project) and place.project == rule.place.project and is_here
     return True
 
 

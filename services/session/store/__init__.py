@@ -10,6 +10,7 @@ from typing import Protocol
 from services.kit.errors import Conflict
 from services.kit.token_bucket import Allowance
 from services.session.domain.permissions import Audited, Ledger
+from services.session.domain.projects import ProjectStore
 from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session, State
 from services.session.domain.tokens import TokenStore
 from services.session.operations.events import Event, EventSource
@@ -68,6 +69,11 @@ class SessionStore(Protocol):
     @property
     def tokens(self) -> TokenStore:
         """The bearer tokens, stored beside the sessions."""
+        ...
+
+    @property
+    def projects(self) -> ProjectStore:
+        """The registries of projects, stored beside the sessions."""
         ...
 
     @property

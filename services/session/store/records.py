@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, TypeAdapter
 
 from services.session.domain.permissions import Audited, Ledger, Proposal, Rule
+from services.session.domain.projects import Project
 from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session
 from services.session.domain.tokens import Token
 from services.session.operations.events import Event
@@ -30,3 +31,4 @@ PROPOSAL = TypeAdapter(Proposal)
 AUDITED = TypeAdapter(Audited)
 EVENT = TypeAdapter(Event)
 TOKEN = TypeAdapter(Token)
+PROJECT = TypeAdapter(Project)

@@ -6,12 +6,11 @@ cluster as well. Names of users, projects and directories are hashed into the ke
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -36,6 +35,8 @@ from services.session.store.redis_keys import key as _key
 from services.session.store.redis_keys import place as _place
 from services.session.store.redis_keys import score as _score
 from services.session.store.redis_keys import without_handoff as _without_handoff
+from services.session.store.redis_plan import SCRIPT, STATES, Plan, plan_session
+from services.session.store.redis_projects import RedisProjects
 from services.session.store.redis_upkeep import RedisUpkeep
 from services.session.store.streams import EventStream, translate_errors
 
@@ -45,31 +46,6 @@ Result = TypeVar("Result")
 
 retries_max = 2
 """Retries of a command whose connection broke. If the write did happen, its version shows it."""
-_states: tuple[State | None, ...] = (None, *State)
-
-# KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
-# then commands [[name, key, arguments...]]. Returns 1 when it wrote, 0 where a check failed and nothing was written.
-_script = """
-local plan = cjson.decode(ARGV[1])
-for _, check in ipairs(plan.checks) do
-  local found
-  local key = KEYS[check[1]]
-  if check[2] == "" then found = redis.call("GET", key) else found = redis.call("HGET", key, check[2]) end
-  if not found then found = "" end
-  local fits = false
-  for _, value in ipairs(check[3]) do if value == found then fits = true end end
-  if not fits then return 0 end
-end
-for _, command in ipairs(plan.commands) do
-  local name, key = command[1], KEYS[command[2]]
-  if name == "DELETE_IF" then
-    if redis.call("GET", key) == command[3] then redis.call("DEL", key) end
-  else
-    redis.call(name, key, unpack(command, 3))
-  end
-end
-return 1
-"""
 
 
 @asynccontextmanager
@@ -95,32 +71,6 @@ async def open_redis(
             await events.release()
 
 
-@dataclass(slots=True)
-class _Plan:
-    """The checks and writes for the script."""
-
-    keys: list[str] = field(default_factory=list)
-    checks: list[list[Any]] = field(default_factory=list)
-    commands: list[list[Any]] = field(default_factory=list)
-
-    def _key(self, key: str) -> int:
-        if key not in self.keys:
-            self.keys.append(key)
-        return self.keys.index(key) + 1
-
-    def expect(self, key: str, field_name: str, *values: str) -> None:
-        """Adds a check: the value must be one of `values`; empty means missing."""
-        self.checks.append([self._key(key), field_name, list(values)])
-
-    def do(self, name: str, key: str, *arguments: str) -> None:
-        """One command."""
-        self.commands.append([name, self._key(key), *arguments])
-
-    def text(self) -> str:
-        """The plan as JSON for the script."""
-        return json.dumps({"checks": self.checks, "commands": self.commands}, ensure_ascii=False)
-
-
 class RedisStore:
     """`SessionStore` on a Redis client that decodes responses."""
 
@@ -130,9 +80,10 @@ class RedisStore:
         self._stream_max = stream_max
         self._audit_max = audit_max
         self._upkeep = RedisUpkeep(client, audit_max)
-        self._commit = client.register_script(_script)
+        self._commit = client.register_script(SCRIPT)
         self.tokens = RedisTokens(client)
         self.allowance = RedisAllowance(client)
+        self.projects = RedisProjects(client, self._carry_out)
 
     @property
     def events(self) -> EventStream:
@@ -144,7 +95,7 @@ class RedisStore:
             plan.do("XADD", self._events.key, "MAXLEN", "~", str(self._stream_max), "*", "event", _json(EVENT, event))
         await self._carry_out(plan)
 
-    async def _carry_out(self, plan: _Plan) -> None:
+    async def _carry_out(self, plan: Plan) -> None:
         written = await translate_errors(self._commit(keys=plan.keys, args=[plan.text()]))
         if not written:
             raise Stale("Somebody else changed it meanwhile.")
@@ -273,8 +224,8 @@ class RedisStore:
 # --- one change as a plan -----------------------------------------------------------------------
 
 
-def _plan(change: Change, audit_max: int) -> _Plan:
-    plan = _Plan()
+def _plan(change: Change, audit_max: int) -> Plan:
+    plan = Plan()
     if answer := change.answer:
         key = _key("answers", answer.user)
         plan.expect(key, answer.operation_id, "")
@@ -282,7 +233,7 @@ def _plan(change: Change, audit_max: int) -> _Plan:
         plan.do("ZADD", _key("answers-order", answer.user), _score(answer.at), answer.operation_id)
         plan.do("SADD", _key("answers-orders"), _key("answers-order", answer.user))
     if change.session:
-        _plan_session(plan, change.session)
+        plan_session(plan, change.session)
     if change.checkpoint:
         plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
     _plan_deferred(plan, change)
@@ -301,43 +252,16 @@ def _plan(change: Change, audit_max: int) -> _Plan:
     return plan
 
 
-def _plan_session(plan: _Plan, session: Session) -> None:
-    key = _key("session", session.id)
-    following = replace(session, version=session.version + 1)
-    plan.expect(key, "version", str(session.version) if session.version else "")
-    active = _key("active", session.user, session.working_directory)
-    if session.state is State.ACTIVE:
-        plan.expect(active, "", "", session.id)
-        plan.do("SET", active, session.id)
-        plan.do("ZADD", _key("seen"), _score(session.last_seen_at), session.id)
-        plan.do("ZREM", _key("finished"), session.id)
-    else:
-        plan.do("DELETE_IF", active, session.id)
-        plan.do("ZREM", _key("seen"), session.id)
-        plan.do("ZADD", _key("finished"), _score(session.last_seen_at), session.id)
-    plan.do("HSET", key, "version", str(following.version), "body", _json(SESSION, following))
-    place = _place(session.created_at, session.id)
-    is_handed_off = session.state is not State.ABANDONED or session.has_handoff
-    name, score = ("ZREM", []) if is_handed_off else ("ZADD", ["0"])
-    plan.do(name, _without_handoff(session.user, session.project), *score, place)
-    for project in ("", session.project):
-        for state in _states:
-            if state is None or state is session.state:
-                plan.do("ZADD", _index(session.user, project, state), "0", place)
-            else:
-                plan.do("ZREM", _index(session.user, project, state), place)
-
-
-def _removal(session: Session) -> _Plan:
+def _removal(session: Session) -> Plan:
     """Removes the session with everything that belongs to it, if it is unchanged since it was read."""
-    plan = _Plan()
+    plan = Plan()
     plan.expect(_key("session", session.id), "version", str(session.version))
     for kind in ("session", "checkpoints", "handoff"):
         plan.do("DEL", _key(kind, session.id))
     for key in (_key("finished"), _key("seen"), _key("handoffs", session.user, session.project)):
         plan.do("ZREM", key, session.id)
     place = _place(session.created_at, session.id)
-    indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
+    indexes = [_index(session.user, project, state) for project in ("", session.project) for state in STATES]
     for key in (*indexes, _without_handoff(session.user, session.project)):
         plan.do("ZREM", key, place)
     for deferred in session.deferred:
@@ -346,7 +270,7 @@ def _removal(session: Session) -> _Plan:
     return plan
 
 
-def _plan_deferred(plan: _Plan, change: Change) -> None:
+def _plan_deferred(plan: Plan, change: Change) -> None:
     if deferred := change.deferred:
         name = f"{deferred.session_id} {deferred.id}"
         plan.expect(_key("owed", deferred.user), name, "")

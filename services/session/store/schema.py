@@ -50,6 +50,18 @@ MIGRATIONS: tuple[str, ...] = (
         digest TEXT PRIMARY KEY, created_at TEXT NOT NULL, last_used_at TEXT, body TEXT NOT NULL
     ) STRICT;
     """,
+    # 3: each user's registry of projects; `key` is what a project is found by: a remote, a root, a name
+    """
+    CREATE TABLE registries (user TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+    CREATE TABLE projects (
+        user TEXT NOT NULL, id TEXT NOT NULL, seen_at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (user, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX projects_by_use ON projects (user, seen_at, id);
+    CREATE TABLE project_keys (
+        user TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (user, key, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX keys_of_project ON project_keys (user, id);
+    """,
 )
 
 

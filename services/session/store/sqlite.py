@@ -36,6 +36,7 @@ from services.session.store.records import (
     SESSION,
 )
 from services.session.store.schema import migrate
+from services.session.store.sqlite_projects import SqliteProjects
 from services.session.store.sqlite_tokens import SqliteTokens
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class SqliteStore:
         self._has_events = asyncio.Event()
         self._has_events.set()  # there may be some from an earlier run
         self.tokens = SqliteTokens(self._rows)
+        self.projects = SqliteProjects(self._run, commits.bodies)
         self.allowance = ProcessAllowance()
 
     @property

@@ -140,13 +140,13 @@ def locate(root: Path) -> Located | None:
     if marker.is_dir():
         git_dir = marker.resolve()
     elif marker.is_file():
-        git_dir = _pointer_target(marker, "gitdir:").resolve()
+        git_dir = pointer_target(marker, "gitdir:").resolve()
     elif (root / "HEAD").is_file() and (root / "objects").is_dir() and (root / "refs").is_dir():
         git_dir = root
     else:
         return None
     common = git_dir / "commondir"
-    return Located(git_dir, _pointer_target(common, "").resolve() if common.is_file() else git_dir, git_dir == root)
+    return Located(git_dir, pointer_target(common, "").resolve() if common.is_file() else git_dir, git_dir == root)
 
 
 def _refuse_elsewhere(repository: Repository, roots: Sequence[Path]) -> None:
@@ -175,14 +175,14 @@ def _belongs(repository: Repository) -> bool:
     if repository.common_dir != git_dir:
         back = git_dir / "gitdir"
         is_in_place = git_dir.parent == repository.common_dir / "worktrees" and back.is_file()
-        return is_in_place and _pointer_target(back, "").resolve() == (root / ".git").resolve()
+        return is_in_place and pointer_target(back, "").resolve() == (root / ".git").resolve()
     if (git_dir.name == ".git" and git_dir.parent != root) or repository.config.get("core.bare", "false") != "false":
         return False
     named = repository.config.get("core.worktree")
     return named is None or (git_dir / named).resolve() == root
 
 
-def _pointer_target(file: Path, prefix: str) -> Path:
+def pointer_target(file: Path, prefix: str) -> Path:
     """The path in a file, relative to the file's directory."""
     with file.open("rb") as opened:
         text = os.fsdecode(opened.read(POINTER_MAX_BYTES)).removesuffix("\n")

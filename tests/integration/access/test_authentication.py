@@ -20,6 +20,8 @@ from services.gateway.access.scopes import OPEN, ROUTES, TOOLS
 from services.gateway.app import Activity, GatewayApp, build, open_gateway, register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
+from services.gateway.directory.project_labels import ProjectLabels
+from services.gateway.directory.working_directory import Workplace
 from services.gateway.telemetry.readiness import Readiness
 from services.kit import bearer_token
 from services.kit.errors import NotReady
@@ -190,7 +192,8 @@ def test_an_admin_makes_lists_and_revokes_tokens_over_the_gateway(team: TeamStac
 async def test_every_tool_has_its_scope() -> None:
     mcp = FastMCP("segue")
     async with open_backends(GatewaySettings()) as backends:
-        register_tools(mcp, GatewaySettings(), backends)
+        workplace = Workplace((), ProjectLabels(backends, ()))
+        register_tools(mcp, GatewaySettings(), backends, workplace)
         tools = {tool.name: tool for tool in await mcp.list_tools()}
     assert tools.keys() <= TOOLS.keys()
     for name, tool in tools.items():

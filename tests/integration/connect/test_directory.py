@@ -18,7 +18,8 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from services.cli.directory.reporter import Reporter, call_here
-from services.workspace.directory_identity import DIRECTORY_META, IDENTITY_META, directory_identity
+from services.workspace.directory_identity import DIRECTORY_META, IDENTITY_META, PROJECT_META, directory_identity
+from services.workspace.project_identity import sighting_here
 from tests.integration.sessions.test_sessions import git
 from tests.integration.stack import ROOT, ProcessStack, Stack
 
@@ -29,7 +30,8 @@ CONNECT = (sys.executable, "-m", "services.cli", "connect")
 def test_only_tool_calls_say_it_and_keep_what_they_had(tmp_path: Path) -> None:
     reporter = Reporter(str(tmp_path))
     call = {"method": "tools/call", "params": {"name": "init", "_meta": {"progressToken": 1}}}
-    told = {DIRECTORY_META: str(tmp_path), IDENTITY_META: directory_identity(str(tmp_path))}
+    told: dict[str, Any] = {DIRECTORY_META: str(tmp_path), IDENTITY_META: directory_identity(str(tmp_path))}
+    told[PROJECT_META] = sighting_here(str(tmp_path))
     assert reporter.prepare(call)["params"]["_meta"] == {"progressToken": 1, **told}
     assert reporter.prepare(reporter.prepare(call)) == reporter.prepare(call)
     for other in ({"method": "tools/list", "params": {}}, {"method": "tools/call"}, {"id": 1, "result": {}}):

@@ -35,6 +35,8 @@ ARGUMENTS: dict[str, Any] = {
     "target_project": "b",
     "operation": "no_such",
     "decision": "deny",
+    "project": "no such project",
+    "name": "another name",
 }
 
 

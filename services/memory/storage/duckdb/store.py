@@ -22,7 +22,7 @@ from services.memory.domain.deletion_log import Reason, Removal, Removing
 from services.memory.domain.memories import Chosen, Kind, Memory, Stats, Tally, id_key
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.retention_policy import Due, Rule, Standing
-from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
+from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, Restated, Sequences
 from services.memory.domain.store import Inventory
 from services.memory.storage.database_file.compaction_steps import last_removal
 from services.memory.storage.database_file.compactor import Compaction
@@ -32,6 +32,7 @@ from services.memory.storage.duckdb import deletes, restatements, writes
 from services.memory.storage.duckdb.bulk_reads import load_portion, portion
 from services.memory.storage.duckdb.connections import Connections
 from services.memory.storage.duckdb.memory_rows import COLUMNS, memory_of, readable_memory
+from services.memory.storage.duckdb.project_moves import ProjectMoves
 from services.memory.storage.duckdb.usage_counts import UsageCounts
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.duckdb.writes import placeholders
@@ -102,6 +103,7 @@ class DuckStore:
         self._rows = access.rows
         self._compaction = compaction
         self._usage = UsageCounts()
+        self.moves = ProjectMoves(self._write, self._rows)
 
     async def _select(self, name: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return await self._reading(name, lambda cursor: cursor.execute(sql, parameters).fetchall())
@@ -377,6 +379,10 @@ class DuckStore:
         values = (user, self._rows.name(source), self._rows.name(target))
         sql = "DELETE FROM project_links WHERE user_id = ? AND source = ? AND target = ? RETURNING 1"
         return bool(await self._write("unlink", lambda connection: connection.execute(sql, values).fetchall()))
+
+    async def move_project(self, user: str, source: str, target: str) -> Moved:
+        self._usage.forget()
+        return await self.moves.move(user, source, target)
 
     def _size(self) -> int:
         beside = (self._path, self._path.with_name(f"{self._path.name}.wal"))

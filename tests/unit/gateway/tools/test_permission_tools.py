@@ -30,7 +30,7 @@ class Session:
 
 async def test_each_decision_has_an_operation_id_of_its_own() -> None:
     session, mcp = Session(), FastMCP("segue")
-    permissions.register(mcp, session, Workplace(()))  # type: ignore[arg-type]  # a stand-in
+    permissions.register(mcp, session, Workplace((), None))  # type: ignore[arg-type]  # stand-ins
     async with Client(mcp) as client:
         for _ in range(2):
             arguments = {"operation": "bash", "decision": "allow", "target": "make", "scope": "always"}

@@ -30,7 +30,7 @@ async def never(*_: object) -> Any:
 
 @pytest.mark.parametrize("within_s", [0.0, 0.01])
 async def test_a_briefing_that_is_not_ready_is_given_later(within_s: float) -> None:
-    sessions: Any = SimpleNamespace(backends=None, workplace=SimpleNamespace(name=never), init=never)
+    sessions: Any = SimpleNamespace(backends=None, workplace=SimpleNamespace(label=never), init=never)
     background = Background()
     async with drain_on_exit(background, 0):
         hooks = Hooks(sessions, background)

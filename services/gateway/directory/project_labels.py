@@ -1,0 +1,134 @@
+"""The label of a directory's project, under which everything of it is stored: asked of the session service's registry.
+
+A name that was stored before there was a registry is checked first: the directories of its sessions are looked at, as
+far as this gateway sees them, and whether memories are stored under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachetools import TTLCache
+
+from services.gateway.access.identity import current_user
+from services.gateway.backends import Backends
+from services.kit.errors import InvalidInput, NotFound, ServiceError
+from services.pb import memory_pb2, projects_pb2
+from services.workspace.git.first_commit import FirstCommits
+from services.workspace.project_identity import Sighting, machine, sight_path
+
+kept_max = 10_000
+kept_s = 2.0
+"""How long a label is taken from here, which is for the calls of one event; it may be changed by another gateway."""
+rounds_max = 5
+"""Of a repository its roots and its name are checked, and the name of a package in it, before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A project's label, and the labels of others that have its name."""
+
+    label: str
+    namesakes: Sequence[str] = ()
+
+
+class ProjectLabels:
+    """Asks the registry; one instance a gateway."""
+
+    def __init__(self, backends: Backends, roots: Sequence[Path]) -> None:
+        self._backends = backends
+        self._roots = roots
+        self.first_commits = FirstCommits()
+        self._known: TTLCache[tuple[str, Sighting], Labelled] = TTLCache(kept_max, kept_s)
+
+    async def of(self, sighting: Sighting) -> Labelled:
+        """The label of a sighting's project, which is registered if it is new. Raises the service's errors."""
+        key = (current_user(), sighting)
+        if (known := self._known.get(key)) is None:
+            known = self._known[key] = await self._ask(sighting)
+        return known
+
+    async def known_label(self, sighting: Sighting) -> str:
+        """The label of a sighting's project; empty for a new one, which is not registered."""
+        try:
+            return (await self._ask(sighting, only_known=True)).label
+        except NotFound:
+            return ""
+
+    async def meant(self, name: str, here: str = "") -> str:
+        """The label of the project that a label, name or alias means; an unknown one as it is. InvalidInput with the
+        candidates where several have the name, unless the project labelled `here` is one of them."""
+        projects = self._backends.projects
+        try:
+            request = projects_pb2.FindRequest(name=name, here=here)
+            found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
+        except NotFound:
+            return name
+        return str(found.label)
+
+    def forget(self) -> None:
+        """Drops what is remembered: a label has changed."""
+        self._known.clear()
+
+    async def _ask(self, sighting: Sighting, *, only_known: bool = False) -> Labelled:
+        request = projects_pb2.ResolveRequest(sighting=message(sighting), only_known=only_known)
+        projects = self._backends.projects
+        for _ in range(rounds_max):
+            answer: projects_pb2.ResolveResponse = await projects.call(projects.stub.Resolve, request)
+            if answer.HasField("project"):
+                return Labelled(answer.project.label, [_telling_name(each) for each in answer.namesakes])
+            is_here = sighting.machine == machine()
+            if answer.name_to_check:
+                await self._check_name(request, answer, is_here=is_here)
+            else:
+                looking = asyncio.to_thread(self._standing, answer.roots_to_check, sighting.first_commit)
+                request.standing_roots.extend(await looking if is_here else answer.roots_to_check)
+                request.are_roots_checked = True
+        raise InvalidInput("The project of this directory cannot be told.")
+
+    async def _check_name(
+        self, request: projects_pb2.ResolveRequest, answer: projects_pb2.ResolveResponse, *, is_here: bool
+    ) -> None:
+        found = await asyncio.to_thread(self._look, answer.directories_to_check, is_here=is_here)
+        request.checked_name = answer.name_to_check
+        del request.others[:]
+        request.others.extend(message(each) for each in found)
+        request.is_stored = await self.is_stored(answer.name_to_check)
+
+    def _standing(self, roots: Sequence[str], first_commit: str) -> list[str]:
+        """Those roots that have a repository with that first commit."""
+        seen = {each: sight_path(each, self._roots, self.first_commits) for each in roots}
+        return [
+            path for path, each in seen.items() if each and each.root in roots and each.first_commit == first_commit
+        ]
+
+    def _look(self, directories: Sequence[str], *, is_here: bool) -> list[Sighting]:
+        """Those directories that are there; of another machine's nothing is known, so that each may be another's."""
+        if not is_here:
+            return [Sighting(Path(each).name or "unnamed", "", each, each, is_gone=True) for each in directories]
+        seen = [sight_path(each, self._roots, self.first_commits) for each in directories]
+        return [each for each in seen if each and not each.is_gone]
+
+    async def is_stored(self, name: str) -> bool:
+        """Whether memories of the caller are stored under the name, registered or not."""
+        memory = self._backends.memory
+        request = memory_pb2.ListRequest(project=name, author="mine", limit=1)
+        try:
+            answer: memory_pb2.ListResponse = await memory.call(memory.stub.List, request)
+        except NotFound:
+            return False
+        except ServiceError:
+            return True  # what cannot be seen is taken to be there
+        return bool(answer.total)
+
+
+def message(sighting: Sighting) -> projects_pb2.Sighting:
+    """The same, for the wire."""
+    return projects_pb2.Sighting(**sighting.to_dict())
+
+
+def _telling_name(project: projects_pb2.Project) -> str:
+    return next((each for each in (project.label, *project.aliases) if "/" in each), project.label)

@@ -1,0 +1,211 @@
+"""Which project a sighting belongs to, and what a project learns from it. Pure functions.
+
+A remote tells a repository, else its first commit, else its root on this machine. What differs on both sides keeps two
+apart, whatever else is the same: a fork has its upstream's first commit and another remote, and a path may be used
+again by another repository. Two repositories without a remote that stand beside each other are two, though they have
+one first commit, as copies of a template do; it tells one that has moved. What is not known, as the first commit of a
+shallow clone, proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.session.domain.projects import (
+    Project,
+    Registered,
+    Root,
+    Sighting,
+    commit_key,
+    first_commits_max,
+    name_key,
+    names_max,
+    package_key,
+    remote_key,
+    remotes_max,
+    root_key,
+    roots_max,
+)
+
+seen_every = timedelta(hours=1)
+"""The precision of when a project was seen."""
+parents_max = 64
+LOCAL = "local/"
+"""How the address of a remote on the same machine begins; the machine and the path follow."""
+
+
+def lookup_keys(sighting: Sighting) -> list[str]:
+    """The keys of all that a sighting may belong to, or share its name with."""
+    names = {sighting.name, sighting.given_name, sighting.package} - {""}
+    keys = [name_key(each) for each in sorted(names)]
+    keys += [root_key(sighting.machine, path) for path in {sighting.root, sighting.directory, package_root(sighting)}]
+    keys += [_clone_key(sighting)]
+    if sighting.remote:
+        keys.append(remote_key(sighting.remote))
+    if sighting.first_commit:
+        keys.append(commit_key(sighting.first_commit))
+    return keys
+
+
+def matching_project(sighting: Sighting, registered: Registered) -> Project | None:
+    """The project of the sighting's repository or directory, not of a package in it."""
+    if sighting.remote:
+        of_remote = [each for each in _whole(registered.at(remote_key(sighting.remote))) if _may_be(each, sighting)]
+        if of_remote:
+            return min(of_remote, key=lambda each: (not _has_root(each, sighting), not _has_commit(each, sighting)))
+    for each in _whole(registered.at(root_key(sighting.machine, sighting.root))):
+        if _goes_on(each, sighting):
+            return each
+    if of_clone := [each for each in _whole(registered.at(_clone_key(sighting))) if _has_commit(each, sighting)]:
+        return of_clone[0]
+    return None
+
+
+def moved_project(sighting: Sighting, registered: Registered, standing: frozenset[str] | None) -> Project | None:
+    """The one project without a remote that has the sighting's first commit, where none of its roots on this machine is
+    among those that are `standing`. None where nobody looked for them, or several have moved."""
+    roots = {each.id: set(_roots_on(each, sighting.machine)) for each in _of_commit(sighting, registered)}
+    moved = [
+        each
+        for each in _of_commit(sighting, registered)
+        if not roots[each.id] or (standing is not None and not standing & roots[each.id])
+    ]
+    return moved[0] if len(moved) == 1 else None
+
+
+def earlier_roots(sighting: Sighting, registered: Registered) -> list[str]:
+    """Where a repository without a remote and with the sighting's first commit was."""
+    return [path for each in _of_commit(sighting, registered) for path in _roots_on(each, sighting.machine)]
+
+
+def _of_commit(sighting: Sighting, registered: Registered) -> list[Project]:
+    if _is_elsewhere(sighting.remote) or not sighting.first_commit:
+        return []
+    of_commit = _whole(registered.at(commit_key(sighting.first_commit)))
+    return [each for each in of_commit if not any(map(_is_elsewhere, each.remotes))]
+
+
+def _is_elsewhere(remote: str) -> bool:
+    """Whether it is the address of a remote that is not a directory of the same machine."""
+    return bool(remote) and not remote.startswith(LOCAL)
+
+
+def _roots_on(project: Project, machine: str) -> list[str]:
+    return [each.path for each in project.roots if each.machine == machine]
+
+
+def matching_package(sighting: Sighting, repository: Project, registered: Registered) -> Project | None:
+    """The project of the package that the sighting is of."""
+    return next(iter(registered.at(package_key(repository.id, sighting.inside))), None)
+
+
+def is_same_project(one: Sighting, other: Sighting) -> bool:
+    """Whether two directories that nothing is registered of are of one project."""
+    if one.inside != other.inside:
+        return False
+    if one.machine == other.machine and one.root == other.root:
+        return True
+    is_clone = _clone_key(one) == root_key(other.machine, other.root) or _clone_key(other) == root_key(
+        one.machine, one.root
+    )
+    return is_clone or (bool(one.remote) and one.remote == other.remote)
+
+
+def paths_upwards(path: str) -> list[str]:
+    """A path and those that contain it, the longest first; of POSIX or of Windows."""
+    paths, end = [path], len(path)
+    while len(paths) < parents_max:
+        end = max(path.rfind("/", 0, end), path.rfind("\\", 0, end))
+        if end <= 0:
+            break
+        paths.append(path[:end])
+    return paths
+
+
+def grown_project(project: Project, sighting: Sighting, now: datetime) -> Project:
+    """The project with what the sighting adds; itself where that is nothing."""
+    is_package = bool(project.repository)
+    paths = [package_root(sighting)] if is_package else [sighting.root, sighting.directory]
+    name = (sighting.package if is_package else sighting.given_name) or sighting.name
+    remotes, commits = ("", "") if is_package else (sighting.remote, sighting.first_commit)
+    following = replace(
+        project,
+        remotes=_with_last(project.remotes, remotes, remotes_max),
+        first_commits=_with_last(project.first_commits, commits, first_commits_max),
+        names=project.names if name == project.name else _with_last(project.names, name, names_max),
+        roots=_with_roots(project.roots, sighting.machine, paths, now),
+    )
+    if following == project and now - project.seen_at < seen_every:
+        return project
+    return replace(following, seen_at=now)
+
+
+def without_roots(project: Project, machine: str, paths: Sequence[str]) -> Project:
+    """The project without roots that have become another's."""
+    kept = tuple(each for each in project.roots if (each.machine, each.path) not in {(machine, path) for path in paths})
+    return project if len(kept) == len(project.roots) else replace(project, roots=kept)
+
+
+def package_root(sighting: Sighting) -> str:
+    """The directory of the package, or of this working tree where there is none."""
+    return f"{sighting.directory}/{sighting.inside}" if sighting.inside else sighting.directory
+
+
+def _clone_key(sighting: Sighting) -> str:
+    """The key of a repository on this machine that the sighting's is a clone of, or of its clones."""
+    here = f"{LOCAL}{sighting.machine}"
+    if sighting.remote.startswith(here):
+        return root_key(sighting.machine, sighting.remote.removeprefix(here))
+    return remote_key(f"{here}{sighting.root}")
+
+
+def _whole(projects: Sequence[Project]) -> list[Project]:
+    """Those of repositories and directories, not of packages, the oldest first."""
+    return sorted(
+        (each for each in projects if not each.repository and not each.is_contested),
+        key=lambda each: (each.created_at, each.id),
+    )
+
+
+def _may_be(project: Project, sighting: Sighting) -> bool:
+    """Whether a project of the same remote may be the sighting's: no other first commit is known, or it is at home."""
+    is_known = bool(sighting.first_commit and project.first_commits)
+    return not is_known or _has_commit(project, sighting) or _has_root(project, sighting)
+
+
+def _goes_on(project: Project, sighting: Sighting) -> bool:
+    """Whether the project at the sighting's root is still the one there."""
+    if sighting.first_commit and project.first_commits:
+        return _has_commit(project, sighting)
+    if sighting.first_commit:
+        return not project.remotes
+    if sighting.is_first_commit_unknown:
+        is_only_moved = not sighting.remote or not project.first_commits
+        return not project.remotes and is_only_moved
+    return not project.remotes and not project.first_commits
+
+
+def _has_root(project: Project, sighting: Sighting) -> bool:
+    return any((each.machine, each.path) == (sighting.machine, sighting.root) for each in project.roots)
+
+
+def _has_commit(project: Project, sighting: Sighting) -> bool:
+    return bool(sighting.first_commit) and sighting.first_commit in project.first_commits
+
+
+def _with_last(known: tuple[str, ...], new: str, most: int) -> tuple[str, ...]:
+    """The values with this one as the last, which is the present one."""
+    if not new or (known and known[-1] == new):
+        return known
+    return (*(each for each in known if each != new), new)[-most:]
+
+
+def _with_roots(known: tuple[Root, ...], machine: str, paths: Sequence[str], now: datetime) -> tuple[Root, ...]:
+    for path in dict.fromkeys(paths):
+        found = next((each for each in known if (each.machine, each.path) == (machine, path)), None)
+        if found is None or now - found.seen_at >= seen_every:
+            rest = tuple(each for each in known if each is not found)
+            known = (Root(machine, path, now), *rest)[:roots_max]
+    return known

@@ -1,0 +1,194 @@
+"""What a person changes of their projects: another label, two made one, another name.
+
+The registry changes first, and remembers under `unmoved` what other services still have to move. Sessions, handoffs and
+rules follow; a call that was interrupted is gone on with by repeating it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import uuid4
+
+from services.kit.errors import AlreadyExists, InvalidInput, NotFound, OverQuota
+from services.session.domain.projects import (
+    Project,
+    RegistryChange,
+    Relabelling,
+    alias_key,
+    aliases_max,
+    check_label,
+    check_new_name,
+    package_key,
+)
+from services.session.operations.project_registry import ProjectRegistry
+from services.session.operations.session_lookup import until_first
+from services.session.store import SessionStore
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The project as it is after a change, and how many sessions and rules were or would be moved."""
+
+    project: Project
+    sessions: int = 0
+    rules: int = 0
+
+
+class ProjectChanges:
+    """The changes; `registry` finds the projects that are meant."""
+
+    def __init__(self, store: SessionStore, registry: ProjectRegistry, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._registry = registry
+        self._now = now
+
+    async def rename(self, user: str, name: str, label: str, *, is_stored: bool = False) -> Changed:
+        """Files the project under another label; the old one stays as an alias. AlreadyExists for another's label.
+
+        `is_stored`: something is stored under the name even if nothing is registered of it.
+        """
+        label = check_new_name(label)
+
+        async def attempt() -> Project:
+            found = await self._store.projects.find(user, [alias_key(label)])
+            project = await self._meant(user, name, is_stored=is_stored)
+            if any(each.id != project.id for each in found.at(alias_key(label))):
+                raise AlreadyExists(f"Another project is called {label}.", "Choose another name, or merge the two.")
+            if project.label == label:
+                return project
+            following = replace(
+                project,
+                label=label,
+                name=label,
+                names=tuple(dict.fromkeys([*project.names, project.name]))[-aliases_max:],
+                aliases=_aliases([*project.aliases, project.label], label),
+                unmoved=_labels_to_move([*project.unmoved, project.label], label),
+                is_contested=False,
+            )
+            await self._store.projects.commit(RegistryChange(user, found.version, [following]))
+            return following
+
+        project = await until_first(attempt)
+        return await self._refile(project)
+
+    async def merge(self, user: str, source: str, target: str, *, dry_run: bool, is_stored: bool = False) -> Changed:
+        """Makes two projects one under the target's label; with `dry_run` only says what would be moved. `is_stored`:
+        something is stored under the source's name even if nothing is registered of it."""
+
+        async def attempt() -> Changed:
+            version = (await self._store.projects.find(user, [])).version
+            one, other = await self._meant(user, source, is_stored=is_stored), await self._registry.find(user, target)
+            if one.id == other.id:
+                return Changed(other)
+            if one.repository == other.id or other.repository == one.id:
+                raise InvalidInput("A package and its repository cannot be merged.", "Merge two of one kind.")
+            following = _merged_project(one, other)
+            if dry_run:
+                sessions = sum((await self._store.projects.session_roots(user, one.label)).values())
+                return Changed(following, sessions, await self._rules(user, one.label))
+            await self._commit_merge(version, one, following)
+            return Changed(following)
+
+        changed = await until_first(attempt)
+        return changed if dry_run else await self._refile(changed.project)
+
+    async def alias(self, user: str, name: str, alias: str, *, remove: bool) -> Changed:
+        """Adds another name for the project, which no other has, or takes one away."""
+        alias = check_new_name(alias)
+
+        async def attempt() -> Project:
+            found = await self._store.projects.find(user, [alias_key(alias)])
+            project = await self._registry.find(user, name)
+            if any(each.id != project.id for each in found.at(alias_key(alias))):
+                raise AlreadyExists(f"Another project is called {alias}.")
+            if remove and alias not in project.aliases:
+                raise NotFound(f"{project.label} has no alias {alias}.")
+            if not remove and len(project.aliases) >= aliases_max:
+                raise OverQuota(f"A project has {aliases_max} aliases at most.", "Remove one first.")
+            kept = [each for each in project.aliases if each != alias]
+            following = replace(project, aliases=_aliases(kept if remove else [*kept, alias], project.label))
+            await self._store.projects.commit(RegistryChange(user, found.version, [following]))
+            return following
+
+        return Changed(await until_first(attempt))
+
+    async def settle(self, user: str, project_id: str, label: str) -> Changed:
+        """Notes that nothing is stored under an earlier label any more."""
+
+        async def attempt() -> Project:
+            version = (await self._store.projects.find(user, [])).version
+            project = await self._store.projects.project(user, project_id)
+            if project is None:
+                raise NotFound("There is no such project.")
+            if label not in project.unmoved:
+                return project
+            following = replace(project, unmoved=tuple(each for each in project.unmoved if each != label))
+            await self._store.projects.commit(RegistryChange(user, version, [following]))
+            return following
+
+        return Changed(await until_first(attempt))
+
+    async def _meant(self, user: str, name: str, *, is_stored: bool) -> Project:
+        """The project of that name; one that is not registered yet, where something is stored under the name."""
+        try:
+            return await self._registry.find(user, name)
+        except NotFound:
+            label = check_label(name)
+            if not is_stored and not await self._store.projects.session_roots(user, label):
+                raise
+            return Project(str(uuid4()), user, label, label, self._now(), self._now())
+
+    async def _commit_merge(self, version: int, one: Project, following: Project) -> None:
+        """Writes the merged project, and takes the packages of the one that goes to it."""
+        user = one.user
+        put, remove = [following], [one.id]
+        for package in await self._packages(user, one):
+            twin = (await self._store.projects.find(user, [key := package_key(following.id, package.inside)])).at(key)
+            if twin:
+                put.append(_merged_project(package, twin[0]))
+                remove.append(package.id)
+            else:
+                put.append(replace(package, repository=following.id))
+        await self._store.projects.commit(RegistryChange(user, version, put, remove))
+
+    async def _packages(self, user: str, repository: Project) -> list[Project]:
+        page = await self._store.projects.page(user, 20_000)
+        return [each for each in page.projects if each.repository == repository.id]
+
+    async def _refile(self, project: Project) -> Changed:
+        """After sessions, handoffs and rules of its earlier labels are filed under the project's."""
+        sessions, rules = 0, 0
+        for label in project.unmoved:
+            rules += await self._rules(project.user, label)
+            relabelling = Relabelling(project.user, label, project.label)
+            sessions += await until_first(lambda asked=relabelling: self._store.projects.relabel(asked))  # type: ignore[misc]
+        return Changed(project, sessions, rules)
+
+    async def _rules(self, user: str, label: str) -> int:
+        ledger = await self._store.ledger(user)
+        return sum(rule.place.project == label for rule in ledger.rules)
+
+
+def _merged_project(one: Project, other: Project) -> Project:
+    """The other, with all that the one was found by, and what is stored of it still to be moved."""
+    return replace(
+        other,
+        remotes=tuple(dict.fromkeys([*one.remotes, *other.remotes])),
+        first_commits=tuple(dict.fromkeys([*one.first_commits, *other.first_commits])),
+        roots=tuple(sorted({*one.roots, *other.roots}, key=lambda each: each.seen_at, reverse=True)),
+        aliases=_aliases([*one.aliases, one.label, *other.aliases], other.label),
+        names=tuple(dict.fromkeys([one.name, *one.names, *other.names])),
+        unmoved=_labels_to_move([*one.unmoved, one.label, *other.unmoved], other.label),
+        seen_at=max(one.seen_at, other.seen_at),
+        is_contested=False,
+    )
+
+
+def _aliases(names: list[str], label: str) -> tuple[str, ...]:
+    return tuple(each for each in dict.fromkeys(names) if each != label)[-2 * aliases_max :]
+
+
+def _labels_to_move(labels: list[str], label: str) -> tuple[str, ...]:
+    return tuple(each for each in dict.fromkeys(labels) if each != label)
