@@ -37,7 +37,7 @@ HOOKS = {
         matcher="*",
     ),
     "PermissionRequest": Hook(
-        "notes which command you are asked about: the same, allowed three times in a project, becomes a rule",
+        "notes which command or address you are asked about: the same, allowed three times in a project, becomes a rule",
         "SEGUE_HOOK_PERMISSION_REQUEST",
         matcher="Bash|mcp__.*__(record|revoke)_permission",
     ),

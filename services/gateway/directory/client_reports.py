@@ -77,7 +77,7 @@ class Client:
 
     def sighting(self, directory: str) -> Sighting | None:
         """What the client sees of the project of its own directory; None for another, or where it tells nothing."""
-        told = self.told.get(PROJECT_META)
+        told = self.meta.get(PROJECT_META)
         if directory != self.directory or told is None:
             return None
         try:

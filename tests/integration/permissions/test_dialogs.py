@@ -27,7 +27,7 @@ class Dialog:
 
     def __init__(self, action: str, **content: Any) -> None:
         self.asked: list[str] = []
-        self._answer: ElicitResult[Any] = ElicitResult(action=action, content=content or None)  # type: ignore[arg-type]
+        self._answer: ElicitResult[Any] = ElicitResult(action=action, content=content or None)
 
     async def __call__(self, message: str, *_: Any) -> ElicitResult[Any]:
         self.asked.append(message)

@@ -20,7 +20,7 @@ from services.workspace.git.first_commit import FirstCommits
 from services.workspace.project_identity import sight, sight_path
 from tests.fuzz.budget import tried
 from tests.repositories import RepositoryOnDisk, home_of_its_own
-from tests.unit.session.test_project_registry import Registry
+from tests.unit.session.operations.test_project_registry import Registry
 
 ROOTS = [Path("/")]
 NAMES = ("api", "web")

@@ -14,7 +14,7 @@ from services.session.domain.projects import Project, RegistryChange, Relabellin
 from services.session.domain.rule_learning import record
 from services.session.domain.sessions import Handoff, State
 from services.session.store import Change, Listing, SessionStore, Stale
-from tests.unit.session.test_session_store import BEGAN, ODD, new, store  # noqa: F401  # the fixture
+from tests.unit.session.store.test_session_store import BEGAN, ODD, new, store  # noqa: F401  # the fixture
 
 
 def project(id: str = "1", label: str = "api", user: str = "ada", minutes: int = 0, **more: object) -> Project:

@@ -16,7 +16,7 @@ from services.session.operations.project_changes import ProjectChanges
 from services.session.operations.project_registry import Checked, ProjectRegistry
 from services.session.store import Change, SessionStore
 from services.session.store.sqlite import open_sqlite
-from tests.unit.session.test_session_store import new
+from tests.unit.session.store.test_session_store import new
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ACME = Sighting("api", "m", "/w/acme/api", "/w/acme/api", True, "h/acme/api", "c1")
@@ -62,7 +62,7 @@ async def known(tmp_path: Path) -> AsyncIterator[Registry]:
         yield Registry(store)
 
 
-async def test_the_first_of_a_name_has_it_as_its_label_and_the_next_are_told_apart(known: Registry) -> None:
+async def test_the_first_of_a_name_has_it_as_its_label_and_the_next_are_distinct_label(known: Registry) -> None:
     assert [await known.label(each) for each in (ACME, BOLT, ACME, BOLT)] == ["api", "bolt/api"] * 2
     plain = Sighting("api", "m", "/v/zeta/api", "/v/zeta/api")
     assert await known.label(plain) == "zeta/api"
