@@ -185,7 +185,7 @@ class ProjectRegistry:
         namesakes = _namesakes(registered, new)
         changes = _without_its_roots(registered, new, sighting)
         for each in namesakes:
-            changes[each.id] = await self._told_apart(user, changes.get(each.id, each), {label, *used})
+            changes[each.id] = await self._with_telling_alias(user, changes.get(each.id, each), {label, *used})
         held = [contested] if contested else []
         await self._store.commit(RegistryChange(user, registered.version, [*changes.values(), *held, new]))
         return Resolved(new, namesakes, is_new=True)
@@ -209,7 +209,7 @@ class ProjectRegistry:
                 return free[0]
         raise AssertionError("labels do not end")
 
-    async def _told_apart(self, user: str, project: Project, used: set[str]) -> Project:
+    async def _with_telling_alias(self, user: str, project: Project, used: set[str]) -> Project:
         """The project with an alias that tells it from others of its name, where its label does not."""
         if "/" in project.label or any("/" in each for each in project.aliases):
             return project

@@ -1,0 +1,275 @@
+"""The registry as the gateway uses it: what is registered, adopted, told apart, renamed and merged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.kit.errors import AlreadyExists, InvalidInput, NotFound, OverQuota
+from services.session.domain.projects import Project, Sighting
+from services.session.operations.project_changes import ProjectChanges
+from services.session.operations.project_registry import Checked, ProjectRegistry
+from services.session.store import Change, SessionStore
+from services.session.store.sqlite import open_sqlite
+from tests.unit.session.store.test_session_store import new
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+ACME = Sighting("api", "m", "/w/acme/api", "/w/acme/api", True, "h/acme/api", "c1")
+BOLT = Sighting("api", "m", "/w/bolt/api", "/w/bolt/api", True, "h/bolt/api", "c2")
+
+
+class Registry:
+    """One user's registry, and what the gateway would find when it is asked to look."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self.store = store
+        self.registry = ProjectRegistry(store.projects, lambda: NOW)
+        self.changes = ProjectChanges(store, self.registry, lambda: NOW)
+        self.there: dict[str, Sighting] = {}
+        self.stored: set[str] = set()
+        self.standing: set[str] = set()
+
+    async def project(self, sighting: Sighting, user: str = "ada") -> Project:
+        checked = Checked()
+        for _ in range(5):
+            resolved = await self.registry.resolve(user, sighting, checked)
+            if resolved.project:
+                return resolved.project
+            if resolved.roots:
+                checked = replace(checked, standing_roots=frozenset(self.standing & set(resolved.roots)))
+                continue
+            others = [self.there[each] for each in resolved.directories if each in self.there]
+            checked = replace(checked, name=resolved.name, others=others, is_stored=resolved.name in self.stored)
+        raise AssertionError("it asks for ever")
+
+    async def label(self, sighting: Sighting, user: str = "ada") -> str:
+        return (await self.project(sighting, user)).label
+
+    async def worked_in(self, *directories: str, label: str = "api") -> None:
+        """Sessions of before there was a registry."""
+        for directory in directories:
+            await self.store.commit(Change(session=new(f"s {directory}", directory, project=label)))
+
+
+@pytest.fixture
+async def known(tmp_path: Path) -> AsyncIterator[Registry]:
+    async with open_sqlite(tmp_path / "session.sqlite", queue_max=1000) as store:
+        yield Registry(store)
+
+
+async def test_the_first_of_a_name_has_it_as_its_label_and_the_next_are_told_apart(known: Registry) -> None:
+    assert [await known.label(each) for each in (ACME, BOLT, ACME, BOLT)] == ["api", "bolt/api"] * 2
+    plain = Sighting("api", "m", "/v/zeta/api", "/v/zeta/api")
+    assert await known.label(plain) == "zeta/api"
+    resolved = await known.registry.resolve("ada", ACME, Checked())
+    assert sorted(each.label for each in resolved.namesakes) == ["bolt/api", "zeta/api"]
+    assert await known.label(BOLT, "bob") == "api"
+
+
+async def test_many_at_once_register_one_project(known: Registry) -> None:
+    labels = await asyncio.gather(*(known.label(each) for each in (ACME, BOLT) * 10))
+    assert set(labels) == {"api", "bolt/api"} or set(labels) == {"api", "acme/api"}
+    assert (await known.registry.page("ada", "", 10, None)).total == 2
+
+
+async def test_a_name_that_several_have_is_refused_with_what_tells_them_apart(known: Registry) -> None:
+    await known.label(ACME)
+    assert (await known.registry.find("ada", "api")).label == "api"
+    await known.label(BOLT)
+    with pytest.raises(InvalidInput, match=r"acme/api, bolt/api") as refused:
+        await known.registry.find("ada", "API")
+    assert refused.value.suggestions == ("project=acme/api", "project=bolt/api")
+    assert (await known.registry.find("ada", "acme/api")).label == "api"
+    assert (await known.registry.find("ada", "api", here="bolt/api")).label == "bolt/api"
+    assert (await known.registry.find("ada", "api", exact=True)).label == "api"
+    with pytest.raises(NotFound):
+        await known.registry.find("ada", "web")
+    with pytest.raises(NotFound):
+        await known.registry.find("bob", "api")
+
+
+async def test_what_was_stored_before_goes_to_the_one_project_that_fits(known: Registry) -> None:
+    await known.worked_in("/w/acme/api", "/w/acme/api-fix", "/w/gone/api")
+    known.there = {each: replace(ACME, directory=each) for each in ("/w/acme/api", "/w/acme/api-fix")}
+    assert await known.label(ACME) == "api"
+
+
+async def test_what_several_fit_is_nobodys_until_a_person_says_whose(known: Registry) -> None:
+    await known.worked_in("/w/acme/api", "/w/bolt/api")
+    known.there = {"/w/acme/api": ACME, "/w/bolt/api": BOLT}
+    assert [await known.label(each) for each in (ACME, BOLT)] == ["acme/api", "bolt/api"]
+    third = replace(ACME, root="/w/zeta/api", directory="/w/zeta/api", remote="h/zeta/api", first_commit="c3")
+    assert await known.label(third) == "zeta/api"
+    contested = await known.registry.find("ada", "api", exact=True)
+    assert contested.is_contested
+    page = await known.registry.page("ada", "api", 10, None)
+    assert [each.label for each in page.projects if each.is_contested] == ["api"]
+    done = await known.changes.merge("ada", "earlier/api", "bolt/api", dry_run=False)
+    assert (done.project.label, done.sessions) == ("bolt/api", 2)
+    assert not done.project.is_contested
+
+
+async def test_a_repository_names_itself_but_takes_nothing_that_is_anothers(known: Registry) -> None:
+    named = replace(ACME, given_name="billing")
+    assert await known.label(named) == "billing"
+    assert await known.label(replace(BOLT, given_name="billing")) == "bolt/billing"
+    known.stored = {"secret"}
+    third = replace(
+        BOLT, root="/w/x", directory="/w/x", remote="h/x/x", first_commit="c3", name="x", given_name="secret"
+    )
+    assert await known.label(third) == "x/secret"
+    assert await known.label(replace(ACME, given_name="renamed")) == "billing"
+    assert (await known.registry.find("ada", "renamed")).label == "billing"
+
+
+async def test_a_package_is_a_project_within_its_repository(known: Registry) -> None:
+    web = replace(ACME, name="shop", inside="apps/web", package="web")
+    shop = replace(ACME, name="shop")
+    assert await known.label(web) == "shop/web"
+    assert await known.label(shop) == "shop"
+    tree = replace(web, directory="/w/acme/api-fix")
+    clone = replace(web, root="/v/shop", directory="/v/shop", machine="n")
+    assert [await known.label(each) for each in (tree, clone)] == ["shop/web"] * 2
+    for name in ("web", "shop/web", "Shop/Web"):
+        assert (await known.registry.find("ada", name)).label == "shop/web"
+    assert (await known.registry.find("ada", "shop")).label == "shop"
+    other = replace(BOLT, name="web")
+    assert await known.label(other) == "web"
+    assert (await known.registry.find("ada", "web")).label == "web"
+
+
+async def test_a_package_takes_over_what_was_stored_under_its_own_name(known: Registry) -> None:
+    known.stored = {"web"}
+    web = replace(ACME, name="shop", inside="apps/web", package="web")
+    assert await known.label(web) == "web"
+    assert (await known.registry.find("ada", "shop/web")).label == "web"
+    await known.worked_in("/w/acme/api/apps/cart", label="cart")
+    cart = replace(web, inside="apps/cart", package="cart")
+    known.there = {"/w/acme/api/apps/cart": cart}
+    assert await known.label(cart) == "cart"
+    await known.worked_in("/elsewhere/docs", label="docs")
+    known.there = {"/elsewhere/docs": Sighting("docs", "m", "/elsewhere/docs", "/elsewhere/docs")}
+    assert await known.label(replace(web, inside="docs", package="docs")) == "shop/docs"
+
+
+async def test_a_directory_that_is_gone_is_of_the_repository_that_it_was_in(known: Registry) -> None:
+    await known.label(ACME)
+    await known.label(replace(ACME, directory="/w/trees/fix"))
+    gone = Sighting("fix", "m", "/w/trees/fix", "/w/trees/fix", is_gone=True)
+    assert await known.label(gone) == "api"
+    assert await known.label(replace(gone, root="/w/trees/fix/src", directory="/w/trees/fix/src", name="src")) == "api"
+    within = replace(ACME, directory="/w/acme/api/.trees/x", is_gone=True)
+    assert await known.label(within) == "api"
+
+
+async def test_two_that_are_gone_do_not_meet_and_contain_nothing(known: Registry) -> None:
+    paths = ("/home/dev", "/home/dev/northwind/api", "/home/dev/contoso/api", "D:\\work\\api")
+    gone = [Sighting(each.replace("\\", "/").rpartition("/")[2], "m", each, each, is_gone=True) for each in paths]
+    labels = [await known.label(each) for each in gone]
+    assert labels == ["dev", "api", "contoso/api", "work/api"]
+    assert [await known.label(each) for each in gone] == labels
+    back = replace(ACME, root=paths[1], directory=paths[1])
+    assert await known.label(back) == "api"  # it is there again, and turns out to be a repository
+
+
+async def test_a_path_is_the_project_that_is_there_now(known: Registry) -> None:
+    assert await known.label(ACME) == "api"
+    moved = replace(ACME, root="/w/acme/billing", directory="/w/acme/billing", name="billing")
+    assert await known.label(moved) == "api"
+    fresh = Sighting("api", "m", "/w/acme/api", "/w/acme/api", True)
+    assert await known.label(fresh) == "acme/api"
+    assert await known.label(replace(fresh, first_commit="c7")) == "acme/api"
+    gone = Sighting("api", "m", "/w/acme/api", "/w/acme/api", is_gone=True)
+    assert await known.label(gone) == "acme/api"
+
+
+async def test_renaming_keeps_the_earlier_name_as_an_alias(known: Registry) -> None:
+    await known.worked_in("/w/acme/api")
+    known.there = {"/w/acme/api": ACME}
+    await known.label(ACME)
+    changed = await known.changes.rename("ada", "api", "billing")
+    assert (changed.project.label, changed.project.unmoved, changed.sessions) == ("billing", ("api",), 1)
+    assert await known.label(ACME) == "billing"
+    assert await known.label(BOLT) == "bolt/api"
+    assert (await known.registry.find("ada", "billing")).label == "billing"
+    assert (await known.registry.find("ada", "api", exact=True)).label == "billing"
+    settled = await known.changes.settle("ada", changed.project.id, "api")
+    assert settled.project.unmoved == ()
+    with pytest.raises(AlreadyExists):
+        await known.changes.rename("ada", "billing", "bolt/api")
+    assert (await known.changes.rename("ada", "billing", "billing")).sessions == 0
+
+
+async def test_merging_makes_one_of_two_for_good(known: Registry) -> None:
+    await known.label(ACME)
+    await known.label(BOLT)
+    await known.worked_in("/w/bolt/api", label="bolt/api")
+    would = await known.changes.merge("ada", "bolt/api", "acme/api", dry_run=True)
+    assert (would.project.label, would.project.unmoved, would.sessions) == ("api", ("bolt/api",), 1)
+    assert (await known.registry.page("ada", "", 9, None)).total == 2
+    done = await known.changes.merge("ada", "bolt/api", "acme/api", dry_run=False)
+    assert (done.project.label, done.sessions) == ("api", 1)
+    assert [await known.label(each) for each in (ACME, BOLT)] == ["api", "api"]
+    assert (await known.registry.find("ada", "bolt/api")).label == "api"
+    assert (await known.changes.merge("ada", "bolt/api", "api", dry_run=False)).sessions == 0
+
+
+async def test_packages_go_with_their_repository(known: Registry) -> None:
+    for whole in (ACME, BOLT):
+        for name in ("web", "cart") if whole is BOLT else ("web",):
+            await known.label(replace(whole, inside=f"apps/{name}", package=name))
+    done = await known.changes.merge("ada", "bolt/api", "acme/api", dry_run=False)
+    assert done.project.label == "api"
+    web, cart = (replace(BOLT, inside=f"apps/{name}", package=name) for name in ("web", "cart"))
+    assert await known.label(web) == "api/web"
+    assert await known.label(cart) == "bolt/api/cart"
+    with pytest.raises(InvalidInput):
+        await known.changes.merge("ada", "api/web", "acme/api", dry_run=False)
+
+
+async def test_aliases_are_one_projects_alone(known: Registry) -> None:
+    await known.label(ACME)
+    await known.label(BOLT)
+    assert (await known.changes.alias("ada", "acme/api", "money", remove=False)).project.label == "api"
+    assert (await known.registry.find("ada", "money")).label == "api"
+    for taken in ("money", "acme/api", "api"):
+        with pytest.raises(AlreadyExists):
+            await known.changes.alias("ada", "bolt/api", taken, remove=False)
+    await known.changes.alias("ada", "money", "money", remove=True)
+    with pytest.raises(NotFound):
+        await known.registry.find("ada", "money")
+    for number in range(31):
+        await known.changes.alias("ada", "acme/api", f"a{number}", remove=False)
+    with pytest.raises(OverQuota):
+        await known.changes.alias("ada", "acme/api", "one more", remove=False)
+
+
+async def test_nothing_is_registered_for_who_only_asks(known: Registry) -> None:
+    with pytest.raises(NotFound):
+        await known.registry.resolve("ada", ACME, Checked(only_known=True))
+    assert (await known.registry.page("ada", "", 9, None)).total == 0
+
+
+async def test_nobodys_name_is_no_projects(known: Registry) -> None:
+    assert await known.label(replace(ACME, name="default")) == "acme/default"
+    for changing in (
+        known.changes.rename("ada", "acme/default", "Default"),
+        known.changes.alias("ada", "acme/default", "default", remove=False),
+    ):
+        with pytest.raises(InvalidInput):
+            await changing
+
+
+async def test_what_is_stored_under_a_name_of_no_project_can_be_given_to_one(known: Registry) -> None:
+    await known.label(ACME)
+    with pytest.raises(NotFound):
+        await known.changes.merge("ada", "notes", "api", dry_run=True)
+    done = await known.changes.merge("ada", "notes", "api", dry_run=False, is_stored=True)
+    assert (done.project.label, done.project.unmoved) == ("api", ("notes",))
+    renamed = await known.changes.rename("ada", "letters", "mail", is_stored=True)
+    assert (renamed.project.label, renamed.project.unmoved) == ("mail", ("letters",))
