@@ -98,6 +98,7 @@ class ResolveRequest(_message.Message):
     IS_STORED_FIELD_NUMBER: _builtins.int
     ARE_ROOTS_CHECKED_FIELD_NUMBER: _builtins.int
     STANDING_ROOTS_FIELD_NUMBER: _builtins.int
+    ORIGINS_FIELD_NUMBER: _builtins.int
     ONLY_KNOWN_FIELD_NUMBER: _builtins.int
     checked_name: _builtins.str
     """Sent after an answer asked for it: `name_to_check`, the directories that it names, as far as they are there, and
@@ -105,7 +106,9 @@ class ResolveRequest(_message.Message):
     """
     is_stored: _builtins.bool
     are_roots_checked: _builtins.bool
-    """Sent after an answer asked for it: of `roots_to_check`, those that still have a repository with that first commit."""
+    """Sent after an answer asked for it: of `roots_to_check`, those that still have a repository with the sighting's remote
+    or first commit, and those of them that are no clones.
+    """
     only_known: _builtins.bool
     """NOT_FOUND for a new one"""
     @_builtins.property
@@ -114,6 +117,8 @@ class ResolveRequest(_message.Message):
     def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sighting]: ...
     @_builtins.property
     def standing_roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def origins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -123,11 +128,12 @@ class ResolveRequest(_message.Message):
         is_stored: _builtins.bool = ...,
         are_roots_checked: _builtins.bool = ...,
         standing_roots: _abc.Iterable[_builtins.str] | None = ...,
+        origins: _abc.Iterable[_builtins.str] | None = ...,
         only_known: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sighting", b"sighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "only_known", b"only_known", "others", b"others", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "only_known", b"only_known", "origins", b"origins", "others", b"others", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,7 +161,7 @@ class ResolveResponse(_message.Message):
 
     @_builtins.property
     def roots_to_check(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where a repository with its first commit was: one that is still there is another project, one that is not has moved."""
+        """Where the project was seen, or a repository with its first commit: what is not there any more has moved."""
 
     @_builtins.property
     def namesakes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Project]:

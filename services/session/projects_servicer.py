@@ -34,6 +34,7 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
             [_sighting(each) for each in request.others],
             request.is_stored,
             frozenset(request.standing_roots) if request.are_roots_checked else None,
+            frozenset(request.origins) if request.are_roots_checked else None,
             request.only_known,
         )
         resolved = await self._registry.resolve(rpc.caller.get(), _sighting(request.sighting), checked)

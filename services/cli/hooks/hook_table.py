@@ -37,9 +37,9 @@ HOOKS = {
         matcher="*",
     ),
     "PermissionRequest": Hook(
-        "notes which command or address you are asked about: the same, allowed three times in a project, becomes a rule",
+        "notes what you are asked about: the same command or address, allowed three times in a project, becomes a rule",
         "SEGUE_HOOK_PERMISSION_REQUEST",
-        matcher="Bash|mcp__.*__(record|revoke)_permission",
+        matcher="Bash|WebFetch|mcp__.*__(record|revoke)_permission",
     ),
     "PostToolUse": Hook(
         "says that the session lives, and which files it touched",

@@ -84,9 +84,7 @@ class ProjectLabels:
             if answer.name_to_check:
                 await self._check_name(request, answer, is_here=is_here)
             else:
-                looking = asyncio.to_thread(self._standing, answer.roots_to_check, sighting.first_commit)
-                request.standing_roots.extend(await looking if is_here else answer.roots_to_check)
-                request.are_roots_checked = True
+                await self._check_roots(request, answer.roots_to_check, sighting if is_here else None)
         raise InvalidInput("The project of this directory cannot be told.")
 
     async def _check_name(
@@ -98,12 +96,20 @@ class ProjectLabels:
         request.others.extend(message(each) for each in found)
         request.is_stored = await self.is_stored(answer.name_to_check)
 
-    def _standing(self, roots: Sequence[str], first_commit: str) -> list[str]:
-        """Those roots that have a repository with that first commit."""
-        seen = {each: sight_path(each, self._roots, self.first_commits) for each in roots}
-        return [
-            path for path, each in seen.items() if each and each.root in roots and each.first_commit == first_commit
-        ]
+    async def _check_roots(
+        self, request: projects_pb2.ResolveRequest, roots: Sequence[str], sighting: Sighting | None
+    ) -> None:
+        """Tells which roots still have a repository that may be the sighting's; all, where they cannot be seen."""
+        request.are_roots_checked = True
+        if sighting is None:
+            request.standing_roots.extend(roots)
+            request.origins.extend(roots)
+            return
+        seen = await asyncio.to_thread(lambda: [sight_path(each, self._roots, self.first_commits) for each in roots])
+        for path, each in zip(roots, seen, strict=True):
+            if each and is_standing(each, sighting, roots):
+                request.standing_roots.append(path)
+                request.origins.extend([] if each.remote else [path])
 
     def _look(self, directories: Sequence[str], *, is_here: bool) -> list[Sighting]:
         """Those directories that are there; of another machine's nothing is known, so that each may be another's."""
@@ -132,3 +138,11 @@ def message(sighting: Sighting) -> projects_pb2.Sighting:
 
 def _telling_name(project: projects_pb2.Project) -> str:
     return next((each for each in (project.label, *project.aliases) if "/" in each), project.label)
+
+
+def is_standing(root: Sighting, sighting: Sighting, roots: Sequence[str]) -> bool:
+    """Whether what is seen at one of the roots still belongs there, and may be of the sighting's repository."""
+    is_like = (root.remote and root.remote == sighting.remote) or (
+        root.first_commit and root.first_commit == sighting.first_commit
+    )
+    return not root.is_gone and root.root in {*roots, sighting.root} and bool(is_like)

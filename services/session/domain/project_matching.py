@@ -20,6 +20,7 @@ from services.session.domain.projects import (
     Sighting,
     commit_key,
     first_commits_max,
+    left_key,
     name_key,
     names_max,
     package_key,
@@ -41,7 +42,7 @@ def lookup_keys(sighting: Sighting) -> list[str]:
     names = {sighting.name, sighting.given_name, sighting.package} - {""}
     keys = [name_key(each) for each in sorted(names)]
     keys += [root_key(sighting.machine, path) for path in {sighting.root, sighting.directory, package_root(sighting)}]
-    keys += [_clone_key(sighting)]
+    keys += [_clone_key(sighting), left_key(sighting.machine, sighting.root)]
     if sighting.remote:
         keys.append(remote_key(sighting.remote))
     if sighting.first_commit:
@@ -75,6 +76,22 @@ def moved_project(sighting: Sighting, registered: Registered, standing: frozense
     return moved[0] if len(moved) == 1 else None
 
 
+def roots_elsewhere(project: Project, sighting: Sighting) -> list[str]:
+    """Where else on this machine the project is known to be, if the sighting's directory is new: it may have moved."""
+    here = {sighting.root, sighting.directory}
+    known = _roots_on(project, sighting.machine) if sighting.remote or sighting.first_commit else []
+    return [] if here <= set(known) else [each for each in known if each not in here]
+
+
+def without_left_roots(project: Project, machine: str, standing: frozenset[str]) -> Project:
+    """The project with the roots on this machine that it is in no longer marked as left."""
+    gone = set(_roots_on(project, machine)) - standing
+    roots = tuple(
+        replace(each, is_left=True) if each.machine == machine and each.path in gone else each for each in project.roots
+    )
+    return replace(project, roots=roots) if gone else project
+
+
 def earlier_roots(sighting: Sighting, registered: Registered) -> list[str]:
     """Where a repository without a remote and with the sighting's first commit was."""
     return [path for each in _of_commit(sighting, registered) for path in _roots_on(each, sighting.machine)]
@@ -93,7 +110,7 @@ def _is_elsewhere(remote: str) -> bool:
 
 
 def _roots_on(project: Project, machine: str) -> list[str]:
-    return [each.path for each in project.roots if each.machine == machine]
+    return [each.path for each in project.roots if each.machine == machine and not each.is_left]
 
 
 def matching_package(sighting: Sighting, repository: Project, registered: Registered) -> Project | None:
@@ -188,7 +205,7 @@ def _goes_on(project: Project, sighting: Sighting) -> bool:
 
 
 def _has_root(project: Project, sighting: Sighting) -> bool:
-    return any((each.machine, each.path) == (sighting.machine, sighting.root) for each in project.roots)
+    return sighting.root in _roots_on(project, sighting.machine)
 
 
 def _has_commit(project: Project, sighting: Sighting) -> bool:
@@ -205,7 +222,7 @@ def _with_last(known: tuple[str, ...], new: str, most: int) -> tuple[str, ...]:
 def _with_roots(known: tuple[Root, ...], machine: str, paths: Sequence[str], now: datetime) -> tuple[Root, ...]:
     for path in dict.fromkeys(paths):
         found = next((each for each in known if (each.machine, each.path) == (machine, path)), None)
-        if found is None or now - found.seen_at >= seen_every:
+        if found is None or found.is_left or now - found.seen_at >= seen_every:
             rest = tuple(each for each in known if each is not found)
             known = (Root(machine, path, now), *rest)[:roots_max]
     return known

@@ -29,11 +29,12 @@ commit_max_chars = 64
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A directory of a project on one machine."""
+    """A directory of a project on one machine. One that was `left`, as by a move, tells only of what was said there."""
 
     machine: str
     path: str
     seen_at: datetime
+    is_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Project:
             (
                 *(remote_key(each) for each in self.remotes),
                 *(commit_key(each) for each in self.first_commits),
-                *(root_key(each.machine, each.path) for each in self.roots),
+                *((left_key if each.is_left else root_key)(each.machine, each.path) for each in self.roots),
                 *(name_key(each) for each in (self.label, self.name, *self.names)),
                 *(alias_key(each) for each in (self.label, *self.aliases)),
                 *([package_key(self.repository, self.inside)] if self.repository else []),
@@ -180,6 +181,11 @@ def commit_key(commit: str) -> str:
 def root_key(machine: str, path: str) -> str:
     """Of a directory on a machine."""
     return f"root:{machine}:{path}"
+
+
+def left_key(machine: str, path: str) -> str:
+    """Of a directory that the project is in no longer."""
+    return f"left:{machine}:{path}"
 
 
 def name_key(name: str) -> str:

@@ -23,6 +23,8 @@ from services.session.domain.project_matching import (
     moved_project,
     package_root,
     paths_upwards,
+    roots_elsewhere,
+    without_left_roots,
     without_roots,
 )
 from services.session.domain.projects import (
@@ -36,6 +38,7 @@ from services.session.domain.projects import (
     alias_key,
     check_label,
     check_sighting,
+    left_key,
     name_key,
     package_key,
     projects_max,
@@ -52,13 +55,17 @@ EARLIER = "earlier"
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the gateway found of a name under which something may have been stored before there was a registry: the
-    directories in which its sessions worked, as far as they are there, and whether there are memories. And of the roots
-    of a project with the same first commit, those that still are such a repository; None where nobody looked."""
+    directories in which its sessions worked, as far as they are there, and whether there are memories.
+
+    Of the roots that were to be checked, `standing_roots` still have a repository with the sighting's remote or first
+    commit, and `origins` are those of them that are no clones; both None where nobody looked.
+    """
 
     name: str = ""
     others: Sequence[Sighting] = ()
     is_stored: bool = False
     standing_roots: frozenset[str] | None = None
+    origins: frozenset[str] | None = None
     only_known: bool = False
     """Whether nothing is to be registered."""
 
@@ -123,24 +130,32 @@ class ProjectRegistry:
         if not sighting.is_gone:
             return sighting
         paths = paths_upwards(sighting.directory)
-        found = await self._store.find(user, [root_key(sighting.machine, path) for path in paths])
+        keys = [key(sighting.machine, path) for path in paths for key in (root_key, left_key)]
+        found = await self._store.find(user, keys)
         for path in paths:
             if len(path) <= len(sighting.root) and sighting.root != sighting.directory:
                 break  # the repository that is still there is nearer
-            if _is_within(found.at(root_key(sighting.machine, path)), is_itself=path == sighting.directory):
+            there = [*found.at(root_key(sighting.machine, path)), *found.at(left_key(sighting.machine, path))]
+            if _is_within(there, is_itself=path == sighting.directory):
                 return replace(sighting, root=path, directory=path, is_first_commit_unknown=True)
         return replace(sighting, directory=sighting.root, is_gone=sighting.root == sighting.directory)
 
     async def _resolve(self, user: str, sighting: Sighting, checked: Checked) -> Resolved:
         registered = await self._store.find(user, lookup_keys(sighting))
-        if sighting.is_gone and (seen := registered.at(root_key(sighting.machine, sighting.root))):
+        places = [key(sighting.machine, sighting.root) for key in (root_key, left_key)]
+        if sighting.is_gone and (seen := [each for key in places for each in registered.at(key)]):
             return Resolved(max(seen, key=lambda each: each.seen_at))
-        whole = matching_project(sighting, registered) or moved_project(sighting, registered, checked.standing_roots)
+        whole = matching_project(sighting, registered) or moved_project(sighting, registered, checked.origins)
         if not whole:
-            if checked.standing_roots is None and (roots := earlier_roots(sighting, registered)):
+            if checked.origins is None and (roots := earlier_roots(sighting, registered)):
                 return Resolved(None, roots=roots[:directories_checked_max])
             new = await self._register(user, _of_repository(sighting), registered, checked)
             return new if not (new.project and sighting.inside) else await self._package(user, sighting, new, checked)
+        others = roots_elsewhere(whole, sighting)
+        if others and checked.standing_roots is None:
+            return Resolved(None, roots=others[:directories_checked_max])
+        if others and checked.standing_roots is not None:
+            whole = without_left_roots(whole, sighting.machine, checked.standing_roots)
         whole = await self._grow(registered, whole, _of_repository(sighting))
         resolved = Resolved(whole, _namesakes(registered, whole))
         return resolved if not sighting.inside else await self._package(user, sighting, resolved, checked)
@@ -185,7 +200,7 @@ class ProjectRegistry:
         namesakes = _namesakes(registered, new)
         changes = _without_its_roots(registered, new, sighting)
         for each in namesakes:
-            changes[each.id] = await self._distinct_label(user, changes.get(each.id, each), {label, *used})
+            changes[each.id] = await self._with_telling_alias(user, changes.get(each.id, each), {label, *used})
         held = [contested] if contested else []
         await self._store.commit(RegistryChange(user, registered.version, [*changes.values(), *held, new]))
         return Resolved(new, namesakes, is_new=True)
@@ -209,7 +224,7 @@ class ProjectRegistry:
                 return free[0]
         raise AssertionError("labels do not end")
 
-    async def _distinct_label(self, user: str, project: Project, used: set[str]) -> Project:
+    async def _with_telling_alias(self, user: str, project: Project, used: set[str]) -> Project:
         """The project with an alias that tells it from others of its name, where its label does not."""
         if "/" in project.label or any("/" in each for each in project.aliases):
             return project

@@ -33,6 +33,7 @@ class Registry:
         self.there: dict[str, Sighting] = {}
         self.stored: set[str] = set()
         self.standing: set[str] = set()
+        self.clones: set[str] = set()
 
     async def project(self, sighting: Sighting, user: str = "ada") -> Project:
         checked = Checked()
@@ -41,7 +42,9 @@ class Registry:
             if resolved.project:
                 return resolved.project
             if resolved.roots:
-                checked = replace(checked, standing_roots=frozenset(self.standing & set(resolved.roots)))
+                standing = self.standing & set(resolved.roots)
+                origins = frozenset(standing - self.clones)
+                checked = replace(checked, standing_roots=frozenset(standing), origins=origins)
                 continue
             others = [self.there[each] for each in resolved.directories if each in self.there]
             checked = replace(checked, name=resolved.name, others=others, is_stored=resolved.name in self.stored)
@@ -273,3 +276,19 @@ async def test_what_is_stored_under_a_name_of_no_project_can_be_given_to_one(kno
     assert (done.project.label, done.project.unmoved) == ("api", ("notes",))
     renamed = await known.changes.rename("ada", "letters", "mail", is_stored=True)
     assert (renamed.project.label, renamed.project.unmoved) == ("mail", ("letters",))
+
+
+async def test_what_takes_the_place_that_a_project_left_is_not_its(known: Registry) -> None:
+    bare = replace(ACME, remote="")
+    assert await known.label(bare) == "api"
+    moved = replace(bare, root="/w/moved", directory="/w/moved")
+    assert await known.label(moved) == "api"
+    fork = replace(ACME, remote="h/me/api")
+    assert await known.label(fork) == "me/api"
+    assert [await known.label(each) for each in (moved, fork)] == ["api", "me/api"]
+    gone = Sighting("api", "m", "/w/moved/old", "/w/moved/old", is_gone=True)
+    assert await known.label(gone) == "api"
+    known.standing = {"/w/moved"}
+    clone = replace(bare, root="/w/clone", directory="/w/clone", remote="local/m/w/moved")
+    assert await known.label(clone) == "api"
+    assert await known.label(replace(moved, remote="h/acme/api")) == "api"

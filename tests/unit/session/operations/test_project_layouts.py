@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.directory.project_labels import is_standing
 from services.session.domain.projects import Sighting
 from services.session.store.sqlite import open_sqlite
 from services.workspace.git.first_commit import FirstCommits
@@ -143,20 +144,14 @@ class Looking(Registry):
         super().__init__(store)
         self.commits = FirstCommits()
 
-    def sighting(self, place: Path) -> Sighting:
-        return Sighting(**asdict(sight(place.resolve(), ROOTS, self.commits)))
-
     async def label_of(self, place: Path) -> str:
-        sighting = self.sighting(place)
         found = await self.store.projects.page("ada", 1_000)
-        roots = {each.path for project in found.projects for each in project.roots}
+        roots = sorted({each.path for project in found.projects for each in project.roots})
         seen = {path: sight_path(path, ROOTS, self.commits) for path in roots}
-        self.standing = {
-            path
-            for path, each in seen.items()
-            if each and each.root in roots and not each.remote and each.first_commit == sighting.first_commit
-        }
-        return await self.label(sighting)
+        here = sight(place, ROOTS, self.commits)
+        self.standing = {path for path, each in seen.items() if each and is_standing(each, here, roots)}
+        self.clones = {path for path, each in seen.items() if each and each.remote}
+        return await self.label(Sighting(**asdict(here)))
 
 
 async def play(data: st.DataObject, top: Path) -> None:
