@@ -9,11 +9,23 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
 from services.session.domain.sessions import Session
 from services.session.store import Change, Stale
 from services.session.store.body_codec import Bodies
-from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+from services.session.store.records import (
+    ANSWER,
+    AUDITED,
+    CHECKPOINT,
+    CONVERSATION,
+    EVENT,
+    HANDOFF,
+    LEDGER,
+    OWED,
+    SESSION,
+)
 
 Record = TypeVar("Record")
 audit_trimmed_every = 100
@@ -47,6 +59,8 @@ class Commits:
             connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", row)
         if change.session:
             self._write_session(connection, change.session)
+        if change.conversation:
+            self._write_conversation(connection, change.conversation)
         if done := change.checkpoint:
             body = self._body(CHECKPOINT, done, "checkpoint", done.session_id, done.number)
             connection.execute("INSERT INTO checkpoints VALUES (?, ?, ?)", (done.session_id, done.number, body))
@@ -56,10 +70,13 @@ class Commits:
             connection.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?)", values)
         if change.paid and change.session:
             connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.paid))
-        if left := change.handoff:
-            body = self._body(HANDOFF, left, "handoff", left.session_id)
-            values = (left.session_id, left.user, self.bodies.name(left.project), iso(left.ended_at), body)
-            connection.execute("INSERT OR REPLACE INTO handoffs VALUES (?, ?, ?, ?, ?)", values)
+        if gone := change.forgotten:
+            sql = "DELETE FROM conversations WHERE user = ? AND id = ? AND version = ?"
+            _must_change(connection.execute(sql, (gone.user, gone.id, gone.version)))
+        if change.dropped:
+            connection.execute("DELETE FROM handoffs WHERE id = ?", (change.dropped.key,))
+        if change.handoff:
+            self._write_handoff(connection, change.handoff)
         if change.ledger:
             self._write_ledger(connection, change.ledger)
         for audited in change.audited:
@@ -82,6 +99,29 @@ class Commits:
         sql = """UPDATE sessions SET working_directory = ?, project = ?, state = ?, created_at = ?, last_seen_at = ?,
                      version = ?, body = ? WHERE id = ? AND user = ? AND version = ?"""
         _must_change(connection.execute(sql, (*values, session.id, session.user, session.version)))
+
+    def _write_conversation(self, connection: sqlite3.Connection, conversation: Conversation) -> None:
+        following = replace(conversation, version=conversation.version + 1)
+        body = self._body(CONVERSATION, following, "conversation", following.user, following.id)
+        values = (self.bodies.name(following.project), following.is_open, iso(following.heard_at), following.version)
+        row = (*values, body, following.user, following.id)
+        if conversation.version == 0:
+            columns = "(project, is_open, heard_at, version, body, user, id)"
+            connection.execute(f"INSERT INTO conversations {columns} VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            return
+        sql = """UPDATE conversations SET project = ?, is_open = ?, heard_at = ?, version = ?, body = ?
+                 WHERE user = ? AND id = ? AND version = ?"""
+        _must_change(connection.execute(sql, (*row, conversation.version)))
+
+    def _write_handoff(self, connection: sqlite3.Connection, left: Handoff) -> None:
+        """In its place, if it has one; else after all that are there."""
+        body = self._body(HANDOFF, left, "handoff", left.key)
+        names = (self.bodies.name(left.project), self.bodies.name(left.working_directory))
+        connection.execute("DELETE FROM handoffs WHERE id = ?", (left.key,))
+        sql = """INSERT INTO handoffs (place, id, session_id, user, project, working_directory, ended_at, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+        row = (left.place or None, left.key, left.session_id, left.user, *names, iso(left.ended_at), body)
+        connection.execute(sql, row)
 
     def _write_ledger(self, connection: sqlite3.Connection, ledger: Ledger) -> None:
         following = replace(ledger, version=ledger.version + 1)

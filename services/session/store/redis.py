@@ -25,10 +25,22 @@ from redis.exceptions import RedisError, ResponseError
 from services.kit.errors import Unavailable
 from services.kit.observability import telemetry
 from services.kit.redis_client import TracedRedis
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, Owed, Session, State
 from services.session.store import Change, Listing, Stale, StoreSize, audit_max
-from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+from services.session.store.records import (
+    ANSWER,
+    AUDITED,
+    CHECKPOINT,
+    CONVERSATION,
+    EVENT,
+    HANDOFF,
+    LEDGER,
+    OWED,
+    SESSION,
+)
 from services.session.store.redis_access import RedisAllowance, RedisTokens
 from services.session.store.redis_keys import TAG
 from services.session.store.redis_keys import index as _index
@@ -64,6 +76,9 @@ for _, command in ipairs(plan.commands) do
   local name, key = command[1], KEYS[command[2]]
   if name == "DELETE_IF" then
     if redis.call("GET", key) == command[3] then redis.call("DEL", key) end
+  elseif name == "ZADD_LAST" then
+    local last = redis.call("ZRANGE", key, -1, -1, "WITHSCORES")
+    redis.call("ZADD", key, string.format("%.0f", (tonumber(last[2]) or 0) + 1), command[3])
   else
     redis.call(name, key, unpack(command, 3))
   end
@@ -194,7 +209,8 @@ class RedisStore:
         return page
 
     async def remove_session(self, session: Session) -> None:
-        await self._carry_out(_removal(session))
+        others = await self._ask(self._client.smembers(_key("handoffs-of", session.id)))
+        await self._carry_out(_removal(session, sorted(others)))
 
     async def tidy(self) -> None:
         await self._upkeep.tidy()
@@ -226,12 +242,50 @@ class RedisStore:
         bodies = await self._ask(self._client.hmget(_key("owed", user), ids)) if ids else []
         return _every(OWED, [body for body in bodies if body])
 
-    async def handoff(self, session_id: str) -> Handoff | None:
-        return _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", session_id))))
+    async def handoff(self, id: str) -> Handoff | None:
+        found = _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", id))))
+        if found is None:
+            return None
+        place = await self._ask(self._client.zscore(_key("handoffs", found.user, found.project), id))
+        return replace(found, place=int(place or 0))
+
+    async def handoffs(self, user: str, project: str, most: int) -> list[Handoff]:
+        places = await self._ask(
+            self._client.zrange(_key("handoffs", user, project), 0, most - 1, desc=True, withscores=True)
+        )
+        keys = [_key("handoff", id) for id, _ in places]
+        bodies = await self._ask(self._client.mget(keys)) if keys else []
+        return [
+            replace(HANDOFF.validate_json(body), place=int(place))
+            for body, (_, place) in zip(bodies, places, strict=True)
+            if body
+        ]
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
-        ids = await self._ask(self._client.zrange(_key("handoffs", user, project), -1, -1))
-        return await self.handoff(ids[0]) if ids else None
+        return next(iter(await self.handoffs(user, project, 1)), None)
+
+    async def conversation(self, user: str, id: str) -> Conversation | None:
+        return _parse_record(
+            CONVERSATION, await self._ask(self._client.hget(_key("conversation", user, id), "body"))
+        )
+
+    async def open_conversations(self, user: str, project: str, most: int) -> list[Conversation]:
+        index = _key("open-conversations", user, project)
+        return await self._conversations(await self._ask(self._client.zrange(index, 0, most - 1, desc=True)))
+
+    async def old_conversations(self, before: datetime, most: int) -> list[Conversation]:
+        index = _key("conversations")
+        return await self._conversations(
+            await self._ask(self._client.zrangebyscore(index, "-inf", f"({_score(before)}", start=0, num=most))
+        )
+
+    async def _conversations(self, keys: Sequence[str]) -> list[Conversation]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for each in keys:
+                pipeline.hget(each, "body")
+            with telemetry.query("redis", "PIPELINE"):
+                bodies = await self._ask(pipeline.execute())
+        return _every(CONVERSATION, [body for body in bodies if body])
 
     async def ledger(self, user: str) -> Ledger:
         return _parse_record(LEDGER, await self._ask(self._client.hget(_key("ledger", user), "body"))) or Ledger(user)
@@ -286,9 +340,7 @@ def _plan(change: Change, audit_max: int) -> _Plan:
     if change.checkpoint:
         plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
     _plan_owed(plan, change)
-    if left := change.handoff:
-        plan.do("SET", _key("handoff", left.session_id), _json(HANDOFF, left))
-        plan.do("ZADD", _key("handoffs", left.user, left.project), _score(left.ended_at), left.session_id)
+    _plan_conversation(plan, change)
     if ledger := change.ledger:
         key = _key("ledger", ledger.user)
         plan.expect(key, "version", str(ledger.version) if ledger.version else "")
@@ -328,14 +380,42 @@ def _plan_session(plan: _Plan, session: Session) -> None:
                 plan.do("ZREM", _index(session.user, project, state), place)
 
 
-def _removal(session: Session) -> _Plan:
+def _plan_conversation(plan: _Plan, change: Change) -> None:
+    if found := change.conversation or change.forgotten:
+        key = _key("conversation", found.user, found.id)
+        plan.expect(key, "version", str(found.version) if found.version else "")
+        indexes = [_key("open-conversations", found.user, project) for project in ("", found.project)]
+        if change.forgotten:
+            plan.do("DEL", key)
+        else:
+            following = replace(found, version=found.version + 1)
+            plan.do("HSET", key, "version", str(following.version), "body", _json(CONVERSATION, following))
+        name, score = ("ZREM", []) if change.forgotten else ("ZADD", [_score(found.heard_at)])
+        plan.do(name, _key("conversations"), *score, key)
+        name, score = ("ZADD", score) if score and found.is_open else ("ZREM", [])
+        for index in indexes:
+            plan.do(name, index, *score, key)
+    if gone := change.dropped:
+        plan.do("DEL", _key("handoff", gone.key))
+        plan.do("ZREM", _key("handoffs", gone.user, gone.project), gone.key)
+    if left := change.handoff:
+        plan.do("SET", _key("handoff", left.key), _json(HANDOFF, left))
+        place = ["ZADD", str(left.place)] if left.place else ["ZADD_LAST"]
+        plan.do(place[0], _key("handoffs", left.user, left.project), *place[1:], left.key)
+        plan.do("SADD", _key("handoffs-of", left.session_id), left.key)
+
+
+def _removal(session: Session, handoffs: Sequence[str]) -> _Plan:
     """Removes the session with everything that belongs to it, if it is unchanged since it was read."""
     plan = _Plan()
     plan.expect(_key("session", session.id), "version", str(session.version))
-    for kind in ("session", "checkpoints", "handoff"):
+    for kind in ("session", "checkpoints", "handoff", "handoffs-of"):
         plan.do("DEL", _key(kind, session.id))
-    for key in (_key("finished"), _key("seen"), _key("handoffs", session.user, session.project)):
+    for key in (_key("finished"), _key("seen")):
         plan.do("ZREM", key, session.id)
+    for handoff in {session.id, *handoffs}:
+        plan.do("DEL", _key("handoff", handoff))
+        plan.do("ZREM", _key("handoffs", session.user, session.project), handoff)
     place = _place(session.created_at, session.id)
     indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
     for key in (*indexes, _without_handoff(session.user, session.project)):
