@@ -114,18 +114,21 @@ def since_last_open(handoffs: Sequence[Handoff], directory: str) -> list[Handoff
     personal = [each for each in handoffs if not each.is_scripted]
     chosen = personal or list(handoffs)
     own = next((each for each in chosen if each.working_directory == directory), None)
-    after = own.after if own else 0
-    return [each for each in chosen if each.place > after or each is own][:briefed_handoffs_max]
+    if own is None:
+        return [each for number, each in enumerate(chosen[:briefed_handoffs_max]) if number == 0 or each.unfinished]
+    return [each for each in chosen if each.place > own.after or each is own][:briefed_handoffs_max]
 
 
-def ending(conversation: Conversation, session: Session | None, earlier: Handoff | None, reason: Reason, now: datetime) -> Ending:
-    """What the conversation's handoff is of. Written again since its words have changed, it keeps its time and place."""
+def ending(
+    conversation: Conversation, session: Session | None, earlier: Handoff | None, reason: Reason, now: datetime
+) -> Ending:
+    """What the conversation's handoff is of. One that is corrected keeps its time and its place."""
     kept = earlier if reason is Reason.CHANGED else None
     last = conversation.heard_at if reason is Reason.SILENT else now
-    id = handoff_id(conversation.user, conversation.id)
+    own_id = handoff_id(conversation.user, conversation.id)
     return Ending(
-        id=id,
-        session_id=session.id if session else conversation.session_id or id,
+        id=own_id,
+        session_id=session.id if session else conversation.session_id or own_id,
         user=conversation.user,
         project=conversation.project,
         working_directory=conversation.working_directory,

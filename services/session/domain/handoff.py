@@ -89,7 +89,7 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a handoff is of: a session or a conversation, from its beginning to its end, or to when it was last heard of."""
+    """What a handoff is of: a session or a conversation, until it ended or was last heard of."""
 
     id: str
     session_id: str
@@ -186,7 +186,9 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
 
 def summary_of(facts: Facts) -> str:
     """What was asked last, and the last answer; empty if neither is known."""
-    return "\n".join([*([f"Asked: {facts.asked}"] if facts.asked else []), *([facts.answered] if facts.answered else [])])
+    return "\n".join(
+        [*([f"Asked: {facts.asked}"] if facts.asked else []), *([facts.answered] if facts.answered else [])]
+    )
 
 
 def trend(scores: Sequence[float]) -> str:
@@ -202,7 +204,9 @@ def trend(scores: Sequence[float]) -> str:
 def _heading(ending: Ending, git: GitFacts | None) -> str:
     how = "Ended" if ending.state is State.ENDED and not ending.unfinished else "Unfinished: last heard of"
     branch = f" on branch {_code(git.branch)}" if git and git.branch else ""
-    what = f"Conversation {_code(ending.conversation)}" if ending.conversation else f"Session {_code(ending.session_id)}"
+    what = (
+        f"Conversation {_code(ending.conversation)}" if ending.conversation else f"Session {_code(ending.session_id)}"
+    )
     return "\n".join(
         [
             f"# Handoff: {_text(ending.project)}",

@@ -59,8 +59,6 @@ class Commits:
             connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", row)
         if change.session:
             self._write_session(connection, change.session)
-        if change.conversation:
-            self._write_conversation(connection, change.conversation)
         if done := change.checkpoint:
             body = self._body(CHECKPOINT, done, "checkpoint", done.session_id, done.number)
             connection.execute("INSERT INTO checkpoints VALUES (?, ?, ?)", (done.session_id, done.number, body))
@@ -70,13 +68,7 @@ class Commits:
             connection.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?)", values)
         if change.paid and change.session:
             connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.paid))
-        if gone := change.forgotten:
-            sql = "DELETE FROM conversations WHERE user = ? AND id = ? AND version = ?"
-            _must_change(connection.execute(sql, (gone.user, gone.id, gone.version)))
-        if change.dropped:
-            connection.execute("DELETE FROM handoffs WHERE id = ?", (change.dropped.key,))
-        if change.handoff:
-            self._write_handoff(connection, change.handoff)
+        self._write_talk(connection, change)
         if change.ledger:
             self._write_ledger(connection, change.ledger)
         for audited in change.audited:
@@ -100,14 +92,26 @@ class Commits:
                      version = ?, body = ? WHERE id = ? AND user = ? AND version = ?"""
         _must_change(connection.execute(sql, (*values, session.id, session.user, session.version)))
 
+    def _write_talk(self, connection: sqlite3.Connection, change: Change) -> None:
+        if change.conversation:
+            self._write_conversation(connection, change.conversation)
+        if gone := change.forgotten:
+            sql = "DELETE FROM conversations WHERE user = ? AND id = ? AND version = ?"
+            _must_change(connection.execute(sql, (gone.user, gone.id, gone.version)))
+        if change.dropped:
+            connection.execute("DELETE FROM handoffs WHERE id = ?", (change.dropped.key,))
+        if change.handoff:
+            self._write_handoff(connection, change.handoff)
+
     def _write_conversation(self, connection: sqlite3.Connection, conversation: Conversation) -> None:
         following = replace(conversation, version=conversation.version + 1)
         body = self._body(CONVERSATION, following, "conversation", following.user, following.id)
         values = (self.bodies.name(following.project), following.is_open, iso(following.heard_at), following.version)
         row = (*values, body, following.user, following.id)
         if conversation.version == 0:
-            columns = "(project, is_open, heard_at, version, body, user, id)"
-            connection.execute(f"INSERT INTO conversations {columns} VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            sql = """INSERT INTO conversations (project, is_open, heard_at, version, body, user, id)
+                     VALUES (?, ?, ?, ?, ?, ?, ?)"""
+            connection.execute(sql, row)
             return
         sql = """UPDATE conversations SET project = ?, is_open = ?, heard_at = ?, version = ?, body = ?
                  WHERE user = ? AND id = ? AND version = ?"""

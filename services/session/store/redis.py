@@ -6,12 +6,11 @@ cluster as well. Names of users, projects and directories are hashed into the ke
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -48,6 +47,7 @@ from services.session.store.redis_keys import key as _key
 from services.session.store.redis_keys import place as _place
 from services.session.store.redis_keys import score as _score
 from services.session.store.redis_keys import without_handoff as _without_handoff
+from services.session.store.redis_plan import SCRIPT, Plan, plan_change, plan_removal
 from services.session.store.redis_upkeep import RedisUpkeep
 from services.session.store.streams import EventStream, translate_errors
 
@@ -57,34 +57,6 @@ Result = TypeVar("Result")
 
 retries_max = 2
 """Retries of a command whose connection broke. If the write did happen, its version shows it."""
-_states: tuple[State | None, ...] = (None, *State)
-
-# KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
-# then commands [[name, key, arguments...]]. Returns 1 when it wrote, 0 where a check failed and nothing was written.
-_script = """
-local plan = cjson.decode(ARGV[1])
-for _, check in ipairs(plan.checks) do
-  local found
-  local key = KEYS[check[1]]
-  if check[2] == "" then found = redis.call("GET", key) else found = redis.call("HGET", key, check[2]) end
-  if not found then found = "" end
-  local fits = false
-  for _, value in ipairs(check[3]) do if value == found then fits = true end end
-  if not fits then return 0 end
-end
-for _, command in ipairs(plan.commands) do
-  local name, key = command[1], KEYS[command[2]]
-  if name == "DELETE_IF" then
-    if redis.call("GET", key) == command[3] then redis.call("DEL", key) end
-  elseif name == "ZADD_LAST" then
-    local last = redis.call("ZRANGE", key, -1, -1, "WITHSCORES")
-    redis.call("ZADD", key, string.format("%.0f", (tonumber(last[2]) or 0) + 1), command[3])
-  else
-    redis.call(name, key, unpack(command, 3))
-  end
-end
-return 1
-"""
 
 
 @asynccontextmanager
@@ -110,32 +82,6 @@ async def open_redis(
             await events.release()
 
 
-@dataclass(slots=True)
-class _Plan:
-    """The checks and writes for the script."""
-
-    keys: list[str] = field(default_factory=list)
-    checks: list[list[Any]] = field(default_factory=list)
-    commands: list[list[Any]] = field(default_factory=list)
-
-    def _key(self, key: str) -> int:
-        if key not in self.keys:
-            self.keys.append(key)
-        return self.keys.index(key) + 1
-
-    def expect(self, key: str, field_name: str, *values: str) -> None:
-        """Adds a check: the value must be one of `values`; empty means missing."""
-        self.checks.append([self._key(key), field_name, list(values)])
-
-    def do(self, name: str, key: str, *arguments: str) -> None:
-        """One command."""
-        self.commands.append([name, self._key(key), *arguments])
-
-    def text(self) -> str:
-        """The plan as JSON for the script."""
-        return json.dumps({"checks": self.checks, "commands": self.commands}, ensure_ascii=False)
-
-
 class RedisStore:
     """`SessionStore` on a Redis client that decodes responses."""
 
@@ -145,7 +91,7 @@ class RedisStore:
         self._stream_max = stream_max
         self._audit_max = audit_max
         self._upkeep = RedisUpkeep(client, audit_max)
-        self._commit = client.register_script(_script)
+        self._commit = client.register_script(SCRIPT)
         self.tokens = RedisTokens(client)
         self.allowance = RedisAllowance(client)
 
@@ -154,12 +100,21 @@ class RedisStore:
         return self._events
 
     async def commit(self, change: Change) -> None:
-        plan = _plan(change, self._audit_max)
+        plan = plan_change(change, self._audit_max)
         for event in change.events:
-            plan.do("XADD", self._events.key, "MAXLEN", "~", str(self._stream_max), "*", "event", _json(EVENT, event))
+            plan.do(
+                "XADD",
+                self._events.key,
+                "MAXLEN",
+                "~",
+                str(self._stream_max),
+                "*",
+                "event",
+                EVENT.dump_json(event).decode(),
+            )
         await self._carry_out(plan)
 
-    async def _carry_out(self, plan: _Plan) -> None:
+    async def _carry_out(self, plan: Plan) -> None:
         written = await translate_errors(self._commit(keys=plan.keys, args=[plan.text()]))
         if not written:
             raise Stale("Somebody else changed it meanwhile.")
@@ -210,7 +165,7 @@ class RedisStore:
 
     async def remove_session(self, session: Session) -> None:
         others = await self._ask(self._client.smembers(_key("handoffs-of", session.id)))
-        await self._carry_out(_removal(session, sorted(others)))
+        await self._carry_out(plan_removal(session, sorted(others)))
 
     async def tidy(self) -> None:
         await self._upkeep.tidy()
@@ -253,7 +208,7 @@ class RedisStore:
         places = await self._ask(
             self._client.zrange(_key("handoffs", user, project), 0, most - 1, desc=True, withscores=True)
         )
-        keys = [_key("handoff", id) for id, _ in places]
+        keys = [_key("handoff", handoff) for handoff, _ in places]
         bodies = await self._ask(self._client.mget(keys)) if keys else []
         return [
             replace(HANDOFF.validate_json(body), place=int(place))
@@ -265,9 +220,7 @@ class RedisStore:
         return next(iter(await self.handoffs(user, project, 1)), None)
 
     async def conversation(self, user: str, id: str) -> Conversation | None:
-        return _parse_record(
-            CONVERSATION, await self._ask(self._client.hget(_key("conversation", user, id), "body"))
-        )
+        return _parse_record(CONVERSATION, await self._ask(self._client.hget(_key("conversation", user, id), "body")))
 
     async def open_conversations(self, user: str, project: str, most: int) -> list[Conversation]:
         index = _key("open-conversations", user, project)
@@ -322,124 +275,6 @@ class RedisStore:
 
     async def _ask(self, answer: Awaitable[Any] | Any) -> Any:
         return await translate_errors(answer)
-
-
-# --- one change as a plan -----------------------------------------------------------------------
-
-
-def _plan(change: Change, audit_max: int) -> _Plan:
-    plan = _Plan()
-    if answer := change.answer:
-        key = _key("answers", answer.user)
-        plan.expect(key, answer.operation_id, "")
-        plan.do("HSET", key, answer.operation_id, _json(ANSWER, answer))
-        plan.do("ZADD", _key("answers-order", answer.user), _score(answer.at), answer.operation_id)
-        plan.do("SADD", _key("answers-orders"), _key("answers-order", answer.user))
-    if change.session:
-        _plan_session(plan, change.session)
-    if change.checkpoint:
-        plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
-    _plan_owed(plan, change)
-    _plan_conversation(plan, change)
-    if ledger := change.ledger:
-        key = _key("ledger", ledger.user)
-        plan.expect(key, "version", str(ledger.version) if ledger.version else "")
-        following = replace(ledger, version=ledger.version + 1)
-        plan.do("HSET", key, "version", str(following.version), "body", _json(LEDGER, following))
-    for audited in change.audited:
-        plan.do("LPUSH", _key("audit", audited.user), _json(AUDITED, audited))
-    for user in {audited.user for audited in change.audited}:
-        plan.do("LTRIM", _key("audit", user), "0", str(audit_max - 1))
-    return plan
-
-
-def _plan_session(plan: _Plan, session: Session) -> None:
-    key = _key("session", session.id)
-    following = replace(session, version=session.version + 1)
-    plan.expect(key, "version", str(session.version) if session.version else "")
-    active = _key("active", session.user, session.working_directory)
-    if session.state is State.ACTIVE:
-        plan.expect(active, "", "", session.id)
-        plan.do("SET", active, session.id)
-        plan.do("ZADD", _key("seen"), _score(session.last_seen_at), session.id)
-        plan.do("ZREM", _key("finished"), session.id)
-    else:
-        plan.do("DELETE_IF", active, session.id)
-        plan.do("ZREM", _key("seen"), session.id)
-        plan.do("ZADD", _key("finished"), _score(session.last_seen_at), session.id)
-    plan.do("HSET", key, "version", str(following.version), "body", _json(SESSION, following))
-    place = _place(session.created_at, session.id)
-    is_handed_off = session.state is not State.ABANDONED or session.has_handoff
-    name, score = ("ZREM", []) if is_handed_off else ("ZADD", ["0"])
-    plan.do(name, _without_handoff(session.user, session.project), *score, place)
-    for project in ("", session.project):
-        for state in _states:
-            if state is None or state is session.state:
-                plan.do("ZADD", _index(session.user, project, state), "0", place)
-            else:
-                plan.do("ZREM", _index(session.user, project, state), place)
-
-
-def _plan_conversation(plan: _Plan, change: Change) -> None:
-    if found := change.conversation or change.forgotten:
-        key = _key("conversation", found.user, found.id)
-        plan.expect(key, "version", str(found.version) if found.version else "")
-        indexes = [_key("open-conversations", found.user, project) for project in ("", found.project)]
-        if change.forgotten:
-            plan.do("DEL", key)
-        else:
-            following = replace(found, version=found.version + 1)
-            plan.do("HSET", key, "version", str(following.version), "body", _json(CONVERSATION, following))
-        name, score = ("ZREM", []) if change.forgotten else ("ZADD", [_score(found.heard_at)])
-        plan.do(name, _key("conversations"), *score, key)
-        name, score = ("ZADD", score) if score and found.is_open else ("ZREM", [])
-        for index in indexes:
-            plan.do(name, index, *score, key)
-    if gone := change.dropped:
-        plan.do("DEL", _key("handoff", gone.key))
-        plan.do("ZREM", _key("handoffs", gone.user, gone.project), gone.key)
-    if left := change.handoff:
-        plan.do("SET", _key("handoff", left.key), _json(HANDOFF, left))
-        place = ["ZADD", str(left.place)] if left.place else ["ZADD_LAST"]
-        plan.do(place[0], _key("handoffs", left.user, left.project), *place[1:], left.key)
-        plan.do("SADD", _key("handoffs-of", left.session_id), left.key)
-
-
-def _removal(session: Session, handoffs: Sequence[str]) -> _Plan:
-    """Removes the session with everything that belongs to it, if it is unchanged since it was read."""
-    plan = _Plan()
-    plan.expect(_key("session", session.id), "version", str(session.version))
-    for kind in ("session", "checkpoints", "handoff", "handoffs-of"):
-        plan.do("DEL", _key(kind, session.id))
-    for key in (_key("finished"), _key("seen")):
-        plan.do("ZREM", key, session.id)
-    for handoff in {session.id, *handoffs}:
-        plan.do("DEL", _key("handoff", handoff))
-        plan.do("ZREM", _key("handoffs", session.user, session.project), handoff)
-    place = _place(session.created_at, session.id)
-    indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
-    for key in (*indexes, _without_handoff(session.user, session.project)):
-        plan.do("ZREM", key, place)
-    for owed in session.owed:
-        plan.do("HDEL", _key("owed", session.user), f"{session.id} {owed}")
-        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {owed}")
-    return plan
-
-
-def _plan_owed(plan: _Plan, change: Change) -> None:
-    if owed := change.owed:
-        name = f"{owed.session_id} {owed.id}"
-        plan.expect(_key("owed", owed.user), name, "")
-        plan.do("HSET", _key("owed", owed.user), name, _json(OWED, owed))
-        plan.do("ZADD", _key("owed-order", owed.user), _score(owed.created_at), name)
-    if change.paid and change.session:
-        name = f"{change.session.id} {change.paid}"
-        plan.do("HDEL", _key("owed", change.session.user), name)
-        plan.do("ZREM", _key("owed-order", change.session.user), name)
-
-
-def _json(record: TypeAdapter[Record], value: Record) -> str:
-    return record.dump_json(value).decode()
 
 
 def _parse_record(record: TypeAdapter[Record], body: str | None) -> Record | None:

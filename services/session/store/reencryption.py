@@ -27,9 +27,14 @@ _records: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "audit": ("audit", ("user",)),
     "answers": ("answer", ("user", "operation_id")),
     "outbox": ("event", ()),
+    "projects": ("project", ("user", "id")),
 }
 """Each table with records in `body`: the record's name, and the row's key."""
-_named = ("working_directory", "project")
+_named: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_records, ("working_directory", "project")),
+    "project_keys": ("key",),
+}
+"""Columns with names of projects and directories, in the tables that have them."""
 
 
 def changeable_sessions(place: Place) -> Changeable:
@@ -93,24 +98,20 @@ def _clear_rows(connection: sqlite3.Connection, bodies: Bodies, table: str) -> l
     cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  # the schema's names
     names = [each[0] for each in cursor.description]
     rows: list[Row] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    if table not in _records:
-        return rows
-    return [
-        {
-            **row,
-            **{name: bodies.read_name(row[name]) for name in _named if name in row},
-            "body": bodies.read(_whose(table, row), row["body"]),
-        }
-        for row in rows
-    ]
+    return [_clear_row(bodies, table, row) for row in rows]
+
+
+def _clear_row(bodies: Bodies, table: str, row: Row) -> Row:
+    names = {name: bodies.read_name(row[name]) for name in _named.get(table, ()) if name in row}
+    body = {"body": bodies.read(_whose(table, row), row["body"])} if table in _records else {}
+    return {**row, **names, **body}
 
 
 def _stored_row(bodies: Bodies, table: str, row: Row) -> Row:
     """The row, encoded."""
-    if table not in _records:
-        return row
-    names = {name: bodies.name(row[name]) for name in _named if name in row}
-    return {**row, **names, "body": bodies.body(_whose(table, row), row["body"])}
+    names = {name: bodies.name(row[name]) for name in _named.get(table, ()) if name in row}
+    body = {"body": bodies.body(_whose(table, row), row["body"])} if table in _records else {}
+    return {**row, **names, **body}
 
 
 def _whose(table: str, row: Row) -> tuple[str | int, ...]:

@@ -50,7 +50,19 @@ MIGRATIONS: tuple[str, ...] = (
         digest TEXT PRIMARY KEY, created_at TEXT NOT NULL, last_used_at TEXT, body TEXT NOT NULL
     ) STRICT;
     """,
-    # conversations; handoffs by an id of their own, in the order in which the server saw them
+    # 3: each user's registry of projects; `key` is what a project is found by: a remote, a root, a name
+    """
+    CREATE TABLE registries (user TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+    CREATE TABLE projects (
+        user TEXT NOT NULL, id TEXT NOT NULL, seen_at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (user, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX projects_by_use ON projects (user, seen_at, id);
+    CREATE TABLE project_keys (
+        user TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (user, key, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX keys_of_project ON project_keys (user, id);
+    """,
+    # 4: conversations; handoffs by an id of their own, in the order in which the server saw them
     """
     CREATE TABLE conversations (
         user TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, is_open INTEGER NOT NULL, heard_at TEXT NOT NULL,

@@ -255,8 +255,8 @@ class SqliteStore:
         def read(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
             rows = connection.execute(sql, parameters).fetchall()
             return [
-                (place, self._bodies.read_name(directory), self._bodies.read(("handoff", id), body))
-                for body, place, directory, id in rows
+                (place, self._bodies.read_name(directory), self._bodies.read(("handoff", key), body))
+                for body, place, directory, key in rows
             ]
 
         found = await self._run("SELECT", read)

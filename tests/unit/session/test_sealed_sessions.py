@@ -40,12 +40,17 @@ IN_CLEAR = {
     ("ledgers", "user"),
     ("audit", "user"),
     *(("answers", name) for name in ("user", "operation_id", "at")),
+    ("registries", "user"),
+    *(("projects", name) for name in ("user", "id", "seen_at")),
+    *(("project_keys", name) for name in ("user", "id")),
     *(("tokens", name) for name in ("digest", "created_at", "last_used_at", "body")),  # whose, what for, until when
 }
 """Columns that stay readable. A column that is new belongs here, or into `encrypting.py` and into UNREADABLE."""
 UNREADABLE = {
     *((table, "body") for table in ("sessions", "checkpoints", "owed", "handoffs", "ledgers", "audit", "answers")),
     ("outbox", "body"),
+    ("projects", "body"),
+    ("project_keys", "key"),
     *(("sessions", name) for name in ("working_directory", "project")),
     *((table, "project") for table in ("handoffs", "audit")),
 }
