@@ -234,6 +234,8 @@ class Facts(_message.Message):
     IS_SCRIPTED_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     RECAP_FIELD_NUMBER: _builtins.int
+    NEXT_SAID_FIELD_NUMBER: _builtins.int
+    OPEN_SAID_FIELD_NUMBER: _builtins.int
     summary: _builtins.str
     asked: _builtins.str
     """From what is stored of the conversation:
@@ -271,6 +273,14 @@ class Facts(_message.Message):
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ids of the memories that all of this is taken from"""
 
+    @_builtins.property
+    def next_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what its last answers say is next"""
+
+    @_builtins.property
+    def open_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """and is open"""
+
     def __init__(
         self,
         *,
@@ -290,10 +300,12 @@ class Facts(_message.Message):
         is_scripted: _builtins.bool = ...,
         sources: _abc.Iterable[_builtins.str] | None = ...,
         recap: _builtins.str = ...,
+        next_said: _abc.Iterable[_builtins.str] | None = ...,
+        open_said: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["git", b"git", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "decisions", b"decisions", "failed", b"failed", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "is_scripted", b"is_scripted", "next_steps", b"next_steps", "open_questions", b"open_questions", "patterns", b"patterns", "quality", b"quality", "recap", b"recap", "solutions", b"solutions", "sources", b"sources", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "decisions", b"decisions", "failed", b"failed", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "is_scripted", b"is_scripted", "next_said", b"next_said", "next_steps", b"next_steps", "open_questions", b"open_questions", "open_said", b"open_said", "patterns", b"patterns", "quality", b"quality", "recap", b"recap", "solutions", b"solutions", "sources", b"sources", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1072,21 +1084,17 @@ class ListHandoffsRequest(_message.Message):
 
     PROJECT_FIELD_NUMBER: _builtins.int
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
-    LIMIT_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     working_directory: _builtins.str
-    limit: _builtins.int
-    """1 to 20"""
     def __init__(
         self,
         *,
         project: _builtins.str = ...,
         working_directory: _builtins.str = ...,
-        limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project", b"project", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

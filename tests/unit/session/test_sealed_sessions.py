@@ -16,9 +16,10 @@ from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import InvalidInput, NotReady, Unavailable
 from services.session.app import open_vault
 from services.session.config import SessionSettings
+from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Verdict
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, State
+from services.session.domain.sessions import Answer, Checkpoint, Owed, State
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore
 from services.session.store.reencryption import changeable_sessions

@@ -14,10 +14,11 @@ import pytest
 
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
+from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, judge_request
 from services.session.domain.rule_learning import record
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Quality, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, Owed, Quality, Session, State
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore, Stale, audit_max
 from services.session.store.redis import open_redis
