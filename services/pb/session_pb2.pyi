@@ -232,10 +232,10 @@ class Facts(_message.Message):
     ANSWERED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     IS_SCRIPTED_FIELD_NUMBER: _builtins.int
-    SOURCES_FIELD_NUMBER: _builtins.int
     RECAP_FIELD_NUMBER: _builtins.int
     NEXT_SAID_FIELD_NUMBER: _builtins.int
     OPEN_SAID_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     summary: _builtins.str
     asked: _builtins.str
     """From what is stored of the conversation:
@@ -270,16 +270,16 @@ class Facts(_message.Message):
         """commands that failed and were not mended"""
 
     @_builtins.property
-    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """ids of the memories that all of this is taken from"""
-
-    @_builtins.property
     def next_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what its last answers say is next"""
 
     @_builtins.property
     def open_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """and is open"""
+
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of the memories that these were taken from"""
 
     def __init__(
         self,
@@ -298,14 +298,14 @@ class Facts(_message.Message):
         answered: _builtins.str = ...,
         failed: _abc.Iterable[_builtins.str] | None = ...,
         is_scripted: _builtins.bool = ...,
-        sources: _abc.Iterable[_builtins.str] | None = ...,
         recap: _builtins.str = ...,
         next_said: _abc.Iterable[_builtins.str] | None = ...,
         open_said: _abc.Iterable[_builtins.str] | None = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["git", b"git", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "decisions", b"decisions", "failed", b"failed", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "is_scripted", b"is_scripted", "next_said", b"next_said", "next_steps", b"next_steps", "open_questions", b"open_questions", "open_said", b"open_said", "patterns", b"patterns", "quality", b"quality", "recap", b"recap", "solutions", b"solutions", "sources", b"sources", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "decisions", b"decisions", "failed", b"failed", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "is_scripted", b"is_scripted", "made_of", b"made_of", "next_said", b"next_said", "next_steps", b"next_steps", "open_questions", b"open_questions", "open_said", b"open_said", "patterns", b"patterns", "quality", b"quality", "recap", b"recap", "solutions", b"solutions", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -334,9 +334,9 @@ class HandoffDocument(_message.Message):
     DECISIONS_FIELD_NUMBER: _builtins.int
     UNFINISHED_FIELD_NUMBER: _builtins.int
     IS_SCRIPTED_FIELD_NUMBER: _builtins.int
-    SOURCES_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     HAS_OWN_WORDS_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     project: _builtins.str
     state: _builtins.str
@@ -373,8 +373,8 @@ class HandoffDocument(_message.Message):
     @_builtins.property
     def decisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
-    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """ids of memories"""
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of the memories that it was made of"""
 
     def __init__(
         self,
@@ -398,13 +398,13 @@ class HandoffDocument(_message.Message):
         decisions: _abc.Iterable[_builtins.str] | None = ...,
         unfinished: _builtins.bool = ...,
         is_scripted: _builtins.bool = ...,
-        sources: _abc.Iterable[_builtins.str] | None = ...,
         id: _builtins.str = ...,
         has_own_words: _builtins.bool = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "branch", b"branch", "conversation", b"conversation", "decisions", b"decisions", "ended_at", b"ended_at", "failed", b"failed", "file_name", b"file_name", "has_own_words", b"has_own_words", "id", b"id", "is_scripted", b"is_scripted", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "sources", b"sources", "state", b"state", "summary", b"summary", "uncommitted", b"uncommitted", "unfinished", b"unfinished", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "branch", b"branch", "conversation", b"conversation", "decisions", b"decisions", "ended_at", b"ended_at", "failed", b"failed", "file_name", b"file_name", "has_own_words", b"has_own_words", "id", b"id", "is_scripted", b"is_scripted", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary", "uncommitted", b"uncommitted", "unfinished", b"unfinished", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1079,7 +1079,7 @@ class ListConversationsResponse(_message.Message):
 Global___ListConversationsResponse: _TypeAlias = ListConversationsResponse  # noqa: Y015
 
 @_typing.final
-class ListHandoffsRequest(_message.Message):
+class ListRecentHandoffsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: _builtins.int
@@ -1095,6 +1095,50 @@ class ListHandoffsRequest(_message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "working_directory", b"working_directory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecentHandoffsRequest: _TypeAlias = ListRecentHandoffsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecentHandoffsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDOFFS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]: ...
+    def __init__(
+        self,
+        *,
+        handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecentHandoffsResponse: _TypeAlias = ListRecentHandoffsResponse  # noqa: Y015
+
+@_typing.final
+class ListHandoffsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """all of them when empty"""
+    limit: _builtins.int
+    """1 to 100"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project", b"project"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1119,6 +1163,25 @@ class ListHandoffsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListHandoffsResponse: _TypeAlias = ListHandoffsResponse  # noqa: Y015
+
+@_typing.final
+class ClearHandoffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearHandoffRequest: _TypeAlias = ClearHandoffRequest  # noqa: Y015
 
 @_typing.final
 class Owed(_message.Message):

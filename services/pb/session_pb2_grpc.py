@@ -69,6 +69,16 @@ class SessionStub:
                 request_serializer=services_dot_pb_dot_session__pb2.GetHandoffRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
                 _registered_method=True)
+        self.ListHandoffs = channel.unary_unary(
+                '/segue.session.v1.Session/ListHandoffs',
+                request_serializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+                _registered_method=True)
+        self.ClearHandoff = channel.unary_unary(
+                '/segue.session.v1.Session/ClearHandoff',
+                request_serializer=services_dot_pb_dot_session__pb2.ClearHandoffRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+                _registered_method=True)
         self.Hear = channel.unary_unary(
                 '/segue.session.v1.Session/Hear',
                 request_serializer=services_dot_pb_dot_session__pb2.HearRequest.SerializeToString,
@@ -84,10 +94,10 @@ class SessionStub:
                 request_serializer=services_dot_pb_dot_session__pb2.ListConversationsRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_session__pb2.ListConversationsResponse.FromString,
                 _registered_method=True)
-        self.ListHandoffs = channel.unary_unary(
-                '/segue.session.v1.Session/ListHandoffs',
-                request_serializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
-                response_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+        self.ListRecentHandoffs = channel.unary_unary(
+                '/segue.session.v1.Session/ListRecentHandoffs',
+                request_serializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsResponse.FromString,
                 _registered_method=True)
         self.Owe = channel.unary_unary(
                 '/segue.session.v1.Session/Owe',
@@ -188,6 +198,20 @@ class SessionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHandoffs(self, request, context):
+        """The handoffs of a project, or of all of them, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearHandoff(self, request, context):
+        """Writes a session's handoff anew without what was taken from memories: those were deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Hear(self, request, context):
         """Says that a conversation of a client is at work, or begins.
         """
@@ -209,7 +233,7 @@ class SessionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListHandoffs(self, request, context):
+    def ListRecentHandoffs(self, request, context):
         """The handoffs of a project since a directory was last open, the last one first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -313,6 +337,16 @@ def add_SessionServicer_to_server(servicer, server):
                     request_deserializer=services_dot_pb_dot_session__pb2.GetHandoffRequest.FromString,
                     response_serializer=services_dot_pb_dot_session__pb2.HandoffDocument.SerializeToString,
             ),
+            'ListHandoffs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHandoffs,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.SerializeToString,
+            ),
+            'ClearHandoff': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearHandoff,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ClearHandoffRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.HandoffDocument.SerializeToString,
+            ),
             'Hear': grpc.unary_unary_rpc_method_handler(
                     servicer.Hear,
                     request_deserializer=services_dot_pb_dot_session__pb2.HearRequest.FromString,
@@ -328,10 +362,10 @@ def add_SessionServicer_to_server(servicer, server):
                     request_deserializer=services_dot_pb_dot_session__pb2.ListConversationsRequest.FromString,
                     response_serializer=services_dot_pb_dot_session__pb2.ListConversationsResponse.SerializeToString,
             ),
-            'ListHandoffs': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListHandoffs,
-                    request_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.FromString,
-                    response_serializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.SerializeToString,
+            'ListRecentHandoffs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecentHandoffs,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsResponse.SerializeToString,
             ),
             'Owe': grpc.unary_unary_rpc_method_handler(
                     servicer.Owe,
@@ -579,6 +613,60 @@ class Session:
             _registered_method=True)
 
     @staticmethod
+    def ListHandoffs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ListHandoffs',
+            services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearHandoff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ClearHandoff',
+            services_dot_pb_dot_session__pb2.ClearHandoffRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Hear(request,
             target,
             options=(),
@@ -660,7 +748,7 @@ class Session:
             _registered_method=True)
 
     @staticmethod
-    def ListHandoffs(request,
+    def ListRecentHandoffs(request,
             target,
             options=(),
             channel_credentials=None,
@@ -673,9 +761,9 @@ class Session:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/segue.session.v1.Session/ListHandoffs',
-            services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
-            services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+            '/segue.session.v1.Session/ListRecentHandoffs',
+            services_dot_pb_dot_session__pb2.ListRecentHandoffsRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.ListRecentHandoffsResponse.FromString,
             options,
             channel_credentials,
             insecure,

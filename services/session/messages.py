@@ -54,7 +54,7 @@ def facts(message: pb.Facts) -> Facts:
         open_said=tuple(message.open_said),
         failed=tuple(message.failed),
         is_scripted=message.is_scripted,
-        sources=tuple(message.sources),
+        made_of=tuple(message.made_of),
         recap=message.recap,
     )
 
@@ -139,7 +139,7 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
         decisions=record.decisions,
         unfinished=record.unfinished,
         is_scripted=record.is_scripted,
-        sources=record.sources,
+        made_of=record.made_of,
         has_own_words=bool(record.own),
     )
 

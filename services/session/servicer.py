@@ -119,10 +119,10 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             conversations=[messages.conversation(each, is_quiet=is_quiet) for each, is_quiet in found]
         )
 
-    async def ListHandoffs(self, request: pb.ListHandoffsRequest, _: Any) -> pb.ListHandoffsResponse:
+    async def ListRecentHandoffs(self, request: pb.ListRecentHandoffsRequest, _: Any) -> pb.ListRecentHandoffsResponse:
         project, directory = plain_name(request.project), request.working_directory
         found = await self._log.handoffs(rpc.caller.get(), project, directory)
-        return pb.ListHandoffsResponse(handoffs=[messages.handoff(each) for each in found])
+        return pb.ListRecentHandoffsResponse(handoffs=[messages.handoff(each) for each in found])
 
     async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
         which = messages.which(request.which)

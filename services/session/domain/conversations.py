@@ -155,7 +155,7 @@ def has_something_to_say(facts: Facts, own: OwnWords) -> bool:
 
 def is_said_already(facts: Facts, earlier: Handoff | None, reason: Reason) -> bool:
     """Whether the earlier handoff says all of it: then it stays as it is, in its place."""
-    if earlier is None or earlier.sources != facts.sources:
+    if earlier is None or earlier.made_of != facts.made_of:
         return False
     return reason is not Reason.ENDED or not (
         earlier.unfinished or OwnWords(facts.summary, facts.next_steps, facts.open_questions)

@@ -77,7 +77,7 @@ class Handoff:
     unfinished: bool = False
     is_scripted: bool = False
     own: OwnWords | None = None
-    sources: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()
     after: int = 0
     place: int = 0
 
@@ -178,7 +178,7 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
         unfinished=ending.unfinished,
         is_scripted=facts.is_scripted,
         own=own or None,
-        sources=facts.sources,
+        made_of=facts.made_of,
         after=ending.after,
         place=ending.place,
     )

@@ -140,7 +140,7 @@ class Facts:
     open_said: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     is_scripted: bool = False
-    sources: tuple[str, ...] = ()  # ids of the memories that these come from
+    made_of: tuple[str, ...] = ()  # ids of the memories that these come from
     recap: str = ""
 
 
@@ -337,7 +337,7 @@ def check_facts(facts: Facts) -> None:
     """Raises LimitExceeded or InvalidInput if a part of them cannot be stored."""
     for name in ("summary", "asked", "answered", "recap"):
         check_text(getattr(facts, name), note_max_chars, name)
-    check_texts(facts.sources, "sources", name_max_chars)
+    check_texts(facts.made_of, "made_of", name_max_chars)
     for name in ("decisions", "open_questions", "next_steps", "next_said", "open_said", "failed"):
         check_texts(getattr(facts, name), name)
     for name in ("insights", "solutions", "patterns"):
