@@ -172,7 +172,8 @@ def _ask(event: str, raw: bytes) -> Answer:
         address = gateway()
         if address is None:
             return Answer(0)
-        answer = post(address, f"/v1/hooks/{event}", hook_input.envelope(raw, **_budgets()), deadline)
+        waits = {"undelivered": 1} if event == "SessionStart" and spool.ends_wait() else {}
+        answer = post(address, f"/v1/hooks/{event}", hook_input.envelope(raw, **_budgets(), **waits), deadline)
     except Unreachable as problem:
         log(event, str(problem))
         return Answer(0)
@@ -185,7 +186,9 @@ def _ask(event: str, raw: bytes) -> Answer:
 
 def _budgets() -> dict[str, int]:
     tokens = state_files.number("SEGUE_HOOK_TOKENS", TOKENS, TOKENS_MAX)
-    return {"tokens": tokens, "prompt_tokens": _prompt_tokens(), "within_ms": max(1, _within_ms() - ANSWER_MS_LESS)}
+    within_ms = max(1, _within_ms() - ANSWER_MS_LESS)
+    offset = {"utc_offset_s": time.localtime().tm_gmtoff}
+    return {"tokens": tokens, "prompt_tokens": _prompt_tokens(), "within_ms": within_ms, **offset}
 
 
 def _prompt_tokens() -> int:

@@ -149,7 +149,8 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     middleware = [*first, Scoping(), Permitting(backends.session, Workplace(settings.allowed_roots)), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends)
-    for event, handler in Hooks(sessions, app.background).handlers.items():
+    zone = ZoneInfo(settings.time_zone) if settings.time_zone else None
+    for event, handler in Hooks(sessions, app.background, zone).handlers.items():
         _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler).__call__)
     bulk = BulkStore(backends.memory, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)

@@ -18,8 +18,7 @@ _name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
 
 def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: str) -> Path:
     """Writes the file and returns its path; InvalidInput if a link leads elsewhere, OSError if it cannot be written."""
-    if not _name.fullmatch(file_name) or file_name.startswith("."):
-        raise InvalidInput("That is not a name for a handoff.")
+    _require_name(file_name)
     folder = root / FOLDER
     _require_inside(folder, root, roots)  # before anything is created behind a link
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,6 +33,19 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
         beside.unlink(missing_ok=True)
     _ignore(root, roots)
     return folder / file_name
+
+
+def remove_handoff(root: Path, roots: Sequence[Path], file_name: str) -> None:
+    """Removes the file, if it is there; the same errors."""
+    _require_name(file_name)
+    folder = root / FOLDER
+    _require_inside(folder, root, roots)
+    (folder / file_name).unlink(missing_ok=True)
+
+
+def _require_name(file_name: str) -> None:
+    if not _name.fullmatch(file_name) or file_name.startswith("."):
+        raise InvalidInput("That is not a name for a handoff.")
 
 
 def _require_inside(folder: Path, root: Path, roots: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from services.workspace.directory_identity import (
     COMMITTED_META,
+    CONVERSATION_META,
     DIRECTORY_META,
     IDENTITY_META,
     REPORT_META,
@@ -48,6 +49,8 @@ class Reporter:
         except OSError:  # the directory was removed
             return message
         told = {DIRECTORY_META: directory}
+        if conversation := os.environ.get("CLAUDE_CODE_SESSION_ID", ""):  # Claude Code gives it to its servers
+            told[CONVERSATION_META] = conversation
         if self._identify:
             told[IDENTITY_META] = directory_identity(directory) or "none"
         message = _with(message, told)

@@ -31,6 +31,11 @@ def names(path: str) -> list[str]:
     return sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
 
 
+def ends_wait() -> bool:
+    """Whether the end of a conversation waits there."""
+    return any(name.endswith(f"-SessionEnd{SUFFIX}") for name in names(directory()))
+
+
 def put(event: str, body: bytes) -> None:
     """Keep an event, whole or not at all; the oldest make room."""
     if len(body) > FILE_MAX_BYTES:

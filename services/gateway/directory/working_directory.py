@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.developer_tools import find_tools
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
 from services.workspace.git.state import GitFacts, git_facts
-from services.workspace.handoff_files import write_handoff
+from services.workspace.handoff_files import remove_handoff, write_handoff
 from services.workspace.project import Project, find_project
 
 OUT_OF_SIGHT = "the gateway does not see this directory; connect through `segue connect` on its machine"
@@ -138,6 +139,13 @@ class Workplace:
         except (OSError, InvalidInput):
             return None
         return str(path)
+
+    async def remove_handoff(self, place: Place, file_name: str) -> None:
+        """Removes the handoff's copy from the project, if there is one and the gateway sees it."""
+        if place.project is None or place.client:
+            return
+        with suppress(OSError, InvalidInput):
+            await asyncio.to_thread(remove_handoff, Path(place.project.root), self.roots, file_name)
 
 
 def _reported_place(directory: str, client: Client) -> Place:

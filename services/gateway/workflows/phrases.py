@@ -65,9 +65,7 @@ _object = (
     r"|code|files?|rest|results?|pr|pull request)|as is|now|please|too|again|then|with a (?:good|nice|proper|short) message)"
 )
 _target = r"(?:(?:to|into|on) )?(?:the )?(?:main|master|origin|remote|upstream|github|gitlab|trunk|develop|branch)"
-_lead = (
-    r"(?:(?:please|now|then|just|and|also|ok(?:ay)?|great|so|let'?s|can you|could you|you can|you may|would you|let us|go ahead and) )*"
-)
+_lead = r"(?:(?:please|now|then|just|and|also|ok(?:ay)?|great|so|let'?s|can you|could you|you can|you may|would you|let us|go ahead and) )*"
 COMMITS = (
     rf"{_lead}(?:git )?(?:commit|check in)(?:ting|s)?\b.*",
     rf"{_lead}(?:git )?(?:push|merge|squash|amend|rebase|stage|tag)(?: (?:{_object}|{_target}))*",
@@ -118,7 +116,9 @@ class Phrases:
 
     def __init__(self, *tables: tuple[str, ...]) -> None:
         every = (phrase for table in tables for phrase in table)
-        self._patterns = [re.compile(rf"(?:{phrase})(?![a-z\u00df-\u00ff0-9'])[\s,]*", re.IGNORECASE) for phrase in every]
+        self._patterns = [
+            re.compile(rf"(?:{phrase})(?![a-z\u00df-\u00ff0-9'])[\s,]*", re.IGNORECASE) for phrase in every
+        ]
 
     def make_up(self, clause: str) -> bool:
         """Whether phrases make up all of the clause."""

@@ -22,8 +22,34 @@ points_max = 5
 point_max_chars = 300
 HOUSEKEEPING = frozenset(
     (
-        *("clear", "compact", "resume", "continue", "rewind", "fork", "rename", "exit", "quit", "help", "status", "cost"),
-        *("usage", "context", "model", "login", "logout", "config", "doctor", "memory", "export", "vim", "theme", "ide"),
+        *(
+            "clear",
+            "compact",
+            "resume",
+            "continue",
+            "rewind",
+            "fork",
+            "rename",
+            "exit",
+            "quit",
+            "help",
+            "status",
+            "cost",
+        ),
+        *(
+            "usage",
+            "context",
+            "model",
+            "login",
+            "logout",
+            "config",
+            "doctor",
+            "memory",
+            "export",
+            "vim",
+            "theme",
+            "ide",
+        ),
         *("permissions", "hooks", "mcp", "agents", "commit", "push"),
     )
 )
@@ -52,7 +78,8 @@ _open = (
     r"|pendientes?|queda(?:n)? por hacer|falta(?:n)?|残り(?:の作業)?|未対応|未完了|課題|剩下的?|未完成|尚未完成|遗留问题"
 )
 _heading = re.compile(
-    rf"^(?:(?P<next>{_next})|(?P<open>{_open}))(?:\s*[:：]\s*(?P<rest>.*)|\s+[\u2014\u2013-]\s+(?P<dashed>.*)|$)", re.IGNORECASE
+    rf"^(?:(?P<next>{_next})|(?P<open>{_open}))(?:\s*[:：]\s*(?P<rest>.*)|\s+[\u2014\u2013-]\s+(?P<dashed>.*)|$)",
+    re.IGNORECASE,
 )
 _says_next = re.compile(
     r"\bnext(?:,| step| up)\b(?!.*\bi(?:'ll| will)\b)|\b(?:tomorrow|later today|in the next session|another time)\b"
@@ -139,7 +166,9 @@ def _is_idle(sentence: str) -> bool:
     """Whether a sentence announces what was to be done next, or is courtesy or a report in a word."""
     plain = _markup.sub("", _bullet.sub("", sentence)).replace("\u2019", "'").strip()
     is_asked = plain.endswith(("?", "？"))
-    return is_courtesy(plain) or (_announces.make_up(plain.rstrip(" .:!…。：！")[:announcement_max_chars]) and not is_asked)
+    return is_courtesy(plain) or (
+        _announces.make_up(plain.rstrip(" .:!…。：！")[:announcement_max_chars]) and not is_asked
+    )
 
 
 def _point(sentence: str) -> tuple[str, str]:

@@ -112,10 +112,14 @@ class ConversationLog:
         found = await self._store.handoffs(user, project, handoffs_looked_at_max)
         return since_last_open(found, normalise_directory(directory))
 
-    async def only_one_at_work(self, user: str, session: Session) -> str:
-        """The conversation at work in the session's directory; empty if there is none, or more than one."""
-        found = await self._at_work(user, "", session.working_directory)
-        return found[0].id if len(found) == 1 else ""
+    async def meant(self, user: str, named: str, session: Session) -> str:
+        """The conversation that ends with a call in the session: the named one; but the only one at work, where that is
+        over or none is named. A client may go on under another id, and name the first one."""
+        known = await self._store.conversation(user, named) if named else None
+        if named and (known is None or known.is_open):
+            return named
+        found = await self._at_work(user, named, session.working_directory)
+        return found[0].id if len(found) == 1 else named
 
     async def _at_work(self, user: str, without: str, directory: str) -> list[Conversation]:
         every = await self._store.open_conversations(user, "", open_max)

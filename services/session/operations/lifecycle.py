@@ -150,7 +150,7 @@ class Lifecycle:
         """
         check_facts(facts)
         session = await self._finding.find(user, which)
-        if meant := conversation or await self.conversations.only_one_at_work(user, session):
+        if meant := await self.conversations.meant(user, conversation, session):
             place = session.working_directory
             closed = await self.conversations.close(user, Closing(meant, place, session.project, facts, Reason.ENDED))
             if closed.handoff:
