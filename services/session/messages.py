@@ -12,10 +12,10 @@ from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Proposal, Rule
 from services.session.domain.sessions import (
     Checkpoint,
+    DeferredStore,
     Facts,
     GitFacts,
     Learnings,
-    Owed,
     Quality,
     Session,
     Which,
@@ -90,7 +90,7 @@ def session(record: Session) -> pb.SessionState:
         checkpoints=record.checkpoints,
         first_quality=record.first_quality,
         last_quality=record.last_quality,
-        owed=record.owed,
+        owed=record.deferred,
         has_handoff=record.has_handoff,
         version=record.version,
     )
@@ -144,7 +144,7 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
     )
 
 
-def pending_message(record: Owed) -> pb.Owed:
+def pending_message(record: DeferredStore) -> pb.Owed:
     """The same."""
     return pb.Owed(
         id=record.id,

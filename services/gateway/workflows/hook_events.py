@@ -31,8 +31,8 @@ class HookEvent:
     prompt_tokens: int = 0
     within_s: float = 0.0
     age_s: int = 0
-    undelivered: bool = False
-    """Whether events of before wait to be delivered, the end of another conversation among them."""
+    ends_wait: bool = False
+    """Whether the end of another conversation is still to be delivered."""
     utc_offset_s: int = 0
     """Of the user's clock; 0 says nothing of it."""
     recap: str = ""

@@ -30,7 +30,7 @@ __all__ = ["LATER", "Handler", "HookEvent", "Hooks", "Said"]
 
 briefed_after = frozenset({"startup", "clear", "compact", "fork", ""})
 """A conversation that is resumed has its briefing in it already."""
-owed_max = 200
+undelivered_max = 200
 owed_age_max_s = 900
 began_max = 500
 echo_s = 2.0
@@ -46,7 +46,7 @@ class Hooks:
         self._zone = zone
         self._conversations = sessions.conversations
         self._recalling = Recalling(sessions.backends, sessions.conversations)
-        self._owed: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
+        self._undelivered: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         permissions = PermissionHooks(sessions)
         self.handlers: Mapping[str, Handler] = {
@@ -67,9 +67,9 @@ class Hooks:
             return None
         begun = self._background.begin(user, self._start(event))
         if event.tokens and event.source in briefed_after and event.age_s < owed_age_max_s:
-            self._owed[user, event.session] = begun
-            while len(self._owed) > owed_max:
-                self._owed.popitem(last=False)
+            self._undelivered[user, event.session] = begun
+            while len(self._undelivered) > undelivered_max:
+                self._undelivered.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
             await self._sessions.init(event.call_directory, "")
             return None
@@ -90,7 +90,7 @@ class Hooks:
     async def _start(self, event: HookEvent) -> Briefing:
         """Hands off what other conversations left, notes this one, and composes its briefing."""
         where = await self._where(event)
-        if event.undelivered:
+        if event.ends_wait:
             await self._conversations.await_end(event.session, where)
         await self._conversations.settle(event.session, where)
         handoffs, sections = await self._recalling.for_start(where) if event.tokens else ((), ())
@@ -119,7 +119,7 @@ class Hooks:
     async def _take_briefing(self, event: HookEvent, name: str) -> Said | None:
         """The briefing that is owed to the conversation, where it is ready in time; it is given once."""
         key = (current_user(), event.session)
-        task = self._owed.get(key)
+        task = self._undelivered.get(key)
         if task is None:
             return None
         if not (await asyncio.wait({task}, timeout=event.within_s))[0]:
@@ -127,9 +127,9 @@ class Hooks:
         try:
             briefing = task.result()
         except ServiceError:
-            self._owed.pop(key, None)
+            self._undelivered.pop(key, None)
             raise
-        if self._owed.pop(key, None) is None:  # another hook was first
+        if self._undelivered.pop(key, None) is None:  # another hook was first
             return None
         return _context(name, briefing)
 
@@ -177,7 +177,7 @@ class Hooks:
         """Ends the conversation with what is stored of it; with the last one in its directory, the session, too.
 
         Raises what memory raises, so that the hook is repeated: a handoff without what was said would be none."""
-        self._owed.pop((current_user(), event.session), None)
+        self._undelivered.pop((current_user(), event.session), None)
         if not event.session or not event.directory:
             return None
         where = await self._where(event)

@@ -18,7 +18,7 @@ from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Place, Workplace
 from services.gateway.workflows.conversation_facts import facts_of
 from services.gateway.workflows.conversations import ENDED, Conversations, Where
-from services.gateway.workflows.deferred_stores import pay, store_or_owe
+from services.gateway.workflows.deferred_stores import retry, store_or_defer
 from services.gateway.workflows.git_facts import git_facts
 from services.gateway.workflows.quality import Assessed, assess
 from services.kit.errors import NotFound, ServiceError
@@ -113,7 +113,7 @@ class Sessions:
             which=session_pb2.Which(session_id=begun.session.id), quality=quality.message, operation_id=str(uuid4())
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
-        await pay(self.backends)
+        await retry(self.backends)
         return Begun(completed.session, begun.resumed, place, quality, handoff, handoffs, memories, trouble)
 
     async def _recall_related(
@@ -250,8 +250,8 @@ class Sessions:
     ) -> Ended:
         """The handoff's copy in the project; and in memory, if it has words that are not stored there yet."""
         path = await self.workplace.leave_handoff(place, handoff.file_name, handoff.markdown)
-        left = await pay(self.backends)
-        remembered = await store_or_owe(self.backends, session.id, _summary(handoff))
+        left = await retry(self.backends)
+        remembered = await store_or_defer(self.backends, session.id, _summary(handoff))
         pending = list(dict.fromkeys([*remembered.pending, *left]))
         return Ended(session, handoff, path, quality, learned, pending, remembered.trouble)
 

@@ -12,7 +12,7 @@ from services.kit.token_bucket import Allowance
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Owed, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session, State
 from services.session.domain.tokens import TokenStore
 from services.session.operations.events import Event, EventSource
 
@@ -35,8 +35,8 @@ class Change:
     handoff: Handoff | None = None
     dropped: Handoff | None = None  # one that is to go
     forgotten: Conversation | None = None  # one that is to go
-    owed: Owed | None = None
-    paid: str = ""  # the id of a deferred store that is done
+    deferred: DeferredStore | None = None
+    settled: str = ""  # the id of a deferred store that is done
     ledger: Ledger | None = None
     audited: Sequence[Audited] = ()
     events: Sequence[Event] = ()
@@ -144,7 +144,7 @@ class SessionStore(Protocol):
         """The session's last checkpoints, oldest first."""
         ...
 
-    async def pending(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[DeferredStore]:
         """The deferred stores of the user's sessions, oldest first."""
         ...
 

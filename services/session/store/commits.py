@@ -20,10 +20,10 @@ from services.session.store.records import (
     AUDITED,
     CHECKPOINT,
     CONVERSATION,
+    DEFERRED_STORE,
     EVENT,
     HANDOFF,
     LEDGER,
-    OWED,
     SESSION,
 )
 
@@ -62,12 +62,12 @@ class Commits:
         if done := change.checkpoint:
             body = self._body(CHECKPOINT, done, "checkpoint", done.session_id, done.number)
             connection.execute("INSERT INTO checkpoints VALUES (?, ?, ?)", (done.session_id, done.number, body))
-        if owed := change.owed:
-            body = self._body(OWED, owed, "owed", owed.session_id, owed.id)
-            values = (owed.id, owed.session_id, owed.user, iso(owed.created_at), body)
+        if deferred := change.deferred:
+            body = self._body(DEFERRED_STORE, deferred, "owed", deferred.session_id, deferred.id)
+            values = (deferred.id, deferred.session_id, deferred.user, iso(deferred.created_at), body)
             connection.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?)", values)
-        if change.paid and change.session:
-            connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.paid))
+        if change.settled and change.session:
+            connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.settled))
         self._write_talk(connection, change)
         if change.ledger:
             self._write_ledger(connection, change.ledger)

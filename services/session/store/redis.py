@@ -27,17 +27,17 @@ from services.kit.redis_client import TracedRedis
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Owed, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session, State
 from services.session.store import Change, Listing, Stale, StoreSize, audit_max
 from services.session.store.records import (
     ANSWER,
     AUDITED,
     CHECKPOINT,
     CONVERSATION,
+    DEFERRED_STORE,
     EVENT,
     HANDOFF,
     LEDGER,
-    OWED,
     SESSION,
 )
 from services.session.store.redis_access import RedisAllowance, RedisTokens
@@ -192,10 +192,10 @@ class RedisStore:
     async def checkpoints(self, session_id: str, most: int) -> list[Checkpoint]:
         return _every(CHECKPOINT, await self._ask(self._client.lrange(_key("checkpoints", session_id), -most, -1)))
 
-    async def pending(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[DeferredStore]:
         ids = await self._ask(self._client.zrange(_key("owed-order", user), 0, most - 1))
         bodies = await self._ask(self._client.hmget(_key("owed", user), ids)) if ids else []
-        return _every(OWED, [body for body in bodies if body])
+        return _every(DEFERRED_STORE, [body for body in bodies if body])
 
     async def handoff(self, id: str) -> Handoff | None:
         found = _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", id))))

@@ -16,9 +16,9 @@ from services.session.store.records import (
     AUDITED,
     CHECKPOINT,
     CONVERSATION,
+    DEFERRED_STORE,
     HANDOFF,
     LEDGER,
-    OWED,
     SESSION,
 )
 from services.session.store.redis_keys import index as _index
@@ -97,7 +97,7 @@ def plan_change(change: Change, audit_max: int) -> Plan:
         _plan_session(plan, change.session)
     if change.checkpoint:
         plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
-    _plan_owed(plan, change)
+    _plan_deferred(plan, change)
     _plan_conversation(plan, change)
     if ledger := change.ledger:
         key = _key("ledger", ledger.user)
@@ -178,20 +178,20 @@ def plan_removal(session: Session, handoffs: Sequence[str]) -> Plan:
     indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
     for key in (*indexes, _without_handoff(session.user, session.project)):
         plan.do("ZREM", key, place)
-    for owed in session.owed:
-        plan.do("HDEL", _key("owed", session.user), f"{session.id} {owed}")
-        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {owed}")
+    for deferred in session.deferred:
+        plan.do("HDEL", _key("owed", session.user), f"{session.id} {deferred}")
+        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {deferred}")
     return plan
 
 
-def _plan_owed(plan: Plan, change: Change) -> None:
-    if owed := change.owed:
-        name = f"{owed.session_id} {owed.id}"
-        plan.expect(_key("owed", owed.user), name, "")
-        plan.do("HSET", _key("owed", owed.user), name, _json(OWED, owed))
-        plan.do("ZADD", _key("owed-order", owed.user), _score(owed.created_at), name)
-    if change.paid and change.session:
-        name = f"{change.session.id} {change.paid}"
+def _plan_deferred(plan: Plan, change: Change) -> None:
+    if deferred := change.deferred:
+        name = f"{deferred.session_id} {deferred.id}"
+        plan.expect(_key("owed", deferred.user), name, "")
+        plan.do("HSET", _key("owed", deferred.user), name, _json(DEFERRED_STORE, deferred))
+        plan.do("ZADD", _key("owed-order", deferred.user), _score(deferred.created_at), name)
+    if change.settled and change.session:
+        name = f"{change.session.id} {change.settled}"
         plan.do("HDEL", _key("owed", change.session.user), name)
         plan.do("ZREM", _key("owed-order", change.session.user), name)
 

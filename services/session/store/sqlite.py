@@ -23,7 +23,7 @@ from services.kit.token_bucket import ProcessAllowance
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Owed, Session
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session
 from services.session.operations.events import Event
 from services.session.store import Change, Listing, StoreSize, audit_max
 from services.session.store.body_codec import bodies_of
@@ -33,10 +33,10 @@ from services.session.store.records import (
     AUDITED,
     CHECKPOINT,
     CONVERSATION,
+    DEFERRED_STORE,
     EVENT,
     HANDOFF,
     LEDGER,
-    OWED,
     SESSION,
 )
 from services.session.store.schema import migrate
@@ -235,9 +235,9 @@ class SqliteStore:
         sql = f"{_checkpoint} WHERE session_id = ? ORDER BY number DESC LIMIT ?"
         return (await self._every(CHECKPOINT, sql, session_id, most))[::-1]
 
-    async def pending(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[DeferredStore]:
         sql = "SELECT body, 'owed', session_id, id FROM owed WHERE user = ? ORDER BY created_at, rowid LIMIT ?"
-        return await self._every(OWED, sql, user, most)
+        return await self._every(DEFERRED_STORE, sql, user, most)
 
     async def handoff(self, id: str) -> Handoff | None:
         return next(iter(await self._handoffs(f"{_handoff} WHERE id = ?", id)), None)
