@@ -74,9 +74,9 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
     """The facts in it."""
     prompts = [Turn(each) for each in talk.prompts]
     people = [each for each in prompts if each.is_persons]
-    asked = _last_request(people or prompts)
     answers = [turn for turn in map(Turn, talk.answers) if turn.is_main_agents]
     answered = _last_answer(answers)
+    asked = _last_request(people or prompts, answered, answers)
     points = points_of(answered.text) if answered else Points()
     decided = [turn for turn in map(Turn, talk.decided) if turn.is_persons or turn.memory.role != "user"]
     turns = [each for each in (asked, answered) if each]
@@ -112,6 +112,11 @@ class Turn:
         return found if isinstance(found, dict) else {}
 
     @property
+    def at(self) -> int:
+        """When it was said, in nanoseconds."""
+        return self.memory.timestamp.ToNanoseconds()
+
+    @property
     def speaker(self) -> str:
         """Who spoke, if it was not simply the person or the main agent."""
         return str(self.metadata.get("speaker", "") or "")
@@ -137,10 +142,18 @@ class Turn:
         return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
-def _last_request(prompts: Sequence[Turn]) -> Turn | None:
-    """The last prompt that asks for something; of those that all ask for nothing, the first one."""
-    found = next((each for each in prompts if asks_for_something(each.text)), None)
-    return found or (prompts[-1] if prompts and not is_courtesy(prompts[-1].text) else None)
+def _last_request(prompts: Sequence[Turn], answered: Turn | None, answers: Sequence[Turn]) -> Turn | None:
+    """The last prompt that asks for something; of those that all ask for nothing, the first one.
+
+    What was decided after the last answer, and only taken note of, is a decision and no request.
+    """
+    asking = [each for each in prompts if asks_for_something(each.text)]
+    for turn in asking:
+        is_noted = answered and turn.at > answered.at and any(each.at > turn.at for each in answers)
+        if not (is_noted and "decision" in turn.memory.tags):
+            return turn
+    first = prompts[-1:] if prompts and not is_courtesy(prompts[-1].text) else []
+    return next(iter([*asking, *first]), None)
 
 
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:
@@ -152,7 +165,7 @@ def _last_answer(answers: Sequence[Turn]) -> Turn | None:
 def _not_mended(talk: Talk) -> list[str]:
     """Commands that failed, the last ones last, and neither succeeded later nor are said to be fixed."""
     turns = {each.memory.id: each for each in map(Turn, [*talk.failed, *talk.fixed, *talk.answers])}
-    in_order = sorted(turns.values(), key=lambda turn: turn.memory.timestamp.ToNanoseconds())
+    in_order = sorted(turns.values(), key=lambda turn: turn.at)
     left: dict[str, str] = {}
     for place, turn in enumerate(in_order):
         for action in turn.texts("actions"):
@@ -191,7 +204,7 @@ def _files(turns: Iterable[Turn]) -> list[str]:
 
 
 def _branch(turns: Sequence[Turn]) -> str:
-    latest = max(turns, key=lambda turn: turn.memory.timestamp.ToNanoseconds(), default=None)
+    latest = max(turns, key=lambda turn: turn.at, default=None)
     found = latest.metadata.get("branch") if latest else ""
     return found if isinstance(found, str) else ""
 

@@ -18,7 +18,7 @@ from services.gateway.directory.client_reports import Wanted
 from services.gateway.workflows.background_tasks import Background
 from services.gateway.workflows.briefing import Briefing, Reader, compose
 from services.gateway.workflows.conversation_facts import facts_of
-from services.gateway.workflows.conversations import Where
+from services.gateway.workflows.conversations import Conversations, Where
 from services.gateway.workflows.hook_events import LATER, Handler, HookEvent, Said
 from services.gateway.workflows.permission_hooks import PermissionHooks
 from services.gateway.workflows.recall import Recalling, is_typed
@@ -44,8 +44,8 @@ class Hooks:
         self._sessions = sessions
         self._background = background
         self._zone = zone
-        self._conversations = sessions.conversations
-        self._recalling = Recalling(sessions.backends, sessions.conversations)
+        self._conversations = Conversations(sessions.backends, sessions.workplace)
+        self._recalling = Recalling(sessions.backends, self._conversations)
         self._undelivered: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         permissions = PermissionHooks(sessions)

@@ -42,6 +42,10 @@ class Told:
     def fresh(self, text: str) -> str:
         """The text without the sentences that were told, and without its own repetitions."""
         kept, seen = [], set[str]()
+        if not any(
+            self._is_new(each, set()) for each in _ends.split(" ".join(text.split()))
+        ):  # broken into other lines
+            return ""
         for line in text.splitlines():
             sentences = [each for each in _ends.split(line) if self._is_new(each, seen)]
             if sentences or not line.strip():
@@ -55,13 +59,24 @@ class Told:
         return is_new
 
 
+def without_sentences(text: str, points: Iterable[str]) -> str:
+    """The text without the sentences that contain one of these points, as `Still open: the backfill` does."""
+    marked = [plain for each in points if len(plain := _plain(each)) >= least_chars]
+    lines = ([each for each in _ends.split(line) if not any(mark in _plain(each) for mark in marked)] for line in text.splitlines())
+    return "\n".join(" ".join(line) for line in lines if line)
+
+
+def _plain(text: str) -> str:
+    return "".join(each for each in text.casefold() if each.isalnum())
+
+
 def _sentences(text: str) -> list[str]:
     return [each for line in text.splitlines() for each in _ends.split(line)]
 
 
 def _digest(sentence: str, *, is_cut: bool) -> str:
     """The digest of a sentence, or of its beginning; empty if it is too short to be repeated."""
-    plain = "".join(each for each in sentence.casefold() if each.isalnum())
+    plain = _plain(sentence)
     wide = sum(not each.isascii() for each in plain)
     if len(plain) + wide < least_chars:
         return ""

@@ -127,7 +127,7 @@ class Ending:
     @property
     def file_name(self) -> str:
         """The same whenever the handoff is written again."""
-        return f"{self.began_at.astimezone(UTC):%Y-%m-%dT%H%MZ}-{(self.conversation or self.id)[:8]}.md"
+        return f"{self.began_at.astimezone(UTC):%Y-%m-%dT%H%MZ}-{self.id[:8]}.md"
 
 
 def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Facts, own: OwnWords) -> Handoff:
@@ -142,7 +142,7 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
     decisions = tuple(dict.fromkeys((*_decisions(checkpoints), *facts.decisions)))
     sections = [
         _heading(ending, facts.git),
-        _section("Summary", [_text(line, summary_max_chars) for line in summary.splitlines() if line.strip()]),
+        _section("Summary", _summary_lines(summary, facts if summary == summary_of(facts) else Facts())),
         _section("Next steps", _texts(next_steps)),
         _section("Open questions", _texts(open_questions)),
         _section("Failed and not mended", _items(_code(each) for each in facts.failed)),
@@ -219,6 +219,13 @@ def _heading(ending: Ending, git: GitFacts | None) -> str:
     )
 
 
+def _summary_lines(summary: str, facts: Facts) -> list[str]:
+    """On one line, but for what was asked and what was answered."""
+    parts = [f"**Asked:** {_text(facts.asked, summary_max_chars)}"] if facts.asked else []
+    parts += ["", _text(facts.answered, summary_max_chars)] if facts.answered else []
+    return parts or [_text(summary, summary_max_chars)]
+
+
 def _bare_summary(ending: Ending, checkpoints: Sequence[Checkpoint]) -> str:
     how = "stopped without an end" if ending.unfinished else "ended without a summary"
     parts = [f"The session {how} after {ending.checkpoints} checkpoints."]
@@ -262,8 +269,8 @@ def _quality(ending: Ending, checkpoints: Sequence[Checkpoint], final: Quality |
         scores.insert(0, ending.first_quality)
     if final:
         scores.append(final.overall)
-    if not scores:
-        return []
+    if len(scores) < 2:
+        return [f"- {score:.0f} of 100" for score in scores]
     return [f"- {trend(scores).capitalize()}: {' → '.join(f'{score:.0f}' for score in scores[-section_items_max:])}"]
 
 

@@ -199,7 +199,8 @@ def _joined(conversation: Conversation, session: Session | None, heard: Heard) -
         conversation = replace(conversation, project=heard.project)
     if session is None or session.id == conversation.session_id:
         return conversation
-    return replace(conversation, session_id=session.id, checkpoints_before=session.checkpoints)
+    is_first = heard.begins and conversation.version == 0  # else the session began for it, or it was missed
+    return replace(conversation, session_id=session.id, checkpoints_before=session.checkpoints if is_first else 0)
 
 
 def _joined_session(session: Session, due: Session | None) -> Session | None:
