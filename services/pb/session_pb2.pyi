@@ -337,6 +337,7 @@ class HandoffDocument(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     HAS_OWN_WORDS_FIELD_NUMBER: _builtins.int
     MADE_OF_FIELD_NUMBER: _builtins.int
+    CLEARED_DIGEST_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     project: _builtins.str
     state: _builtins.str
@@ -358,6 +359,8 @@ class HandoffDocument(_message.Message):
     id: _builtins.str
     has_own_words: _builtins.bool
     """the summary and the next steps were given to `end`"""
+    cleared_digest: _builtins.str
+    """Where it was cleared: the SHA-256 of the Markdown that it had, in hex, by which its copy in the project is known."""
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -401,10 +404,11 @@ class HandoffDocument(_message.Message):
         id: _builtins.str = ...,
         has_own_words: _builtins.bool = ...,
         made_of: _abc.Iterable[_builtins.str] | None = ...,
+        cleared_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "branch", b"branch", "conversation", b"conversation", "decisions", b"decisions", "ended_at", b"ended_at", "failed", b"failed", "file_name", b"file_name", "has_own_words", b"has_own_words", "id", b"id", "is_scripted", b"is_scripted", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary", "uncommitted", b"uncommitted", "unfinished", b"unfinished", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "branch", b"branch", "cleared_digest", b"cleared_digest", "conversation", b"conversation", "decisions", b"decisions", "ended_at", b"ended_at", "failed", b"failed", "file_name", b"file_name", "has_own_words", b"has_own_words", "id", b"id", "is_scripted", b"is_scripted", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary", "uncommitted", b"uncommitted", "unfinished", b"unfinished", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -983,8 +987,8 @@ class CloseConversationRequest(_message.Message):
     """of one that was never heard of"""
     project: _builtins.str
     reason: _builtins.str
-    """Why: it ended; it is not heard of (its handoff says unfinished); or what its handoff was made from has changed.
-    ended, silent, changed
+    """Why: it ended; it is not heard of (its handoff says unfinished); or something that was said in it was deleted.
+    ended, silent, deleted
     """
     @_builtins.property
     def facts(self) -> Global___Facts: ...
@@ -1125,20 +1129,20 @@ class ListHandoffsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: _builtins.int
-    LIMIT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """all of them when empty"""
-    limit: _builtins.int
-    """1 to 100"""
+    cursor: _builtins.str
+    """of the answer before"""
     def __init__(
         self,
         *,
         project: _builtins.str = ...,
-        limit: _builtins.int = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "project", b"project"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1149,16 +1153,20 @@ class ListHandoffsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HANDOFFS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """empty after the last page"""
     @_builtins.property
     def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]: ...
     def __init__(
         self,
         *,
         handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs", "next_cursor", b"next_cursor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1169,15 +1177,19 @@ class ClearHandoffRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
+    id: _builtins.str
+    """of the handoff, where it is not its session's own"""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
+        id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

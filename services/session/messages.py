@@ -141,6 +141,22 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
         is_scripted=record.is_scripted,
         made_of=record.made_of,
         has_own_words=bool(record.own),
+        cleared_digest=record.cleared_digest,
+    )
+
+
+def handoff_entry(record: Handoff) -> pb.HandoffDocument:
+    """The handoff without its texts."""
+    return pb.HandoffDocument(
+        id=record.key,
+        conversation=record.conversation,
+        working_directory=record.working_directory,
+        session_id=record.session_id,
+        project=record.project,
+        ended_at=_time(record.ended_at),
+        file_name=record.file_name,
+        made_of=record.made_of,
+        cleared_digest=record.cleared_digest,
     )
 
 

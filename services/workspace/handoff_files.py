@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -13,12 +14,16 @@ from services.workspace.git.repository import find_repository
 
 FOLDER = Path(".claude", "handoffs")
 _ignored = "/.claude/handoffs/"
+_own_name = re.compile(r"\d{4}-\d\d-\d\dT\d{4}Z-[\w-]{1,36}\.md", re.ASCII)
+"""The form of the names that the session service gives."""
+file_max_bytes = 1024 * 1024
 _name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
 
 
 def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: str) -> Path:
     """Writes the file and returns its path; InvalidInput if a link leads elsewhere, OSError if it cannot be written."""
-    _require_name(file_name)
+    if not _name.fullmatch(file_name) or file_name.startswith("."):
+        raise InvalidInput("That is not a name for a handoff.")
     folder = root / FOLDER
     _require_inside(folder, root, roots)  # before anything is created behind a link
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,17 +40,24 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
     return folder / file_name
 
 
-def remove_handoff(root: Path, roots: Sequence[Path], file_name: str) -> None:
-    """Removes the file, if it is there; the same errors."""
-    _require_name(file_name)
+def remove_handoff(root: Path, roots: Sequence[Path], file_name: str, digest: str) -> bool:
+    """Removes the file if it is one that Segue wrote and nobody changed; returns whether it did.
+
+    `digest` is the SHA-256 of what was written, in hex. InvalidInput if a link leads elsewhere.
+    """
+    if not _own_name.fullmatch(file_name):
+        raise InvalidInput("That is not a name of a handoff.")
     folder = root / FOLDER
+    if not folder.exists():
+        return False
     _require_inside(folder, root, roots)
-    (folder / file_name).unlink(missing_ok=True)
-
-
-def _require_name(file_name: str) -> None:
-    if not _name.fullmatch(file_name) or file_name.startswith("."):
-        raise InvalidInput("That is not a name for a handoff.")
+    path = folder / file_name
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > file_max_bytes:
+        return False
+    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        return False
+    path.unlink()
+    return True
 
 
 def _require_inside(folder: Path, root: Path, roots: Sequence[Path]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,12 +139,12 @@ class Workplace:
             return None
         return str(path)
 
-    async def remove_handoff(self, place: Place, file_name: str) -> None:
-        """Removes the handoff's copy from the project, if there is one and the gateway sees it."""
-        if place.project is None or place.client:
-            return
-        with suppress(OSError, InvalidInput):
-            await asyncio.to_thread(remove_handoff, Path(place.project.root), self.roots, file_name)
+    async def remove_handoff(self, root: str, file_name: str, digest: str) -> bool:
+        """Removes a handoff's copy from the project, if it is to be seen here and has these contents."""
+        try:
+            return await asyncio.to_thread(remove_handoff, Path(root), self.roots, file_name, digest)
+        except (OSError, InvalidInput, Denied):
+            return False
 
 
 def _reported_place(directory: str, client: Client) -> Place:

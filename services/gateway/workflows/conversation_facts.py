@@ -45,11 +45,20 @@ class Talk:
     fixed: Sequence[Stored]
 
 
-async def facts_of(backends: Backends, conversation: str, recap: str = "") -> session_pb2.Facts:
-    """The facts of a conversation; empty for one of which nothing is stored. Raises what the memory service raises."""
+async def facts_of(
+    backends: Backends, conversation: str, recap: str = "", *, is_summed_up: bool = False
+) -> session_pb2.Facts:
+    """The facts of a conversation; empty for one of which nothing is stored. Raises what the memory service raises.
+
+    A conversation that somebody sums up in their own words is the source of these, as a whole."""
     if not conversation:
         return session_pb2.Facts()
-    return read_talk(await _talk(backends, conversation), recap)
+    talk = await _talk(backends, conversation)
+    facts = read_talk(talk, recap)
+    every = [each.id for each in (*talk.prompts, *talk.answers)] if is_summed_up or recap else []
+    others = [each for each in dict.fromkeys(every) if each not in facts.made_of]
+    facts.made_of.extend(others[: made_of_max - len(facts.made_of)])
+    return facts
 
 
 async def _talk(backends: Backends, conversation: str) -> Talk:
@@ -181,7 +190,7 @@ def _not_mended(talk: Talk) -> list[str]:
 
 
 def _fixes(fix: Turn, turn: Turn, command: str) -> bool:
-    """Whether a turn that fixed a failure of another one fixed this one: the only one, or of the program that it ran."""
+    """Whether a turn that fixed a failure of another fixed this one: its only one, or of the program that it ran."""
     if len(turn.texts("failures")) == 1:
         return True
     ran = (action.partition(": ")[2] for action in fix.texts("actions") if not action.endswith(_failed))

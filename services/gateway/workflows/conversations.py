@@ -19,13 +19,13 @@ from services.gateway.workflows.git_facts import git_facts
 from services.kit.errors import ServiceError
 from services.pb import session_pb2
 
-ENDED, SILENT, CHANGED = "ended", "silent", "changed"
+ENDED, SILENT, DELETED = "ended", "silent", "deleted"
 settled_max = 10
 """So many conversations are looked at when one begins; the others at the next beginnings."""
 look_within_s = 0.3
 poll_every_s = 0.2
-late_end_max_s = 8.0
-"""How long a conversation that begins waits for the end of the one before, if that is under way."""
+polls_max = 40
+"""How long a conversation that begins waits for the end of the one before, if that is under way: eight seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,53 +117,21 @@ class Conversations:
         return answer
 
     async def handoffs(self, where: Where) -> list[session_pb2.HandoffDocument]:
-        """What was left in the project since the directory was last open, the last one first.
-
-        Each is as its words are stored now: what was deleted since is not told.
-        """
+        """What was left in the project since the directory was last open, the last one first."""
         session = self.backends.session
         request = session_pb2.ListRecentHandoffsRequest(project=where.project, working_directory=where.directory)
         answer: session_pb2.ListRecentHandoffsResponse = await session.call(session.stub.ListRecentHandoffs, request)
-        checked = await asyncio.gather(*(self._current(each, where) for each in answer.handoffs))
-        return [each for each in checked if each]
-
-    async def _current(self, handoff: session_pb2.HandoffDocument, where: Where) -> session_pb2.HandoffDocument | None:
-        """The handoff, written again if it was made of memories that are gone; None if nothing is left of it."""
-        if not handoff.conversation or not handoff.made_of:
-            return handoff
-        try:
-            facts = await facts_of(self.backends, handoff.conversation)
-            if set(handoff.made_of) <= set(facts.made_of):
-                return handoff
-            facts.git.CopyFrom(session_pb2.GitFacts(branch=handoff.branch, uncommitted=handoff.uncommitted))
-            closed = await self.close(handoff.conversation, where, facts, CHANGED)
-        except ServiceError:
-            return handoff
-        await self._rewrite(handoff, closed, where)
-        return closed.handoff if closed.HasField("handoff") else None
-
-    async def _rewrite(
-        self,
-        before: session_pb2.HandoffDocument,
-        closed: session_pb2.CloseConversationResponse,
-        where: Where,
-    ) -> None:
-        """Has the copy in the project say the same, if the gateway sees it."""
-        with suppress(ServiceError, Wanted):
-            place = await self.workplace.find(where.asked.at(before.working_directory or where.directory))
-            if closed.HasField("handoff"):
-                await self.workplace.leave_handoff(place, closed.handoff.file_name, closed.handoff.markdown)
-            else:
-                await self.workplace.remove_handoff(place, before.file_name)
+        return list(answer.handoffs)
 
     async def await_end(self, conversation: str, where: Where) -> None:
-        """Waits until a conversation of the directory has ended, not for long: its end is on its way, after `/clear`."""
+        """Waits, not for long, until a conversation of the directory has ended: its end is on its way, after `/clear`."""
 
         async def at_work() -> set[str]:
             found = await self.open_in(where.project)
             return {each.id for each in found if each.working_directory == where.directory} - {conversation}
 
-        loop = asyncio.get_running_loop()
-        until, before = loop.time() + late_end_max_s, await at_work()
-        while before and loop.time() < until and before <= await at_work():
+        before = await at_work()
+        for _ in range(polls_max if before else 0):
+            if not before <= await at_work():
+                return
             await asyncio.sleep(poll_every_s)

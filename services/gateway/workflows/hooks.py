@@ -19,6 +19,7 @@ from services.gateway.workflows.background_tasks import Background
 from services.gateway.workflows.briefing import Briefing, Reader, compose
 from services.gateway.workflows.conversation_facts import facts_of
 from services.gateway.workflows.conversations import Conversations, Where
+from services.gateway.workflows.derived_texts import DerivedTexts
 from services.gateway.workflows.hook_events import LATER, Handler, HookEvent, Said
 from services.gateway.workflows.permission_hooks import PermissionHooks
 from services.gateway.workflows.recall import Recalling, is_typed
@@ -45,7 +46,9 @@ class Hooks:
         self._background = background
         self._zone = zone
         self._conversations = Conversations(sessions.backends, sessions.workplace)
-        self._recalling = Recalling(sessions.backends, self._conversations)
+        self._recalling = Recalling(
+            sessions.backends, self._conversations, DerivedTexts(sessions.backends, sessions.workplace)
+        )
         self._undelivered: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         permissions = PermissionHooks(sessions)

@@ -11,6 +11,7 @@ from services.gateway.backends import Backends
 from services.gateway.workflows.briefing import Section
 from services.gateway.workflows.conversation_facts import Stored, Turn
 from services.gateway.workflows.conversations import Conversations, Where
+from services.gateway.workflows.derived_texts import DerivedTexts
 from services.gateway.workflows.utterances import asks_for_something, is_substantial
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
@@ -41,12 +42,13 @@ class Recalling:
 
     backends: Backends
     conversations: Conversations
+    derived: DerivedTexts
 
     async def for_start(self, where: Where) -> tuple[Sequence[session_pb2.HandoffDocument], Sequence[Section]]:
         """What was left since the directory was last open; what the user decided and corrected; and what belongs to
         what was left to do."""
         handoffs, decided, corrected = await asyncio.gather(
-            self.conversations.handoffs(where),
+            self._handoffs(where),
             self._latest_tagged(where.project, "decision"),
             self._latest_tagged(where.project, "correction"),
         )
@@ -59,6 +61,9 @@ class Recalling:
             Section("What the user corrected:", corrected),
             Section("Related:", related),
         ]
+
+    async def _handoffs(self, where: Where) -> list[session_pb2.HandoffDocument]:
+        return await self.derived.current(await self.conversations.handoffs(where))
 
     async def for_prompt(self, project: str, prompt: str, conversation: str) -> Sequence[Section]:
         """What is remembered that answers to the prompt, of other conversations."""
@@ -125,7 +130,7 @@ def _is_like(found: memory_pb2.Found) -> bool:
 
 
 def _says_something(turn: Turn) -> bool:
-    """Whether a turn is worth telling by itself: no announcement, no courtesy, no handoff, nothing that was taken back."""
+    """Whether a turn is worth telling by itself: no announcement, courtesy or handoff, and nothing taken back."""
     if "handoff" in turn.memory.tags or not turn.is_current:
         return False
     if turn.memory.role == "user":

@@ -62,8 +62,11 @@ class Told:
 def without_sentences(text: str, points: Iterable[str]) -> str:
     """The text without the sentences that contain one of these points, as `Still open: the backfill` does."""
     marked = [plain for each in points if len(plain := _plain(each)) >= least_chars]
-    lines = ([each for each in _ends.split(line) if not any(mark in _plain(each) for mark in marked)] for line in text.splitlines())
-    return "\n".join(" ".join(line) for line in lines if line)
+    lines = []
+    for line in text.splitlines():
+        kept = [each for each in _ends.split(line) if not any(mark in _plain(each) for mark in marked)]
+        lines += [" ".join(kept)] if kept else []
+    return "\n".join(lines)
 
 
 def _plain(text: str) -> str:

@@ -19,6 +19,7 @@ from services.gateway.directory.working_directory import Place, Workplace
 from services.gateway.workflows.conversation_facts import facts_of
 from services.gateway.workflows.conversations import ENDED, Conversations, Where
 from services.gateway.workflows.deferred_stores import retry, store_or_defer
+from services.gateway.workflows.derived_texts import DerivedTexts
 from services.gateway.workflows.git_facts import git_facts
 from services.gateway.workflows.quality import Assessed, assess
 from services.kit.errors import NotFound, ServiceError
@@ -26,6 +27,9 @@ from services.pb import memory_pb2, session_pb2
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, Policy
 
 learned_max = 50
+said_max = 50
+made_of_max = 100
+"""The memories that a handoff names as what it was made of."""
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
 """The learning that a reflection's tag marks; without one of these tags it is an insight."""
 
@@ -81,6 +85,11 @@ class Sessions:
         """What is known of conversations."""
         return Conversations(self.backends, self.workplace)
 
+    @property
+    def derived(self) -> DerivedTexts:
+        """What was made of memories, and goes with them."""
+        return DerivedTexts(self.backends, self.workplace)
+
     async def init(self, asked: Asked, session_id: str) -> Begun:
         """Starts or resumes a session: its place, the last handoff, and related memories."""
         if session_id and not asked.directory:
@@ -102,7 +111,9 @@ class Sessions:
         session = self.backends.session
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
         handoffs = [
-            each for each in await self.conversations.handoffs(where) if each.conversation != asked.conversation
+            each
+            for each in await self.derived.current(await self.conversations.handoffs(where))
+            if not each.conversation or each.conversation != asked.conversation
         ]
         handoff = next((each for each in handoffs if each.working_directory == place.directory), None)
         handoff = handoff or next(iter(handoffs), None)
@@ -192,10 +203,11 @@ class Sessions:
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
         digest = sha256(facts.SerializeToString(deterministic=True)).hexdigest()[:16]  # another's words are another end
-        learned = await self._session_learnings(state)
-        said = await self._said_in(asked.conversation)
+        learned, made_of = await self._session_learnings(state)
+        said = await self._said(asked.conversation, state)
         said.MergeFrom(facts)
         said.MergeFrom(self._found(place, learned, quality))
+        said.MergeFrom(session_pb2.Facts(made_of=_others(said.made_of, made_of)))
         session = self.backends.session
         request = session_pb2.EndRequest(
             which=session_pb2.Which(session_id=state.id),
@@ -216,19 +228,14 @@ class Sessions:
             state = session_pb2.SessionState(working_directory=asked.directory, project=project)
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{asked.conversation}")
-        learned = await self._session_learnings(state) if state.id else no_learnings()
+        learned, made_of = await self._session_learnings(state) if state.id else (no_learnings(), [])
         facts.MergeFrom(self._found(place, learned, quality))
+        facts.MergeFrom(session_pb2.Facts(made_of=_others(facts.made_of, made_of)))
         where = Where(project, asked.at(place.directory))
         closed = await self.conversations.close(asked.conversation, where, facts, ENDED)
         if not closed.is_written:
             return None
         return await self._leave(place, state, closed.handoff, quality, learned)
-
-    async def _said_in(self, conversation: str) -> session_pb2.Facts:
-        """What is stored of the conversation so far; nothing, if memory does not answer: it ends without."""
-        with suppress(ServiceError):
-            return await facts_of(self.backends, conversation)
-        return session_pb2.Facts()
 
     def _found(self, place: Place, learned: dict[str, list[str]], quality: Assessed) -> session_pb2.Facts:
         return session_pb2.Facts(
@@ -255,8 +262,27 @@ class Sessions:
         pending = list(dict.fromkeys([*remembered.pending, *left]))
         return Ended(session, handoff, path, quality, learned, pending, remembered.trouble)
 
-    async def _session_learnings(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
-        """The reflections stored in the project since the session began, grouped by their tags."""
+    async def _said(self, conversation: str, state: session_pb2.SessionState) -> session_pb2.Facts:
+        """What is stored of the conversation so far; nothing, if memory does not answer: it ends without. The caller's
+        own words are made of all of it."""
+        with suppress(ServiceError):
+            facts = await facts_of(self.backends, conversation, is_summed_up=True)
+            return facts if facts.made_of else session_pb2.Facts(made_of=await self._said_in(state))
+        return session_pb2.Facts()
+
+    async def _said_in(self, state: session_pb2.SessionState) -> list[str]:
+        """The ids of what was said in the project since the session began: a summary in the model's words is of it."""
+        request = memory_pb2.ListRequest(
+            project=state.project,
+            filter=memory_pb2.Filter(content_type="conversation", since=state.created_at),
+            author="mine",
+            limit=said_max,
+        )
+        answer: memory_pb2.ListResponse = await self.backends.memory.call(self.backends.memory.stub.List, request)
+        return [each.id for each in answer.memories]
+
+    async def _session_learnings(self, state: session_pb2.SessionState) -> tuple[dict[str, list[str]], list[str]]:
+        """The reflections stored in the project since the session began, grouped by their tags; and their ids."""
         learned = no_learnings()
         request = memory_pb2.SearchRequest(
             query="insight solution pattern decision lesson",
@@ -269,12 +295,12 @@ class Sessions:
                 self.backends.memory.stub.Search, request
             )
         except ServiceError:
-            return learned
+            return learned, []
         for each in sorted(found.results, key=lambda result: result.memory.timestamp.ToNanoseconds()):
             kinds = [LEARNED_AS[tag.casefold()] for tag in each.memory.tags if tag.casefold() in LEARNED_AS]
             if "handoff" not in each.memory.tags:
                 learned[kinds[0] if kinds else "insights"].append(each.memory.content)
-        return learned
+        return learned, [each.memory.id for each in found.results if "handoff" not in each.memory.tags]
 
     async def _session(self, which: session_pb2.Which) -> session_pb2.SessionState:
         session = self.backends.session
@@ -294,13 +320,19 @@ def no_learnings() -> dict[str, list[str]]:
     return {"insights": [], "solutions": [], "patterns": [], "decisions": []}
 
 
+def _others(known: Sequence[str], ids: Sequence[str]) -> list[str]:
+    """Those of the ids that are not known yet, as many as a handoff may name."""
+    return [each for each in dict.fromkeys(ids) if each not in set(known)][: max(0, made_of_max - len(known))]
+
+
 def _at_least_tracked(policy: Policy) -> Policy:
     return "tracked" if policy == "off" else policy
 
 
 def _summary(handoff: session_pb2.HandoffDocument) -> list[dict[str, Any]]:
-    """What `end` was told as a memory, so that a search finds it; the same handoff gives the same memory. What was asked
-    and answered is in memory already."""
+    """What `end` was told as a memory, so that a search finds it; the same handoff gives the same memory.
+
+    What was asked and answered is in memory already."""
     if handoff.conversation and not handoff.has_own_words:
         return []
     steps = "".join(f"\nNext: {step}" for step in handoff.next_steps)
@@ -314,6 +346,7 @@ def _summary(handoff: session_pb2.HandoffDocument) -> list[dict[str, Any]]:
             "project": handoff.project,
             "timestamp": _iso(handoff.ended_at),
             "tags": ["handoff"],
+            "made_of": list(handoff.made_of),
         }
     ]
 

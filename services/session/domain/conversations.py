@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
     ENDED = "ended"
     SILENT = "silent"
-    CHANGED = "changed"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def ending(
     conversation: Conversation, session: Session | None, earlier: Handoff | None, reason: Reason, now: datetime
 ) -> Ending:
     """What the conversation's handoff is of. One that is corrected keeps its time and its place."""
-    kept = earlier if reason is Reason.CHANGED else None
+    kept = earlier if reason is Reason.DELETED else None
     last = conversation.heard_at if reason is Reason.SILENT else now
     own_id = handoff_id(conversation.user, conversation.id)
     return Ending(
@@ -142,10 +142,10 @@ def ending(
     )
 
 
-def own_words(facts: Facts, earlier: Handoff | None) -> OwnWords:
-    """What `end` is told now, else what it was told earlier in the conversation."""
+def own_words(facts: Facts, earlier: Handoff | None, reason: Reason = Reason.ENDED) -> OwnWords:
+    """What `end` is told now, else what it was told earlier in the conversation; not what sums up what was deleted."""
     now = OwnWords(facts.summary, facts.next_steps, facts.open_questions)
-    return now or (earlier.own if earlier and earlier.own else now)
+    return now or (earlier.own if earlier and earlier.own and reason is not Reason.DELETED else now)
 
 
 def has_something_to_say(facts: Facts, own: OwnWords) -> bool:
@@ -155,7 +155,7 @@ def has_something_to_say(facts: Facts, own: OwnWords) -> bool:
 
 def is_said_already(facts: Facts, earlier: Handoff | None, reason: Reason) -> bool:
     """Whether the earlier handoff says all of it: then it stays as it is, in its place."""
-    if earlier is None or earlier.made_of != facts.made_of:
+    if earlier is None or earlier.made_of != facts.made_of or reason is Reason.DELETED:
         return False
     return reason is not Reason.ENDED or not (
         earlier.unfinished or OwnWords(facts.summary, facts.next_steps, facts.open_questions)

@@ -77,7 +77,9 @@ class Handoff:
     unfinished: bool = False
     is_scripted: bool = False
     own: OwnWords | None = None
-    made_of: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()  # ids of memories
+    cleared_digest: str = ""
+    """If something that it was made of was deleted: the SHA-256 of the text that it had."""
     after: int = 0
     place: int = 0
 
@@ -122,6 +124,24 @@ class Ending:
             unfinished=session.state is State.ABANDONED,
             checkpoints=session.checkpoints,
             first_quality=session.first_quality,
+        )
+
+    @classmethod
+    def of_handoff(cls, handoff: Handoff) -> Ending:
+        """What the handoff is of, as far as it says."""
+        return cls(
+            id=handoff.key,
+            session_id=handoff.session_id,
+            user=handoff.user,
+            project=handoff.project,
+            working_directory=handoff.working_directory,
+            began_at=handoff.ended_at,
+            ended_at=handoff.ended_at,
+            state=handoff.state,
+            conversation=handoff.conversation,
+            unfinished=handoff.unfinished,
+            after=handoff.after,
+            place=handoff.place,
         )
 
     @property

@@ -136,7 +136,7 @@ class ConversationLog:
         earlier = await self._store.handoff(handoff_id(user, known.id))
         session = await self._session_of(known)
         checkpoints = await self._checkpoints(known, session)
-        own = own_words(facts, earlier)
+        own = own_words(facts, earlier, reason)
         is_same = is_said_already(facts, earlier, reason)
         handoff = earlier if is_same else None
         if not is_same and (checkpoints or has_something_to_say(facts, own)):
@@ -145,7 +145,7 @@ class ConversationLog:
         change = Change(
             conversation=replace(known, is_open=_stays_open(known, reason, now)),
             handoff=None if is_same else handoff,
-            dropped=earlier if earlier and handoff is None and reason is Reason.CHANGED else None,
+            dropped=earlier if earlier and handoff is None and reason is Reason.DELETED else None,
             session=ended,
             events=self._end_events(session, ended, facts, now) if session and ended else [],
         )
@@ -212,4 +212,4 @@ def _stays_open(conversation: Conversation, reason: Reason, now: datetime) -> bo
     """One that is only silent may be waiting for its user."""
     if reason is Reason.SILENT:
         return conversation.is_open and not is_quiet(conversation, now)
-    return conversation.is_open and reason is Reason.CHANGED
+    return conversation.is_open and reason is Reason.DELETED

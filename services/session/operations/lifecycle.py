@@ -41,12 +41,18 @@ from services.session.domain.sessions import (
     with_deferred,
     without_deferred,
 )
-from services.session.operations.conversation_log import Closing, ConversationLog, checkpoints_handed_off_max
+from services.session.operations.conversation_log import (
+    Closing,
+    ConversationLog,
+    checkpoints_handed_off_max,
+    handoffs_looked_at_max,
+)
 from services.session.operations.events import (
     CHECKPOINT_CREATED,
     INIT_COMPLETED,
     INIT_STARTED,
 )
+from services.session.operations.handoffs import Handoffs
 from services.session.operations.session_lookup import (
     Finding,
     session_end_event,
@@ -79,6 +85,7 @@ class Lifecycle:
     def __init__(self, store: SessionStore, finding: Finding, quality_threshold: float) -> None:
         self._store = store
         self._finding = finding
+        self.handoffs = Handoffs(store)
         self._quality_threshold = quality_threshold
         self.conversations = ConversationLog(store, finding, quality_threshold)
 
@@ -227,12 +234,17 @@ class Lifecycle:
         """The handoff of that session, or the project's last one."""
         if session_id:
             session = await self._finding.mine(user, session_id)
-            found = await self._store.handoff(session.id)
+            found = await self._store.handoff(session.id) or await self._of_conversation(session)
         else:
             found = await self._store.latest_handoff(user, project)
         if found is None:
             raise NotFound("There is no handoff yet.", "One is written when a session ends.")
         return found
+
+    async def _of_conversation(self, session: Session) -> Handoff | None:
+        """The last handoff that a conversation left in the session."""
+        found = await self._store.handoffs(session.user, session.project, handoffs_looked_at_max)
+        return next((each for each in found if each.session_id == session.id), None)
 
     # --- the parts of a change ------------------------------------------------------------------
 

@@ -152,8 +152,8 @@ class SessionStore(Protocol):
         """One handoff: a session's by the session's id, a conversation's by its own."""
         ...
 
-    async def handoffs(self, user: str, project: str, most: int) -> list[Handoff]:
-        """The project's handoffs, the last one first, by their place."""
+    async def handoffs(self, user: str, project: str, most: int, before: int = 0) -> list[Handoff]:
+        """The handoffs of a project, or of all if none is named, the last one first; those before a place, if given."""
         ...
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:

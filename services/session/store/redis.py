@@ -204,9 +204,19 @@ class RedisStore:
         place = await self._ask(self._client.zscore(_key("handoffs", found.user, found.project), id))
         return replace(found, place=int(place or 0))
 
-    async def handoffs(self, user: str, project: str, most: int) -> list[Handoff]:
+    async def handoffs(self, user: str, project: str, most: int, before: int = 0) -> list[Handoff]:
+        start = f"({before}" if before else "+inf"
         places = await self._ask(
-            self._client.zrange(_key("handoffs", user, project), 0, most - 1, desc=True, withscores=True)
+            self._client.zrange(
+                _key("handoffs", user, project),
+                start,
+                "-inf",
+                desc=True,
+                byscore=True,
+                offset=0,
+                num=most,
+                withscores=True,
+            )
         )
         keys = [_key("handoff", handoff) for handoff, _ in places]
         bodies = await self._ask(self._client.mget(keys)) if keys else []

@@ -155,9 +155,11 @@ def _plan_conversation(plan: Plan, change: Change) -> None:
             plan.do(name, index, *score, key)
     if gone := change.dropped:
         plan.do("DEL", _key("handoff", gone.key))
-        plan.do("ZREM", _key("handoffs", gone.user, gone.project), gone.key)
+        for project in ("", gone.project):
+            plan.do("ZREM", _key("handoffs", gone.user, project), gone.key)
     if left := change.handoff:
         plan.do("SET", _key("handoff", left.key), _json(HANDOFF, left))
+        plan.do("ZADD_LAST", _key("handoffs", left.user, ""), left.key)
         place = ["ZADD", str(left.place)] if left.place else ["ZADD_LAST"]
         plan.do(place[0], _key("handoffs", left.user, left.project), *place[1:], left.key)
         plan.do("SADD", _key("handoffs-of", left.session_id), left.key)
@@ -173,7 +175,8 @@ def plan_removal(session: Session, handoffs: Sequence[str]) -> Plan:
         plan.do("ZREM", key, session.id)
     for handoff in {session.id, *handoffs}:
         plan.do("DEL", _key("handoff", handoff))
-        plan.do("ZREM", _key("handoffs", session.user, session.project), handoff)
+        for project in ("", session.project):
+            plan.do("ZREM", _key("handoffs", session.user, project), handoff)
     place = _place(session.created_at, session.id)
     indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
     for key in (*indexes, _without_handoff(session.user, session.project)):

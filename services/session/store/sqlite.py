@@ -84,6 +84,7 @@ def connect(path: Path, mark: int) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what a cleared handoff said
         connection.execute("PRAGMA fullfsync = 1")  # as kit/durable_files does, for the same reason
         connection.execute("PRAGMA checkpoint_fullfsync = 1")
         is_new = connection.execute("PRAGMA user_version").fetchone() == (0,)
@@ -242,9 +243,14 @@ class SqliteStore:
     async def handoff(self, id: str) -> Handoff | None:
         return next(iter(await self._handoffs(f"{_handoff} WHERE id = ?", id)), None)
 
-    async def handoffs(self, user: str, project: str, most: int) -> list[Handoff]:
-        sql = f"{_handoff} WHERE user = ? AND project = ? ORDER BY place DESC LIMIT ?"
-        return await self._handoffs(sql, user, self._bodies.name(project), most)
+    async def handoffs(self, user: str, project: str, most: int, before: int = 0) -> list[Handoff]:
+        terms, values = ["user = ?"], [user]
+        if project:
+            terms, values = [*terms, "project = ?"], [*values, self._bodies.name(project)]
+        if before:
+            terms, values = [*terms, "place < CAST(? AS INTEGER)"], [*values, str(before)]
+        sql = f"{_handoff} WHERE {' AND '.join(terms)} ORDER BY place DESC LIMIT ?"  # our own terms
+        return await self._handoffs(sql, *values, most)
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
         return next(iter(await self.handoffs(user, project, 1)), None)
