@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,26 +41,34 @@ def agent(text: str, *commands: tuple[str, str], edits: Sequence[str] = ()) -> T
 
 
 class Office:
-    """A server with a clock of its own, and the home of one user."""
+    """The home of one user, and their terminals."""
+
+    def __init__(self, at: Path, environment: Mapping[str, str]) -> None:
+        self.at = at
+        self.environment = dict(environment)
+        self.now = datetime.now(UTC)
+
+    def open(self, project: str | Path) -> Desk:
+        """A terminal in a project's directory, with a new conversation, a minute after the last one."""
+        self.now += timedelta(minutes=1)
+        return Desk(self, Hooked(self.at, str(project), **self.environment))
+
+
+class ClockedOffice(Office):
+    """With a server of its own, whose clock the test sets."""
 
     def __init__(self, at: Path, library: Path, zone: str = "UTC", **settings: str) -> None:
-        self.at = at
         self._shift = at / "shift"
-        self.set_clock(datetime.now(UTC))
         clock = {"LD_PRELOAD": str(library), "CLOCK_SHIFT_FILE": str(self._shift), "TZ": zone}
+        super().__init__(at, {**clock, "SEGUE_DATA_DIR": str(at / "data")})
+        self.set_clock(self.now)
         (at / "data").mkdir()
         self.stack = ProcessStack(at / "data", **clock, **settings)
-        self.environment = {**clock, "SEGUE_DATA_DIR": str(at / "data")}
 
     def set_clock(self, now: datetime) -> None:
         """From now on it is then."""
         self.now = now
         self._shift.write_text(f"{round((now - datetime.now(UTC)).total_seconds())}\n")
-
-    def open(self, project: str | Path) -> Desk:
-        """A terminal in a project's directory, with a new conversation."""
-        name = str(project)
-        return Desk(self, Hooked(self.at, name, **self.environment))
 
 
 class Desk:
@@ -87,13 +95,15 @@ class Desk:
 
     def _write(self, turn: Turn) -> None:
         transcript = self.hooked.transcript
-        transcript.began += timedelta(minutes=1)
+        transcript.began += timedelta(seconds=20)
         if turn.role == "user":
             transcript.user(turn.text, **turn.more)
             return
         transcript.assistant(said(turn.text))
         for path in turn.edits:
-            transcript.assistant(called("Edit", file_path=str(self.hooked.project / path), old_string="1", new_string="2"))
+            transcript.assistant(
+                called("Edit", file_path=str(self.hooked.project / path), old_string="1", new_string="2")
+            )
             transcript.tool_result("The file has been updated.")
         for command, failure in turn.commands:
             transcript.assistant(called("Bash", command=command))

@@ -124,7 +124,7 @@ class Conversations:
         return list(answer.handoffs)
 
     async def await_end(self, conversation: str, where: Where) -> None:
-        """Waits, not for long, until a conversation of the directory has ended: its end is on its way, after `/clear`."""
+        """Waits, not for long, for a conversation of the directory to end: after `/clear` its end is on its way."""
 
         async def at_work() -> set[str]:
             found = await self.open_in(where.project)
