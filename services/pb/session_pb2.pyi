@@ -871,7 +871,7 @@ class Conversation(_message.Message):
     HEARD_AT_FIELD_NUMBER: _builtins.int
     IS_OPEN_FIELD_NUMBER: _builtins.int
     IS_QUIET_FIELD_NUMBER: _builtins.int
-    TOLD_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
     RECAP_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     session_id: _builtins.str
@@ -887,8 +887,8 @@ class Conversation(_message.Message):
     @_builtins.property
     def heard_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
-    def told(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """digests of what the model was told in it"""
+    def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of what the model was told in it"""
 
     def __init__(
         self,
@@ -901,12 +901,12 @@ class Conversation(_message.Message):
         heard_at: _timestamp_pb2.Timestamp | None = ...,
         is_open: _builtins.bool = ...,
         is_quiet: _builtins.bool = ...,
-        told: _abc.Iterable[_builtins.str] | None = ...,
+        digests: _abc.Iterable[_builtins.str] | None = ...,
         recap: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "heard_at", b"heard_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "heard_at", b"heard_at", "id", b"id", "is_open", b"is_open", "is_quiet", b"is_quiet", "project", b"project", "recap", b"recap", "session_id", b"session_id", "told", b"told", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "digests", b"digests", "heard_at", b"heard_at", "id", b"id", "is_open", b"is_open", "is_quiet", b"is_quiet", "project", b"project", "recap", b"recap", "session_id", b"session_id", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -920,7 +920,7 @@ class HearRequest(_message.Message):
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
     BEGINS_FIELD_NUMBER: _builtins.int
-    TOLD_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
     RECAP_FIELD_NUMBER: _builtins.int
     conversation: _builtins.str
     working_directory: _builtins.str
@@ -930,8 +930,8 @@ class HearRequest(_message.Message):
     recap: _builtins.str
     """the client's own summary of it"""
     @_builtins.property
-    def told(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """added to the digests of what the model was told"""
+    def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of what the model was told, besides those of before"""
 
     def __init__(
         self,
@@ -940,12 +940,12 @@ class HearRequest(_message.Message):
         working_directory: _builtins.str = ...,
         project: _builtins.str = ...,
         begins: _builtins.bool = ...,
-        told: _abc.Iterable[_builtins.str] | None = ...,
+        digests: _abc.Iterable[_builtins.str] | None = ...,
         recap: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begins", b"begins", "conversation", b"conversation", "project", b"project", "recap", b"recap", "told", b"told", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begins", b"begins", "conversation", b"conversation", "digests", b"digests", "project", b"project", "recap", b"recap", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

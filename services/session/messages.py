@@ -70,7 +70,7 @@ def conversation(record: Conversation, *, is_quiet: bool = False) -> pb.Conversa
         heard_at=_time(record.heard_at),
         is_open=record.is_open,
         is_quiet=is_quiet,
-        told=record.told,
+        digests=record.digests,
         recap=record.recap,
     )
 

@@ -104,7 +104,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             request.working_directory,
             request.project,
             request.begins,
-            tuple(request.told),
+            tuple(request.digests),
             request.recap,
         )
         conversation, session_id = await self._log.hear(rpc.caller.get(), heard)

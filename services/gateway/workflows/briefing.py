@@ -16,7 +16,7 @@ from math import ceil
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.gateway.workflows.repetition import Told, without_sentences
+from services.gateway.workflows.repetition import KnownSentences, without_sentences
 from services.pb import memory_pb2, session_pb2
 
 ascii_per_token = 3.5
@@ -53,7 +53,7 @@ class Reader:
     project: str = ""
     directory: str = ""
     zone: tzinfo = UTC
-    told: Sequence[str] = ()
+    known: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Briefing:
 
     text: str = ""
     memory_ids: Sequence[str] = field(default=())
-    told: Sequence[str] = field(default=())
+    digests: Sequence[str] = field(default=())
 
     @property
     def tokens(self) -> int:
@@ -95,19 +95,19 @@ def compose(
     opening, closing = f"<{name}>\n{_note}", f"</{name}>"
     lines = _Lines(tokens, characters_max)
     lines.reserve(opening, closing)
-    told = Told(reader.told)
+    known = KnownSentences(reader.known)
     sections = list(sections)
-    later = Told()  # what the first section tells, the handoffs need not tell
+    later = KnownSentences()  # what the first section tells, the handoffs need not tell
     for memory in sections[0].memories[:later_max] if sections else ():
         later.add(memory.content)
     for number, handoff in enumerate(sorted(handoffs, key=lambda each: not each.unfinished)):
-        _add_handoff(lines, handoff, reader, told, later, is_first=number == 0)
+        _add_handoff(lines, handoff, reader, known, later, is_first=number == 0)
     shown: list[str] = []
     for section in sections:
-        shown += _add_section(lines, section, reader, told, set(shown))
+        shown += _add_section(lines, section, reader, known, set(shown))
     if not lines.kept:
         return NOTHING
-    return Briefing("\n".join([opening, *lines.kept, closing]), shown, told.added)
+    return Briefing("\n".join([opening, *lines.kept, closing]), shown, known.digests)
 
 
 def quote(text: str, most: int = item_max_chars) -> str:
@@ -142,19 +142,25 @@ class _Lines:
 
 
 def _add_handoff(
-    lines: _Lines, handoff: session_pb2.HandoffDocument, reader: Reader, told: Told, later: Told, *, is_first: bool
+    lines: _Lines,
+    handoff: session_pb2.HandoffDocument,
+    reader: Reader,
+    known: KnownSentences,
+    later: KnownSentences,
+    *,
+    is_first: bool,
 ) -> None:
     """A heading that says whose it is, and a line for each point that was not told yet."""
     heading = [f"{_handoff_heading(handoff, reader, is_first=is_first)}:", *_place(handoff, reader)]
     is_headed = False
     for label, text in _points(handoff):
-        fresh = told.fresh(later.fresh(text))
+        fresh = known.fresh(later.fresh(text))
         if not any(each.isalnum() for each in fresh):
             continue
         line = quote(f"{label}{fresh}", item_max_chars if label in {"", "Asked: "} else point_max_chars)
         if lines.add(*([line] if is_headed else [*heading, line])):
             is_headed = True
-            told.add(fresh)
+            known.add(fresh)
     if not is_headed and handoff.asked and later.tells(handoff.asked):
         lines.add(f"{heading[0].removesuffix(':')}. What it decided stands below.", *heading[1:])
 
@@ -199,17 +205,17 @@ def is_worth_a_line(text: str) -> bool:
     return sum(1 if each.isascii() else 3 for each in text if not each.isspace()) >= item_min_chars
 
 
-def _add_section(lines: _Lines, section: Section, reader: Reader, told: Told, shown: set[str]) -> list[str]:
+def _add_section(lines: _Lines, section: Section, reader: Reader, known: KnownSentences, shown: set[str]) -> list[str]:
     """The heading and the items that fit and say something new; returns their ids."""
     added: list[str] = []
     for memory in section.memories:
-        fresh = told.fresh(memory.content)
+        fresh = known.fresh(memory.content)
         if memory.id in shown or not is_worth_a_line(fresh):
             continue
         item = "\n".join([f"{_origin(memory, reader)}:", *_project(memory, reader), quote(fresh, section.most_chars)])
         if lines.add(*([item] if added else [section.heading, item])):
             added.append(memory.id)
-            told.add(fresh[: section.most_chars])
+            known.add(fresh[: section.most_chars])
     return added
 
 

@@ -49,7 +49,7 @@ class Conversations:
     workplace: Workplace
 
     async def hear(
-        self, conversation: str, where: Where, *, begins: bool = False, told: Sequence[str] = (), recap: str = ""
+        self, conversation: str, where: Where, *, begins: bool = False, digests: Sequence[str] = (), recap: str = ""
     ) -> session_pb2.Conversation:
         """Notes that it is at work; without a `session_id` in the answer, no session is active in the directory."""
         session = self.backends.session
@@ -58,7 +58,7 @@ class Conversations:
             working_directory=where.directory,
             project=where.project,
             begins=begins,
-            told=told,
+            digests=digests,
             recap=recap,
         )
         answer: session_pb2.HearResponse = await session.call(session.stub.Hear, request)

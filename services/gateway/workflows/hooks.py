@@ -100,16 +100,16 @@ class Hooks:
         others = [each for each in handoffs if each.conversation != event.session]
         briefing = compose(others, sections, event.tokens, self._reader(event, where))
         if event.session and where.directory:
-            await self._conversations.hear(event.session, where, begins=True, told=briefing.told)
+            await self._conversations.hear(event.session, where, begins=True, digests=briefing.digests)
         return briefing
 
     async def _where(self, event: HookEvent) -> Where:
         return Where(await self._sessions.workplace.name(event.call_directory), event.call_directory)
 
-    def _reader(self, event: HookEvent, where: Where, told: tuple[str, ...] = ()) -> Reader:
+    def _reader(self, event: HookEvent, where: Where, known: tuple[str, ...] = ()) -> Reader:
         """A setting says in which time zone the user is; else the user's machine, else this one."""
         offset = timezone(timedelta(seconds=event.utc_offset_s)) if event.utc_offset_s else None
-        return Reader(where.project, where.directory, self._zone or offset or local_zone(), told)
+        return Reader(where.project, where.directory, self._zone or offset or local_zone(), known)
 
     async def _begin(self, event: HookEvent, after: asyncio.Task[Briefing] | None = None) -> None:
         """Begins the session, where the gateway sees its directory; where not, the hook has it begun with a report.
@@ -143,13 +143,13 @@ class Hooks:
         if owed or not event.prompt_tokens or not is_typed(event.prompt, event.source):
             return owed
         where = await self._where(event)
-        told: tuple[str, ...] = ()
+        known: tuple[str, ...] = ()
         if event.session and where.directory:
-            told = tuple((await self._conversations.hear(event.session, where)).told)
+            known = tuple((await self._conversations.hear(event.session, where)).digests)
         sections = await self._recalling.for_prompt(where.project, event.prompt, event.session)
-        briefing = compose((), sections, event.prompt_tokens, self._reader(event, where, told))
+        briefing = compose((), sections, event.prompt_tokens, self._reader(event, where, known))
         if briefing.text and event.session and where.directory:
-            await self._conversations.hear(event.session, where, told=briefing.told)
+            await self._conversations.hear(event.session, where, digests=briefing.digests)
         return _context("UserPromptSubmit", briefing)
 
     async def post_tool_use(self, event: HookEvent) -> Said | None:
@@ -206,5 +206,5 @@ class Hooks:
 def _context(event: str, briefing: Briefing) -> Said | None:
     if not briefing.text:
         return None
-    told = {"hookEventName": event, "additionalContext": briefing.text}
-    return Said({"hookSpecificOutput": told, "suppressOutput": True}, briefing)
+    output = {"hookEventName": event, "additionalContext": briefing.text}
+    return Said({"hookSpecificOutput": output, "suppressOutput": True}, briefing)

@@ -16,7 +16,7 @@ _ends = re.compile(r"(?<=[.!?…。！？])\s+|(?<=[。！？])")  # noqa: RUF00
 CUT = "…"
 
 
-class Told:
+class KnownSentences:
     """Sentences, as digests: they can be kept without what was said."""
 
     def __init__(self, digests: Iterable[str] = ()) -> None:
@@ -24,7 +24,7 @@ class Told:
         self._added: dict[str, None] = {}
 
     @property
-    def added(self) -> list[str]:
+    def digests(self) -> list[str]:
         """The digests of what was added, in order."""
         return list(self._added)
 

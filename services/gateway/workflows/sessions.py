@@ -204,9 +204,9 @@ class Sessions:
         quality = await assess(self.backends, place, f"end-{state.id}")
         digest = sha256(facts.SerializeToString(deterministic=True)).hexdigest()[:16]  # another's words are another end
         learned, made_of = await self._session_learnings(state)
-        said = await self._said(asked.conversation, state)
+        said = await self._facts_of_talk(asked.conversation, state)
         said.MergeFrom(facts)
-        said.MergeFrom(self._found(place, learned, quality))
+        said.MergeFrom(self._present_facts(place, learned, quality))
         said.MergeFrom(session_pb2.Facts(made_of=_others(said.made_of, made_of)))
         session = self.backends.session
         request = session_pb2.EndRequest(
@@ -229,7 +229,7 @@ class Sessions:
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{asked.conversation}")
         learned, made_of = await self._session_learnings(state) if state.id else (no_learnings(), [])
-        facts.MergeFrom(self._found(place, learned, quality))
+        facts.MergeFrom(self._present_facts(place, learned, quality))
         facts.MergeFrom(session_pb2.Facts(made_of=_others(facts.made_of, made_of)))
         where = Where(project, asked.at(place.directory))
         closed = await self.conversations.close(asked.conversation, where, facts, ENDED)
@@ -237,7 +237,7 @@ class Sessions:
             return None
         return await self._leave(place, state, closed.handoff, quality, learned)
 
-    def _found(self, place: Place, learned: dict[str, list[str]], quality: Assessed) -> session_pb2.Facts:
+    def _present_facts(self, place: Place, learned: dict[str, list[str]], quality: Assessed) -> session_pb2.Facts:
         return session_pb2.Facts(
             insights=learned["insights"],
             solutions=learned["solutions"],
@@ -262,7 +262,7 @@ class Sessions:
         pending = list(dict.fromkeys([*remembered.pending, *left]))
         return Ended(session, handoff, path, quality, learned, pending, remembered.trouble)
 
-    async def _said(self, conversation: str, state: session_pb2.SessionState) -> session_pb2.Facts:
+    async def _facts_of_talk(self, conversation: str, state: session_pb2.SessionState) -> session_pb2.Facts:
         """What is stored of the conversation so far; nothing, if memory does not answer: it ends without. The caller's
         own words are made of all of it."""
         with suppress(ServiceError):

@@ -20,7 +20,7 @@ quiet_s = 600.0
 """Whoever is not heard of for this long may have been killed, and keeps no session open."""
 noted_every_s = 60.0
 """A conversation that goes on is written down this often at most."""
-told_max = 600
+digests_max = 600
 recap_max_chars = 4_000
 briefed_handoffs_max = 5
 digest_max_chars = 32
@@ -50,8 +50,8 @@ class Conversation:
     """The place of the project's last handoff when it began."""
     checkpoints_before: int = 0
     """How many checkpoints its session had then."""
-    told: tuple[str, ...] = ()
-    """Digests of what the model was told in it."""
+    digests: tuple[str, ...] = ()
+    """Digests of what the model was digests in it."""
     recap: str = ""
     version: int = 0
 
@@ -64,7 +64,7 @@ class Heard:
     working_directory: str
     project: str = ""
     begins: bool = False
-    told: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
     recap: str = ""
 
 
@@ -81,13 +81,13 @@ def check_heard(heard: Heard) -> None:
     if not heard.working_directory:
         raise InvalidInput("working_directory is missing.")
     check_text(heard.recap, recap_max_chars, "recap")
-    check_texts(heard.told, "told", digest_max_chars, told_max)
+    check_texts(heard.digests, "digests", digest_max_chars, digests_max)
 
 
 def hear(known: Conversation, heard: Heard, now: datetime) -> Conversation:
     """The conversation after it was heard of; unchanged if there is nothing worth writing down."""
-    told = tuple(dict.fromkeys((*known.told, *heard.told)))[-told_max:]
-    following = replace(known, is_open=True, told=told, recap=heard.recap or known.recap, heard_at=now)
+    digests = tuple(dict.fromkeys((*known.digests, *heard.digests)))[-digests_max:]
+    following = replace(known, is_open=True, digests=digests, recap=heard.recap or known.recap, heard_at=now)
     is_due = heard.begins or abs(now - known.heard_at) >= timedelta(seconds=noted_every_s)
     return following if is_due or following != replace(known, heard_at=now) else known
 
@@ -109,7 +109,7 @@ def at_work(conversations: Iterable[Conversation], without: str, directory: str,
 def since_last_open(handoffs: Sequence[Handoff], directory: str) -> list[Handoff]:
     """Of a project's handoffs, the last one first: those that came since the last conversation in the directory began.
 
-    These are its own and the ones that it was not told of. What a script left counts only where no person did.
+    These are its own and the ones that it was not digests of. What a script left counts only where no person did.
     """
     personal = [each for each in handoffs if not each.is_scripted]
     chosen = personal or list(handoffs)
@@ -143,7 +143,7 @@ def ending(
 
 
 def own_words(facts: Facts, earlier: Handoff | None, reason: Reason = Reason.ENDED) -> OwnWords:
-    """What `end` is told now, else what it was told earlier in the conversation; not what sums up what was deleted."""
+    """What `end` is digests now, else what it was digests earlier in the conversation; not what sums up what was deleted."""
     now = OwnWords(facts.summary, facts.next_steps, facts.open_questions)
     return now or (earlier.own if earlier and earlier.own and reason is not Reason.DELETED else now)
 

@@ -160,21 +160,7 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
     open_questions = tuple(dict.fromkeys((*own.open_questions, *facts.open_said)))
     uncommitted = facts.git.uncommitted if facts.git else ()
     decisions = tuple(dict.fromkeys((*_decisions(checkpoints), *facts.decisions)))
-    sections = [
-        _heading(ending, facts.git),
-        _section("Summary", _summary_lines(summary, facts if summary == summary_of(facts) else Facts())),
-        _section("Next steps", _texts(next_steps)),
-        _section("Open questions", _texts(open_questions)),
-        _section("Failed and not mended", _items(_code(each) for each in facts.failed)),
-        _section("Not committed", _items(_code(name) for name in uncommitted)),
-        _section("Decisions", _texts(decisions)),
-        _section("What was done", _items(_checkpoint_line(each) for each in checkpoints[-checkpoints_shown_max:])),
-        _section("The client's own summary of what was before", _recap(facts.recap)),
-        _section("Learnings", _learning_lines(facts.learnings)),
-        _section("Quality", _quality(ending, checkpoints, facts.quality)),
-        _section("Files changed", _items(_code(name) for name in _changed_files(checkpoints, facts))),
-        _section("Git", _git(facts.git)),
-    ]
+    markdown = _markdown(ending, checkpoints, facts, _Words(summary, next_steps, open_questions, decisions))
     return Handoff(
         id=ending.id,
         session_id=ending.session_id,
@@ -187,7 +173,7 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
         summary=summary,
         next_steps=next_steps,
         open_questions=open_questions,
-        markdown=_within(sections),
+        markdown=markdown,
         file_name=ending.file_name,
         branch=facts.git.branch if facts.git else "",
         asked=facts.asked,
@@ -202,6 +188,35 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
         after=ending.after,
         place=ending.place,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The caller's own and what is stored, together."""
+
+    summary: str
+    next_steps: Sequence[str]
+    open_questions: Sequence[str]
+    decisions: Sequence[str]
+
+
+def _markdown(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Facts, words: _Words) -> str:
+    sections = [
+        _heading(ending, facts.git),
+        _section("Summary", _summary_lines(words.summary, facts if words.summary == summary_of(facts) else Facts())),
+        _section("Next steps", _texts(words.next_steps)),
+        _section("Open questions", _texts(words.open_questions)),
+        _section("Failed and not mended", _items(_code(each) for each in facts.failed)),
+        _section("Not committed", _items(_code(name) for name in (facts.git.uncommitted if facts.git else ()))),
+        _section("Decisions", _texts(words.decisions)),
+        _section("What was done", _items(_checkpoint_line(each) for each in checkpoints[-checkpoints_shown_max:])),
+        _section("The client's own summary of what was before", _recap(facts.recap)),
+        _section("Learnings", _learning_lines(facts.learnings)),
+        _section("Quality", _quality(ending, checkpoints, facts.quality)),
+        _section("Files changed", _items(_code(name) for name in _changed_files(checkpoints, facts))),
+        _section("Git", _git(facts.git)),
+    ]
+    return _within(sections)
 
 
 def summary_of(facts: Facts) -> str:

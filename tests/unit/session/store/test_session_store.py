@@ -225,7 +225,7 @@ async def test_a_handoff_that_is_written_again_comes_last_unless_it_keeps_its_pl
 
 def conversation(id: str, minutes: int = 0, user: str = "ada", project: str = ODD) -> Conversation:
     at = BEGAN + timedelta(minutes=minutes)
-    return Conversation(id, user, f"/work/{ODD}", project, at, at, told=("a", "b"), recap=ODD)
+    return Conversation(id, user, f"/work/{ODD}", project, at, at, digests=("a", "b"), recap=ODD)
 
 
 async def test_conversations_are_found_by_project_until_they_end(store: SessionStore) -> None:
