@@ -29,7 +29,7 @@ class DerivedTexts:
         cleared = 0
         try:
             async for page in self._handoffs(deletion.project):
-                gone = await self.deleted(each for handoff in page for each in handoff.made_of)
+                gone = await self.deletions_among(each for handoff in page for each in handoff.made_of)
                 for handoff in page:
                     if gone.intersection(handoff.made_of) or _is_of(handoff, deletion):
                         cleared += not handoff.cleared_digest
@@ -41,12 +41,12 @@ class DerivedTexts:
     async def current(self, handoff: session_pb2.HandoffDocument) -> session_pb2.HandoffDocument:
         """The handoff; cleared, if something that it was made of was deleted."""
         try:
-            is_gone = not handoff.cleared_digest and await self.deleted(handoff.made_of)
+            is_gone = not handoff.cleared_digest and await self.deletions_among(handoff.made_of)
             return await self._clear(handoff) if is_gone else handoff
         except ServiceError:  # nobody deletes while memory is away
             return handoff
 
-    async def deleted(self, ids: Iterable[str]) -> set[str]:
+    async def deletions_among(self, ids: Iterable[str]) -> set[str]:
         """Those of these memories that were deleted."""
         asked = list(dict.fromkeys(ids))
         if not asked:

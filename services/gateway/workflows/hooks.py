@@ -105,7 +105,7 @@ class Hooks:
     def __init__(self, sessions: Sessions, background: Background) -> None:
         self._sessions = sessions
         self._background = background
-        self._recalling = Recalling(sessions.backends, sessions.derived)
+        self._recalling = Recalling(sessions.backends, sessions.derived_texts)
         self._owed: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._clients: OrderedDict[tuple[str, str], set[str]] = OrderedDict()

@@ -75,7 +75,7 @@ class Sessions:
     handoff_tokens: int
 
     @property
-    def derived(self) -> DerivedTexts:
+    def derived_texts(self) -> DerivedTexts:
         """What was made of memories, and goes with them."""
         return DerivedTexts(self.backends, self.workplace)
 
@@ -94,7 +94,9 @@ class Sessions:
         )
         session = self.backends.session
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
-        handoff = await self.derived.current(begun.previous_handoff) if begun.HasField("previous_handoff") else None
+        handoff = (
+            await self.derived_texts.current(begun.previous_handoff) if begun.HasField("previous_handoff") else None
+        )
         quality, (memories, trouble) = await asyncio.gather(
             assess(self.backends, place), self._recall_related(place, handoff)
         )
