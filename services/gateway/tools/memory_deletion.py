@@ -13,7 +13,7 @@ from services.gateway.access.agreement import ask_person
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools.memory_results import KIND_NAME, Result, iso
-from services.gateway.workflows.derived_texts import DerivedTexts
+from services.gateway.workflows.derived_texts import Cleared, DerivedTexts
 from services.kit.errors import Denied, InvalidInput
 from services.pb import memory_pb2
 
@@ -86,14 +86,18 @@ class DeletionAnswer(Result):
     deleted: int
     would_delete: int
     handoffs_cleared: int = Field(description="Handoffs that were made of them")
+    cleared_copies: list[dict[str, str]] = Field(description="Their copies on your machine, for segue connect")
     confirmation_token: str | None = Field(description="Call again with confirm=true and this to delete them")
     preview: DeletionPreview | None = Field(description="What would be deleted")
 
     @classmethod
-    def of(cls, answer: memory_pb2.DeleteResponse, *, in_one_project: bool, cleared: int = 0) -> DeletionAnswer:
+    def of(
+        cls, answer: memory_pb2.DeleteResponse, *, in_one_project: bool, cleared: Cleared | None = None
+    ) -> DeletionAnswer:
         """The same answer."""
         return cls(
-            handoffs_cleared=cleared,
+            handoffs_cleared=cleared.count if cleared else 0,
+            cleared_copies=cleared.copies if cleared else [],
             deleted=answer.deleted,
             would_delete=answer.would_delete,
             confirmation_token=answer.confirmation or None,

@@ -132,8 +132,8 @@ class Hooks:
             while len(self._owed) > owed_max:
                 self._owed.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
-            await self._sessions.init(event.call_directory, "")
-            return None
+            begun = await self._sessions.init(event.call_directory, "")
+            return Said({"cleared_copies": list(begun.cleared_copies)}) if begun.cleared_copies else None
         self._background.begin(user, self._begin(event, briefing))
         return await self._take_briefing(event, "SessionStart")
 

@@ -40,6 +40,7 @@ class Begun:
     handoff: session_pb2.HandoffDocument | None
     memories: Sequence[memory_pb2.Found]
     memory_trouble: str
+    cleared_copies: Sequence[dict[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Sessions:
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
         await pay(self.backends)
-        return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble)
+        copies = await self.derived_texts.cleared_copies(place.name) if place.client else []
+        return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble, copies)
 
     async def _recall_related(
         self, place: Place, handoff: session_pb2.HandoffDocument | None

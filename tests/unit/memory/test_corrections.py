@@ -68,8 +68,8 @@ async def test_what_is_replaced_is_found_marked_after_what_replaced_it_and_not_i
     assert (found[0].out_of_force, found[0].replaced_by, found[0].replaces) == (False, (), (old.id,))
     assert await in_force(service) == {PNPM, "The package arrived"}
     assert NPM not in {each.content for each in await service.found(NPM, in_force=True)}
-    for id, marks in ((old.id, (True, (new.id,))), (new.id, (False, ()))):
-        memory = (await service.searching.get("ann", id, 0)).memory
+    for name, marks in ((old.id, (True, (new.id,))), (new.id, (False, ()))):
+        memory = (await service.searching.get("ann", name, 0)).memory
         assert (memory.out_of_force, memory.replaced_by) == marks
 
 
@@ -144,9 +144,9 @@ async def test_a_clock_that_was_ahead_does_not_keep_a_decision_in_force(service:
 @pytest.mark.parametrize("unknown", ["nothing", "theirs", "itself"])
 async def test_what_is_to_be_replaced_must_be_a_memory_of_one_s_own(service: Service, unknown: str) -> None:
     (theirs,) = await service.storing.remember("bob", [replace(noted("Bob's", MARCH), shared=True)])
-    id = {"nothing": "no such id", "theirs": theirs.id, "itself": "itself"}[unknown]
+    named = {"nothing": "no such id", "theirs": theirs.id, "itself": "itself"}[unknown]
     with pytest.raises(NotFound):
-        await service.remember(replace(noted("New", MARCH), id="itself", replaces=(id,)))
+        await service.remember(replace(noted("New", MARCH), id="itself", replaces=(named,)))
     assert [each.content for each in await listed(service)] == ["Bob's"]
 
 
@@ -379,13 +379,13 @@ class Model:
 
     def undelete(self) -> None:
         if self.trash:
-            id, told, at = self.trash[-1]
-            if id not in self.stored and told.text not in {each.text for each in self.stored.values()}:
+            name, told, _ = self.trash[-1]
+            if name not in self.stored and told.text not in {each.text for each in self.stored.values()}:
                 self.trash.pop()
-                self.stored[id] = told
+                self.stored[name] = told
 
     def in_force(self) -> set[str]:
-        return {each.text for id, each in self.stored.items() if each.said > self._void_until(id)}
+        return {each.text for name, each in self.stored.items() if each.said > self._void_until(name)}
 
     def _void_until(self, id: str) -> datetime:
         by = [each for each in self.stored.values() if id in each.replaces]
@@ -416,7 +416,7 @@ class History:
 
     async def step(self, service: Service, name: str, number: int, more: object) -> None:
         ids = list(self.model.stored)
-        id = ids[number % len(ids)] if ids else ""
+        meant = ids[number % len(ids)] if ids else ""
         if name == "store" and isinstance(more, list):
             await self._store(service, TEXTS[number], {ids[each % len(ids)] for each in more} if ids else set())
         elif name == "export":
@@ -428,12 +428,12 @@ class History:
         elif name == "undelete":
             await Deleting(service.storing).undelete("ann", [], last=True)
             self.model.undelete()
-        elif id:
-            await self._change(service, name, id, more)
+        elif meant:
+            await self._change(service, name, meant, more)
 
     async def _store(self, service: Service, text: str, replaces: set[str]) -> None:
         now = datetime.now(UTC)
-        own = {id for id, each in self.model.stored.items() if each.text == text}
+        own = {known for known, each in self.model.stored.items() if each.text == text}
         replaces -= own
         memory = replace(noted(text, now), replaces=tuple(sorted(replaces)))
         (outcome,) = await service.remember(memory)
