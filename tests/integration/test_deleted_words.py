@@ -1,4 +1,4 @@
-"""Deleted words do not come back by a fork, an import or an export, and are not told by handoffs; and corrections hold."""
+"""Deleted words come back by no fork, import or export, and no handoff tells them; and corrections hold."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def hooked(stack: Stack, tmp_path: Path, project: str) -> Hooked:
 
 
 async def call(mcp: Client, tool: str, **arguments: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-    content: dict[str, Any] = (await mcp.call_tool(tool, arguments)).structured_content
-    return content
+    return (await mcp.call_tool(tool, arguments)).structured_content or {}
 
 
 async def delete(mcp: Client, **meant: Any) -> dict[str, Any]:  # type: ignore[type-arg]
@@ -96,6 +95,7 @@ async def test_deleted_words_are_told_by_no_handoff(hooked: Hooked, stack: Stack
         assert WORD not in following.context("SessionStart", source="startup")
         assert WORD not in json.dumps(await call(mcp, "init", working_directory=str(hooked.project)))
         assert WORD not in str(await mcp.read_resource(f"segue://handoff/{project}"))
+        following.settle()
     assert not [path for path in handoffs.glob("*") if WORD in path.read_text()]
 
 

@@ -111,10 +111,10 @@ class DirectoryWork:
         except (OSError, ServiceError):
             return
         for each in copies[:copies_max]:
-            named = [each.get(key) for key in ("file_name", "sha256")] if isinstance(each, dict) else []
-            with suppress(OSError, ServiceError):
-                if len(named) == 2 and all(isinstance(text, str) for text in named):
-                    remove_handoff(root, ROOTS, *named)
+            name, digest = (each.get("file_name"), each.get("sha256")) if isinstance(each, dict) else (None, None)
+            if isinstance(name, str) and isinstance(digest, str):
+                with suppress(OSError, ServiceError):
+                    remove_handoff(root, ROOTS, name, digest)
 
 
 class _Failed(NamedTuple):
