@@ -1,4 +1,4 @@
-"""Working days of somebody with a coding agent: conversations by real hooks and transcripts, at times that a test says."""
+"""Working days of somebody with a coding agent: conversations by real hooks and transcripts, when a test says."""
 
 from __future__ import annotations
 

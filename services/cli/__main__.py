@@ -97,7 +97,7 @@ COMMANDS: Mapping[str, Command] = {
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
     ),
     "delete": Command(
-        "commands.delete",
+        "commands.deletion.delete",
         "removes memories by their ids; asks first",
         (
             ("ids", {"nargs": "+", "metavar": "ID", "help": "a memory's id"}),
@@ -105,7 +105,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "undelete": Command(
-        "commands.undelete",
+        "commands.deletion.undelete",
         "brings back what was deleted, until it is erased",
         (
             ("ids", {"nargs": "*", "metavar": "ID", "help": "a memory's id"}),
@@ -113,7 +113,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "removals": Command(
-        "commands.removals",
+        "commands.deletion.removals",
         "what was removed of your memories, when, by whom and why",
         (
             ("--project", {"metavar": "NAME", "help": "only of this project"}),

@@ -187,7 +187,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
     memory_corrections.register(mcp, backends.memory)
-    memory_deletion.register(mcp, backends.memory, sessions.derived)
+    memory_deletion.register(mcp, backends.memory, sessions.derived_texts)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else local_zone()
     search.register(mcp, backends.memory, zone)
     memory_list.register(mcp, backends.memory, zone)
@@ -195,7 +195,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)
     prompts.register(mcp)
-    resources.register(mcp, backends, sessions.derived)
+    resources.register(mcp, backends, sessions.derived_texts)
     return sessions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked, Wanted
@@ -18,6 +18,14 @@ from services.pb import memory_pb2, session_pb2
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Cleared:
+    """How many handoffs were cleared; and those of their copies in projects that cannot be seen from here."""
+
+    count: int = 0
+    copies: list[dict[str, str]] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class DerivedTexts:
     """Clears what was made of deleted memories."""
@@ -25,19 +33,20 @@ class DerivedTexts:
     backends: Backends
     workplace: Workplace
 
-    async def clear(self, deletion: memory_pb2.DeleteRequest) -> int:
-        """Clears the handoffs that this deletion concerns, and returns their number.
+    async def clear(self, deletion: memory_pb2.DeleteRequest) -> Cleared:
+        """Clears the handoffs that this deletion concerns.
 
         What cannot be cleared now, since the session service is away, is when it would be told.
         """
-        cleared = 0
+        cleared = Cleared()
         try:
             async for page in self._handoffs(deletion.project):
-                gone = await self.deleted(each for handoff in page for each in handoff.made_of)
+                gone = await self.deletions_among(each for handoff in page for each in handoff.made_of)
                 for handoff in page:
                     if gone.intersection(handoff.made_of) or _is_of(handoff, deletion):
-                        cleared += not handoff.cleared_digest
-                        await self._clear(handoff)
+                        cleared.count += not handoff.cleared_digest
+                        anew, is_removed = await self._clear(handoff)
+                        cleared.copies += [] if is_removed else [copy_of(anew)]
         except ServiceError as error:
             logger.warning("handoffs are not cleared yet: %s", type(error).__name__)
         return cleared
@@ -46,13 +55,23 @@ class DerivedTexts:
         """The handoffs; those cleared or written anew that were made of something that was deleted. Without those that
         then say nothing any more."""
         try:
-            gone = await self.deleted(each for handoff in handoffs for each in handoff.made_of)
-            checked = [await self._clear(each) if gone.intersection(each.made_of) else each for each in handoffs]
+            gone = await self.deletions_among(each for handoff in handoffs for each in handoff.made_of)
+            checked = [(await self._clear(each))[0] if gone.intersection(each.made_of) else each for each in handoffs]
         except ServiceError:  # nobody deletes while memory is away
             return list(handoffs)
-        return [each for each in checked if each and not each.cleared_digest]
+        return [each for each in checked if each.made_of or not each.cleared_digest]
 
-    async def deleted(self, ids: Iterable[str]) -> set[str]:
+    async def cleared_copies(self, project: str) -> list[dict[str, str]]:
+        """The copies of the project's latest handoffs that were cleared, for a client that alone sees them."""
+        session = self.backends.session
+        request = session_pb2.ListHandoffsRequest(project=project)
+        try:
+            answer: session_pb2.ListHandoffsResponse = await session.call(session.stub.ListHandoffs, request)
+        except ServiceError:
+            return []
+        return [copy_of(each) for each in answer.handoffs if each.cleared_digest]
+
+    async def deletions_among(self, ids: Iterable[str]) -> set[str]:
         """Those of these memories that were deleted."""
         asked = list(dict.fromkeys(ids))
         if not asked:
@@ -73,29 +92,33 @@ class DerivedTexts:
             if not cursor:
                 return
 
-    async def _clear(self, handoff: session_pb2.HandoffDocument) -> session_pb2.HandoffDocument | None:
-        """Clears the handoff, and removes its copy in the project, if that can be seen from here and is unchanged. That
-        of a conversation is written anew from what is still stored of it; None if that is nothing."""
+    async def _clear(self, handoff: session_pb2.HandoffDocument) -> tuple[session_pb2.HandoffDocument, bool]:
+        """Clears the handoff, and removes its copy in the project, if that can be seen from here and is unchanged; and
+        whether it was removed. That of a conversation is written anew from what is still stored of it."""
         session = self.backends.session
         request = session_pb2.ClearHandoffRequest(id=handoff.id or handoff.session_id)
         cleared: session_pb2.HandoffDocument = await session.call(session.stub.ClearHandoff, request)
         where = Where(handoff.project, Asked(cleared.working_directory))
-        with suppress(ServiceError, Wanted):
-            place = await self.workplace.find(where.asked)
-            await self.workplace.remove_handoff(place.root, cleared.file_name, cleared.cleared_digest)
-            if cleared.conversation:
-                return await self._write_anew(cleared, where, place)
-        return cleared
+        place = await self._find(where.asked)
+        copy = (cleared.file_name, cleared.cleared_digest)
+        is_removed = await self.workplace.remove_handoff(place.root, *copy) if place else False
+        if not cleared.conversation:
+            return cleared, is_removed
+        facts = await facts_of(self.backends, cleared.conversation)
+        closed = await Conversations(self.backends, self.workplace).close(cleared.conversation, where, facts, DELETED)
+        if closed.is_written and place:
+            await self.workplace.leave_handoff(place, closed.handoff.file_name, closed.handoff.markdown)
+        return closed.handoff if closed.is_written else cleared, is_removed
 
-    async def _write_anew(
-        self, handoff: session_pb2.HandoffDocument, where: Where, place: Place
-    ) -> session_pb2.HandoffDocument | None:
-        facts = await facts_of(self.backends, handoff.conversation)
-        closed = await Conversations(self.backends, self.workplace).close(handoff.conversation, where, facts, DELETED)
-        if not closed.HasField("handoff"):
-            return None
-        await self.workplace.leave_handoff(place, closed.handoff.file_name, closed.handoff.markdown)
-        return closed.handoff
+    async def _find(self, asked: Asked) -> Place | None:
+        with suppress(ServiceError, Wanted):
+            return await self.workplace.find(asked)
+        return None
+
+
+def copy_of(handoff: session_pb2.HandoffDocument) -> dict[str, str]:
+    """The name and the contents' digest of a cleared handoff's copy, as clients are told."""
+    return {"file_name": handoff.file_name, "sha256": handoff.cleared_digest}
 
 
 def _is_of(handoff: session_pb2.HandoffDocument, deletion: memory_pb2.DeleteRequest) -> bool:

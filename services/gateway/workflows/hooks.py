@@ -46,9 +46,8 @@ class Hooks:
         self._background = background
         self._zone = zone
         self._conversations = Conversations(sessions.backends, sessions.workplace)
-        self._recalling = Recalling(
-            sessions.backends, self._conversations, DerivedTexts(sessions.backends, sessions.workplace)
-        )
+        derived_texts = DerivedTexts(sessions.backends, sessions.workplace)
+        self._recalling = Recalling(sessions.backends, self._conversations, derived_texts)
         self._undelivered: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         permissions = PermissionHooks(sessions)
@@ -74,8 +73,8 @@ class Hooks:
             while len(self._undelivered) > undelivered_max:
                 self._undelivered.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
-            await self._sessions.init(event.call_directory, "")
-            return None
+            session = await self._sessions.init(event.call_directory, "")
+            return Said({"cleared_copies": list(session.cleared_copies)}) if session.cleared_copies else None
         self._background.begin(user, self._begin(event, begun))
         return await self._take_briefing(event, "SessionStart")
 

@@ -42,7 +42,7 @@ class Recalling:
 
     backends: Backends
     conversations: Conversations
-    derived: DerivedTexts
+    derived_texts: DerivedTexts
 
     async def for_start(self, where: Where) -> tuple[Sequence[session_pb2.HandoffDocument], Sequence[Section]]:
         """What was left since the directory was last open; what the user decided and corrected; and what belongs to
@@ -63,7 +63,7 @@ class Recalling:
         ]
 
     async def _handoffs(self, where: Where) -> list[session_pb2.HandoffDocument]:
-        return await self.derived.current(await self.conversations.handoffs(where))
+        return await self.derived_texts.current(await self.conversations.handoffs(where))
 
     async def for_prompt(self, project: str, prompt: str, conversation: str) -> Sequence[Section]:
         """What is remembered that answers to the prompt, of other conversations."""

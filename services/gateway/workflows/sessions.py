@@ -46,6 +46,7 @@ class Begun:
     handoffs: Sequence[session_pb2.HandoffDocument]
     memories: Sequence[memory_pb2.Found]
     memory_trouble: str
+    cleared_copies: Sequence[dict[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Sessions:
         return Conversations(self.backends, self.workplace)
 
     @property
-    def derived(self) -> DerivedTexts:
+    def derived_texts(self) -> DerivedTexts:
         """What was made of memories, and goes with them."""
         return DerivedTexts(self.backends, self.workplace)
 
@@ -112,7 +113,7 @@ class Sessions:
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
         handoffs = [
             each
-            for each in await self.derived.current(await self.conversations.handoffs(where))
+            for each in await self.derived_texts.current(await self.conversations.handoffs(where))
             if not each.conversation or each.conversation != asked.conversation
         ]
         handoff = next((each for each in handoffs if each.working_directory == place.directory), None)
@@ -125,7 +126,8 @@ class Sessions:
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
         await retry(self.backends)
-        return Begun(completed.session, begun.resumed, place, quality, handoff, handoffs, memories, trouble)
+        copies = await self.derived_texts.cleared_copies(place.name) if place.client else []
+        return Begun(completed.session, begun.resumed, place, quality, handoff, handoffs, memories, trouble, copies)
 
     async def _recall_related(
         self, place: Place, handoff: session_pb2.HandoffDocument | None

@@ -73,7 +73,7 @@ class MemoryStore(Protocol):
         """The sequences of the user's memories that `chosen` selects, ascending."""
         ...
 
-    async def derived(self, sequences: Sequence[int]) -> list[int]:
+    async def derivatives(self, sequences: Sequence[int]) -> list[int]:
         """The sequences of the memories that were made of one of these, of the same user."""
         ...
 

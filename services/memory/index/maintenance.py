@@ -20,8 +20,8 @@ from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.pruning import without_removed
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
-from services.memory.index.voids import read_voids
 from services.memory.search.result_cache import Generations
+from services.memory.search.voids import read_voids
 from services.memory.text.terms import TERMS_VERSION
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.parts import Around, Asked, Candidates, Parts
 from services.memory.index.pruning import without_removed
-from services.memory.index.voids import NO_VOIDS, Voids
+from services.memory.search.voids import NO_VOIDS, Voids
 
 portion = 250
 postings_max = 50_000

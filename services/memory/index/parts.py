@@ -22,8 +22,8 @@ from services.memory.index.session_vectors import SessionVectors
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors import Signs, Vectors, best
-from services.memory.index.voids import NO_VOIDS, Voids, with_same_words
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
+from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
 from services.memory.text.terms import DateSpan, terms
 from services.memory.text.wording import Wordings
 

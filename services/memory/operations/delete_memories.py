@@ -27,7 +27,7 @@ class Deleting:
         if not (chosen.ids or chosen.project or chosen.before):
             raise InvalidInput("No memories are selected.", "Give ids, project or before.")
         asked = await self.storing.store.choose(user, chosen)
-        derived = await self.storing.derived(asked)
+        derived = await self.storing.derivatives(asked)
         sequences = sorted({*asked, *derived})
         expected = _token(user, sequences)
         if not confirmation:

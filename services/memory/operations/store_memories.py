@@ -21,10 +21,10 @@ from services.memory.embedder import Embedder
 from services.memory.index.entries import NewEntry, Reading, entry_of, reading
 from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.voids import read_voids
 from services.memory.operations.cleaning import CleanMemory, clean_memory
 from services.memory.operations.row_embedding import RowEmbedding
 from services.memory.search.result_cache import Generations
+from services.memory.search.voids import read_voids
 
 NO_MODEL = "none"
 Result = TypeVar("Result")
@@ -321,17 +321,17 @@ class Storing:
         """Removes the due memories that were not said again meanwhile; returns their number."""
         return await self._whole(self._remove_due(due, by))
 
-    async def derived(self, sequences: Sequence[int]) -> set[int]:
+    async def derivatives(self, sequences: Sequence[int]) -> set[int]:
         """What was made of these memories, and of that; without those that are meant anyway."""
         found, left = set[int](), list(sequences)
         while left:
-            made = set(await self.store.derived(left)) - found - set(sequences)
+            made = set(await self.store.derivatives(left)) - found - set(sequences)
             found |= made
             left = sorted(made)
         return found
 
     async def _remove_due(self, due: Due, by: Removing) -> int:
-        derived = await self.derived(due.sequences.tolist())
+        derived = await self.derivatives(due.sequences.tolist())
         removed = await self.store.delete_due(due, by)
         if left := sorted(derived) if removed else []:
             await self.store.delete(left, by)

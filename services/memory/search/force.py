@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from services.memory.domain.memories import Memory
 from services.memory.domain.store import MemoryStore
 from services.memory.index.catalogue import same_s
-from services.memory.index.voids import Voids
+from services.memory.search.voids import Voids
 
 Scores = NDArray[np.float64]
 

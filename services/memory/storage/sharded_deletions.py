@@ -20,10 +20,10 @@ class ShardedDeletions(Shards):
         found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
         return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
 
-    async def derived(self, sequences: Sequence[int]) -> list[int]:
+    async def derivatives(self, sequences: Sequence[int]) -> list[int]:
         """What is made of a memory is in its project, and so in its shard."""
         parts = self._by_shard(sequences)
-        found = await asyncio.gather(*(self._shards[at].derived(its) for at, its in parts.items()))
+        found = await asyncio.gather(*(self._shards[at].derivatives(its) for at, its in parts.items()))
         return sorted(self._everywhere(at, each) for at, its in zip(parts, found, strict=True) for each in its)
 
     async def tally(self, sequences: Sequence[int]) -> list[Tally]:
@@ -66,7 +66,7 @@ class ShardedDeletions(Shards):
         restored = frozenset[str]().union(*(each.restored for each in found))
         there = frozenset[str]().union(*(each.there for each in found)) - restored
         return Undone(
-            sequences=[self._everywhere(shard, each) for shard, its in enumerate(found) for each in its.sequences],
+            sequences=tuple(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its.sequences),
             restored=restored,
             there=there,
             late=frozenset[str]().union(*(each.late for each in found)) - restored - there,

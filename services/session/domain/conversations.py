@@ -51,7 +51,7 @@ class Conversation:
     checkpoints_before: int = 0
     """How many checkpoints its session had then."""
     digests: tuple[str, ...] = ()
-    """Digests of what the model was digests in it."""
+    """Of what the model was told in it."""
     recap: str = ""
     version: int = 0
 
@@ -138,12 +138,13 @@ def ending(
         unfinished=kept.unfinished if kept else reason is Reason.SILENT,
         after=conversation.handoffs_before,
         place=kept.place if kept else 0,
+        cleared_digest=kept.cleared_digest if kept else "",
         checkpoints=session.checkpoints - conversation.checkpoints_before if session else 0,
     )
 
 
 def own_words(facts: Facts, earlier: Handoff | None, reason: Reason = Reason.ENDED) -> OwnWords:
-    """What `end` is digests now, else what it was digests earlier in the conversation; not what sums up what was deleted."""
+    """What `end` is told now, else what it was told earlier in it; not what sums up something that was deleted."""
     now = OwnWords(facts.summary, facts.next_steps, facts.open_questions)
     return now or (earlier.own if earlier and earlier.own and reason is not Reason.DELETED else now)
 

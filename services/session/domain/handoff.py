@@ -105,6 +105,7 @@ class Ending:
     unfinished: bool = False
     after: int = 0
     place: int = 0
+    cleared_digest: str = ""
     checkpoints: int = 0
     """How many were made in it, of which the last ones are shown."""
     first_quality: float | None = None
@@ -185,6 +186,7 @@ def write_handoff(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Fact
         is_scripted=facts.is_scripted,
         own=own or None,
         made_of=facts.made_of,
+        cleared_digest=ending.cleared_digest,
         after=ending.after,
         place=ending.place,
     )

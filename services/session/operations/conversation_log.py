@@ -145,7 +145,6 @@ class ConversationLog:
         change = Change(
             conversation=replace(known, is_open=_stays_open(known, reason, now)),
             handoff=None if is_same else handoff,
-            dropped=earlier if earlier and handoff is None and reason is Reason.DELETED else None,
             session=ended,
             events=self._end_events(session, ended, facts, now) if session and ended else [],
         )

@@ -32,14 +32,14 @@ class DeletionStore(DatabaseAccess):
         asked = (user, ids, ids, project, project, before, before, kinds, kinds)
         return [row[0] for row in await self._select("choose", sql, *asked)]
 
-    async def derived(self, sequences: Sequence[int]) -> list[int]:
+    async def derivatives(self, sequences: Sequence[int]) -> list[int]:
         sql = """
             SELECT DISTINCT made.sequence
             FROM (SELECT sequence, user_id, unnest(made_of) AS id FROM memories WHERE len(made_of) > 0) made
             JOIN memories m ON m.user_id = made.user_id AND m.id = made.id
             WHERE m.sequence IN (SELECT unnest(?::BIGINT[])) ORDER BY made.sequence
         """
-        return [row[0] for row in await self._select("derived", sql, list(sequences))]
+        return [row[0] for row in await self._select("derivatives", sql, list(sequences))]
 
     async def tally(self, sequences: Sequence[int]) -> list[Tally]:
         sql = """

@@ -29,16 +29,16 @@ class _Deleted(NamedTuple):
 
 def undelete(connection: Connection, written: Rows, undoing: Undoing) -> Undone:
     """Brings back what is meant, but for memories that are stored again."""
-    found = _found(connection, undoing)
+    found = _deleted_rows(connection, undoing)
     restored = [each for each in found if not each.is_there]
     if restored:
         _restore(connection, written, restored)
-    there = {each.id for each in found if each.is_there} | _stored(connection, undoing)
+    there = {each.id for each in found if each.is_there} | _stored_ids(connection, undoing)
     there -= {each.id for each in restored}
     known = {*there, *(each.id for each in restored)}
     late = deleted_ids(connection, written, undoing.user, [each for each in undoing.ids if each not in known])
     return Undone(
-        sequences=[each.sequence for each in restored],
+        sequences=tuple(each.sequence for each in restored),
         restored=frozenset(each.id for each in restored),
         there=frozenset(there),
         late=frozenset(late),
@@ -46,7 +46,7 @@ def undelete(connection: Connection, written: Rows, undoing: Undoing) -> Undone:
     )
 
 
-def _found(connection: Connection, undoing: Undoing) -> list[_Deleted]:
+def _deleted_rows(connection: Connection, undoing: Undoing) -> list[_Deleted]:
     """What is meant and not erased: of an id that was deleted several times, the last."""
     sql = """
         SELECT d.sequence, d.id, d.key::TEXT, d.removal, m.sequence IS NOT NULL
@@ -59,7 +59,7 @@ def _found(connection: Connection, undoing: Undoing) -> list[_Deleted]:
     return [_Deleted(*row) for row in connection.execute(sql, asked).fetchall()]
 
 
-def _stored(connection: Connection, undoing: Undoing) -> set[str]:
+def _stored_ids(connection: Connection, undoing: Undoing) -> set[str]:
     """Those of the ids that are in no need of it."""
     keys = {str(id_key(undoing.user, each)): each for each in undoing.ids}
     if not keys:

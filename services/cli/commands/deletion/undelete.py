@@ -21,13 +21,13 @@ def run(options: argparse.Namespace) -> int:
     except CallFailed as problem:
         print(f"segue undelete: {problem}", file=sys.stderr)
         return 1
-    for line in _left(done):
+    for line in _remainders(done):
         print(f"segue undelete: {line}", file=sys.stderr)
     print(f"Brought back {done['restored']:,}.")
     return 0 if done["restored"] else 1
 
 
-def _left(done: dict[str, Any]) -> list[str]:
+def _remainders(done: dict[str, Any]) -> list[str]:
     """What was not brought back, and why."""
     said = (
         ("too_late", "too late for {:,}: deleted text is erased from the files within minutes, and theirs is"),
