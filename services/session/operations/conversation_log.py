@@ -85,7 +85,7 @@ class ConversationLog:
             known = await self._store.conversation(user, heard.id)
             session = await self._store.active_in(user, directory)
             before = known or await self._new(user, heard, now)
-            following = _joined(hear(before, heard, now), session, heard)
+            following = _in_session(hear(before, heard, now), session, heard)
             is_news = following != before or known is None
             due = _joined_session(session, self._finding.heartbeat(session)) if session else None
             if is_news or due:
@@ -132,7 +132,7 @@ class ConversationLog:
 
     async def _close(self, user: str, closing: Closing) -> Closed:
         now, facts, reason = self._finding.now(), closing.facts, closing.reason
-        known = await self._known(user, closing, now)
+        known = await self._conversation(user, closing, now)
         earlier = await self._store.handoff(handoff_id(user, known.id))
         session = await self._session_of(known)
         checkpoints = await self._checkpoints(known, session)
@@ -151,7 +151,7 @@ class ConversationLog:
         await self._store.commit(change)
         return Closed(handoff, bool(change.handoff), ended is not None)
 
-    async def _known(self, user: str, closing: Closing, now: datetime) -> Conversation:
+    async def _conversation(self, user: str, closing: Closing, now: datetime) -> Conversation:
         if found := await self._store.conversation(user, closing.id):
             return found
         directory = normalise_directory(closing.working_directory)
@@ -190,7 +190,7 @@ class ConversationLog:
         return [*threshold_events(before, score, self._quality_threshold, now), session_end_event(ended, now)]
 
 
-def _joined(conversation: Conversation, session: Session | None, heard: Heard) -> Conversation:
+def _in_session(conversation: Conversation, session: Session | None, heard: Heard) -> Conversation:
     """The conversation with the session of its directory. One that begins again may do so after a rename."""
     if heard.begins and heard.working_directory != conversation.working_directory:
         conversation = replace(conversation, working_directory=heard.working_directory)

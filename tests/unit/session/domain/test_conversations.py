@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ TALK = Conversation("c1", "ada", "/work/a", "a", NOW, NOW)
 HEARD = Heard("c1", "/work/a", "a")
 
 
-def left(place: int, directory: str = "/work/a", after: int = 0, **more: bool) -> Handoff:
+def left(place: int, directory: str = "/work/a", after: int = 0, **more: Any) -> Handoff:
     made = Handoff(f"s{place}", "ada", "a", NOW, State.ENDED, "", (), (), "", "")
     return replace(made, place=place, after=after, working_directory=directory, **more)
 
