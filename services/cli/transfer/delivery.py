@@ -208,10 +208,12 @@ def _open(connection: HTTPConnection) -> None:
     connection.sock.settimeout(answer_timeout_s)
 
 
-def _read_receipt(told: Any) -> Receipt:
-    rejected = [Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in told["rejected"]]
-    counts = (int(told["stored"]), int(told["duplicates"]), int(told["embedded"]))
-    return Receipt(*counts, rejected, deleted=int(told.get("deleted", 0)))
+def _read_receipt(fields: Any) -> Receipt:
+    rejected = [
+        Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in fields["rejected"]
+    ]
+    counts = (int(fields["stored"]), int(fields["duplicates"]), int(fields["embedded"]))
+    return Receipt(*counts, rejected, deleted=int(fields.get("deleted", 0)))
 
 
 def plain(text: object) -> str:
@@ -223,8 +225,8 @@ def plain(text: object) -> str:
 def _explanation(status: int, answer: bytes) -> tuple[str, str]:
     """The gateway's error code and message."""
     try:
-        told: Any = json.loads(answer)
-        return plain(told["error_code"]), plain(told["error"])
+        fields: Any = json.loads(answer)
+        return plain(fields["error_code"]), plain(fields["error"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {status}", "no reason given"
 
@@ -232,8 +234,8 @@ def _explanation(status: int, answer: bytes) -> tuple[str, str]:
 def limit_of(answer: bytes) -> str:
     """The limit that the gateway reports: later, too_large or over_quota; empty if it was none."""
     try:
-        told: Any = json.loads(answer)
-        return str(told.get("reason") or "")
+        fields: Any = json.loads(answer)
+        return str(fields.get("reason") or "")
     except (ValueError, AttributeError):
         return ""
 
