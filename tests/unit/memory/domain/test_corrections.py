@@ -25,7 +25,7 @@ from services.memory.operations.export import Exporting
 from services.memory.operations.link_projects import Linking
 from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations
-from tests.unit.memory.test_restatements import MARCH, STORES, Service, noted, said, served
+from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, noted, said, served
 
 NPM, PNPM = "We use npm as the package manager", "We use pnpm as the package manager"
 

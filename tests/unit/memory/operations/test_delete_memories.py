@@ -26,7 +26,7 @@ from services.memory.operations.export import Exporting
 from services.memory.operations.retention_job import Retaining
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
-from tests.unit.memory.test_restatements import MARCH, STORES, Service, noted, said, served
+from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, noted, said, served
 
 SECRET = "Our landlord is called Mr Thistlewood, I should not have said that."
 
