@@ -267,7 +267,7 @@ class Facts(_message.Message):
     def quality(self) -> Global___Quality: ...
     @_builtins.property
     def failed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """commands that failed and were not mended"""
+        """commands that failed and were not fixed"""
 
     @_builtins.property
     def next_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -52,7 +52,7 @@ HOOKS = {
         "SEGUE_HOOK_PRE_COMPACT",
     ),
     "Stop": Hook("stores the new turns of the conversation", "SEGUE_HOOK_STOP"),
-    "SessionEnd": Hook("stores the last turns, and ends the session with a handoff", "SEGUE_HOOK_SESSION_END"),
+    "SessionEnd": Hook("stores the last turns, and ends the conversation with a handoff", "SEGUE_HOOK_SESSION_END"),
 }
 
 CLIENT_TIMEOUT_S = 5

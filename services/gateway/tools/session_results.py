@@ -78,7 +78,7 @@ class HandoffShape(BaseModel):
     branch: str | None = None
     unfinished: bool = Field(False, description="It was not heard of any more, and did not end")
     asked: str | None = Field(None, description="The last request")
-    failed: list[str] = Field([], description="Commands that failed and were not mended")
+    failed: list[str] = Field([], description="Commands that failed and were not fixed")
     uncommitted: list[str] = Field([], description="Files that were not committed")
     decisions: list[str] = []
 

@@ -174,7 +174,7 @@ def _points(handoff: session_pb2.HandoffDocument) -> Iterable[tuple[str, str]]:
     yield "", without_sentences(said, [*handoff.next_steps, *handoff.open_questions])
     yield from (("Next: ", each) for each in handoff.next_steps[:points_shown_max])
     yield from (("Open: ", each) for each in handoff.open_questions[:points_shown_max])
-    yield from (("Failed and not mended: ", each) for each in handoff.failed[:points_shown_max])
+    yield from (("Failed and not fixed: ", each) for each in handoff.failed[:points_shown_max])
     if files := list(handoff.uncommitted):
         more = f" and {len(files) - files_shown_max:,} more" if len(files) > files_shown_max else ""
         yield "Not committed: ", ", ".join(files[:files_shown_max]) + more

@@ -95,7 +95,7 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
         next_said=points.next,
         open_said=points.open,
         decisions=[cut(each.text, decision_max_chars) for each in reversed(decided)],
-        failed=_not_mended(talk),
+        failed=_not_fixed(talk),
         files_changed=_files(answers),
         is_scripted=bool(prompts) and not people,
         made_of=[each.memory.id for each in (*turns, *decided)][:made_of_max],
@@ -171,7 +171,7 @@ def _last_answer(answers: Sequence[Turn]) -> Turn | None:
     return found or next((each for each in answers if not is_courtesy(each.text)), None)
 
 
-def _not_mended(talk: Talk) -> list[str]:
+def _not_fixed(talk: Talk) -> list[str]:
     """Commands that failed, the last ones last, and neither succeeded later nor are said to be fixed."""
     turns = {each.memory.id: each for each in map(Turn, [*talk.failed, *talk.fixed, *talk.answers])}
     in_order = sorted(turns.values(), key=lambda turn: turn.at)

@@ -208,7 +208,7 @@ def _markdown(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Facts, w
         _section("Summary", _summary_lines(words.summary, facts if words.summary == summary_of(facts) else Facts())),
         _section("Next steps", _texts(words.next_steps)),
         _section("Open questions", _texts(words.open_questions)),
-        _section("Failed and not mended", _items(_code(each) for each in facts.failed)),
+        _section("Failed and not fixed", _items(_code(each) for each in facts.failed)),
         _section("Not committed", _items(_code(name) for name in (facts.git.uncommitted if facts.git else ()))),
         _section("Decisions", _texts(words.decisions)),
         _section("What was done", _items(_checkpoint_line(each) for each in checkpoints[-checkpoints_shown_max:])),

@@ -284,7 +284,7 @@ def test_a_handoff_names_what_failed_and_what_is_not_committed(office: Office, r
         user("thanks, commit it"),
         agent("Committed as `1a2b3c4`."),
     )
-    failed = handoff.split("## Failed and not mended")[1].split("##")[0]
+    failed = handoff.split("## Failed and not fixed")[1].split("##")[0]
     assert "npm run lint" in failed
     assert "pytest" not in failed
     assert "`main.py`" in handoff.split("## Not committed")[1].split("##")[0]

@@ -27,7 +27,7 @@ SESSION = Session(
     checkpoints=2, first_quality=60.0,
 )  # fmt: skip
 SECTIONS = [
-    "# Handoff: heron", "## Summary", "## Next steps", "## Open questions", "## Failed and not mended",
+    "# Handoff: heron", "## Summary", "## Next steps", "## Open questions", "## Failed and not fixed",
     "## Not committed", "## Decisions", "## What was done", "## The client's own summary of what was before",
     "## Learnings", "## Quality", "## Files changed", "## Git",
 ]  # fmt: skip
