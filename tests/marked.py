@@ -1,7 +1,7 @@
 """What users say to coding agents and what it does, labelled by hand; and how well the rules find it.
 
-`marked_words.txt` is what the first rules were made with. `marked_turns.txt` is divided by a hash of each text: one half
-was looked at while the rules were tuned, the other never.
+The first rules were made with `marked_words.txt`. `marked_turns.txt` is divided by a hash of each text: one half was
+looked at while the rules were tuned, the other never.
 """
 
 from __future__ import annotations
