@@ -12,7 +12,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from services.cli.directory.reporter import call_here
 from services.cli.hooks import spool, state_files
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parse_address, post
 from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
-from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address
+from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address, omissions
 from services.cli.transfer.state import ImportState
+from services.memory.imports.clipping import clip_middle, public_text
+from services.memory.imports.tool_calls import Outcome
 from services.workspace.directory_identity import WANTED_META
 
 LIFETIME_S = 600
@@ -41,12 +43,14 @@ ATTEMPTS_MAX = 3
 PAUSE_S = 1.0
 PAUSE_MAX_S = 30.0
 KEPT_S = 7 * 24 * 3600
-CAPTURED_AT = frozenset({"PreCompact", "Stop", "SessionEnd"})
+SUMMARY_MAX_BYTES, SUMMARY_END_BYTES = 3_900, 1_800
+"""The gateway keeps no more than 4,000 characters of the client's summary of a conversation."""
+CAPTURED_AT = frozenset({"PreCompact", "PostCompact", "Stop", "SessionEnd"})
 ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "end"}
 """The tool that does the same: what it wants of a directory out of sight, the event may want."""
 HEARD = frozenset({200, 202, 204})
 WANTS = 428
-PARTS = ("touched", "beat", "asked", "owed")
+PARTS = ("touched", "failed", "beat", "asked", "owed")
 """What is kept of a conversation, and not for longer."""
 NEVER_TAKEN = frozenset({400, 404, 413, 422})
 
@@ -101,7 +105,8 @@ def _deliver(event: str, path: Path) -> None:
         state_files.log(event, "what waited is too old, and dropped")
         return
     if event in CAPTURED_AT and state_files.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
-        capture(event, client.get("transcript_path"))
+        capture(event, client.get("transcript_path"), _failed_calls(client.get("session_id")))
+    envelope["input"] = _without_secrets(client)
     envelope |= {"files": _touched_files(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
     directory = str(envelope.get("directory") or "/")
     asked = {"method": "tools/call", "params": {"name": ASKED_AS.get(event, ""), "_meta": envelope.pop("meta", {})}}
@@ -112,10 +117,18 @@ def _deliver(event: str, path: Path) -> None:
         _forget(client.get("session_id"))
 
 
-def capture(event: str, transcript: object) -> None:
+def _without_secrets(client: dict[str, Any]) -> dict[str, Any]:
+    """The input, where the client's own summary of a conversation has lost its secrets before anything cuts it."""
+    if not isinstance(summary := client.get("compact_summary"), str):
+        return client
+    return client | {"compact_summary": clip_middle(public_text(summary), SUMMARY_MAX_BYTES, SUMMARY_END_BYTES).text}
+
+
+def capture(event: str, transcript: object, failed: Mapping[str, Outcome] | None = None) -> None:
     """Stores what is new in the transcript, and in those of its subagents. Raises NotDelivered.
 
-    What there is no room for stays in the transcript: it is read on from there when there is some again.
+    `failed` is what hooks noted of tool calls. What there is no room for stays in the transcript: it is read on from
+    there when there is some again.
     """
     try:
         path = readable(transcript)
@@ -123,14 +136,14 @@ def capture(event: str, transcript: object) -> None:
         state_files.log(event, str(problem))
         return
     beside = path.with_suffix("")  # the client keeps what subagents said in a folder of the session's name
-    work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None)
+    work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None, failed)
     try:
         work.run([path, *([beside] if beside.is_dir() and not beside.is_symlink() else [])])
     except NoRoom as problem:
         _note_room(event, str(problem))
     else:
         _note_room(event, "")
-    for reason in work.tally.unreadable:
+    for reason in (*work.tally.unreadable, *omissions(work.tally)):
         state_files.log(event, reason)
 
 
@@ -203,6 +216,17 @@ def _gateway() -> Address:
     if url := gateway_address():
         return parse_address(url)
     return parse_address(local_server.ensure_server(local_server.default_data_dir(), START_TIMEOUT_S).url)
+
+
+def _failed_calls(session: object) -> dict[str, Outcome]:
+    """What hooks noted of the conversation's tool calls that failed, by their ids."""
+    path = state_files.of_session("failed", session if isinstance(session, str) else "")
+    try:
+        lines = [line.split(" ") for line in Path(path).read_text("ascii", "replace").splitlines()] if path else []
+    except OSError:
+        return {}
+    whole = [line for line in lines if len(line) == 3 and line[1].isdecimal()]
+    return {call: Outcome(int(took_ms), interrupted == "1") for call, took_ms, interrupted in whole}
 
 
 def _touched_files(session: object) -> list[str]:

@@ -14,6 +14,8 @@ if MYPY:
 INPUT_MAX_BYTES = 16 << 20
 SENT_WHOLE_MAX_BYTES = 256 * 1024
 TEXT_MAX_CHARS = 20_000
+SUMMARY_MAX_CHARS = 250_000
+DURATION_MAX_MS = 10**9
 # What of it anybody needs; the rest, such as what a tool wrote or read, stays where it is.
 KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
 KEPT_OF_TOOL = (
@@ -40,6 +42,21 @@ def read_input(descriptor: int) -> bytes:
 
 def fields(raw: bytes) -> dict[str, Any]:
     """What the client told, without what nobody needs. Raises NotUnderstood."""
+    client_input = _parse_input(raw)
+    kept = _texts(client_input, KEPT) | _texts(client_input, ("compact_summary",), SUMMARY_MAX_CHARS)
+    tool_input = client_input.get("tool_input")
+    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL)} if isinstance(tool_input, dict) else kept
+
+
+def failed_call(raw: bytes) -> tuple[str, int, bool]:
+    """Of a tool call that failed: its id, the milliseconds it took, and whether the user interrupted it."""
+    client_input = _parse_input(raw)
+    call, took = client_input.get("tool_use_id"), client_input.get("duration_ms")
+    took_ms = int(took) if isinstance(took, int | float) and 0 <= took < DURATION_MAX_MS else 0
+    return call if isinstance(call, str) else "", took_ms, client_input.get("is_interrupt") is True
+
+
+def _parse_input(raw: bytes) -> dict[str, Any]:
     import json
 
     try:
@@ -48,9 +65,7 @@ def fields(raw: bytes) -> dict[str, Any]:
         raise NotUnderstood("the input is not JSON") from None
     if not isinstance(client_input, dict):
         raise NotUnderstood("the input is not a JSON object")
-    kept = _texts(client_input, KEPT)
-    tool_input = client_input.get("tool_input")
-    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL)} if isinstance(tool_input, dict) else kept
+    return client_input
 
 
 def session(raw: bytes) -> str:
@@ -85,9 +100,9 @@ def here() -> str:
         return ""
 
 
-def _texts(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+def _texts(given: dict[str, Any], names: tuple[str, ...], most_chars: int = TEXT_MAX_CHARS) -> dict[str, str]:
     found = {name: given[name] for name in names if isinstance(given.get(name), str)}
-    return {name: text[:TEXT_MAX_CHARS] for name, text in found.items()}
+    return {name: text[:most_chars] for name, text in found.items()}
 
 
 def _json_string(text: str) -> str:

@@ -47,9 +47,23 @@ HOOKS = {
         matcher="*",
         asynchronous=True,
     ),
+    "PostToolUseFailure": Hook(
+        "says that the session lives, and how long a tool ran that failed",
+        "SEGUE_HOOK_POST_TOOL_USE_FAILURE",
+        matcher="*",
+        asynchronous=True,
+    ),
+    "SubagentStart": Hook(
+        "what was decided and corrected goes to the subagent",
+        "SEGUE_HOOK_SUBAGENT_START",
+    ),
     "PreCompact": Hook(
         "stores what is about to be compacted, and makes a checkpoint without a commit",
         "SEGUE_HOOK_PRE_COMPACT",
+    ),
+    "PostCompact": Hook(
+        "keeps Claude Code's own summary of what was compacted, for the handoff",
+        "SEGUE_HOOK_POST_COMPACT",
     ),
     "Stop": Hook("stores the new turns of the conversation", "SEGUE_HOOK_STOP"),
     "SessionEnd": Hook("stores the last turns, and ends the session with a handoff", "SEGUE_HOOK_SESSION_END"),

@@ -10,6 +10,7 @@ OVER_QUOTA = "over_quota"
 HOOKS_DIRECTORY = "hooks"
 """Below it: `seen/EVENT`, whose time is when that hook last ran; `spool/GATEWAY`, what waits for a server;
 `touched/SESSION`, the files a conversation touched; `beat/SESSION`, whose time is when it last said that it lives;
+`failed/SESSION`, which of its tool calls failed, how long they took, and whether they were interrupted;
 `asked/SESSION`, digests of what its user is asked about;
 `owed/SESSION`, that it was not told at its start what it should be; `injected`, by which hook the model was last given
 how many tokens and memories, whose time says when.
@@ -18,6 +19,7 @@ DEFAULT_DATA_DIR = "~/.claude/segue"
 LOG_MAX_BYTES = 256 * 1024
 NAME_MAX_CHARS = 80
 TOUCHED_MAX_BYTES = 64 * 1024
+FAILED_MAX_BYTES = 64 * 1024
 
 
 def data_directory() -> str:
@@ -108,6 +110,19 @@ def is_briefing_due(session: str) -> bool:
     """Whether the conversation still has to get its briefing."""
     path = of_session("owed", session)
     return bool(path) and os.path.lexists(path)
+
+
+def record_failure(session: str, call: str, took_ms: int, interrupted: bool) -> None:
+    """Notes that a tool call failed; never what it was."""
+    name = "".join(each for each in call if each.isalnum() or each in "_-")[:NAME_MAX_CHARS]
+    if not name or not (path := of_session("failed", session)):
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.fstat(descriptor).st_size < FAILED_MAX_BYTES:
+            os.write(descriptor, f"{name} {took_ms} {int(interrupted)}\n".encode("ascii", "replace"))
+    finally:
+        os.close(descriptor)
 
 
 def record_touch(session: str, path: str, every_s: float) -> bool:

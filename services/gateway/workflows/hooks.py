@@ -40,6 +40,7 @@ counted_for_s = 1e-3
 """How long one allow in a dialog holds beyond it: it is only counted."""
 _PATHS = ("file_path", "notebook_path", "path")
 LEVELS = {"low": 1, "medium": 2, "high": 3, "critical": 4}
+subagent_tokens_max = 400
 note_before_compaction = "Before the conversation was compacted."
 
 
@@ -115,7 +116,10 @@ class Hooks:
             "PreToolUse": self.pre_tool_use,
             "PermissionRequest": self.permission_request,
             "PostToolUse": self.post_tool_use,
+            "PostToolUseFailure": self.post_tool_use_failure,
+            "SubagentStart": self.subagent_start,
             "PreCompact": self.pre_compact,
+            "PostCompact": self.stop,
             "Stop": self.stop,
             "SessionEnd": self.session_end,
         }
@@ -264,6 +268,17 @@ class Hooks:
         """The session lives; and what is owed from the start."""
         await self._heartbeat(event)
         return await self._take_briefing(event, "PostToolUse")
+
+    async def post_tool_use_failure(self, event: HookEvent) -> Said | None:
+        """The session lives; and what is owed from the start."""
+        await self._heartbeat(event)
+        return await self._take_briefing(event, "PostToolUseFailure")
+
+    async def subagent_start(self, event: HookEvent) -> Said | None:
+        """What was decided and corrected: a subagent knows nothing of the conversation."""
+        project = await self._sessions.workplace.name(event.call_directory)
+        sections = await self._recalling.for_subagent(project)
+        return _context("SubagentStart", compose(None, sections, min(event.tokens, subagent_tokens_max)))
 
     async def pre_compact(self, event: HookEvent) -> None:
         """A checkpoint, without a commit: nobody asked for one."""

@@ -45,6 +45,13 @@ class Recalling:
             Section("Related:", related),
         ]
 
+    async def for_subagent(self, project: str) -> Sequence[Section]:
+        """What the user decided and corrected."""
+        decided, corrected = await asyncio.gather(
+            self._latest_tagged(project, "decision"), self._latest_tagged(project, "correction")
+        )
+        return [Section("What was decided:", decided), Section("What the user corrected:", corrected)]
+
     async def for_prompt(self, project: str, prompt: str) -> Sequence[Section]:
         """What is remembered that answers to the prompt."""
         found = await self._search_memories(prompt, project, 5, min_score=prompt_score_min)

@@ -75,8 +75,8 @@ class Dialogs:
 
 
 def _agreement(index: int, fields: Fields, result: Fields, tool: str, plan: str) -> Iterator[Answer]:
-    told = fields.get("toolUseResult")
-    details: Fields = told if isinstance(told, dict) else {}
+    given = fields.get("toolUseResult")
+    details: Fields = given if isinstance(given, dict) else {}
     if tool == ASK or (not tool and "questions" in details and "answers" in details):
         yield from _answers(index, details, _text(result))
     elif tool == PLAN and _approved.match(_text(result)):

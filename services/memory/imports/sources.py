@@ -59,6 +59,7 @@ class SourceFile(NamedTuple):
     path: Path
     size: int
     mtime_ns: int
+    inode: int = 0
 
 
 class Entry(NamedTuple):
@@ -108,7 +109,7 @@ def _source_file(path: Path) -> SourceFile | Unreadable:
         return Unreadable(f"{path}: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return Unreadable(f"{path}: neither a file nor a directory")
-    return SourceFile(path, status.st_size, status.st_mtime_ns)
+    return SourceFile(path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _is_directory(path: Path) -> bool:

@@ -43,10 +43,10 @@ def spoken_words(fields: Fields) -> list[Words]:
         return []
     queued = _queued_prompt(fields)
     prompt = content(fields) if fields.get("type") == "user" else queued.get("prompt")
-    told: Fields = {**fields, **{key: queued[key] for key in ("origin", "promptSource") if key in queued}}
-    if (speaker := prompt_speaker(told)) == SYSTEM:
+    described: Fields = {**fields, **{key: queued[key] for key in ("origin", "promptSource") if key in queued}}
+    if (speaker := prompt_speaker(described)) == SYSTEM:
         return []
-    said = [_prompt_words(place, text, speaker, told) for place, text in _texts(prompt)]
+    said = [_prompt_words(place, text, speaker, described) for place, text in _texts(prompt)]
     return [words for words in said if words.text]
 
 
