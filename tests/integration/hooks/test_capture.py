@@ -101,6 +101,19 @@ async def test_what_a_script_is_told_is_no_decision(hooked: Hooked, stack: Stack
     assert (await memories(stack, script))[0]["metadata"]["speaker"] == "script"
 
 
+async def test_a_prompt_over_the_limit_is_stored_in_part_and_the_log_says_so(hooked: Hooked, stack: Stack) -> None:
+    hooked.begin()
+    log = "2026-03-01 ERROR pump: pressure low\n" * 8_000
+    hooked.transcript.user(f"{log}\nWhy does the pump lose pressure every night? From now on page me at 3 bar.")
+    stop(hooked)
+
+    (prompt,) = await memories(stack, hooked)
+    assert prompt["tags"] == ["decision"]
+    assert "Stop: 1 text over the limit: only the beginning and the end were stored" in hooked.log
+    query = {"query": "pump loses pressure at night", "session_id": hooked.transcript.session_id}
+    assert (await call(stack, "advanced_search", **query))["results"][0]["id"] == prompt["id"]
+
+
 async def test_a_failure_says_how_long_it_took(hooked: Hooked, stack: Stack) -> None:
     hooked.begin()
     hooked.transcript.user("Run the tests").assistant(said("I run them."), called("Bash", command="pytest -x"))
