@@ -204,7 +204,7 @@ def joint_memory(known: Memory, again: Memory) -> Memory:
 
     What was taken back (metadata `rewound`) is no decision and no correction, until it is said again later.
     """
-    joint = _united(known, again)
+    joint = _union(known, again)
     latest = [each for each in (known, again) if each.timestamp == joint.timestamp]
     is_rewound = any(each.metadata.get(REWOUND) is True for each in latest)
     metadata = {key: value for key, value in joint.metadata.items() if key != REWOUND or is_rewound}
@@ -212,7 +212,7 @@ def joint_memory(known: Memory, again: Memory) -> Memory:
     return replace(joint, metadata=metadata, tags=tags)
 
 
-def _united(known: Memory, again: Memory) -> Memory:
+def _union(known: Memory, again: Memory) -> Memory:
     """The stored memory after it was said again, as in `again`: times updated, tags and metadata added.
 
     Existing metadata values win; additions beyond a memory's limits are dropped.
