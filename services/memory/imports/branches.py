@@ -2,7 +2,8 @@
 
 Every line names its parent. A turn begins with a prompt; it is abandoned once a later prompt does not descend from it,
 though both descend from the same line or both begin the conversation. Lines are not always written in their order, and
-an excerpt may lack some: of what does not show, nothing is assumed.
+an excerpt may lack some: of what does not show, nothing is assumed. What was compacted was not taken back, and a
+history that was written twice has no abandoned copy.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from services.memory.imports.json_lines import Line, Position
 
 Fields = dict[str, Any]
 
+COMPACTION = "compact_boundary"
+
 
 @dataclass(slots=True)
 class Branches:
@@ -24,6 +27,8 @@ class Branches:
     begins: dict[str, Position] = field(default_factory=dict)
     prompts: list[str] = field(default_factory=list)
     _have_children: set[str] = field(default_factory=set)
+    _said: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _last: str = ""
     _turns: dict[str, str] = field(default_factory=dict)
 
     def add(self, line: Line, *, is_prompt: bool) -> None:
@@ -33,15 +38,19 @@ class Branches:
         if not isinstance(uuid, str) or not uuid or fields.get("isSidechain") is True or uuid in self.parents:
             return
         parent = fields.get("logicalParentUuid") or fields.get("parentUuid")
+        if fields.get("subtype") == COMPACTION:
+            parent = self._last or parent
         known = isinstance(parent, str) and parent
         # A line that names no parent at all shows nothing: it is its own unknown parent.
         self.parents[uuid] = str(parent) if known else (None if _is_root(fields) else uuid)
         self.begins[uuid] = line.start
+        self._last = uuid
         if known:
             self._have_children.add(str(parent))
         if is_prompt:
             self.prompts.append(uuid)
             self._turns[uuid] = uuid
+            self._said[uuid] = str(fields.get("timestamp")), repr(fields.get("message"))
 
     def lacks_parents(self, since: Position) -> bool:
         """Whether a prompt from `since` on has its parent in lines that are not here, or none."""
@@ -57,7 +66,12 @@ class Branches:
         here = set(current)
         left = dict.fromkeys(current, True)  # whoever descends from one of these, and is none, was left
         begins_too = self.parents[current[-1]] is None
-        return {each for each in prompts[:-1] if each not in here and self._is_left(each, left, begins_too)}
+        still_said = {self._said[each] for each in prompts if each in here}
+        return {
+            each
+            for each in prompts[:-1]
+            if each not in here and self._said[each] not in still_said and self._is_left(each, left, begins_too)
+        }
 
     def first_line(self, prompts: Iterable[str]) -> Position | None:
         """Where the first line of these turns stands."""
@@ -99,7 +113,7 @@ class Branches:
 
 
 def _is_root(fields: Fields) -> bool:
-    return "parentUuid" in fields and fields["parentUuid"] is None and fields.get("subtype") != "compact_boundary"
+    return "parentUuid" in fields and fields["parentUuid"] is None and fields.get("subtype") != COMPACTION
 
 
 def branches_of(lines: Iterable[Line], is_prompt: Callable[[Fields], bool]) -> Branches:

@@ -137,10 +137,25 @@ def compacted() -> tuple[Line, ...]:
     )
 
 
+def summarised_from_a_turn_on() -> tuple[Line, ...]:
+    """The client's own dialog: what follows a turn becomes a summary, and the turn's prompt is sent again."""
+    boundary = {"type": "system", "subtype": "compact_boundary", "uuid": uuid(5), "parentUuid": None}
+    summary = prompt(6, 5, "This session is being continued.", isCompactSummary=True)
+    turns = (MORNING, answer(2, 1, "Morning."), prompt(3, 2, MONGO), answer(4, 3, "Noted."))
+    return (*turns, {**boundary, "logicalParentUuid": uuid(2)}, summary, prompt(7, 6, SQLITE))
+
+
+def written_twice() -> tuple[Line, ...]:
+    at = {"timestamp": "2026-03-01T09:30:01.250Z"}
+    return (prompt(1, None, MONGO, **at), answer(2, 1, "Noted."), prompt(3, None, MONGO, **at), answer(4, 3, "Noted."))
+
+
 @pytest.mark.parametrize(
     "lines",
     [
         parallel_calls(),
+        summarised_from_a_turn_on(),
+        written_twice(),
         compacted(),
         tuple({key: value for key, value in line.items() if key != "logicalParentUuid"} for line in compacted()),
         (prompt(1, None, MONGO), prompt(2, None, SQLITE)),  # nothing hangs on either: parents were not written
@@ -148,7 +163,17 @@ def compacted() -> tuple[Line, ...]:
         tuple({k: v for k, v in prompt(n, None, t).items() if k != "parentUuid"} for n, t in ((1, MONGO), (2, SQLITE))),
         (prompt(1, 2, MONGO), prompt(2, 1, SQLITE)),  # a circle
     ],
-    ids=["parallel", "compacted", "compacted without a parent", "all begin", "excerpt", "no parents", "circle"],
+    ids=[
+        "parallel",
+        "summarised",
+        "twice",
+        "compacted",
+        "compacted without a parent",
+        "all begin",
+        "excerpt",
+        "no parents",
+        "circle",
+    ],
 )
 def test_what_only_looks_like_a_branch_is_not_taken_for_one(tmp_path: Path, lines: tuple[Line, ...]) -> None:
     made = transcript(*lines)
