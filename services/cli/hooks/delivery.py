@@ -59,6 +59,10 @@ class Refused(Exception):
     """A transcript that is not read; the message is for the hook log."""
 
 
+class NotWritten(Refused):
+    """A transcript that is not there: the client writes none before the first prompt."""
+
+
 def main() -> int:
     """Delivers what waits, until nothing does or nothing can be."""
     signal.alarm(LIFETIME_S)
@@ -132,6 +136,8 @@ def capture(event: str, transcript: object, failed: Mapping[str, Outcome] | None
     """
     try:
         path = readable(transcript)
+    except NotWritten:  # a conversation without a prompt
+        return
     except Refused as problem:
         state_files.log(event, str(problem))
         return
@@ -167,6 +173,8 @@ def readable(transcript: object) -> Path:
         raise Refused("the transcript is not one in the home directory: not read")
     try:
         status = path.stat()
+    except FileNotFoundError:
+        raise NotWritten("the transcript is not there") from None
     except OSError as problem:
         raise Refused(f"the transcript cannot be read: {problem.strerror}") from None
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():

@@ -35,6 +35,8 @@ _go_on = re.compile(
     r"[^\n]{0,20}",
     re.IGNORECASE,
 )
+# What the client adds for the agent.
+_ADVICE = "\nNote: The user's next message may contain"
 _UNANSWERED = "__NO_ANSWER__"
 
 
@@ -92,7 +94,7 @@ def _refusal(fields: Fields, result: Fields, tool: str) -> str:
     """The reason of a refusal; a server's own error text is nobody's, whatever it says."""
     if words := _feedback(fields):
         return words
-    found = _refused.match(_text(result))
+    found = _refused.match(_text(result).partition(_ADVICE)[0])
     is_clients = "toolDenialKind" in fields or not tool.startswith("mcp__")
     return found["words"].strip() if found and is_clients else ""
 
@@ -132,8 +134,13 @@ def _answer_marks(details: Fields, pairs: Sequence[tuple[str, str]], words: Sequ
     """Who chooses one of several options decides; free words are read like a prompt."""
     found = {mark for each in words for mark in marks(each)}
     labels = set(_labels(details))
-    chosen = any(part.strip() in labels and not _go_on.fullmatch(part) for _, answer in pairs for part in (answer,))
+    chosen = any(_is_choice(answer, labels) for _, answer in pairs)
     return tuple(sorted({*found, DECISION} if chosen else found))
+
+
+def _is_choice(answer: str, labels: set[str]) -> bool:
+    parts = [answer] if answer in labels else answer.split(", ")
+    return all(part.strip() in labels for part in parts) and not _go_on.fullmatch(answer)
 
 
 def _labels(details: Fields) -> Iterator[str]:

@@ -42,6 +42,7 @@ from services.memory.imports.transcripts import (
 
 SUFFIX = ".jsonl"
 TOO_LARGE = "too large"
+CODEX_LINES = frozenset(("session_meta", "response_item", "event_msg", "turn_context"))
 # How much of a file is read to recognise its format.
 binary_probe_bytes = 8192
 head_max_lines = 100
@@ -147,6 +148,8 @@ def read_memories(
     with path.open("rb") as file:
         _refuse_binary(path, file)
         head = _head(path, file)
+        if _is_codex(head):
+            raise Unreadable(f"{path}: a transcript of Codex; Segue reads those of Claude Code")
         if _is_transcript(head):
             yield from _transcript_entries(file, Projects(path, first_cwd(head)), start, outcomes or {})
             return
@@ -203,6 +206,11 @@ def _is_transcript(head: Iterable[Line]) -> bool:
         if "content" in fields:
             return False
     return False
+
+
+def _is_codex(head: Iterable[Line]) -> bool:
+    found = (line.fields for line in head if line.fields is not None)
+    return any(isinstance(fields.get("payload"), dict) and fields.get("type") in CODEX_LINES for fields in found)
 
 
 def _track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:

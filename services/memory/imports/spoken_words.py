@@ -55,7 +55,8 @@ def _prompt_words(place: int, text: str, speaker: str, fields: Fields) -> Words:
     if speaker == PERSON and not is_vouched(fields):
         speaker, text = wrapped_words(text)
     if speaker == PEER:
-        return Words(place, "assistant", _peer_body(fields) or wrapped_words(text)[1].strip(), PEER)
+        said = _peer_body(fields) or wrapped_words(text)[1].strip()
+        return Words(place, "assistant", "" if _is_protocol(said) else said, PEER)
     typed = typed_text(text)
     return Words(place, "user", typed.text, speaker, marks(typed.typed) if speaker == PERSON else ())
 
@@ -64,6 +65,11 @@ def _peer_body(fields: Fields) -> str:
     """What another agent said, where the client has it apart from its own words."""
     origin = fields.get("origin")
     return whole(_string(origin, "body")).strip() if isinstance(origin, dict) else ""
+
+
+def _is_protocol(text: str) -> bool:
+    """Whether agents only signal something to each other, as that they have nothing to do."""
+    return text.startswith('{"type":"') and text.endswith("}")
 
 
 def _queued_prompt(fields: Fields) -> Fields:

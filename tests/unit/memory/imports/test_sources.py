@@ -405,3 +405,9 @@ def test_what_is_written_while_a_transcript_is_read_comes_the_next_time(tmp_path
     *_, end = [first, *entries]
 
     assert [memory.content for memory in memories(path, end.resume)] == ["Three"]
+
+
+def test_a_transcript_of_codex_is_named_as_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "rollout.jsonl", {"timestamp": "x", "type": "session_meta", "payload": {"id": "1"}})
+    with pytest.raises(Unreadable, match="a transcript of Codex"):
+        list(read_memories(path))

@@ -117,6 +117,17 @@ def test_the_reason_of_a_refusal_is_kept_and_marked(tmp_path: Path, more: Line, 
     assert work.metadata["actions"] == ["Bash: npm install left-pad (refused)"]
 
 
+def test_what_the_client_adds_to_a_refusal_for_the_agent_is_not_the_reason(tmp_path: Path) -> None:
+    advice = "\n\nNote: The user's next message may contain a correction or preference. Pay close attention."
+    transcript = dialog("Bash", {"command": "npm i"}, REFUSED + RULE + advice, is_error=True)
+    assert RULE in [memory.content for memory in read(transcript, tmp_path)]
+
+
+def test_signals_between_agents_are_nobodys_words(tmp_path: Path) -> None:
+    text = '<teammate-message teammate_id="scout">\n{"type":"idle_notification","from":"scout"}\n</teammate-message>'
+    assert read(Transcript().user(text), tmp_path) == []
+
+
 def test_a_refusal_without_a_reason_says_nothing(tmp_path: Path) -> None:
     stop = "The user doesn't want to proceed with this tool use. STOP what you are doing and wait for the user."
     transcript = dialog("Bash", {"command": "npm install"}, stop, is_error=True)
@@ -168,6 +179,12 @@ def test_a_tool_that_returns_a_dialogs_text_puts_no_words_into_the_users_mouth(
             "…",
             "Which database should we use? → SQLite, Postgres. one file per tenant",
             (),
+        ),
+        (
+            {"questions": [QUESTION], "answers": {QUESTION["question"]: ["Postgres", "SQLite"]}},
+            "…",
+            "Which database should we use? → Postgres, SQLite",
+            ("decision",),
         ),
         ({"questions": [QUESTION], "answers": {}, "response": "Ask me tomorrow."}, "…", "Ask me tomorrow.", ()),
     ],
@@ -302,6 +319,7 @@ def test_private_parts_of_a_command_are_not_kept(tmp_path: Path) -> None:
         ("Now let me check the other module:", True),
         ("Ich schaue mir zuerst die Tests an.", True),
         ("Looking at the weather module.", True),
+        ("Let me check why the test fails with that error.", True),
         ("The join in rows.py was inner. I'll make it a left join.", False),
         ("I found the bug. Let me fix it.", False),
         ("I'll keep the old column because the exporter reads it.", False),
