@@ -1,7 +1,7 @@
-"""The process that hooks leave work to: stores a transcript's new turns, then tells the gateway what happened.
+"""The delivery process: stores a transcript's new turns, then reports the hook's event to the gateway.
 
-One at a time for a gateway; what cannot be delivered stays in the spool for the next one. Where the server is this
-machine's own, it is started if none runs. Standard library only, as everything that runs beside the client.
+One process at a time delivers to a gateway. What it cannot deliver stays in the spool for the next one. It starts this
+machine's own server if none runs. Standard library only, like everything that runs beside the client.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from services.memory.imports.tool_calls import Outcome
 from services.workspace.directory_identity import WANTED_META
 
 LIFETIME_S = 600
-"""Whatever hangs, the process ends after this; what it did not deliver waits for the next one."""
+"""The process ends after this, whatever hangs; the next one delivers the rest."""
 NICENESS = 5
 ANSWER_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
@@ -47,11 +47,11 @@ SUMMARY_MAX_BYTES, SUMMARY_END_BYTES = 3_900, 1_800
 """The gateway keeps no more than 4,000 characters of the client's summary of a conversation."""
 CAPTURED_AT = frozenset({"PreCompact", "PostCompact", "Stop", "SessionEnd"})
 ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "end"}
-"""The tool that does the same: what it wants of a directory out of sight, the event may want."""
+"""The tool that does the same as the event, and may need the same report on a directory out of sight."""
 HEARD = frozenset({200, 202, 204})
 WANTS = 428
 PARTS = ("touched", "failed", "beat", "asked", "owed")
-"""What is kept of a conversation, and not for longer."""
+"""The state files of a conversation, which are removed when it ends."""
 NEVER_TAKEN = frozenset({400, 404, 413, 422})
 
 
@@ -64,7 +64,7 @@ class NotWritten(Refused):
 
 
 def main() -> int:
-    """Delivers what waits, until nothing does or nothing can be."""
+    """Delivers the events in the spool until it is empty, or the gateway takes no more."""
     signal.alarm(LIFETIME_S)
     os.nice(NICENESS)
     if not IS_DETACHED:
@@ -97,7 +97,7 @@ def _deliver_waiting(directory: Path, waiting: Sequence[str]) -> bool:
 
 
 def _deliver(event: str, path: Path) -> None:
-    """One event: what is to be stored first, for what follows speaks of it."""
+    """Delivers one event. The turns are stored first, because the handoff is made of them."""
     try:
         envelope = json.loads(path.read_bytes())
         client = dict(envelope["input"])
@@ -183,9 +183,9 @@ def readable(transcript: object) -> Path:
 
 
 def _as_tool_answer(event: str, envelope: dict[str, Any]) -> dict[str, Any]:
-    """What came of it, in the form of a tool's answer; that way the reporter understands what a gateway wants first.
+    """The gateway's answer in the form of a tool's answer, so that the reporter understands which report it wants.
 
-    The gateway knows of it then, or will never take it. Raises Unreachable, NotStarted.
+    Afterwards the gateway has the event, or will never take it. Raises Unreachable, NotStarted.
     """
     body = json.dumps(envelope).encode()
     answer = Answer(0)
@@ -207,7 +207,7 @@ def _as_tool_answer(event: str, envelope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pause_s(answer: Answer, attempt: int) -> float:
-    """As long as the gateway asks for, where it does, and not longer than is sensible."""
+    """The pause that the gateway asks for, within limits."""
     asked = answer.header("retry-after")
     return min(max(PAUSE_S * attempt, float(asked) if asked.isdecimal() else 0.0), PAUSE_MAX_S)
 
@@ -238,7 +238,7 @@ def _failed_calls(session: object) -> dict[str, Outcome]:
 
 
 def _touched_files(session: object) -> list[str]:
-    """The files that the conversation's tools touched, each once, the last ones last."""
+    """The files that the conversation's tools touched, each once, the latest last."""
     path = state_files.of_session("touched", session if isinstance(session, str) else "")
     try:
         return list(dict.fromkeys(Path(path).read_text("utf-8", "replace").splitlines()))[-200:] if path else []
@@ -247,7 +247,7 @@ def _touched_files(session: object) -> list[str]:
 
 
 def _forget(session: object) -> None:
-    """What was kept of a conversation that is over."""
+    """Removes the state files of a conversation that has ended."""
     for part in PARTS:
         if path := state_files.of_session(part, session if isinstance(session, str) else ""):
             _remove(Path(path), younger_too=True)
@@ -259,7 +259,7 @@ def _forget_old(directory: Path) -> None:
 
 
 def _remove(path: Path, *, younger_too: bool) -> None:
-    """Whatever has taken its place, deliveries go on."""
+    """Removes a state file; deliveries go on if something else has its name."""
     try:
         if younger_too or time.time() - path.lstat().st_mtime > KEPT_S:
             path.unlink()

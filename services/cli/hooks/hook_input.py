@@ -1,4 +1,4 @@
-"""What the client tells a hook: read within bounds, cut to what is needed, and put into the envelope that is sent.
+"""The input of a hook: read up to a limit, reduced to the fields that are used, and put into an envelope.
 
 The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "input": what the client told}`.
 """
@@ -16,7 +16,7 @@ SENT_WHOLE_MAX_BYTES = 256 * 1024
 TEXT_MAX_CHARS = 20_000
 SUMMARY_MAX_CHARS = 250_000
 DURATION_MAX_MS = 10**9
-# What of it anybody needs; the rest, such as what a tool wrote or read, stays where it is.
+# The fields that are used; the rest, such as what a tool wrote or read, is not sent.
 KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
 KEPT_OF_TOOL = (
     *("command", "file_path", "notebook_path", "path", "url", "pattern"),
@@ -25,11 +25,11 @@ KEPT_OF_TOOL = (
 
 
 class NotUnderstood(Exception):
-    """The client told nothing that a hook understands; the message is for the hook log."""
+    """The input is not what a hook understands; the message is for the hook log."""
 
 
 def read_input(descriptor: int) -> bytes:
-    """All of stdin. Raises NotUnderstood for more than anybody would say."""
+    """All of stdin. Raises NotUnderstood if it exceeds the limit."""
     parts, size = [], 0
     while data := os.read(descriptor, 1 << 20):
         size += len(data)
@@ -41,7 +41,7 @@ def read_input(descriptor: int) -> bytes:
 
 
 def fields(raw: bytes) -> dict[str, Any]:
-    """What the client told, without what nobody needs. Raises NotUnderstood."""
+    """The fields of the input that are used. Raises NotUnderstood."""
     client_input = _parse_input(raw)
     kept = _texts(client_input, KEPT) | _texts(client_input, ("compact_summary",), SUMMARY_MAX_CHARS)
     tool_input = client_input.get("tool_input")
@@ -75,7 +75,7 @@ def session(raw: bytes) -> str:
 
 
 def envelope(raw: bytes, **meant: int) -> bytes:
-    """What is sent: short input as it is, for a parser costs more than all the rest; long one cut."""
+    """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:
         import json
 
@@ -92,7 +92,7 @@ def envelope(raw: bytes, **meant: int) -> bytes:
 
 
 def here() -> str:
-    """Where the conversation began, which is what names its session; tools of the client go elsewhere meanwhile."""
+    """The directory where the conversation began, which identifies its session; tools may have left it since."""
     given = os.environ.get("CLAUDE_PROJECT_DIR", "")
     try:
         return os.path.realpath(given or os.getcwd())

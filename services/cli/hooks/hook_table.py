@@ -1,6 +1,6 @@
-"""Which hooks Segue has in Claude Code: the one table, from which the plugin and `segue install` are made.
+"""The table of Segue's hooks in Claude Code, from which the plugin and `segue install` are made.
 
-Imports nothing, for `segue hook` reads it at every start.
+Imports nothing, because `segue hook` reads it at every start.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ ON, OFF = "on", "off"
 
 
 class Hook:
-    """One event of the client: what it is for, how the client is told of it, and the setting that turns it off."""
+    """One event of the client: its purpose, how it is registered, and the setting that turns it off."""
 
     def __init__(
         self, purpose: str, setting: str, *, default: str = ON, matcher: str = "", asynchronous: bool = False
@@ -70,7 +70,7 @@ HOOKS = {
 }
 
 CLIENT_TIMEOUT_S = 5
-"""When the client gives a hook up; it gives itself up after a second."""
+"""After this the client gives up on a hook; a hook gives up on itself after a second."""
 
 
 def settings(command: str) -> dict[str, object]:
