@@ -27,7 +27,7 @@ class Branches:
     begins: dict[str, Position] = field(default_factory=dict)
     prompts: list[str] = field(default_factory=list)
     _have_children: set[str] = field(default_factory=set)
-    _said: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _said: dict[str, tuple[str, int]] = field(default_factory=dict)
     _last: str = ""
     _turns: dict[str, str] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Branches:
         if is_prompt:
             self.prompts.append(uuid)
             self._turns[uuid] = uuid
-            self._said[uuid] = str(fields.get("timestamp")), repr(fields.get("message"))
+            self._said[uuid] = str(fields.get("timestamp")), hash(repr(fields.get("message")))
 
     def lacks_parents(self, since: Position) -> bool:
         """Whether a prompt from `since` on has its parent in lines that are not here, or none."""
