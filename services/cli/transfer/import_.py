@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,8 +24,9 @@ from services.cli.transfer.delivery import Delivery, NoRoom, NotDelivered, Recei
 from services.cli.transfer.progress import Done, ImportProgress
 from services.cli.transfer.state import ImportState
 from services.memory.domain.memories import name_max_chars
-from services.memory.imports.json_lines import Position
+from services.memory.imports.json_lines import UNFINISHED, Position
 from services.memory.imports.sources import Entry, SourceFile, Unreadable, find_files, read_memories
+from services.memory.imports.tool_calls import Outcome
 
 batch_max_lines = 64
 batch_max_bytes = 512 * 1024
@@ -39,7 +40,7 @@ origins_max = 10
 LOCAL = "local"
 AGAIN = "Run it again to continue from here; nothing is stored twice."
 MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
-PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
+PLURALS = {"file": "files", "line": "lines", "memory": "memories", "text": "texts"}
 # The exit status of a command that was ended with Ctrl-C.
 INTERRUPTED = 130
 
@@ -98,6 +99,7 @@ class Tally:
     files: int = 0
     unchanged: int = 0
     skipped: dict[str, Skipped] = field(default_factory=dict)
+    cut: Skipped = field(default_factory=Skipped)
     unreadable: list[str] = field(default_factory=list)
 
     def skip(self, reason: str, origin: str) -> None:
@@ -120,7 +122,14 @@ class Tally:
 class Import:
     """One run: reads files in order and keeps a bounded number of batches in flight."""
 
-    def __init__(self, connect: Callable[[], Delivery], state: ImportState, project: str | None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Delivery],
+        state: ImportState,
+        project: str | None,
+        outcomes: Mapping[str, Outcome] | None = None,
+    ) -> None:
+        self._outcomes = outcomes
         self.tally = Tally()
         self._connect = connect
         self._delivery: Delivery | None = None
@@ -168,7 +177,7 @@ class Import:
 
     def _import_file(self, file: SourceFile) -> None:
         try:
-            for number, entry in enumerate(read_memories(file.path, self._state.start(file))):
+            for number, entry in enumerate(read_memories(file.path, self._state.start(file), self._outcomes)):
                 self.tally.files += not number
                 self._take(file, entry)
         except Unreadable as problem:
@@ -188,6 +197,8 @@ class Import:
         elif entry.link:
             self._add(entry.link.to_line(), origin)
         elif entry.memory:
+            if "cut" in entry.memory.metadata:
+                self.tally.cut.add(origin)
             self._add(replace(entry.memory, project=self._project or entry.memory.project).to_line(), origin)
         last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
@@ -303,6 +314,9 @@ def report(tally: Tally, trouble: str) -> Iterator[str]:
     yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
     for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
         yield f"skipped {quantity(skipped.count, 'line')}: {reason} (at {skipped.places()})"
+    if tally.cut.count:
+        of = quantity(tally.cut.count, "text")
+        yield f"{of} over the limit: only the beginning and the end were stored (at {tally.cut.places()})"
     if tally.embedded < tally.stored:
         yield f"{quantity(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
     if tally.deleted:
@@ -311,6 +325,15 @@ def report(tally: Tally, trouble: str) -> Iterator[str]:
         yield f"{quantity(tally.unchanged, 'file')} unchanged since the last import"
     if trouble:
         yield f"segue import: {trouble}"
+
+
+def omissions(tally: Tally) -> Iterator[str]:
+    """What of the transcripts was not stored, and why; a line that is still being written is no omission."""
+    for reason, skipped in tally.skipped.items():
+        if reason != UNFINISHED:
+            yield f"skipped {quantity(skipped.count, 'line')}: {reason}"
+    if tally.cut.count:
+        yield f"{quantity(tally.cut.count, 'text')} over the limit: only the beginning and the end were stored"
 
 
 def summary(tally: Tally, elapsed_s: float) -> str:

@@ -62,7 +62,13 @@ class ImportState:
         return Position(known.offset, known.lines)
 
     def record_position(self, file: SourceFile, position: Position, *, whole: bool) -> None:
-        """Everything before `position` is stored; `whole`: the file ended there when it was listed."""
+        """Everything before `position` is stored; `whole`: the file ended there when it was listed.
+
+        Of a file that was replaced or cut meanwhile nothing is known: it is read from its beginning the next time.
+        """
+        if not _is_still(file, position):
+            self._changed = self._files.pop(_key(file.path), None) is not None or self._changed
+            return
         known = Progress(position.offset, position.lines, _fingerprint(file.path, position.offset))
         if whole:
             known = known._replace(size=file.size, mtime_ns=file.mtime_ns)
@@ -81,6 +87,14 @@ class ImportState:
     def _read_files(self) -> dict[str, Any]:
         files = _gateways(_load(self._path)).get(self._gateway)
         return files if isinstance(files, dict) else {}
+
+
+def _is_still(file: SourceFile, position: Position) -> bool:
+    try:
+        status = file.path.stat()
+    except OSError:
+        return False
+    return status.st_size >= position.offset and file.inode in (0, status.st_ino)
 
 
 def _key(path: Path) -> str:

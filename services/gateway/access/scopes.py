@@ -40,7 +40,10 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/v1/hooks/PreToolUse"): Scope.READ,
     ("POST", "/v1/hooks/PermissionRequest"): Scope.WRITE,
     ("POST", "/v1/hooks/PostToolUse"): Scope.WRITE,
+    ("POST", "/v1/hooks/PostToolUseFailure"): Scope.WRITE,
+    ("POST", "/v1/hooks/SubagentStart"): Scope.READ,
     ("POST", "/v1/hooks/PreCompact"): Scope.WRITE,
+    ("POST", "/v1/hooks/PostCompact"): Scope.WRITE,
     ("POST", "/v1/hooks/Stop"): Scope.WRITE,
     ("POST", "/v1/hooks/SessionEnd"): Scope.WRITE,
 }

@@ -145,6 +145,11 @@ class Turn:
         """Whether it was not taken back by going back in the conversation."""
         return not self.metadata.get("rewound")
 
+    @property
+    def is_substantial(self) -> bool:
+        """Whether it says something by itself, and does not only announce what is done next."""
+        return not self.metadata.get("narration") and is_substantial(self.text)
+
     def texts(self, name: str) -> list[str]:
         """A list of texts in the metadata."""
         found = self.metadata.get(name)
@@ -167,7 +172,7 @@ def _last_request(prompts: Sequence[Turn], answered: Turn | None, answers: Seque
 
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:
     """The last one that says something; else the last one that is more than polite."""
-    found = next((each for each in answers if is_substantial(each.text)), None)
+    found = next((each for each in answers if each.is_substantial), None)
     return found or next((each for each in answers if not is_courtesy(each.text)), None)
 
 

@@ -35,6 +35,7 @@ undelivered_max = 200
 owed_age_max_s = 900
 began_max = 500
 echo_s = 2.0
+subagent_tokens_max = 400
 note_before_compaction = "Before the conversation was compacted."
 
 
@@ -57,7 +58,10 @@ class Hooks:
             "PreToolUse": permissions.pre_tool_use,
             "PermissionRequest": permissions.permission_request,
             "PostToolUse": self.post_tool_use,
+            "PostToolUseFailure": self.post_tool_use_failure,
+            "SubagentStart": self.subagent_start,
             "PreCompact": self.pre_compact,
+            "PostCompact": self.post_compact,
             "Stop": self.stop,
             "SessionEnd": self.session_end,
         }
@@ -156,6 +160,18 @@ class Hooks:
         await self._heartbeat(event)
         return await self._take_briefing(event, "PostToolUse")
 
+    async def post_tool_use_failure(self, event: HookEvent) -> Said | None:
+        """The session lives; and what is owed from the start."""
+        await self._heartbeat(event)
+        return await self._take_briefing(event, "PostToolUseFailure")
+
+    async def subagent_start(self, event: HookEvent) -> Said | None:
+        """What was decided and corrected: a subagent knows nothing of the conversation."""
+        where = await self._where(event)
+        sections = await self._recalling.for_subagent(where.project)
+        briefing = compose((), sections, min(event.tokens, subagent_tokens_max), self._reader(event, where))
+        return _context("SubagentStart", briefing)
+
     async def pre_compact(self, event: HookEvent) -> None:
         """A checkpoint, without a commit: nobody asked for one."""
         operation_id = f"hook-{event.delivery}" if event.delivery else ""
@@ -167,9 +183,8 @@ class Hooks:
             await self._sessions.checkpoint(*checkpoint)
 
     async def post_compact(self, event: HookEvent) -> None:
-        """The client's own summary of the conversation, for its handoff."""
-        if event.session and event.directory and event.recap:
-            await self._conversations.hear(event.session, await self._where(event), recap=event.recap)
+        """The conversation lives; and the client's own summary of it is kept for its handoff."""
+        await self._heartbeat(event)
 
     async def stop(self, event: HookEvent) -> None:
         """The conversation lives."""
@@ -197,7 +212,7 @@ class Hooks:
     async def _heartbeat(self, event: HookEvent) -> None:
         if not event.session or not event.directory:
             return
-        known = await self._conversations.hear(event.session, await self._where(event))
+        known = await self._conversations.hear(event.session, await self._where(event), recap=event.recap)
         if not known.session_id:
             self._background.begin(current_user(), self._begin(event))
 

@@ -12,7 +12,7 @@ from services.gateway.workflows.briefing import Section
 from services.gateway.workflows.conversation_facts import Stored, Turn
 from services.gateway.workflows.conversations import Conversations, Where
 from services.gateway.workflows.derived_texts import DerivedTexts
-from services.gateway.workflows.utterances import asks_for_something, is_substantial
+from services.gateway.workflows.utterances import asks_for_something
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
 
@@ -64,6 +64,13 @@ class Recalling:
 
     async def _handoffs(self, where: Where) -> list[session_pb2.HandoffDocument]:
         return await self.derived_texts.current(await self.conversations.handoffs(where))
+
+    async def for_subagent(self, project: str) -> Sequence[Section]:
+        """What the user decided and corrected."""
+        decided, corrected = await asyncio.gather(
+            self._latest_tagged(project, "decision"), self._latest_tagged(project, "correction")
+        )
+        return [Section("What was decided:", decided), Section("What the user corrected:", corrected)]
 
     async def for_prompt(self, project: str, prompt: str, conversation: str) -> Sequence[Section]:
         """What is remembered that answers to the prompt, of other conversations."""
@@ -135,4 +142,4 @@ def _says_something(turn: Turn) -> bool:
         return False
     if turn.memory.role == "user":
         return asks_for_something(turn.text)
-    return turn.memory.role != "assistant" or is_substantial(turn.text)
+    return turn.memory.role != "assistant" or turn.is_substantial

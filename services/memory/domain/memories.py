@@ -35,6 +35,11 @@ earliest = datetime(1970, 1, 1, tzinfo=UTC)
 clock_skew_max = timedelta(days=1)
 
 
+REWOUND = "rewound"
+"""The metadata of a turn that its user took back."""
+marks_taken_back = frozenset({"decision", "correction"})
+
+
 class Kind(StrEnum):
     """The source of a memory."""
 
@@ -250,6 +255,19 @@ def _accept_version(version: Version) -> Version:
 
 
 def joint_memory(known: Memory, again: Memory) -> Memory:
+    """The stored memory after it was said again, as in `again`.
+
+    What was taken back (metadata `rewound`) is no decision and no correction, until it is said again later.
+    """
+    joint = _union(known, again)
+    latest = [each for each in (known, again) if each.timestamp == joint.timestamp]
+    is_rewound = any(each.metadata.get(REWOUND) is True for each in latest)
+    metadata = {key: value for key, value in joint.metadata.items() if key != REWOUND or is_rewound}
+    tags = tuple(tag for tag in joint.tags if not (is_rewound and tag in marks_taken_back))
+    return replace(joint, metadata=metadata, tags=tags)
+
+
+def _union(known: Memory, again: Memory) -> Memory:
     """The stored memory after it was said again, as in `again`: times updated, tags and metadata added.
 
     Existing metadata values win; additions beyond a memory's limits are dropped.

@@ -22,6 +22,7 @@ from services.memory.imports.corrections import corrections_of
 Fields = dict[str, Any]
 
 line_max_bytes = 16 * 1024 * 1024
+second_object_tries_max = 50
 
 UNFINISHED = "unfinished line"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -128,8 +129,26 @@ def _parse_line(data: bytes, start: Position, end: Position, *, complete: bool) 
     try:
         fields = json.loads(data.decode("utf-8", "replace"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        return Line(start, end, None, "invalid JSON") if complete else Line(start, start, None, UNFINISHED)
+        if not complete:
+            return Line(start, start, None, UNFINISHED)
+        fields = _second_object(data)
+        return Line(start, end, fields) if fields else Line(start, end, None, "invalid JSON")
     return Line(start, end, fields) if isinstance(fields, dict) else Line(start, end, None, "not a JSON object")
+
+
+def _second_object(data: bytes) -> Fields | None:
+    """The object after half a line: what is copied while a line is being written has no line break between them."""
+    at = 0
+    for _ in range(second_object_tries_max):
+        at = data.find(b'{"', at + 1)  # in a string the quotation mark would be escaped
+        if at < 0:
+            return None
+        try:
+            found = json.loads(data[at:].decode("utf-8", "replace"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _refuse_constant(constant: str) -> Any:
