@@ -17,6 +17,7 @@ class Transcript:
 
     def __init__(self, cwd: str = "/home/ada/orchard", session: int = 1, branch: str = "main") -> None:
         self.cwd = cwd
+        self.began = BEGAN
         self.branch = branch
         self.session_id = str(UUID(int=session))
         self.lines: list[Line] = []
@@ -72,7 +73,7 @@ class Transcript:
                 "parentUuid": self._parent,
                 "isSidechain": False,
                 "uuid": uuid,
-                "timestamp": f"{(BEGAN + timedelta(seconds=number)).isoformat()[:-6]}.250Z",
+                "timestamp": f"{(self.began + timedelta(seconds=number)).isoformat()[:19]}.250Z",
                 "userType": "external",
                 "entrypoint": "cli",
                 "cwd": self.cwd,

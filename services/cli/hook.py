@@ -35,7 +35,7 @@ ANSWER_MS_LESS = 250
 HEARTBEAT_EVERY_S = 30.0
 HEARD = (200, 204)
 UNHEARD = (0, 429, 500, 503, 504)
-LEFT_FOR_LATER = ("PreCompact", "Stop", "SessionEnd")
+LEFT_FOR_LATER = ("PreCompact", "PostCompact", "Stop", "SessionEnd")
 TOKENS, TOKENS_MAX = 1500, 10_000
 PROMPT_TOKENS, PROMPT_TOKENS_MAX = 300, 2_000
 
@@ -100,7 +100,7 @@ def _answer_event(event: str) -> bytes:
         return _permit(event, raw)
     if event == "SessionStart":
         return _start(raw, hook_input.session(raw))
-    return _go_on(event, raw, hook_input.session(raw))
+    return _ask(event, raw).body if event == "SubagentStart" else _go_on(event, raw, hook_input.session(raw))
 
 
 def _permit(event: str, raw: bytes) -> bytes:
@@ -115,6 +115,8 @@ def _permit(event: str, raw: bytes) -> bytes:
 def _go_on(event: str, raw: bytes, session: str) -> bytes:
     if event == "PostToolUse" and dialogs.take_dialog(raw) and is_on("PermissionRequest"):
         _leave("PermissionRequest", raw)  # it ran: the user allowed it
+    if event == "PostToolUseFailure":
+        state_files.record_failure(session, *hook_input.failed_call(raw))
     if not _is_due(event, raw) and not state_files.is_briefing_due(session):
         return b""
     answer = _ask(event, raw)
@@ -172,7 +174,8 @@ def _ask(event: str, raw: bytes) -> Answer:
         address = gateway()
         if address is None:
             return Answer(0)
-        answer = post(address, f"/v1/hooks/{event}", hook_input.envelope(raw, **_budgets()), deadline)
+        waits = {"ends_wait": 1} if event == "SessionStart" and spool.ends_wait() else {}
+        answer = post(address, f"/v1/hooks/{event}", hook_input.envelope(raw, **_budgets(), **waits), deadline)
     except Unreachable as problem:
         log(event, str(problem))
         return Answer(0)
@@ -185,7 +188,9 @@ def _ask(event: str, raw: bytes) -> Answer:
 
 def _budgets() -> dict[str, int]:
     tokens = state_files.number("SEGUE_HOOK_TOKENS", TOKENS, TOKENS_MAX)
-    return {"tokens": tokens, "prompt_tokens": _prompt_tokens(), "within_ms": max(1, _within_ms() - ANSWER_MS_LESS)}
+    within_ms = max(1, _within_ms() - ANSWER_MS_LESS)
+    offset = {"utc_offset_s": time.localtime().tm_gmtoff}
+    return {"tokens": tokens, "prompt_tokens": _prompt_tokens(), "within_ms": within_ms, **offset}
 
 
 def _prompt_tokens() -> int:

@@ -50,6 +50,8 @@ from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
 from services.gateway.tools import (
     memory,
+    memory_corrections,
+    memory_deletion,
     memory_list,
     operations,
     permissions,
@@ -156,7 +158,8 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     middleware = [*first, Scoping(), arguments, Permitting(backends.session, workplace), Loading()]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends, workplace)
-    for event, handler in Hooks(sessions, app.background).handlers.items():
+    zone = ZoneInfo(settings.time_zone) if settings.time_zone else None
+    for event, handler in Hooks(sessions, app.background, zone).handlers.items():
         _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler).__call__)
     bulk = BulkStore(backends.memory, workplace.labels, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
@@ -192,6 +195,8 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, 
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
+    memory_corrections.register(mcp, backends.memory)
+    memory_deletion.register(mcp, backends.memory, sessions.derived_texts)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else local_zone()
     search.register(mcp, backends.memory, zone)
     memory_list.register(mcp, backends.memory, zone)
@@ -200,7 +205,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, 
     projects.register(mcp, ProjectWork(backends, workplace.labels))
     operations.register(mcp, backends)
     prompts.register(mcp)
-    resources.register(mcp, backends, workplace.labels)
+    resources.register(mcp, backends, workplace.labels, sessions.derived_texts)
     return sessions
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +12,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.kit.transport.rpc import name_of
-from services.memory.domain.deletion_log import Removal
+from services.memory.domain.corrections import Edit
+from services.memory.domain.deletion_log import Removal, Undone
 from services.memory.domain.memories import (
     Deletion,
     Kind,
     Memory,
     Outcome,
     Tally,
+    Version,
     deeper_than,
     metadata_depth_max,
     metadata_max_bytes,
@@ -65,8 +67,23 @@ def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
         metadata=_metadata(new.metadata),
         id=new.id,
         shared=new.shared if new.HasField("shared") else shared_by_default,
-        first_said=new.first_said.ToDatetime(UTC) if new.HasField("first_said") else None,
+        first_said=_time(new, "first_said"),
+        replaces=tuple(new.replaces),
+        replaced_at=_time(new, "replaced_at"),
+        withdrawn_at=_time(new, "withdrawn_at"),
+        made_of=tuple(new.made_of),
+        versions=tuple(_version(each) for each in new.versions),
     )
+
+
+def _time(message: Any, name: str) -> datetime | None:
+    """A time field that may be left out."""
+    time: datetime | None = getattr(message, name).ToDatetime(UTC) if message.HasField(name) else None
+    return time
+
+
+def _version(given: memory_pb2.Version) -> Version:
+    return Version(given.content, given.project, tuple(given.tags), given.changed_at.ToDatetime(UTC))
 
 
 def _metadata(text: str) -> Mapping[str, Any]:
@@ -127,10 +144,20 @@ def _filter(given: memory_pb2.Filter) -> Filter:
         content_type=ContentType(given.content_type) if given.content_type else None,
         tags=plain_tags(given.tags),
         session_id=plain_name(given.session_id),
-        since=given.since.ToDatetime(UTC) if given.HasField("since") else None,
-        until=given.until.ToDatetime(UTC) if given.HasField("until") else None,
+        since=_time(given, "since"),
+        until=_time(given, "until"),
         file_path=given.file_path,
         role=plain_name(given.role),
+        in_force=given.in_force,
+    )
+
+
+def edit(given: memory_pb2.UpdateRequest) -> Edit:
+    """What shall be different in a memory."""
+    return Edit(
+        content=given.content if given.HasField("content") else None,
+        project=given.project if given.HasField("project") else None,
+        tags=tuple(given.tags) if given.change_tags else None,
     )
 
 
@@ -178,6 +205,22 @@ def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
         shared=memory.shared,
         author=memory.author,
         first_said=time_message(memory.first_said),
+        replaces=memory.replaces,
+        replaced_by=memory.replaced_by,
+        withdrawn_at=time_message(memory.withdrawn_at),
+        out_of_force=memory.out_of_force,
+        versions=[_version_message(each) for each in memory.versions],
+        replaced_at=time_message(memory.replaced_at),
+        made_of=memory.made_of,
+    )
+
+
+def _version_message(version: Version) -> memory_pb2.Version:
+    return memory_pb2.Version(
+        content=version.content,
+        project=version.project,
+        tags=version.tags,
+        changed_at=time_message(version.changed_at),
     )
 
 
@@ -190,6 +233,18 @@ def deletion_message(deletion: Deletion) -> memory_pb2.DeleteResponse:
         tallies=[_tally_message(each) for each in deletion.tallies],
         examples=[_example_message(each) for each in deletion.examples],
         other_kinds=deletion.other_kinds,
+        derived=deletion.derived,
+    )
+
+
+def undone_message(ids: Sequence[str], undone: Undone) -> memory_pb2.UndeleteResponse:
+    """What was brought back of these ids or, without any, of the last deletion."""
+    known = undone.restored | undone.there | undone.late
+    return memory_pb2.UndeleteResponse(
+        restored=len(undone.sequences),
+        there_already=len(undone.there),
+        too_late=len(undone.late) if ids else undone.late_count,
+        unknown=len(set(ids) - known),
     )
 
 
@@ -222,6 +277,8 @@ def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
         embedding_generated=outcome.embedded,
         redactions=outcome.redactions,
         tags=outcome.tags,
+        was_deleted=outcome.was_deleted,
+        may_replace=[memory_message(each) for each in outcome.may_replace],
     )
 
 
@@ -298,6 +355,7 @@ def removal_message(removal: Removal) -> memory_pb2.Removal:
         ids=removal.ids,
         count=removal.count,
         erased=removal.erased,
+        restored=removal.restored,
     )
 
 

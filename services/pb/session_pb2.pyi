@@ -228,7 +228,25 @@ class Facts(_message.Message):
     FILES_CHANGED_FIELD_NUMBER: _builtins.int
     GIT_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    IS_SCRIPTED_FIELD_NUMBER: _builtins.int
+    RECAP_FIELD_NUMBER: _builtins.int
+    NEXT_SAID_FIELD_NUMBER: _builtins.int
+    OPEN_SAID_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     summary: _builtins.str
+    asked: _builtins.str
+    """From what is stored of the conversation:
+    the last request
+    """
+    answered: _builtins.str
+    """the last answer of the main agent that says something"""
+    is_scripted: _builtins.bool
+    """no person spoke in it"""
+    recap: _builtins.str
+    """the client's own summary, made when it compacted the conversation"""
     @_builtins.property
     def insights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -247,6 +265,22 @@ class Facts(_message.Message):
     def git(self) -> Global___GitFacts: ...
     @_builtins.property
     def quality(self) -> Global___Quality: ...
+    @_builtins.property
+    def failed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """commands that failed and were not fixed"""
+
+    @_builtins.property
+    def next_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what its last answers say is next"""
+
+    @_builtins.property
+    def open_said(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """and is open"""
+
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of the memories that these were taken from"""
+
     def __init__(
         self,
         *,
@@ -260,10 +294,18 @@ class Facts(_message.Message):
         files_changed: _abc.Iterable[_builtins.str] | None = ...,
         git: Global___GitFacts | None = ...,
         quality: Global___Quality | None = ...,
+        asked: _builtins.str = ...,
+        answered: _builtins.str = ...,
+        failed: _abc.Iterable[_builtins.str] | None = ...,
+        is_scripted: _builtins.bool = ...,
+        recap: _builtins.str = ...,
+        next_said: _abc.Iterable[_builtins.str] | None = ...,
+        open_said: _abc.Iterable[_builtins.str] | None = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["git", b"git", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "next_steps", b"next_steps", "open_questions", b"open_questions", "patterns", b"patterns", "quality", b"quality", "solutions", b"solutions", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "decisions", b"decisions", "failed", b"failed", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "is_scripted", b"is_scripted", "made_of", b"made_of", "next_said", b"next_said", "next_steps", b"next_steps", "open_questions", b"open_questions", "open_said", b"open_said", "patterns", b"patterns", "quality", b"quality", "recap", b"recap", "solutions", b"solutions", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -282,6 +324,20 @@ class HandoffDocument(_message.Message):
     OPEN_QUESTIONS_FIELD_NUMBER: _builtins.int
     MARKDOWN_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    UNCOMMITTED_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    UNFINISHED_FIELD_NUMBER: _builtins.int
+    IS_SCRIPTED_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    HAS_OWN_WORDS_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
+    CLEARED_DIGEST_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     project: _builtins.str
     state: _builtins.str
@@ -290,13 +346,39 @@ class HandoffDocument(_message.Message):
     markdown: _builtins.str
     """at most 48 KiB"""
     file_name: _builtins.str
-    """for a copy in the project; the same for the same session"""
+    """for a copy in the project; the same for the same session or conversation"""
+    conversation: _builtins.str
+    """by the client's id; empty for a session that had none"""
+    working_directory: _builtins.str
+    branch: _builtins.str
+    asked: _builtins.str
+    answered: _builtins.str
+    unfinished: _builtins.bool
+    """it was not heard of any more, and did not end"""
+    is_scripted: _builtins.bool
+    id: _builtins.str
+    has_own_words: _builtins.bool
+    """the summary and the next steps were given to `end`"""
+    cleared_digest: _builtins.str
+    """Where it was cleared: the SHA-256 of the Markdown that it had, in hex, by which its copy in the project is known."""
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def next_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def open_questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def failed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def uncommitted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """paths"""
+
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of the memories that it was made of"""
+
     def __init__(
         self,
         *,
@@ -309,10 +391,24 @@ class HandoffDocument(_message.Message):
         open_questions: _abc.Iterable[_builtins.str] | None = ...,
         markdown: _builtins.str = ...,
         file_name: _builtins.str = ...,
+        conversation: _builtins.str = ...,
+        working_directory: _builtins.str = ...,
+        branch: _builtins.str = ...,
+        asked: _builtins.str = ...,
+        answered: _builtins.str = ...,
+        failed: _abc.Iterable[_builtins.str] | None = ...,
+        uncommitted: _abc.Iterable[_builtins.str] | None = ...,
+        decisions: _abc.Iterable[_builtins.str] | None = ...,
+        unfinished: _builtins.bool = ...,
+        is_scripted: _builtins.bool = ...,
+        id: _builtins.str = ...,
+        has_own_words: _builtins.bool = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
+        cleared_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "file_name", b"file_name", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "branch", b"branch", "cleared_digest", b"cleared_digest", "conversation", b"conversation", "decisions", b"decisions", "ended_at", b"ended_at", "failed", b"failed", "file_name", b"file_name", "has_own_words", b"has_own_words", "id", b"id", "is_scripted", b"is_scripted", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary", "uncommitted", b"uncommitted", "unfinished", b"unfinished", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -327,11 +423,14 @@ class InitRequest(_message.Message):
     ROOT_FIELD_NUMBER: _builtins.int
     ABANDONED_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """the directory's name when empty"""
     root: _builtins.str
     """the directory when empty"""
     operation_id: _builtins.str
+    conversation: _builtins.str
+    """for which the session is begun, if a client said"""
     @_builtins.property
     def which(self) -> Global___Which:
         """session_id resumes that one"""
@@ -348,10 +447,11 @@ class InitRequest(_message.Message):
         root: _builtins.str = ...,
         abandoned: Global___Facts | None = ...,
         operation_id: _builtins.str = ...,
+        conversation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "which", b"which"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "operation_id", b"operation_id", "project", b"project", "root", b"root", "which", b"which"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "conversation", b"conversation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "which", b"which"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -364,12 +464,17 @@ class InitResponse(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     RESUMED_FIELD_NUMBER: _builtins.int
     PREVIOUS_HANDOFF_FIELD_NUMBER: _builtins.int
+    HANDOFFS_FIELD_NUMBER: _builtins.int
     resumed: _builtins.bool
     @_builtins.property
     def session(self) -> Global___SessionState: ...
     @_builtins.property
     def previous_handoff(self) -> Global___HandoffDocument:
-        """of the project's last session"""
+        """the directory's last one, else the project's"""
+
+    @_builtins.property
+    def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]:
+        """all since the directory was last open, the last one first"""
 
     def __init__(
         self,
@@ -377,10 +482,11 @@ class InitResponse(_message.Message):
         session: Global___SessionState | None = ...,
         resumed: _builtins.bool = ...,
         previous_handoff: Global___HandoffDocument | None = ...,
+        handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["previous_handoff", b"previous_handoff", "session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["previous_handoff", b"previous_handoff", "resumed", b"resumed", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs", "previous_handoff", b"previous_handoff", "resumed", b"resumed", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -577,7 +683,10 @@ class EndRequest(_message.Message):
     WHICH_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
+    conversation: _builtins.str
+    """that ends; other conversations go on in the session"""
     @_builtins.property
     def which(self) -> Global___Which: ...
     @_builtins.property
@@ -588,10 +697,11 @@ class EndRequest(_message.Message):
         which: Global___Which | None = ...,
         facts: Global___Facts | None = ...,
         operation_id: _builtins.str = ...,
+        conversation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "which", b"which"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "operation_id", b"operation_id", "which", b"which"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "facts", b"facts", "operation_id", b"operation_id", "which", b"which"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -746,6 +856,344 @@ class GetHandoffRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHandoffRequest: _TypeAlias = GetHandoffRequest  # noqa: Y015
+
+@_typing.final
+class Conversation(_message.Message):
+    """What a client calls a session: one stretch of talk, by the client's own id."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    BEGAN_AT_FIELD_NUMBER: _builtins.int
+    HEARD_AT_FIELD_NUMBER: _builtins.int
+    IS_OPEN_FIELD_NUMBER: _builtins.int
+    IS_QUIET_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    RECAP_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    session_id: _builtins.str
+    """empty while none has begun in its directory"""
+    working_directory: _builtins.str
+    project: _builtins.str
+    is_open: _builtins.bool
+    is_quiet: _builtins.bool
+    """not heard of for so long that it may have been killed"""
+    recap: _builtins.str
+    @_builtins.property
+    def began_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def heard_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of what the model was told in it"""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        working_directory: _builtins.str = ...,
+        project: _builtins.str = ...,
+        began_at: _timestamp_pb2.Timestamp | None = ...,
+        heard_at: _timestamp_pb2.Timestamp | None = ...,
+        is_open: _builtins.bool = ...,
+        is_quiet: _builtins.bool = ...,
+        digests: _abc.Iterable[_builtins.str] | None = ...,
+        recap: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "heard_at", b"heard_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "digests", b"digests", "heard_at", b"heard_at", "id", b"id", "is_open", b"is_open", "is_quiet", b"is_quiet", "project", b"project", "recap", b"recap", "session_id", b"session_id", "working_directory", b"working_directory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Conversation: _TypeAlias = Conversation  # noqa: Y015
+
+@_typing.final
+class HearRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    BEGINS_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    RECAP_FIELD_NUMBER: _builtins.int
+    conversation: _builtins.str
+    working_directory: _builtins.str
+    project: _builtins.str
+    begins: _builtins.bool
+    """kept even if it has just been heard of"""
+    recap: _builtins.str
+    """the client's own summary of it"""
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of what the model was told, besides those of before"""
+
+    def __init__(
+        self,
+        *,
+        conversation: _builtins.str = ...,
+        working_directory: _builtins.str = ...,
+        project: _builtins.str = ...,
+        begins: _builtins.bool = ...,
+        digests: _abc.Iterable[_builtins.str] | None = ...,
+        recap: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begins", b"begins", "conversation", b"conversation", "digests", b"digests", "project", b"project", "recap", b"recap", "working_directory", b"working_directory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HearRequest: _TypeAlias = HearRequest  # noqa: Y015
+
+@_typing.final
+class HearResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conversation(self) -> Global___Conversation:
+        """its session_id is empty if no session is active in the directory"""
+
+    def __init__(
+        self,
+        *,
+        conversation: Global___Conversation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HearResponse: _TypeAlias = HearResponse  # noqa: Y015
+
+@_typing.final
+class CloseConversationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    conversation: _builtins.str
+    working_directory: _builtins.str
+    """of one that was never heard of"""
+    project: _builtins.str
+    reason: _builtins.str
+    """Why: it ended; it is not heard of (its handoff says unfinished); or something that was said in it was deleted.
+    ended, silent, deleted
+    """
+    @_builtins.property
+    def facts(self) -> Global___Facts: ...
+    def __init__(
+        self,
+        *,
+        conversation: _builtins.str = ...,
+        working_directory: _builtins.str = ...,
+        project: _builtins.str = ...,
+        facts: Global___Facts | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "facts", b"facts", "project", b"project", "reason", b"reason", "working_directory", b"working_directory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseConversationRequest: _TypeAlias = CloseConversationRequest  # noqa: Y015
+
+@_typing.final
+class CloseConversationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDOFF_FIELD_NUMBER: _builtins.int
+    IS_WRITTEN_FIELD_NUMBER: _builtins.int
+    SESSION_ENDED_FIELD_NUMBER: _builtins.int
+    is_written: _builtins.bool
+    """false if the handoff was the same before"""
+    session_ended: _builtins.bool
+    """as this was its last conversation"""
+    @_builtins.property
+    def handoff(self) -> Global___HandoffDocument:
+        """none if there was nothing to say"""
+
+    def __init__(
+        self,
+        *,
+        handoff: Global___HandoffDocument | None = ...,
+        is_written: _builtins.bool = ...,
+        session_ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["handoff", b"handoff"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoff", b"handoff", "is_written", b"is_written", "session_ended", b"session_ended"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseConversationResponse: _TypeAlias = CloseConversationResponse  # noqa: Y015
+
+@_typing.final
+class ListConversationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    limit: _builtins.int
+    """1 to 100"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConversationsRequest: _TypeAlias = ListConversationsRequest  # noqa: Y015
+
+@_typing.final
+class ListConversationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conversations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conversation]: ...
+    def __init__(
+        self,
+        *,
+        conversations: _abc.Iterable[Global___Conversation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversations", b"conversations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConversationsResponse: _TypeAlias = ListConversationsResponse  # noqa: Y015
+
+@_typing.final
+class ListRecentHandoffsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    working_directory: _builtins.str
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        working_directory: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "working_directory", b"working_directory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecentHandoffsRequest: _TypeAlias = ListRecentHandoffsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecentHandoffsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDOFFS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]: ...
+    def __init__(
+        self,
+        *,
+        handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecentHandoffsResponse: _TypeAlias = ListRecentHandoffsResponse  # noqa: Y015
+
+@_typing.final
+class ListHandoffsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """all of them when empty"""
+    cursor: _builtins.str
+    """of the answer before"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHandoffsRequest: _TypeAlias = ListHandoffsRequest  # noqa: Y015
+
+@_typing.final
+class ListHandoffsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDOFFS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """empty after the last page"""
+    @_builtins.property
+    def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]: ...
+    def __init__(
+        self,
+        *,
+        handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs", "next_cursor", b"next_cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHandoffsResponse: _TypeAlias = ListHandoffsResponse  # noqa: Y015
+
+@_typing.final
+class ClearHandoffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    id: _builtins.str
+    """of the handoff, where it is not its session's own"""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearHandoffRequest: _TypeAlias = ClearHandoffRequest  # noqa: Y015
 
 @_typing.final
 class Owed(_message.Message):

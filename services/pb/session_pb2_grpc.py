@@ -69,6 +69,36 @@ class SessionStub:
                 request_serializer=services_dot_pb_dot_session__pb2.GetHandoffRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
                 _registered_method=True)
+        self.ListHandoffs = channel.unary_unary(
+                '/segue.session.v1.Session/ListHandoffs',
+                request_serializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+                _registered_method=True)
+        self.ClearHandoff = channel.unary_unary(
+                '/segue.session.v1.Session/ClearHandoff',
+                request_serializer=services_dot_pb_dot_session__pb2.ClearHandoffRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+                _registered_method=True)
+        self.Hear = channel.unary_unary(
+                '/segue.session.v1.Session/Hear',
+                request_serializer=services_dot_pb_dot_session__pb2.HearRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.HearResponse.FromString,
+                _registered_method=True)
+        self.CloseConversation = channel.unary_unary(
+                '/segue.session.v1.Session/CloseConversation',
+                request_serializer=services_dot_pb_dot_session__pb2.CloseConversationRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.CloseConversationResponse.FromString,
+                _registered_method=True)
+        self.ListConversations = channel.unary_unary(
+                '/segue.session.v1.Session/ListConversations',
+                request_serializer=services_dot_pb_dot_session__pb2.ListConversationsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.ListConversationsResponse.FromString,
+                _registered_method=True)
+        self.ListRecentHandoffs = channel.unary_unary(
+                '/segue.session.v1.Session/ListRecentHandoffs',
+                request_serializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsResponse.FromString,
+                _registered_method=True)
         self.Owe = channel.unary_unary(
                 '/segue.session.v1.Session/Owe',
                 request_serializer=services_dot_pb_dot_session__pb2.OweRequest.SerializeToString,
@@ -163,6 +193,48 @@ class SessionServicer:
 
     def GetHandoff(self, request, context):
         """A session's handoff, or the last one of a project.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHandoffs(self, request, context):
+        """The handoffs of a project, or of all of them, newest first; without their texts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearHandoff(self, request, context):
+        """Writes a session's handoff anew without what was taken from memories: those were deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Hear(self, request, context):
+        """Says that a conversation of a client is at work, or begins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseConversation(self, request, context):
+        """Writes a conversation's handoff from these facts: it has ended, or is not heard of any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConversations(self, request, context):
+        """The conversations of a project that have not ended, the one heard of last first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecentHandoffs(self, request, context):
+        """The handoffs of a project since a directory was last open, the last one first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,6 +336,36 @@ def add_SessionServicer_to_server(servicer, server):
                     servicer.GetHandoff,
                     request_deserializer=services_dot_pb_dot_session__pb2.GetHandoffRequest.FromString,
                     response_serializer=services_dot_pb_dot_session__pb2.HandoffDocument.SerializeToString,
+            ),
+            'ListHandoffs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHandoffs,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.SerializeToString,
+            ),
+            'ClearHandoff': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearHandoff,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ClearHandoffRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.HandoffDocument.SerializeToString,
+            ),
+            'Hear': grpc.unary_unary_rpc_method_handler(
+                    servicer.Hear,
+                    request_deserializer=services_dot_pb_dot_session__pb2.HearRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.HearResponse.SerializeToString,
+            ),
+            'CloseConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseConversation,
+                    request_deserializer=services_dot_pb_dot_session__pb2.CloseConversationRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.CloseConversationResponse.SerializeToString,
+            ),
+            'ListConversations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConversations,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ListConversationsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.ListConversationsResponse.SerializeToString,
+            ),
+            'ListRecentHandoffs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecentHandoffs,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.ListRecentHandoffsResponse.SerializeToString,
             ),
             'Owe': grpc.unary_unary_rpc_method_handler(
                     servicer.Owe,
@@ -500,6 +602,168 @@ class Session:
             '/segue.session.v1.Session/GetHandoff',
             services_dot_pb_dot_session__pb2.GetHandoffRequest.SerializeToString,
             services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHandoffs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ListHandoffs',
+            services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearHandoff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ClearHandoff',
+            services_dot_pb_dot_session__pb2.ClearHandoffRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Hear(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/Hear',
+            services_dot_pb_dot_session__pb2.HearRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.HearResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/CloseConversation',
+            services_dot_pb_dot_session__pb2.CloseConversationRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.CloseConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConversations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ListConversations',
+            services_dot_pb_dot_session__pb2.ListConversationsRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.ListConversationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecentHandoffs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ListRecentHandoffs',
+            services_dot_pb_dot_session__pb2.ListRecentHandoffsRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.ListRecentHandoffsResponse.FromString,
             options,
             channel_credentials,
             insecure,

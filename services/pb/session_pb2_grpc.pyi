@@ -34,6 +34,18 @@ class SessionStub:
     """The user's sessions, newest first."""
     GetHandoff: _aio.UnaryUnaryMultiCallable[_session_pb2.GetHandoffRequest, _session_pb2.HandoffDocument]
     """A session's handoff, or the last one of a project."""
+    ListHandoffs: _aio.UnaryUnaryMultiCallable[_session_pb2.ListHandoffsRequest, _session_pb2.ListHandoffsResponse]
+    """The handoffs of a project, or of all of them, newest first; without their texts."""
+    ClearHandoff: _aio.UnaryUnaryMultiCallable[_session_pb2.ClearHandoffRequest, _session_pb2.HandoffDocument]
+    """Writes a session's handoff anew without what was taken from memories: those were deleted."""
+    Hear: _aio.UnaryUnaryMultiCallable[_session_pb2.HearRequest, _session_pb2.HearResponse]
+    """Says that a conversation of a client is at work, or begins."""
+    CloseConversation: _aio.UnaryUnaryMultiCallable[_session_pb2.CloseConversationRequest, _session_pb2.CloseConversationResponse]
+    """Writes a conversation's handoff from these facts: it has ended, or is not heard of any more."""
+    ListConversations: _aio.UnaryUnaryMultiCallable[_session_pb2.ListConversationsRequest, _session_pb2.ListConversationsResponse]
+    """The conversations of a project that have not ended, the one heard of last first."""
+    ListRecentHandoffs: _aio.UnaryUnaryMultiCallable[_session_pb2.ListRecentHandoffsRequest, _session_pb2.ListRecentHandoffsResponse]
+    """The handoffs of a project since a directory was last open, the last one first."""
     Owe: _aio.UnaryUnaryMultiCallable[_session_pb2.OweRequest, _session_pb2.OweResponse]
     """Keeps what a service that is down still has to do."""
     Paid: _aio.UnaryUnaryMultiCallable[_session_pb2.PaidRequest, _session_pb2.PaidResponse]
@@ -105,6 +117,54 @@ class SessionServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_session_pb2.GetHandoffRequest, _abc.Awaitable[_session_pb2.HandoffDocument]],
     ) -> _abc.Awaitable[_session_pb2.HandoffDocument]:
         """A session's handoff, or the last one of a project."""
+
+    @_abc_1.abstractmethod
+    def ListHandoffs(
+        self,
+        request: _session_pb2.ListHandoffsRequest,
+        context: _aio.ServicerContext[_session_pb2.ListHandoffsRequest, _abc.Awaitable[_session_pb2.ListHandoffsResponse]],
+    ) -> _abc.Awaitable[_session_pb2.ListHandoffsResponse]:
+        """The handoffs of a project, or of all of them, newest first; without their texts."""
+
+    @_abc_1.abstractmethod
+    def ClearHandoff(
+        self,
+        request: _session_pb2.ClearHandoffRequest,
+        context: _aio.ServicerContext[_session_pb2.ClearHandoffRequest, _abc.Awaitable[_session_pb2.HandoffDocument]],
+    ) -> _abc.Awaitable[_session_pb2.HandoffDocument]:
+        """Writes a session's handoff anew without what was taken from memories: those were deleted."""
+
+    @_abc_1.abstractmethod
+    def Hear(
+        self,
+        request: _session_pb2.HearRequest,
+        context: _aio.ServicerContext[_session_pb2.HearRequest, _abc.Awaitable[_session_pb2.HearResponse]],
+    ) -> _abc.Awaitable[_session_pb2.HearResponse]:
+        """Says that a conversation of a client is at work, or begins."""
+
+    @_abc_1.abstractmethod
+    def CloseConversation(
+        self,
+        request: _session_pb2.CloseConversationRequest,
+        context: _aio.ServicerContext[_session_pb2.CloseConversationRequest, _abc.Awaitable[_session_pb2.CloseConversationResponse]],
+    ) -> _abc.Awaitable[_session_pb2.CloseConversationResponse]:
+        """Writes a conversation's handoff from these facts: it has ended, or is not heard of any more."""
+
+    @_abc_1.abstractmethod
+    def ListConversations(
+        self,
+        request: _session_pb2.ListConversationsRequest,
+        context: _aio.ServicerContext[_session_pb2.ListConversationsRequest, _abc.Awaitable[_session_pb2.ListConversationsResponse]],
+    ) -> _abc.Awaitable[_session_pb2.ListConversationsResponse]:
+        """The conversations of a project that have not ended, the one heard of last first."""
+
+    @_abc_1.abstractmethod
+    def ListRecentHandoffs(
+        self,
+        request: _session_pb2.ListRecentHandoffsRequest,
+        context: _aio.ServicerContext[_session_pb2.ListRecentHandoffsRequest, _abc.Awaitable[_session_pb2.ListRecentHandoffsResponse]],
+    ) -> _abc.Awaitable[_session_pb2.ListRecentHandoffsResponse]:
+        """The handoffs of a project since a directory was last open, the last one first."""
 
     @_abc_1.abstractmethod
     def Owe(

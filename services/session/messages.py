@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.pb import session_pb2 as pb
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Proposal, Rule
 from services.session.domain.sessions import (
     Checkpoint,
     DeferredStore,
     Facts,
     GitFacts,
-    Handoff,
     Learnings,
     Quality,
     Session,
@@ -47,6 +48,30 @@ def facts(message: pb.Facts) -> Facts:
         if message.HasField("git")
         else None,
         quality=quality_of(message),
+        asked=message.asked,
+        answered=message.answered,
+        next_said=tuple(message.next_said),
+        open_said=tuple(message.open_said),
+        failed=tuple(message.failed),
+        is_scripted=message.is_scripted,
+        made_of=tuple(message.made_of),
+        recap=message.recap,
+    )
+
+
+def conversation(record: Conversation, *, is_quiet: bool = False) -> pb.Conversation:
+    """The same, without its user."""
+    return pb.Conversation(
+        id=record.id,
+        session_id=record.session_id,
+        working_directory=record.working_directory,
+        project=record.project,
+        began_at=_time(record.began_at),
+        heard_at=_time(record.heard_at),
+        is_open=record.is_open,
+        is_quiet=is_quiet,
+        digests=record.digests,
+        recap=record.recap,
     )
 
 
@@ -103,6 +128,35 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
         open_questions=record.open_questions,
         markdown=record.markdown,
         file_name=record.file_name,
+        id=record.key,
+        conversation=record.conversation,
+        working_directory=record.working_directory,
+        branch=record.branch,
+        asked=record.asked,
+        answered=record.answered,
+        failed=record.failed,
+        uncommitted=record.uncommitted,
+        decisions=record.decisions,
+        unfinished=record.unfinished,
+        is_scripted=record.is_scripted,
+        made_of=record.made_of,
+        has_own_words=bool(record.own),
+        cleared_digest=record.cleared_digest,
+    )
+
+
+def handoff_entry(record: Handoff) -> pb.HandoffDocument:
+    """The handoff without its texts."""
+    return pb.HandoffDocument(
+        id=record.key,
+        conversation=record.conversation,
+        working_directory=record.working_directory,
+        session_id=record.session_id,
+        project=record.project,
+        ended_at=_time(record.ended_at),
+        file_name=record.file_name,
+        made_of=record.made_of,
+        cleared_digest=record.cleared_digest,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from services.kit.errors import InvalidInput
@@ -10,10 +11,12 @@ from services.kit.transport import rpc
 from services.pb import session_pb2 as pb
 from services.pb import session_pb2_grpc
 from services.session import messages
+from services.session.domain.conversations import Heard, Reason
 from services.session.domain.permissions import Recorded, Rule, Scope, Verdict
 from services.session.domain.sessions import NewCheckpoint, Opening
+from services.session.operations.conversation_log import Closing, checkpoints_handed_off_max
 from services.session.operations.health import Condition
-from services.session.operations.lifecycle import Lifecycle, checkpoints_handed_off_max
+from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Asked, Deciding
 from services.session.operations.session_lookup import Finding
 from services.session.permissions.proposals import Meant
@@ -24,18 +27,22 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
     def __init__(self, lifecycle: Lifecycle, finding: Finding, deciding: Deciding, condition: Condition) -> None:
         self._lifecycle = lifecycle
+        self._log = lifecycle.conversations
+        self._handoffs = lifecycle.handoffs
         self._finding = finding
         self._deciding = deciding
         self._condition = condition
 
     async def Init(self, request: pb.InitRequest, _: Any) -> pb.InitResponse:
         which = messages.which(request.which)
-        opening = Opening(which, request.project, request.root, messages.facts(request.abandoned))
+        facts = messages.facts(request.abandoned)
+        opening = Opening(which, request.project, request.root, facts, request.conversation.strip())
         opened = await self._lifecycle.init(rpc.caller.get(), opening, request.operation_id)
         return pb.InitResponse(
             session=messages.session(opened.session),
             resumed=opened.resumed,
             previous_handoff=messages.handoff(opened.previous) if opened.previous else None,
+            handoffs=[messages.handoff(each) for each in opened.handoffs],
         )
 
     async def CompleteInit(self, request: pb.CompleteInitRequest, _: Any) -> pb.SessionResponse:
@@ -59,7 +66,9 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
     async def End(self, request: pb.EndRequest, _: Any) -> pb.EndResponse:
         which, facts = messages.which(request.which), messages.facts(request.facts)
-        session, handoff = await self._lifecycle.end(rpc.caller.get(), which, facts, request.operation_id)
+        session, handoff = await self._lifecycle.end(
+            rpc.caller.get(), which, facts, request.operation_id, request.conversation.strip()
+        )
         return pb.EndResponse(session=messages.session(session), handoff=messages.handoff(handoff))
 
     async def Get(self, request: pb.GetRequest, _: Any) -> pb.GetResponse:
@@ -80,6 +89,49 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
     async def GetHandoff(self, request: pb.GetHandoffRequest, _: Any) -> pb.HandoffDocument:
         found = await self._lifecycle.handoff(rpc.caller.get(), request.session_id, plain_name(request.project))
         return messages.handoff(found)
+
+    async def ListHandoffs(self, request: pb.ListHandoffsRequest, _: Any) -> pb.ListHandoffsResponse:
+        project = plain_name(request.project)
+        found, cursor = await self._handoffs.page(rpc.caller.get(), project, request.cursor)
+        return pb.ListHandoffsResponse(handoffs=[messages.handoff_entry(each) for each in found], next_cursor=cursor)
+
+    async def ClearHandoff(self, request: pb.ClearHandoffRequest, _: Any) -> pb.HandoffDocument:
+        return messages.handoff(await self._handoffs.clear(rpc.caller.get(), request.id or request.session_id))
+
+    async def Hear(self, request: pb.HearRequest, _: Any) -> pb.HearResponse:
+        heard = Heard(
+            request.conversation.strip(),
+            request.working_directory,
+            request.project,
+            request.begins,
+            tuple(request.digests),
+            request.recap,
+        )
+        conversation, session_id = await self._log.hear(rpc.caller.get(), heard)
+        return pb.HearResponse(conversation=messages.conversation(replace(conversation, session_id=session_id)))
+
+    async def CloseConversation(self, request: pb.CloseConversationRequest, _: Any) -> pb.CloseConversationResponse:
+        if request.reason not in set(Reason):
+            raise InvalidInput(f"reason is none of {', '.join(Reason)}.")
+        facts, reason = messages.facts(request.facts), Reason(request.reason)
+        closing = Closing(request.conversation.strip(), request.working_directory, request.project, facts, reason)
+        closed = await self._log.close(rpc.caller.get(), closing)
+        return pb.CloseConversationResponse(
+            handoff=messages.handoff(closed.handoff) if closed.handoff else None,
+            is_written=closed.is_written,
+            session_ended=closed.session_ended,
+        )
+
+    async def ListConversations(self, request: pb.ListConversationsRequest, _: Any) -> pb.ListConversationsResponse:
+        found = await self._log.open_in(rpc.caller.get(), request.project, request.limit)
+        return pb.ListConversationsResponse(
+            conversations=[messages.conversation(each, is_quiet=is_quiet) for each, is_quiet in found]
+        )
+
+    async def ListRecentHandoffs(self, request: pb.ListRecentHandoffsRequest, _: Any) -> pb.ListRecentHandoffsResponse:
+        project, directory = plain_name(request.project), request.working_directory
+        found = await self._log.handoffs(rpc.caller.get(), project, directory)
+        return pb.ListRecentHandoffsResponse(handoffs=[messages.handoff(each) for each in found])
 
     async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
         which = messages.which(request.which)

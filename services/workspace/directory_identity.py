@@ -21,6 +21,8 @@ REPORT_META = "segue/report"
 """In a call: a report on the directory, for a gateway that does not see it: `{workspace, evidence}` or `{problem}`."""
 COMMITTED_META = "segue/committed"
 """In a call: the checkpoint that the gateway wanted, once it is made: `{checkpoint_id, checkpoint}`."""
+CONVERSATION_META = "segue/conversation"
+"""In a call: the client's own id of the conversation it belongs to."""
 WANTED_META = "segue/wanted"
 """In an answer: what the gateway wants before it carries the call out: `{report: true}` or `{commit: {…}}`."""
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.arguments.time_expressions import moment, span
-from services.gateway.workflows.briefing import Section, compose
+from services.gateway.workflows.briefing import Reader, Section, compose
 from services.kit.errors import InvalidInput
 from services.kit.redaction import redact, redact_json, without_private
 from services.memory.imports.decisions import marks
@@ -24,14 +24,13 @@ from services.memory.text.terms import date_spans, query_terms, terms
 from services.memory.text.wording import wording
 from services.pb import memory_pb2, session_pb2
 from services.session.domain.command_risk import destroys, only_reads
-from services.session.domain.handoff import write_handoff
 from services.session.domain.operation_risk import classify
 from tests.fuzz import known
 from tests.fuzz.budget import tried
 from tests.fuzz.known import is_known
 from tests.fuzz.mutations import mutated, values
 from tests.fuzz.nasty import texts
-from tests.unit.session.domain.test_handoff import SESSION, everywhere, headings
+from tests.unit.session.domain.test_handoff import SESSION, everywhere, headings, written
 
 SECRET = "AKIA" + "Z7QWERTY2UIOPASD"
 PROSE = b"""# Lantern, v2.10.1
@@ -52,7 +51,7 @@ READERS: tuple[Callable[[str], object], ...] = (
     lambda text: file_paths(text, {"file_path": text, "files": [text]}),
     wording,
     lambda text: classify("bash", text, "/work"),
-    lambda text: write_handoff(SESSION, *everywhere(text)),
+    lambda text: written(SESSION, *everywhere(text)),
     lambda text: _briefing(text),  # noqa: PLW0108  # it is defined below
 )
 
@@ -94,8 +93,8 @@ def test_every_value_is_redacted_and_keeps_no_secret(value: object) -> None:
 @tried(25)
 @given(text=prose)
 def test_a_text_cannot_break_out_of_a_handoff_or_a_briefing(text: str) -> None:
-    plain = headings(write_handoff(SESSION, *everywhere("said")).markdown)
-    markdown = write_handoff(SESSION, *everywhere(text)).markdown
+    plain = headings(written(SESSION, *everywhere("said")).markdown)
+    markdown = written(SESSION, *everywhere(text)).markdown
     assert set(headings(markdown)) <= set(plain)
     assert markdown.encode()
     opening, *inner, closing = _briefing(text).splitlines() or ("<", "", "<")
@@ -205,4 +204,4 @@ def _briefing(text: str) -> str:
     handoff = session_pb2.HandoffDocument(
         summary=encodable, next_steps=[encodable], open_questions=[encodable], ended_at=when
     )
-    return compose(handoff, [Section("What was decided:", [memory], again=True)], 3000).text
+    return compose([handoff], [Section("What was decided:", [memory])], 3000, Reader()).text

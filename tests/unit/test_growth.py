@@ -14,7 +14,8 @@ from services.gateway.workflows.briefing import quote
 from services.kit.redaction import redact, without_private
 from services.memory.imports.decisions import marks
 from services.memory.imports.tool_calls import Doings, Failures
-from services.memory.imports.transcripts import Projects, typed_text
+from services.memory.imports.transcripts import Projects
+from services.memory.imports.wrappers import typed_text
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker, words_of
 from services.memory.text.file_mentions import file_paths

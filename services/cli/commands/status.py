@@ -79,6 +79,8 @@ def _on_this_machine(data_dir: Path) -> Iterator[tuple[str, str]]:
         event, *given = (hooks / "injected").read_text(encoding="ascii", errors="replace").split()
         counts = dict(each.partition("=")[::2] for each in given)
         cost = f"{int(counts['tokens']):,} tokens, {counts['memories']} memories"
+        if "characters" in counts:
+            cost += f", {int(counts['characters']):,} characters"
         yield "injected", f"{cost}, by {event} {_since((hooks / 'injected').stat().st_mtime)}"
     except (OSError, ValueError, KeyError):
         yield "injected", "nothing yet"

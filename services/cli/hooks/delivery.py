@@ -1,7 +1,7 @@
-"""The process that hooks leave work to: stores a transcript's new turns, then tells the gateway what happened.
+"""The delivery process: stores a transcript's new turns, then reports the hook's event to the gateway.
 
-One at a time for a gateway; what cannot be delivered stays in the spool for the next one. Where the server is this
-machine's own, it is started if none runs. Standard library only, as everything that runs beside the client.
+One process at a time delivers to a gateway. What it cannot deliver stays in the spool for the next one. It starts this
+machine's own server if none runs. Standard library only, like everything that runs beside the client.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ from services.cli.directory.reporter import call_here
 from services.cli.hooks import spool, state_files
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parse_address, post
 from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
-from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address
+from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address, omissions
 from services.cli.transfer.state import ImportState
+from services.memory.imports.clipping import clip_middle, public_text
+from services.memory.imports.tool_calls import Outcome
 from services.workspace.directory_identity import WANTED_META
 
 LIFETIME_S = 600
-"""Whatever hangs, the process ends after this; what it did not deliver waits for the next one."""
+"""The process ends after this, whatever hangs; the next one delivers the rest."""
 NICENESS = 5
 ANSWER_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
@@ -41,13 +43,15 @@ ATTEMPTS_MAX = 3
 PAUSE_S = 1.0
 PAUSE_MAX_S = 30.0
 KEPT_S = 7 * 24 * 3600
-CAPTURED_AT = frozenset({"PreCompact", "Stop", "SessionEnd"})
+SUMMARY_MAX_BYTES, SUMMARY_END_BYTES = 3_900, 1_800
+"""The gateway keeps no more than 4,000 characters of the client's summary of a conversation."""
+CAPTURED_AT = frozenset({"PreCompact", "PostCompact", "Stop", "SessionEnd"})
 ASKED_AS = {"SessionStart": "init", "PreCompact": "checkpoint", "SessionEnd": "end"}
-"""The tool that does the same: what it wants of a directory out of sight, the event may want."""
+"""The tool that does the same as the event, and may need the same report on a directory out of sight."""
 HEARD = frozenset({200, 202, 204})
 WANTS = 428
-PARTS = ("touched", "beat", "asked", "owed")
-"""What is kept of a conversation, and not for longer."""
+PARTS = ("touched", "failed", "beat", "asked", "owed")
+"""The state files of a conversation, which are removed when it ends."""
 NEVER_TAKEN = frozenset({400, 404, 413, 422})
 
 
@@ -55,8 +59,12 @@ class Refused(Exception):
     """A transcript that is not read; the message is for the hook log."""
 
 
+class NotWritten(Refused):
+    """A transcript that is not there: the client writes none before the first prompt."""
+
+
 def main() -> int:
-    """Delivers what waits, until nothing does or nothing can be."""
+    """Delivers the events in the spool until it is empty, or the gateway takes no more."""
     signal.alarm(LIFETIME_S)
     os.nice(NICENESS)
     if not IS_DETACHED:
@@ -89,7 +97,7 @@ def _deliver_waiting(directory: Path, waiting: Sequence[str]) -> bool:
 
 
 def _deliver(event: str, path: Path) -> None:
-    """One event: what is to be stored first, for what follows speaks of it."""
+    """Delivers one event. The turns are stored first, because the handoff is made of them."""
     try:
         envelope = json.loads(path.read_bytes())
         client = dict(envelope["input"])
@@ -101,7 +109,8 @@ def _deliver(event: str, path: Path) -> None:
         state_files.log(event, "what waited is too old, and dropped")
         return
     if event in CAPTURED_AT and state_files.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
-        capture(event, client.get("transcript_path"))
+        capture(event, client.get("transcript_path"), _failed_calls(client.get("session_id")))
+    envelope["input"] = _without_secrets(client)
     envelope |= {"files": _touched_files(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
     directory = str(envelope.get("directory") or "/")
     asked = {"method": "tools/call", "params": {"name": ASKED_AS.get(event, ""), "_meta": envelope.pop("meta", {})}}
@@ -112,25 +121,35 @@ def _deliver(event: str, path: Path) -> None:
         _forget(client.get("session_id"))
 
 
-def capture(event: str, transcript: object) -> None:
+def _without_secrets(client: dict[str, Any]) -> dict[str, Any]:
+    """The input, where the client's own summary of a conversation has lost its secrets before anything cuts it."""
+    if not isinstance(summary := client.get("compact_summary"), str):
+        return client
+    return client | {"compact_summary": clip_middle(public_text(summary), SUMMARY_MAX_BYTES, SUMMARY_END_BYTES).text}
+
+
+def capture(event: str, transcript: object, failed: Mapping[str, Outcome] | None = None) -> None:
     """Stores what is new in the transcript, and in those of its subagents. Raises NotDelivered.
 
-    What there is no room for stays in the transcript: it is read on from there when there is some again.
+    `failed` is what hooks noted of tool calls. What there is no room for stays in the transcript: it is read on from
+    there when there is some again.
     """
     try:
         path = readable(transcript)
+    except NotWritten:  # a conversation without a prompt
+        return
     except Refused as problem:
         state_files.log(event, str(problem))
         return
     beside = path.with_suffix("")  # the client keeps what subagents said in a folder of the session's name
-    work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None)
+    work = Import(connect, ImportState(local_server.default_data_dir(), gateway_address() or LOCAL), None, failed)
     try:
         work.run([path, *([beside] if beside.is_dir() and not beside.is_symlink() else [])])
     except NoRoom as problem:
         _note_room(event, str(problem))
     else:
         _note_room(event, "")
-    for reason in work.tally.unreadable:
+    for reason in (*work.tally.unreadable, *omissions(work.tally)):
         state_files.log(event, reason)
 
 
@@ -154,6 +173,8 @@ def readable(transcript: object) -> Path:
         raise Refused("the transcript is not one in the home directory: not read")
     try:
         status = path.stat()
+    except FileNotFoundError:
+        raise NotWritten("the transcript is not there") from None
     except OSError as problem:
         raise Refused(f"the transcript cannot be read: {problem.strerror}") from None
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
@@ -162,9 +183,9 @@ def readable(transcript: object) -> Path:
 
 
 def _as_tool_answer(event: str, envelope: dict[str, Any]) -> dict[str, Any]:
-    """What came of it, in the form of a tool's answer; that way the reporter understands what a gateway wants first.
+    """The gateway's answer in the form of a tool's answer, so that the reporter understands which report it wants.
 
-    The gateway knows of it then, or will never take it. Raises Unreachable, NotStarted.
+    Afterwards the gateway has the event, or will never take it. Raises Unreachable, NotStarted.
     """
     body = json.dumps(envelope).encode()
     answer = Answer(0)
@@ -186,7 +207,7 @@ def _as_tool_answer(event: str, envelope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pause_s(answer: Answer, attempt: int) -> float:
-    """As long as the gateway asks for, where it does, and not longer than is sensible."""
+    """The pause that the gateway asks for, within limits."""
     asked = answer.header("retry-after")
     return min(max(PAUSE_S * attempt, float(asked) if asked.isdecimal() else 0.0), PAUSE_MAX_S)
 
@@ -205,8 +226,19 @@ def _gateway() -> Address:
     return parse_address(local_server.ensure_server(local_server.default_data_dir(), START_TIMEOUT_S).url)
 
 
+def _failed_calls(session: object) -> dict[str, Outcome]:
+    """What hooks noted of the conversation's tool calls that failed, by their ids."""
+    path = state_files.of_session("failed", session if isinstance(session, str) else "")
+    try:
+        lines = [line.split(" ") for line in Path(path).read_text("ascii", "replace").splitlines()] if path else []
+    except OSError:
+        return {}
+    whole = [line for line in lines if len(line) == 3 and line[1].isdecimal()]
+    return {call: Outcome(int(took_ms), interrupted == "1") for call, took_ms, interrupted in whole}
+
+
 def _touched_files(session: object) -> list[str]:
-    """The files that the conversation's tools touched, each once, the last ones last."""
+    """The files that the conversation's tools touched, each once, the latest last."""
     path = state_files.of_session("touched", session if isinstance(session, str) else "")
     try:
         return list(dict.fromkeys(Path(path).read_text("utf-8", "replace").splitlines()))[-200:] if path else []
@@ -215,7 +247,7 @@ def _touched_files(session: object) -> list[str]:
 
 
 def _forget(session: object) -> None:
-    """What was kept of a conversation that is over."""
+    """Removes the state files of a conversation that has ended."""
     for part in PARTS:
         if path := state_files.of_session(part, session if isinstance(session, str) else ""):
             _remove(Path(path), younger_too=True)
@@ -227,7 +259,7 @@ def _forget_old(directory: Path) -> None:
 
 
 def _remove(path: Path, *, younger_too: bool) -> None:
-    """Whatever has taken its place, deliveries go on."""
+    """Removes a state file; deliveries go on if something else has its name."""
     try:
         if younger_too or time.time() - path.lstat().st_mtime > KEPT_S:
             path.unlink()

@@ -1,7 +1,7 @@
-"""Which commands the client is about to ask its user about. That one was allowed shows by its being run.
+"""Notes of the commands that the client asks its user about. A command that runs afterwards was allowed.
 
-Digests alone are kept, a bounded file a conversation. One is of the call and of what it was asked under: a prompt and a
-permission mode. What was refused and then runs without being asked, by another mode or rule, is not taken for allowed.
+Only digests are kept, in a bounded file for each conversation: of the call, the prompt and the permission mode. A
+command that was refused and then runs without a dialog, by another mode or rule, does not count as allowed.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ KEPT_S = 3600
 TOOLS = ("Bash", "WebFetch")
 """Of other tools a target says less than the dialog showed: of an edit it is the file, without what changes in it."""
 DECIDING = ("__record_permission", "__revoke_permission")
-"""How our own tools' names end, in whose dialog the user decides on a proposal."""
+"""The endings of our own tools' names in whose dialog the user decides on a proposal."""
 _NAMED = ("session_id", "prompt_id", "permission_mode", "tool_name", "tool_input")
 
 
 def note_dialog(raw: bytes) -> bytes:
-    """Notes that the client asks about this call. Says nothing: its dialog goes on."""
+    """Notes that the client asks about this call. Prints nothing, so that the dialog goes on."""
     if path := of_session("asked", hook_input.session(raw)):
         _update_notes(path, raw, is_asked=True)
     return b""
 
 
 def take_dialog(raw: bytes) -> bool:
-    """Whether the client asked about this call; it is forgotten then, for it runs or is to be asked about again."""
+    """Whether the client asked about this call. The note is removed: the call runs, or is asked about again."""
     path = of_session("asked", hook_input.session(raw))
     if not path or not os.path.lexists(path):  # no parser for what nobody asked about
         return False
@@ -38,7 +38,7 @@ def take_dialog(raw: bytes) -> bool:
 
 
 def _update_notes(path: str, raw: bytes, *, is_asked: bool) -> bool:
-    """Keeps there the calls that are asked about, with this one or without; whether it was among them before."""
+    """Adds the call to the notes, or removes it; whether it was there before."""
     if not (call := _digest(raw)):
         return False
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

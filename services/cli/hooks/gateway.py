@@ -1,6 +1,6 @@
-"""The hooks' way to the gateway: one small request of HTTP/1.0 on a connection of its own.
+"""A hook's request to the gateway: HTTP/1.0 on a connection of its own.
 
-`http.client` alone would cost more than all the rest of a hook, and HTTP/1.0 has no chunks to put together.
+`http.client` alone would cost more than the rest of a hook, and HTTP/1.0 has no chunks to assemble.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parse_address(url: str) -> Address:
 
 
 def _local(directory: str) -> Address | None:
-    """What `server.json` says, if its server lives: it holds the lock as long as it does.
+    """The address in `server.json` while its server runs, which holds the lock.
 
     A file that a killed server left behind would send what was said to whoever has its port now.
     """
@@ -70,7 +70,7 @@ def _local(directory: str) -> Address | None:
 
 
 def _local_address(directory: str) -> Address | None:
-    """The address in our own file, taken out without a parser of JSON, which would double a hook's time."""
+    """The address in our own file, found without a JSON parser, which would double a hook's time."""
     try:
         with open(os.path.join(directory, "server.json"), encoding="utf-8") as file:
             url = file.read(4096).partition('"url": "')[2].partition('"')[0]

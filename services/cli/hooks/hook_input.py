@@ -1,4 +1,4 @@
-"""What the client tells a hook: read within bounds, cut to what is needed, and put into the envelope that is sent.
+"""The input of a hook: read up to a limit, reduced to the fields that are used, and put into an envelope.
 
 The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "input": what the client told}`.
 """
@@ -14,7 +14,9 @@ if MYPY:
 INPUT_MAX_BYTES = 16 << 20
 SENT_WHOLE_MAX_BYTES = 256 * 1024
 TEXT_MAX_CHARS = 20_000
-# What of it anybody needs; the rest, such as what a tool wrote or read, stays where it is.
+SUMMARY_MAX_CHARS = 250_000
+DURATION_MAX_MS = 10**9
+# The fields that are used; the rest, such as what a tool wrote or read, is not sent.
 KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
 KEPT_OF_TOOL = (
     *("command", "file_path", "notebook_path", "path", "url", "pattern"),
@@ -23,11 +25,11 @@ KEPT_OF_TOOL = (
 
 
 class NotUnderstood(Exception):
-    """The client told nothing that a hook understands; the message is for the hook log."""
+    """The input is not what a hook understands; the message is for the hook log."""
 
 
 def read_input(descriptor: int) -> bytes:
-    """All of stdin. Raises NotUnderstood for more than anybody would say."""
+    """All of stdin. Raises NotUnderstood if it exceeds the limit."""
     parts, size = [], 0
     while data := os.read(descriptor, 1 << 20):
         size += len(data)
@@ -39,7 +41,22 @@ def read_input(descriptor: int) -> bytes:
 
 
 def fields(raw: bytes) -> dict[str, Any]:
-    """What the client told, without what nobody needs. Raises NotUnderstood."""
+    """The fields of the input that are used. Raises NotUnderstood."""
+    client_input = _parse_input(raw)
+    kept = _texts(client_input, KEPT) | _texts(client_input, ("compact_summary",), SUMMARY_MAX_CHARS)
+    tool_input = client_input.get("tool_input")
+    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL)} if isinstance(tool_input, dict) else kept
+
+
+def failed_call(raw: bytes) -> tuple[str, int, bool]:
+    """Of a tool call that failed: its id, the milliseconds it took, and whether the user interrupted it."""
+    client_input = _parse_input(raw)
+    call, took = client_input.get("tool_use_id"), client_input.get("duration_ms")
+    took_ms = int(took) if isinstance(took, int | float) and 0 <= took < DURATION_MAX_MS else 0
+    return call if isinstance(call, str) else "", took_ms, client_input.get("is_interrupt") is True
+
+
+def _parse_input(raw: bytes) -> dict[str, Any]:
     import json
 
     try:
@@ -48,9 +65,7 @@ def fields(raw: bytes) -> dict[str, Any]:
         raise NotUnderstood("the input is not JSON") from None
     if not isinstance(client_input, dict):
         raise NotUnderstood("the input is not a JSON object")
-    kept = _texts(client_input, KEPT)
-    tool_input = client_input.get("tool_input")
-    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL)} if isinstance(tool_input, dict) else kept
+    return client_input
 
 
 def session(raw: bytes) -> str:
@@ -60,7 +75,7 @@ def session(raw: bytes) -> str:
 
 
 def envelope(raw: bytes, **meant: int) -> bytes:
-    """What is sent: short input as it is, for a parser costs more than all the rest; long one cut."""
+    """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:
         import json
 
@@ -88,7 +103,7 @@ def _meta(directory: str) -> str:
 
 
 def here() -> str:
-    """Where the conversation began, which is what names its session; tools of the client go elsewhere meanwhile."""
+    """The directory where the conversation began, which identifies its session; tools may have left it since."""
     given = os.environ.get("CLAUDE_PROJECT_DIR", "")
     try:
         return os.path.realpath(given or os.getcwd())
@@ -96,9 +111,9 @@ def here() -> str:
         return ""
 
 
-def _texts(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+def _texts(given: dict[str, Any], names: tuple[str, ...], most_chars: int = TEXT_MAX_CHARS) -> dict[str, str]:
     found = {name: given[name] for name in names if isinstance(given.get(name), str)}
-    return {name: text[:TEXT_MAX_CHARS] for name, text in found.items()}
+    return {name: text[:most_chars] for name, text in found.items()}
 
 
 def _json_string(text: str) -> str:

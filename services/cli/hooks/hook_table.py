@@ -1,6 +1,6 @@
-"""Which hooks Segue has in Claude Code: the one table, from which the plugin and `segue install` are made.
+"""The table of Segue's hooks in Claude Code, from which the plugin and `segue install` are made.
 
-Imports nothing, for `segue hook` reads it at every start.
+Imports nothing, because `segue hook` reads it at every start.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ ON, OFF = "on", "off"
 
 
 class Hook:
-    """One event of the client: what it is for, how the client is told of it, and the setting that turns it off."""
+    """One event of the client: its purpose, how it is registered, and the setting that turns it off."""
 
     def __init__(
         self, purpose: str, setting: str, *, default: str = ON, matcher: str = "", asynchronous: bool = False
@@ -47,16 +47,30 @@ HOOKS = {
         matcher="*",
         asynchronous=True,
     ),
+    "PostToolUseFailure": Hook(
+        "says that the session lives, and how long a tool ran that failed",
+        "SEGUE_HOOK_POST_TOOL_USE_FAILURE",
+        matcher="*",
+        asynchronous=True,
+    ),
+    "SubagentStart": Hook(
+        "what was decided and corrected goes to the subagent",
+        "SEGUE_HOOK_SUBAGENT_START",
+    ),
     "PreCompact": Hook(
         "stores what is about to be compacted, and makes a checkpoint without a commit",
         "SEGUE_HOOK_PRE_COMPACT",
     ),
+    "PostCompact": Hook(
+        "keeps Claude Code's own summary of what was compacted, for the handoff",
+        "SEGUE_HOOK_POST_COMPACT",
+    ),
     "Stop": Hook("stores the new turns of the conversation", "SEGUE_HOOK_STOP"),
-    "SessionEnd": Hook("stores the last turns, and ends the session with a handoff", "SEGUE_HOOK_SESSION_END"),
+    "SessionEnd": Hook("stores the last turns, and ends the conversation with a handoff", "SEGUE_HOOK_SESSION_END"),
 }
 
 CLIENT_TIMEOUT_S = 5
-"""When the client gives a hook up; it gives itself up after a second."""
+"""After this the client gives up on a hook; a hook gives up on itself after a second."""
 
 
 def settings(command: str) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""What hooks have to say and nobody has heard yet: a bounded directory of small files, and the process that delivers.
+"""The spool: a bounded directory of events that are not delivered yet, and the start of the process that delivers.
 
-A hook puts its event here and is done; `services/cli/hooks/delivery.py`, a process of its own, takes it from there.
-Whatever happens to that process, to the server or to the machine, the file stays until the gateway has taken it.
+A hook puts its event here and is done; `services/cli/hooks/delivery.py`, a separate process, delivers it. Whatever
+happens to that process, to the server or to the machine, the file stays until the gateway has the event.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ NOT_DETACHED = "it could not leave the client's session, and may be ended with i
 
 
 def directory() -> str:
-    """Where what is meant for the present gateway waits."""
+    """The directory of events for the present gateway."""
     return hooks_directory(os.path.join("spool", gateway_name()))
 
 
 def names(path: str) -> list[str]:
-    """What waits there, oldest first."""
+    """The names of the events there, oldest first."""
     return sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
 
 
+def ends_wait() -> bool:
+    """Whether the end of a conversation waits there."""
+    return any(name.endswith(f"-SessionEnd{SUFFIX}") for name in names(directory()))
+
+
 def put(event: str, body: bytes) -> None:
-    """Keep an event, whole or not at all; the oldest make room."""
+    """Stores an event, whole or not at all; the oldest events make room."""
     if len(body) > FILE_MAX_BYTES:
         log(event, f"not kept: {len(body):,} bytes are too many")
         return
@@ -53,7 +58,7 @@ def put(event: str, body: bytes) -> None:
 
 
 def deliver() -> None:
-    """Have a process of its own deliver what waits; where none can be started, it waits and the log says so."""
+    """Starts the delivery process; if that fails, the events wait and the log says so."""
     try:
         start_detached(DELIVER)
     except OSError as problem:

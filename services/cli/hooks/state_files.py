@@ -1,4 +1,4 @@
-"""Where hooks keep what they know, below the data directory; and which setting says what. Imports next to nothing."""
+"""The state files of hooks, below the data directory, and the values of settings. Imports next to nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ OVER_QUOTA = "over_quota"
 HOOKS_DIRECTORY = "hooks"
 """Below it: `seen/EVENT`, whose time is when that hook last ran; `spool/GATEWAY`, what waits for a server;
 `touched/SESSION`, the files a conversation touched; `beat/SESSION`, whose time is when it last said that it lives;
+`failed/SESSION`, which of its tool calls failed, how long they took, and whether they were interrupted;
 `asked/SESSION`, digests of what its user is asked about;
 `owed/SESSION`, that it was not told at its start what it should be; `injected`, by which hook the model was last given
 how many tokens and memories, whose time says when.
@@ -18,6 +19,7 @@ DEFAULT_DATA_DIR = "~/.claude/segue"
 LOG_MAX_BYTES = 256 * 1024
 NAME_MAX_CHARS = 80
 TOUCHED_MAX_BYTES = 64 * 1024
+FAILED_MAX_BYTES = 64 * 1024
 
 
 def data_directory() -> str:
@@ -26,7 +28,7 @@ def data_directory() -> str:
 
 
 def hooks_directory(part: str) -> str:
-    """That part of what hooks keep, made where it is missing."""
+    """The directory of one kind of state files, created if it is missing."""
     path = data_directory()
     os.makedirs(path, mode=0o700, exist_ok=True)
     for name in (HOOKS_DIRECTORY, *part.split(os.sep)):  # makedirs gives the mode to the last one alone
@@ -43,7 +45,7 @@ def gateway_name() -> str:
 
 
 def is_on(value: str) -> bool:
-    """What a setting says."""
+    """Whether a setting is on."""
     return value.strip().lower() not in {"off", "0", "false", "no"}
 
 
@@ -54,7 +56,7 @@ def number(setting: str, default: int, most: int) -> int:
 
 
 def log(event: str, message: str) -> None:
-    """A line of the hook log, which never tells what was said. Rotated once it is large; failing is no trouble."""
+    """Adds a line to the hook log, never with content. The log is rotated when it is large; a failure is ignored."""
     try:
         path = os.path.join(data_directory(), HOOK_LOG)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -71,14 +73,14 @@ def log(event: str, message: str) -> None:
 
 
 def record_run(event: str) -> None:
-    """Says when the hook last ran, by a file's time."""
+    """Records when the hook last ran, as a file's time."""
     path = os.path.join(hooks_directory("seen"), event)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     os.utime(path)
 
 
 def record_injection(event: str, given: str) -> None:
-    """Notes how much the model was given, never what; nothing where it was given nothing."""
+    """Records how much the model was given, never what; nothing if it was given nothing."""
     if not given:
         return
     path = os.path.join(data_directory(), HOOKS_DIRECTORY, "injected")
@@ -90,7 +92,7 @@ def record_injection(event: str, given: str) -> None:
 
 
 def of_session(part: str, session: str) -> str:
-    """A conversation's file in a part of what hooks keep; empty for a name that is none."""
+    """The state file of a conversation; empty if its id is not a name."""
     name = "".join(each for each in session if each.isalnum() or each == "-")[:NAME_MAX_CHARS]
     return os.path.join(hooks_directory(part), name) if name else ""
 
@@ -110,8 +112,21 @@ def is_briefing_due(session: str) -> bool:
     return bool(path) and os.path.lexists(path)
 
 
+def record_failure(session: str, call: str, took_ms: int, interrupted: bool) -> None:
+    """Records that a tool call failed, never which command it was."""
+    name = "".join(each for each in call if each.isalnum() or each in "_-")[:NAME_MAX_CHARS]
+    if not name or not (path := of_session("failed", session)):
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.fstat(descriptor).st_size < FAILED_MAX_BYTES:
+            os.write(descriptor, f"{name} {took_ms} {int(interrupted)}\n".encode("ascii", "replace"))
+    finally:
+        os.close(descriptor)
+
+
 def record_touch(session: str, path: str, every_s: float) -> bool:
-    """Notes that a conversation touched a file; whether it is `every_s` or more since this last said True of it."""
+    """Records that a conversation touched a file; True at most once in `every_s` for each conversation."""
     if not (kept := of_session("touched", session)):
         return False
     descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)

@@ -11,10 +11,11 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from services.cli.gateway.credentials import BadToken, credentials
@@ -24,8 +25,9 @@ from services.cli.transfer.places import Places
 from services.cli.transfer.progress import Done, ImportProgress
 from services.cli.transfer.state import ImportState
 from services.memory.domain.memories import name_max_chars
-from services.memory.imports.json_lines import ImportedMemory, Position
+from services.memory.imports.json_lines import UNFINISHED, ImportedMemory, Position
 from services.memory.imports.sources import Entry, SourceFile, Unreadable, find_files, read_memories
+from services.memory.imports.tool_calls import Outcome
 
 batch_max_lines = 64
 batch_max_bytes = 512 * 1024
@@ -39,7 +41,7 @@ origins_max = 10
 LOCAL = "local"
 AGAIN = "Run it again to continue from here; nothing is stored twice."
 MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
-PLURALS = {"file": "files", "line": "lines", "memory": "memories"}
+PLURALS = {"file": "files", "line": "lines", "memory": "memories", "text": "texts"}
 # The exit status of a command that was ended with Ctrl-C.
 INTERRUPTED = 130
 
@@ -94,9 +96,11 @@ class Tally:
     stored: int = 0
     duplicates: int = 0
     embedded: int = 0
+    deleted: int = 0
     files: int = 0
     unchanged: int = 0
     skipped: dict[str, Skipped] = field(default_factory=dict)
+    cut: Skipped = field(default_factory=Skipped)
     unreadable: list[str] = field(default_factory=list)
 
     def skip(self, reason: str, origin: str) -> None:
@@ -110,6 +114,7 @@ class Tally:
         self.stored += receipt.stored
         self.duplicates += receipt.duplicates
         self.embedded += receipt.embedded
+        self.deleted += receipt.deleted
         for refusal in receipt.rejected:
             origin = batch.origins[refusal.line] if 0 <= refusal.line < len(batch.origins) else "?"
             self.skip(f"{refusal.code}: {refusal.reason}", origin)
@@ -118,7 +123,14 @@ class Tally:
 class Import:
     """One run: reads files in order and keeps a bounded number of batches in flight."""
 
-    def __init__(self, connect: Callable[[], Delivery], state: ImportState, project: str | None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Delivery],
+        state: ImportState,
+        project: str | None,
+        outcomes: Mapping[str, Outcome] | None = None,
+    ) -> None:
+        self._outcomes = outcomes
         self.tally = Tally()
         self._connect = connect
         self._delivery: Delivery | None = None
@@ -167,7 +179,7 @@ class Import:
 
     def _import_file(self, file: SourceFile) -> None:
         try:
-            for number, entry in enumerate(read_memories(file.path, self._state.start(file))):
+            for number, entry in enumerate(read_memories(file.path, self._state.start(file), self._outcomes)):
                 self.tally.files += not number
                 self._take(file, entry)
         except Unreadable as problem:
@@ -187,6 +199,8 @@ class Import:
         elif entry.link:
             self._add(entry.link.to_line(), origin)
         elif entry.memory:
+            if "cut" in entry.memory.metadata:
+                self.tally.cut.add(origin)
             self._add(self._with_place(entry.memory).to_line(), origin)
         last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
@@ -268,14 +282,14 @@ def gateway_address() -> str:
     return os.environ.get("SEGUE_URL", "").strip().rstrip("/").removesuffix("/mcp").rstrip("/")
 
 
-def connect() -> Delivery:
+def connect(*, deleted_too: bool = False) -> Delivery:
     """A connection to the gateway; the local server is started if none runs. Raises NotDelivered."""
     try:
         address = gateway_address() or ensure_server(default_data_dir(), server_start_timeout_s).url
     except NotStarted as problem:
         raise NotDelivered(str(problem)) from problem
     try:
-        return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials())
+        return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials(), deleted_too=deleted_too)
     except BadToken as problem:
         raise NotDelivered(str(problem)) from problem
 
@@ -286,7 +300,8 @@ def run(options: argparse.Namespace) -> int:
         print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
         return 2
     began = time.monotonic()
-    work = Import(connect, ImportState(default_data_dir(), gateway_address() or LOCAL), options.project)
+    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=options.deleted_too)
+    work = Import(partial(connect, deleted_too=options.deleted_too), state, options.project)
     trouble, status = "", 0
     try:
         work.run([Path(path) for path in options.paths])
@@ -307,12 +322,26 @@ def report(tally: Tally, trouble: str) -> Iterator[str]:
     yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
     for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
         yield f"skipped {quantity(skipped.count, 'line')}: {reason} (at {skipped.places()})"
+    if tally.cut.count:
+        of = quantity(tally.cut.count, "text")
+        yield f"{of} over the limit: only the beginning and the end were stored (at {tally.cut.places()})"
     if tally.embedded < tally.stored:
         yield f"{quantity(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
+    if tally.deleted:
+        yield f"{quantity(tally.deleted, 'memory')} not stored, deleted before: --deleted-too stores such, too"
     if tally.unchanged:
         yield f"{quantity(tally.unchanged, 'file')} unchanged since the last import"
     if trouble:
         yield f"segue import: {trouble}"
+
+
+def omissions(tally: Tally) -> Iterator[str]:
+    """What of the transcripts was not stored, and why; a line that is still being written is no omission."""
+    for reason, skipped in tally.skipped.items():
+        if reason != UNFINISHED:
+            yield f"skipped {quantity(skipped.count, 'line')}: {reason}"
+    if tally.cut.count:
+        yield f"{quantity(tally.cut.count, 'text')} over the limit: only the beginning and the end were stored"
 
 
 def summary(tally: Tally, elapsed_s: float) -> str:

@@ -35,7 +35,9 @@ class Progress(NamedTuple):
 class ImportState:
     """The progress of one gateway's files, stored in the data directory beside that of other gateways."""
 
-    def __init__(self, data_dir: Path, gateway: str) -> None:
+    def __init__(self, data_dir: Path, gateway: str, *, anew: bool = False) -> None:
+        """`anew`: every file is read from its beginning, whatever was stored of it."""
+        self._anew = anew
         self._path = data_dir / STATE_FILE
         self._gateway = gateway
         self._files = {path: known for path, value in self._read_files().items() if (known := _progress(value))}
@@ -44,17 +46,29 @@ class ImportState:
     def is_unchanged(self, file: SourceFile) -> bool:
         """Whether all of the file was stored, and it has not changed since."""
         known = self._files.get(_key(file.path))
-        return known is not None and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
+        is_same = known is not None and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
+        return is_same and not self._anew
 
     def start(self, file: SourceFile) -> Position:
         """Where to continue reading: at the beginning, unless the part already read is unchanged."""
         known = self._files.get(_key(file.path))
-        if not known or known.offset > file.size or _fingerprint(file.path, known.offset) != known.fingerprint:
+        if (
+            self._anew
+            or not known
+            or known.offset > file.size
+            or _fingerprint(file.path, known.offset) != known.fingerprint
+        ):
             return START
         return Position(known.offset, known.lines)
 
     def record_position(self, file: SourceFile, position: Position, *, whole: bool) -> None:
-        """Everything before `position` is stored; `whole`: the file ended there when it was listed."""
+        """Everything before `position` is stored; `whole`: the file ended there when it was listed.
+
+        Of a file that was replaced or cut meanwhile nothing is known: it is read from its beginning the next time.
+        """
+        if not _is_still(file, position):
+            self._changed = self._files.pop(_key(file.path), None) is not None or self._changed
+            return
         known = Progress(position.offset, position.lines, _fingerprint(file.path, position.offset))
         if whole:
             known = known._replace(size=file.size, mtime_ns=file.mtime_ns)
@@ -73,6 +87,14 @@ class ImportState:
     def _read_files(self) -> dict[str, Any]:
         files = _gateways(_load(self._path)).get(self._gateway)
         return files if isinstance(files, dict) else {}
+
+
+def _is_still(file: SourceFile, position: Position) -> bool:
+    try:
+        status = file.path.stat()
+    except OSError:
+        return False
+    return status.st_size >= position.offset and file.inode in (0, status.st_ino)
 
 
 def _key(path: Path) -> str:

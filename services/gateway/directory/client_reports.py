@@ -16,6 +16,7 @@ from services.kit.errors import Denied, InvalidInput, LimitExceeded, NotFound, S
 from services.workspace import serialization
 from services.workspace.directory_identity import (
     COMMITTED_META,
+    CONVERSATION_META,
     DIRECTORY_META,
     IDENTITY_META,
     PROJECT_META,
@@ -30,6 +31,7 @@ from services.workspace.project_identity import Sighting
 __all__ = ["WANTED_META", "Asked", "Client", "Report", "Wanted"]
 
 evidence_max_bytes = 64 * 1024
+name_max_chars = 200
 PROBLEMS: Mapping[str, type[ServiceError]] = {each.__name__: each for each in (InvalidInput, NotFound, Denied)}
 """The problems that a client may report with its directory; any other becomes Unavailable."""
 
@@ -101,10 +103,12 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The requested directory, or ""; and the client's report on its working directory, if it sent one."""
+    """The requested directory, or ""; the client's report on its working directory, if it sent one; and the client's id
+    of the conversation, if it said."""
 
     directory: str
     client: Client | None = None
+    conversation: str = ""
 
     @classmethod
     def of(cls, given: str | None, context: Context) -> Asked:
@@ -113,7 +117,10 @@ class Asked:
         meta = dict(request.meta or {}) if request else {}
         directory, identity = _path(meta.get(DIRECTORY_META)), meta.get(IDENTITY_META)
         client = Client(directory, identity, meta) if directory and isinstance(identity, str) and identity else None
-        return cls((given or directory).encode("utf-8", "replace").decode(), client)
+        conversation = meta.get(CONVERSATION_META)
+        is_named = isinstance(conversation, str) and conversation.isprintable() and len(conversation) <= name_max_chars
+        named = str(conversation) if is_named else ""
+        return cls((given or directory).encode("utf-8", "replace").decode(), client, named)
 
     def at(self, directory: str) -> Asked:
         """The same client with another directory: that of a session."""

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway.directory.client_reports import Wanted
 from services.gateway.endpoints.json_requests import json_value
-from services.gateway.workflows.hooks import LATER, Handler, HookEvent
+from services.gateway.workflows.briefing import estimated_characters
+from services.gateway.workflows.hook_events import LATER, Handler, HookEvent
 from services.kit.errors import InvalidInput
 
 INJECTED = "Segue-Injected"
@@ -25,6 +26,8 @@ text_max_chars = 20_000
 files_max = 200
 tokens_max = 10_000
 within_max_ms = 60_000
+recap_max_chars = 4_000
+offset_max_s = 14 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,10 @@ class HookEndpoint:
             return JSONResponse({"wanted": wanted.what}, 428)
         if said is None or said is LATER:
             return Response(status_code=202 if said else 204)
-        given = f"tokens={said.briefing.tokens} memories={len(said.briefing.memory_ids)}"
-        return JSONResponse(said.answer, headers={INJECTED: given} if said.briefing.text else None)
+        briefing = said.briefing
+        characters = estimated_characters(briefing.text)
+        given = f"tokens={briefing.tokens} memories={len(briefing.memory_ids)} characters={characters}"
+        return JSONResponse(said.answer, headers={INJECTED: given} if briefing.text else None)
 
 
 def parse_event(body: bytes) -> HookEvent:
@@ -67,6 +72,9 @@ def parse_event(body: bytes) -> HookEvent:
         prompt_tokens=_number(envelope, "prompt_tokens", tokens_max),
         within_s=_number(envelope, "within_ms", within_max_ms) / 1e3,
         age_s=_number(envelope, "age_s", 10**9),
+        ends_wait=bool(_number(envelope, "ends_wait", 1)),
+        utc_offset_s=_offset(envelope),
+        recap=_text(client, "compact_summary")[:recap_max_chars],
         meta=meta if isinstance(meta := envelope.get("meta"), dict) else {},
     )
 
@@ -79,3 +87,9 @@ def _text(fields: dict[str, Any], name: str) -> str:
 def _number(fields: dict[str, Any], name: str, most: int) -> int:
     value = fields.get(name)
     return min(value, most) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _offset(fields: dict[str, Any]) -> int:
+    value = fields.get("utc_offset_s")
+    is_offset = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= offset_max_s
+    return value if is_offset and isinstance(value, int) else 0

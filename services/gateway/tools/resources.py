@@ -12,10 +12,12 @@ from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.memory_results import MemoryShape
 from services.gateway.tools.session_results import SessionShape
+from services.gateway.workflows.derived_texts import DerivedTexts
+from services.kit.errors import NotFound
 from services.pb import memory_pb2, quality_pb2, session_pb2
 
 
-def register(mcp: FastMCP, backends: Backends, labels: ProjectLabels) -> None:
+def register(mcp: FastMCP, backends: Backends, labels: ProjectLabels, derived: DerivedTexts) -> None:
     """Adds the resources to `mcp`."""
     session, memory, quality = backends.session, backends.memory, backends.quality
 
@@ -31,7 +33,10 @@ def register(mcp: FastMCP, backends: Backends, labels: ProjectLabels) -> None:
         """The last handoff of a project."""
         request = session_pb2.GetHandoffRequest(project=await labels.meant(encodable(project)))
         answer: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
-        return answer.markdown
+        found = await derived.current([answer])
+        if not found:
+            raise NotFound("There is no handoff yet.", "One is written when a session ends.")
+        return found[0].markdown
 
     @mcp.resource("segue://memory/{id}", mime_type="application/json")
     async def read_memory(id: str) -> str:

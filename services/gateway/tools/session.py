@@ -110,9 +110,11 @@ def _init_answer(begun: Begun) -> shapes.InitAnswer:
         memory_initialized=not begun.memory_trouble,
         permissions_setup=True,
         previous_handoff=shapes.HandoffShape.of(begun.handoff, None) if begun.handoff else None,
+        other_handoffs=[shapes.HandoffShape.of(each, None) for each in begun.handoffs if each is not begun.handoff],
         related_memories=[SearchResult.of_found(each) for each in begun.memories],
         recommendations=begun.quality.recommendations,
         degraded=degraded,
+        cleared_copies=list(begun.cleared_copies),
     )
 
 

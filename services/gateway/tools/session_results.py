@@ -77,6 +77,13 @@ class HandoffShape(BaseModel):
     next_steps: list[str]
     open_questions: list[str]
     path: str | None = None
+    working_directory: str | None = Field(None, description="Where it was left")
+    branch: str | None = None
+    unfinished: bool = Field(False, description="It was not heard of any more, and did not end")
+    asked: str | None = Field(None, description="The last request")
+    failed: list[str] = Field([], description="Commands that failed and were not fixed")
+    uncommitted: list[str] = Field([], description="Files that were not committed")
+    decisions: list[str] = []
 
     @classmethod
     def of(cls, handoff: session_pb2.HandoffDocument, path: str | None) -> HandoffShape:
@@ -88,6 +95,13 @@ class HandoffShape(BaseModel):
             next_steps=list(handoff.next_steps),
             open_questions=list(handoff.open_questions),
             path=path,
+            working_directory=handoff.working_directory or None,
+            branch=handoff.branch or None,
+            unfinished=handoff.unfinished,
+            asked=handoff.asked or None,
+            failed=list(handoff.failed),
+            uncommitted=list(handoff.uncommitted),
+            decisions=list(handoff.decisions),
         )
 
 
@@ -102,9 +116,13 @@ class InitAnswer(Result):
     memory_initialized: bool
     permissions_setup: bool
     previous_handoff: HandoffShape | None
+    other_handoffs: list[HandoffShape] = Field(
+        [], description="Others since this directory was last open, newest first"
+    )
     related_memories: list[SearchResult]
     recommendations: list[str]
     degraded: list[str] = Field(description="What could not be done, and why")
+    cleared_copies: list[dict[str, str]] = Field(description="Copies of cleared handoffs, for segue connect")
 
 
 class QualityScore(BaseModel):

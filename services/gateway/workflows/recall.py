@@ -1,29 +1,39 @@
-"""What is recalled for a conversation that begins, for a prompt, and for the handoff of one that ends."""
+"""What is recalled for a conversation that begins, and for a prompt."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.gateway.backends import Backends
 from services.gateway.workflows.briefing import Section
-from services.kit.errors import NotFound, ServiceError
+from services.gateway.workflows.conversation_facts import Stored, Turn
+from services.gateway.workflows.conversations import Conversations, Where
+from services.gateway.workflows.derived_texts import DerivedTexts
+from services.gateway.workflows.utterances import asks_for_something
+from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
 
 marked_max = 12
-related_max = 20
+marked_looked_at_max = 50
+related_max = 12
+related_looked_at_max = 40
 prompt_max_chars = 2_000
+prompt_looked_at_max = 20
 prompt_score_min = 0.2
 prompt_similarity_min = 0.25
 """Measured on the questions about coding sessions: nine in ten answers score that much, one in ten of the best matches
 in another project; and four in five answers are that similar, one in six of what prompts such as "go on" find."""
-answers_max = 10
-"""Among so many of the last answers the last one is looked for that says something: "Done." does not."""
-answer_min_chars = 20
-summary_max_chars = 600
-decision_max_chars = 300
-decisions_max = 20
+_machine = re.compile(
+    r"\s*(?:<[a-z]+[-_][\w-]*(?:\s[^>]*)?>|another claude session sent|\[request interrupted|caveat: the messages below"
+    r"|this session is being continued from)",
+    re.IGNORECASE,
+)
+"""How clients begin what they put in a prompt's place: with an element of their own, or in their own words."""
+PERSONS_SOURCES = frozenset({"", "user"})
+"""Where a prompt comes from, as the client says it, if a person typed it; clients of before say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,81 +41,63 @@ class Recalling:
     """Asks memory and session."""
 
     backends: Backends
+    conversations: Conversations
+    derived_texts: DerivedTexts
 
-    async def for_start(self, project: str) -> tuple[session_pb2.HandoffDocument | None, Sequence[Section]]:
-        """The project's last handoff; what the user decided and corrected; and what belongs to what was left to do."""
-        handoff, decided, corrected = await asyncio.gather(
-            self._handoff(project), self._latest_tagged(project, "decision"), self._latest_tagged(project, "correction")
+    async def for_start(self, where: Where) -> tuple[Sequence[session_pb2.HandoffDocument], Sequence[Section]]:
+        """What was left since the directory was last open; what the user decided and corrected; and what belongs to
+        what was left to do."""
+        handoffs, decided, corrected = await asyncio.gather(
+            self._handoffs(where),
+            self._latest_tagged(where.project, "decision"),
+            self._latest_tagged(where.project, "correction"),
         )
-        subject = " ".join([handoff.summary, *handoff.next_steps][:5]) if handoff else project
-        related = await self._search(subject or project, project, related_max)
-        return handoff, [
-            Section("What was decided:", decided, again=True),
-            Section("What the user corrected:", corrected, again=True),
+        subject = _subject(handoffs)
+        found = await self._search(subject or where.project, where.project, related_looked_at_max)
+        likely = [each.memory for each in found if not subject or _is_like(each)]
+        related = [each for each in likely if _says_something(Turn(each))][:related_max]
+        return handoffs, [
+            Section("What was decided:", decided),
+            Section("What the user corrected:", corrected),
             Section("Related:", related),
         ]
 
-    async def for_prompt(self, project: str, prompt: str) -> Sequence[Section]:
-        """What is remembered that answers to the prompt."""
-        found = await self._search_memories(prompt, project, 5, min_score=prompt_score_min)
-        likely = [each.memory for each in found if _is_like(each)]
-        return [Section("What may belong to this prompt:", likely)]
+    async def _handoffs(self, where: Where) -> list[session_pb2.HandoffDocument]:
+        return await self.derived_texts.current(await self.conversations.handoffs(where))
 
-    async def facts(self, conversation: str, files: Sequence[str]) -> session_pb2.Facts:
-        """What a conversation left in memory, for the handoff: what was asked and said last, and what was decided."""
-        facts = session_pb2.Facts(files_changed=files)
-        if not conversation:
-            return facts
-        asked, answered, decided = await asyncio.gather(
-            self._latest(1, memory_pb2.Filter(session_id=conversation, role="user")),
-            self._latest(answers_max, memory_pb2.Filter(session_id=conversation, role="assistant")),
-            self._latest(decisions_max, memory_pb2.Filter(session_id=conversation, tags=["decision"])),
+    async def for_subagent(self, project: str) -> Sequence[Section]:
+        """What the user decided and corrected."""
+        decided, corrected = await asyncio.gather(
+            self._latest_tagged(project, "decision"), self._latest_tagged(project, "correction")
         )
-        parts = [f"Asked: {_cut(each.content, summary_max_chars // 2)}" for each in asked]
-        answer = next((each for each in answered if _is_substantial(each)), answered[0] if answered else None)
-        parts += [_cut(answer.content, summary_max_chars)] if answer else []
-        facts.summary = "\n".join(parts)
-        facts.decisions.extend(_cut(each.content, decision_max_chars) for each in reversed(decided))
-        return facts
+        return [Section("What was decided:", decided), Section("What the user corrected:", corrected)]
 
-    async def _latest(self, limit: int, given: memory_pb2.Filter) -> Sequence[memory_pb2.StoredMemory]:
-        """The user's own, newest first."""
-        return await self._list(memory_pb2.ListRequest(filter=given, author="mine", limit=limit))
+    async def for_prompt(self, project: str, prompt: str, conversation: str) -> Sequence[Section]:
+        """What is remembered that answers to the prompt, of other conversations."""
+        found = await self._search(prompt, project, prompt_looked_at_max, min_score=prompt_score_min)
+        likely = [
+            each.memory
+            for each in found
+            if _is_like(each) and each.memory.session_id != conversation and _says_something(Turn(each.memory))
+        ]
+        return [Section("What may belong to this prompt:", likely[:5])]
 
-    async def _handoff(self, project: str) -> session_pb2.HandoffDocument | None:
-        session = self.backends.session
-        request = session_pb2.GetHandoffRequest(project=project)
-        try:
-            handoff: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
-        except NotFound:
-            return None
-        return handoff
-
-    async def _latest_tagged(self, project: str, tag: str) -> Sequence[memory_pb2.StoredMemory]:
-        """The latest memories with the tag, newest first."""
-        given = memory_pb2.Filter(tags=[tag])
-        request = memory_pb2.ListRequest(project=project, include_related_projects=True, filter=given, limit=marked_max)
-        return await self._list(request)
-
-    async def _list(self, request: memory_pb2.ListRequest) -> Sequence[memory_pb2.StoredMemory]:
-        """Nothing, where memory does not answer: a session goes on without."""
+    async def _latest_tagged(self, project: str, tag: str) -> Sequence[Stored]:
+        """The latest memories with the tag that are in force, newest first; nothing, where memory does not answer."""
         memory = self.backends.memory
+        given = memory_pb2.Filter(tags=[tag], in_force=True)
+        request = memory_pb2.ListRequest(
+            project=project, include_related_projects=True, filter=given, limit=marked_looked_at_max
+        )
         try:
             answer: memory_pb2.ListResponse = await memory.call(memory.stub.List, request)
         except ServiceError:
             return []
-        return answer.memories
+        turns = map(Turn, answer.memories)
+        said = [turn.memory for turn in turns if turn.is_current and (turn.memory.role != "user" or turn.is_persons)]
+        return said[:marked_max]
 
-    async def _search(self, query: str, project: str, limit: int) -> list[memory_pb2.StoredMemory]:
-        return [each.memory for each in await self._search_memories(query, project, limit)]
-
-    async def _search_memories(
-        self,
-        query: str,
-        project: str,
-        limit: int,
-        min_score: float = 0.0,
-    ) -> Sequence[memory_pb2.Found]:
+    async def _search(self, query: str, project: str, limit: int, min_score: float = 0.0) -> Sequence[memory_pb2.Found]:
         """Nothing, where memory does not answer: a session goes on without."""
         memory = self.backends.memory
         request = memory_pb2.SearchRequest(
@@ -114,6 +106,7 @@ class Recalling:
             project=project,
             include_related_projects=True,
             min_score=min_score,
+            filter=memory_pb2.Filter(in_force=True),
         )
         try:
             answer: memory_pb2.SearchResponse = await memory.call(memory.stub.Search, request)
@@ -122,15 +115,31 @@ class Recalling:
         return answer.results
 
 
+def is_typed(prompt: str, source: str) -> bool:
+    """Whether a person typed the prompt: not the client, a script, a schedule or another agent."""
+    return source in PERSONS_SOURCES and bool(prompt.strip()) and not _machine.match(prompt)
+
+
+def _subject(handoffs: Sequence[session_pb2.HandoffDocument]) -> str:
+    """What was being worked on last: what is unfinished, else the last one's words."""
+    first = next((each for each in handoffs if each.unfinished), next(iter(handoffs), None))
+    if first is None:
+        return ""
+    own = first.summary if first.has_own_words or not first.asked else ""
+    return " ".join(filter(None, [own, first.asked, *first.next_steps[:3], *first.open_questions[:3]]))
+
+
 def _is_like(found: memory_pb2.Found) -> bool:
-    """Without a model there is no similarity to go by."""
+    """Whether it is about the same. Without a model there is no similarity to go by."""
+    if found.score < prompt_score_min:
+        return False
     return not found.HasField("similarity") or found.similarity >= prompt_similarity_min
 
 
-def _is_substantial(answer: memory_pb2.StoredMemory) -> bool:
-    return len(" ".join(answer.content.split())) >= answer_min_chars
-
-
-def _cut(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+def _says_something(turn: Turn) -> bool:
+    """Whether a turn is worth telling by itself: no announcement, courtesy or handoff, and nothing taken back."""
+    if "handoff" in turn.memory.tags or not turn.is_current:
+        return False
+    if turn.memory.role == "user":
+        return asks_for_something(turn.text)
+    return turn.memory.role != "assistant" or turn.is_substantial

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -14,13 +16,20 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Place, Workplace
+from services.gateway.workflows.conversation_facts import facts_of
+from services.gateway.workflows.conversations import ENDED, Conversations, Where
 from services.gateway.workflows.deferred_stores import retry, store_or_defer
+from services.gateway.workflows.derived_texts import DerivedTexts
+from services.gateway.workflows.git_facts import git_facts
 from services.gateway.workflows.quality import Assessed, assess
-from services.kit.errors import ServiceError
+from services.kit.errors import NotFound, ServiceError
 from services.pb import memory_pb2, session_pb2
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, Policy
 
 learned_max = 50
+said_max = 50
+made_of_max = 100
+"""The memories that a handoff names as what it was made of."""
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
 """The learning that a reflection's tag marks; without one of these tags it is an insight."""
 
@@ -34,8 +43,10 @@ class Begun:
     place: Place
     quality: Assessed
     handoff: session_pb2.HandoffDocument | None
+    handoffs: Sequence[session_pb2.HandoffDocument]
     memories: Sequence[memory_pb2.Found]
     memory_trouble: str
+    cleared_copies: Sequence[dict[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +81,43 @@ class Sessions:
     policy: Policy
     handoff_tokens: int
 
+    @property
+    def conversations(self) -> Conversations:
+        """What is known of conversations."""
+        return Conversations(self.backends, self.workplace)
+
+    @property
+    def derived_texts(self) -> DerivedTexts:
+        """What was made of memories, and goes with them."""
+        return DerivedTexts(self.backends, self.workplace)
+
     async def init(self, asked: Asked, session_id: str) -> Begun:
         """Starts or resumes a session: its place, the last handoff, and related memories."""
         if session_id and not asked.directory:
             asked = asked.at((await self._session(session_pb2.Which(session_id=session_id))).working_directory)
         place = await self.workplace.look(asked)
+        where = Where(place.name, asked.at(place.directory))
+        await self.conversations.settle("", where)
+        if asked.conversation:
+            await self.conversations.hear(asked.conversation, where)
         which = session_pb2.Which(session_id=session_id, working_directory=place.directory)
         request = session_pb2.InitRequest(
             which=which,
             project=place.name,
             root=place.root,
-            abandoned=session_pb2.Facts(git=_git(place)),
+            abandoned=session_pb2.Facts(git=git_facts(place)),
             operation_id=str(uuid4()),
+            conversation=asked.conversation,
         )
         session = self.backends.session
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
-        handoff = begun.previous_handoff if begun.HasField("previous_handoff") else None
+        handoffs = [
+            each
+            for each in await self.derived_texts.current(await self.conversations.handoffs(where))
+            if not each.conversation or each.conversation != asked.conversation
+        ]
+        handoff = next((each for each in handoffs if each.working_directory == place.directory), None)
+        handoff = handoff or next(iter(handoffs), None)
         quality, (memories, trouble) = await asyncio.gather(
             assess(self.backends, place), self._recall_related(place, handoff)
         )
@@ -94,7 +126,8 @@ class Sessions:
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
         await retry(self.backends)
-        return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble)
+        copies = await self.derived_texts.cleared_copies(place.name) if place.client else []
+        return Begun(completed.session, begun.resumed, place, quality, handoff, handoffs, memories, trouble, copies)
 
     async def _recall_related(
         self, place: Place, handoff: session_pb2.HandoffDocument | None
@@ -116,7 +149,7 @@ class Sessions:
             )
         except ServiceError as error:
             return [], f"memory: {error.message}"
-        return answer.results, ""
+        return [each for each in answer.results if "handoff" not in each.memory.tags], ""
 
     async def checkpoint(
         self, asked: Asked, which: session_pb2.Which, note: str, commit: bool | None, operation_id: str = ""
@@ -166,35 +199,93 @@ class Sessions:
         )
 
     async def end(self, asked: Asked, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:
-        """Ends the session: writes the handoff to the project and the store, and the learnings to memory."""
+        """Ends the session, or the part in it of the conversation that the client names: writes the handoff to the
+        project and the store, and the caller's own words to memory."""
         state = await self._session(which)
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
-        learned = await self._session_learnings(state)
-        facts.MergeFrom(
-            session_pb2.Facts(
-                insights=learned["insights"],
-                solutions=learned["solutions"],
-                patterns=learned["patterns"],
-                decisions=learned["decisions"],
-                git=_git(place),
-                quality=quality.message,
-            )
-        )
+        digest = sha256(facts.SerializeToString(deterministic=True)).hexdigest()[:16]  # another's words are another end
+        learned, made_of = await self._session_learnings(state)
+        said = await self._facts_of_talk(asked.conversation, state)
+        said.MergeFrom(facts)
+        said.MergeFrom(self._present_facts(place, learned, quality))
+        said.MergeFrom(session_pb2.Facts(made_of=_others(said.made_of, made_of)))
         session = self.backends.session
         request = session_pb2.EndRequest(
-            which=session_pb2.Which(session_id=state.id), facts=facts, operation_id=f"end-{state.id}"
+            which=session_pb2.Which(session_id=state.id),
+            facts=said,
+            operation_id=f"end-{state.id}-{digest}",
+            conversation=asked.conversation,
         )
         answer: session_pb2.EndResponse = await session.call(session.stub.End, request)
-        path = await self.workplace.leave_handoff(place, answer.handoff.file_name, answer.handoff.markdown)
-        left = await retry(self.backends)
-        remembered = await store_or_defer(self.backends, state.id, _summary(answer.handoff))
-        pending = list(dict.fromkeys([*remembered.pending, *left]))
-        return Ended(answer.session, answer.handoff, path, quality, learned, pending, remembered.trouble)
+        return await self._leave(place, answer.session, answer.handoff, quality, learned)
 
-    async def _session_learnings(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
-        """The reflections stored in the project since the session began, grouped by their tags."""
-        learned: dict[str, list[str]] = {"insights": [], "solutions": [], "patterns": [], "decisions": []}
+    async def end_conversation(self, asked: Asked, project: str, facts: session_pb2.Facts) -> Ended | None:
+        """Ends a conversation, as its client says, with what is stored of it; and the session with its last one.
+
+        None if there is nothing to leave, or nothing new."""
+        try:
+            state = await self._session(session_pb2.Which(working_directory=asked.directory))
+        except NotFound:  # it was never begun, or the model has ended it
+            state = session_pb2.SessionState(working_directory=asked.directory, project=project)
+        place = await self._place(asked, state)
+        quality = await assess(self.backends, place, f"end-{asked.conversation}")
+        learned, made_of = await self._session_learnings(state) if state.id else (no_learnings(), [])
+        facts.MergeFrom(self._present_facts(place, learned, quality))
+        facts.MergeFrom(session_pb2.Facts(made_of=_others(facts.made_of, made_of)))
+        where = Where(project, asked.at(place.directory))
+        closed = await self.conversations.close(asked.conversation, where, facts, ENDED)
+        if not closed.is_written:
+            return None
+        return await self._leave(place, state, closed.handoff, quality, learned)
+
+    def _present_facts(self, place: Place, learned: dict[str, list[str]], quality: Assessed) -> session_pb2.Facts:
+        return session_pb2.Facts(
+            insights=learned["insights"],
+            solutions=learned["solutions"],
+            patterns=learned["patterns"],
+            decisions=learned["decisions"],
+            git=git_facts(place),
+            quality=quality.message,
+        )
+
+    async def _leave(
+        self,
+        place: Place,
+        session: session_pb2.SessionState,
+        handoff: session_pb2.HandoffDocument,
+        quality: Assessed,
+        learned: dict[str, list[str]],
+    ) -> Ended:
+        """The handoff's copy in the project; and in memory, if it has words that are not stored there yet."""
+        path = await self.workplace.leave_handoff(place, handoff.file_name, handoff.markdown)
+        left = await retry(self.backends)
+        remembered = await store_or_defer(self.backends, session.id, _summary(handoff))
+        pending = list(dict.fromkeys([*remembered.pending, *left]))
+        return Ended(session, handoff, path, quality, learned, pending, remembered.trouble)
+
+    async def _facts_of_talk(self, conversation: str, state: session_pb2.SessionState) -> session_pb2.Facts:
+        """What is stored of the conversation so far; nothing, if memory does not answer: it ends without. The caller's
+        own words are made of all of it."""
+        with suppress(ServiceError):
+            facts = await facts_of(self.backends, conversation, is_summed_up=True)
+            return facts if facts.made_of else session_pb2.Facts(made_of=await self._said_in(state))
+        return session_pb2.Facts()
+
+    async def _said_in(self, state: session_pb2.SessionState) -> list[str]:
+        """The ids of what was said in the project since the session began: a summary in the model's words is of it."""
+        request = memory_pb2.ListRequest(
+            project=state.project,
+            filter=memory_pb2.Filter(content_type="conversation", since=state.created_at),
+            author="mine",
+            limit=said_max,
+        )
+        answer: memory_pb2.ListResponse = await self.backends.memory.call(self.backends.memory.stub.List, request)
+        return [each.id for each in answer.memories]
+
+    async def _session_learnings(self, state: session_pb2.SessionState) -> tuple[dict[str, list[str]], list[str]]:
+        """The reflections stored in the project since the session began, grouped by their tags; and their ids."""
+        learned = no_learnings()
         request = memory_pb2.SearchRequest(
             query="insight solution pattern decision lesson",
             limit=learned_max,
@@ -206,12 +297,12 @@ class Sessions:
                 self.backends.memory.stub.Search, request
             )
         except ServiceError:
-            return learned
+            return learned, []
         for each in sorted(found.results, key=lambda result: result.memory.timestamp.ToNanoseconds()):
             kinds = [LEARNED_AS[tag.casefold()] for tag in each.memory.tags if tag.casefold() in LEARNED_AS]
             if "handoff" not in each.memory.tags:
                 learned[kinds[0] if kinds else "insights"].append(each.memory.content)
-        return learned
+        return learned, [each.memory.id for each in found.results if "handoff" not in each.memory.tags]
 
     async def _session(self, which: session_pb2.Which) -> session_pb2.SessionState:
         session = self.backends.session
@@ -226,37 +317,38 @@ class Sessions:
             return Place(state.working_directory, state.project, error.message)
 
 
+def no_learnings() -> dict[str, list[str]]:
+    """The kinds of learnings, without any."""
+    return {"insights": [], "solutions": [], "patterns": [], "decisions": []}
+
+
+def _others(known: Sequence[str], ids: Sequence[str]) -> list[str]:
+    """Those of the ids that are not known yet, as many as a handoff may name."""
+    return [each for each in dict.fromkeys(ids) if each not in set(known)][: max(0, made_of_max - len(known))]
+
+
 def _at_least_tracked(policy: Policy) -> Policy:
     return "tracked" if policy == "off" else policy
 
 
-def _git(place: Place) -> session_pb2.GitFacts | None:
-    git = place.git
-    if git is None or git.state not in {"ready", "empty"}:
-        return None
-    changed = dict.fromkeys(path for paths in (git.staged, git.unstaged, git.untracked) for path in paths.names)
-    return session_pb2.GitFacts(
-        branch=git.branch or "",
-        commit=git.head or "",
-        ahead=git.ahead or 0,
-        behind=git.behind or 0,
-        uncommitted=list(changed)[:100],
-    )
-
-
 def _summary(handoff: session_pb2.HandoffDocument) -> list[dict[str, Any]]:
-    """The handoff as a memory, so that a search finds it; the same session gives the same memory."""
+    """What `end` was told as a memory, so that a search finds it; the same handoff gives the same memory.
+
+    What was asked and answered is in memory already."""
+    if handoff.conversation and not handoff.has_own_words:
+        return []
     steps = "".join(f"\nNext: {step}" for step in handoff.next_steps)
     questions = "".join(f"\nOpen: {question}" for question in handoff.open_questions)
     if not handoff.summary.strip() and not steps and not questions:
         return []
     return [
         {
-            "id": str(uuid5(NAMESPACE_URL, f"segue:handoff:{handoff.session_id}")),
+            "id": str(uuid5(NAMESPACE_URL, f"segue:handoff:{handoff.id}")),
             "content": f"Session ended: {handoff.summary}{steps}{questions}",
             "project": handoff.project,
             "timestamp": _iso(handoff.ended_at),
             "tags": ["handoff"],
+            "made_of": list(handoff.made_of),
         }
     ]
 

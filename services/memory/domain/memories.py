@@ -26,8 +26,18 @@ name_max_chars = 200
 tags_max = 50
 DEFAULT_PROJECT = "default"
 neighbours_max = 20
+versions_max = 100
+versions_max_bytes = 1024 * 1024
+"""The earlier texts that a memory may have."""
+named_ids_max = 100
+"""The ids of other memories that one memory may name."""
 earliest = datetime(1970, 1, 1, tzinfo=UTC)
 clock_skew_max = timedelta(days=1)
+
+
+REWOUND = "rewound"
+"""The metadata of a turn that its user took back."""
+marks_taken_back = frozenset({"decision", "correction"})
 
 
 class Kind(StrEnum):
@@ -35,6 +45,16 @@ class Kind(StrEnum):
 
     CONVERSATION = "conversation"
     REFLECTION = "reflection"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a memory was before it was changed, at `changed_at`."""
+
+    content: str
+    project: str
+    tags: tuple[str, ...]
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +75,26 @@ class Memory:
     """The author's user name, if that is not the reader."""
     first_said: datetime | None = None
     """When it was first said, if that was before `timestamp`."""
+    replaces: tuple[str, ...] = ()
+    """Ids of the user's memories that are not in force because of this one."""
+    replaced_at: datetime | None = None
+    """Since when it replaces those."""
+    withdrawn_at: datetime | None = None
+    """Since when it is taken back; none where it was said again since."""
+    made_of: tuple[str, ...] = ()
+    """Ids of the memories it was made of: it goes when one of them is deleted."""
+    versions: tuple[Version, ...] = ()
+    """What it was before, the latest first; given where a memory is read by itself, or exported."""
+    replaced_by: tuple[str, ...] = ()
+    """Ids of what replaces it, the latest first; not stored with it."""
+    out_of_force: bool = False
+    """Whether it was replaced or withdrawn; not stored with it."""
 
     @property
     def size_bytes(self) -> int:
         """Its approximate size in an answer."""
         names = (self.content, self.project, self.session_id, self.role, self.author, *self.tags)
+        names = (*names, *(each.content for each in self.versions))
         return sum(len(each.encode("utf-8", "replace")) for each in names) + len(json.dumps(dict(self.metadata)))
 
     def fingerprint(self, user: str) -> UUID:
@@ -100,6 +135,10 @@ class Outcome:
     redactions: int = 0
     tags: tuple[str, ...] = ()
     """Those tags of this call that the memory has now."""
+    was_deleted: bool = False
+    """It was deleted after it was said, and is not stored."""
+    may_replace: tuple[Memory, ...] = ()
+    """Older memories in force on the same subject, where that is sure enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +176,7 @@ class Tally:
 class Deletion:
     """The memories deleted or, before confirmation, those that would be: the latest few, and the confirmation token.
 
-    `other_kinds` counts memories that only their kind excludes.
+    `other_kinds` counts memories that only their kind excludes, `derived` those that go since they were made of others.
     """
 
     deleted: int = 0
@@ -146,6 +185,7 @@ class Deletion:
     tallies: Sequence[Tally] = ()
     examples: Sequence[Memory] = ()
     other_kinds: int = 0
+    derived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +217,16 @@ def accept(memory: Memory, now: datetime) -> Memory:
     at_most(len(memory.tags), tags_max, "tags", "tags")
     for tag in memory.tags:
         at_most(len(tag), name_max_chars, "a tag", "characters")
-    for time in (memory.timestamp, memory.first_said or memory.timestamp):
+    changes = (each.changed_at for each in memory.versions)
+    for time in filter(None, (memory.timestamp, memory.first_said, memory.replaced_at, memory.withdrawn_at, *changes)):
         _check_time(time, now)
+    at_most(len(memory.versions), versions_max, "versions", "versions")
+    at_most(
+        sum(len(each.content.encode("utf-8", "replace")) for each in memory.versions),
+        versions_max_bytes,
+        "versions",
+        "bytes",
+    )
     return Memory(
         content=content,
         kind=memory.kind,
@@ -191,18 +239,47 @@ def accept(memory: Memory, now: datetime) -> Memory:
         id=memory.id or str(uuid4()),
         shared=memory.shared,
         first_said=memory.first_said if memory.first_said and memory.first_said < memory.timestamp else None,
+        replaces=_plain_ids(memory.replaces),
+        replaced_at=(memory.replaced_at or memory.timestamp) if memory.replaces else None,
+        withdrawn_at=memory.withdrawn_at,
+        made_of=_plain_ids(memory.made_of),
+        versions=tuple(_accept_version(each) for each in memory.versions),
     )
 
 
+def _accept_version(version: Version) -> Version:
+    content = version.content.encode("utf-8", "replace").decode()
+    project = normalise_project_name(version.project) or DEFAULT_PROJECT
+    at_most(len(project), name_max_chars, "project", "characters")
+    return replace(version, content=content, project=project, tags=plain_tags(version.tags)[:tags_max])
+
+
 def joint_memory(known: Memory, again: Memory) -> Memory:
+    """The stored memory after it was said again, as in `again`.
+
+    What was taken back (metadata `rewound`) is no decision and no correction, until it is said again later.
+    """
+    joint = _union(known, again)
+    latest = [each for each in (known, again) if each.timestamp == joint.timestamp]
+    is_rewound = any(each.metadata.get(REWOUND) is True for each in latest)
+    metadata = {key: value for key, value in joint.metadata.items() if key != REWOUND or is_rewound}
+    tags = tuple(tag for tag in joint.tags if not (is_rewound and tag in marks_taken_back))
+    return replace(joint, metadata=metadata, tags=tags)
+
+
+def _union(known: Memory, again: Memory) -> Memory:
     """The stored memory after it was said again, as in `again`: times updated, tags and metadata added.
 
     Existing metadata values win; additions beyond a memory's limits are dropped.
     """
     first = min(known.first_said or known.timestamp, again.first_said or again.timestamp)
     last = max(known.timestamp, again.timestamp)
+    begun = [each for each in (known.replaced_at, again.replaced_at) if each]
     return replace(
         known,
+        replaces=tuple(dict.fromkeys((*known.replaces, *again.replaces)))[:named_ids_max],
+        replaced_at=max(begun, default=None),
+        made_of=tuple(dict.fromkeys((*known.made_of, *again.made_of)))[:named_ids_max],
         timestamp=last,
         first_said=first if first < last else None,
         tags=(*known.tags, *(tag for tag in again.tags if tag not in known.tags))[: max(tags_max, len(known.tags))],
@@ -242,6 +319,17 @@ def deeper_than(value: Any, depth: int) -> bool:
         return False
     inner = value.values() if isinstance(value, dict) else value
     return depth == 0 or any(deeper_than(each, depth - 1) for each in inner)
+
+
+def _plain_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids without repetitions; InvalidInput or LimitExceeded if one cannot be an id, or there are too many."""
+    at_most(len(ids), named_ids_max, "a list of ids", "ids")
+    plain = tuple(dict.fromkeys(each.strip() for each in ids))
+    for each in plain:
+        at_most(len(each), name_max_chars, "an id", "characters")
+        if not each:
+            raise InvalidInput("An id is empty.")
+    return plain
 
 
 def _check_time(timestamp: datetime, now: datetime) -> None:

@@ -1,191 +1,117 @@
-"""Detects decisions and corrections in a user's text. Rules, not a model; each has an example it matches.
+"""Detects decisions and corrections in a person's text, by rules (`decision_rules.py`) and not by a model.
 
-The rules apply to prose only, sentence by sentence: pasted code, logs and quotations are ignored.
+The rules apply to prose only, sentence by sentence. What the text quotes, pastes, or hands over to be worked on (a text
+to translate, a sentence to review) is somebody's words, but decides nothing; neither does a question or a supposition.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-DECISION, CORRECTION = "decision", "correction"
+from services.memory.imports.decision_rules import CORRECTION, DECISION, RULES, Rule
+
+__all__ = ["CORRECTION", "DECISION", "RULES", "Rule", "marks"]
+
 sentences_max = 40
 sentence_max_chars = 400
-
-_choose = (
-    r"(?:use|using|go(?:ing)? with|stick(?:ing)? (?:with|to)|stay(?:ing)? (?:with|on)|switch(?:ing)? to|mov(?:e|ing) to"
-    r"|adopt(?:ing)?|drop(?:ping)?|keep(?:ing)?|avoid(?:ing)?|settl(?:e|ing) (?:on|for)|standardi[sz](?:e|ing) on"
-    r"|store|storing|put(?:ting)?|nam(?:e|ing)|call(?:ing)?|target(?:ing)?|support(?:ing)?|replac(?:e|ing)"
-    r"|postpon(?:e|ing)|defer(?:ring)?|split(?:ting)?|merge|pin(?:ning)?|deploy(?:ing)? (?:to|on|with)|host(?:ing)?"
-    r"|not (?:use|support|do|add|change|store))"
-)
-
-
-class Rule(NamedTuple):
-    """A pattern for a sentence, the mark of a sentence that matches, and an example."""
-
-    mark: str
-    pattern: str
-    example: str
-
-
-RULES = (
-    Rule(DECISION, rf"\blet'?s (?:just |rather |all |instead |better |simply )?{_choose}\b", "Let's go with Postgres."),
-    Rule(
-        DECISION,
-        rf"\b(?:we|i)(?:'ll| will|'re going to| are going to|'m going to) (?:just )?{_choose}\b",
-        "We'll use uv.",
-    ),
-    Rule(
-        DECISION,
-        r"\b(?:we|i)(?:'ve| have)? (?:just |now |finally )?(?:decided|chosen|chose|agreed|settled)\b",
-        "We decided to ship on Friday.",
-    ),
-    Rule(
-        DECISION,
-        r"\b(?:team|lead|customer|management|boss|they) (?:has |have )?(?:decided|agreed|chose)\b",
-        "The team agreed on trunk-based development.",
-    ),
-    Rule(DECISION, r"^(?:decision|decided|agreed|conclusion)\s*:", "Decision: one schema per tenant."),
-    Rule(DECISION, r"\bfrom now on\b|\bgoing forward\b|\bas of now\b", "From now on, write tests first."),
-    Rule(
-        DECISION,
-        r"\b(?:always|never) (?!mind|seen|heard|worked|been|had|got|happen|tried|understood|knew|sure)[a-z]+",
-        "Never commit generated files.",
-    ),
-    Rule(
-        DECISION,
-        r"\b(?:prefer|favou?r) .{1,60} (?:over|to|instead of|rather than)\b",
-        "Prefer composition over inheritance.",
-    ),
-    Rule(
-        DECISION,
-        r"^(?:ok(?:ay)?,? |yes,? |alright,? |fine,? |please )*(?:use|go with|take|keep|stick with|stay with)\b"
-        r".{1,80}\b(?:instead of|rather than|not|over|for (?:now|everything|all|this project))\b",
-        "Use httpx instead of requests.",
-    ),
-    Rule(
-        DECISION,
-        r"\b(?:option|variant|approach|plan|number|choice) (?:\d|[a-z]\b|one|two|three)[^?]{0,20}(?:it is|please|wins)\b",
-        "Option B it is.",
-    ),
-    Rule(
-        DECISION,
-        r"^(?:ok(?:ay)?,? |yes,? |alright,? |good,? |right,? )+(?:let'?s )?(?:do|go with|take|use) (?:option|variant"
-        r"|approach|plan|the (?:first|second|third|last)|that one|number)",
-        "Ok, go with the second one.",
-    ),
-    Rule(DECISION, r"\b[\w.+#-]+ it is(?:,? then)?\s*[.!]?$", "Redis it is."),
-    Rule(
-        DECISION,
-        r"\b(?:our|the) (?:rule|convention|policy|standard|agreement) (?:is|here is|will be)\b",
-        "The convention is snake_case.",
-    ),
-    Rule(
-        DECISION,
-        r"\b(?:remember|keep in mind|note) (?:that|this|for later)\b|^remember:",
-        "Remember that staging has no GPU.",
-    ),
-    Rule(
-        DECISION,
-        r"\bwe (?:do not|don'?t|won'?t|will not|no longer) (?:use|want|need|support|do|allow|ship|store|log|rely on)\b",
-        "We don't support Windows.",
-    ),
-    Rule(
-        DECISION,
-        r"\bin this (?:project|repo(?:sitory)?|codebase),? (?:we|use|all|every|always)\b",
-        "In this project we use tabs.",
-    ),
-    Rule(
-        CORRECTION,
-        r"^(?:no|nope|nah|no no)\b(?! (?:problem|worries|need|rush|idea|hurry|doubt|objection))[,.!;:\s\u2014-]+(?!\bthanks\b)\w",
-        "No, the other file.",
-    ),
-    Rule(CORRECTION, r"^(?:no|nope|wrong|incorrect)\s*[.!]*$", "Wrong!"),
-    Rule(
-        CORRECTION,
-        r"\b(?:that|this|it|which)(?:'s| is| was|'re| are) (?:still |just |also |completely |totally )?(?:wrong|incorrect|not (?:right"
-        r"|correct|true|what i|how (?:i|we)|the (?:right|file|one|way|point|problem)|quite)|the wrong)",
-        "That's not what I asked for.",
-    ),
-    Rule(
-        CORRECTION,
-        r"\byou(?:'re| are| were)? (?:wrong|mistaken|misunderst\w+|misread|forgot|missed|skipped|ignored|broke|deleted"
-        r"|removed|overwrote|changed the wrong|edited the wrong|put it in the wrong|introduced|reintroduced|still)",
-        "You forgot the migration.",
-    ),
-    Rule(
-        CORRECTION,
-        r"\byou (?:should(?:n'?t| not) have|were not supposed|weren'?t supposed|did(?:n'?t| not) (?:do|update|run|add|fix|read|change|follow|test|handle))",
-        "You shouldn't have touched the lock file.",
-    ),
-    Rule(
-        CORRECTION,
-        r"\bi (?:meant|said|told you|asked (?:you )?(?:for|to)|wanted|never (?:said|asked)|did(?:n'?t| not) (?:ask|say|mean|want))\b",
-        "I meant the staging database.",
-    ),
-    Rule(
-        CORRECTION,
-        r"^(?:please )?(?:don'?t|do not|stop|quit)\b (?!hesitate|worry|forget)\w+",
-        "Stop adding comments everywhere.",
-    ),
-    Rule(
-        CORRECTION,
-        r"\b(?:undo|revert|roll ?back|take back|back out) (?:that|this|it|your|the last|those|these)\b",
-        "Revert that.",
-    ),
-    Rule(
-        CORRECTION,
-        r"^(?:actually|wait|hold on|hmm,? no|sorry),? .*\b(?:should|instead|not|use|wrong|meant|rather|don'?t|keep|is|are)\b",
-        "Actually, use the v2 endpoint.",
-    ),
-    Rule(
-        CORRECTION,
-        r"\b(?:should|must|needs? to|has to) (?:be|go|live|return|use|have|stay)\b.{1,60}(?:,| and)? (?:not|instead of|rather than)\b",
-        "It should return 404, not 500.",
-    ),
-    Rule(
-        CORRECTION,
-        r"\b(?:still (?:fails|broken|wrong|not working|does(?:n'?t| not) work|crashes|failing|the same error))\b",
-        "It still fails with the same error.",
-    ),
-    Rule(CORRECTION, r"^not (?:like )?(?:that|this|there|here|in|the|what)\b", "Not like that."),
-    Rule(CORRECTION, r"\bwhy did you\b", "Why did you delete the test?"),
-)
+half_max_chars = sentences_max * sentence_max_chars // 2
 
 _asks = re.compile(
-    r"\?\s*$|^(?:should|shall|could|can|would|do|does|is|are|what|which|how|when|where|who) \w+.*\?", re.IGNORECASE
+    r"\?\s*$|^(?:should|shall|could|can|would|do|does|did|is|are|was|what|which|how|when|where|who|whether|sollen|kannst"
+    r"|puedes|peux)\b",
+    re.IGNORECASE,
+)
+_supposes = re.compile(
+    r"^(?:and |but |so )?(?:if|suppose|assuming|imagine|maybe|perhaps|i think we (?:could|might)|i wonder|we could|in case)\b"
+    r"|\bwhat if\b|\bi (?:think|guess|believe) (?:we )?(?:could|might)\b",
+    re.IGNORECASE,
+)
+_once = re.compile(
+    r"\b(?:just |only )?(?:this once|this time|for this one|for today|for the moment|so it (?:runs|is) faster)\b"
+    r"|\bonce\b|\bfirst\b$|\bfor (?:later|a moment|a second)\b",
+    re.IGNORECASE,
+)
+# Work on a text: what it names, and what follows a colon, is not what the person says.
+_works_on_text = re.compile(
+    r"^(?:please |can you |could you |now |then |also )*(?:translate|proofread|rewrite|rephrase|paraphrase|summari[sz]e|review"
+    r"|polish|correct|fix the (?:typo|grammar|wording)|write|draft|explain|describe|search|grep|look for|find|cite|quote"
+    r"|name the|commit with|change the (?:text|label|title|message)|add .{1,60} to |add a (?:section|sentence|note|comment)"
+    r"|make it a rule in|generate|compare|answer|reply|ask|read|use the (?:text|message)|übersetze|schreibe? |traduce|traduis)\b",
+    re.IGNORECASE,
+)
+_hands_over = re.compile(
+    r"\b(?:translate|proofread|rewrite|rephrase|paraphrase|summari[sz]e|review|polish|correct|fix|write|draft|answer|reply"
+    r"|add|comment|quote|message|text|says?|said|wrote|writes|übersetze|traduce|traduis)\b[^:\n]{0,80}:\s*(?=\S|$)",
+    re.IGNORECASE,
+)
+_others_say = re.compile(
+    r"\b(?:customer|client|user|reviewer|designer|he|she|they|docs?|documentation|readme|runbook|abstract|article|comment"
+    r"|linter|error)\b(?: \w+){0,3} (?:says?|said|wrote|writes|thinks?|claims?|suggests?|decided)\b",
+    re.IGNORECASE,
+)
+_quoted = re.compile(
+    r"\"[^\"\n]{3,400}\"|\u201c[^\u201d\n]{3,400}\u201d|\u201e[^\u201c\u201d\n]{3,400}[\u201c\u201d]|\u00ab[^\u00bb\n]{3,400}\u00bb"
+    r"|(?<![\w`])'[^'\n]{3,400}'(?!\w)|`[^`\n]{3,400}`"
 )
 _fence = re.compile(r"^\s*(?:```|~~~)")
 _pasted = re.compile(
-    r"^(?:\s{4}|\t|>|\$ |[+-]{1,3} |\d{4}-\d\d-\d\d|Traceback|\s*(?:at|File) |[\[{(<#|*/])|[;{}]\s*$|\w+\(.*\)\s*$"
+    r"^(?:\s{4}|\t|>|\$ |[+-]{1,3} |\d{4}-\d\d-\d\d|\[\d|Traceback|\s*(?:at|File) |[\[{(<#|*/])|[;{}]\s*$|\w+\(.*\)\s*$"
+    r"|^(?:[A-Z]+ )?(?:error|warn(?:ing)?|info|debug|fatal)\b[: ]|^\s*[|│⎿●✗✓]",
+    re.IGNORECASE,
 )
 _ends = re.compile(r"(?<=[.!?;])\s+|\s+[\u2014\u2013]\s+")
 _compiled = tuple((rule, re.compile(rule.pattern, re.IGNORECASE)) for rule in RULES)
 
 
 def marks(text: str) -> tuple[str, ...]:
-    """The marks of a user's text, sorted; most texts have none."""
+    """The marks of a person's text, sorted; most texts have none."""
     found = {rule.mark for sentence in _sentences(text) for rule, pattern in _compiled if _is(rule, pattern, sentence)}
     return tuple(sorted(found))
 
 
 def _is(rule: Rule, pattern: re.Pattern[str], sentence: str) -> bool:
-    """Whether the rule matches; a question can be a correction, but not a decision."""
-    return bool(pattern.search(sentence)) and not (rule.mark == DECISION and _asks.search(sentence))
+    """Whether the rule matches; of questions, only one that blames can be a correction."""
+    if not pattern.search(sentence):
+        return False
+    if rule.mark == CORRECTION:
+        return not sentence.endswith("?") or sentence.lower().startswith("why did you")
+    return not (_asks.search(sentence) or _supposes.search(sentence) or _once.search(sentence))
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """The sentences of prose, up to the number that a prompt can reasonably have."""
-    fenced, count = False, 0
-    for line in text[: sentences_max * sentence_max_chars].replace("\u2019", "'").splitlines():
+    """The sentences of prose, up to the number that a prompt can reasonably have: its first ones and its last ones."""
+    text = text.replace("\u2019", "'")
+    if len(text) <= 2 * half_max_chars:
+        yield from _own_sentences(text, sentences_max)
+    else:
+        yield from _own_sentences(text[:half_max_chars], sentences_max // 2)
+        yield from _own_sentences(text[-half_max_chars:].partition("\n")[2], sentences_max // 2)
+
+
+def _own_sentences(text: str, most: int) -> Iterator[str]:
+    count = 0
+    for line in _prose(text):
+        handed_over = False
+        for part in _ends.split(line):
+            sentence = _quoted.sub("…", part[: 2 * sentence_max_chars])[:sentence_max_chars].strip(" -*")
+            if not sentence or handed_over:
+                continue
+            if found := _hands_over.search(sentence):
+                handed_over = bool(_works_on_text.search(sentence)) or found.end() >= len(sentence) - 1
+            if _works_on_text.search(sentence) or _others_say.search(sentence):
+                continue
+            count += 1
+            if count > most:
+                return
+            yield sentence
+
+
+def _prose(text: str) -> Iterator[str]:
+    """The lines that are neither code nor pasted."""
+    fenced = False
+    for line in text.splitlines():
         if _fence.match(line):
             fenced = not fenced
-        if fenced or _fence.match(line) or len(line) > 4 * sentence_max_chars or _pasted.search(line):
-            continue
-        for sentence in _ends.split(line.strip()):
-            count += 1
-            if count > sentences_max:
-                return
-            yield sentence[:sentence_max_chars].strip(" -*")
+        elif not fenced and len(line) <= 4 * sentence_max_chars and not _pasted.search(line):
+            yield line.strip()

@@ -17,10 +17,12 @@ from uuid import UUID
 from services.kit import iso8601
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Kind, deeper_than, metadata_depth_max, metadata_max_bytes
+from services.memory.imports.corrections import corrections_of
 
 Fields = dict[str, Any]
 
 line_max_bytes = 16 * 1024 * 1024
+second_object_tries_max = 50
 
 UNFINISHED = "unfinished line"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -77,12 +79,15 @@ class ImportedMemory:
     """Where its session began; not sent."""
     place: Mapping[str, Any] = field(default_factory=dict)
     """What tells the project of that directory, for the gateway to file it."""
+    corrections: Mapping[str, Any] = field(default_factory=dict)
+    """As `corrections_of` reads them."""
 
     def to_line(self) -> bytes:
         """The memory as a line; empty fields are left out."""
         pairs = {key: value for key in SENT if (value := getattr(self, key))}
         if self.shared is not None:
             pairs["shared"] = self.shared
+        pairs |= self.corrections
         return whole(json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
 
 
@@ -134,8 +139,26 @@ def _parse_line(data: bytes, start: Position, end: Position, *, complete: bool) 
     try:
         fields = json.loads(data.decode("utf-8", "replace"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        return Line(start, end, None, "invalid JSON") if complete else Line(start, start, None, UNFINISHED)
+        if not complete:
+            return Line(start, start, None, UNFINISHED)
+        fields = _second_object(data)
+        return Line(start, end, fields) if fields else Line(start, end, None, "invalid JSON")
     return Line(start, end, fields) if isinstance(fields, dict) else Line(start, end, None, "not a JSON object")
+
+
+def _second_object(data: bytes) -> Fields | None:
+    """The object after half a line: what is copied while a line is being written has no line break between them."""
+    at = 0
+    for _ in range(second_object_tries_max):
+        at = data.find(b'{"', at + 1)  # in a string the quotation mark would be escaped
+        if at < 0:
+            return None
+        try:
+            found = json.loads(data[at:].decode("utf-8", "replace"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _refuse_constant(constant: str) -> Any:
@@ -159,7 +182,9 @@ def memory_of(fields: Fields) -> ImportedMemory:
     }
     name = _given_id(fields) or stable_id(json.dumps(described, sort_keys=True))
     first_said = aware(_text(fields, "first_said"))
-    return ImportedMemory(id=name, shared=_shared_flag(fields), first_said=first_said, **described)
+    corrections = corrections_of(fields, aware)
+    shared = _shared_flag(fields)
+    return ImportedMemory(id=name, shared=shared, first_said=first_said, corrections=corrections, **described)
 
 
 def link_of(fields: Fields) -> ImportedLink:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.domain.memories import Kind, Memory, accept, content_max_bytes
+from services.memory.domain.memories import Kind, Memory, Version, accept, content_max_bytes
+from services.memory.imports.branches import branches_of
+from services.memory.imports.corrections import LISTS, TIMES, VERSIONS
 from services.memory.imports.json_lines import (
     BYTE_ORDER_MARK,
     START,
@@ -28,10 +30,20 @@ from services.memory.imports.json_lines import (
     memory_of,
     read_lines,
 )
-from services.memory.imports.transcripts import Projects, Said, conversation, first_cwd, is_transcript_line
+from services.memory.imports.spoken_words import is_prompt
+from services.memory.imports.tool_calls import Outcome
+from services.memory.imports.transcripts import (
+    Projects,
+    Reading,
+    Said,
+    conversation,
+    first_cwd,
+    is_transcript_line,
+)
 
 SUFFIX = ".jsonl"
 TOO_LARGE = "too large"
+CODEX_LINES = frozenset(("session_meta", "response_item", "event_msg", "turn_context"))
 # How much of a file is read to recognise its format.
 binary_probe_bytes = 8192
 head_max_lines = 100
@@ -49,6 +61,7 @@ class SourceFile(NamedTuple):
     path: Path
     size: int
     mtime_ns: int
+    inode: int = 0
 
 
 class Entry(NamedTuple):
@@ -98,7 +111,7 @@ def _source_file(path: Path) -> SourceFile | Unreadable:
         return Unreadable(f"{path}: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return Unreadable(f"{path}: neither a file nor a directory")
-    return SourceFile(path, status.st_size, status.st_mtime_ns)
+    return SourceFile(path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _is_directory(path: Path) -> bool:
@@ -125,22 +138,50 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def read_memories(path: Path, start: Position = START) -> Iterator[Entry]:
+def read_memories(
+    path: Path, start: Position = START, outcomes: Mapping[str, Outcome] | None = None
+) -> Iterator[Entry]:
     """The entries of a file from `start` on; the last one is empty.
 
-    Raises Unreadable, and OSError if reading fails.
+    Turns of a transcript that were taken back since `start` come again, marked as such. Raises Unreadable, and OSError
+    if reading fails.
     """
     with path.open("rb") as file:
         _refuse_binary(path, file)
         head = _head(path, file)
-        reached = [start]
-        lines = _track_position(read_lines(file, start), reached)
+        if _is_codex(head):
+            raise Unreadable(f"{path}: a transcript of Codex; Segue reads those of Claude Code")
         if _is_transcript(head):
-            projects = Projects(path, first_cwd(head))
-            yield from _conversation_entries(conversation(lines, projects, _before(path, start)))
-        else:
-            yield from map(_line_entry, lines)
+            yield from _transcript_entries(file, Projects(path, first_cwd(head)), start, outcomes or {})
+            return
+        reached = [start]
+        yield from map(_line_entry, _track_position(read_lines(file, start), reached))
         yield Entry(reached[0].lines, reached[0])
+
+
+def _transcript_entries(
+    file: BinaryIO, projects: Projects, start: Position, outcomes: Mapping[str, Outcome]
+) -> Iterator[Entry]:
+    """The entries of a transcript. What is written to it meanwhile comes the next time: its branches are not known."""
+    reached = [start]
+    earlier = _earlier_position(file, start)
+    branches = branches_of(_track_position(read_lines(file, earlier), reached), is_prompt)
+    if start.offset and branches.lacks_parents(start):
+        branches = branches_of(_track_position(read_lines(file), reached), is_prompt)
+    abandoned = branches.abandoned_turns()
+    fresh = abandoned - branches.abandoned_turns(start) if start.offset else set()
+    begin = min(start, branches.first_line(fresh) or start)
+    reading = Reading(projects, lambda fields: branches.turn(str(fields.get("uuid"))) in abandoned, outcomes)
+    before = list(_before(file, begin))
+    yield from _conversation_entries(conversation(_up_to(file, begin, reached[0]), reading, before))
+    yield Entry(reached[0].lines, reached[0])
+
+
+def _up_to(file: BinaryIO, begin: Position, end: Position) -> Iterator[Line]:
+    for line in read_lines(file, begin):
+        if line.start.offset >= end.offset and line.problem != UNFINISHED:
+            return
+        yield line
 
 
 def _refuse_binary(path: Path, file: BinaryIO) -> None:
@@ -168,6 +209,11 @@ def _is_transcript(head: Iterable[Line]) -> bool:
     return False
 
 
+def _is_codex(head: Iterable[Line]) -> bool:
+    found = (line.fields for line in head if line.fields is not None)
+    return any(isinstance(fields.get("payload"), dict) and fields.get("type") in CODEX_LINES for fields in found)
+
+
 def _track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
     """The lines; records the position reached, since most lines of a transcript yield no entry."""
     for line in lines:
@@ -175,18 +221,21 @@ def _track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[
         yield line
 
 
-def _before(path: Path, start: Position) -> Iterator[Line]:
-    """The lines before `start`, as far back as a failure may be that a later call fixed."""
-    if not start.offset:
-        return
+def _earlier_position(file: BinaryIO, start: Position) -> Position:
+    """A position between two lines before `start`: as far back as a failure may be that a later call fixed."""
     begin = max(0, start.offset - earlier_max_bytes)
-    with path.open("rb") as file:
-        file.seek(begin)
-        passed = len(file.readline()) if begin else 0  # it may start in the middle of a line
-        for line in read_lines(file, Position(begin + passed)):
-            if line.end.offset > start.offset or line.problem == UNFINISHED:
-                return
-            yield line
+    file.seek(begin)
+    passed = len(file.readline()) if begin else 0  # it may start in the middle of a line
+    between = file.read(max(0, start.offset - begin - passed)).count(b"\n")
+    return Position(min(start.offset, begin + passed), max(0, start.lines - between))
+
+
+def _before(file: BinaryIO, start: Position) -> Iterator[Line]:
+    """The lines before `start`."""
+    for line in read_lines(file, _earlier_position(file, start)) if start.offset else ():
+        if line.end.offset > start.offset or line.problem == UNFINISHED:
+            return
+        yield line
 
 
 def _conversation_entries(items: Iterable[Said | Line]) -> Iterator[Entry]:
@@ -231,4 +280,15 @@ def _as_stored(memory: ImportedMemory, now: datetime) -> Memory:
         metadata=memory.metadata,
         id=memory.id,
         first_said=datetime.fromisoformat(memory.first_said) if memory.first_said else None,
+        **_corrections(memory.corrections),
     )
+
+
+def _corrections(given: Mapping[str, Any]) -> dict[str, Any]:
+    lists = {name: tuple(given.get(name, ())) for name in LISTS}
+    times = {name: datetime.fromisoformat(given[name]) for name in TIMES if name in given}
+    versions = [
+        Version(each["content"], each["project"], tuple(each["tags"]), datetime.fromisoformat(each["changed_at"]))
+        for each in given.get(VERSIONS, ())
+    ]
+    return {**lists, **times, "versions": tuple(versions)}

@@ -1,15 +1,18 @@
 """An agent's tool calls, one line each, by rules: which file, which command, whether it failed, and what fixed it.
 
 Stores only the call and one line of a failure: what a tool read or wrote belongs to the project, not in a memory.
+Secrets are removed before a line is cut or taken out of its text.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from services.memory.imports.clipping import clip_line, public_text
 
 Fields = dict[str, Any]
 
@@ -17,6 +20,7 @@ actions_max = 20
 failures_max = 5
 open_max = 30
 line_max_chars = 160
+telling_duration_ms = 5_000
 
 # The parameter to show for each tool. Tools that only read are left out.
 SHOWN = {
@@ -40,6 +44,13 @@ _failure = re.compile(
 )
 _named_failure = re.compile(r"\b\w*(?:Error|Exception)\b|\berror(?:\[\w+\])?:|\bfatal:|\bpanic:")
 _refusals = ("The user doesn't want to proceed", "Permission to use", "[Request interrupted", "This command requires")
+
+
+class Outcome(NamedTuple):
+    """What a hook noted of a failed call: how long it took, and whether the user interrupted it."""
+
+    duration_ms: int = 0
+    is_interrupt: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +77,7 @@ class Doings:
         subject = _text(given, SHOWN.get(name, "")) if isinstance(given, dict) else ""
         if not subject or len(self.actions) >= actions_max:
             return
-        line = _line(subject)
+        line = clip_line(subject, line_max_chars)
         self.calls[_text(tool, "id")] = Call(_key(name, subject), line, len(self.actions))
         self.actions.append(f"{name}: {line}")
 
@@ -84,8 +95,9 @@ class Doings:
 class Failures:
     """Failed calls of a conversation that have not succeeded since, each with the id of the memory that reports it."""
 
-    def __init__(self) -> None:
+    def __init__(self, outcomes: Mapping[str, Outcome] | None = None) -> None:
         self._open: OrderedDict[str, str] = OrderedDict()
+        self._outcomes = outcomes or {}
 
     def take(self, result: Fields, doings: Doings, memory_id: str) -> None:
         """Records a tool's result: a failure, or the fix of an earlier one."""
@@ -99,16 +111,24 @@ class Failures:
         elif text.startswith(_refusals):
             doings.actions[call.place] += " (refused)"
         elif call.key.split(" ", 1)[0] not in ASKING:
-            self._record_failure(call, doings, memory_id, _telling(text))
+            outcome = self._outcomes.get(_text(result, "tool_use_id"), Outcome())
+            self._record_failure(call, doings, memory_id, _telling(text), outcome)
 
-    def _record_failure(self, call: Call, doings: Doings, memory_id: str, why: str) -> None:
-        doings.actions[call.place] += " (failed)"
+    def _record_failure(self, call: Call, doings: Doings, memory_id: str, why: str, outcome: Outcome) -> None:
+        how = "interrupted" if outcome.is_interrupt else "failed"
+        after = f" after {_duration(outcome.duration_ms)}" if outcome.duration_ms >= telling_duration_ms else ""
+        doings.actions[call.place] += f" ({how}{after})"
         if len(doings.failures) < failures_max:
-            doings.failures.append(f"{call.line}: {why}" if why else call.line)
+            doings.failures.append(f"{call.line}{after}: {why}" if why else f"{call.line}{after}")
         self._open[call.key] = memory_id
         self._open.move_to_end(call.key)
         while len(self._open) > open_max:
             self._open.popitem(last=False)
+
+
+def _duration(milliseconds: int) -> str:
+    seconds = round(milliseconds / 1000)
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
 
 
 def _key(name: str, subject: str) -> str:
@@ -122,18 +142,13 @@ def _key(name: str, subject: str) -> str:
 
 def _telling(text: str) -> str:
     """The most informative line of a failure: the last that names an error or mentions one, else the first."""
-    lines = [line for line in _lines(text) if not re.fullmatch(r"Exit code \d+", line)]
+    lines = [line for line in _lines(public_text(text)) if not re.fullmatch(r"Exit code \d+", line)]
     told = [line for pattern in (_named_failure, _failure) for line in reversed(lines) if pattern.search(line)]
-    return _line([*told, *lines, ""][0])
+    return clip_line([*told, *lines, ""][0], line_max_chars)
 
 
 def _lines(text: str) -> Iterator[str]:
     yield from (line.strip() for line in text[-8000:].splitlines() if line.strip())
-
-
-def _line(text: str) -> str:
-    line = " ".join(text[: line_max_chars * 4].split())
-    return line if len(line) <= line_max_chars else f"{line[: line_max_chars - 1]}…"
 
 
 def _result_text(content: Any) -> str:

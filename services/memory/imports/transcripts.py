@@ -3,21 +3,28 @@
 The client writes one line per content block, so a line with text is one memory, and its id comes from the line's uuid:
 a forked session copies its lines under a new session id, and must not be stored twice. Tool calls that follow a text
 belong to that text. Reports of subagents are stored and marked (`sidechain`), since the main conversation has them only
-as tool results; their prompts were written by the agent, and are not stored.
+as tool results; their prompts were written by the agent, and are not stored. Metadata says who spoke (`speaker`) where
+that is neither the person nor the main agent. Only what a person said is marked as a decision or a correction, and not
+if it was taken back (`rewound`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from services.kit.errors import InvalidInput
-from services.memory.imports.decisions import marks
+from services.memory.domain.memories import content_max_bytes
+from services.memory.imports.answers import Dialogs
+from services.memory.imports.clipping import clip_middle
 from services.memory.imports.json_lines import Fields, ImportedMemory, Line, Position, aware, stable_id, whole
-from services.memory.imports.tool_calls import Doings, Failures
+from services.memory.imports.narration import is_narration
+from services.memory.imports.speakers import AGENT, PERSON, SYSTEM, answer_speaker
+from services.memory.imports.spoken_words import Words, content, spoken_words
+from services.memory.imports.tool_calls import Doings, Failures, Outcome
 
 SOURCE = "claude-code"
 tools_max = 50
@@ -25,31 +32,10 @@ files_max = 50
 name_max_chars = 300
 path_max_chars = 4096
 
-# Any of these flags means that the client wrote the line, not a person or the model.
-CLIENT_FLAGS = ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly", "isApiErrorMessage")
-SYNTHETIC_MODEL = "<synthetic>"
-INTERRUPTED = "[Request interrupted by user"
 TOLD_BY = {"tool_use": "assistant", "tool_result": "user"}
 FILE_PARAMETERS = ("file_path", "notebook_path")
-# Tags that the client adds around or inside a user's text.
-WRAPPERS = (
-    "system-reminder",
-    "local-command-stdout",
-    "local-command-stderr",
-    "local-command-caveat",
-    "command-message",
-    "command-name",
-    "command-args",
-    "bash-input",
-    "bash-stdout",
-    "bash-stderr",
-    "task-notification",
-    "user-prompt-submit-hook",
-    "ide_opened_file",
-    "ide_selection",
-)
-COMMAND = re.compile(r"<command-name>\s*(/[^\s<]+)\s*</command-name>")
-ARGUMENTS = re.compile(r"<command-args>([^<]*)</command-args>")
+# How much of the beginning and of the end of a text over the limit is kept.
+end_max_bytes = 64 * 1024
 # Keys that identify an object as a transcript line, whatever its type.
 LINE_KEYS = frozenset(("sessionId", "uuid", "leafUuid", "messageId"))
 
@@ -68,9 +54,7 @@ class Draft:
 
     line: Line
     resume: Position
-    index: int
-    role: str
-    text: str
+    words: Words
     tools: dict[str, None] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
     doings: Doings = field(default_factory=Doings)
@@ -79,8 +63,10 @@ class Draft:
     def id(self) -> str:
         """The memory's id: the same every time its line is read."""
         fields = self.line.fields or {}
-        origin = _string(fields, "uuid") or stable_id(_string(fields, "sessionId"), _time(fields), self.role, self.text)
-        return stable_id(SOURCE, origin, str(self.index))
+        words = self.words
+        parts = _string(fields, "sessionId"), _time(fields), words.role, words.text
+        origin = _string(fields, "uuid") or stable_id(*parts)
+        return stable_id(SOURCE, origin, str(words.place))
 
     def takes_tools_of(self, fields: Fields) -> bool:
         """Whether both belong to the same conversation: the main agent's, or the same subagent's."""
@@ -125,6 +111,14 @@ def last_part(path: str) -> str:
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
+class Reading(NamedTuple):
+    """What reading a transcript goes by: its projects, the turns taken back, and what hooks noted of tool calls."""
+
+    projects: Projects
+    is_abandoned: Callable[[Fields], bool] = lambda _: False
+    outcomes: Mapping[str, Outcome] = {}
+
+
 def is_transcript_line(fields: Fields) -> bool:
     """Whether the client wrote this object."""
     return isinstance(fields.get("type"), str) and not LINE_KEYS.isdisjoint(fields)
@@ -136,18 +130,20 @@ def first_cwd(lines: Iterable[Line]) -> str:
     return next(found, "")
 
 
-def conversation(lines: Iterable[Line], projects: Projects, earlier: Iterable[Line] = ()) -> Iterator[Said | Line]:
+def conversation(lines: Iterable[Line], reading: Reading, earlier: Iterable[Line] = ()) -> Iterator[Said | Line]:
     """The texts in order, and each line that could not be read.
 
     `earlier` are the preceding, already imported lines: calls that failed there may be fixed here.
     """
-    failures = Failures()
-    for _ in _conversation(earlier, projects, failures):
+    failures, dialogs = Failures(reading.outcomes), Dialogs()
+    for _ in _conversation(earlier, reading, failures, dialogs):
         pass
-    return _conversation(lines, projects, failures)
+    return _conversation(lines, reading, failures, dialogs)
 
 
-def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures) -> Iterator[Said | Line]:
+def _conversation(
+    lines: Iterable[Line], reading: Reading, failures: Failures, dialogs: Dialogs
+) -> Iterator[Said | Line]:
     draft: Draft | None = None
     turn_files: dict[str, None] = {}
     for line in lines:
@@ -156,109 +152,91 @@ def _conversation(lines: Iterable[Line], projects: Projects, failures: Failures)
             continue
         for next_draft in drafts(line):
             if draft:
-                yield finish_draft(draft, turn_files, projects)
+                yield finish_draft(draft, turn_files, reading)
             draft = next_draft
-            if draft.role == "user":
+            if draft.words.role == "user":
                 turn_files = {}
         if draft and draft.takes_tools_of(line.fields):
-            for tool in _blocks(line.fields, "tool_use"):
-                _note_tool(tool, draft, turn_files)
-            for result in _blocks(line.fields, "tool_result"):
-                failures.take(result, draft.doings, draft.id)
+            _note_tools(line.fields, draft, turn_files, failures)
+        yield from _answers(line, draft, reading, dialogs)
     if draft:
-        yield finish_draft(draft, turn_files, projects)
+        yield finish_draft(draft, turn_files, reading)
+
+
+def _answers(line: Line, draft: Draft | None, reading: Reading, dialogs: Dialogs) -> Iterator[Said]:
+    """What a person said in dialogs. No tools belong to it, so it waits for none; but reading resumes at the draft."""
+    for answer in answers(line, dialogs):
+        said = finish_draft(answer, {}, reading)
+        yield said._replace(resume=draft.line.start) if draft else said
+
+
+def _note_tools(fields: Fields, draft: Draft, turn_files: dict[str, None], failures: Failures) -> None:
+    for _, tool in _blocks(fields, "tool_use"):
+        _note_tool(tool, draft, turn_files)
+    for _, result in _blocks(fields, "tool_result"):
+        failures.take(result, draft.doings, draft.id)
 
 
 def drafts(line: Line) -> list[Draft]:
     """The texts of a line. Only the last one ends at the end of the line: reading must not resume between them."""
-    role, texts = _speaker_and_texts(line.fields or {})
-    return [Draft(line, line.end if index == texts[-1][0] else line.start, index, role, text) for index, text in texts]
+    said = spoken_words(line.fields or {})
+    return [Draft(line, line.end if words is said[-1] else line.start, words) for words in said]
 
 
-def finish_draft(draft: Draft, turn_files: dict[str, None], projects: Projects) -> Said:
+def answers(line: Line, dialogs: Dialogs) -> list[Draft]:
+    """What a person said in dialogs of the client; notes the calls of the line whose results may hold it."""
+    fields = line.fields or {}
+    for _, tool in _blocks(fields, "tool_use"):
+        dialogs.note_call(tool)
+    results = list(_blocks(fields, "tool_result"))
+    if not results or fields.get("isSidechain") is True or (speaker := answer_speaker(fields)) == SYSTEM:
+        return []
+    said = [
+        Words(each.place, "user", whole(each.text), speaker, each.marks if speaker == PERSON else (), each.dialog)
+        for each in dialogs.answers(fields, results)
+    ]
+    return [Draft(line, line.end if words is said[-1] else line.start, words) for words in said]
+
+
+def finish_draft(draft: Draft, turn_files: dict[str, None], reading: Reading) -> Said:
     """The draft as a memory. A text without tool calls concludes a piece of work: it gets the turn's files so far."""
-    fields = draft.line.fields or {}
-    files = draft.files or (turn_files if draft.role == "assistant" and not draft.tools else {})
+    fields, words = draft.line.fields or {}, draft.words
+    files = draft.files or (turn_files if words.role == "assistant" and not draft.tools else {})
+    text, left_out = clip_middle(words.text, content_max_bytes, end_max_bytes)
+    is_rewound = reading.is_abandoned(fields)
     metadata: Fields = {
         "source": SOURCE,
         "branch": "" if fields.get("gitBranch") == "HEAD" else _string(fields, "gitBranch"),  # HEAD: there is none
+        "speaker": "" if words.speaker in (PERSON, AGENT) else words.speaker,
+        "dialog": words.dialog,
+        "narration": words.role == "assistant" and bool(draft.tools) and is_narration(words.text),
+        "rewound": is_rewound,
+        "cut": left_out,
         "tools": list(draft.tools),
         "files": list(files),
         "sidechain": fields.get("isSidechain") is True,
         "agent": _string(fields, "agentId"),
         **draft.doings.metadata(),
     }
-    tags = marks(draft.text) if draft.role == "user" else ()
     memory = ImportedMemory(
-        content=draft.text,
+        content=text,
         id=draft.id,
-        project=projects.name(_string(fields, "cwd")),
-        directory=projects.directory(_string(fields, "cwd")),
+        project=reading.projects.name(_string(fields, "cwd")),
+        directory=reading.projects.directory(_string(fields, "cwd")),
         timestamp=_time(fields),
         session_id=_string(fields, "sessionId"),
-        role=draft.role,
-        tags=(*tags, *draft.doings.tags),
+        role=words.role,
+        tags=(*(() if is_rewound else words.marks), *draft.doings.tags),
         metadata={key: value for key, value in metadata.items() if value},
     )
     return Said(memory, draft.line.number, draft.resume)
 
 
-def _speaker_and_texts(fields: Fields) -> tuple[str, list[tuple[int, str]]]:
-    """The speaker of a line, and each text with its position in the message."""
-    if any(fields.get(flag) for flag in CLIENT_FLAGS):
-        return "", []
-    if fields.get("type") == "assistant":
-        return "assistant", [] if _is_synthetic(fields) else _texts(_content(fields))
-    if fields.get("isSidechain") is True:
-        return "", []
-    prompt = _content(fields) if fields.get("type") == "user" else _queued_prompt(fields)
-    return "user", [(index, words) for index, text in _texts(prompt) if (words := typed_text(text))]
-
-
-def typed_text(text: str) -> str:
-    """The user's own text, without the client's additions; a slash command keeps its arguments."""
-    name, arguments = COMMAND.search(text), ARGUMENTS.search(text)
-    if name and arguments:
-        return f"{name[1]} {arguments[1].strip()}" if arguments[1].strip() else ""
-    for wrapper in WRAPPERS:
-        text = _without(text, f"<{wrapper}>", f"</{wrapper}>")
-    text = text.strip()
-    return "" if text.startswith(INTERRUPTED) else text
-
-
-def _without(text: str, opening: str, closing: str) -> str:
-    """The text without everything between the tags. Linear even if tags are never closed."""
-    kept, at = [], 0
-    while (begin := text.find(opening, at)) >= 0 and (end := text.find(closing, begin + len(opening))) >= 0:
-        kept.append(text[at:begin])
-        at = end + len(closing)
-    return "".join([*kept, text[at:]])
-
-
-def _queued_prompt(fields: Fields) -> Any:
-    """The prompt that a user queued while the agent was working, which the client stores only as an attachment."""
-    queued = fields.get("attachment")
-    if not isinstance(queued, dict) or queued.get("type") != "queued_command" or queued.get("isMeta"):
-        return None
-    return queued.get("prompt") if queued.get("commandMode") == "prompt" else None
-
-
-def _texts(content: Any) -> list[tuple[int, str]]:
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    texts = [
-        (index, whole(block["text"]).strip())
-        for index, block in enumerate(content if isinstance(content, list) else [])
-        if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
-    ]
-    return [(index, text) for index, text in texts if text]
-
-
-def _blocks(fields: Fields, kind: str) -> Iterator[Fields]:
-    content = _content(fields) if fields.get("type") == TOLD_BY[kind] else None
-    for block in content if isinstance(content, list) else []:
+def _blocks(fields: Fields, kind: str) -> Iterator[tuple[int, Fields]]:
+    blocks = content(fields) if fields.get("type") == TOLD_BY[kind] else None
+    for place, block in enumerate(blocks if isinstance(blocks, list) else []):
         if isinstance(block, dict) and block.get("type") == kind:
-            yield block
+            yield place, block
 
 
 def _note_tool(tool: Fields, draft: Draft, turn_files: dict[str, None]) -> None:
@@ -274,16 +252,6 @@ def _note_tool(tool: Fields, draft: Draft, turn_files: dict[str, None]) -> None:
 def _note(name: str, names: dict[str, None], most: int) -> None:
     if name and len(name) <= name_max_chars and len(names) < most:
         names[whole(name)] = None
-
-
-def _content(fields: Fields) -> Any:
-    message = fields.get("message")
-    return message.get("content") if isinstance(message, dict) else None
-
-
-def _is_synthetic(fields: Fields) -> bool:
-    message = fields.get("message")
-    return isinstance(message, dict) and message.get("model") == SYNTHETIC_MODEL
 
 
 def _string(fields: Fields, key: str) -> str:

@@ -57,6 +57,8 @@ class Session:
     last_quality: float | None = None
     deferred: tuple[str, ...] = ()  # ids of deferred stores
     has_handoff: bool = False
+    has_conversations: bool = False
+    """Whether conversations leave the handoffs in its place."""
     version: int = 0
 
 
@@ -122,7 +124,7 @@ class GitFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The caller's facts about a session, besides its checkpoints."""
+    """The facts about a session besides its checkpoints: the caller's own words, then what is stored of the talk."""
 
     summary: str = ""
     learnings: Learnings = Learnings()
@@ -132,22 +134,14 @@ class Facts:
     files_changed: tuple[str, ...] = ()
     git: GitFacts | None = None
     quality: Quality | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """The document for the next session; `markdown` is the whole text, the other fields its parts."""
-
-    session_id: str
-    user: str
-    project: str
-    ended_at: datetime
-    state: State
-    summary: str
-    next_steps: tuple[str, ...]
-    open_questions: tuple[str, ...]
-    markdown: str
-    file_name: str
+    asked: str = ""
+    answered: str = ""
+    next_said: tuple[str, ...] = ()
+    open_said: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    is_scripted: bool = False
+    made_of: tuple[str, ...] = ()  # ids of the memories that these come from
+    recap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +172,7 @@ class Opening:
     project: str = ""
     root: str = ""
     abandoned: Facts = Facts()
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +335,10 @@ def check_checkpoint(new: NewCheckpoint) -> None:
 
 def check_facts(facts: Facts) -> None:
     """Raises LimitExceeded or InvalidInput if a part of them cannot be stored."""
-    check_text(facts.summary, note_max_chars, "summary")
-    for name in ("decisions", "open_questions", "next_steps"):
+    for name in ("summary", "asked", "answered", "recap"):
+        check_text(getattr(facts, name), note_max_chars, name)
+    check_texts(facts.made_of, "made_of", name_max_chars)
+    for name in ("decisions", "open_questions", "next_steps", "next_said", "open_said", "failed"):
         check_texts(getattr(facts, name), name)
     for name in ("insights", "solutions", "patterns"):
         check_texts(getattr(facts.learnings, name), name)

@@ -7,18 +7,20 @@ an operation id is carried out once: a repetition gets the first answer.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from uuid import NAMESPACE_URL, uuid5
 
 from services.kit.errors import InvalidInput, NotFound
-from services.session.domain.handoff import write_handoff
+from services.session.domain.conversations import Reason, own_words
+from services.session.domain.handoff import Ending, Handoff, write_handoff
 from services.session.domain.sessions import (
     Answer,
     Checkpoint,
     DeferredStore,
     Facts,
-    Handoff,
     NewCheckpoint,
     Opening,
     Quality,
@@ -36,18 +38,28 @@ from services.session.domain.sessions import (
     name_max_chars,
     open_session,
     record_quality,
-    threshold_crossing,
     with_deferred,
     without_deferred,
+)
+from services.session.operations.conversation_log import (
+    Closing,
+    ConversationLog,
+    checkpoints_handed_off_max,
+    handoffs_looked_at_max,
 )
 from services.session.operations.events import (
     CHECKPOINT_CREATED,
     INIT_COMPLETED,
     INIT_STARTED,
-    QUALITY_THRESHOLD,
-    Event,
 )
-from services.session.operations.session_lookup import Finding, session_end_event, session_event, until_first
+from services.session.operations.handoffs import Handoffs
+from services.session.operations.session_lookup import (
+    Finding,
+    session_end_event,
+    session_event,
+    threshold_events,
+    until_first,
+)
 from services.session.store import Change, Listing, SessionStore, Stale
 
 logger = logging.getLogger(__name__)
@@ -55,7 +67,6 @@ Result = TypeVar("Result")
 
 deferred_listed_max = 100
 handed_off_at_once_max = 10
-checkpoints_handed_off_max = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class Opened:
     session: Session
     resumed: bool
     previous: Handoff | None
+    handoffs: Sequence[Handoff] = ()
 
 
 class Lifecycle:
@@ -73,7 +85,9 @@ class Lifecycle:
     def __init__(self, store: SessionStore, finding: Finding, quality_threshold: float) -> None:
         self._store = store
         self._finding = finding
+        self.handoffs = Handoffs(store)
         self._quality_threshold = quality_threshold
+        self.conversations = ConversationLog(store, finding, quality_threshold)
 
     async def init(self, user: str, opening: Opening, operation_id: str = "") -> Opened:
         """A new session, the active one of the directory, or the named one; with the last handoff."""
@@ -81,8 +95,10 @@ class Lifecycle:
         check_facts(opening.abandoned)
         answer = await self._finding.once(user, "Init", operation_id, lambda name: self._init(user, opening, name))
         session = await self._finding.mine(user, answer.session_id)
-        previous = await self._store.handoff(answer.details["previous"]) if answer.details["previous"] else None
-        return Opened(session, bool(answer.details["resumed"]), previous)
+        found = [await self._store.handoff(each) for each in answer.details["handoffs"].split()]
+        handoffs = [each for each in found if each]
+        own = [each for each in handoffs if each.working_directory == session.working_directory]
+        return Opened(session, bool(answer.details["resumed"]), next(iter([*own, *handoffs]), None), handoffs)
 
     async def complete_init(self, user: str, which: Which, quality: Quality | None, operation_id: str = "") -> Session:
         """Marks `init` as complete; the quality is the session's first."""
@@ -96,7 +112,7 @@ class Lifecycle:
             score = quality.overall if quality else None
             events = [
                 session_event(INIT_COMPLETED, session, self._finding.now(), quality=score),
-                *self._threshold(session, score),
+                *threshold_events(session, score, self._quality_threshold, self._finding.now()),
             ]
             return await self._commit("CompleteInit", id, Change(session=following, events=events))
 
@@ -122,7 +138,7 @@ class Lifecycle:
                 quality=score,
                 git_commit=checkpoint.git_commit,
             )
-            events = [created, *self._threshold(session, score)]
+            events = [created, *threshold_events(session, score, self._quality_threshold, self._finding.now())]
             change = Change(session=following, checkpoint=checkpoint, events=events)
             return await self._commit("Checkpoint", id, change, number=checkpoint.number)
 
@@ -132,25 +148,45 @@ class Lifecycle:
             raise NotFound("That checkpoint is gone.")
         return await self._finding.mine(user, answer.session_id), stored
 
-    async def end(self, user: str, which: Which, facts: Facts, operation_id: str = "") -> tuple[Session, Handoff]:
-        """Ends the session permanently; returns it with its handoff."""
+    async def end(
+        self, user: str, which: Which, facts: Facts, operation_id: str = "", conversation: str = ""
+    ) -> tuple[Session, Handoff]:
+        """Ends the work of a conversation in the session, or of a caller that has none; returns it with its handoff.
+
+        The session ends with the last conversation in it. Whoever ends a session that has ended leaves another handoff.
+        """
         check_facts(facts)
-
-        async def attempt(id: str) -> Answer:
-            session = await self._finding.open(user, which)
-            following = replace(end_session(session, facts.quality, self._finding.now()), has_handoff=True)
-            checkpoints = await self._store.checkpoints(session.id, checkpoints_handed_off_max)
-            score = facts.quality.overall if facts.quality else None
-            change = Change(
-                session=following,
-                handoff=write_handoff(following, checkpoints, facts),
-                events=[*self._threshold(session, score), session_end_event(following, self._finding.now())],
-            )
-            return await self._commit("End", id, change)
-
-        answer = await self._finding.once(user, "End", operation_id, attempt)
+        session = await self._finding.find(user, which)
+        if meant := await self.conversations.meant(user, conversation, session):
+            place = session.working_directory
+            closed = await self.conversations.close(user, Closing(meant, place, session.project, facts, Reason.ENDED))
+            if closed.handoff:
+                return await self._finding.mine(user, session.id), closed.handoff
+        answer = await self._finding.once(
+            user, "End", operation_id, lambda name: self._end(user, session.id, facts, name)
+        )
         session = await self._finding.mine(user, answer.session_id)
-        return session, await self.handoff(user, session.id, session.project)
+        left = await self._store.handoff(answer.details.get("handoff", session.id))
+        return session, left or await self.handoff(user, session.id, session.project)
+
+    async def _end(self, user: str, session_id: str, facts: Facts, operation_id: str) -> Answer:
+        session, now = await self._finding.mine(user, session_id), self._finding.now()
+        own = own_words(facts, None)
+        if session.state is State.ENDED and not own:
+            await self._finding.open(user, Which(session.id))  # Conflict
+        is_another = session.state is State.ENDED
+        following = session if is_another else replace(end_session(session, facts.quality, now), has_handoff=True)
+        checkpoints = await self._store.checkpoints(session.id, checkpoints_handed_off_max)
+        key = str(uuid5(NAMESPACE_URL, f"{session.id} {operation_id}")) if is_another else session.id
+        ending = replace(Ending.of_session(following, key), ended_at=now)
+        score = facts.quality.overall if facts.quality else None
+        events = [*threshold_events(session, score, self._quality_threshold, now), session_end_event(following, now)]
+        change = Change(
+            session=following,
+            handoff=write_handoff(ending, checkpoints, facts, own),
+            events=[] if is_another else events,
+        )
+        return await self._commit("End", operation_id, change, handoff=key)
 
     async def get(self, user: str, which: Which, checkpoints_most: int) -> tuple[Session, list[Checkpoint]]:
         """A session in any state, with its last checkpoints, oldest first; renews an active session's lease."""
@@ -198,12 +234,17 @@ class Lifecycle:
         """The handoff of that session, or the project's last one."""
         if session_id:
             session = await self._finding.mine(user, session_id)
-            found = await self._store.handoff(session.id)
+            found = await self._store.handoff(session.id) or await self._of_conversation(session)
         else:
             found = await self._store.latest_handoff(user, project)
         if found is None:
             raise NotFound("There is no handoff yet.", "One is written when a session ends.")
         return found
+
+    async def _of_conversation(self, session: Session) -> Handoff | None:
+        """The last handoff that a conversation left in the session."""
+        found = await self._store.handoffs(session.user, session.project, handoffs_looked_at_max)
+        return next((each for each in found if each.session_id == session.id), None)
 
     # --- the parts of a change ------------------------------------------------------------------
 
@@ -216,12 +257,16 @@ class Lifecycle:
     async def _init(self, user: str, opening: Opening, operation_id: str) -> Answer:
         await self._finding.abandon_expired()
         session = await self._to_open(user, opening)
-        previous = await self._previous(session, opening.abandoned)
+        await self._hand_off_abandoned(session, opening.abandoned)
+        handoffs = await self.conversations.handoffs(user, session.project, session.working_directory)
         resumed = session.version > 0
         event = session_event(INIT_STARTED, session, self._finding.now(), resumed=resumed, project=session.project)
-        change = Change(session=mark_seen(session, self._finding.now()), events=[event])
-        before = previous.session_id if previous else ""
-        return await self._commit("Init", operation_id, change, resumed=resumed, previous=before)
+        following = mark_seen(session, self._finding.now())
+        following = replace(following, has_conversations=session.has_conversations or bool(opening.conversation))
+        keys = " ".join(each.key for each in handoffs)
+        return await self._commit(
+            "Init", operation_id, Change(session=following, events=[event]), resumed=resumed, handoffs=keys
+        )
 
     async def _to_open(self, user: str, opening: Opening) -> Session:
         if opening.which.session_id:
@@ -229,23 +274,16 @@ class Lifecycle:
         new = open_session(user, opening, self._finding.now())
         return await self._store.active_in(user, new.working_directory) or new
 
-    async def _previous(self, session: Session, facts: Facts) -> Handoff | None:
-        """The project's last handoff, after abandoned sessions without one have theirs."""
+    async def _hand_off_abandoned(self, session: Session, facts: Facts) -> None:
+        """Writes the handoffs of the project's abandoned sessions; where there were conversations, those leave them."""
         listing = Listing(session.project, State.ABANDONED, handed_off_at_once_max, without_handoff=True)
         for left in await self._store.session_page(session.user, listing):
             if left.has_handoff or left.id == session.id:
                 continue
             known = facts if left.working_directory == session.working_directory else Facts()
-            checkpoints = await self._store.checkpoints(left.id, checkpoints_handed_off_max)
             following = replace(record_quality(left, known.quality), has_handoff=True)
-            handoff = write_handoff(following, checkpoints, known)
+            handoff = None
+            if not left.has_conversations:
+                checkpoints = await self._store.checkpoints(left.id, checkpoints_handed_off_max)
+                handoff = write_handoff(Ending.of_session(following), checkpoints, known, own_words(known, None))
             await self._store.commit(Change(session=following, handoff=handoff))
-        return await self._store.latest_handoff(session.user, session.project)
-
-    def _threshold(self, session: Session, score: float | None) -> list[Event]:
-        threshold = self._quality_threshold
-        direction = threshold_crossing(session.last_quality, score, threshold)
-        event = session_event(
-            QUALITY_THRESHOLD, session, self._finding.now(), quality=score, threshold=threshold, direction=direction
-        )
-        return [event] if direction else []

@@ -26,8 +26,9 @@ from services.session.domain.sessions import (
     mark_seen,
     name_max_chars,
     normalise_directory,
+    threshold_crossing,
 )
-from services.session.operations.events import SESSION_ENDED, Event
+from services.session.operations.events import QUALITY_THRESHOLD, SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore, Stale
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,13 @@ def session_end_event(session: Session, at: datetime) -> Event:
     """The event that a session ended or was abandoned."""
     quality, count = session.last_quality, session.checkpoints
     return session_event(SESSION_ENDED, session, at, state=str(session.state), quality=quality, checkpoints=count)
+
+
+def threshold_events(session: Session, score: float | None, threshold: float, at: datetime) -> list[Event]:
+    """The event that the quality crossed the threshold, if this score does."""
+    direction = threshold_crossing(session.last_quality, score, threshold)
+    event = session_event(QUALITY_THRESHOLD, session, at, quality=score, threshold=threshold, direction=direction)
+    return [event] if direction else []
 
 
 class Finding:

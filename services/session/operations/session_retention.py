@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.kit.background_task import report_success
+from services.session.domain.conversations import handoff_id
 from services.session.domain.sessions import Session
 from services.session.operations.session_lookup import Finding
-from services.session.store import SessionStore, Stale
+from services.session.store import Change, SessionStore, Stale
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Retention:
         while True:
             if removed := await self.remove_due():
                 logger.info("retention removed %d sessions", removed)
+            await self.forget_conversations()
             report_success()
             await asyncio.sleep(look_every_s)
 
@@ -52,6 +54,17 @@ class Retention:
                 await self.store.remove_session(session)
                 removed += 1
         return removed
+
+    async def forget_conversations(self) -> None:
+        """Removes conversations of long ago; with them handoffs that belong to no session, but for a project's last."""
+        before = self.finding.now() - self.keep
+        while page := await self.store.old_conversations(before, portion):
+            for each in page:
+                left = await self.store.handoff(handoff_id(each.user, each.id))
+                latest = await self.store.latest_handoff(each.user, each.project)
+                goes = left and left.session_id == left.id and (latest is None or latest.id != left.id)
+                with suppress(Stale):  # it was heard of again
+                    await self.store.commit(Change(forgotten=each, dropped=left if goes else None))
 
     async def due_sessions(self) -> AsyncIterator[Session]:
         """The sessions that may be removed now, longest ended first."""

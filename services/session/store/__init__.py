@@ -9,9 +9,11 @@ from typing import Protocol
 
 from services.kit.errors import Conflict
 from services.kit.token_bucket import Allowance
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
 from services.session.domain.projects import ProjectStore
-from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session, State
 from services.session.domain.tokens import TokenStore
 from services.session.operations.events import Event, EventSource
 
@@ -25,11 +27,15 @@ class Stale(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write. A session or ledger carries the version at which it was read, and is stored as the next one."""
+    """One write. A session, conversation or ledger carries the version at which it was read, and is stored as the next
+    one. A handoff without a place gets the one after the project's last."""
 
     session: Session | None = None
+    conversation: Conversation | None = None
     checkpoint: Checkpoint | None = None
     handoff: Handoff | None = None
+    dropped: Handoff | None = None  # one that is to go
+    forgotten: Conversation | None = None  # one that is to go
     deferred: DeferredStore | None = None
     settled: str = ""  # the id of a deferred store that is done
     ledger: Ledger | None = None
@@ -148,12 +154,28 @@ class SessionStore(Protocol):
         """The deferred stores of the user's sessions, oldest first."""
         ...
 
-    async def handoff(self, session_id: str) -> Handoff | None:
-        """The session's handoff."""
+    async def handoff(self, id: str) -> Handoff | None:
+        """One handoff: a session's by the session's id, a conversation's by its own."""
+        ...
+
+    async def handoffs(self, user: str, project: str, most: int, before: int = 0) -> list[Handoff]:
+        """The handoffs of a project, or of all if none is named, the last one first; those before a place, if given."""
         ...
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
-        """The handoff of the project's last session."""
+        """The project's last handoff."""
+        ...
+
+    async def conversation(self, user: str, id: str) -> Conversation | None:
+        """The user's conversation."""
+        ...
+
+    async def open_conversations(self, user: str, project: str, most: int) -> list[Conversation]:
+        """Those that have not ended, the one heard of last first; of all projects if none is named."""
+        ...
+
+    async def old_conversations(self, before: datetime, most: int) -> list[Conversation]:
+        """Conversations of all users last heard of before `before`, longest ago first."""
         ...
 
     async def ledger(self, user: str) -> Ledger:

@@ -9,11 +9,23 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
 from services.session.domain.sessions import Session
 from services.session.store import Change, Stale
 from services.session.store.body_codec import Bodies
-from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, DEFERRED_STORE, EVENT, HANDOFF, LEDGER, SESSION
+from services.session.store.records import (
+    ANSWER,
+    AUDITED,
+    CHECKPOINT,
+    CONVERSATION,
+    DEFERRED_STORE,
+    EVENT,
+    HANDOFF,
+    LEDGER,
+    SESSION,
+)
 
 Record = TypeVar("Record")
 audit_trimmed_every = 100
@@ -56,10 +68,7 @@ class Commits:
             connection.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?)", values)
         if change.settled and change.session:
             connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.settled))
-        if left := change.handoff:
-            body = self._body(HANDOFF, left, "handoff", left.session_id)
-            values = (left.session_id, left.user, self.bodies.name(left.project), iso(left.ended_at), body)
-            connection.execute("INSERT OR REPLACE INTO handoffs VALUES (?, ?, ?, ?, ?)", values)
+        self._write_talk(connection, change)
         if change.ledger:
             self._write_ledger(connection, change.ledger)
         for audited in change.audited:
@@ -82,6 +91,41 @@ class Commits:
         sql = """UPDATE sessions SET working_directory = ?, project = ?, state = ?, created_at = ?, last_seen_at = ?,
                      version = ?, body = ? WHERE id = ? AND user = ? AND version = ?"""
         _must_change(connection.execute(sql, (*values, session.id, session.user, session.version)))
+
+    def _write_talk(self, connection: sqlite3.Connection, change: Change) -> None:
+        if change.conversation:
+            self._write_conversation(connection, change.conversation)
+        if gone := change.forgotten:
+            sql = "DELETE FROM conversations WHERE user = ? AND id = ? AND version = ?"
+            _must_change(connection.execute(sql, (gone.user, gone.id, gone.version)))
+        if change.dropped:
+            connection.execute("DELETE FROM handoffs WHERE id = ?", (change.dropped.key,))
+        if change.handoff:
+            self._write_handoff(connection, change.handoff)
+
+    def _write_conversation(self, connection: sqlite3.Connection, conversation: Conversation) -> None:
+        following = replace(conversation, version=conversation.version + 1)
+        body = self._body(CONVERSATION, following, "conversation", following.user, following.id)
+        values = (self.bodies.name(following.project), following.is_open, iso(following.heard_at), following.version)
+        row = (*values, body, following.user, following.id)
+        if conversation.version == 0:
+            sql = """INSERT INTO conversations (project, is_open, heard_at, version, body, user, id)
+                     VALUES (?, ?, ?, ?, ?, ?, ?)"""
+            connection.execute(sql, row)
+            return
+        sql = """UPDATE conversations SET project = ?, is_open = ?, heard_at = ?, version = ?, body = ?
+                 WHERE user = ? AND id = ? AND version = ?"""
+        _must_change(connection.execute(sql, (*row, conversation.version)))
+
+    def _write_handoff(self, connection: sqlite3.Connection, left: Handoff) -> None:
+        """In its place, if it has one; else after all that are there."""
+        body = self._body(HANDOFF, left, "handoff", left.key)
+        names = (self.bodies.name(left.project), self.bodies.name(left.working_directory))
+        connection.execute("DELETE FROM handoffs WHERE id = ?", (left.key,))
+        sql = """INSERT INTO handoffs (place, id, session_id, user, project, working_directory, ended_at, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+        row = (left.place or None, left.key, left.session_id, left.user, *names, iso(left.ended_at), body)
+        connection.execute(sql, row)
 
     def _write_ledger(self, connection: sqlite3.Connection, ledger: Ledger) -> None:
         following = replace(ledger, version=ledger.version + 1)

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
 
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger, Proposal, Rule
 from services.session.domain.projects import Project
-from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session
 from services.session.domain.tokens import Token
 from services.session.operations.events import Event
 
@@ -21,6 +23,7 @@ def _renamed_fields(stored: Any) -> Any:
 
 
 SESSION: TypeAdapter[Session] = TypeAdapter(Annotated[Session, BeforeValidator(_renamed_fields)])
+CONVERSATION = TypeAdapter(Conversation)
 CHECKPOINT = TypeAdapter(Checkpoint)
 HANDOFF = TypeAdapter(Handoff)
 DEFERRED_STORE = TypeAdapter(DeferredStore)

@@ -24,10 +24,22 @@ from redis.exceptions import RedisError, ResponseError
 from services.kit.errors import Unavailable
 from services.kit.observability import telemetry
 from services.kit.redis_client import TracedRedis
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session, State
 from services.session.store import Change, Listing, Stale, StoreSize, audit_max
-from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, DEFERRED_STORE, EVENT, HANDOFF, LEDGER, SESSION
+from services.session.store.records import (
+    ANSWER,
+    AUDITED,
+    CHECKPOINT,
+    CONVERSATION,
+    DEFERRED_STORE,
+    EVENT,
+    HANDOFF,
+    LEDGER,
+    SESSION,
+)
 from services.session.store.redis_access import RedisAllowance, RedisTokens
 from services.session.store.redis_keys import TAG
 from services.session.store.redis_keys import index as _index
@@ -35,7 +47,7 @@ from services.session.store.redis_keys import key as _key
 from services.session.store.redis_keys import place as _place
 from services.session.store.redis_keys import score as _score
 from services.session.store.redis_keys import without_handoff as _without_handoff
-from services.session.store.redis_plan import SCRIPT, STATES, Plan, plan_session
+from services.session.store.redis_plan import SCRIPT, Plan, plan_change, plan_removal
 from services.session.store.redis_projects import RedisProjects
 from services.session.store.redis_upkeep import RedisUpkeep
 from services.session.store.streams import EventStream, translate_errors
@@ -90,9 +102,18 @@ class RedisStore:
         return self._events
 
     async def commit(self, change: Change) -> None:
-        plan = _plan(change, self._audit_max)
+        plan = plan_change(change, self._audit_max)
         for event in change.events:
-            plan.do("XADD", self._events.key, "MAXLEN", "~", str(self._stream_max), "*", "event", _json(EVENT, event))
+            plan.do(
+                "XADD",
+                self._events.key,
+                "MAXLEN",
+                "~",
+                str(self._stream_max),
+                "*",
+                "event",
+                EVENT.dump_json(event).decode(),
+            )
         await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> None:
@@ -145,7 +166,8 @@ class RedisStore:
         return page
 
     async def remove_session(self, session: Session) -> None:
-        await self._carry_out(_removal(session))
+        others = await self._ask(self._client.smembers(_key("handoffs-of", session.id)))
+        await self._carry_out(plan_removal(session, sorted(others)))
 
     async def tidy(self) -> None:
         await self._upkeep.tidy()
@@ -177,12 +199,58 @@ class RedisStore:
         bodies = await self._ask(self._client.hmget(_key("owed", user), ids)) if ids else []
         return _every(DEFERRED_STORE, [body for body in bodies if body])
 
-    async def handoff(self, session_id: str) -> Handoff | None:
-        return _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", session_id))))
+    async def handoff(self, id: str) -> Handoff | None:
+        found = _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", id))))
+        if found is None:
+            return None
+        place = await self._ask(self._client.zscore(_key("handoffs", found.user, found.project), id))
+        return replace(found, place=int(place or 0))
+
+    async def handoffs(self, user: str, project: str, most: int, before: int = 0) -> list[Handoff]:
+        start = f"({before}" if before else "+inf"
+        places = await self._ask(
+            self._client.zrange(
+                _key("handoffs", user, project),
+                start,
+                "-inf",
+                desc=True,
+                byscore=True,
+                offset=0,
+                num=most,
+                withscores=True,
+            )
+        )
+        keys = [_key("handoff", handoff) for handoff, _ in places]
+        bodies = await self._ask(self._client.mget(keys)) if keys else []
+        return [
+            replace(HANDOFF.validate_json(body), place=int(place))
+            for body, (_, place) in zip(bodies, places, strict=True)
+            if body
+        ]
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
-        ids = await self._ask(self._client.zrange(_key("handoffs", user, project), -1, -1))
-        return await self.handoff(ids[0]) if ids else None
+        return next(iter(await self.handoffs(user, project, 1)), None)
+
+    async def conversation(self, user: str, id: str) -> Conversation | None:
+        return _parse_record(CONVERSATION, await self._ask(self._client.hget(_key("conversation", user, id), "body")))
+
+    async def open_conversations(self, user: str, project: str, most: int) -> list[Conversation]:
+        index = _key("open-conversations", user, project)
+        return await self._conversations(await self._ask(self._client.zrange(index, 0, most - 1, desc=True)))
+
+    async def old_conversations(self, before: datetime, most: int) -> list[Conversation]:
+        index = _key("conversations")
+        return await self._conversations(
+            await self._ask(self._client.zrangebyscore(index, "-inf", f"({_score(before)}", start=0, num=most))
+        )
+
+    async def _conversations(self, keys: Sequence[str]) -> list[Conversation]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for each in keys:
+                pipeline.hget(each, "body")
+            with telemetry.query("redis", "PIPELINE"):
+                bodies = await self._ask(pipeline.execute())
+        return _every(CONVERSATION, [body for body in bodies if body])
 
     async def ledger(self, user: str) -> Ledger:
         return _parse_record(LEDGER, await self._ask(self._client.hget(_key("ledger", user), "body"))) or Ledger(user)
@@ -219,71 +287,6 @@ class RedisStore:
 
     async def _ask(self, answer: Awaitable[Any] | Any) -> Any:
         return await translate_errors(answer)
-
-
-# --- one change as a plan -----------------------------------------------------------------------
-
-
-def _plan(change: Change, audit_max: int) -> Plan:
-    plan = Plan()
-    if answer := change.answer:
-        key = _key("answers", answer.user)
-        plan.expect(key, answer.operation_id, "")
-        plan.do("HSET", key, answer.operation_id, _json(ANSWER, answer))
-        plan.do("ZADD", _key("answers-order", answer.user), _score(answer.at), answer.operation_id)
-        plan.do("SADD", _key("answers-orders"), _key("answers-order", answer.user))
-    if change.session:
-        plan_session(plan, change.session)
-    if change.checkpoint:
-        plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
-    _plan_deferred(plan, change)
-    if left := change.handoff:
-        plan.do("SET", _key("handoff", left.session_id), _json(HANDOFF, left))
-        plan.do("ZADD", _key("handoffs", left.user, left.project), _score(left.ended_at), left.session_id)
-    if ledger := change.ledger:
-        key = _key("ledger", ledger.user)
-        plan.expect(key, "version", str(ledger.version) if ledger.version else "")
-        following = replace(ledger, version=ledger.version + 1)
-        plan.do("HSET", key, "version", str(following.version), "body", _json(LEDGER, following))
-    for audited in change.audited:
-        plan.do("LPUSH", _key("audit", audited.user), _json(AUDITED, audited))
-    for user in {audited.user for audited in change.audited}:
-        plan.do("LTRIM", _key("audit", user), "0", str(audit_max - 1))
-    return plan
-
-
-def _removal(session: Session) -> Plan:
-    """Removes the session with everything that belongs to it, if it is unchanged since it was read."""
-    plan = Plan()
-    plan.expect(_key("session", session.id), "version", str(session.version))
-    for kind in ("session", "checkpoints", "handoff"):
-        plan.do("DEL", _key(kind, session.id))
-    for key in (_key("finished"), _key("seen"), _key("handoffs", session.user, session.project)):
-        plan.do("ZREM", key, session.id)
-    place = _place(session.created_at, session.id)
-    indexes = [_index(session.user, project, state) for project in ("", session.project) for state in STATES]
-    for key in (*indexes, _without_handoff(session.user, session.project)):
-        plan.do("ZREM", key, place)
-    for deferred in session.deferred:
-        plan.do("HDEL", _key("owed", session.user), f"{session.id} {deferred}")
-        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {deferred}")
-    return plan
-
-
-def _plan_deferred(plan: Plan, change: Change) -> None:
-    if deferred := change.deferred:
-        name = f"{deferred.session_id} {deferred.id}"
-        plan.expect(_key("owed", deferred.user), name, "")
-        plan.do("HSET", _key("owed", deferred.user), name, _json(DEFERRED_STORE, deferred))
-        plan.do("ZADD", _key("owed-order", deferred.user), _score(deferred.created_at), name)
-    if change.settled and change.session:
-        name = f"{change.session.id} {change.settled}"
-        plan.do("HDEL", _key("owed", change.session.user), name)
-        plan.do("ZREM", _key("owed-order", change.session.user), name)
-
-
-def _json(record: TypeAdapter[Record], value: Record) -> str:
-    return record.dump_json(value).decode()
 
 
 def _parse_record(record: TypeAdapter[Record], body: str | None) -> Record | None:

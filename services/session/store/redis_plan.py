@@ -1,18 +1,33 @@
-"""One atomic change in Redis: what must still be as it was read, and then commands; carried out by one script.
-
-And the plan for a session, which has many indexes.
-"""
+"""One change of the Redis store as a plan: what is expected to be there, and what is written, by one Lua script."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from services.session.domain.sessions import Session, State
-from services.session.store import redis_keys as keys
-from services.session.store.records import SESSION
+from services.session.store import Change
+from services.session.store.records import (
+    ANSWER,
+    AUDITED,
+    CHECKPOINT,
+    CONVERSATION,
+    DEFERRED_STORE,
+    HANDOFF,
+    LEDGER,
+    SESSION,
+)
+from services.session.store.redis_keys import index as _index
+from services.session.store.redis_keys import key as _key
+from services.session.store.redis_keys import place as _place
+from services.session.store.redis_keys import score as _score
+from services.session.store.redis_keys import without_handoff as _without_handoff
 
+Record = TypeVar("Record")
 STATES: tuple[State | None, ...] = (None, *State)
 
 # KEYS as numbered in the plan; ARGV[1] is the plan as JSON: checks [[key, field or "", [values that may be there]]],
@@ -32,6 +47,9 @@ for _, command in ipairs(plan.commands) do
   local name, key = command[1], KEYS[command[2]]
   if name == "DELETE_IF" then
     if redis.call("GET", key) == command[3] then redis.call("DEL", key) end
+  elseif name == "ZADD_LAST" then
+    local last = redis.call("ZRANGE", key, -1, -1, "WITHSCORES")
+    redis.call("ZADD", key, string.format("%.0f", (tonumber(last[2]) or 0) + 1), command[3])
   else
     redis.call(name, key, unpack(command, 3))
   end
@@ -66,37 +84,130 @@ class Plan:
         return json.dumps({"checks": self.checks, "commands": self.commands}, ensure_ascii=False)
 
 
+def plan_change(change: Change, audit_max: int) -> Plan:
+    """All of the change but its events."""
+    plan = Plan()
+    if answer := change.answer:
+        key = _key("answers", answer.user)
+        plan.expect(key, answer.operation_id, "")
+        plan.do("HSET", key, answer.operation_id, _json(ANSWER, answer))
+        plan.do("ZADD", _key("answers-order", answer.user), _score(answer.at), answer.operation_id)
+        plan.do("SADD", _key("answers-orders"), _key("answers-order", answer.user))
+    if change.session:
+        plan_session(plan, change.session)
+    if change.checkpoint:
+        plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
+    _plan_deferred(plan, change)
+    plan_conversation(plan, change)
+    if ledger := change.ledger:
+        key = _key("ledger", ledger.user)
+        plan.expect(key, "version", str(ledger.version) if ledger.version else "")
+        following = replace(ledger, version=ledger.version + 1)
+        plan.do("HSET", key, "version", str(following.version), "body", _json(LEDGER, following))
+    for audited in change.audited:
+        plan.do("LPUSH", _key("audit", audited.user), _json(AUDITED, audited))
+    for user in {audited.user for audited in change.audited}:
+        plan.do("LTRIM", _key("audit", user), "0", str(audit_max - 1))
+    return plan
+
+
 def plan_session(plan: Plan, session: Session) -> None:
     """Writes the session as the version after the one it was read at, with all its indexes."""
-    key = keys.key("session", session.id)
+    key = _key("session", session.id)
     following = replace(session, version=session.version + 1)
     plan.expect(key, "version", str(session.version) if session.version else "")
-    active = keys.key("active", session.user, session.working_directory)
+    active = _key("active", session.user, session.working_directory)
     if session.state is State.ACTIVE:
         plan.expect(active, "", "", session.id)
         plan.do("SET", active, session.id)
-        plan.do("ZADD", keys.key("seen"), keys.score(session.last_seen_at), session.id)
-        plan.do("ZREM", keys.key("finished"), session.id)
+        plan.do("ZADD", _key("seen"), _score(session.last_seen_at), session.id)
+        plan.do("ZREM", _key("finished"), session.id)
     else:
         plan.do("DELETE_IF", active, session.id)
-        plan.do("ZREM", keys.key("seen"), session.id)
-        plan.do("ZADD", keys.key("finished"), keys.score(session.last_seen_at), session.id)
-    plan.do("HSET", key, "version", str(following.version), "body", SESSION.dump_json(following).decode())
-    place = keys.place(session.created_at, session.id)
+        plan.do("ZREM", _key("seen"), session.id)
+        plan.do("ZADD", _key("finished"), _score(session.last_seen_at), session.id)
+    plan.do("HSET", key, "version", str(following.version), "body", _json(SESSION, following))
+    place = _place(session.created_at, session.id)
     is_handed_off = session.state is not State.ABANDONED or session.has_handoff
     name, score = ("ZREM", []) if is_handed_off else ("ZADD", ["0"])
-    plan.do(name, keys.without_handoff(session.user, session.project), *score, place)
+    plan.do(name, _without_handoff(session.user, session.project), *score, place)
     for project in ("", session.project):
         for state in STATES:
             if state is None or state is session.state:
-                plan.do("ZADD", keys.index(session.user, project, state), "0", place)
+                plan.do("ZADD", _index(session.user, project, state), "0", place)
             else:
-                plan.do("ZREM", keys.index(session.user, project, state), place)
+                plan.do("ZREM", _index(session.user, project, state), place)
 
 
 def plan_session_out_of_project(plan: Plan, session: Session) -> None:
     """Removes the session from the indexes of its project: it is filed under another one next."""
-    place = keys.place(session.created_at, session.id)
+    place = _place(session.created_at, session.id)
     for state in STATES:
-        plan.do("ZREM", keys.index(session.user, session.project, state), place)
-    plan.do("ZREM", keys.without_handoff(session.user, session.project), place)
+        plan.do("ZREM", _index(session.user, session.project, state), place)
+    plan.do("ZREM", _without_handoff(session.user, session.project), place)
+
+
+def plan_conversation(plan: Plan, change: Change) -> None:
+    """Writes or forgets the change's conversation, and the handoff that it leaves or drops."""
+    if found := change.conversation or change.forgotten:
+        key = _key("conversation", found.user, found.id)
+        plan.expect(key, "version", str(found.version) if found.version else "")
+        indexes = [_key("open-conversations", found.user, project) for project in ("", found.project)]
+        if change.forgotten:
+            plan.do("DEL", key)
+        else:
+            following = replace(found, version=found.version + 1)
+            plan.do("HSET", key, "version", str(following.version), "body", _json(CONVERSATION, following))
+        name, score = ("ZREM", []) if change.forgotten else ("ZADD", [_score(found.heard_at)])
+        plan.do(name, _key("conversations"), *score, key)
+        name, score = ("ZADD", score) if score and found.is_open else ("ZREM", [])
+        for index in indexes:
+            plan.do(name, index, *score, key)
+    if gone := change.dropped:
+        plan.do("DEL", _key("handoff", gone.key))
+        for project in ("", gone.project):
+            plan.do("ZREM", _key("handoffs", gone.user, project), gone.key)
+    if left := change.handoff:
+        plan.do("SET", _key("handoff", left.key), _json(HANDOFF, left))
+        plan.do("ZADD_LAST", _key("handoffs", left.user, ""), left.key)
+        place = ["ZADD", str(left.place)] if left.place else ["ZADD_LAST"]
+        plan.do(place[0], _key("handoffs", left.user, left.project), *place[1:], left.key)
+        plan.do("SADD", _key("handoffs-of", left.session_id), left.key)
+
+
+def plan_removal(session: Session, handoffs: Sequence[str]) -> Plan:
+    """Removes the session with everything that belongs to it, if it is unchanged since it was read."""
+    plan = Plan()
+    plan.expect(_key("session", session.id), "version", str(session.version))
+    for kind in ("session", "checkpoints", "handoff", "handoffs-of"):
+        plan.do("DEL", _key(kind, session.id))
+    for key in (_key("finished"), _key("seen")):
+        plan.do("ZREM", key, session.id)
+    for handoff in {session.id, *handoffs}:
+        plan.do("DEL", _key("handoff", handoff))
+        for project in ("", session.project):
+            plan.do("ZREM", _key("handoffs", session.user, project), handoff)
+    place = _place(session.created_at, session.id)
+    indexes = [_index(session.user, project, state) for project in ("", session.project) for state in STATES]
+    for key in (*indexes, _without_handoff(session.user, session.project)):
+        plan.do("ZREM", key, place)
+    for deferred in session.deferred:
+        plan.do("HDEL", _key("owed", session.user), f"{session.id} {deferred}")
+        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {deferred}")
+    return plan
+
+
+def _plan_deferred(plan: Plan, change: Change) -> None:
+    if deferred := change.deferred:
+        name = f"{deferred.session_id} {deferred.id}"
+        plan.expect(_key("owed", deferred.user), name, "")
+        plan.do("HSET", _key("owed", deferred.user), name, _json(DEFERRED_STORE, deferred))
+        plan.do("ZADD", _key("owed-order", deferred.user), _score(deferred.created_at), name)
+    if change.settled and change.session:
+        name = f"{change.session.id} {change.settled}"
+        plan.do("HDEL", _key("owed", change.session.user), name)
+        plan.do("ZREM", _key("owed-order", change.session.user), name)
+
+
+def _json(record: TypeAdapter[Record], value: Record) -> str:
+    return record.dump_json(value).decode()

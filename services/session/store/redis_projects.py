@@ -15,9 +15,10 @@ from services.kit.observability import telemetry
 from services.session.domain.projects import Page, Project, Registered, RegistryChange, Relabelling
 from services.session.domain.relabelling import relabelled_ledger
 from services.session.domain.sessions import Session
+from services.session.store import Change
 from services.session.store import redis_keys as keys
-from services.session.store.records import AUDITED, HANDOFF, LEDGER, PROJECT, SESSION
-from services.session.store.redis_plan import Plan, plan_session, plan_session_out_of_project
+from services.session.store.records import AUDITED, CONVERSATION, HANDOFF, LEDGER, PROJECT, SESSION
+from services.session.store.redis_plan import Plan, plan_conversation, plan_session, plan_session_out_of_project
 from services.session.store.streams import translate_errors
 
 CarryOut = Callable[[Plan], Awaitable[None]]
@@ -102,6 +103,9 @@ class RedisProjects:
         ids: list[str] = await translate_errors(self._client.zrange(keys.key("handoffs", user, source), 0, -1))
         for each in ids:
             await self._relabel_handoff(each, relabelling)
+        open_ones = keys.key("open-conversations", user, source)
+        for each in await translate_errors(self._client.zrange(open_ones, 0, -1)):
+            await self._relabel_conversation(each, relabelling)
         await self._relabel_audit(relabelling)
         await self._relabel_ledger(relabelling)
         return len(sessions)
@@ -121,8 +125,15 @@ class RedisProjects:
             handoff = replace(HANDOFF.validate_json(body), project=asked.target)
             plan.expect(keys.key("handoff", id), "", body)
             plan.do("SET", keys.key("handoff", id), HANDOFF.dump_json(handoff).decode())
-            score = keys.score(handoff.ended_at)
-            plan.do("ZADD", keys.key("handoffs", asked.user, asked.target), score, id)
+            plan.do("ZADD_LAST", keys.key("handoffs", asked.user, asked.target), id)
+        await self._carry_out(plan)
+
+    async def _relabel_conversation(self, key: str, asked: Relabelling) -> None:
+        plan = Plan()
+        plan.do("ZREM", keys.key("open-conversations", asked.user, asked.source), key)
+        if body := await translate_errors(self._client.hget(key, "body")):
+            found = CONVERSATION.validate_json(body)
+            plan_conversation(plan, Change(conversation=replace(found, project=asked.target)))
         await self._carry_out(plan)
 
     async def _relabel_audit(self, asked: Relabelling) -> None:

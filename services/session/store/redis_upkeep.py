@@ -91,6 +91,8 @@ class RedisUpkeep:
                 if session.state is State.ACTIVE:
                     continue
                 pipeline.zadd(keys.key("finished"), {session.id: keys.score(session.last_seen_at)}, nx=True)
+                if session.has_handoff:
+                    pipeline.zadd(keys.key("handoffs", session.user, ""), {session.id: 0}, nx=True)
                 if session.state is State.ABANDONED and not session.has_handoff:
                     place = keys.place(session.created_at, session.id)
                     pipeline.zadd(keys.without_handoff(session.user, session.project), {place: 0})

@@ -62,6 +62,27 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX keys_of_project ON project_keys (user, id);
     """,
+    # 4: conversations; handoffs by an id of their own, in the order in which the server saw them
+    """
+    CREATE TABLE conversations (
+        user TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, is_open INTEGER NOT NULL, heard_at TEXT NOT NULL,
+        version INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (user, id)
+    ) STRICT;
+    CREATE INDEX open_conversations ON conversations (user, project, heard_at) WHERE is_open = 1;
+    CREATE INDEX conversations_by_age ON conversations (heard_at);
+    ALTER TABLE handoffs RENAME TO handoffs_by_session;
+    CREATE TABLE handoffs (
+        place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, user TEXT NOT NULL,
+        project TEXT NOT NULL, working_directory TEXT NOT NULL, ended_at TEXT NOT NULL, body TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO handoffs (id, session_id, user, project, working_directory, ended_at, body)
+        SELECT session_id, session_id, user, project,
+               coalesce((SELECT working_directory FROM sessions WHERE id = session_id), ''), ended_at, body
+        FROM handoffs_by_session ORDER BY ended_at, session_id;
+    DROP TABLE handoffs_by_session;
+    CREATE INDEX last_handoffs ON handoffs (user, project, place);
+    CREATE INDEX handoffs_of_session ON handoffs (session_id);
+    """,
 )
 
 

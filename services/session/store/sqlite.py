@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,8 +20,10 @@ from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, RateLimited, Unavailable
 from services.kit.observability import telemetry
 from services.kit.token_bucket import ProcessAllowance
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Session
 from services.session.operations.events import Event
 from services.session.store import Change, Listing, StoreSize, audit_max
 from services.session.store.body_codec import bodies_of
@@ -29,6 +32,7 @@ from services.session.store.records import (
     ANSWER,
     AUDITED,
     CHECKPOINT,
+    CONVERSATION,
     DEFERRED_STORE,
     EVENT,
     HANDOFF,
@@ -47,7 +51,8 @@ busy_timeout_s = 5.0
 events_taken_max = 100
 _session = "SELECT body, 'session', id FROM sessions"
 _checkpoint = "SELECT body, 'checkpoint', session_id, number FROM checkpoints"
-_handoff = "SELECT body, 'handoff', session_id FROM handoffs"
+_conversation = "SELECT body, 'conversation', user, id FROM conversations"
+_handoff = "SELECT body, place, working_directory, id FROM handoffs"
 _handoff_since = "SELECT 1 FROM handoffs WHERE session_id = sessions.id AND ended_at >= last_seen_at"
 _disk_errors = frozenset(
     {"BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "CORRUPT", "NOTADB", "NOMEM", "PERM", "PROTOCOL"}
@@ -80,6 +85,7 @@ def connect(path: Path, mark: int) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what a cleared handoff said
         connection.execute("PRAGMA fullfsync = 1")  # as kit/durable_files does, for the same reason
         connection.execute("PRAGMA checkpoint_fullfsync = 1")
         is_new = connection.execute("PRAGMA user_version").fetchone() == (0,)
@@ -236,12 +242,47 @@ class SqliteStore:
         sql = "SELECT body, 'owed', session_id, id FROM owed WHERE user = ? ORDER BY created_at, rowid LIMIT ?"
         return await self._every(DEFERRED_STORE, sql, user, most)
 
-    async def handoff(self, session_id: str) -> Handoff | None:
-        return await self._one(HANDOFF, f"{_handoff} WHERE session_id = ?", session_id)
+    async def handoff(self, id: str) -> Handoff | None:
+        return next(iter(await self._handoffs(f"{_handoff} WHERE id = ?", id)), None)
+
+    async def handoffs(self, user: str, project: str, most: int, before: int = 0) -> list[Handoff]:
+        terms, values = ["user = ?"], [user]
+        if project:
+            terms, values = [*terms, "project = ?"], [*values, self._bodies.name(project)]
+        if before:
+            terms, values = [*terms, "place < CAST(? AS INTEGER)"], [*values, str(before)]
+        sql = f"{_handoff} WHERE {' AND '.join(terms)} ORDER BY place DESC LIMIT ?"  # our own terms
+        return await self._handoffs(sql, *values, most)
 
     async def latest_handoff(self, user: str, project: str) -> Handoff | None:
-        sql = f"{_handoff} WHERE user = ? AND project = ? ORDER BY ended_at DESC LIMIT 1"
-        return await self._one(HANDOFF, sql, user, self._bodies.name(project))
+        return next(iter(await self.handoffs(user, project, 1)), None)
+
+    async def _handoffs(self, sql: str, *parameters: Any) -> list[Handoff]:
+        """Each with what its columns say of it."""
+
+        def read(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
+            rows = connection.execute(sql, parameters).fetchall()
+            return [
+                (place, self._bodies.read_name(directory), self._bodies.read(("handoff", key), body))
+                for body, place, directory, key in rows
+            ]
+
+        found = await self._run("SELECT", read)
+        return [
+            replace(HANDOFF.validate_json(body), place=place, working_directory=where) for place, where, body in found
+        ]
+
+    async def conversation(self, user: str, id: str) -> Conversation | None:
+        return await self._one(CONVERSATION, f"{_conversation} WHERE user = ? AND id = ?", user, id)
+
+    async def open_conversations(self, user: str, project: str, most: int) -> list[Conversation]:
+        term, values = ("AND project = ?", [self._bodies.name(project)]) if project else ("", [])
+        sql = f"{_conversation} WHERE user = ? {term} AND is_open = 1 ORDER BY heard_at DESC LIMIT ?"  # our own term
+        return await self._every(CONVERSATION, sql, user, *values, most)
+
+    async def old_conversations(self, before: datetime, most: int) -> list[Conversation]:
+        sql = f"{_conversation} WHERE heard_at < ? ORDER BY heard_at LIMIT ?"
+        return await self._every(CONVERSATION, sql, iso(before), most)
 
     async def ledger(self, user: str) -> Ledger:
         return await self._one(LEDGER, "SELECT body, 'ledger', user FROM ledgers WHERE user = ?", user) or Ledger(user)

@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited
 from services.session.domain.projects import Page, Project, Registered, RegistryChange, Relabelling
 from services.session.domain.relabelling import relabelled_ledger
-from services.session.domain.sessions import Handoff, Session
+from services.session.domain.sessions import Session
 from services.session.store import Stale
 from services.session.store.body_codec import Bodies
 from services.session.store.commits import iso
-from services.session.store.records import AUDITED, HANDOFF, LEDGER, PROJECT, SESSION
+from services.session.store.records import AUDITED, CONVERSATION, HANDOFF, LEDGER, PROJECT, SESSION
 
 Run = Callable[[str, Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 
@@ -120,6 +122,7 @@ class SqliteProjects:
         connection.execute("BEGIN IMMEDIATE")
         count = self._relabel_sessions(connection, asked)
         self._relabel_handoffs(connection, asked)
+        self._relabel_conversations(connection, asked)
         self._relabel_audit(connection, asked)
         self._relabel_ledger(connection, asked)
         connection.execute("COMMIT")
@@ -137,12 +140,23 @@ class SqliteProjects:
         return len(rows)
 
     def _relabel_handoffs(self, connection: sqlite3.Connection, asked: Relabelling) -> None:
-        sql = "SELECT session_id, body FROM handoffs WHERE user = ? AND project = ?"
+        sql = "SELECT id, body FROM handoffs WHERE user = ? AND project = ?"
         for each, body in connection.execute(sql, (asked.user, self._bodies.name(asked.source))).fetchall():
             handoff: Handoff = HANDOFF.validate_json(self._bodies.read(("handoff", each), body))
             text = HANDOFF.dump_json(replace(handoff, project=asked.target)).decode()
             values = (self._bodies.name(asked.target), self._bodies.body(("handoff", each), text), each)
-            connection.execute("UPDATE handoffs SET project = ?, body = ? WHERE session_id = ?", values)
+            connection.execute("UPDATE handoffs SET project = ?, body = ? WHERE id = ?", values)
+
+    def _relabel_conversations(self, connection: sqlite3.Connection, asked: Relabelling) -> None:
+        sql = "SELECT id, body FROM conversations WHERE user = ? AND project = ?"
+        for each, body in connection.execute(sql, (asked.user, self._bodies.name(asked.source))).fetchall():
+            whose = ("conversation", asked.user, each)
+            conversation: Conversation = CONVERSATION.validate_json(self._bodies.read(whose, body))
+            following = replace(conversation, project=asked.target, version=conversation.version + 1)
+            text = self._bodies.body(whose, CONVERSATION.dump_json(following).decode())
+            values = (self._bodies.name(asked.target), following.version, text, asked.user, each)
+            sql = "UPDATE conversations SET project = ?, version = ?, body = ? WHERE user = ? AND id = ?"
+            connection.execute(sql, values)
 
     def _relabel_audit(self, connection: sqlite3.Connection, asked: Relabelling) -> None:
         sql = "SELECT sequence, body FROM audit WHERE user = ? AND project = ?"

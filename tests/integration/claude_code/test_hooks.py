@@ -14,6 +14,7 @@ import pytest
 
 from services.cli import local_server
 from tests.hooked import Hooked
+from tests.integration.claude_code.terminal import CURRENT, Terminal
 from tests.integration.claude_code.test_conversation import CLIENT, pytestmark  # noqa: F401  # the same marks
 from tests.integration.hooks.test_hooks import rules
 from tests.integration.stack import ROOT, Stack
@@ -87,7 +88,10 @@ def test_the_clients_own_loader_takes_the_plugin_and_gives_it_up(tmp_path: Path)
 
 
 def test_a_decision_of_one_conversation_is_in_the_models_view_at_the_start_of_the_next(claude: PluggedIn) -> None:
-    claude.run([{"text": "Understood, cents it is."}], "From now on we store money as integers of cents.")
+    steps = [{"text": "Understood, cents it is."}]
+    with Terminal(claude.hooked, CURRENT, steps, "--plugin-dir", PLUGIN) as terminal:  # a script decides nothing
+        terminal.say("From now on we store money as integers of cents.", "Understood, cents it is.")
+        terminal.leave()
     first = claude.run([{"text": "Hello."}], "What next?")[0]
     view = json.dumps(first["messages"])
     assert "SessionStart" in view

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.session.domain.sessions import Handoff, Session, State
+from services.session.domain.handoff import Handoff
+from services.session.domain.sessions import Session, State
 from services.session.store import Change, Listing, SessionStore
 from services.session.store.redis import open_redis
 from services.session.store.sqlite import open_sqlite

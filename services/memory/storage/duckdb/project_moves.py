@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 
 from services.memory.domain.rows import Moved
+from services.memory.storage.duckdb.columns import placeholders
 from services.memory.storage.duckdb.memory_rows import COLUMNS, memory_of
-from services.memory.storage.duckdb.writes import new_sequences, placeholders
+from services.memory.storage.duckdb.writes import new_sequences
 from services.memory.storage.row_codec import LinkTexts, Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection

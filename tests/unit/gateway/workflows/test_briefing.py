@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import UTC
 
 import pytest
 
-from services.gateway.workflows.briefing import Section, compose, estimated_tokens, quote
+from services.gateway.workflows import briefing
+from services.gateway.workflows.briefing import (
+    Briefing,
+    Reader,
+    Section,
+    estimated_tokens,
+    quote,
+)
 from services.pb import memory_pb2, session_pb2
 
 HOSTILE = [
@@ -23,13 +32,29 @@ HOSTILE = [
 ]
 
 
+READER = Reader("orchard", "/work/orchard", UTC)
+Document = session_pb2.HandoffDocument
+
+
+def compose(handoff: Document | None, sections: Sequence[Section], tokens: int, reader: Reader = READER) -> Briefing:
+    return briefing.compose([handoff] if handoff else [], sections, tokens, reader)
+
+
 def memory(content: str, id: str = "1", tags: tuple[str, ...] = ()) -> memory_pb2.StoredMemory:
     return memory_pb2.StoredMemory(id=id, content=content, role="user", tags=tags)
 
 
 @pytest.mark.parametrize("content", HOSTILE)
 def test_what_is_remembered_stays_between_the_marks(content: str) -> None:
-    handoff = session_pb2.HandoffDocument(summary=content, next_steps=[content], open_questions=[content])
+    handoff = Document(
+        summary=content,
+        next_steps=[content],
+        open_questions=[content],
+        failed=[content],
+        uncommitted=[content],
+        branch=content,
+        working_directory=content,
+    )
     text = compose(handoff, [Section("Related:", [memory(content)])], 1500).text
     opening, *inner, closing = text.splitlines()
     mark = re.fullmatch(r"<(segue-memories-[0-9a-f]{8})>", opening)
@@ -50,9 +75,9 @@ def test_the_mark_is_another_each_time() -> None:
 @pytest.mark.parametrize("content", ["word " * 300, "記憶" * 400, "x = {}; " * 200])
 def test_a_briefing_is_within_its_budget(tokens: int, content: str) -> None:
     memories = [memory(content, str(number)) for number in range(30)]
-    briefing = compose(session_pb2.HandoffDocument(summary=content), [Section("Related:", memories)], tokens)
-    assert estimated_tokens(briefing.text) <= tokens
-    assert briefing.tokens == estimated_tokens(briefing.text)
+    told = compose(Document(summary=content), [Section("Related:", memories)], tokens)
+    assert estimated_tokens(told.text) <= tokens
+    assert told.tokens == estimated_tokens(told.text)
 
 
 def test_the_most_useful_come_first_and_each_once() -> None:
@@ -60,14 +85,14 @@ def test_the_most_useful_come_first_and_each_once() -> None:
         memory("Use gRPC between services.", "1", ("decision",)),
         memory("We spoke of gRPC at length.", "2"),
     )
-    briefing = compose(None, [Section("Decided:", [decision]), Section("Related:", [decision, other])], 500)
-    assert briefing.memory_ids == ["1", "2"]
-    assert briefing.text.index("Use gRPC") < briefing.text.index("We spoke")
-    assert briefing.text.count("Use gRPC") == 1
+    told = compose(None, [Section("Decided:", [decision]), Section("Related:", [decision, other])], 500)
+    assert told.memory_ids == ["1", "2"]
+    assert told.text.index("Use gRPC") < told.text.index("We spoke")
+    assert told.text.count("Use gRPC") == 1
 
 
 def test_what_the_handoff_tells_is_not_told_again_and_a_word_is_not_worth_a_line() -> None:
-    handoff = session_pb2.HandoffDocument(summary="Asked: x\nThe cache is bounded now, and measured.")
+    handoff = Document(summary="Asked: x\nThe cache is bounded now, and measured.")
     said = [
         memory("The cache is bounded now,\nand measured.", "1"),
         memory("go", "2"),
@@ -78,7 +103,7 @@ def test_what_the_handoff_tells_is_not_told_again_and_a_word_is_not_worth_a_line
 
 def test_nothing_to_tell_is_no_text() -> None:
     assert compose(None, [Section("Related:", [])], 1500).text == ""
-    assert compose(session_pb2.HandoffDocument(), [], 1500).text == ""
+    assert compose(Document(), [], 1500).text == ""
 
 
 def test_a_long_memory_is_cut_and_code_keeps_its_indentation() -> None:

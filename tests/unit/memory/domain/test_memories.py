@@ -76,6 +76,19 @@ def test_what_is_said_again_has_the_first_and_the_last_time_and_loses_nothing() 
     assert joint_memory(joint, again) == joint
 
 
+def test_what_was_taken_back_is_no_decision_until_it_is_said_again() -> None:
+    decided = replace(SAID, tags=("decision", "kept"), metadata={"n": 1})
+    rewound = replace(SAID, tags=(), metadata={"rewound": True})
+    later = replace(decided, timestamp=SAID.timestamp + timedelta(seconds=1))
+    taken_back = joint_memory(decided, rewound)
+    assert (taken_back.tags, taken_back.metadata) == (("kept",), {"n": 1, "rewound": True})
+    assert joint_memory(taken_back, decided) == taken_back
+    again = joint_memory(taken_back, later)
+    assert (set(again.tags), again.metadata) == ({"decision", "kept"}, {"n": 1})
+    assert joint_memory(again, rewound) == again
+    assert joint_memory(again, decided) == again
+
+
 def test_saying_it_again_never_makes_more_than_a_memory_may_have() -> None:
     known = replace(SAID, tags=tuple(map(str, range(50))), metadata={"k": "x" * (memories.metadata_max_bytes - 50)})
     joint = joint_memory(known, replace(SAID, tags=("more",), metadata={"long": "y" * 100, "n": 1}))

@@ -386,3 +386,28 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> No
 
     assert count == 20_000
     assert peak < 1_000_000
+
+
+def test_a_line_that_was_copied_while_it_was_written_costs_only_itself(tmp_path: Path) -> None:
+    one, two, three = Transcript().user("One").user("Two").user("Three").text.splitlines()
+    path = tmp_path / "s.jsonl"
+    path.write_text(f"{one}\n{two[:60]}{three}\n")
+
+    assert contents(path) == ["One", "Three"]
+
+
+def test_what_is_written_while_a_transcript_is_read_comes_the_next_time(tmp_path: Path) -> None:
+    transcript = Transcript().user("One").user("Two")
+    path = transcript.save(tmp_path / "s.jsonl")
+    entries = read_memories(path)
+    first = next(entries)
+    transcript.user("Three").save(path)
+    *_, end = [first, *entries]
+
+    assert [memory.content for memory in memories(path, end.resume)] == ["Three"]
+
+
+def test_a_transcript_of_codex_is_named_as_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "rollout.jsonl", {"timestamp": "x", "type": "session_meta", "payload": {"id": "1"}})
+    with pytest.raises(Unreadable, match="a transcript of Codex"):
+        list(read_memories(path))

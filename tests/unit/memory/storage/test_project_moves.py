@@ -21,7 +21,7 @@ from services.memory.operations.link_projects import Linking
 from services.memory.operations.move_project import MovingProject
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
-from services.memory.storage.sharded_store import shard_of
+from services.memory.storage.shards import shard_of
 from tests.unit.memory.domain.test_store import NOW, row, store  # noqa: F401  # the fixture
 
 OTHER = next(f"q{n}" for n in range(99) if shard_of("ann", f"q{n}", 3) != shard_of("ann", "p", 3))

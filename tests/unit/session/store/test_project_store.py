@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, judge_request
 from services.session.domain.projects import Project, RegistryChange, Relabelling, Root, alias_key, name_key, root_key
 from services.session.domain.rule_learning import record
-from services.session.domain.sessions import Handoff, State
+from services.session.domain.sessions import State
 from services.session.store import Change, Listing, SessionStore, Stale
 from tests.unit.session.store.test_session_store import BEGAN, ODD, new, store  # noqa: F401  # the fixture
 

@@ -16,9 +16,11 @@ from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import InvalidInput, NotReady, Unavailable
 from services.session.app import open_vault
 from services.session.config import SessionSettings
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Verdict
-from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, State
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore
 from services.session.store.reencryption import changeable_sessions
@@ -36,7 +38,8 @@ IN_CLEAR = {
     ("sessions", "last_seen_at"),
     ("checkpoints", "session_id"),
     *(("owed", name) for name in ("id", "session_id", "user", "created_at")),
-    *(("handoffs", name) for name in ("session_id", "user", "ended_at")),
+    *(("handoffs", name) for name in ("id", "session_id", "user", "ended_at")),
+    *(("conversations", name) for name in ("user", "id", "heard_at")),
     ("ledgers", "user"),
     ("audit", "user"),
     *(("answers", name) for name in ("user", "operation_id", "at")),
@@ -52,7 +55,9 @@ UNREADABLE = {
     ("projects", "body"),
     ("project_keys", "key"),
     *(("sessions", name) for name in ("working_directory", "project")),
-    *((table, "project") for table in ("handoffs", "audit")),
+    *((table, "project") for table in ("handoffs", "conversations", "audit")),
+    ("handoffs", "working_directory"),
+    ("conversations", "body"),
 }
 
 
@@ -61,11 +66,14 @@ async def fill(store: SessionStore) -> None:
     await store.commit(Change(session=session))
     session = replace(session, version=1)
     handoff = Handoff("s1", "ada", "observatory", BEGAN, State.ENDED, "varnish", ("marzipan",), (), "# pelican", "f.md")
+    handoff = replace(handoff, working_directory="/work/observatory", place=1)
+    conversation = Conversation("c1", "ada", "/work/observatory", "observatory", BEGAN, BEGAN, recap="zinc")
     await store.commit(
         Change(
             session=session,
             checkpoint=Checkpoint("c1", "s1", 1, BEGAN, note="varnish the telescope"),
             handoff=handoff,
+            conversation=conversation,
             deferred=DeferredStore("o1", "s1", "ada", "memory", "zinc", BEGAN),
             ledger=Ledger("ada"),
             audited=[AUDITED],
@@ -83,6 +91,8 @@ async def everything(store: SessionStore) -> list[Any]:
         await store.checkpoints("s1", 9),
         await store.pending("ada", 9),
         await store.latest_handoff("ada", "observatory"),
+        await store.conversation("ada", "c1"),
+        await store.open_conversations("ada", "observatory", 9),
         await store.ledger("ada"),
         await store.earlier_answer("ada", "op1"),
         await store.audit("ada", "observatory", 9),

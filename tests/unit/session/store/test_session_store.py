@@ -14,10 +14,12 @@ import pytest
 
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady, Unavailable
+from services.session.domain.conversations import Conversation
+from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, judge_request
 from services.session.domain.rule_learning import record
-from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Quality, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Quality, Session, State
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore, Stale, audit_max
 from services.session.store.records import SESSION
@@ -64,8 +66,8 @@ async def test_what_was_written_is_read_as_it_was(store: SessionStore) -> None:
     assert await store.session("s1") == replace(session, version=1)
     assert await store.active_in("ada", f"/work/{ODD}") == replace(session, version=1)
     assert await store.checkpoint("s1", 1) == checkpoint
-    assert await store.handoff("s1") == handoff
-    assert await store.latest_handoff("ada", ODD) == handoff
+    assert await store.handoff("s1") == replace(handoff, place=1)
+    assert await store.latest_handoff("ada", ODD) == replace(handoff, place=1)
     assert await store.pending("ada", 10) == [deferred]
     assert await store.earlier_answer("ada", ODD) == answer
 
@@ -194,15 +196,63 @@ async def test_what_is_owed_goes_when_it_is_paid(store: SessionStore) -> None:
     assert await store.pending("bob", 10) == []
 
 
-async def test_the_latest_handoff_is_the_one_that_ended_last(store: SessionStore) -> None:
+async def test_the_latest_handoff_is_the_one_that_was_left_last_whatever_the_clock_said(store: SessionStore) -> None:
     for number in (2, 3, 1):
         at = BEGAN + timedelta(hours=number)
         left = Handoff(f"s{number}", "ada", "a", at, State.ENDED, str(number), (), (), "", "")
         await store.commit(Change(handoff=left))
     found = await store.latest_handoff("ada", "a")
     assert found
-    assert found.session_id == "s3"
+    assert found.session_id == "s1"
+    assert [each.session_id for each in await store.handoffs("ada", "a", 2)] == ["s1", "s3"]
     assert await store.latest_handoff("bob", "a") is None
+
+
+async def test_a_handoff_that_is_written_again_comes_last_unless_it_keeps_its_place(store: SessionStore) -> None:
+    for name in ("s1", "s2", "s3"):
+        await store.commit(Change(handoff=Handoff(name, "ada", "a", BEGAN, State.ENDED, name, (), (), "", "")))
+    first, second = (await store.handoff("s1"), await store.handoff("s2"))
+    assert first
+    assert second
+    await store.commit(Change(handoff=replace(second, summary="kept")))
+    await store.commit(Change(handoff=replace(first, summary="again", place=0)))
+    found = await store.handoffs("ada", "a", 9)
+    assert [(each.session_id, each.summary) for each in found] == [("s1", "again"), ("s3", "s3"), ("s2", "kept")]
+    assert [each.place for each in found] == sorted((each.place for each in found), reverse=True)
+    await store.commit(Change(dropped=found[0]))
+    assert [each.session_id for each in await store.handoffs("ada", "a", 9)] == ["s3", "s2"]
+
+
+def conversation(id: str, minutes: int = 0, user: str = "ada", project: str = ODD) -> Conversation:
+    at = BEGAN + timedelta(minutes=minutes)
+    return Conversation(id, user, f"/work/{ODD}", project, at, at, digests=("a", "b"), recap=ODD)
+
+
+async def test_conversations_are_found_by_project_until_they_end(store: SessionStore) -> None:
+    written = [conversation(f"c{number}", number) for number in range(3)]
+    for each in (*written, conversation("c9", project="b"), conversation("c0", 9, user="bob")):
+        await store.commit(Change(conversation=each))
+    assert await store.conversation("ada", "c1") == replace(written[1], version=1)
+    assert await store.conversation("bob", "c1") is None
+    assert [each.id for each in await store.open_conversations("ada", ODD, 9)] == ["c2", "c1", "c0"]
+    assert {each.id for each in await store.open_conversations("ada", "", 9)} == {"c0", "c1", "c2", "c9"}
+    await store.commit(Change(conversation=replace(written[1], version=1, is_open=False)))
+    assert [each.id for each in await store.open_conversations("ada", ODD, 1)] == ["c2"]
+    assert [each.id for each in await store.open_conversations("ada", ODD, 9)] == ["c2", "c0"]
+    with pytest.raises(Stale):
+        await store.commit(Change(conversation=replace(written[1], version=1)))
+
+
+async def test_conversations_of_long_ago_are_forgotten(store: SessionStore) -> None:
+    for number in range(3):
+        await store.commit(Change(conversation=conversation(f"c{number}", number)))
+    old = await store.old_conversations(BEGAN + timedelta(minutes=2), 9)
+    assert [each.id for each in old] == ["c0", "c1"]
+    await store.commit(Change(forgotten=old[0]))
+    assert await store.conversation("ada", "c0") is None
+    assert [each.id for each in await store.open_conversations("ada", ODD, 9)] == ["c2", "c1"]
+    with pytest.raises(Stale):
+        await store.commit(Change(forgotten=replace(old[1], version=7)))
 
 
 async def test_a_ledger_is_kept_by_version(store: SessionStore) -> None:
