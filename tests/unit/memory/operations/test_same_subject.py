@@ -97,4 +97,4 @@ async def test_it_is_right_as_often_as_it_says(tmp_path: Path, model_directory: 
         assert [answer for older, answer in answers if answer not in {older, ""}] == []
         ids = [each.id for each in outcomes[len(CHANGED) :]]
         false = [text for text, name in zip(OTHERS, ids, strict=True) if await first_named(text, name)]
-        assert len(false) <= 3
+        assert len(false) <= 5
