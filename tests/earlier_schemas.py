@@ -133,9 +133,8 @@ def write_schema_5(path: Path, count: int, user: str = "ann", vault: Vault | Non
             connection.execute(sql, (printed, size, memory(number).id))
         connection.execute("DROP TABLE rows_of_4")
         removal = (STORED_AT, user, user, "user", rows.name("p"), ["gone"])
-        connection.execute(
-            "INSERT INTO removals VALUES (nextval('removal_sequence'), ?, ?, ?, ?, ?, ?, 1, true)", removal
-        )
+        sql = "INSERT INTO removals VALUES (nextval('removal_sequence'), ?, ?, ?, ?, ?, ?, 1, true)"
+        connection.execute(sql, removal)
 
 
 def write_schema_2(path: Path, count: int, user: str = "ann") -> None:

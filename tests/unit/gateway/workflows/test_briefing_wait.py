@@ -56,7 +56,7 @@ async def test_what_was_deleted_while_a_briefing_waited_is_not_given(of: str, de
     background = Background()
     async with drain_on_exit(background, 0):
         hooks = Hooks(sessions, background)
-        hooks._brief = brief  # type: ignore[method-assign]
+        hooks._brief = brief  # type: ignore[method-assign, assignment]
         event = HookEvent("/work/a", "conversation", "startup", tokens=500, within_s=30)
         said = await asyncio.wait_for(hooks.session_start(event), 30)
         assert (said is None) is deleted
