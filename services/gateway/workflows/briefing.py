@@ -63,6 +63,8 @@ class Briefing:
     text: str = ""
     memory_ids: Sequence[str] = field(default=())
     digests: Sequence[str] = field(default=())
+    handoff_made_of: Sequence[str] = field(default=())
+    """Ids of the memories that its handoffs were made of."""
 
     @property
     def tokens(self) -> int:
@@ -107,7 +109,8 @@ def compose(
         shown += _add_section(lines, section, reader, known, set(shown))
     if not lines.kept:
         return NOTHING
-    return Briefing("\n".join([opening, *lines.kept, closing]), shown, known.digests)
+    made_of = [id for handoff in handoffs for id in handoff.made_of]
+    return Briefing("\n".join([opening, *lines.kept, closing]), shown, known.digests, made_of)
 
 
 def quote(text: str, most: int = item_max_chars) -> str:

@@ -137,7 +137,15 @@ class Hooks:
             raise
         if self._undelivered.pop(key, None) is None:  # another hook was first
             return None
-        return _context(name, briefing)
+        return _context(name, await self._without_deleted(briefing))
+
+    async def _without_deleted(self, briefing: Briefing) -> Briefing:
+        """The briefing; nothing, if something of it was deleted while it waited."""
+        ids = [*briefing.memory_ids, *briefing.handoff_made_of]
+        try:
+            return NOTHING if await self._sessions.derived_texts.deletions_among(ids) else briefing
+        except ServiceError:  # nobody deletes while memory is away
+            return briefing
 
     async def user_prompt_submit(self, event: HookEvent) -> Said | None:
         """What is owed from the start; else what is remembered that belongs to the prompt, where that is wanted: once
