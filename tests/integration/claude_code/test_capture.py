@@ -28,7 +28,7 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(params=[CURRENT, OLDER])
+@pytest.fixture(params=[CURRENT, pytest.param(OLDER, marks=pytest.mark.slow)])
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
