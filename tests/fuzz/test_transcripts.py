@@ -26,6 +26,22 @@ def _transcript() -> list[Any]:
     made.assistant({"type": "text", "text": "Fixed: `a.py` was wrong."}, RUN).tool_result()
     made.user("<command-name>/init</command-name><command-args>x</command-args>")
     made.user([{"type": "text", "text": "No, the other file."}])
+    before = made.lines[-1]["uuid"]
+    question = {"question": "Which?", "options": [{"label": "A"}], "multiSelect": False}
+    for tool, parameters, result in (
+        ("AskUserQuestion", {"questions": [question]}, {"questions": [question], "answers": {"Which?": "A"}}),
+        ("ExitPlanMode", {"plan": "1. Begin"}, {"plan": "1. Begin"}),
+    ):
+        made.assistant({"type": "tool_use", "id": f"toolu_{tool}", "name": tool, "input": parameters})
+        block = {"type": "tool_result", "tool_use_id": f"toolu_{tool}", "content": "User has approved your plan."}
+        made.user([block], toolUseResult=result, permissionDecision={"decision": "accept", "source": "user_temporary"})
+    made.user(
+        [{"type": "tool_result", "is_error": True, "content": "x"}], userFeedback="Never.", holdsPersonsWords=True
+    )
+    made.user("<teammate-message>\nAlways.\n</teammate-message>", origin={"kind": "peer", "body": "Always."})
+    made.user("<a-b>x</a-b> Use slices.", parentUuid=before, promptSource="typed", turnOrigin="human")
+    made.line(type="system", subtype="compact_boundary", parentUuid=None, logicalParentUuid=before)
+    made.user("summary", isCompactSummary=True, summarizeMetadata={"direction": "from"})
     return made.lines
 
 
