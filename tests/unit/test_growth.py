@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from services.gateway.workflows.briefing import quote
 from services.kit.redaction import redact, without_private
 from services.memory.imports.decisions import marks
+from services.memory.imports.narration import is_narration
 from services.memory.imports.tool_calls import Doings, Failures
 from services.memory.imports.transcripts import Projects
-from services.memory.imports.wrappers import typed_text
+from services.memory.imports.wrappers import summary_text, typed_text, wrapped_words
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker, words_of
 from services.memory.text.file_mentions import file_paths
@@ -45,10 +46,13 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "files": lambda text: file_paths(text, {"file_path": text, "files": [text]}),
     "wording": wording,
     "marks": marks,
+    "narration": is_narration,
+    "peers": wrapped_words,
     "private": without_private,
     "query": query_terms,
     "secrets": redact,
     "speaker": speaker,
+    "summary": summary_text,
     "terms": terms,
     "tools": call_tool,
     "transcript": typed_text,

@@ -32,6 +32,7 @@ from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_addres
 from services.cli.transfer.state import ImportState
 from services.memory.imports.clipping import clip_middle, public_text
 from services.memory.imports.tool_calls import Outcome
+from services.memory.imports.wrappers import summary_text
 from services.workspace.directory_identity import WANTED_META
 
 LIFETIME_S = 600
@@ -125,7 +126,8 @@ def _without_secrets(client: dict[str, Any]) -> dict[str, Any]:
     """The input, where the client's own summary of a conversation has lost its secrets before anything cuts it."""
     if not isinstance(summary := client.get("compact_summary"), str):
         return client
-    return client | {"compact_summary": clip_middle(public_text(summary), SUMMARY_MAX_BYTES, SUMMARY_END_BYTES).text}
+    public = summary_text(public_text(summary))
+    return client | {"compact_summary": clip_middle(public, SUMMARY_MAX_BYTES, SUMMARY_END_BYTES).text}
 
 
 def capture(event: str, transcript: object, failed: Mapping[str, Outcome] | None = None) -> None:

@@ -41,6 +41,7 @@ class ImportState:
         self._path = data_dir / STATE_FILE
         self._gateway = gateway
         self._files = {path: known for path, value in self._read_files().items() if (known := _progress(value))}
+        self._heads: dict[str, bytes] = {}
         self._changed = False
 
     def is_unchanged(self, file: SourceFile) -> bool:
@@ -51,6 +52,7 @@ class ImportState:
 
     def start(self, file: SourceFile) -> Position:
         """Where to continue reading: at the beginning, unless the part already read is unchanged."""
+        self._heads[_key(file.path)] = _head(file.path)
         known = self._files.get(_key(file.path))
         if (
             self._anew
@@ -66,7 +68,7 @@ class ImportState:
 
         Of a file that was replaced or cut meanwhile nothing is known: it is read from its beginning the next time.
         """
-        if not _is_still(file, position):
+        if not self._is_still(file, position):
             self._changed = self._files.pop(_key(file.path), None) is not None or self._changed
             return
         known = Progress(position.offset, position.lines, _fingerprint(file.path, position.offset))
@@ -74,6 +76,16 @@ class ImportState:
             known = known._replace(size=file.size, mtime_ns=file.mtime_ns)
         self._files[_key(file.path)] = known
         self._changed = True
+
+    def _is_still(self, file: SourceFile, position: Position) -> bool:
+        """Whether the file is the one whose reading began, and has only grown since."""
+        try:
+            status = file.path.stat()
+        except OSError:
+            return False
+        head = self._heads.get(_key(file.path), b"")
+        is_same = file.inode in (0, status.st_ino) and _head(file.path).startswith(head)
+        return is_same and status.st_size >= position.offset
 
     def save(self) -> None:
         """Writes the changes, all or nothing. Raises OSError."""
@@ -87,14 +99,6 @@ class ImportState:
     def _read_files(self) -> dict[str, Any]:
         files = _gateways(_load(self._path)).get(self._gateway)
         return files if isinstance(files, dict) else {}
-
-
-def _is_still(file: SourceFile, position: Position) -> bool:
-    try:
-        status = file.path.stat()
-    except OSError:
-        return False
-    return status.st_size >= position.offset and file.inode in (0, status.st_ino)
 
 
 def _key(path: Path) -> str:
@@ -123,6 +127,14 @@ def _progress(value: Any) -> Progress | None:
     if not isinstance(fingerprint, str) or not all(isinstance(number, int) and number >= 0 for number in numbers):
         return None
     return Progress(offset, lines, fingerprint, size, mtime_ns)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(print_max_bytes)
+    except OSError:
+        return b""
 
 
 def _fingerprint(path: Path, offset: int) -> str:

@@ -79,7 +79,8 @@ class Dialogs:
 def _agreement(index: int, fields: Fields, result: Fields, tool: str, plan: str) -> Iterator[Answer]:
     given = fields.get("toolUseResult")
     details: Fields = given if isinstance(given, dict) else {}
-    if tool == ASK or (not tool and "questions" in details and "answers" in details):
+    tool = tool or _tool_of(details)
+    if tool == ASK:
         yield from _answers(index, details, _text(result))
     elif tool == PLAN and _approved.match(_text(result)):
         in_text = _plan.search(_text(result))
@@ -88,6 +89,13 @@ def _agreement(index: int, fields: Fields, result: Fields, tool: str, plan: str)
             yield Answer(index, f"{PLAN_HEADING}\n{approved.strip()}", APPROVED, (DECISION,))
     elif words := _feedback(fields):
         yield Answer(index, words, REFUSAL, marks(words))
+
+
+def _tool_of(details: Fields) -> str:
+    """The tool of a result whose call is not here, by what the client keeps of it."""
+    if "questions" in details and "answers" in details:
+        return ASK
+    return PLAN if "plan" in details and "isAgent" in details else ""
 
 
 def _refusal(fields: Fields, result: Fields, tool: str) -> str:

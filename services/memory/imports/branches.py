@@ -28,6 +28,7 @@ class Branches:
     prompts: list[str] = field(default_factory=list)
     _have_children: set[str] = field(default_factory=set)
     _said: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _before: dict[str, str] = field(default_factory=dict)
     _last: str = ""
     _turns: dict[str, str] = field(default_factory=dict)
 
@@ -39,7 +40,9 @@ class Branches:
             return
         parent = fields.get("logicalParentUuid") or fields.get("parentUuid")
         if fields.get("subtype") == COMPACTION:
-            parent = self._last or parent
+            self._before[uuid] = self._last
+        elif is_summary_of_end(fields) and self._before.get(str(parent)):
+            self.parents[str(parent)] = self._before[str(parent)]
         known = isinstance(parent, str) and parent
         # A line that names no parent at all shows nothing: it is its own unknown parent.
         self.parents[uuid] = str(parent) if known else (None if _is_root(fields) else uuid)
@@ -110,6 +113,12 @@ class Branches:
             seen.add(each)
             yield each
             each = self.parents[each]
+
+
+def is_summary_of_end(fields: Fields) -> bool:
+    """Whether the client summarised what followed a line, and goes on from there: its user chose so in a dialog."""
+    how = fields.get("summarizeMetadata")
+    return isinstance(how, dict) and how.get("direction") == "from"
 
 
 def _is_root(fields: Fields) -> bool:

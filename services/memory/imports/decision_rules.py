@@ -18,9 +18,13 @@ _choose = (
     r"|no longer|stop supporting|move(?:ing)? (?:everything |all \w+ )?to|vendor(?:ing)?)"
 )
 _idiom = (
-    r"(?!.*\b(?:debugger|profiler|fingers|an eye|in touch|going|it (?:at|short|simple|brief)|a day|the time"
-    r"|this time"
-    r"|time to|in mind|talking|waiting|looking|trying|working)\b)"
+    r"(?!.*\b(?:debugger|profiler|fingers|an eye|in touch|it (?:at|short|simple|brief)|a day|the time|this time"
+    r"|time to|in mind|later|the flow|on topic|posted|the meeting)\b)(?!keep (?:\w+ing|you|this (?:short|brief))\b)"
+)
+# What stands before one's eyes, rather than what holds for all that comes.
+_passing = (
+    r"(?! (?:this|that|these|those|you|me)\b"
+    r"| the (?:existing|other|second|third|last|failing|next|previous|wrong|first)\b)"
 )
 _do = (
     r"(?!mind\b|seen\b|heard\b|worked\b|been\b|had\b|got\b|gets?\b|happen|tried\b|understood\b|knew\b"
@@ -49,10 +53,14 @@ def _corrections(*pairs: tuple[str, str]) -> tuple[Rule, ...]:
 
 
 DECISIONS = _decisions(
-    (rf"\blet'?s (?:just |rather |all |instead |better |simply )?{_idiom}{_choose}\b", "Let's go with Postgres."),
+    (
+        rf"\blet'?s (?:just |rather |all |instead |better |simply )?{_idiom}{_choose}\b{_passing}"
+        r"|\blet'?s do [^,]{3,40}, not\b",
+        "Let's go with Postgres.",
+    ),
     (
         rf"\b(?:we|i)(?:'ll| will|'re going to| are going to|'m going to"
-        rf"| am going to) (?:just )?{_idiom}{_choose}\b",
+        rf"| am going to) (?:just )?(?:be )?{_idiom}{_choose}\b{_passing}",
         "We'll use uv.",
     ),
     (
@@ -61,13 +69,20 @@ DECISIONS = _decisions(
         "We go with Godot.",
     ),
     (
-        r"^(?:ok(?:ay)?,? |so |yes,? )*(?:for now )?we (?:stay|stick|only|never|always) \w+",
+        rf"^(?:ok(?:ay)?,? |so |yes,? )*(?:for now )?we (?:stay|stick|(?:only|never|always) {_do}) ?\w+",
         "We only train on new data.",
     ),
-    (r"^going with \w+", "Going with Terraform."),
     (
-        r"(?<!what )(?<!whether )(?<!if )(?<!how )(?<!why )(?<!as )\b(?:we|i)(?:'ve| have)?(?: just| now| finally)?"
-        r" (?:decided|chosen|chose|agreed|settled)\b(?! anything| something)",
+        r"^going with \w+|^(?:we(?:'re| are) )(?:dropping|adopting|switching to|moving to|standardi[sz]ing on) \w+"
+        r"|^(?:ok(?:ay)?,? |please )*(?:go with|stick (?:to|with)) (?!it\b|that\b|this\b|the flow|you\b|me\b)\w+",
+        "Going with Terraform.",
+    ),
+    (
+        r"(?<!what )(?<!whether )(?<!if )(?<!how )(?<!why )(?<!as )(?<!sure )\b(?:we|i)(?:'ve"
+        r"| have)?(?: just| now| finally)?"
+        r" (?:decided|chosen|chose|agreed|settled|standardi[sz]ed)\b"
+        r"(?! anything| something| nothing| to (?:meet|talk|call|wait|take a break)| poorly| badly"
+        r"| (?:the )?wrong)",
         "We decided to ship on Friday.",
     ),
     (
@@ -79,25 +94,30 @@ DECISIONS = _decisions(
         "The API stays versioned, as agreed with design.",
     ),
     (
-        r"^(?:decision|decided|agreed|conclusion|ok final|final|policy|rule|convention)\s*:",
+        r"^(?:decision(?: made)?|decided|agreed|conclusion|ok final|final|policy|rule|convention)\s*:",
         "Decision: one schema per tenant.",
     ),
     (
         r"\bthat'?s (?:settled|final|decided|our (?:policy|rule|convention)|the rule|the policy|policy"
         r"|how we do it)\b"
         r"|\bthat is (?:settled|final|decided|(?:the|our) (?:rule|policy|convention)|how we do it)\b"
-        r"|^(?:fixed|decided|settled|end of discussion|decision stands)[.!]?$|, (?:end of discussion"
+        r"|^(?:decided|settled|end of discussion|decision stands|no exceptions)[.!]?$|, (?:no exceptions"
+        r"|end of discussion"
         r"|that's it|settled|always)[.!]?$"
         r"|^(?:always|ever)[.!]$|\bis (?:final|settled|out of scope)\b",
         "The checkout has three steps, that's final.",
     ),
-    (r"\bfrom now on\b|\bgoing forward\b|^as of now,", "From now on, write tests first."),
+    (r"\bfrom (?:now|here) on\b|\bgoing forward\b|^as of now,", "From now on, write tests first."),
     (
         rf"^(?:please |and |but |so |also |ok,? )*(?:always|never|don'?t ever) {_do}[a-z]+",
         "Never commit generated files.",
     ),
     (
-        rf"(?<!if )(?<!when )\b(?:we|you|must|should|has to|have to) (?:always|never) {_do}[a-z]+",
+        rf"(?<!if )(?<!when )\b(?:we|you) (?:must |should |have to )?(?:always|never) {_do}[a-z]+"
+        rf"|^(?:all|every|each|any)\b.{{3,60}}\b(?:must|should|has to|have to) (?:always|never) {_do}[a-z]+"
+        r"|^(?:all|every|each) (?:new |public |our )?\w+ (?:in the \w+ )?(?:must|has to|have to) (?!pass"
+        r"|work|run)\w+"
+        r"|^i want you to (?:always|never)\b",
         "We always lock the table.",
     ),
     (
@@ -105,7 +125,7 @@ DECISIONS = _decisions(
         "Secrets come from Vault, never from files.",
     ),
     (
-        r"^(?:please )?(?:prefer|favou?r) .{1,60} (?:over|to|instead of|rather than)\b",
+        r"^(?:please |we |i )?(?:prefer|favou?r) .{1,60} (?:over|to|instead of|rather than)\b",
         "Prefer composition over inheritance.",
     ),
     (
@@ -143,7 +163,7 @@ DECISIONS = _decisions(
         "We don't support Windows.",
     ),
     (
-        r"^in this (?:project|repo(?:sitory)?|codebase),? (?:we|use|all|every|always|no)\b",
+        r"^(?:in|for) this (?:project|repo(?:sitory)?|codebase),? (?:we|use|all|every|always|no)\b",
         "In this project we use tabs.",
     ),
     (
@@ -178,7 +198,8 @@ DECISIONS = _decisions(
 )
 
 _after_no = (
-    r"(?!(?:that'?s|it'?s|that is) (?:fine|ok|okay|good|great|all)|thanks|thank you|thx|problem|worries"
+    r"(?!(?:that'?s|it'?s|that is) (?:fine|ok|okay|good|great|all)|thanks|thank you|thx|all good|all fine"
+    r"|i think|problem|worries"
     r"|need|rush|idea|hurry"
     r"|doubt|objection|go ahead|not yet|nothing|leave it|same result|never mind|continue|carry on|luck|i'?m good)"
 )
@@ -202,7 +223,7 @@ CORRECTIONS = _corrections(
         r"|totally )?(?:wrong|incorrect"
         r"|not (?:right|correct|true|what i|how (?:i|we)|the (?:right|file|one|way|point|problem|bug)|quite"
         r"|centred|centered)"
-        r"|the wrong|in the wrong|on the wrong|off\b|off by)",
+        r"|the wrong|in the wrong|on the wrong|(?:still |way |slightly )off\b|off by (?!default))",
         "That's not what I asked for.",
     ),
     (
@@ -211,6 +232,7 @@ CORRECTIONS = _corrections(
         "This isn't what the mockup shows.",
     ),
     (
+        r"(?!.*\b(?:nice|great|thanks|good|perfect|cool|well done)\b)"
         r"\byou(?:'re| are| were)? (?:wrong|mistaken|misunderst\w+|misread|forgot|missed|skipped|ignored"
         r"|broke|deleted"
         r"|removed|overwrote|dropped|introduced|reintroduced|duplicated|swapped|still (?:have|do|use|don'?t"
@@ -223,7 +245,7 @@ CORRECTIONS = _corrections(
         "You read the wrong file.",
     ),
     (
-        r"\byou (?:should(?:n'?t| not) have|were (?:not )?supposed|weren'?t supposed|did(?:n'?t| not) (?:do"
+        r"\byou (?:should(?:n'?t| not) have|were (?:not )?supposed|weren'?t supposed|did(?:n'?t| not) (?:do|answer"
         r"|update|run|add|fix|read|change|follow|test|handle|use))",
         "You shouldn't have touched the lock file.",
     ),
@@ -270,7 +292,18 @@ CORRECTIONS = _corrections(
         "It still fails with the same error.",
     ),
     (r"^not (?:like )?(?:that|this|there|here|the|what|in the)\b(?! hurry)", "Not like that."),
-    (rf"\bwhy did you {_negative}\b", "Why did you delete the test?"),
+    (
+        rf"\bwhy did you {_negative}\b|\bwhy are you (?:deleting|removing|changing|touching|renaming|rewriting)\b",
+        "Why did you delete the test?",
+    ),
+    (
+        r"^(?:no,? )?(?:it'?s|that'?s|this is|the \w+ is) not [^,;]{2,50}[,;] (?:it'?s|that'?s|but)\b"
+        r"|^(?:that|this|it|your change) (?:broke|breaks)\b|^(?:the|all) [^,]{2,40}\b(?:is|are) (?:reversed"
+        r"|swapped|inverted|mirrored|doubled)\b"
+        r"|\b(?:worked|(?:was|were) (?:working|passing|green)|passed) before (?:your|you|that change)\b"
+        r"|\bput .{1,30} back\b",
+        "It's not the parser, it's the lexer.",
+    ),
     (r"^too (?:long|short|much|many|verbose|complicated)\b", "Too long. I asked for a paragraph."),
     # German, Spanish, French
     (

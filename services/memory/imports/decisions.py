@@ -27,6 +27,9 @@ _supposes = re.compile(
     r"|\bwhat if\b|\bi (?:think|guess|believe) (?:we )?(?:could|might)\b",
     re.IGNORECASE,
 )
+_looks = re.compile(
+    r"^(?:please |now )*(?:show|list|find|check|tell|see|explain|print|look|which|what)\b", re.IGNORECASE
+)
 _once = re.compile(
     r"\b(?:just |only )?(?:this once|this time|for this one|for today|for the moment|so it (?:runs|is) faster)\b"
     r"|\bonce\b|\bfirst\b$|\bfor (?:later|a moment|a second)\b",
@@ -47,7 +50,7 @@ _hands_over = re.compile(
 )
 _others_say = re.compile(
     r"\b(?:customer|client|user|reviewer|designer|he|she|they|docs?|documentation|readme|runbook|abstract|article|comment"
-    r"|linter|error)\b(?: \w+){0,3} (?:says?|said|wrote|writes|thinks?|claims?|suggests?|decided)\b",
+    r"|linter|error|test|spec|log|output|page|book|article|colleague|boss)\b(?: \w+){0,3} (?:says?|said|wrote|writes|thinks?|claims?|suggests?|decided)\b",
     re.IGNORECASE,
 )
 _quoted = re.compile(
@@ -75,7 +78,8 @@ def _is(rule: Rule, pattern: re.Pattern[str], sentence: str) -> bool:
     if not pattern.search(sentence):
         return False
     if rule.mark == CORRECTION:
-        return not sentence.endswith("?") or sentence.lower().startswith("why did you")
+        is_blame = sentence.lower().startswith(("why did you", "why are you"))
+        return is_blame or not (sentence.endswith("?") or _supposes.search(sentence) or _looks.search(sentence))
     return not (_asks.search(sentence) or _supposes.search(sentence) or _once.search(sentence))
 
 

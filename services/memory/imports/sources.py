@@ -9,13 +9,21 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.domain.memories import Kind, Memory, Version, accept, content_max_bytes
+from services.memory.domain.memories import (
+    Kind,
+    Memory,
+    Version,
+    accept,
+    clock_skew_max,
+    content_max_bytes,
+)
 from services.memory.imports.branches import branches_of
 from services.memory.imports.corrections import LISTS, TIMES, VERSIONS
 from services.memory.imports.json_lines import (
@@ -243,7 +251,14 @@ def _conversation_entries(items: Iterable[Said | Line]) -> Iterator[Entry]:
         if isinstance(item, Line):
             yield Entry(item.number, item.end, problem=item.problem)
         else:
-            yield _check_memory(item.line, item.resume, item.memory)
+            yield _check_memory(item.line, item.resume, _without_future_time(item.memory))
+
+
+def _without_future_time(memory: ImportedMemory) -> ImportedMemory:
+    """The memory, without a time that a wrong clock gave it: it is then said when it is stored."""
+    latest = datetime.now(UTC) + clock_skew_max
+    is_ahead = memory.timestamp and datetime.fromisoformat(memory.timestamp) > latest
+    return replace(memory, timestamp="") if is_ahead else memory
 
 
 def _line_entry(line: Line) -> Entry:

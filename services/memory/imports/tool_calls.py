@@ -115,9 +115,9 @@ class Failures:
             self._record_failure(call, doings, memory_id, _telling(text), outcome)
 
     def _record_failure(self, call: Call, doings: Doings, memory_id: str, why: str, outcome: Outcome) -> None:
-        how = "interrupted" if outcome.is_interrupt else "failed"
         after = f" after {_duration(outcome.duration_ms)}" if outcome.duration_ms >= telling_duration_ms else ""
-        doings.actions[call.place] += f" ({how}{after})"
+        after = f" (interrupted{after})" if outcome.is_interrupt else after
+        doings.actions[call.place] += " (failed)"
         if len(doings.failures) < failures_max:
             doings.failures.append(f"{call.line}{after}: {why}" if why else f"{call.line}{after}")
         self._open[call.key] = memory_id

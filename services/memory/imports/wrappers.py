@@ -53,6 +53,7 @@ _pasted_tag = re.compile(rf"</?{PASTED}(?:\s[^<>]{{0,200}})?>")
 _remembered_tag = re.compile(rf"</?{REMEMBERED}>")
 _command = re.compile(r"\s*<(?:command-message|command-name)>")
 _command_name = re.compile(r"<command-name>\s*(/[^\s<]{1,200})\s*</command-name>")
+_SUMMARY, _SUMMARY_END = "<summary>", "</summary>"
 _ARGUMENTS, _ARGUMENTS_END = "<command-args>", "</command-args>"
 # Commands of the client itself: what they are given is for the client.
 CLIENT_COMMANDS = frozenset(
@@ -91,6 +92,14 @@ def typed_text(text: str) -> Typed:
     if kept.startswith(INTERRUPTED):
         return NOTHING
     return Typed(_pasted_tag.sub("", kept).strip(), _without(kept, lambda _: True).strip())
+
+
+def summary_text(text: str) -> str:
+    """A client's own summary of a conversation, without the reasoning before it and the tags around it."""
+    begin, end = text.find(_SUMMARY), text.rfind(_SUMMARY_END)
+    if begin < 0:
+        return text.strip()
+    return text[begin + len(_SUMMARY) : end if end > begin else None].strip()
 
 
 def wrapped_words(text: str) -> tuple[str, str]:

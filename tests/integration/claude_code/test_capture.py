@@ -28,7 +28,7 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(params=[CURRENT, OLDER])
+@pytest.fixture(params=[CURRENT, pytest.param(OLDER, marks=pytest.mark.slow)])
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -85,11 +85,20 @@ async def test_what_a_person_says_in_a_terminal_is_told_and_what_was_taken_back_
         "Let's use MongoDB for the pears from now on.",
         "MongoDB is noted.",
     }
-    view = json.dumps(claude.run([{"text": "Hello."}], "What next?")[0]["messages"], ensure_ascii=False)
-    decided = view.partition("What was decided:")[2].partition("Related:")[0]
+    agent = {"description": "look", "prompt": "Look around", "subagent_type": "general-purpose"}
+    requests = claude.run([{"tool": "Agent", "input": agent}, {"text": "Nothing."}, {"text": "Hello."}], "What next?")
+    decided = view(requests[0]).partition("What was decided:")[2].partition("Related:")[0]
     assert "we use pnpm" in decided
     assert "DuckDB" in decided
     assert "MongoDB" not in decided
+    (subagent,) = [view(each) for each in requests if "Look around" in view(each["messages"][0])]
+    assert "we use pnpm" in subagent
+    assert "MongoDB" not in subagent
+
+
+def view(request: Any) -> str:
+    """What the model is shown."""
+    return json.dumps(request.get("messages", request), ensure_ascii=False)
 
 
 async def test_what_a_script_asks_for_is_no_decision(stack: Stack, tmp_path: Path) -> None:

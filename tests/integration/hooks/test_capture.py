@@ -173,10 +173,11 @@ def test_the_clients_summary_loses_its_secrets_before_it_is_cut(
     for length in range(1_700, 1_900, 7):
         summary = f"{'We moved the pears. ' * 200}"[:length]
         summary += f" postgres://orders:Tr0ub4dor-and-3-horses@db.internal/x {'And the plums. ' * 400}The end."
+        summary = f"<analysis>\nWhat happened?\n</analysis>\n\n<summary>{summary}</summary>"
         hooked.hook("PostCompact", trigger="auto", compact_summary=summary)
     hooked.settle()
 
     summaries = [body["input"]["compact_summary"] for path, body in bodies if path == "/v1/hooks/PostCompact"]
     assert len(summaries) == 29
     assert all("Tr0ub" not in each and "horses" not in each and len(each) <= 4_000 for each in summaries)
-    assert all(each.endswith("The end.") for each in summaries)
+    assert all(each.startswith("We moved") and each.endswith("The end.") for each in summaries)

@@ -46,3 +46,13 @@ def test_a_file_that_was_cut_while_it_was_read_is_read_from_its_beginning(tmp_pa
     assert state.start(found(path)) == START
     path.unlink()
     state.record_position(read, Position(8, 2), whole=True)
+
+
+def test_a_file_that_was_written_anew_while_it_was_read_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path, state = tmp_path / "s.jsonl", ImportState(tmp_path, "local")
+    path.write_text("one\ntwo\n")
+    read = found(path)
+    assert state.start(read) == START
+    path.write_text("eins\nzwei\ndrei\n")
+    state.record_position(read, Position(8, 2), whole=True)
+    assert state.start(found(path)) == START

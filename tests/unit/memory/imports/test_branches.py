@@ -140,7 +140,8 @@ def compacted() -> tuple[Line, ...]:
 def summarised_from_a_turn_on() -> tuple[Line, ...]:
     """The client's own dialog: what follows a turn becomes a summary, and the turn's prompt is sent again."""
     boundary = {"type": "system", "subtype": "compact_boundary", "uuid": uuid(5), "parentUuid": None}
-    summary = prompt(6, 5, "This session is being continued.", isCompactSummary=True)
+    how = {"messagesSummarized": 2, "direction": "from"}
+    summary = prompt(6, 5, "This session is being continued.", isCompactSummary=True, summarizeMetadata=how)
     turns = (MORNING, answer(2, 1, "Morning."), prompt(3, 2, MONGO), answer(4, 3, "Noted."))
     return (*turns, {**boundary, "logicalParentUuid": uuid(2)}, summary, prompt(7, 6, SQLITE))
 

@@ -411,3 +411,10 @@ def test_a_transcript_of_codex_is_named_as_one(tmp_path: Path) -> None:
     path = written(tmp_path / "rollout.jsonl", {"timestamp": "x", "type": "session_meta", "payload": {"id": "1"}})
     with pytest.raises(Unreadable, match="a transcript of Codex"):
         list(read_memories(path))
+
+
+def test_a_line_of_a_clock_that_was_ahead_is_kept_without_its_time(tmp_path: Path) -> None:
+    path = Transcript().user("One", timestamp="2199-03-01T09:30:00.000Z").user("Two").save(tmp_path / "s.jsonl")
+
+    assert [(memory.content, bool(memory.timestamp)) for memory in memories(path)] == [("One", False), ("Two", True)]
+    assert not problems(path)

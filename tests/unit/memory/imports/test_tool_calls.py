@@ -8,6 +8,7 @@ import pytest
 
 from services.memory.imports.json_lines import START, ImportedMemory, Position
 from services.memory.imports.sources import read_memories
+from services.memory.imports.tool_calls import Doings, Failures, Outcome
 from tests.claude_transcripts import Transcript, called, said
 
 TRACEBACK = (
@@ -116,3 +117,23 @@ def test_calls_of_any_form_are_read(tmp_path: Path, parameters: dict[str, object
     transcript = Transcript().user("go").assistant(said("I run."), called("Bash", **parameters)).tool_result()
     work = memories(transcript.save(tmp_path / "s.jsonl"))[-1]
     assert all(len(line) < 200 for line in work.metadata.get("actions", []))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failure"),
+    [
+        (Outcome(), "make test: error: 7"),
+        (Outcome(duration_ms=900), "make test: error: 7"),
+        (Outcome(duration_ms=75_000), "make test after 75 s: error: 7"),
+        (Outcome(duration_ms=3_700_000), "make test after 61 min 40 s: error: 7"),
+        (Outcome(duration_ms=75_000, is_interrupt=True), "make test (interrupted after 75 s): error: 7"),
+        (Outcome(is_interrupt=True), "make test (interrupted): error: 7"),
+    ],
+)
+def test_a_failure_says_how_long_the_call_took_and_whether_it_was_interrupted(outcome: Outcome, failure: str) -> None:
+    failures, doings = Failures({"t": outcome}), Doings()
+    doings.record_call({"id": "t", "name": "Bash", "input": {"command": "make test"}})
+    failures.take({"tool_use_id": "t", "is_error": True, "content": "error: 7"}, doings, "m")
+
+    assert doings.failures == [failure]
+    assert doings.actions == ["Bash: make test (failed)"]
