@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +32,7 @@ asked_max_chars = 400
 answered_max_chars = 700
 decision_max_chars = 300
 made_of_max = 100
-_failed = " (failed)"
+_ended_badly = re.compile(r" \((failed|interrupted|refused)(?: after [^)]*)?\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +183,12 @@ def _not_fixed(talk: Talk) -> list[str]:
     in_order = sorted(turns.values(), key=lambda turn: turn.at)
     left: dict[str, str] = {}
     for place, turn in enumerate(in_order):
-        for action in turn.texts("actions"):
-            command = action.partition(": ")[2]
-            if command.endswith(_failed):
-                command = command.removesuffix(_failed)
+        for command, outcome in map(_outcome, turn.texts("actions")):
+            if outcome == "failed":
                 fixes = [each for each in in_order[place:] if turn.memory.id in each.texts("fixes")]
                 if not any(_fixes(each, turn, command) for each in fixes):
                     left[command] = _why(command, turn)
-            elif not command.endswith(" (refused)"):
+            elif not outcome:
                 left.pop(command, None)
     return list(left.values())[-failures_max:]
 
@@ -198,8 +197,15 @@ def _fixes(fix: Turn, turn: Turn, command: str) -> bool:
     """Whether a turn that fixed a failure of another fixed this one: its only one, or of the program that it ran."""
     if len(turn.texts("failures")) == 1:
         return True
-    ran = (action.partition(": ")[2] for action in fix.texts("actions") if not action.endswith(_failed))
+    ran = (each for each, outcome in map(_outcome, fix.texts("actions")) if not outcome)
     return any(_program(each) == _program(command) for each in ran)
+
+
+def _outcome(action: str) -> tuple[str, str]:
+    """The command of a tool call, and how it ended if not well: failed, interrupted, refused."""
+    command = action.partition(": ")[2]
+    found = _ended_badly.search(command)
+    return (command[: found.start()], found[1]) if found else (command, "")
 
 
 def _why(command: str, turn: Turn) -> str:

@@ -47,7 +47,7 @@ class KnownSentences:
         ):  # broken into other lines
             return ""
         for line in text.splitlines():
-            sentences = [each for each in _ends.split(line) if self._is_new(each, seen)]
+            sentences = [each for each in _ends.split(line) if each and self._is_new(each, seen)]
             if sentences or not line.strip():
                 kept.append(" ".join(sentences) if len(sentences) > 1 else "".join(sentences))
         return "\n".join(kept).strip("\n")

@@ -109,8 +109,8 @@ class Points:
 
 def asks_for_something(text: str) -> bool:
     """Whether a prompt asks for more than thanks, consent, a goodbye or a commit."""
-    if text.startswith("/"):
-        name, _, rest = text[1:].partition(" ")
+    if text.lstrip().startswith("/"):
+        name, _, rest = text.strip()[1:].partition(" ")
         return name.casefold() not in HOUSEKEEPING or len(rest.split()) > 2
     return any(not _empty.make_up(each) for each in clauses(text))
 
@@ -157,7 +157,7 @@ def clauses(text: str) -> Iterator[str]:
     plain = _markup.sub(" ", _read(text)).replace("\u2019", "'")
     for part in _clause_ends.split(plain):
         kept = "".join(each for each in part if unicodedata.category(each)[0] not in "SC" or each in "+=<>|~^")
-        clause = " ".join(kept.split()).strip(" .,;:!?-()[]\"'")
+        clause = " ".join(kept.split()).strip(" .,;:!?¡¿-()[]\"'")
         if any(each.isalnum() for each in clause):
             yield clause.replace(" ", "") if _wide.search(clause) else clause.casefold()
 
