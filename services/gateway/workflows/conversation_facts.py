@@ -20,6 +20,7 @@ from services.gateway.workflows.utterances import (
     is_courtesy,
     is_substantial,
     points_of,
+    refers_back,
 )
 from services.pb import memory_pb2, session_pb2
 
@@ -91,7 +92,7 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
     decided = [turn for turn in map(Turn, talk.decided) if turn.is_persons or turn.memory.role != "user"]
     turns = [each for each in (asked, answered) if each]
     return session_pb2.Facts(
-        asked=cut(asked.text, asked_max_chars) if asked else "",
+        asked=_with_before(asked, people or prompts) if asked else "",
         answered=cut(answered.text, answered_max_chars) if answered else "",
         next_said=points.next,
         open_said=points.open,
@@ -169,6 +170,15 @@ def _last_request(prompts: Sequence[Turn], answered: Turn | None, answers: Seque
             return turn
     first = prompts[-1:] if prompts and not is_courtesy(prompts[-1].text) else []
     return next(iter([*asking, *first]), None)
+
+
+def _with_before(asked: Turn, prompts: Sequence[Turn]) -> str:
+    """The request; after the one before it, if it refers to that."""
+    earlier = [each for each in prompts if each.at < asked.at and asks_for_something(each.text)]
+    if not earlier or not refers_back(asked.text):
+        return cut(asked.text, asked_max_chars)
+    before = next((each for each in earlier if not refers_back(each.text)), earlier[0])
+    return f"{cut(before.text, asked_max_chars // 2)} Then: {cut(asked.text, asked_max_chars // 2)}"
 
 
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from services.gateway.workflows.utterances import Points, asks_for_something, is_courtesy, is_substantial, points_of
+from services.gateway.workflows.utterances import (
+    Points,
+    asks_for_something,
+    is_courtesy,
+    is_substantial,
+    points_of,
+    refers_back,
+)
 
 ASKS_NOTHING = (
     *("thanks, that is all for today", "Great, commit it.", "thanks, commit it", "ok", "Perfect!", "commit and push"),
@@ -74,6 +81,12 @@ SAYS_NOTHING = (
         "コミットしました。",
     ),
     *("Gern geschehen. Schönen Abend noch!", "Erledigt.", "C'est fait.", "Hecho."),
+    *(
+        "Noted: cents as integers, everywhere.",
+        "Notiert: Release immer dienstags.",
+        "Understood, cents it is.",
+        "了解しました。",
+    ),
 )
 SAYS = (
     "The join in export/rows.py was an inner join on region. I made it a left join; both suites pass.",
@@ -109,6 +122,22 @@ def test_what_says_something_is_substantial(text: str) -> None:
     assert is_substantial(text)
     assert is_substantial(f"Sure! Let me check.\n\n{text}\n\nLet me know if you need anything else.")
     assert not is_courtesy(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_short"),
+    [
+        *(
+            (text, True)
+            for text in ("Fix both.", "Yes, stream it in chunks of 500.", "Fix it and cap it at 200 entries.")
+        ),
+        *((text, True) for text in ("why?", "nein, das andere", "それを直してください")),
+        *((text, False) for text in ("Please rename the walrus variable", "Fix the flaky test in tests/test_sync.py")),
+        ("Yes, and now move all seven handlers of the webhook endpoint from Flask to FastAPI, one by one.", False),
+    ],
+)
+def test_a_short_prompt_that_points_back_needs_the_one_before_it(text: str, *, is_short: bool) -> None:
+    assert refers_back(text) is is_short
 
 
 @pytest.mark.parametrize(
