@@ -178,7 +178,9 @@ def _with_before(asked: Turn, prompts: Sequence[Turn]) -> str:
     if not earlier or not refers_back(asked.text):
         return cut(asked.text, asked_max_chars)
     before = next((each for each in earlier if not refers_back(each.text)), earlier[0])
-    return f"{cut(before.text, asked_max_chars // 2)} Then: {cut(asked.text, asked_max_chars // 2)}"
+    first = cut(before.text, asked_max_chars // 2)
+    stop = "" if first.endswith((".", "?", "!", "…", "。")) else "."
+    return f"{first}{stop} {cut(asked.text, asked_max_chars // 2)}"
 
 
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:

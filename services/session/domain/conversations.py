@@ -112,7 +112,7 @@ def since_last_open(handoffs: Sequence[Handoff], directory: str) -> list[Handoff
     These are its own and the ones that it was not digests of. What a script left counts only where no person did.
     """
     personal = [each for each in handoffs if not each.is_scripted]
-    chosen = [each for each in personal or handoffs if not (each.unfinished and _is_followed(each, handoffs))]
+    chosen = [each for each in personal or handoffs if not (each.unfinished and _is_followed(each, personal))]
     own = next((each for each in chosen if each.working_directory == directory), None)
     if own is None:
         return [each for number, each in enumerate(chosen[:briefed_handoffs_max]) if number == 0 or each.unfinished]

@@ -72,6 +72,12 @@ def test_the_last_request_counts_though_nobody_answered_it() -> None:
     assert decided.asked == "Let's move the server to starlette."
 
 
+def test_a_request_that_points_back_is_told_with_the_one_before() -> None:
+    found = facts(user("/review the export branch"), agent("Two findings: a and b, in the cursor."), user("Fix both."))
+    assert found.asked == "/review the export branch. Fix both."
+    assert facts(user("Fix both.")).asked == "Fix both."
+
+
 def test_a_decision_that_is_all_that_was_said_was_asked() -> None:
     found = facts(user("Let's use Postgres.", "decision"), agent("Noted."))
     assert found.asked == "Let's use Postgres."

@@ -96,6 +96,8 @@ def test_unfinished_work_is_told_until_the_next_conversation_of_its_directory_ha
     followed = [left(6, after=5), cut_off, left(4, after=3)]
     assert cut_off not in since_last_open(followed, "/work/a")
     assert cut_off not in since_last_open(followed, "/work/new")
+    scripted = [left(6, after=5, is_scripted=True), cut_off, left(4, after=3)]
+    assert cut_off in since_last_open(scripted, "/work/a")
     beside = [left(6, after=4), cut_off]  # begun before it was cut off
     assert cut_off in since_last_open(beside, "/work/a")
 
