@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.workflows.briefing import quote
+from services.gateway.workflows.repetition import KnownSentences
+from services.gateway.workflows.utterances import asks_for_something, is_substantial, points_of
 from services.kit.redaction import redact, without_private
 from services.memory.imports.decisions import marks
 from services.memory.imports.narration import is_narration
@@ -57,6 +59,10 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "tools": call_tool,
     "transcript": typed_text,
     "words": words_of,
+    "asks_for_something": asks_for_something,
+    "is_substantial": is_substantial,
+    "points_of": points_of,
+    "fresh": KnownSentences().fresh,
 }
 WHITE = (" ", "\n", "\r\n", " \n", "\n\t", "\t", "\u2028", "\x0b", "\u00a0")
 SIGNS = (*"()[]{}<>\"'`~\\/.,:;@#+$%&|*?!=_-^", "()", "[]", "{}", "<>", "```", "~~~\n", "```\n", "./", "../")
@@ -68,6 +74,7 @@ PHRASES = (
     *("password=", "token=a ", "sk-", "ghp_", "eyJa.", "-----BEGIN ", "https://", "a:b@", "https://a:b@c ", "Bearer "),
     *("<private>", "</private>", "<private></private>", "<command-name>/", "<command-args>", "<system-reminder>"),
     *("<system-reminder></system-reminder>", "export let a ", "if (", "return a ", "select a, ", "cd a && ", "A=b "),
+    *("thanks, ", "good now ", "commit and push ", "let me ", "still to be ", "谢谢", "コミット", "next: "),
     *("Jan ", "in 2023 ", "1 jan 2020, ", "ok, ", "no, ", "we use ", "prefer a ", "error:", "uv run ", "> ", "drop "),
 )
 LINES = tuple(

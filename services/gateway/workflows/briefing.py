@@ -102,11 +102,12 @@ def compose(
     later = KnownSentences()  # what the first section tells, the handoffs need not tell
     for memory in sections[0].memories[:later_max] if sections else ():
         later.add(memory.content)
+    points: list[str] = []
     for number, handoff in enumerate(sorted(handoffs, key=lambda each: not each.unfinished)):
-        _add_handoff(lines, handoff, reader, known, later, is_first=number == 0)
+        points += _add_handoff(lines, handoff, reader, known, later, is_first=number == 0)
     shown: list[str] = []
     for section in sections:
-        shown += _add_section(lines, section, reader, known, set(shown))
+        shown += _add_section(lines, section, reader, known, points)
     if not lines.kept:
         return NOTHING
     made_of = [id for handoff in handoffs for id in handoff.made_of]
@@ -152,20 +153,21 @@ def _add_handoff(
     later: KnownSentences,
     *,
     is_first: bool,
-) -> None:
-    """A heading that says whose it is, and a line for each point that was not told yet."""
+) -> list[str]:
+    """A heading that says whose it is, and a line for each point that was not told yet; returns these points."""
     heading = [f"{_handoff_heading(handoff, reader, is_first=is_first)}:", *_place(handoff, reader)]
-    is_headed = False
+    points: list[str] = []
     for label, text in _points(handoff):
         fresh = known.fresh(later.fresh(text))
         if not any(each.isalnum() for each in fresh):
             continue
         line = quote(f"{label}{fresh}", item_max_chars if label in {"", "Asked: "} else point_max_chars)
-        if lines.add(*([line] if is_headed else [*heading, line])):
-            is_headed = True
+        if lines.add(*([line] if points else [*heading, line])):
+            points.append(fresh)
             known.add(fresh)
-    if not is_headed and handoff.asked and later.tells(handoff.asked):
+    if not points and handoff.asked and later.tells(handoff.asked):
         lines.add(f"{heading[0].removesuffix(':')}. What it decided stands below.", *heading[1:])
+    return points
 
 
 def _points(handoff: session_pb2.HandoffDocument) -> Iterable[tuple[str, str]]:
@@ -208,12 +210,14 @@ def is_worth_a_line(text: str) -> bool:
     return sum(1 if each.isascii() else 3 for each in text if not each.isspace()) >= item_min_chars
 
 
-def _add_section(lines: _Lines, section: Section, reader: Reader, known: KnownSentences, shown: set[str]) -> list[str]:
+def _add_section(
+    lines: _Lines, section: Section, reader: Reader, known: KnownSentences, points: Sequence[str]
+) -> list[str]:
     """The heading and the items that fit and say something new; returns their ids."""
     added: list[str] = []
     for memory in section.memories:
-        fresh = known.fresh(memory.content)
-        if memory.id in shown or not is_worth_a_line(fresh):
+        fresh = without_sentences(known.fresh(memory.content), points)
+        if not is_worth_a_line(fresh):
             continue
         item = "\n".join([f"{_origin(memory, reader)}:", *_project(memory, reader), quote(fresh, section.most_chars)])
         if lines.add(*([item] if added else [section.heading, item])):

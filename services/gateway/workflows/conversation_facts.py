@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from services.gateway.workflows.utterances import (
     is_courtesy,
     is_substantial,
     points_of,
+    refers_back,
 )
 from services.pb import memory_pb2, session_pb2
 
@@ -31,7 +33,7 @@ asked_max_chars = 400
 answered_max_chars = 700
 decision_max_chars = 300
 made_of_max = 100
-_failed = " (failed)"
+_ended_badly = re.compile(r" \((failed|interrupted|refused)(?: after [^)]*)?\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
     decided = [turn for turn in map(Turn, talk.decided) if turn.is_persons or turn.memory.role != "user"]
     turns = [each for each in (asked, answered) if each]
     return session_pb2.Facts(
-        asked=cut(asked.text, asked_max_chars) if asked else "",
+        asked=_with_before(asked, people or prompts) if asked else "",
         answered=cut(answered.text, answered_max_chars) if answered else "",
         next_said=points.next,
         open_said=points.open,
@@ -170,6 +172,17 @@ def _last_request(prompts: Sequence[Turn], answered: Turn | None, answers: Seque
     return next(iter([*asking, *first]), None)
 
 
+def _with_before(asked: Turn, prompts: Sequence[Turn]) -> str:
+    """The request; after the one before it, if it refers to that."""
+    earlier = [each for each in prompts if each.at < asked.at and asks_for_something(each.text)]
+    if not earlier or not refers_back(asked.text):
+        return cut(asked.text, asked_max_chars)
+    before = next((each for each in earlier if not refers_back(each.text)), earlier[0])
+    first = cut(before.text, asked_max_chars // 2)
+    stop = "" if first.endswith((".", "?", "!", "…", "。")) else "."
+    return f"{first}{stop} {cut(asked.text, asked_max_chars // 2)}"
+
+
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:
     """The last one that says something; else the last one that is more than polite."""
     found = next((each for each in answers if each.is_substantial), None)
@@ -182,14 +195,12 @@ def _not_fixed(talk: Talk) -> list[str]:
     in_order = sorted(turns.values(), key=lambda turn: turn.at)
     left: dict[str, str] = {}
     for place, turn in enumerate(in_order):
-        for action in turn.texts("actions"):
-            command = action.partition(": ")[2]
-            if command.endswith(_failed):
-                command = command.removesuffix(_failed)
+        for command, outcome in map(_outcome, turn.texts("actions")):
+            if outcome == "failed":
                 fixes = [each for each in in_order[place:] if turn.memory.id in each.texts("fixes")]
                 if not any(_fixes(each, turn, command) for each in fixes):
                     left[command] = _why(command, turn)
-            elif not command.endswith(" (refused)"):
+            elif not outcome:
                 left.pop(command, None)
     return list(left.values())[-failures_max:]
 
@@ -198,8 +209,15 @@ def _fixes(fix: Turn, turn: Turn, command: str) -> bool:
     """Whether a turn that fixed a failure of another fixed this one: its only one, or of the program that it ran."""
     if len(turn.texts("failures")) == 1:
         return True
-    ran = (action.partition(": ")[2] for action in fix.texts("actions") if not action.endswith(_failed))
+    ran = (each for each, outcome in map(_outcome, fix.texts("actions")) if not outcome)
     return any(_program(each) == _program(command) for each in ran)
+
+
+def _outcome(action: str) -> tuple[str, str]:
+    """The command of a tool call, and how it ended if not well: failed, interrupted, refused."""
+    command = action.partition(": ")[2]
+    found = _ended_badly.search(command)
+    return (command[: found.start()], found[1]) if found else (command, "")
 
 
 def _why(command: str, turn: Turn) -> str:

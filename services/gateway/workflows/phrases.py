@@ -111,6 +111,13 @@ ANNOUNCES = (
 """What an agent is about to do: worth nothing once it is done."""
 
 
+ACKNOWLEDGES = (
+    r"(?:noted|understood|got it|acknowledged|i(?:'ll| will) (?:remember|keep) (?:that|this|it)|notiert|verstanden|gemerkt|noté|compris|anotado|entendido)\b.{0,90}",
+    r"(?:了解(?:です|しました)?|わかりました|承知しました|明白了?|记住了?|好的?).{0,40}",
+)
+"""That something was heard, perhaps in the same words."""
+
+
 class Phrases:
     """Some of these tables, to match clauses that consist of their phrases alone, in time that grows with the clause."""
 

@@ -18,7 +18,7 @@ from services.pb import memory_pb2, session_pb2
 
 marked_max = 12
 marked_looked_at_max = 50
-related_max = 12
+related_max = 8
 related_looked_at_max = 40
 prompt_max_chars = 2_000
 prompt_looked_at_max = 20
@@ -32,6 +32,8 @@ _machine = re.compile(
     re.IGNORECASE,
 )
 """How clients begin what they put in a prompt's place: with an element of their own, or in their own words."""
+related_similarity_min = 0.3
+"""What belongs to open work is told unasked, so it takes more."""
 PERSONS_SOURCES = frozenset({"", "user"})
 """Where a prompt comes from, as the client says it, if a person typed it; clients of before say nothing."""
 
@@ -54,7 +56,7 @@ class Recalling:
         )
         subject = _subject(handoffs)
         found = await self._search(subject or where.project, where.project, related_looked_at_max)
-        likely = [each.memory for each in found if not subject or _is_like(each)]
+        likely = [each.memory for each in found if not subject or _is_like(each, related_similarity_min)]
         related = [each for each in likely if _says_something(Turn(each))][:related_max]
         return handoffs, [
             Section("What was decided:", decided),
@@ -129,11 +131,11 @@ def _subject(handoffs: Sequence[session_pb2.HandoffDocument]) -> str:
     return " ".join(filter(None, [own, first.asked, *first.next_steps[:3], *first.open_questions[:3]]))
 
 
-def _is_like(found: memory_pb2.Found) -> bool:
+def _is_like(found: memory_pb2.Found, similarity_min: float = prompt_similarity_min) -> bool:
     """Whether it is about the same. Without a model there is no similarity to go by."""
     if found.score < prompt_score_min:
         return False
-    return not found.HasField("similarity") or found.similarity >= prompt_similarity_min
+    return not found.HasField("similarity") or found.similarity >= similarity_min
 
 
 def _says_something(turn: Turn) -> bool:

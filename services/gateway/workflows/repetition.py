@@ -13,6 +13,7 @@ cut_chars = 40
 least_chars = 8
 """What is shorter says nothing that could be repeated."""
 _ends = re.compile(r"(?<=[.!?…。！？])\s+|(?<=[。！？])")  # noqa: RUF001  # full-width marks are meant
+_wide_end = re.compile(r"[。！？]$")  # noqa: RUF001
 CUT = "…"
 
 
@@ -47,9 +48,9 @@ class KnownSentences:
         ):  # broken into other lines
             return ""
         for line in text.splitlines():
-            sentences = [each for each in _ends.split(line) if self._is_new(each, seen)]
+            sentences = [each for each in _ends.split(line) if each and self._is_new(each, seen)]
             if sentences or not line.strip():
-                kept.append(" ".join(sentences) if len(sentences) > 1 else "".join(sentences))
+                kept.append(_line(sentences))
         return "\n".join(kept).strip("\n")
 
     def _is_new(self, sentence: str, seen: set[str]) -> bool:
@@ -65,8 +66,13 @@ def without_sentences(text: str, points: Iterable[str]) -> str:
     lines = []
     for line in text.splitlines():
         kept = [each for each in _ends.split(line) if not any(mark in _plain(each) for mark in marked)]
-        lines += [" ".join(kept)] if kept else []
+        lines += [_line(kept)] if kept else []
     return "\n".join(lines)
+
+
+def _line(sentences: Iterable[str]) -> str:
+    """The sentences on one line: with a space between them, unless their language has none."""
+    return "".join(each if _wide_end.search(each) else f"{each} " for each in sentences).rstrip(" ")
 
 
 def _plain(text: str) -> str:

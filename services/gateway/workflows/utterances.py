@@ -10,7 +10,16 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.gateway.workflows.phrases import ANNOUNCES, COMMITS, CONSENTS, GOODBYES, REPORTS, THANKS, Phrases
+from services.gateway.workflows.phrases import (
+    ACKNOWLEDGES,
+    ANNOUNCES,
+    COMMITS,
+    CONSENTS,
+    GOODBYES,
+    REPORTS,
+    THANKS,
+    Phrases,
+)
 
 read_max_chars = 4_000
 """Of longer texts the beginning and the end are read."""
@@ -18,6 +27,7 @@ letters_min = 12
 wide_letters_min = 5
 """An answer with fewer letters says nothing by itself; Chinese and Japanese need fewer."""
 announcement_max_chars = 300
+refers_max_words, refers_max_chars = 8, 60
 points_max = 5
 point_max_chars = 300
 HOUSEKEEPING = frozenset(
@@ -58,9 +68,15 @@ HOUSEKEEPING = frozenset(
 _empty = Phrases(THANKS, GOODBYES, CONSENTS, COMMITS)
 _idle = Phrases(THANKS, GOODBYES, CONSENTS, COMMITS, REPORTS)
 _announces = Phrases(ANNOUNCES)
+_acknowledges = Phrases(ACKNOWLEDGES)
 _sentence_ends = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|(?<=[。！？])|\n+")
 _clause_ends = re.compile(
     r"[,;:!?.…](?=\s|$)|[。！？，、；：]|\s+[\u2014\u2013-]+\s+|\s(?:and|then|but|also|und|dann|aber|et|puis|mais|y|luego|pero)\s|\n",
+    re.IGNORECASE,
+)
+_refers = re.compile(
+    r"^(?:yes|yep|yeah|no|nope|ja|nein|oui|non|sí|はい|いいえ|是的?|不)\b|\b(?:it|this|that|them|these|those|both|again|das|es|beides|ça|eso|esto)\b"
+    r"|それ|これ|它|这个",
     re.IGNORECASE,
 )
 _wide = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -68,7 +84,7 @@ _bullet = re.compile(r"^\s*(?:[-*+•·]|\d{1,2}[.)]|\[[ x]\])\s+(?:\[[ x]\]\s+)
 _markup = re.compile(r"\*+|`+|^\s*(?:#+|>+)\s*", re.MULTILINE)
 
 _next = (
-    r"next(?: steps?| up| actions?)?|to-?dos?|(?:what|then) comes next|nächste[rs]? schritte?|als nächstes|prochaines? étapes?|ensuite|à faire"
+    r"next(?: steps?| up| actions?)?|to[- ]?dos?|(?:what|then) comes next|nächste[rs]? schritte?|als nächstes|prochaines? étapes?|ensuite|à faire"
     r"|próximos? pasos?|siguientes? pasos?|次(?:は|に|の(?:ステップ|作業))?|今後|下一步|接下来|待办"
 )
 _open = (
@@ -109,10 +125,16 @@ class Points:
 
 def asks_for_something(text: str) -> bool:
     """Whether a prompt asks for more than thanks, consent, a goodbye or a commit."""
-    if text.startswith("/"):
-        name, _, rest = text[1:].partition(" ")
+    if text.lstrip().startswith("/"):
+        name, _, rest = text.strip()[1:].partition(" ")
         return name.casefold() not in HOUSEKEEPING or len(rest.split()) > 2
     return any(not _empty.make_up(each) for each in clauses(text))
+
+
+def refers_back(text: str) -> bool:
+    """Whether a prompt is so short that it can only be understood with the one before it, as `Fix both.` is."""
+    words = len(text.split())
+    return words <= refers_max_words and (words < 3 or bool(_refers.search(text))) and len(text) <= refers_max_chars
 
 
 def is_substantial(text: str) -> bool:
@@ -157,7 +179,7 @@ def clauses(text: str) -> Iterator[str]:
     plain = _markup.sub(" ", _read(text)).replace("\u2019", "'")
     for part in _clause_ends.split(plain):
         kept = "".join(each for each in part if unicodedata.category(each)[0] not in "SC" or each in "+=<>|~^")
-        clause = " ".join(kept.split()).strip(" .,;:!?-()[]\"'")
+        clause = " ".join(kept.split()).strip(" .,;:!?¡¿-()[]\"'")
         if any(each.isalnum() for each in clause):
             yield clause.replace(" ", "") if _wide.search(clause) else clause.casefold()
 
@@ -166,9 +188,9 @@ def _is_idle(sentence: str) -> bool:
     """Whether a sentence announces what was to be done next, or is courtesy or a report in a word."""
     plain = _markup.sub("", _bullet.sub("", sentence)).replace("\u2019", "'").strip()
     is_asked = plain.endswith(("?", "？"))
-    return is_courtesy(plain) or (
-        _announces.make_up(plain.rstrip(" .:!…。：！")[:announcement_max_chars]) and not is_asked
-    )
+    if is_courtesy(plain) or _acknowledges.make_up(plain[:announcement_max_chars]):
+        return True
+    return _announces.make_up(plain.rstrip(" .:!…。：！")[:announcement_max_chars]) and not is_asked
 
 
 def _point(sentence: str) -> tuple[str, str]:

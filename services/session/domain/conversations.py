@@ -112,7 +112,7 @@ def since_last_open(handoffs: Sequence[Handoff], directory: str) -> list[Handoff
     These are its own and the ones that it was not digests of. What a script left counts only where no person did.
     """
     personal = [each for each in handoffs if not each.is_scripted]
-    chosen = personal or list(handoffs)
+    chosen = [each for each in personal or handoffs if not (each.unfinished and _is_followed(each, personal))]
     own = next((each for each in chosen if each.working_directory == directory), None)
     if own is None:
         return [each for number, each in enumerate(chosen[:briefed_handoffs_max]) if number == 0 or each.unfinished]
@@ -147,6 +147,16 @@ def own_words(facts: Facts, earlier: Handoff | None, reason: Reason = Reason.END
     """What `end` is told now, else what it was told earlier in it; not what sums up something that was deleted."""
     now = OwnWords(facts.summary, facts.next_steps, facts.open_questions)
     return now or (earlier.own if earlier and earlier.own and reason is not Reason.DELETED else now)
+
+
+def _is_followed(unfinished: Handoff, handoffs: Sequence[Handoff]) -> bool:
+    """Whether a later conversation of its directory was told of it and has ended: that tells what became of it."""
+    return any(
+        each.working_directory == unfinished.working_directory
+        and each.after >= unfinished.place
+        and not each.unfinished
+        for each in handoffs
+    )
 
 
 def has_something_to_say(facts: Facts, own: OwnWords) -> bool:

@@ -90,6 +90,18 @@ def test_a_directory_is_told_of_its_own_last_handoff_and_all_since_it_was_open()
     assert len(since_last_open(many, "/work/a")) == briefed_handoffs_max
 
 
+def test_unfinished_work_is_told_until_the_next_conversation_of_its_directory_has_ended() -> None:
+    cut_off = left(5, after=4, unfinished=True)
+    assert cut_off in since_last_open([cut_off, left(4, after=3)], "/work/a")
+    followed = [left(6, after=5), cut_off, left(4, after=3)]
+    assert cut_off not in since_last_open(followed, "/work/a")
+    assert cut_off not in since_last_open(followed, "/work/new")
+    scripted = [left(6, after=5, is_scripted=True), cut_off, left(4, after=3)]
+    assert cut_off in since_last_open(scripted, "/work/a")
+    beside = [left(6, after=4), cut_off]  # begun before it was cut off
+    assert cut_off in since_last_open(beside, "/work/a")
+
+
 def test_what_a_script_left_counts_only_where_no_person_did() -> None:
     scripted, personal = left(3, is_scripted=True), left(2)
     assert since_last_open([scripted, personal], "/work/a") == [personal]
