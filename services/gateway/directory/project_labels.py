@@ -69,6 +69,16 @@ class ProjectLabels:
             return name
         return str(found.label)
 
+    async def stored_label(self, name: str) -> str:
+        """The label under which what was exported as `name` is stored: the name itself, if it is no project's alias."""
+        projects = self._backends.projects
+        try:
+            request = projects_pb2.FindRequest(name=name, exact=True)
+            found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
+        except (NotFound, InvalidInput):
+            return name
+        return str(found.label)
+
     def forget(self) -> None:
         """Drops what is remembered: a label has changed."""
         self._known.clear()

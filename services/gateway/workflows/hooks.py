@@ -150,6 +150,8 @@ class Hooks:
 
     async def _brief(self, event: HookEvent) -> Briefing:
         project = await self._sessions.workplace.label(event.call_directory)
+        if not project:  # a home directory, or one that may not be looked at
+            return NOTHING
         handoff, sections = await self._recalling.for_start(project)
         return compose(handoff, sections, event.tokens)
 
@@ -184,6 +186,8 @@ class Hooks:
         if owed or not event.prompt_tokens or not event.prompt.strip():
             return owed
         project = await self._sessions.workplace.label(event.call_directory)
+        if not project:
+            return None
         briefing = compose(None, await self._recalling.for_prompt(project, event.prompt), event.prompt_tokens)
         return _context("UserPromptSubmit", briefing)
 
