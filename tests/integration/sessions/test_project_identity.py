@@ -275,6 +275,8 @@ async def test_a_project_is_renamed_merged_and_called_otherwise_by_the_command(
     assert f"It is {project}-new now; 2 memories and 1 sessions moved along." in done.stdout, done.stderr
     assert await name_of(stack, one) == f"{project}-new"
     assert "heron" in briefing(stack, one)
+    points = (await call(stack, "quality_history", project=f"{project}-new"))["points"]
+    assert len(points) == 1
     found = await call(stack, "reflect_on_past", query="heron", project=f"{project}-new")
     assert {each["project"] for each in found["results"]} == {f"{project}-new"}
     unsure = segue(stack, "project", "merge", f"bolt/{project}", f"{project}-new")
