@@ -18,7 +18,7 @@ from services.session.operations.project_changes import Changed, ProjectChanges
 from services.session.operations.project_registry import Checked, ProjectRegistry
 
 page_max = 1_000
-others_max = 50
+others_max = 100
 
 
 class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):

@@ -92,14 +92,13 @@ def _meta(directory: str) -> str:
     import json
 
     from services.workspace.directory_identity import IDENTITY_META, PROJECT_META, directory_identity
-    from services.workspace.git.first_commit import first_commit
+    from services.workspace.git.first_commit import quick_first_commit
     from services.workspace.project_identity import sighting_here
 
-    told = {
-        IDENTITY_META: directory_identity(directory) or "none",
-        PROJECT_META: sighting_here(directory, first_commit),
-    }
-    return json.dumps(told)
+    sighting = sighting_here(directory)
+    if sighting.get("is_repository") and not sighting["remote"]:  # a remote tells it without running git
+        sighting = sighting_here(directory, quick_first_commit)
+    return json.dumps({IDENTITY_META: directory_identity(directory) or "none", PROJECT_META: sighting})
 
 
 def here() -> str:

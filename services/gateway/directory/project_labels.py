@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cachetools import TTLCache
 
-from services.gateway.access.identity import current_user
+from services.gateway.access.identity import Scope, current_caller
 from services.gateway.backends import Backends
 from services.kit.errors import InvalidInput, NotFound, ServiceError
 from services.pb import memory_pb2, projects_pb2
@@ -45,10 +45,15 @@ class ProjectLabels:
         self._known: TTLCache[tuple[str, Sighting], Labelled] = TTLCache(kept_max, kept_s)
 
     async def of(self, sighting: Sighting) -> Labelled:
-        """The label of a sighting's project, which is registered if it is new. Raises the service's errors."""
-        key = (current_user(), sighting)
-        if (known := self._known.get(key)) is None:
-            known = self._known[key] = await self._ask(sighting)
+        """The label of a sighting's project, which is registered if it is new. Raises the service's errors.
+
+        For a caller that may only read nothing is registered: a new one has its root as its label, which nobody has.
+        """
+        caller = current_caller()
+        if caller.scope < Scope.WRITE:
+            return Labelled(await self.known_label(sighting) or sighting.root)
+        if (known := self._known.get((caller.user, sighting))) is None:
+            known = self._known[caller.user, sighting] = await self._ask(sighting)
         return known
 
     async def known_label(self, sighting: Sighting) -> str:
@@ -66,6 +71,16 @@ class ProjectLabels:
             request = projects_pb2.FindRequest(name=name, here=here)
             found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
         except NotFound:
+            return name
+        return str(found.label)
+
+    async def stored_label(self, name: str) -> str:
+        """The label under which what was exported as `name` is stored: the name itself, if it is no project's alias."""
+        projects = self._backends.projects
+        try:
+            request = projects_pb2.FindRequest(name=name, exact=True)
+            found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
+        except (NotFound, InvalidInput):
             return name
         return str(found.label)
 

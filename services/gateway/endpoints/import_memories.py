@@ -108,15 +108,16 @@ class BulkStore:
         return JSONResponse(batch.take(answer))
 
     async def _file(self, batch: Batch) -> None:
-        """Sets the project of each memory whose place is told."""
+        """Sets the project of each memory: that of its place, if the line tells it, else the one that it names."""
         known: dict[str, str] = {}
         for memory, place in zip(batch.request.memories, batch.places, strict=True):
-            if place is None:
-                continue
-            key = json.dumps(place.to_dict())
+            key = json.dumps(place.to_dict()) if place else memory.project
             if key not in known:
-                known[key] = (await self._labels.of(place)).label
+                known[key] = (await self._labels.of(place)).label if place else await self._named_label(memory.project)
             memory.project = known[key]
+
+    async def _named_label(self, project: str) -> str:
+        return await self._labels.stored_label(project) if project.strip() else project
 
     async def _body(self, request: Request) -> bytes:
         body = b""

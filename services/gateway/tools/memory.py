@@ -22,7 +22,7 @@ _removes = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_wor
 LinkType = Literal["related", "continuation", "reference"]
 Linked = Annotated[str, Field(description="A project that has memories")]
 Content = Annotated[str, Field(description="The text to remember, at most 256 KiB")]
-Project = Annotated[str | None, Field(description="The project it belongs to; 'default' when left out")]
+Project = Annotated[str | None, Field(description="The project it belongs to; the working directory's when left out")]
 InProject = Annotated[str | None, Field(description="Only this project; all of them when left out")]
 Tags = Annotated[list[str] | None, Field(description="Words to find it by")]
 Shared = Annotated[bool | None, Field(description="Whether every user of this Segue may read it; private by default")]

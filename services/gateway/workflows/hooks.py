@@ -96,6 +96,8 @@ class Hooks:
     async def _start(self, event: HookEvent) -> Briefing:
         """Hands off what other conversations left, notes this one, and composes its briefing."""
         where = await self._where(event)
+        if not where.project:  # a home directory, or one that may not be looked at
+            return NOTHING
         if event.ends_wait:
             await self._conversations.await_end(event.session, where)
         await self._conversations.settle(event.session, where)
@@ -154,6 +156,8 @@ class Hooks:
         if owed or not event.prompt_tokens or not is_typed(event.prompt, event.source):
             return owed
         where = await self._where(event)
+        if not where.project:
+            return None
         known: tuple[str, ...] = ()
         if event.session and where.directory:
             known = tuple((await self._conversations.hear(event.session, where)).digests)

@@ -52,16 +52,23 @@ def lookup_keys(sighting: Sighting) -> list[str]:
 
 def matching_project(sighting: Sighting, registered: Registered) -> Project | None:
     """The project of the sighting's repository or directory, not of a package in it."""
-    if sighting.remote:
-        of_remote = [each for each in _whole(registered.at(remote_key(sighting.remote))) if _may_be(each, sighting)]
-        if of_remote:
-            return min(of_remote, key=lambda each: (not _has_root(each, sighting), not _has_commit(each, sighting)))
+    of_remote = _of_remote(sighting, registered)
+    if of_remote and (_is_elsewhere(sighting.remote) or _has_root(of_remote[0], sighting)):
+        return of_remote[0]
     for each in _whole(registered.at(root_key(sighting.machine, sighting.root))):
         if _goes_on(each, sighting):
             return each
-    if of_clone := [each for each in _whole(registered.at(_clone_key(sighting))) if _has_commit(each, sighting)]:
-        return of_clone[0]
-    return None
+    of_clone = [each for each in _whole(registered.at(_clone_key(sighting))) if _has_commit(each, sighting)]
+    at_home = [each for each in of_clone if sighting.root not in _left_roots(each, sighting.machine)]
+    return next(iter([*at_home, *of_remote]), None)
+
+
+def _of_remote(sighting: Sighting, registered: Registered) -> list[Project]:
+    """The projects of the sighting's remote that may be its own, the likeliest first."""
+    if not sighting.remote:
+        return []
+    found = [each for each in _whole(registered.at(remote_key(sighting.remote))) if _may_be(each, sighting)]
+    return sorted(found, key=lambda each: (not _has_root(each, sighting), not _has_commit(each, sighting)))
 
 
 def moved_project(sighting: Sighting, registered: Registered, standing: frozenset[str] | None) -> Project | None:
@@ -202,6 +209,10 @@ def _goes_on(project: Project, sighting: Sighting) -> bool:
         is_only_moved = not sighting.remote or not project.first_commits
         return not project.remotes and is_only_moved
     return not project.remotes and not project.first_commits
+
+
+def _left_roots(project: Project, machine: str) -> list[str]:
+    return [each.path for each in project.roots if each.machine == machine and each.is_left]
 
 
 def _has_root(project: Project, sighting: Sighting) -> bool:

@@ -47,7 +47,7 @@ from services.session.domain.projects import (
 from services.session.operations.session_lookup import until_first
 
 candidates_shown_max = 20
-directories_checked_max = 50
+directories_checked_max = 100
 EARLIER = "earlier"
 """Stands before the name of what was stored before projects had identities, and is nobody's."""
 

@@ -16,7 +16,9 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from services.cli.hooks.gateway import parse_address, post
-from services.workspace.directory_identity import DIRECTORY_META
+from services.workspace.directory_identity import DIRECTORY_META, IDENTITY_META, PROJECT_META
+from services.workspace.git.first_commit import first_commit
+from services.workspace.project_identity import sighting_here
 from tests.claude_transcripts import Transcript
 from tests.hooked import Hooked
 from tests.integration.stack import ROOT, Stack, client, segue
@@ -273,6 +275,8 @@ async def test_a_project_is_renamed_merged_and_called_otherwise_by_the_command(
     assert f"It is {project}-new now; 2 memories and 1 sessions moved along." in done.stdout, done.stderr
     assert await name_of(stack, one) == f"{project}-new"
     assert "heron" in briefing(stack, one)
+    points = (await call(stack, "quality_history", project=f"{project}-new"))["points"]
+    assert len(points) == 1
     found = await call(stack, "reflect_on_past", query="heron", project=f"{project}-new")
     assert {each["project"] for each in found["results"]} == {f"{project}-new"}
     unsure = segue(stack, "project", "merge", f"bolt/{project}", f"{project}-new")
@@ -318,3 +322,32 @@ async def test_a_packages_memories_are_its_own_and_found_by_both_names(
     for name, count in ((label, 1), (f"web-{project}", 1), (f"{project}/cart-{project}", 0), (project, 0)):
         found = await call(stack, "reflect_on_past", query="web heron", project=name)
         assert len(found["results"]) == count, name
+
+
+def elsewhere(stack: Stack, place: Path, **more: Any) -> str:
+    """The briefing of a gateway that does not see the directory, and is told of its project."""
+    meta = {IDENTITY_META: "another machine", PROJECT_META: {**sighting_here(str(place), first_commit), **more}}
+    told = {"session_id": secrets.token_hex(4), "cwd": str(place), "source": "startup"}
+    sent = {"directory": str(place), "tokens": 2000, "within_ms": 30000, "input": told, "meta": meta}
+    address = parse_address(stack.url)
+    return post(address, "/v1/hooks/SessionStart", json.dumps(sent).encode(), time.monotonic() + 60).body.decode()
+
+
+async def test_a_gateway_elsewhere_goes_by_what_the_client_sees(stack: Stack, tmp_path: Path, project: str) -> None:
+    one, other = (
+        repository(tmp_path / owner / project, f"git@host:{owner}/{project}.git", "the same") for owner in ("a", "b")
+    )
+    git(one, "worktree", "add", "-q", str(tmp_path / "fix"))
+    away = {IDENTITY_META: "another machine", DIRECTORY_META: str(one), PROJECT_META: sighting_here(str(one))}
+    async with client(stack) as mcp:
+        text = f"Decision: the gate of {project} is green."
+        await mcp.call_tool("store_reflection", {"content": text, "tags": ["decision"]}, meta=away)
+    assert "is green" in elsewhere(stack, one)
+    assert "is green" in elsewhere(stack, tmp_path / "fix")
+    assert "is green" in elsewhere(stack, one, machine="a laptop", root="/home/x/y", directory="/home/x/y")
+    assert "is green" not in elsewhere(stack, other)
+    assert "is green" not in elsewhere(stack, other, name=project, root=str(one), directory=str(one))
+    claimed = {"remote": f"host/a/{project}", "first_commit": "0" * 40}
+    assert "is green" not in elsewhere(stack, other, **claimed)  # it claims the remote, and has another history
+    assert "is green" not in elsewhere(stack, other, remote="https://me:secret@host/x/y")
+    assert "secret" not in "".join(_texts(stack))
