@@ -42,7 +42,7 @@ def to_dict(value: Any) -> Any:
 
 def from_dict(kind: type[T], value: object) -> T:
     """The inverse of `to_dict`. Values of another type, or over the limits of text, list and number, raise InvalidInput
-    naming the field; unknown fields are ignored."""
+    naming the field; unknown fields are ignored, and those left out get their defaults."""
     made: T = _check_value(kind, value, kind.__name__.lower())
     return made
 
@@ -74,10 +74,16 @@ def _check_value(kind: Any, value: object, place: str) -> Any:
 def _object(kind: Any, value: object, place: str) -> Any:
     fields: Any = _expect(isinstance(value, dict), value, place, "an object")
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    missing = next((name for name in names if name not in fields), None)
+    known = dataclasses.fields(kind)
+    missing = next((field.name for field in known if field.name not in fields and not _has_default(field)), None)
     _expect(missing is None, value, f"{place}.{missing}", "present")
-    return kind(**{name: _check_value(hints[name], fields[name], f"{place}.{name}") for name in names})
+    sent = [field.name for field in known if field.name in fields]
+    return kind(**{name: _check_value(hints[name], fields[name], f"{place}.{name}") for name in sent})
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    """Whether a peer of another version may leave the field out."""
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
 def _scalar(kind: Any, value: object, place: str) -> Any:
