@@ -180,7 +180,9 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
 def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) -> Sessions:
     """Adds every tool, prompt and resource to `mcp`, and returns the workflows they use."""
     workplace = Workplace(settings.allowed_roots)
-    sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
+    sessions = Sessions(
+        backends, workplace, settings.checkpoint_commits, settings.handoff_tokens, settings.checkpoints_on_ref
+    )
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else local_zone()

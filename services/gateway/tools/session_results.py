@@ -122,6 +122,7 @@ class GitCheckpoint(BaseModel):
     quality_score: float | None
     session_id: str
     timestamp: str | None
+    ref: str | None = Field(description="The ref it is on, beside the branch; null where it is on the branch")
 
 
 class CheckpointAnswer(Result):
@@ -133,6 +134,7 @@ class CheckpointAnswer(Result):
     git_checkpoint_created: bool
     git_checkpoint: GitCheckpoint | None
     git_skipped_reason: str | None
+    left_out: list[dict[str, str]] = Field(description="Changed paths that were not committed, each with the reason")
     recommendations: list[str]
     optimization_suggestions: list[str]
     workflow_insights: dict[str, Any]

@@ -51,7 +51,7 @@ class CheckpointRequest:
     ref: bool = False
     checkpoint_id: str | None = None
     note: str | None = None
-    quality_coverage: float | None = None
+    quality_coverage: float | None = field(default=None, metadata={serialization.LATER: True})
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def candidates(
     before = {change.path: change for change in status.changes}
     changed = [change for change in status.changes if change.unstaged != "."]
     changed += [_new_file(path, before.get(sources.get(path, b""))) for path in new]
-    filtered = _filtered_paths(repository, [change.path for change in changed])
+    filtered = filtered_paths(repository, [change.path for change in changed])
     refused: dict[bytes, str] = {}
     for change in changed:
         size = _size(repository.root, change)
@@ -196,7 +196,7 @@ def _size(root: Path, change: Change) -> int | None:
     return found.st_size if can_be_read else -1
 
 
-def _filtered_paths(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
+def filtered_paths(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
     """The paths with a configured git filter; they cannot be recorded without running it."""
     drivers = {found[1] for key in repository.config if (found := re.match(r"filter\.(.+)\.[^.]+$", key))}
     if not drivers or not paths:
