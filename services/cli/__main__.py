@@ -133,7 +133,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "checkpoint": Command(
-        "commands.checkpoint",
+        "directory.checkpoints",
         "lists and shows the checkpoints of this repository, and puts the files of one back",
         (
             ("action", {"choices": ("list", "show", "restore"), "help": "what to do"}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.commands import checkpoint as command
+from services.cli.directory import checkpoints as command
 from services.kit.errors import InvalidInput, NotFound
 from services.workspace.git.checkpoint import CheckpointRequest, create_checkpoint
 from services.workspace.git.repository import Repository, find_repository
