@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from services.quality.collectors import collect
 from services.quality.collectors.coverage import FORMATS
-from services.quality.collectors.directory import Place, Unmeasured, look
+from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.lint import AUDITS, LINT, SECURITY_LINT, TYPES
 from services.quality.collectors.reports import Format
+from services.quality.collectors.scan import look
 from services.quality.collectors.tests import RESULTS
 from services.quality.domain.scoring import score
 from services.workspace.dependencies.lock_status import dependency_files

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from services.quality.collectors.coverage import percent
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured, read_file
 from services.quality.collectors.lint import per_thousand_lines
-from services.quality.collectors.reports import Parsed, Reports, Taken, refuse_foreign
+from services.quality.collectors.reports import Parsed, Reports, Taken, with_paths_here
 from services.quality.collectors.tests import passed_share
 from services.quality.collectors.tools import find
 from services.quality.domain.evidence import Evidence
@@ -134,13 +134,13 @@ class _Found:
         self.reports: dict[str, Reports] = {}
 
     def take(self, name: str, tool: str, parsed: Parsed) -> None:
-        refuse_foreign(self.place, parsed.paths)
+        parsed = with_paths_here(self.place, parsed)
         self.reports.setdefault(name, Reports()).taken.append(Taken(parsed, f"{tool}, run now", self.place.now, 0.0))
 
     def evidence(self) -> list[Evidence]:
         lines = per_thousand_lines(self.place)
         values: Mapping[str, Callable[[Sequence[Parsed]], float]] = {
-            "lint": lines, "types": lines, "tests_passed": passed_share, "test_coverage": percent,
+            "lint": lines, "types": lines, "tests_passed": passed_share, "test_coverage": percent(self.place),
             "dependencies": lambda _: 0.0,  # conflicts count as disagreement, whatever the locks say
         }  # fmt: skip
         return [reports.evidence(name, values[name], "") for name, reports in self.reports.items()]

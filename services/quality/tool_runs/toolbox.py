@@ -10,9 +10,10 @@ from pathlib import Path
 
 from services.quality.collectors.coverage import parse_coverage_json, parse_go
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
-from services.quality.collectors.lint import parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
+from services.quality.collectors.languages import CONVENTIONS
+from services.quality.collectors.lint import parse_clippy, parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
 from services.quality.collectors.reports import Parse, Parsed, expect, read_json
-from services.quality.collectors.tests import CONVENTIONS, parse_junit
+from services.quality.collectors.tests import parse_junit
 from services.quality.collectors.tools import asked_for, find, json_object, pyproject
 from services.workspace.serialization import readable
 
@@ -110,16 +111,6 @@ def parse_cargo_test(_: Place, content: bytes) -> Parsed:
     if not passed + failed:
         raise Unmeasured("contains no test")
     return Parsed(passed, passed + failed, languages=("rust",), detail=f"{passed} of {passed + failed} passed")
-
-
-def parse_clippy(_: Place, content: bytes) -> Parsed:
-    """`cargo clippy --message-format json`: compiler messages that are warnings or errors."""
-    found = 0
-    for line in content.splitlines():
-        if line.startswith(b'{"reason":"compiler-message"'):
-            message = json.loads(line).get("message") or {}
-            found += message.get("level") in {"warning", "error"} and bool(message.get("spans"))
-    return Parsed(found, languages=("rust",), detail=f"{found} findings")
 
 
 def parse_pip_check(_: Place, content: bytes) -> Parsed:

@@ -57,7 +57,7 @@ def _same_content(
 
 def _sized_like(repository: Repository, paths: Iterable[bytes], sizes: set[int]) -> list[bytes]:
     """The files of one of these sizes; line ends that git converts may add a byte for each line."""
-    found = []
+    found: list[bytes] = []
     converts = repository.config.get("core.autocrlf", "false") != "false"
     for path in paths:
         try:
@@ -100,7 +100,7 @@ def _similar(
                 return moved
             if path not in known:
                 known[path] = _lines(content(repository, path, COMPARED_MAX_BYTES))
-            if (likeness := _shared(old, known[path])) >= share:
+            if (likeness := _common_share(old, known[path])) >= share:
                 best, share = path, likeness
         if best:
             moved[change.path] = best
@@ -111,7 +111,7 @@ def _lines(text: bytes) -> Counter[bytes]:
     return Counter(line.strip() for line in text.splitlines())
 
 
-def _shared(one: Counter[bytes], other: Counter[bytes]) -> float:
+def _common_share(one: Counter[bytes], other: Counter[bytes]) -> float:
     """The share of lines that both have, of the longer one."""
     return (one & other).total() / max(one.total(), other.total(), 1)
 

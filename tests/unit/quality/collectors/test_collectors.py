@@ -14,7 +14,7 @@ import pytest
 
 from services.kit.errors import InvalidInput, NotFound
 from services.quality.collectors import COLLECTORS, collect
-from services.quality.collectors.directory import look
+from services.quality.collectors.scan import look
 from services.quality.domain.evidence import MAXIMUM, Evidence
 from services.quality.domain.scoring import score
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.quality.collectors import collect
-from services.quality.collectors.directory import look
+from services.quality.collectors.scan import look
 from services.quality.operations.directory_scan import Looking, watched_max
 from services.quality.operations.directory_watch import Watch
 from tests.repositories import RepositoryOnDisk, home_of_its_own

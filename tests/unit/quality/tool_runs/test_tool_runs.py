@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.quality.collectors.directory import Unmeasured, look
+from services.quality.collectors.directory import Unmeasured
+from services.quality.collectors.scan import look
 from services.quality.tool_runs import crackerjack
 from services.quality.tool_runs.child_process import Child, Ended, can_confine, run_child
 from services.quality.tool_runs.runs import Ran, Runs

@@ -179,6 +179,6 @@ def test_head_never_lacks_what_lies_untracked_unless_it_is_said(
     untracked = repository.git("ls-files", "--others").splitlines()
     in_tree = {repository.git("hash-object", path) for path in untracked}
     said = {each.path for each in made.left_out}
-    for path, content in before.items():
-        if path not in head and content in in_tree:
-            assert content in head.values() or path in said
+    for name, blob in before.items():
+        if name not in head and blob in in_tree:
+            assert blob in head.values() or name in said
