@@ -49,6 +49,12 @@ def _query() -> dict[str, str]:
     return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
 
 
+def _score(quality: Any) -> str:
+    """The score, and of how many points; servers of earlier versions say 100."""
+    measured = 100 * quality.get("evidence_coverage", 1.0)
+    return f"{quality['overall_score']:.0f} of the {measured:.0f} points that were measured"
+
+
 def _report_lines(fields: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
     yield (
         "server",
@@ -63,7 +69,7 @@ def _report_lines(fields: Any, url: str, project: str) -> Iterator[tuple[str, st
         yield "memories", f"{fields['memories_since']:,} today, {fields['memories']:,} in all{last}"
     if fields["quality"]:
         measured = _ago(fields["quality"]["timestamp"])
-        yield "quality", f"{fields['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
+        yield "quality", f"{_score(fields['quality'])} in {project}, measured {measured}"
     if fields["pending"]:
         yield "pending", f"{fields['pending']} to be stored once memory answers"
     for each in fields["degraded"]:

@@ -33,8 +33,8 @@ _TYPE_NAME = (
     r"[0-9]{1,5}(?:$|_|[A-Z][a-z])"
 )
 
-# `${NAME}`, `$(command)`, `{{ name }}`, `{name}`, `<your token>`, `%(name)s`, `$NAME`, `[list]`, and what a shell puts in
-# place of a variable that is set: `${NAME:+is-set}`
+# `${NAME}`, `$(command)`, `{{ name }}`, `{name}`, `<your token>`, `%(name)s`, `$NAME`, `[list]`, and what
+# a shell puts in place of a variable that is set: `${NAME:+is-set}`
 _TEMPLATE = (
     r"\$\{|\$\(|\{\{|#\{|\{[A-Za-z_][\w.()\[\]!:]*\}|<[A-Za-z][\w .-]*>|%\([A-Za-z]|^%[sd]|%[sd]$|^%\w+%$"
     r"|^\$[A-Za-z_]\w*$|^\[.*\][\w*+\\]*$|^[+?][A-Za-z_-]+$"

@@ -46,8 +46,8 @@ def history(place: Place, status: Status) -> History | None:
     below = os.path.relpath(place.root, repository.root)
     prefix = "" if below == "." else f"{below}/"
     options = (f"--max-count={commits_max}", "-z", "--no-show-signature", "--no-mailmap", "--no-renames", "-m")
-    options = (*options, "--first-parent", "--name-only", "--format=%x01%ct", "--end-of-options", "HEAD", "--")
-    finished = repository.git("log", *options)
+    wanted = ("--first-parent", "--name-only", "--format=%x01%ct", "--end-of-options", "HEAD", "--")
+    finished = repository.git("log", *options, *wanted)
     if finished.ending == "timed out":
         return None
     times, earliest = _commit_times(finished.output, prefix)

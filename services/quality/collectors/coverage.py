@@ -1,4 +1,4 @@
-"""Test coverage from reports: coverage.py, Istanbul, Clover, Go, JaCoCo, SimpleCov, and all that write lcov or Cobertura."""
+"""Test coverage from reports: coverage.py, Istanbul, Clover, Go, JaCoCo, SimpleCov, and all in lcov or Cobertura."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial
 
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.languages import is_aside, is_support, is_test, language_of, languages_of
+from services.quality.collectors.report_files.xml import read_xml
 from services.quality.collectors.reports import (
     Format,
     Parsed,
@@ -20,7 +21,6 @@ from services.quality.collectors.reports import (
     own_time,
     read_json,
 )
-from services.quality.collectors.xml import read_xml
 from services.quality.domain.evidence import Evidence
 
 Lines = dict[str, dict[int, bool]]
@@ -347,8 +347,6 @@ FORMATS = (
     Format("Cobertura", ("coverage.xml", "coverage-*.xml", "cobertura*.xml", "coverage.cobertura.xml"), parse_xml),
     Format("JaCoCo", ("build/reports/jacoco/*/*.xml",), parse_jacoco),
     Format("lcov", ("lcov.info", "*.lcov", "lcov-*.info", "lcov-report.info"), parse_lcov),
-    Format(
-        "go cover", ("cover.out", "coverage.out", "*.coverprofile", "coverage.txt", "c.out", "cover-*.out"), parse_go
-    ),
+    Format("go cover", ("cover*.out", "*.coverprofile", "coverage.txt", "c.out"), parse_go),
     Format("SimpleCov", (".resultset.json",), parse_simplecov),
 )

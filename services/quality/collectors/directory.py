@@ -25,9 +25,7 @@ PACKAGE_MANIFESTS = frozenset(
         *("build.gradle", "build.gradle.kts", "composer.json", "Gemfile"),
     )
 )
-_no_package = re.compile(
-    r"(^|/)(tests?|__tests__|fixtures?|__fixtures__|testdata|examples?|samples?|templates?|docs?)/"
-)
+_no_package = re.compile(r"(^|/)((__)?(tests?|fixtures?)(__)?|testdata|examples?|samples?|templates?|docs?)/")
 WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 """Directories of tools in a project's own environment."""

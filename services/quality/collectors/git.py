@@ -21,7 +21,7 @@ subjects_max = 50
 subject_columns_max = 72
 active_within = timedelta(days=30)
 _says_nothing = re.compile(
-    r"((wip|tmp|temp|fix(es|ed)?|bug ?fix(es)?|update[sd]?|changes?|changed|stuff|things?|misc|commit|tests?|asdf\w*|code"
+    r"((wip|tmp|temp|fix(es|ed)?|bug ?fix(es)?|update[sd]?|change[sd]?|stuff|things?|misc|commit|tests?|asdf\w*|code"
     r"|more|minor|small|some|final|last|new|again|work|working|save|cleanup|edits?|file|files|it|the|a|and|initial"
     r"|\d+)\b[\s,.:!-]*)+",
     re.IGNORECASE,

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.languages import languages_of
+from services.quality.collectors.report_files.xml import read_xml
 from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, read_json
 from services.quality.collectors.reports import read_json_lines as json_lines
-from services.quality.collectors.xml import read_xml
 from services.quality.domain.evidence import Evidence
 
 PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typescript",)
@@ -70,10 +70,18 @@ def parse_eslint(_: Place, content: bytes) -> Parsed:
     return Parsed(sum(counts), paths=paths, languages=SCRIPT, detail=f"{sum(counts):.0f} findings")
 
 
-def parse_mypy_json(_: Place, content: bytes) -> Parsed:
+def _of_sources_here(place: Place, found: Parsed) -> Parsed:
+    """A report without findings is one of this project only if there is something that the tool could look at."""
+    if not found.counted and not any(language in place.by_language for language in found.languages):
+        raise Unmeasured(f"is about {' and '.join(found.languages)}, of which there is none here")
+    return found
+
+
+def parse_mypy_json(place: Place, content: bytes) -> Parsed:
     """`mypy --output json`: one line per message, none where all is in order; notes are not errors."""
     rows = [expect(row, dict) for row in json_lines(content)]
-    return _findings([expect(row.get("file"), str) for row in rows if row.get("severity") == "error"], PYTHON)
+    found = [expect(row.get("file"), str) for row in rows if row.get("severity") == "error"]
+    return _of_sources_here(place, _findings(found, PYTHON))
 
 
 def parse_mypy_junit(_: Place, content: bytes) -> Parsed:
@@ -112,13 +120,13 @@ def _mapping(row: object) -> dict[str, Any]:
     return found
 
 
-def parse_tsc(_: Place, content: bytes) -> Parsed:
+def parse_tsc(place: Place, content: bytes) -> Parsed:
     """`tsc --pretty false`: one line per error, nothing where all is in order."""
     text = content.decode("utf-8", "replace")
     found = [match["path"] for line in text.splitlines() if (match := _tsc_line.match(line))]
     if not found and text.strip() and not _tsc_end.search(text):
         raise Unmeasured("contains no line of tsc")
-    return _findings(found, TYPESCRIPT)
+    return _of_sources_here(place, _findings(found, TYPESCRIPT))
 
 
 def parse_bandit(_: Place, content: bytes) -> Parsed:

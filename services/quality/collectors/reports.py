@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import languages_of
-from services.quality.collectors.paths_of_reports import resolved_paths
+from services.quality.collectors.report_files.paths import resolved_paths
 from services.quality.domain.evidence import Evidence, clock_skew_max, no_measurement
 
 report_max_bytes = 8 * 1024 * 1024
@@ -182,7 +182,8 @@ def _committed_at(place: Place, file: File, parsed: Parsed) -> list[datetime]:
 
 
 def _last_commit_s(place: Place, file: File) -> float | None:
-    assert place.repository is not None
+    if place.repository is None:
+        return None
     path = os.path.relpath(place.root / file.path, place.repository.root)
     finished = place.repository.git("log", "-1", "--no-show-signature", "--format=%ct", "HEAD", "--", path)
     stamp = finished.output.strip()

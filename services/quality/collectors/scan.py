@@ -136,8 +136,8 @@ def _tracking(root: Path, roots: Sequence[Path]) -> Tracking | None:
         repository = find_repository(root, roots)
         if repository is None or repository.bare:
             return None
-        tracked = _listed(repository, root, "--cached")
-        ignored = _listed(repository, root, "--others", "--ignored", "--exclude-standard", "--directory")
+        tracked = _ls_files(repository, root, "--cached")
+        ignored = _ls_files(repository, root, "--others", "--ignored", "--exclude-standard", "--directory")
     except (ServiceError, OSError):
         return None
     if tracked is None or ignored is None:
@@ -149,7 +149,7 @@ def _tracking(root: Path, roots: Sequence[Path]) -> Tracking | None:
     return Tracking(repository, frozenset(tracked), frozenset(directories), frozenset(ignored))
 
 
-def _listed(repository: Repository, root: Path, *options: str) -> list[str] | None:
+def _ls_files(repository: Repository, root: Path, *options: str) -> list[str] | None:
     """Paths relative to the root, which may be a directory inside the repository."""
     below = os.path.relpath(root, repository.root)
     prefix = b"" if below == "." else os.fsencode(below) + b"/"

@@ -67,7 +67,7 @@ class Tally:
 
 def source(place: Place) -> list[Evidence]:
     """The shares of complex functions, of functions with annotations, and of public names with docstrings."""
-    python, others = _own(place.sources("python")), _own(place.sources(*_other_languages(place)))
+    python, others = _own(place.sources("python")), _own(_others(place))
     if not python and not others:
         return [
             no_measurement(name, "no source in a known language")
@@ -206,8 +206,8 @@ def _own(files: Sequence[File]) -> list[File]:
     return [file for file in found if not is_aside(file.path)] or found
 
 
-def _other_languages(place: Place) -> list[str]:
-    return [language for language in place.by_language if language in ESTIMATED]
+def _others(place: Place) -> list[File]:
+    return [file for language, files in place.by_language.items() if language in ESTIMATED for file in files]
 
 
 def _without_texts(text: str) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import CONVENTIONS, is_aside, is_support, languages_of
+from services.quality.collectors.report_files.xml import read_xml
 from services.quality.collectors.reports import Format, NothingRan, Parsed, expect, find_reports, own_time, read_json
-from services.quality.collectors.xml import read_xml
 from services.quality.domain.evidence import Evidence, no_measurement
 
 rust_files_read_max = 300

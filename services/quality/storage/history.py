@@ -30,8 +30,8 @@ points_max = 1000
 waiting_max = 1000
 name_max_chars = 500
 KINDS = frozenset({"check", "checkpoint"})
-_columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id"
-_insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id, rules"
+_insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _mine = "FROM points WHERE user_id = ? AND project = ?"
 _by_operation = f"SELECT {_columns} {_mine} AND operation_id = ?"
 _newest = "ORDER BY timestamp DESC, operation_id DESC LIMIT"
@@ -95,6 +95,7 @@ class DuckHistory:
         if not there:
             values = (getattr(point, name.strip()) for name in _columns.split(","))
             self._connection.execute(_insert, [user, project, *values])
+        before = [each for each in before if each.rules == kept.rules]
         delta = round(kept.overall - before[0].overall, 2) if before else None
         return Recorded(bool(there), delta, crossings([*before, kept]))
 

@@ -50,7 +50,7 @@ def checkpoints(repository: Repository, limit: int = 20) -> list[Recorded]:
     if not finished.ok:
         raise Unavailable("git cannot list the checkpoints", "Run `git log` there.")
     fields = [row.split("\0") for row in _rows(finished.output)]
-    return [_recorded(row) for row in fields]
+    return [_record_of(row) for row in fields]
 
 
 def _rows(output: bytes) -> list[str]:
@@ -59,7 +59,7 @@ def _rows(output: bytes) -> list[str]:
     return ["\0".join(fields[at : at + 4]) for at in range(0, len(fields) - 3, 4)]
 
 
-def _recorded(row: Sequence[str]) -> Recorded:
+def _record_of(row: Sequence[str]) -> Recorded:
     commit, seconds, source, subject = row
     ref = source if source.startswith(REF_PREFIX) else ""
     return Recorded(commit, datetime.fromtimestamp(min(int(seconds), 2**33), UTC), ref, readable(subject))

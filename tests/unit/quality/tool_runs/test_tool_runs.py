@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from services.quality.collectors.directory import Unmeasured
+from services.quality.collectors.lint import parse_clippy
 from services.quality.collectors.scan import look
 from services.quality.tool_runs import crackerjack
 from services.quality.tool_runs.child_process import Child, Ended, can_confine, run_child
 from services.quality.tool_runs.runs import Ran, Runs
 from services.quality.tool_runs.toolbox import (
     parse_cargo_test,
-    parse_clippy,
     parse_go_test,
     parse_go_vet,
     parse_npm_ls,

@@ -1,4 +1,4 @@
-"""The paths that reports name, as they are here: relative to a package, of a container, of Windows, of a source root."""
+"""The paths that reports name, as they are here: below a package or a source root, of a container, of Windows."""
 
 from __future__ import annotations
 
@@ -52,9 +52,11 @@ def _by_suffix(place: Place, paths: Sequence[str], base: str) -> dict[str, str]:
             if plain.startswith(prefix) and (here := _directly(place, plain.removeprefix(prefix), base)):
                 found[path] = here
         if len(found) * 2 >= len(paths):
-            return found | {
-                path: here for path in paths if path not in found and (here := _below_a_root(place, path, base))
-            }
+            return _below_roots(place, paths, base) | found
+    return _below_roots(place, paths, base)
+
+
+def _below_roots(place: Place, paths: Sequence[str], base: str) -> dict[str, str]:
     return {path: here for path in paths if (here := _below_a_root(place, path, base))}
 
 
