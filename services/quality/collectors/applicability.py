@@ -8,15 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
-from services.quality.collectors.directory import Place
-from services.quality.collectors.languages import is_test
+from services.quality.collectors.directory import File, Place, Unmeasured
+from services.quality.collectors.languages import is_test, says_it_is_generated
 from services.quality.domain.evidence import CODE, NO_CODE, Evidence, not_applicable
 
 LIBRARY_BYTES_MIN = 8_000
 """A program of about 200 lines; less beside a lot of text is a helper of a document."""
 main_share = 0.05
 notebooks_min = 3
+looked_into_max = 20
+generated_max_bytes = 2_000_000
 _text = re.compile(r"\.(txt|md|rst|adoc|csv|tsv|json|ya?ml|gitignore|html|tex|base64)$", re.IGNORECASE)
 _no_text = re.compile(
     r"(^|/)(readme|license|licence|changelog|changes|contributing|code_of_conduct)|lock|^\.|/\.", re.IGNORECASE
@@ -107,13 +110,31 @@ def kind(place: Place) -> str:
         notebooks += file.path.endswith(".ipynb")
         infrastructure += file.path.endswith((".tf", ".bicep", ".tfvars"))
         sizes["text"] += file.size if _is_text(file.path) and file.path not in reports else 0
-    sizes["code"] = sum(file.size for file in place.sources())
+    sizes["code"] = _written_bytes(place)
     if notebooks >= notebooks_min and sizes["code"] < LIBRARY_BYTES_MIN * 4:
         return "notebooks"
     if infrastructure and sizes["code"] < LIBRARY_BYTES_MIN:
         return "infrastructure"
     is_helper = sizes["code"] < LIBRARY_BYTES_MIN and sizes["text"] > 10 * sizes["code"] and sizes["text"] > 20_000
     return NO_CODE if not sizes["code"] or is_helper else CODE
+
+
+def _written_bytes(place: Place) -> int:
+    """The bytes of source that somebody wrote; of many files their sizes tell enough."""
+    files = place.sources()
+    total = sum(file.size for file in files)
+    if len(files) > looked_into_max:
+        return total
+    return total - sum(
+        file.size for file in files if place.once("generated", file, partial(_is_generated, place, file))
+    )
+
+
+def _is_generated(place: Place, file: File) -> bool:
+    try:
+        return says_it_is_generated(place.read(file.path, generated_max_bytes))
+    except Unmeasured:
+        return file.size > generated_max_bytes
 
 
 def _is_text(path: str) -> bool:

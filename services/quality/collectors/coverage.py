@@ -82,8 +82,9 @@ def _listed_files(place: Place, reports: Sequence[Parsed]) -> tuple[set[str], se
     languages = {language_of(path) for path in named} | {each for report in reports for each in report.languages}
     files = {
         file.path
-        for file in place.sources(*sorted(languages & place.by_language.keys()))
-        if languages and file.size and not (is_test(file.path) or is_support(file.path) or is_aside(file.path))
+        for language in languages & place.by_language.keys()
+        for file in place.sources(language)
+        if file.size and not (is_test(file.path) or is_support(file.path) or is_aside(file.path))
     }
     return named & files, files
 

@@ -16,7 +16,10 @@ WITHOUT_LOCKS = ("pom.xml", "build.gradle", "build.gradle.kts", "environment.yml
 def dependencies(place: Place) -> list[Evidence]:
     """The share of manifests whose lock agrees; manifests of unknown status are left out."""
     files = _that_count(dependency_files(place.root, place.roots, place.packages))
+    files = [file for file in files if file.lock or file.status != "agrees"] or files
     known = [file for file in files if file.status != "unknown"]
+    if known and all(file.lock is None and file.status == "agrees" for file in known):
+        return [not_applicable("dependencies", "the manifests require nothing")]
     if not known:
         return [_unknown(place, files)]
     good = sum(file.status == "agrees" for file in known)

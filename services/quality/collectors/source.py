@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeAlias
 
 from services.quality.collectors.directory import File, Place, Unmeasured
-from services.quality.collectors.languages import is_aside, is_test, says_it_is_generated
+from services.quality.collectors.languages import is_aside, is_test, language_of, says_it_is_generated
 from services.quality.domain.evidence import Evidence, no_measurement, not_applicable
 
 sample_max_bytes = 300_000
@@ -45,6 +45,14 @@ ESTIMATED = frozenset(
 """Languages whose functions have braces."""
 ANNOTATED = frozenset({"python", "javascript", "typescript"})
 """Languages in which types are optional."""
+_typed_function = re.compile(
+    r"^[ \t]*(?!(?:if|for|while|switch|catch|return|else|do|new|throw|using|lock|synchronized)\b)"
+    r"(?:[\w<>\[\],.?&*:~@]+[ \t]+){0,8}[\w:~]+[ \t]*\([^;{}()]*(?:\([^;{}()]*\)[^;{}()]*)*\)"
+    r"[ \t\n]*(?:throws[ \w.,\n]+|const|override|noexcept|final|[ \t\n]|: ?[\w<>?, ]+|where [^{]*)*(?:\{|=>)",
+    re.MULTILINE,
+)
+"""A function of a language in which its type stands before its name."""
+TYPE_FIRST = frozenset({"java", "csharp", "c", "cpp", "php"})
 _other_branch = re.compile(r"\b(?:if|for|while|case|catch|loop)\b|&&|\|\||\?\s")
 
 
@@ -233,7 +241,8 @@ def _estimated_in(place: Place, file: File) -> tuple[int, int]:
     if says_it_is_generated(content):
         return 0, 0
     text = _without_texts(content.decode("utf-8", "replace"))
-    heads = [match.start() for match in _other_function.finditer(text)]
+    pattern = _typed_function if language_of(file.path) in TYPE_FIRST else _other_function
+    heads = [match.start() for match in pattern.finditer(text)]
     bodies = zip(heads, [*heads[1:], len(text)], strict=False)
     branches = [1 + len(_other_branch.findall(text, begin, end)) for begin, end in bodies]
     return sum(each > complexity_max for each in branches), len(branches)
