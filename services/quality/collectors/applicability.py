@@ -12,7 +12,7 @@ from functools import partial
 
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import is_test, says_it_is_generated
-from services.quality.domain.evidence import CODE, NO_CODE, Evidence, not_applicable
+from services.quality.domain.evidence import CODE, NO_CODE, WITHOUT_CODE, Evidence, no_measurement, not_applicable
 
 LIBRARY_BYTES_MIN = 8_000
 """A program of about 200 lines; less beside a lot of text is a helper of a document."""
@@ -105,11 +105,10 @@ def kind(place: Place) -> str:
     """`code`, `notebooks`, `infrastructure` or `documents`."""
     sizes = {"code": 0, "text": 0}
     notebooks = infrastructure = 0
-    reports = {file.path for file in place.reports}
     for file in place.files:
         notebooks += file.path.endswith(".ipynb")
         infrastructure += file.path.endswith((".tf", ".bicep", ".tfvars"))
-        sizes["text"] += file.size if _is_text(file.path) and file.path not in reports else 0
+        sizes["text"] += file.size if _is_text(file.path) else 0
     sizes["code"] = _written_bytes(place)
     if notebooks >= notebooks_min and sizes["code"] < LIBRARY_BYTES_MIN * 4:
         return "notebooks"
@@ -155,10 +154,10 @@ def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evid
     left_out = {"notebooks": OF_NOTEBOOKS, "infrastructure": OF_INFRASTRUCTURE}.get(kind_, frozenset())
     if name in left_out and (not each.measured or not each.value):
         return not_applicable(name, f"the project is made of {kind_}")
-    if each.measured or not each.applies:
+    if kind_ == NO_CODE and name in NEEDS_CODE and (each.measured or each.detail[:3] == "no "):
+        return no_measurement(name, WITHOUT_CODE)
+    if each.measured or not each.applies or kind_ == NO_CODE:
         return each
-    if kind_ == NO_CODE:
-        return replace(each, detail="there is no code") if name in NEEDS_CODE and each.detail[:3] == "no " else each
     if name in LANGUAGES_OF and languages and not LANGUAGES_OF[name] & set(languages):
         return not_applicable(name, f"not for {', '.join(languages[:3])}")
     advice = next((ADVICE[name][each] for each in languages if name in ADVICE and each in ADVICE[name]), "")

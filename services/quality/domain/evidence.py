@@ -64,6 +64,7 @@ class Evidence:
     advice: str = ""
 
 
+WITHOUT_CODE = "there is no code"
 CODE, NO_CODE = "code", "documents"
 """The kinds that the score tells apart; collectors name finer ones."""
 

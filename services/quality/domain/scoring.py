@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from services.quality.domain.evidence import CODE, NO_CODE, Evidence, no_measurement, not_applicable, only_possible
+from services.quality.domain.evidence import (
+    CODE,
+    NO_CODE,
+    WITHOUT_CODE,
+    Evidence,
+    no_measurement,
+    not_applicable,
+    only_possible,
+)
 
 Curve: TypeAlias = tuple[tuple[float, float], ...]
 """Points (value, share of the weight), linear between them and constant outside; worse values never score higher."""
@@ -139,7 +147,7 @@ RULES = 2
 """The version of the rules; scores of another one do not compare. The first counted permissions and tools."""
 recommended_max = 3
 UNCERTAIN = 0.5
-UNFOLLOWED = frozenset({"there is no code", "a shallow clone does not have the commits", "only merge commits"})
+UNFOLLOWED = frozenset({WITHOUT_CODE, "a shallow clone does not have the commits", "only merge commits"})
 """Reasons for which nothing was measured, and that no advice changes."""
 TRUST: Curve = ((3_600, 1), (7 * _DAY_S, 0.5), (90 * _DAY_S, 0))
 """The worth of a measurement by how much older it is than its sources: full within an hour, none after 90 days."""
@@ -194,7 +202,7 @@ def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
     applying = sum(each.weight for each in COMPONENTS if _counts(each, found[each.name]))
     scale = 100 / applying if applying else 0.0
     rows = tuple(_score_component(each, found[each.name], scale, is_project) for each in COMPONENTS)
-    measured = sum(row.weight for row in rows if row.evidence.measured)
+    measured = sum(row.weight for row in rows if row.evidence.measured or _is_missing_code(row, kind))
     overall = _total(rows)
     made = Score(
         overall=overall,
@@ -220,6 +228,11 @@ def share(curve: Curve, value: float) -> float:
     return low + (high - low) * (value - left) / (right - left)
 
 
+def _is_missing_code(row: Scored, kind: str) -> bool:
+    """Whether it is known that there is nothing to measure: a project without code has no tests of it either."""
+    return kind == NO_CODE and row.evidence.detail == WITHOUT_CODE
+
+
 def _counts(component: Component, evidence: Evidence) -> bool:
     """Whether the component has a part in the score of the project."""
     return component.group in HEALTH and (evidence.applies or evidence.measured)
@@ -229,7 +242,7 @@ def _component_evidence(evidence: Mapping[str, Evidence], component: Component, 
     given = evidence.get(component.name) or no_measurement(component.name, "nothing measures it here")
     given = only_possible(given)
     if kind == NO_CODE and component.group == Group.VELOCITY:
-        return not_applicable(given.name, "there is no code")
+        return not_applicable(given.name, WITHOUT_CODE)
     if given.measured and share(TRUST, given.age_s) == 0:
         return no_measurement(given.name, f"is {given.age_s / _DAY_S:.0f} days older than its sources", given.source)
     return given

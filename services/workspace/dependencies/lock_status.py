@@ -96,12 +96,8 @@ class _Package(NamedTuple):
         return DependencyFile(manifest.ecosystem, self._path(manifest.name), shown, verdict.status, reason)
 
     def _lock(self, manifest: Manifest, locks: dict[str, Compare]) -> _Lock | None:
-        lineage = [self.directory]
-        if self.name and not self.roots:
-            lineage += [self.root / each for each in Path(self.name).parents]
-        elif self.roots:
-            lineage = workspaces.places_of_locks(self.directory, self.roots)
-        for place in lineage:
+        inside = [self.directory, *(self.root / each for each in Path(self.name).parents if self.name)]
+        for place in dict.fromkeys([*inside, *workspaces.places_of_locks(self.root, self.roots)]):
             if name := next((name for name in locks if os.path.lexists(place / name)), None):
                 return _Lock(name, place)
             if manifest.name == "go.mod":
