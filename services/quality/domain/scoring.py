@@ -57,87 +57,87 @@ class Component:
 SHARE: Curve = ((0, 0), (1, 1))
 GIT = "Put the project under git."
 SOURCE = "It is measured in the source."
-# Health's four groups have 40, 30, 20 and 10 of 100 points of a project to which everything applies. Permissions and
+# The four groups of health have 40, 30, 20 and 10 of the 100 points of a project to which everything applies. Permissions and
 # tools are the user's and the machine's: they have figures of their own, and no part in the project's score.
 COMPONENTS: tuple[Component, ...] = (
     Component(
-        "test_coverage", Group.CODE, 12, "percent of lines", ((0, 0), (90, 1)),
+        "test_coverage", Group.CODE, 15, "percent of lines", ((0, 0), (90, 1)),
         "Cover more lines with tests", "{value:.0f} % are covered",
         "Leave a report (coverage.json, coverage.xml, lcov.info, cover.out).",
     ),
     Component(
-        "lint", Group.CODE, 8, "findings per 1,000 lines", ((0, 1), (20, 0)),
+        "lint", Group.CODE, 10, "findings per 1,000 lines", ((0, 1), (20, 0)),
         "Fix the linter's findings", "{value:.1f} findings in 1,000 lines",
         "Leave the linter's report (ruff.json, eslint.json).",
     ),
     Component(
-        "types", Group.CODE, 4, "type errors per 1,000 lines", ((0, 1), (10, 0)),
+        "types", Group.CODE, 5, "type errors per 1,000 lines", ((0, 1), (10, 0)),
         "Fix the type errors", "{value:.1f} in 1,000 lines",
         "Leave the type checker's report (mypy.json, pyright.json, tsc.txt).",
     ),
     Component(
-        "annotations", Group.CODE, 4, "share of functions with types", SHARE,
+        "annotations", Group.CODE, 5, "share of functions with types", SHARE,
         "Annotate functions with types", "{percent:.0f} % have them", SOURCE,
     ),
     Component(
-        "complexity", Group.CODE, 4, "share of functions over 10 branches", ((0, 1), (0.2, 0)),
+        "complexity", Group.CODE, 5, "share of functions over 10 branches", ((0, 1), (0.2, 0)),
         "Split functions of more than 10 branches", "{detail}", SOURCE,
     ),
     Component(
-        "tests_passed", Group.PROJECT, 8, "share of the last run", ((0.5, 0), (1, 1)),
+        "tests_passed", Group.PROJECT, 10, "share of the last run", ((0.5, 0), (1, 1)),
         "Fix the failing tests", "{detail}", "Leave a report (junit.xml).",
     ),
     Component(
-        "tests_present", Group.PROJECT, 4, "test files per source file", ((0, 0), (0.5, 1)),
+        "tests_present", Group.PROJECT, 5, "test files per source file", ((0, 0), (0.5, 1)),
         "Write more tests", "{detail}", SOURCE,
     ),
     Component(
-        "dependencies", Group.PROJECT, 4, "share of locks that agree", SHARE,
+        "dependencies", Group.PROJECT, 5, "share of locks that agree", SHARE,
         "Lock the dependencies", "{detail}", "Name them in a manifest (pyproject.toml, package.json, go.mod, …).",
     ),
     Component(
-        "readme", Group.PROJECT, 2, "words", ((0, 0), (150, 1)), "Say in a README what this is", "{value:.0f} words",
+        "readme", Group.PROJECT, 2.5, "words", ((0, 0), (150, 1)), "Say in a README what this is", "{value:.0f} words",
         "Write one.",
     ),
     Component(
-        "docstrings", Group.PROJECT, 2, "share of public names", ((0, 0), (0.8, 1)),
+        "docstrings", Group.PROJECT, 2.5, "share of public names", ((0, 0), (0.8, 1)),
         "Document public names", "{percent:.0f} % have a docstring", "It is measured in Python.",
     ),
     Component(
-        "continuous_integration", Group.PROJECT, 4, "1 where configured", SHARE,
+        "continuous_integration", Group.PROJECT, 5, "1 where configured", SHARE,
         "Set up continuous integration", "{detail}", "Set it up.",
     ),
     Component(
-        "active_days", Group.VELOCITY, 6, "days of 30", ((0, 0), (10, 1)),
+        "active_days", Group.VELOCITY, 7.5, "days of 30", ((0, 0), (10, 1)),
         "Commit on more days", "{detail}", GIT,
     ),
     Component(
-        "uncommitted", Group.VELOCITY, 5, "changed files", ((0, 1), (50, 0)),
+        "uncommitted", Group.VELOCITY, 6.25, "changed files", ((0, 1), (50, 0)),
         "Commit what has changed", "{detail}", GIT,
     ),
     Component(
-        "commit_subjects", Group.VELOCITY, 5, "share of commits", SHARE,
+        "commit_subjects", Group.VELOCITY, 6.25, "share of commits", SHARE,
         "Say in commit subjects what changed", "{detail} do", GIT,
     ),
     Component(
-        "secrets", Group.SECURITY, 4, "found in tracked files", ((0, 1), (1, 0)),
+        "secrets", Group.SECURITY, 5, "found in tracked files", ((0, 1), (1, 0)),
         "Remove the secrets", "{value:.0f} found; {detail}", GIT,
     ),
     Component(
-        "vulnerabilities", Group.SECURITY, 2, "known", ((0, 1), (5, 0)),
+        "vulnerabilities", Group.SECURITY, 2.5, "known", ((0, 1), (5, 0)),
         "Upgrade vulnerable dependencies", "{value:.0f} known vulnerabilities",
         "Leave an audit's report (pip-audit.json, npm-audit.json).",
     ),
     Component(
-        "security_lint", Group.SECURITY, 2, "findings", ((0, 1), (5, 0)),
+        "security_lint", Group.SECURITY, 2.5, "findings", ((0, 1), (5, 0)),
         "Fix the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
     ),
     Component(
-        "permissions", Group.PERMISSIONS, 10, "1, less a quarter for each broad rule", SHARE,
+        "permissions", Group.PERMISSIONS, 0, "1, less a quarter for each broad rule", SHARE,
         "Narrow or revoke broad rules", "{detail}", "The session service says which rules are in force.",
     ),
     Component(
-        "tools", Group.TOOLS, 10, "share of the project's tools", SHARE,
+        "tools", Group.TOOLS, 0, "share of the project's tools", SHARE,
         "Install the project's tools", "{detail}", "Configure its tools (pyproject.toml, package.json, …).",
     ),
 )  # fmt: skip

@@ -138,7 +138,7 @@ def test_a_package_may_be_called_as_an_output_is(project: Path, name: str, place
     write(project, f"{place}{name}/__init__.py", PY)
     write(project, f"{place}{name}/env.py", PY)
     write(project, "tests/test_build.py", "def test_a() -> None:\n    assert True\n")
-    files = {f"{place}{name}/{file}.py": {} for file in ("__init__", "env")}
+    files: dict[str, object] = {f"{place}{name}/{file}.py": {} for file in ("__init__", "env")}
     write(project, "coverage.json", json.dumps({"files": files, "totals": {"covered_lines": 3, "num_statements": 4}}))
     if is_tracked:
         commit(project)
