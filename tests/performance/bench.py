@@ -18,6 +18,7 @@ from services.memory.embedder.build import build_model
 from tests import marked
 from tests.integration.stack import ROOT, ProcessStack
 from tests.performance import (
+    calibration,
     callers,
     commands,
     conversations,
@@ -69,6 +70,7 @@ def _conversations(directory: Path) -> Iterator[Row]:
         yield from hooks.rows(stack, directory / "hooks")
         yield from sessions.rows(stack)
         yield from quality.rows(stack)
+        yield from calibration.rows()
 
 
 def _callers(directory: Path) -> Rows:

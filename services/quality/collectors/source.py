@@ -77,10 +77,10 @@ def source(place: Place) -> list[Evidence]:
     """The shares of complex functions, of functions with annotations, and of public names with docstrings."""
     python, others = _own(place.sources("python")), _own(_others(place))
     if not python and not others:
-        return [
-            no_measurement(name, "no source in a known language")
-            for name in ("complexity", "annotations", "docstrings")
-        ]
+        names = ("complexity", "annotations", "docstrings")
+        if known := ", ".join(sorted(place.by_language)):
+            return [not_applicable(name, f"it is not measured in {known}") for name in names]
+        return [no_measurement(name, "no source in a known language") for name in names]
     tally = _python_tally(place, python)
     complexity, functions = _estimate_complexity(place, others)
     note = f"{tally.files} of {len(python)} Python files read" if python else ""

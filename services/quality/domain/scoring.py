@@ -57,8 +57,8 @@ class Component:
 SHARE: Curve = ((0, 0), (1, 1))
 GIT = "Put the project under git."
 SOURCE = "It is measured in the source."
-# The four groups of health have 40, 30, 20 and 10 of the 100 points of a project to which everything applies. Permissions and
-# tools are the user's and the machine's: they have figures of their own, and no part in the project's score.
+# The four groups of health have 40, 30, 20 and 10 of the 100 points of a project to which everything applies.
+# Permissions and tools are the user's and the machine's: figures of their own, and no part in the project's score.
 COMPONENTS: tuple[Component, ...] = (
     Component(
         "test_coverage", Group.CODE, 15, "percent of lines", ((0, 0), (90, 1)),
@@ -209,7 +209,7 @@ def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
         health=overall,
         permissions=_own_figure(rows, Group.PERMISSIONS),
         tools=_own_figure(rows, Group.TOOLS),
-        coverage=round(measured / 100, 3),
+        coverage=min(1.0, round(measured / 100, 6)),
         components=rows,
         recommendations=_recommendations(rows)[:recommended_max] if is_project else (),
         of_measured=round(100 * overall / measured, 2) if measured else 0.0,

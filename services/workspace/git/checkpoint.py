@@ -121,9 +121,9 @@ def create_checkpoint(
 def commit_message(request: CheckpointRequest, now: datetime) -> Lines:
     """The message of a checkpoint; its subject is one line."""
     score = "not measured" if request.quality_score is None else f"{request.quality_score:.0f}/100"
-    if request.quality_score is not None and request.quality_coverage is not None:
-        score += f", {100 * request.quality_coverage:.0f} % measured"
-    lines = [f"checkpoint: {readable(request.project, 100)} (quality: {score}) - {now:%Y-%m-%d %H:%M:%S}", ""]
+    is_partial = request.quality_score is not None and request.quality_coverage is not None
+    of = f" ({100 * (request.quality_coverage or 0):.0f} % measured)" if is_partial else ""
+    lines = [f"checkpoint: {readable(request.project, 100)} (quality: {score}) - {now:%Y-%m-%d %H:%M:%S}{of}", ""]
     lines.append(f"Session: {request.session_id}")
     if request.checkpoint_id:
         lines.append(_id_line(request.checkpoint_id))

@@ -141,7 +141,7 @@ def test_the_message_says_how_much_was_measured(repository: RepositoryOnDisk) ->
     repository.commit(a="1\n")
     repository.write("a", "2\n")
     made = checkpoint(repository, replace(REQUEST, quality_coverage=0.54))
-    assert made.message.startswith("checkpoint: segue (quality: 84/100, 54 % measured) - ")
+    assert made.message.startswith("checkpoint: segue (quality: 84/100) - 2030-05-17 12:30:15 (54 % measured)\n")
 
 
 NAMES = st.sampled_from(["a.py", "b.py", "p/a.py", "p/q/c.txt", "d", "ignored/e.py"])
