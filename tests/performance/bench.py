@@ -18,7 +18,6 @@ from services.memory.embedder.build import build_model
 from tests import marked
 from tests.integration.stack import ROOT, ProcessStack
 from tests.performance import (
-    calibration,
     callers,
     commands,
     conversations,
@@ -32,7 +31,7 @@ from tests.performance import (
     sessions,
     telemetry,
 )
-from tests.performance.corpora import coding
+from tests.performance.corpora import calibration, coding
 from tests.performance.corpora.synthetic import fill
 from tests.performance.rows import Row, Rows
 

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from services.quality.domain.scoring import COMPONENTS
-from tests.performance.calibration import GRADES, Project, projects
+from tests.performance.corpora.calibration import GRADES, Project, projects
 
 PROJECTS = projects()
 SCRIPTED = {"python", "javascript", "typescript", "ruby", "php"}

@@ -1,6 +1,6 @@
 """Whether the score orders real projects as an engineer would: their evidence, recorded, and how they were judged.
 
-`python -m tests.performance.calibration RECORDED.json NAME=LANGUAGE=GRADE=DIRECTORY …` records the evidence of
+`python -m tests.performance.corpora.calibration RECORDED.json NAME=LANGUAGE=GRADE=DIRECTORY …` records the evidence of
 directories as of the day after their last commit; it holds figures, and nothing of their sources.
 """
 
