@@ -332,7 +332,7 @@ class ToolRun(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     outcome: _builtins.str
-    """finished, timed out, too much output, killed, unreadable"""
+    """finished, not run, timed out, too much output, killed, unreadable"""
     took_s: _builtins.float
     detail: _builtins.str
     def __init__(

@@ -24,6 +24,7 @@ class Assessed:
         if self.report is None:
             return None
         parts = {name: getattr(self.report, name) for name in PARTS}
+        parts["measured_percent"] = round(100 * self.report.evidence_coverage, 1)
         return session_pb2.Quality(overall=self.report.overall_score, parts=parts)
 
     def shape(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from services.quality.collectors.directory import File, Place, Unmeasured
-from services.quality.collectors.languages import is_test, says_it_is_generated
+from services.quality.collectors.languages import LANGUAGES, is_test, says_it_is_generated
 from services.quality.domain.evidence import CODE, NO_CODE, WITHOUT_CODE, Evidence, no_measurement, not_applicable
 
 LIBRARY_BYTES_MIN = 8_000
@@ -34,7 +34,7 @@ OF_INFRASTRUCTURE = NEEDS_CODE - {"lint"} | {"dependencies"}
 LANGUAGES_OF: Mapping[str, frozenset[str]] = {
     "types": frozenset({"python", "typescript"}),
     "security_lint": frozenset({"python"}),
-    "vulnerabilities": frozenset({"python", "javascript", "typescript", "rust"}),
+    "vulnerabilities": frozenset(LANGUAGES.values()) - {"c", "cpp", "swift", "scala"},
     "dependencies": frozenset({"python", "javascript", "typescript", "go", "rust"}),
 }
 """Evidence of which only tools of these languages leave a report of their own."""
@@ -88,6 +88,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
     "security_lint": {"python": "`bandit -r . --format json --output bandit.json` leaves a report."},
 }
 OTHERWISE = {"lint": "Any linter's SARIF report is read.", "tests_passed": "A JUnit report (junit.xml) is read."}
+OTHERWISE |= {"vulnerabilities": "`osv-scanner --format json . > osv-scanner.json` leaves a report."}
 OTHERWISE |= {"test_coverage": "A report in lcov's or Cobertura's format is read."}
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -26,6 +27,7 @@ PACKAGE_MANIFESTS = frozenset(
     )
 )
 _no_package = re.compile(r"(^|/)((__)?(tests?|fixtures?)(__)?|testdata|examples?|samples?|templates?|docs?)/")
+_of_others = re.compile(r"^\s*([^\s#]\S*)\s(?:.*\s)?linguist-(?:generated|vendored)(?:=true)?(?:\s|$)")
 WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 """Directories of tools in a project's own environment."""
@@ -92,9 +94,10 @@ class Place:
     def by_language(self) -> dict[str, list[File]]:
         """Source files by language, in the order of their paths; only languages present, and nothing generated."""
         found: dict[str, list[File]] = {}
+        of_others = attributed_to_others(self)
         for file in self.files:
             language = language_of(file.path)
-            if language and not is_generated(file.path):
+            if language and not is_generated(file.path) and not (of_others and of_others(file.path)):
                 found.setdefault(language, []).append(file)
         return found
 
@@ -139,6 +142,23 @@ class Place:
         """Raises Unmeasured once the deadline has passed; long loops call it."""
         if time.monotonic() > self.deadline_s:
             raise Unmeasured("took too long")
+
+
+def attributed_to_others(place: Place) -> Callable[[str], bool] | None:
+    """Whether .gitattributes says of a path that it is generated or vendored, as hosts understand it; None if it
+    says so of nothing."""
+    if ".gitattributes" not in place.paths:
+        return None
+    try:
+        lines = place.text(".gitattributes", 64 * 1024).splitlines()
+    except Unmeasured:
+        return None
+    patterns = [match[1].lstrip("/") for line in lines if (match := _of_others.match(line))][:200]
+    expressions = [translate(f"{each}*" if each.endswith("/") else each.replace("**", "*")) for each in patterns]
+    if not expressions:
+        return None
+    pattern = re.compile("|".join(expressions))
+    return lambda path: bool(pattern.match(path) or pattern.match(path.rpartition("/")[2]))
 
 
 def package_directories(files: Iterable[File]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ CONVENTIONS = {
     "swift": re.compile(r"(^|/)Tests?/|Tests?\.swift$"),
 }
 _fixture = re.compile(r"(^|/)(testdata|(__)?fixtures?(__)?)/")
-_support = re.compile(r"(^|/)(tests?/.*|conftest|setup)\.py$")
+_support = re.compile(r"(^|/)(tests?/.*|conftest|setup|noxfile|manage)\.py$|\.(config|setup|stories)\.[cm]?[jt]sx?$")
 _generated = re.compile(
     r"(_pb2(_grpc)?\.pyi?|\.pb\.(go|h|cc)|_pb\.(js|ts|d\.ts)|\.min\.(js|cjs|mjs)|\.bundle\.js|[.-]generated\.\w+"
     r"|_generated\.\w+|\.g\.(cs|kt)|\.designer\.cs|(^|/)(bundle|prettify|sorter|block-navigation)\.js"
@@ -79,7 +79,7 @@ def is_test(path: str) -> bool:
 
 
 def is_support(path: str) -> bool:
-    """Whether a Python file only serves tests or the installation."""
+    """Whether a file only serves tests, tools or the installation."""
     return _support.search(path) is not None
 
 

@@ -94,7 +94,7 @@ def _summary(session: Session, checkpoints: Sequence[Checkpoint]) -> str:
 def _checkpoint_line(checkpoint: Checkpoint) -> str:
     parts = [f"{_time(checkpoint.created_at)}: {_text(checkpoint.note) or 'checkpoint'}"]
     if checkpoint.quality:
-        parts.append(f"quality {checkpoint.quality.overall:.0f}/100")
+        parts.append(f"quality {checkpoint.quality.overall:.0f}/100{_coverage(checkpoint.quality)}")
     if checkpoint.git_commit:
         parts.append(f"commit {_code(checkpoint.git_commit[:12])}")
     elif checkpoint.git_skipped_reason:
@@ -124,7 +124,14 @@ def _quality(session: Session, checkpoints: Sequence[Checkpoint], final: Quality
         scores.append(final.overall)
     if not scores:
         return []
-    return [f"- {trend(scores).capitalize()}: {' → '.join(f'{score:.0f}' for score in scores[-section_items_max:])}"]
+    course = " → ".join(f"{score:.0f}" for score in scores[-section_items_max:])
+    return [f"- {trend(scores).capitalize()}: {course}{_coverage(final)}"]
+
+
+def _coverage(quality: Quality | None) -> str:
+    """Of how much of what applies to the project the score is; empty where that is not known."""
+    percent = quality.parts.get("measured_percent") if quality else None
+    return "" if percent is None else f" ({percent:.0f} % measured)"
 
 
 def _git(git: GitFacts | None) -> list[str]:

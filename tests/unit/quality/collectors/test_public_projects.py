@@ -164,6 +164,17 @@ def test_what_is_installed_built_ignored_or_another_repository_is_not_seen(proje
     assert [file.path for file in place.sources()] == ["app/main.py"]
 
 
+def test_gitattributes_say_what_is_of_others(project: Path) -> None:
+    attributes = (
+        "*.snap.js linguist-generated\nlib/jquery/** text linguist-vendored=true\n/api/ linguist-generated=true\n"
+    )
+    write(project, ".gitattributes", f"{attributes}own.js linguist-generated=false\n# a.js linguist-vendored\n")
+    for path in ("a.js", "own.js", "x/b.snap.js", "lib/jquery/core/c.js", "api/d.js"):
+        write(project, path, JS)
+    place = look(project, [project.parent])
+    assert [file.path for file in place.sources()] == ["a.js", "own.js"]
+
+
 def test_generated_code_says_so_itself(project: Path) -> None:
     branches = "".join(f"    if a == {number}:\n        return {number}\n" for number in range(20))
     write(project, "app/main.py", PY)
