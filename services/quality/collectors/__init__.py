@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 from services.quality.collectors.applicability import with_applicability
-from services.quality.collectors.change_times import with_change_times
 from services.quality.collectors.coverage import coverage
 from services.quality.collectors.dependencies import dependencies
 from services.quality.collectors.directory import Place, Unmeasured
@@ -43,7 +42,6 @@ COLLECTORS: tuple[tuple[Collector, tuple[str, ...]], ...] = (
 
 def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
     """All evidence of a place, one per name, collected in parallel; never raises."""
-    place = with_change_times(place)
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="collector") as threads:
         of_git = threads.submit(copy_context().run, _guarded_git, place)  # child processes are observed by the caller
         waiting = [threads.submit(_collect_or_report, collector, names, place) for collector, names in COLLECTORS]

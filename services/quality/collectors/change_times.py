@@ -84,12 +84,23 @@ def change_times(place: Place, known: History | None) -> Callable[[File], float]
     return changed_at
 
 
-def with_change_times(place: Place) -> Place:
-    """The place, with times by git where reports have to be dated."""
-    if place.reports and place.repository is not None:
+def date_files(place: Place) -> None:
+    """Has `place.changed_at` go by what git knows; asks git once, whichever collector is first."""
+    with place.guard:
+        if place.is_dated or place.repository is None:
+            return
+        place.is_dated = True
         try:
-            place.history = history(place, read_status(place.repository))
+            place.history = history(place, status_of(place, place.repository))
         except ServiceError:
-            place.history = None
+            return
         place.changed_at = change_times(place, place.history)
-    return place
+
+
+def status_of(place: Place, repository: Repository) -> Status:
+    """The status of the place's repository, asked for once. Raises what `read_status` does."""
+    with place.guard:
+        if place.status is None:
+            place.status = read_status(repository)
+        found: Status = place.status
+        return found

@@ -12,6 +12,7 @@ from datetime import datetime
 from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 from services.quality.collectors.languages import is_generated, language_of
@@ -71,6 +72,10 @@ class Place:
     """When a file was last changed: its own time, unless git knows better."""
     history: Any = None
     """What git knows of the files' times, once it was asked."""
+    status: Any = None
+    """git's status, once it was asked."""
+    is_dated: bool = False
+    guard: RLock = field(default_factory=RLock)
 
     @cached_property
     def paths(self) -> frozenset[str]:

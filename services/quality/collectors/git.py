@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.kit.errors import ServiceError
-from services.quality.collectors.change_times import is_shallow
+from services.quality.collectors.change_times import is_shallow, status_of
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.domain.evidence import Evidence, no_measurement
 from services.workspace.git.repository import Repository, find_repository
-from services.workspace.git.status import Status, read_status
+from services.workspace.git.status import Status
 
 commits_max = 1000
 subjects_max = 50
@@ -60,7 +60,7 @@ def _git_facts(place: Place) -> GitFound:
         state = "bare" if repository else "none"
         reason = "the repository has no working tree" if repository else "no git repository"
         return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": state})
-    status = read_status(repository)
+    status = status_of(place, repository)
     tracked = sorted(place.tracked) if place.tracked is not None else _tracked_paths(place, repository)
     if not status.head:
         reason = "no commits yet; make one"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
+from services.quality.collectors.change_times import date_files
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files.paths import resolved_paths
@@ -103,6 +104,8 @@ def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
     found = Reports()
     wanted = [(file, form) for file in place.reports for form in formats if is_named(file, form)]
     wanted.sort(key=lambda pair: (pair[1].is_fallback, -pair[0].modified, pair[0].path))
+    if wanted:
+        date_files(place)
     contents, left_bytes = set[bytes](), reports_bytes_max
     for file, form in wanted[:reports_tried_max]:
         place.check_time()
