@@ -15,14 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from services.kit.errors import InvalidInput, ServiceError
+from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.workspace import serialization
 from services.workspace.git.commit_preconditions import Reason, identity_missing, obstacle
 from services.workspace.git.index_lock import Busy, Changed, checkpoint_lock, index_identity, replace_index
 from services.workspace.git.moved_files import moved_files
 from services.workspace.git.repository import DEFAULT_LIMITS, Repository, find_repository, refuse_links
 from services.workspace.git.secret_scan import FindSecrets, scan
-from services.workspace.git.snapshot import Candidate, LeftOut, candidates, git_output, index_of_its_own, record
+from services.workspace.git.snapshot import Candidate, LeftOut, Moves, candidates, git_output, index_of_its_own, record
 from services.workspace.git.status import Status, read_status
 from services.workspace.process import Limits
 from services.workspace.serialization import Lines, readable
@@ -174,7 +174,7 @@ def _record(repository: Repository, request: CheckpointRequest, find_secrets: Fi
 
 def _create(repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime) -> Checkpoint:
     before = index_identity(repository.git_dir)
-    status = _status(repository, request)
+    status, moves = _changes(repository, request)
     ref = f"{REF_PREFIX}{request.session_id}" if request.ref else None
     tip = _tip(repository, ref or "HEAD") if ref or status.head else None
     if tip and request.checkpoint_id and _id_line(request.checkpoint_id) in tip.message.splitlines():
@@ -182,7 +182,7 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
     if found := obstacle(repository, status, on_branch=not request.ref):
         raise Skip(*found)
     refuse_links(repository, ref or f"refs/heads/{status.branch}")
-    taken, left_out = candidates(repository, status, moved_files(repository, status), with_new=request.policy == "all")
+    taken, left_out = candidates(repository, status, moves, with_new=request.policy == "all")
     if not taken:
         raise Skip("nothing_changed", f"Nothing changed that could be recorded{_why(left_out)}", left_out)
     not_scanned = _refuse_secrets(repository, taken, find_secrets)
@@ -201,13 +201,19 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
     return Checkpoint(True, message, None, commit, ref, names, len(taken), left, tuple(not_scanned[:FILES_MAX]))
 
 
-def _status(repository: Repository, request: CheckpointRequest) -> Status:
-    """The status; with every untracked file where they are recorded, or where some may be files that were moved."""
+def _changes(repository: Repository, request: CheckpointRequest) -> tuple[Status, Moves]:
+    """The status, with every untracked file where they are recorded or may be files that were moved; and the moves."""
     if request.policy == "all":
-        return read_status(repository, "all")
+        status = read_status(repository, "all")
+        return status, moved_files(repository, status)
     status = read_status(repository)
-    is_moved = status.untracked and any(change.unstaged == "D" for change in status.changes)
-    return read_status(repository, "all") if is_moved else status
+    if not status.untracked or not any(change.unstaged == "D" for change in status.changes):
+        return status, moved_files(repository, status)
+    try:
+        whole = read_status(repository, "all")
+    except TooLarge:
+        return status, Moves(is_unknown=True)
+    return whole, moved_files(repository, whole)
 
 
 def _refuse_secrets(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> list[str]:

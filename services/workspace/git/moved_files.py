@@ -6,6 +6,7 @@ are the removed file's. Nothing is written, and nothing of the repository is run
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from services.workspace.git.snapshot import Moves, absolute, content
 from services.workspace.git.status import Change, Status
 
 HASHED_MAX = 20_000
+HASHED_MAX_BYTES = 1 << 20
 COMPARED_MAX = 2_000
 COMPARED_MAX_BYTES = 256 * 1024
 SIMILAR_SHARE = 0.5
@@ -64,16 +66,27 @@ def _sized_like(repository: Repository, paths: Iterable[bytes], sizes: set[int])
             size = absolute(repository.root, path).lstat().st_size
         except OSError:
             continue
-        if (size in sizes or converts) and b"\n" not in path and len(found) < HASHED_MAX:
+        if (size in sizes or converts) and len(found) < HASHED_MAX:
             found.append(path)
     return found
 
 
 def _object_ids(repository: Repository, paths: Sequence[bytes]) -> list[str]:
-    if not paths:
-        return []
-    finished = repository.git("hash-object", "--stdin-paths", given=b"".join(path + b"\n" for path in paths))
-    return finished.output.decode("ascii", "replace").split() if finished.ok else []
+    """The object id of each path's content; git follows links, and reads a name with a line end as two."""
+    plain = [path for path in paths if b"\n" not in path and not absolute(repository.root, path).is_symlink()]
+    given = b"".join(path + b"\n" for path in plain)
+    finished = repository.git("hash-object", "--stdin-paths", given=given) if plain else None
+    ids = finished.output.decode("ascii", "replace").split() if finished and finished.ok else []
+    known = dict(zip(plain, ids, strict=False))
+    return [known.get(path) or _object_id(repository, path) for path in paths]
+
+
+def _object_id(repository: Repository, path: bytes) -> str:
+    """The object id of a link's text, or of a file as it is."""
+    is_sha256 = repository.config.get("extensions.objectformat") == "sha256"
+    text = content(repository, path, HASHED_MAX_BYTES)
+    data = b"blob %d\0" % len(text) + text
+    return (hashlib.sha256(data) if is_sha256 else hashlib.sha1(data, usedforsecurity=False)).hexdigest()
 
 
 def _likeness_of_names(one: bytes, other: bytes) -> tuple[bool, int]:

@@ -44,10 +44,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Moves:
-    """`to` maps a removed path to its new one; `ignored` those whose content only an ignored file has."""
+    """`to` maps a removed path to its new one; `ignored` those whose content only an ignored file has. With
+    `is_unknown`, nobody can tell whether what is gone was moved."""
 
     to: Mapping[bytes, bytes] = field(default_factory=dict)
     ignored: Mapping[bytes, bytes] = field(default_factory=dict)
+    is_unknown: bool = False
 
 
 def candidates(
@@ -72,6 +74,9 @@ def candidates(
             refused[change.path] = reason
         else:
             taken.append(Candidate(change.path, size, change.head_id))
+    if moves.is_unknown:
+        reason = "gone, and there are too many untracked files to tell whether it was moved"
+        refused |= {change.path: reason for change in changed if change.unstaged == "D" and change.path not in refused}
     refused |= _other_halves(moves, refused)
     refused |= {path: "not tracked by git" for path in status.untracked if path not in new and path not in refused}
     return [each for each in taken if each.path not in refused], [

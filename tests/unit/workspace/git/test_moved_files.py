@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
+from services.workspace.process import Limits
 from tests.repositories import NOW, RepositoryOnDisk, home_of_its_own
 
 REQUEST = CheckpointRequest("segue", "session-1", 84.4)
@@ -100,6 +101,31 @@ def test_a_move_to_a_place_that_cannot_be_recorded_is_left_whole(repository: Rep
     made = checkpoint(repository)
     assert {"a.txt", "b.txt"} <= paths_in(repository)
     assert {each.path for each in made.left_out} == {"a.txt", "a.own"}
+
+
+def test_links_and_names_with_a_line_end_are_moved_whole(repository: RepositoryOnDisk) -> None:
+    repository.write("target", "here\n")
+    (repository.root / "link").symlink_to("target")
+    repository.write("two\nlines", "content of it\n")
+    repository.commit()
+    (repository.root / "link").rename(repository.root / "other link")
+    (repository.root / "two\nlines").rename(repository.root / "three\nlines")
+    assert checkpoint(repository).created
+    listed = repository.git("ls-tree", "-r", "-z", "--name-only", "HEAD").split("\0")
+    assert {"target", "other link", "three\nlines"} == set(filter(None, listed))
+
+
+def test_a_removal_among_too_many_untracked_files_is_left_out_and_said(repository: RepositoryOnDisk) -> None:
+    repository.commit(a__py="x=1\n", b__py="y=1\n")
+    (repository.root / "a.py").unlink()
+    repository.write("b.py", "y=2\n")
+    for number in range(400):
+        repository.write(f"scratch/{number:0100}.txt", f"{number}\n")
+    limits = Limits(output_max_bytes=20_000)
+    made = create_checkpoint(repository.root, [repository.root.parent], REQUEST, find_secrets, NOW, limits)
+    assert made.created, made.message
+    assert paths_in(repository) == {"a.py", "b.py"}
+    assert "too many untracked files" in {each.path: each.reason for each in made.left_out}["a.py"]
 
 
 def test_a_secret_that_was_committed_moves_with_its_file(repository: RepositoryOnDisk) -> None:
