@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from services.quality.collectors.directory import Place
 from services.quality.domain.evidence import Evidence, no_measurement, not_applicable
 from services.workspace.dependencies.lock_status import LIBRARY, dependency_files
 from services.workspace.dependencies.manifests import DependencyFile
+from services.workspace.dependencies.workspaces import packages
 
 WITHOUT_LOCKS = ("pom.xml", "build.gradle", "build.gradle.kts", "environment.yml", "environment.yaml", "CMakeLists.txt")
 """Manifests of tools that have no lock, or none that is known here."""
@@ -15,7 +17,7 @@ WITHOUT_LOCKS = ("pom.xml", "build.gradle", "build.gradle.kts", "environment.yml
 
 def dependencies(place: Place) -> list[Evidence]:
     """The share of manifests whose lock agrees; manifests of unknown status are left out."""
-    files = _that_count(dependency_files(place.root, place.roots, place.packages))
+    files = _that_count(place.root, dependency_files(place.root, place.roots, place.packages))
     files = [file for file in files if file.lock or file.status != "agrees"] or files
     known = [file for file in files if file.status != "unknown"]
     if known and all(file.lock is None and file.status == "agrees" for file in known):
@@ -45,8 +47,12 @@ def _age(place: Place, file: DependencyFile) -> str:
     return f", locked {max(0.0, place.now.timestamp() - lock.modified) / 86_400:.0f} days ago" if lock else ""
 
 
-def _that_count(files: Sequence[DependencyFile]) -> list[DependencyFile]:
-    """The files that count: a pyproject.toml without a lock does not if pinned requirements beside it agree."""
+def _that_count(root: Path, files: Sequence[DependencyFile]) -> list[DependencyFile]:
+    """The files that count: a pyproject.toml without a lock does not if pinned requirements beside it agree, and beside
+    a workspace the packages that are not its members only with a lock of their own."""
+    members = set(packages(root))
+    if len(members) > 1:
+        files = [file for file in files if _directory(file) in members or file.status != "missing lock"]
     pinned = {_directory(file) for file in files if "requirements" in file.manifest and file.status == "agrees"}
     return [
         file

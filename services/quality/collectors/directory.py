@@ -171,7 +171,8 @@ def package_directories(files: Iterable[File]) -> tuple[str, ...]:
     found = {""}
     for file in files:
         directory, _, name = file.path.rpartition("/")
-        if name in PACKAGE_MANIFESTS and directory and not _no_package.search(f"{directory}/"):
+        is_manifest = name in PACKAGE_MANIFESTS and not _no_package.search(f"{directory}/")
+        if directory and (is_manifest or name.endswith((".csproj", ".fsproj"))):
             found.add(directory)
     return tuple(sorted(found))[:packages_max]
 

@@ -17,12 +17,16 @@ CONTINUOUS_INTEGRATION = {
     "CircleCI": (".circleci/config.yml",),
     "Travis": (".travis.yml",),
     "Jenkins": ("Jenkinsfile",),
-    "Azure": ("azure-pipelines.yml",),
+    "Azure": ("azure-pipelines.yml", "azure-pipelines.yaml", ".azure-pipelines/azure-pipelines.yml"),
     "Bitbucket": ("bitbucket-pipelines.yml",),
     "Drone": (".drone.yml",),
     "Cirrus": (".cirrus.yml",),
     "Buildkite": (".buildkite/pipeline.yml",),
     "Woodpecker": (".woodpecker.yml", ".woodpecker.yaml"),
+    "AppVeyor": ("appveyor.yml", ".appveyor.yml"),
+    "Semaphore": (".semaphore/semaphore.yml",),
+    "Cloud Build": ("cloudbuild.yaml", "cloudbuild.yml"),
+    "sourcehut": (".build.yml",),
     "a script": (".ci/run", "ci/run"),
 }
 

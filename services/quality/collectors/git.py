@@ -22,12 +22,15 @@ subject_columns_max = 72
 active_within = timedelta(days=30)
 _says_nothing = re.compile(
     r"((wip|tmp|temp|fix(es|ed)?|bug ?fix(es)?|update[sd]?|change[sd]?|stuff|things?|misc|commit|tests?|asdf\w*|code"
-    r"|more|minor|small|some|final|last|new|again|work|working|save|cleanup|edits?|file|files|it|the|a|and|initial"
+    r"|more|minor|small|some|final|last|new|again|work|working|save|cleanup|edits?|file|files|it|the|a|and"
     r"|\d+)\b[\s,.:!-]*)+",
     re.IGNORECASE,
 )
+_by_hand = frozenset({"add files via upload", "create readme.md", "update readme.md"})
+"""What a host's web page writes where nobody says anything."""
 _pull_request = re.compile(r"\s*\((?:#|GH-|!)\d+\)\s*$")
 _prefix = re.compile(r"^(?:\w+(?:\([^)]*\))?!?: )")
+_word = re.compile(r"[^\W\d_]{2}")
 _wide = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
 """Letters of scripts that write words without spaces between them, or a word in two or three letters."""
 _merge = re.compile(r"(Merge |Revert |fixup! |squash! )")
@@ -116,9 +119,12 @@ def _says_what_changed(subject: str) -> bool:
     """
     text = _pull_request.sub("", subject).strip()
     own = _prefix.sub("", text).strip(" .:!-_")
-    wide = len(_wide.findall(text))
-    has_words = len(own.split()) >= 2 or len(_wide.findall(own)) >= 4 or (own != text and bool(own))
-    return has_words and len(text) + wide <= subject_columns_max and not _says_nothing.fullmatch(own)
+    if not own or _says_nothing.fullmatch(own) or own.lower() in _by_hand:
+        return False
+    has_words = len(own.split()) >= 2 and _word.search(own) is not None
+    is_wide = len(_wide.findall(own)) >= 4
+    columns = len(text) + len(_wide.findall(text))
+    return (has_words or is_wide or own != text.strip(" .:!-_")) and columns <= subject_columns_max
 
 
 def _history(repository: Repository, now: datetime) -> tuple[int, list[str]]:

@@ -25,10 +25,11 @@ LANGUAGES = {
 SCRIPTS = frozenset({"python", "javascript", "typescript", "ruby", "php"})
 """Languages whose compiler, if there is one, does not check every type."""
 _script_test = (
-    r"(^|/)test\.{0}$|[.-](test|spec|e2e|e2e-spec|cy)\.{0}$|(^|/)(__tests__|tests?|spec|e2e|cypress)/[^.]*\.{0}$"
+    r"(^|/)test\.{0}$|[.-](test|spec|e2e|e2e-spec|cy)\.{0}$"
+    r"|(^|/)(__tests__|tests?|spec|e2e|cypress)/[^.]*(\.[\w-]+)*\.{0}$"
 )
 CONVENTIONS = {
-    "python": re.compile(r"(^|/)(test_[^/]*|[^/]*_test|tests)\.py$"),
+    "python": re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests)\.py$"),
     "javascript": re.compile(_script_test.format("[cm]?jsx?")),
     "typescript": re.compile(_script_test.format("[cm]?tsx?")),
     "go": re.compile(r"_test\.go$"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files.xml import read_xml
-from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, read_json
+from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, own_time, read_json
 from services.quality.collectors.reports import read_json_lines as json_lines
 from services.quality.domain.evidence import Evidence
 
@@ -165,9 +166,16 @@ def parse_sarif(place: Place, content: bytes) -> Parsed:
                 paths += _sarif_paths(row)
     if not runs:
         raise Unmeasured("contains no run")
+    times = [time for run in runs for time in _sarif_times(run, place.now)]
     languages = languages_of(paths) or _languages_of_tools(tools) or tuple(sorted(place.by_language))
     named = ", ".join(sorted(set(filter(None, tools))))[:80]
-    return Parsed(count, paths=list(dict.fromkeys(paths)), languages=languages, detail=f"{count} findings of {named}")
+    detail = f"{count} findings of {named}"
+    return Parsed(count, 0.0, list(dict.fromkeys(paths)), languages, max(times, default=None), detail)
+
+
+def _sarif_times(run: Mapping[str, Any], now: datetime) -> list[datetime]:
+    ends = [_mapping(each).get("endTimeUtc") for each in expect(run.get("invocations") or [], list)]
+    return [time for end in ends if isinstance(end, str) and (time := own_time(end, now))]
 
 
 def _sarif_paths(row: Mapping[str, Any]) -> list[str]:

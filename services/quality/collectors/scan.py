@@ -33,9 +33,9 @@ from services.workspace.project import project_root
 files_max = 100_000
 depth_max = 40
 report_files_max = 2_000
-INSTALLED = frozenset({"node_modules", "bower_components", "site-packages", "__pycache__", "__pypackages__", "obj"})
+INSTALLED = frozenset({"node_modules", "bower_components", "site-packages", "__pycache__", "__pypackages__"})
 OUTPUTS = frozenset(
-    "venv env virtualenv dist build target out bin vendor third_party coverage htmlcov lcov-report".split()  # noqa: SIM905
+    "venv env virtualenv dist build target out obj vendor third_party coverage htmlcov lcov-report".split()  # noqa: SIM905
 )
 """Directories that may be output, or installed, or a package of that name."""
 NEVER_TRACKED_SOURCES = frozenset({"vendor", "third_party", "dist", "coverage", "htmlcov", "lcov-report"})
@@ -53,7 +53,7 @@ REPORT_DIRECTORIES = [
     *("build/test-results/*", "target", "target/nextest/default", "target/nextest/ci", "target/tarpaulin"),
     *("target/llvm-cov", "target/surefire-reports", "target/failsafe-reports", "target/site/jacoco"),
     *("target/site/jacoco-aggregate", "TestResults", "TestResults/*", "Testing/*", "build/Testing/*"),
-    *("build/logs", "tmp", ".pytest_cache/v/cache"),
+    *("build/logs", "tmp", "cypress/results", ".pytest_cache/v/cache"),
 ]
 """Where reports are usual, below each package; `*` is any directory."""
 GIT_STATE = ("HEAD", "logs/HEAD", "index", "packed-refs")

@@ -130,7 +130,11 @@ def parse_junit(place: Place, content: bytes) -> Parsed:
     read_xml(content, cases.element)
     passed, ran, skipped = cases.counts()
     if not ran:
-        raise NothingRan(f"has {skipped} tests, and none of them ran" if skipped else "contains no test that ran")
+        raise (
+            NothingRan(f"has {skipped} tests, and none of them ran")
+            if skipped
+            else Unmeasured("contains no test that ran")
+        )
     return _results(passed, ran, list(cases.paths), max(cases.times, default=None))
 
 
@@ -195,21 +199,40 @@ def parse_ctest(place: Place, content: bytes) -> Parsed:
     return Parsed(passed, len(ran), languages=languages, detail=f"{passed} of {len(ran)} passed")
 
 
-def parse_trx(_: Place, content: bytes) -> Parsed:
+def parse_trx(place: Place, content: bytes) -> Parsed:
     """Visual Studio's `.trx`, as `dotnet test --logger trx` writes it."""
     ends: list[str] = []
-    read_xml(
-        content,
-        lambda name, attributes: ends.extend([attributes.get("outcome", "")] if name == "UnitTestResult" else []),
-    )
+    times: list[datetime] = []
+
+    def element(name: str, attributes: Mapping[str, str]) -> None:
+        if name == "UnitTestResult":
+            ends.append(attributes.get("outcome", ""))
+        elif name == "Times" and (time := own_time(attributes.get("finish"), place.now)):
+            times.append(time)
+
+    read_xml(content, element)
     ran = [each for each in ends if each not in {"NotExecuted", "Pending", "Disconnected", "Inconclusive"}]
     if not ran:
         raise Unmeasured("contains no test that ran")
     passed = sum(each in {"Passed", "PassedButRunAborted", "Warning"} for each in ran)
-    return Parsed(passed, len(ran), languages=("csharp",), detail=f"{passed} of {len(ran)} passed")
+    detail = f"{passed} of {len(ran)} passed"
+    return Parsed(passed, len(ran), (), ("csharp",), max(times, default=None), detail)
 
 
-NO_RESULTS = ("junit-mypy.xml", "coverage*.xml", "cobertura*.xml", "clover*.xml", "jacoco*.xml", "checkstyle*.xml")
+NO_RESULTS = (
+    *("coverage*.xml", "cobertura*.xml", "clover*.xml", "jacoco*.xml", "checkstyle*.xml"),
+    *(
+        "*lint*.xml",
+        "*mypy*.xml",
+        "*ruff*.xml",
+        "*flake8*.xml",
+        "*bandit*.xml",
+        "*audit*.xml",
+        "*phpcs*.xml",
+        "*pmd*.xml",
+    ),
+)
+"""Reports of other tools, some of which write their findings as JUnit XML."""
 RESULTS = (
     Format(
         "JUnit XML",
@@ -221,6 +244,10 @@ RESULTS = (
             "*pytest*.xml",
             "report.xml",
             "rspec*.xml",
+            "*-tests.xml",
+            "tests.xml",
+            "*-results.xml",
+            "test_output.xml",
             "results.xml",
         ),
         parse_junit,
@@ -228,7 +255,18 @@ RESULTS = (
     ),
     Format(
         "JUnit XML",
-        ("test-results/*.xml", "test-reports/*.xml", "*/test-results/*.xml", "build/test-results/*/*.xml"),
+        (
+            "reports/*.xml",
+            "report/*.xml",
+            ".reports/*.xml",
+            "artifacts/*.xml",
+            "*/reports/*.xml",
+            "cypress/results/*.xml",
+            "test-results/*.xml",
+            "test-reports/*.xml",
+            "*/test-results/*.xml",
+            "build/test-results/*/*.xml",
+        ),
         parse_junit,
         but=NO_RESULTS,
     ),

@@ -22,9 +22,11 @@ MANIFESTS = ("pyproject.toml", "package.json", "Cargo.toml", "go.mod", "Pipfile"
 def packages(root: Path) -> list[str]:
     """The directories of a project's packages, relative to its root: the root (""), and its workspace's members; of a
     project without a manifest, the directories at its top that have one."""
+    patterns = list(_patterns(root))[:PATTERNS_MAX]
+    left_out = {place for each in patterns if each.startswith("!") for place in _matching(root, each[1:])}
     found = dict.fromkeys([""])
-    for pattern in list(_patterns(root))[:PATTERNS_MAX]:
-        found |= dict.fromkeys(_matching(root, pattern))
+    for pattern in patterns:
+        found |= dict.fromkeys(place for place in _matching(root, pattern) if place not in left_out)
     if not any((root / name).is_file() for name in MANIFESTS):
         found |= dict.fromkeys(_matching(root, "*"))
     return list(found)[:PACKAGES_MAX]

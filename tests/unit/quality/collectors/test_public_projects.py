@@ -258,6 +258,25 @@ def test_skipped_tests_have_not_passed_whatever_pytests_cache_says(project: Path
     assert "none of them ran" in found.detail
 
 
+def test_a_linters_junit_is_no_test(project: Path) -> None:
+    write(project, "src/a.ts", JS)
+    write(project, "reports/eslint-junit.xml", junit(FAILED.format("a", 1)))
+    write(project, "reports/unit.xml", junit(OK.format("a", 1)))
+    assert value(project, "tests_passed") == 1
+
+
+def test_reports_of_dotnet_projects_lie_below_each(project: Path) -> None:
+    write(project, "src/Shop/Shop.csproj", "<Project/>")
+    write(project, "src/Shop/Cart.cs", JS)
+    write(project, "tests/Shop.Tests/Shop.Tests.csproj", "<Project/>")
+    cobertura = """<coverage lines-valid="2" lines-covered="1" timestamp="{stamp}"><sources><source>/home/runner/work/</source>
+</sources><packages><package><classes><class filename="src/Shop/Cart.cs"><lines><line number="1" hits="1"/>
+<line number="2" hits="0"/></lines></class></classes></package></packages></coverage>"""
+    path = "tests/Shop.Tests/TestResults/0b6c/coverage.cobertura.xml"
+    write(project, path, cobertura.format(stamp=f"{time.time():.0f}"))
+    assert value(project, "test_coverage") == 50
+
+
 def test_results_of_other_ecosystems_are_read(project: Path) -> None:
     write(project, "src/main/java/org/x/Cart.java", "class Cart {}\n")
     write(project, "src/test/java/org/x/CartTest.java", "class CartTest {}\n")
@@ -400,6 +419,15 @@ def test_locks_are_compared_as_their_tools_write_them(project: Path, files: dict
     assert value(project, "dependencies") == share
 
 
+def test_a_package_beside_a_workspace_needs_no_lock_of_it(project: Path) -> None:
+    write(project, "package.json", json.dumps({"workspaces": ["packages/*", "!packages/old"]}))
+    write(project, "packages/foo/package.json", json.dumps(MS))
+    write(project, "packages/old/package.json", json.dumps({"dependencies": {"left-pad": "^1"}}))
+    write(project, "playground/package.json", json.dumps({"dependencies": {"left-pad": "^1"}}))
+    write(project, "package-lock.json", json.dumps(NPM))
+    assert value(project, "dependencies") == 1
+
+
 @pytest.mark.parametrize("lock", ["package-lock.json", "pnpm-lock.yaml"])
 def test_a_member_of_a_workspace_has_the_lock_above_it(project: Path, lock: str) -> None:
     write(project, "package.json", json.dumps({"workspaces": ["packages/*"]}))
@@ -442,7 +470,7 @@ def test_poetry_without_a_table_of_its_own_is_compared(project: Path) -> None:
         ("Add a retry with backoff to the client that uploads large files (#12345)", True), ("asdf", False),
         ("update code", False), ("more changes", False), ("minor changes", False), ("final final", False),
         ("Fix the crash of an empty cart", True), ("fix: typo", True), ("Update dependencies of the gateway", True),
-        ("x" * 80 + " too long", False), ("fix stuff", False), ("docs(readme): say how to install", True),
+        ("x" * 80 + " too long", False), ("fix stuff", False), ("🚀 🚀", False), ("1.2 3", False), ("Add files via upload", False), ("feat!: drop Python 3.8", True), ("docs(readme): say how to install", True),
     ],
 )  # fmt: skip
 def test_subjects_say_what_changed_in_any_script(project: Path, subject: str, is_good: bool) -> None:
