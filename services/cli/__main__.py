@@ -154,6 +154,16 @@ COMMANDS: Mapping[str, Command] = {
             ("--yes", {"action": "store_true", "help": "remove them"}),
         ),
     ),
+    "checkpoint": Command(
+        "directory.checkpoints",
+        "lists and shows the checkpoints of this repository, and puts the files of one back",
+        (
+            ("action", {"choices": ("list", "show", "restore"), "help": "what to do"}),
+            ("name", {"nargs": "?", "metavar": "COMMIT", "help": "the checkpoint's commit, or its ref"}),
+            ("--limit", {"type": int, "default": 20, "help": "how many to list, the latest (%(default)s)"}),
+            ("--yes", {"action": "store_true", "help": "restore: put the files back"}),
+        ),
+    ),
     "permissions": Command(
         "commands.permissions",
         "what may be done here without asking, what may not, and what waits for your decision",

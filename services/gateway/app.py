@@ -192,7 +192,8 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
 
 def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, workplace: Workplace) -> Sessions:
     """Adds every tool, prompt and resource to `mcp`, and returns the workflows they use."""
-    sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
+    policy, on_ref = settings.checkpoint_commits, settings.checkpoints_on_ref
+    sessions = Sessions(backends, workplace, policy, settings.handoff_tokens, on_ref)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
     memory_corrections.register(mcp, backends.memory)

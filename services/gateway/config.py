@@ -48,6 +48,9 @@ class GatewaySettings(BaseSettings):
     checkpoint_commits: Literal["off", "tracked", "all"] = Field(
         "tracked", description="What a checkpoint commits: nothing, changes to tracked files, or new files, too"
     )
+    checkpoints_on_ref: bool = Field(
+        False, description="Whether checkpoints are committed to refs/segue/checkpoints, beside the branch"
+    )
     handoff_tokens: int = Field(1500, ge=0, description="How many tokens of memories init returns at most")
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")

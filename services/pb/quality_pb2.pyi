@@ -185,6 +185,8 @@ class Report(_message.Message):
     RUNS_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
     TOOK_MS_FIELD_NUMBER: _builtins.int
+    MEASURED_SCORE_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     overall_score: _builtins.float
     project_health: _builtins.float
     permissions_score: _builtins.float
@@ -197,6 +199,10 @@ class Report(_message.Message):
     """The share of the score, by weight, that was measured: 0 to 1."""
     cached: _builtins.bool
     took_ms: _builtins.float
+    measured_score: _builtins.float
+    """Of the points that could be had from what was measured: 0 to 100."""
+    summary: _builtins.str
+    """The score, of how much, and what would be next, in words."""
     @_builtins.property
     def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___Component]: ...
     @_builtins.property
@@ -220,10 +226,12 @@ class Report(_message.Message):
         runs: _abc.Iterable[Global___ToolRun] | None = ...,
         cached: _builtins.bool = ...,
         took_ms: _builtins.float = ...,
+        measured_score: _builtins.float = ...,
+        summary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "components", b"components", "dependency_status", b"dependency_status", "evidence_coverage", b"evidence_coverage", "git_status", b"git_status", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "recommendations", b"recommendations", "runs", b"runs", "took_ms", b"took_ms", "tools_availability", b"tools_availability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "components", b"components", "dependency_status", b"dependency_status", "evidence_coverage", b"evidence_coverage", "git_status", b"git_status", "measured_score", b"measured_score", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "recommendations", b"recommendations", "runs", b"runs", "summary", b"summary", "took_ms", b"took_ms", "tools_availability", b"tools_availability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,6 +252,7 @@ class Component(_message.Message):
     MEASURED_AT_FIELD_NUMBER: _builtins.int
     AGE_S_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    NOT_APPLICABLE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     group: _builtins.str
     value: _builtins.float
@@ -256,6 +265,8 @@ class Component(_message.Message):
     """By how many seconds the measurement is older than what it speaks of."""
     detail: _builtins.str
     """What was counted; why it was not measured."""
+    not_applicable: _builtins.bool
+    """It cannot be asked of a project of this language or kind; its weight is 0."""
     @_builtins.property
     def measured_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -272,10 +283,11 @@ class Component(_message.Message):
         measured_at: _timestamp_pb2.Timestamp | None = ...,
         age_s: _builtins.float = ...,
         detail: _builtins.str = ...,
+        not_applicable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["measured_at", b"measured_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "detail", b"detail", "group", b"group", "measured", b"measured", "measured_at", b"measured_at", "name", b"name", "points", b"points", "source", b"source", "unit", b"unit", "value", b"value", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "detail", b"detail", "group", b"group", "measured", b"measured", "measured_at", b"measured_at", "name", b"name", "not_applicable", b"not_applicable", "points", b"points", "source", b"source", "unit", b"unit", "value", b"value", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -320,7 +332,7 @@ class ToolRun(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     outcome: _builtins.str
-    """finished, timed out, too much output, killed, unreadable"""
+    """finished, not run, timed out, too much output, killed, unreadable"""
     took_s: _builtins.float
     detail: _builtins.str
     def __init__(
@@ -353,6 +365,7 @@ class RecordRequest(_message.Message):
     TOOLS_AVAILABILITY_FIELD_NUMBER: _builtins.int
     EVIDENCE_COVERAGE_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     operation_id: _builtins.str
     kind: _builtins.str
@@ -363,6 +376,8 @@ class RecordRequest(_message.Message):
     tools_availability: _builtins.float
     evidence_coverage: _builtins.float
     commit: _builtins.str
+    rules: _builtins.int
+    """the version of the rules that made the score; 1 when it is not set"""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp:
         """now when it is not set"""
@@ -380,10 +395,11 @@ class RecordRequest(_message.Message):
         tools_availability: _builtins.float = ...,
         evidence_coverage: _builtins.float = ...,
         commit: _builtins.str = ...,
+        rules: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project", b"project", "project_health", b"project_health", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project", b"project", "project_health", b"project_health", "rules", b"rules", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -554,6 +570,7 @@ class Point(_message.Message):
     COMMIT_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     overall_score: _builtins.float
     project_health: _builtins.float
     permissions_score: _builtins.float
@@ -562,6 +579,8 @@ class Point(_message.Message):
     commit: _builtins.str
     kind: _builtins.str
     operation_id: _builtins.str
+    rules: _builtins.int
+    """the version of the rules that made the score"""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -576,10 +595,11 @@ class Point(_message.Message):
         commit: _builtins.str = ...,
         kind: _builtins.str = ...,
         operation_id: _builtins.str = ...,
+        rules: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "rules", b"rules", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,8 @@ def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
         ],
         cached=report.is_cached,
         took_ms=took_ms,
+        measured_score=score.of_measured,
+        summary=score.summary,
     )
 
 
@@ -56,9 +58,10 @@ def _component(scored: Scored) -> quality_pb2.Component:
         group=component.group,
         value=evidence.value,
         unit=component.unit,
-        weight=component.weight,
+        weight=scored.weight,
         points=scored.points,
         measured=evidence.measured,
+        not_applicable=not evidence.applies and not evidence.measured,
         source=evidence.source,
         measured_at=_time(evidence.measured_at) if evidence.measured_at else None,
         age_s=evidence.age_s,
@@ -79,6 +82,7 @@ def record_request(project: str, point: Point) -> quality_pb2.RecordRequest:
         tools_availability=point.tools,
         evidence_coverage=point.coverage,
         commit=point.commit,
+        rules=point.rules,
     )
 
 
@@ -94,6 +98,7 @@ def requested_point(request: quality_pb2.RecordRequest, now: datetime) -> Point:
         commit=request.commit,
         kind=request.kind,
         operation_id=request.operation_id,
+        rules=request.rules or 1,
     )
 
 
@@ -109,6 +114,7 @@ def point_message(point: Point) -> quality_pb2.Point:
         commit=point.commit,
         kind=point.kind,
         operation_id=point.operation_id,
+        rules=point.rules,
     )
 
 
@@ -124,6 +130,7 @@ def point(message: quality_pb2.Point) -> Point:
         commit=message.commit,
         kind=message.kind,
         operation_id=message.operation_id,
+        rules=message.rules or 1,
     )
 
 

@@ -14,7 +14,8 @@ from services.kit.observability import telemetry
 from services.kit.transport import rpc
 from services.pb import quality_pb2, quality_pb2_grpc
 from services.quality import messages
-from services.quality.domain.trend import Point, crossings, trend
+from services.quality.domain.scoring import RULES
+from services.quality.domain.trend import Point, crossings, trend, under_latest_rules
 from services.quality.operations.health import Condition
 from services.quality.operations.quality_check import Checking, Report
 from services.quality.storage.history import History, check_point, points_max
@@ -92,12 +93,13 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         if not 0 < limit <= points_max:
             raise InvalidInput(f"limit must be from 1 to {points_max}.")
         points = await self._history.points(rpc.caller.get(), plain_name(request.project), limit)
-        heading = trend(points)
+        comparable = under_latest_rules(points)
+        heading = trend(comparable)
         return quality_pb2.HistoryResponse(
             points=[messages.point_message(each) for each in points],
             trend=messages.trend_message(heading),
             forecast=messages.forecast_message(heading.forecast),
-            events=[messages.event_message(each) for each in crossings(points)],
+            events=[messages.event_message(each) for each in crossings(comparable)],
         )
 
     async def Health(self, _: quality_pb2.HealthRequest, __: Any) -> quality_pb2.HealthResponse:
@@ -123,4 +125,5 @@ def _point(report: Report, request: quality_pb2.CheckRequest) -> Point:
         commit=str(report.collected.git.get("head", ""))[:100],
         kind=request.kind or "check",
         operation_id=request.operation_id,
+        rules=RULES,
     )

@@ -70,6 +70,6 @@ def measure(directory: str | Path, roots: Sequence[Path], now: datetime) -> Work
         source="measured",
         project=find_project(real, roots),
         git=git_facts(real, roots, now),
-        dependencies=dependency_files(project_root(real, roots)),
+        dependencies=dependency_files(project_root(real, roots), roots),
         tools={name: serialization.readable(path) for name, path in find_tools(real).items()},
     )

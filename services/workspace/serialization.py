@@ -14,7 +14,8 @@ from services.kit.errors import InvalidInput
 TEXT_MAX_CHARACTERS = 256
 ITEMS_MAX = 64
 NUMBER_MAX = 2**53
-
+LATER = "later"
+"""Marks a field, in its metadata, that peers of earlier versions do not send; it has a default."""
 LINES_MAX_CHARACTERS = 4096
 
 # Text of several lines; any other text is one line.
@@ -42,7 +43,7 @@ def to_dict(value: Any) -> Any:
 
 def from_dict(kind: type[T], value: object) -> T:
     """The inverse of `to_dict`. Values of another type, or over the limits of text, list and number, raise InvalidInput
-    naming the field; unknown fields are ignored."""
+    naming the field; unknown fields are ignored; one marked as LATER may be left out."""
     made: T = _check_value(kind, value, kind.__name__.lower())
     return made
 
@@ -74,10 +75,11 @@ def _check_value(kind: Any, value: object, place: str) -> Any:
 def _object(kind: Any, value: object, place: str) -> Any:
     fields: Any = _expect(isinstance(value, dict), value, place, "an object")
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    missing = next((name for name in names if name not in fields), None)
+    known = dataclasses.fields(kind)
+    missing = next((field.name for field in known if field.name not in fields and LATER not in field.metadata), None)
     _expect(missing is None, value, f"{place}.{missing}", "present")
-    return kind(**{name: _check_value(hints[name], fields[name], f"{place}.{name}") for name in names})
+    sent = [field.name for field in known if field.name in fields]
+    return kind(**{name: _check_value(hints[name], fields[name], f"{place}.{name}") for name in sent})
 
 
 def _scalar(kind: Any, value: object, place: str) -> Any:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from services.quality.collectors import collect
 from services.quality.collectors.coverage import FORMATS
-from services.quality.collectors.directory import Place, Unmeasured, look
+from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.lint import AUDITS, LINT, SECURITY_LINT, TYPES
 from services.quality.collectors.reports import Format
+from services.quality.collectors.scan import look
 from services.quality.collectors.tests import RESULTS
 from services.quality.domain.scoring import score
 from services.workspace.dependencies.lock_status import dependency_files
@@ -36,6 +37,34 @@ JSON_REPORTS: dict[str, Any] = {
     "bandit.json": {"results": [{"filename": "shop/cart.py", "issue_severity": "HIGH"}]},
     "pip-audit.json": {"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "x"}]}]},
     "npm-audit.json": {"metadata": {"vulnerabilities": {"info": 0, "low": 1, "total": 1}}},
+    "coverage-final.json": {
+        "shop/cart.ts": {
+            "statementMap": {"0": {"start": {"line": 1}}, "1": {"start": {"line": 2}}},
+            "s": {"0": 1, "1": 0},
+        }
+    },
+    ".resultset.json": {"RSpec": {"coverage": {"shop/cart.rb": {"lines": [1, 0, None]}}}},
+    "lint.sarif": {
+        "runs": [
+            {
+                "tool": {"driver": {"name": "ruff"}},
+                "results": [
+                    {
+                        "level": "error",
+                        "locations": [{"physicalLocation": {"artifactLocation": {"uri": "shop/cart.py"}}}],
+                    }
+                ],
+            }
+        ]
+    },
+    "golangci-lint.json": {"Issues": [{"Pos": {"Filename": "shop/a.go"}}]},
+    "clippy.json": {
+        "reason": "compiler-message",
+        "message": {"level": "warning", "spans": [{"file_name": "shop/a.rs"}]},
+    },
+    "rubocop.json": {"files": [{"path": "shop/cart.rb", "offenses": [{}]}]},
+    "cargo-audit.json": {"vulnerabilities": {"count": 1}},
+    "osv-scanner.json": {"results": [{"packages": [{"vulnerabilities": [{}]}]}]},
     ".pytest_cache/v/cache/nodeids": ["tests/test_cart.py::test_a"],
 }
 TEXT_REPORTS: dict[str, bytes] = {
@@ -49,6 +78,14 @@ TEXT_REPORTS: dict[str, bytes] = {
 <testcase classname="tests.test_cart" name="b"><failure message="no">x</failure></testcase>
 <testcase classname="tests.test_cart" name="c"><skipped/></testcase></testsuite></testsuites>""",
     "mypy.xml": b'<testsuite><testcase name="m"><failure>shop/cart.py:1: error: no</failure></testcase></testsuite>',
+    "clover.xml": b"""<coverage generated="1767225600" clover="3"><project><file path="shop/cart.ts">
+<line num="1" count="1" type="stmt"/><line num="2" count="0" type="stmt"/></file></project></coverage>""",
+    "jacoco.xml": b"""<!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd"><report name="x">
+<sessioninfo dump="1767225600000"/><package name="org/x"><sourcefile name="Cart.java"><line nr="3" ci="2"/></sourcefile>
+</package></report>""",
+    "checkstyle.xml": b'<checkstyle><file name="shop/A.java"><error severity="error"/></file></checkstyle>',
+    "Testing/1/Test.xml": b'<Site><Testing><Test Status="passed"/><Test Status="failed"/></Testing></Site>',
+    "run.trx": b'<TestRun><Results><UnitTestResult outcome="Passed"/></Results></TestRun>',
     "tsc.txt": b"shop/cart.ts(1,2): error TS2322: no\nFound 1 error in shop/cart.ts:1\n",
 }
 MANIFESTS: dict[str, bytes] = {
@@ -65,6 +102,13 @@ dev = [{ name = "pytest" }]\n""",
     "pnpm-lock.yaml": b"importers:\n  .:\n    dependencies:\n      left:\n        specifier: ^1\n",
     "Cargo.toml": b'[package]\nname = "shop"\n[dependencies]\nserde = { version = "1", package = "serde" }\n',
     "Cargo.lock": b'[[package]]\nname = "shop"\nversion = "1.0.0"\ndependencies = ["serde 1"]\n',
+    "bun.lock": b'{"workspaces": {"": {"dependencies": {"left": "^1",},},},}',
+    "Pipfile": b'[packages]\nrich = "*"\n',
+    "Pipfile.lock": b'{"default": {"rich": {}}}',
+    "pdm.lock": b'[[package]]\nname = "httpx"\n',
+    "pnpm-workspace.yaml": b"packages:\n  - 'shop/*'\n",
+    "go.work": b"go 1.22\nuse (\n\t./shop\n)\n",
+    ".gitattributes": b"*.py text\n",
     "go.mod": b"module example.org/shop\n\nrequire (\n\texample.org/a v1.2.3\n)\n",
     "go.sum": b"example.org/a v1.2.3/go.mod h1:x=\n",
     "requirements.txt": b"httpx==1.0 --hash=sha256:ab\n-r other.txt\n",

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.quality.collectors.directory import look
+from services.quality.collectors.scan import look
 from services.quality.tool_runs.runs import Runs
 
 UNTIDY = '"""Shop."""\nimport os\ndef total():\n  return 0\n'

@@ -31,7 +31,7 @@ from tests.performance import (
     sessions,
     telemetry,
 )
-from tests.performance.corpora import coding
+from tests.performance.corpora import calibration, coding
 from tests.performance.corpora.synthetic import fill
 from tests.performance.rows import Row, Rows
 
@@ -69,6 +69,7 @@ def _conversations(directory: Path) -> Iterator[Row]:
         yield from hooks.rows(stack, directory / "hooks")
         yield from sessions.rows(stack)
         yield from quality.rows(stack)
+        yield from calibration.rows()
 
 
 def _callers(directory: Path) -> Rows:

@@ -52,6 +52,12 @@ def _query() -> dict[str, str]:
     return {"since": midnight.isoformat(), **({"place": json.dumps(place)} if place else {})}
 
 
+def _score(quality: Any) -> str:
+    """The score, and of how many points; servers of earlier versions say 100."""
+    measured = 100 * quality.get("evidence_coverage", 1.0)
+    return f"{quality['overall_score']:.0f} of the {measured:.0f} points that were measured"
+
+
 def _report_lines(fields: Any, url: str) -> Iterator[tuple[str, str]]:
     yield (
         "server",
@@ -66,7 +72,7 @@ def _report_lines(fields: Any, url: str) -> Iterator[tuple[str, str]]:
         yield "memories", f"{fields['memories_since']:,} today, {fields['memories']:,} in all{last}"
     if fields["quality"]:
         measured = _ago(fields["quality"]["timestamp"])
-        yield "quality", f"{fields['quality']['overall_score']:.0f} of 100 in {fields['project']}, measured {measured}"
+        yield "quality", f"{_score(fields['quality'])} in {fields['project']}, measured {measured}"
     if fields["pending"]:
         yield "pending", f"{fields['pending']} to be stored once memory answers"
     for each in fields["degraded"]:

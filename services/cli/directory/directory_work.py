@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from services.kit import redaction
 from services.kit.errors import ServiceError, Unavailable
 from services.quality.collectors import collect
-from services.quality.collectors.directory import look
+from services.quality.collectors.scan import look
 from services.quality.domain.evidence import to_json
 from services.workspace import serialization
 from services.workspace.allowed_roots import resolve_directory

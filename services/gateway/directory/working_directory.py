@@ -107,7 +107,7 @@ class Workplace:
         return replace(
             place,
             git=git_facts(directory, self.roots, datetime.now(UTC)),
-            dependencies=dependency_files(Path(place.project.root)),
+            dependencies=dependency_files(Path(place.project.root), self.roots),
             tools=sorted(find_tools(directory)),
         )
 

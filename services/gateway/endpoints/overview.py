@@ -81,7 +81,8 @@ def _quality(history: quality_pb2.HistoryResponse | None) -> dict[str, Any] | No
     if not history or not history.points:
         return None
     point = history.points[-1]
-    return {"overall_score": point.overall_score, "timestamp": iso(point.timestamp)}
+    named = {"overall_score": point.overall_score, "evidence_coverage": point.evidence_coverage}
+    return {**named, "timestamp": iso(point.timestamp)}
 
 
 async def _or_none(answer: Awaitable[Any]) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -80,6 +82,7 @@ def _answer(response: quality_pb2.CheckResponse) -> shapes.QualityAnswer:
             weight=each.weight,
             points=each.points,
             measured=each.measured,
+            applies=not each.not_applicable,
             source=each.source,
             measured_at=iso(each.measured_at) if each.HasField("measured_at") else None,
             detail=each.detail,
@@ -89,6 +92,8 @@ def _answer(response: quality_pb2.CheckResponse) -> shapes.QualityAnswer:
     return shapes.QualityAnswer(
         report=shapes.QualityReport(
             overall_score=report.overall_score,
+            measured_score=report.measured_score,
+            summary=report.summary,
             project_health=report.project_health,
             permissions_score=report.permissions_score,
             tools_availability=report.tools_availability,
@@ -108,6 +113,11 @@ def _answer(response: quality_pb2.CheckResponse) -> shapes.QualityAnswer:
     )
 
 
+def _rules_changed_at(points: Sequence[quality_pb2.Point]) -> str | None:
+    changes = [after for before, after in pairwise(points) if (before.rules or 1) != (after.rules or 1)]
+    return iso(changes[-1].timestamp) if changes else None
+
+
 def _event(event: quality_pb2.ThresholdEvent) -> str:
     return f"{event.direction} {event.threshold:g} since {iso(event.timestamp)}"
 
@@ -120,6 +130,7 @@ def _history(answer: quality_pb2.HistoryResponse) -> shapes.HistoryAnswer:
         expected |= {"low": forecast.low, "high": forecast.high}
     return shapes.HistoryAnswer(
         points=[shapes.PointShape.of(each) for each in answer.points],
+        rules_changed_at=_rules_changed_at(answer.points),
         trend=shapes.TrendShape(
             direction=trend.direction,
             slope_per_day=trend.slope_per_day,

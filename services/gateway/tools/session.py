@@ -57,10 +57,14 @@ def _register_life(mcp: FastMCP, sessions: Sessions) -> None:
         session_id: SessionId = None,
         note: Annotated[str | None, Field(description="What was done since the last one")] = None,
         commit: Annotated[bool | None, Field(description="Commit to git; the project's policy when left out")] = None,
+        on_ref: Annotated[
+            bool | None, Field(description="Commit to refs/segue/checkpoints, beside the branch; works where it cannot")
+        ] = None,
     ) -> shapes.CheckpointAnswer:
         """Record where the work stands: its quality, and a git commit where the policy and the repository allow it."""
         asked, meant = Asked.of(None, context), which(session_id, context)
-        return _checkpoint_answer(await sessions.checkpoint(asked, meant, encodable(note or ""), commit))
+        recorded = await sessions.checkpoint(asked, meant, encodable(note or ""), commit, on_ref=on_ref)
+        return _checkpoint_answer(recorded)
 
 
 def _register_end(mcp: FastMCP, sessions: Sessions) -> None:
@@ -129,6 +133,7 @@ def _checkpoint_answer(recorded: Recorded) -> shapes.CheckpointAnswer:
             quality_score=report.overall_score if report else None,
             session_id=checkpoint.session_id,
             timestamp=iso(checkpoint.created_at),
+            ref=git.ref,
         )
     insights: dict[str, Any] = {"checkpoint_number": checkpoint.number}
     if report:
@@ -140,6 +145,7 @@ def _checkpoint_answer(recorded: Recorded) -> shapes.CheckpointAnswer:
         git_checkpoint_created=commit is not None,
         git_checkpoint=commit,
         git_skipped_reason=None if commit else checkpoint.git_skipped_reason or None,
+        left_out=[{"path": each.path, "reason": each.reason} for each in git.left_out] if git else [],
         recommendations=recorded.quality.recommendations,
         optimization_suggestions=[recorded.quality.trouble] if recorded.quality.trouble else [],
         workflow_insights=insights,

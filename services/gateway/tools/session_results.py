@@ -132,6 +132,9 @@ class QualityScore(BaseModel):
     project_health: float | None
     permissions: float | None
     tools_available: float | None
+    measured_score: float | None = Field(description="Of the points that were measured")
+    evidence_coverage: float | None = Field(description="The share of the score that was measured, 0 to 1")
+    summary: str | None = Field(description="The score, of how much, and what would be next")
 
 
 class GitCheckpoint(BaseModel):
@@ -143,6 +146,7 @@ class GitCheckpoint(BaseModel):
     quality_score: float | None
     session_id: str
     timestamp: str | None
+    ref: str | None = Field(description="The ref it is on, beside the branch; null where it is on the branch")
 
 
 class CheckpointAnswer(Result):
@@ -154,6 +158,7 @@ class CheckpointAnswer(Result):
     git_checkpoint_created: bool
     git_checkpoint: GitCheckpoint | None
     git_skipped_reason: str | None
+    left_out: list[dict[str, str]] = Field(description="Changed paths that were not committed, each with the reason")
     recommendations: list[str]
     optimization_suggestions: list[str]
     workflow_insights: dict[str, Any]
@@ -248,6 +253,7 @@ class ComponentShape(BaseModel):
     weight: float
     points: float
     measured: bool
+    applies: bool = Field(description="False where it cannot be asked of such a project; its weight is then 0")
     source: str
     measured_at: str | None
     detail: str
@@ -256,10 +262,12 @@ class ComponentShape(BaseModel):
 class QualityReport(BaseModel):
     """The score, and what it was measured from. What was not measured earns nothing."""
 
-    overall_score: float
+    overall_score: float = Field(description="0 to 100; what was not measured earns nothing")
+    measured_score: float = Field(description="0 to 100: the share of the points that were measured")
+    summary: str = Field(description="The score, of how much, and what would be next")
     project_health: float
-    permissions_score: float
-    tools_availability: float
+    permissions_score: float = Field(description="The user's rules; no part of overall_score")
+    tools_availability: float = Field(description="This machine's tools; no part of overall_score")
     git_status: Any
     dependency_status: Any
     components: list[ComponentShape]
@@ -286,6 +294,7 @@ class PointShape(BaseModel):
     evidence_coverage: float
     commit: str | None
     kind: str = Field(description="check or checkpoint")
+    rules: int = Field(description="The version of the scoring rules; scores of different rules do not compare")
 
     @classmethod
     def of(cls, point: quality_pb2.Point) -> PointShape:
@@ -297,6 +306,7 @@ class PointShape(BaseModel):
             evidence_coverage=point.evidence_coverage,
             commit=point.commit or None,
             kind=point.kind,
+            rules=point.rules or 1,
         )
 
 
@@ -313,6 +323,7 @@ class HistoryAnswer(Result):
     """Answer of `quality_history`."""
 
     points: list[PointShape]
+    rules_changed_at: str | None = Field(description="Since when other rules hold; trend and events are of these alone")
     trend: TrendShape
     forecast: dict[str, Any] | None
     events: list[str] = Field(description="Thresholds that the score came to be above or below, oldest first")

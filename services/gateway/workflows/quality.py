@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from services.gateway.backends import Backends
 from services.gateway.directory.working_directory import Place
@@ -23,17 +24,19 @@ class Assessed:
         if self.report is None:
             return None
         parts = {name: getattr(self.report, name) for name in PARTS}
+        parts["measured_percent"] = round(100 * self.report.evidence_coverage, 1)
         return session_pb2.Quality(overall=self.report.overall_score, parts=parts)
 
-    def shape(self) -> dict[str, float | None]:
+    def shape(self) -> dict[str, Any]:
         """The scores under the contract's names."""
         if self.report is None:
-            return dict.fromkeys(("overall", "project_health", "permissions", "tools_available"))
+            return dict.fromkeys(("overall", "project_health", "permissions", "tools_available", *COVERAGE))
         return {
             "overall": self.report.overall_score,
             "project_health": self.report.project_health,
             "permissions": self.report.permissions_score,
             "tools_available": self.report.tools_availability,
+            **{name: getattr(self.report, name) for name in COVERAGE},
         }
 
     @property
@@ -42,6 +45,7 @@ class Assessed:
         return recommendations(self.report)[:5] if self.report else []
 
 
+COVERAGE = ("measured_score", "evidence_coverage", "summary")
 PARTS = ("project_health", "permissions_score", "tools_availability")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -74,12 +74,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """The workflows; `policy` is what a checkpoint commits by default."""
+    """The workflows; `policy` is what a checkpoint commits by default, `on_ref` whether beside the branch."""
 
     backends: Backends
     workplace: Workplace
     policy: Policy
     handoff_tokens: int
+    on_ref: bool = False
 
     @property
     def conversations(self) -> Conversations:
@@ -152,7 +153,13 @@ class Sessions:
         return [each for each in answer.results if "handoff" not in each.memory.tags], ""
 
     async def checkpoint(
-        self, asked: Asked, which: session_pb2.Which, note: str, commit: bool | None, operation_id: str = ""
+        self,
+        asked: Asked,
+        which: session_pb2.Which,
+        note: str,
+        commit: bool | None,
+        operation_id: str = "",
+        on_ref: bool | None = None,
     ) -> Recorded:
         """Measures, commits what the policy allows, and records it; in this order, so that nothing is recorded that was
         not done. If the client makes the commit, this takes two calls with one operation id."""
@@ -161,7 +168,9 @@ class Sessions:
         made = place.client.committed_checkpoint() if place.client else None
         operation_id = made[0] if made else operation_id or str(uuid4())
         quality = await assess(self.backends, place, operation_id, "checkpoint")
-        git = await self.workplace.commit(place, self._commit(state, place, quality, note, commit, operation_id))
+        wanted = self._commit(state, place, quality, note, commit, operation_id)
+        wanted = replace(wanted, ref=self.on_ref if on_ref is None else on_ref)
+        git = await self.workplace.commit(place, wanted)
         request = session_pb2.CheckpointRequest(
             which=session_pb2.Which(session_id=state.id),
             note=note,
@@ -196,6 +205,7 @@ class Sessions:
             policy=policy,
             checkpoint_id=operation_id,
             note=note or None,
+            quality_coverage=report.evidence_coverage if report else None,
         )
 
     async def end(self, asked: Asked, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:

@@ -33,10 +33,11 @@ _TYPE_NAME = (
     r"[0-9]{1,5}(?:$|_|[A-Z][a-z])"
 )
 
-# `${NAME}`, `$(command)`, `{{ name }}`, `{name}`, `<your token>`, `%(name)s`, `$NAME`, `[list]`
+# `${NAME}`, `$(command)`, `{{ name }}`, `{name}`, `<your token>`, `%(name)s`, `$NAME`, `[list]`, and what
+# a shell puts in place of a variable that is set: `${NAME:+is-set}`
 _TEMPLATE = (
     r"\$\{|\$\(|\{\{|#\{|\{[A-Za-z_][\w.()\[\]!:]*\}|<[A-Za-z][\w .-]*>|%\([A-Za-z]|^%[sd]|%[sd]$|^%\w+%$"
-    r"|^\$[A-Za-z_]\w*$|^\[.*\][\w*+\\]*$"
+    r"|^\$[A-Za-z_]\w*$|^\[.*\][\w*+\\]*$|^[+?][A-Za-z_-]+$"
 )
 _NAMED_DIGEST = r"sha(?:1|256|384|512)[-:]"
 _PATH_OR_URL = r"(?:\.{0,2}|~)/[\w.]+(?:/|$)|[A-Za-z]:\\|\w[\w+.-]*://|[:@%][A-Za-z_]\w*$"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
+from services.quality.collectors.applicability import with_applicability
 from services.quality.collectors.coverage import coverage
 from services.quality.collectors.dependencies import dependencies
 from services.quality.collectors.directory import Place, Unmeasured
@@ -51,8 +52,8 @@ def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
             )
         )
         evidence = [*found.evidence, *(one for each in waiting for one in each.result())]
-    collected = merge(evidence)
-    return Collected(collected, found.facts, _dependency_facts(collected["dependencies"]))
+    collected, kind = with_applicability(place, merge(evidence))
+    return Collected(collected, found.facts, _dependency_facts(collected["dependencies"]), kind)
 
 
 def _collect_or_report(collector: Collector, names: Sequence[str], place: Place) -> Sequence[Evidence]:

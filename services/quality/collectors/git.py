@@ -10,17 +10,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.kit.errors import ServiceError
+from services.quality.collectors.change_times import is_shallow, status_of
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.domain.evidence import Evidence, no_measurement
 from services.workspace.git.repository import Repository, find_repository
-from services.workspace.git.status import Status, read_status
+from services.workspace.git.status import Status
 
 commits_max = 1000
 subjects_max = 50
+subject_columns_max = 72
 active_within = timedelta(days=30)
 _says_nothing = re.compile(
-    r"(wip|tmp|temp|fix|fixes|fixed|update|updates|updated|changes?|stuff|misc|commit|test|asdf|\.+|-+)", re.IGNORECASE
+    r"((wip|tmp|temp|fix(es|ed)?|bug ?fix(es)?|update[sd]?|change[sd]?|stuff|things?|misc|commit|tests?|asdf\w*|code"
+    r"|more|minor|small|some|final|last|new|again|work|working|save|cleanup|edits?|file|files|it|the|a|and"
+    r"|\d+)\b[\s,.:!-]*)+",
+    re.IGNORECASE,
 )
+_by_hand = frozenset({"add files via upload", "create readme.md", "update readme.md"})
+"""What a host's web page writes where nobody says anything."""
+_pull_request = re.compile(r"\s*\((?:#|GH-|!)\d+\)\s*$")
+_prefix = re.compile(r"^(?:\w+(?:\([^)]*\))?!?: )")
+_word = re.compile(r"[^\W\d_]{2}")
+_wide = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+"""Letters of scripts that write words without spaces between them, or a word in two or three letters."""
 _merge = re.compile(r"(Merge |Revert |fixup! |squash! )")
 NAMES = ("active_days", "uncommitted", "commit_subjects")
 
@@ -46,26 +58,32 @@ def git(place: Place) -> GitFound:
 
 
 def _git_facts(place: Place) -> GitFound:
-    repository = find_repository(place.root, place.roots)
+    repository = place.repository or find_repository(place.root, place.roots)
     if repository is None or repository.bare:
         state = "bare" if repository else "none"
         reason = "the repository has no working tree" if repository else "no git repository"
         return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": state})
-    status = read_status(repository)
-    tracked = _tracked_paths(place, repository)
+    status = status_of(place, repository)
+    tracked = sorted(place.tracked) if place.tracked is not None else _tracked_paths(place, repository)
     if not status.head:
-        reason = "no commits yet"
+        reason = "no commits yet; make one"
         return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": "empty"}, tracked)
     if not tracked:
         reason = "git tracks nothing here"
         return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": "untracked"}, tracked)
     days, subjects = _history(repository, place.now)
     evidence = [
-        Evidence("active_days", float(days), True, "git log", place.now, detail=f"{days} of the last 30 days"),
+        _activity(repository, days, place.now),
         _uncommitted_changes(status, place.now),
         _subjects(subjects, place.now),
     ]
     return GitFound(evidence, _facts(status), tracked)
+
+
+def _activity(repository: Repository, days: int, now: datetime) -> Evidence:
+    if is_shallow(repository):
+        return no_measurement("active_days", "a shallow clone does not have the commits", "git log")
+    return Evidence("active_days", float(days), True, "git log", now, detail=f"{days} of the last 30 days")
 
 
 def _facts(status: Status) -> dict[str, Any]:
@@ -95,8 +113,18 @@ def _subjects(subjects: Sequence[str], now: datetime) -> Evidence:
 
 
 def _says_what_changed(subject: str) -> bool:
-    """Whether it has two or more words, at most 72 characters, and says more than that there was a change."""
-    return len(subject.split()) >= 2 and len(subject) <= 72 and not _says_nothing.fullmatch(subject.strip(" .:!"))
+    """Whether it has two or more words, at most 72 columns, and says more than that there was a change.
+
+    A host's own suffix, as `(#123)`, is not the author's; of a script without spaces four letters are words enough.
+    """
+    text = _pull_request.sub("", subject).strip()
+    own = _prefix.sub("", text).strip(" .:!-_")
+    if not own or _says_nothing.fullmatch(own) or own.lower() in _by_hand:
+        return False
+    has_words = len(own.split()) >= 2 and _word.search(own) is not None
+    is_wide = len(_wide.findall(own)) >= 4
+    columns = len(text) + len(_wide.findall(text))
+    return (has_words or is_wide or own != text.strip(" .:!-_")) and columns <= subject_columns_max
 
 
 def _history(repository: Repository, now: datetime) -> tuple[int, list[str]]:

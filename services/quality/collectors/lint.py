@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from services.quality.collectors.directory import Place, Unmeasured
-from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, read_json
+from services.quality.collectors.languages import languages_of
+from services.quality.collectors.report_files.xml import read_xml
+from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, own_time, read_json
 from services.quality.collectors.reports import read_json_lines as json_lines
-from services.quality.collectors.xml import read_xml
 from services.quality.domain.evidence import Evidence
 
 PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typescript",)
@@ -68,12 +71,18 @@ def parse_eslint(_: Place, content: bytes) -> Parsed:
     return Parsed(sum(counts), paths=paths, languages=SCRIPT, detail=f"{sum(counts):.0f} findings")
 
 
-def parse_mypy_json(_: Place, content: bytes) -> Parsed:
-    """`mypy --output json`: one line per message; notes are not errors. An empty report may be truncated."""
+def _of_sources_here(place: Place, found: Parsed) -> Parsed:
+    """A report without findings is one of this project only if there is something that the tool could look at."""
+    if not found.counted and not any(language in place.by_language for language in found.languages):
+        raise Unmeasured(f"is about {' and '.join(found.languages)}, of which there is none here")
+    return found
+
+
+def parse_mypy_json(place: Place, content: bytes) -> Parsed:
+    """`mypy --output json`: one line per message, none where all is in order; notes are not errors."""
     rows = [expect(row, dict) for row in json_lines(content)]
-    if not rows:
-        raise Unmeasured("is empty")
-    return _findings([expect(row.get("file"), str) for row in rows if row.get("severity") == "error"], PYTHON)
+    found = [expect(row.get("file"), str) for row in rows if row.get("severity") == "error"]
+    return _of_sources_here(place, _findings(found, PYTHON))
 
 
 def parse_mypy_junit(_: Place, content: bytes) -> Parsed:
@@ -112,13 +121,13 @@ def _mapping(row: object) -> dict[str, Any]:
     return found
 
 
-def parse_tsc(_: Place, content: bytes) -> Parsed:
-    """`tsc --pretty false`: one line per error. A report without errors must say so: an empty one may be truncated."""
+def parse_tsc(place: Place, content: bytes) -> Parsed:
+    """`tsc --pretty false`: one line per error, nothing where all is in order."""
     text = content.decode("utf-8", "replace")
     found = [match["path"] for line in text.splitlines() if (match := _tsc_line.match(line))]
-    if not found and not _tsc_end.search(text):
+    if not found and text.strip() and not _tsc_end.search(text):
         raise Unmeasured("contains no line of tsc")
-    return _findings(found, TYPESCRIPT)
+    return _of_sources_here(place, _findings(found, TYPESCRIPT))
 
 
 def parse_bandit(_: Place, content: bytes) -> Parsed:
@@ -144,16 +153,151 @@ def parse_npm_audit(_: Place, content: bytes) -> Parsed:
     return Parsed(known, languages=SCRIPT, detail=f"{known:.0f} vulnerabilities")
 
 
+def parse_sarif(place: Place, content: bytes) -> Parsed:
+    """SARIF: results of level warning and above that are not suppressed, of any linter."""
+    runs = [_mapping(run) for run in expect(expect(read_json(content), dict).get("runs"), list)]
+    paths: list[str] = []
+    count, tools = 0, []
+    for run in runs:
+        tools.append(str(_mapping(_mapping(run.get("tool", {})).get("driver", {})).get("name", "")))
+        for row in map(_mapping, expect(run.get("results") or [], list)):
+            if row.get("level", "warning") in {"warning", "error"} and not row.get("suppressions"):
+                count += 1
+                paths += _sarif_paths(row)
+    if not runs:
+        raise Unmeasured("contains no run")
+    times = [time for run in runs for time in _sarif_times(run, place.now)]
+    languages = languages_of(paths) or _languages_of_tools(tools) or tuple(sorted(place.by_language))
+    named = ", ".join(sorted(set(filter(None, tools))))[:80]
+    detail = f"{count} findings of {named}"
+    return Parsed(count, 0.0, list(dict.fromkeys(paths)), languages, max(times, default=None), detail)
+
+
+def _sarif_times(run: Mapping[str, Any], now: datetime) -> list[datetime]:
+    ends = [_mapping(each).get("endTimeUtc") for each in expect(run.get("invocations") or [], list)]
+    return [time for end in ends if isinstance(end, str) and (time := own_time(end, now))]
+
+
+def _sarif_paths(row: Mapping[str, Any]) -> list[str]:
+    places = [_mapping(each) for each in expect(row.get("locations") or [], list)[:1]]
+    physical = [_mapping(each.get("physicalLocation") or {}) for each in places]
+    uris = [_mapping(each.get("artifactLocation") or {}).get("uri") for each in physical]
+    return [unquote(each) for each in uris if isinstance(each, str)]
+
+
+_languages_of_tool = {
+    "ruff": PYTHON, "pylint": PYTHON, "bandit": PYTHON, "flake8": PYTHON, "eslint": SCRIPT, "clippy": ("rust",),
+    "golangci-lint": ("go",), "gosec": ("go",), "staticcheck": ("go",), "rubocop": ("ruby",), "detekt": ("kotlin",),
+    "pmd": ("java",), "spotbugs": ("java",), "checkstyle": ("java",), "phpstan": ("php",), "psalm": ("php",),
+}  # fmt: skip
+
+
+def _languages_of_tools(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({each for name in names for each in _languages_of_tool.get(name.lower(), ())}))
+
+
+def parse_golangci(_: Place, content: bytes) -> Parsed:
+    """`golangci-lint run --output.json.path`: `Issues` is null where there are none."""
+    report = expect(read_json(content), dict)
+    if "Issues" not in report:
+        raise Unmeasured("does not have the format of such a report")
+    rows = [_mapping(row) for row in expect(report["Issues"] or [], list)]
+    names = [_mapping(row.get("Pos") or {}).get("Filename") for row in rows]
+    paths = list(dict.fromkeys(each for each in names if isinstance(each, str)))
+    return Parsed(len(rows), paths=paths, languages=("go",), detail=f"{len(rows)} findings")
+
+
+def parse_clippy(_: Place, content: bytes) -> Parsed:
+    """`cargo clippy --message-format json`: compiler messages that are warnings or errors."""
+    found, is_cargo = [], False
+    for line in content.splitlines():
+        if not line.startswith(b"{"):
+            continue
+        row = _mapping(read_json(line))
+        is_cargo |= "reason" in row
+        message = _mapping(row.get("message") or {}) if row.get("reason") == "compiler-message" else {}
+        spans = message.get("spans")
+        if _is_one_of(message.get("level"), _diagnostic_levels) and isinstance(spans, list) and spans:
+            found.append(str(_mapping(spans[0]).get("file_name", "")))
+    if not is_cargo:
+        raise Unmeasured("contains no line of cargo")
+    return Parsed(len(found), paths=list(dict.fromkeys(found)), languages=("rust",), detail=f"{len(found)} findings")
+
+
+def parse_checkstyle(_: Place, content: bytes) -> Parsed:
+    """Checkstyle's XML, which many linters write: an `error` for each finding, below its `file`."""
+    paths: dict[str, None] = {}
+    count, is_checkstyle = 0, False
+
+    def element(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal count, is_checkstyle
+        is_checkstyle |= name == "checkstyle"
+        if name == "file":
+            paths[attributes.get("name", "")] = None
+        elif name == "error" and attributes.get("severity") != "info":
+            count += 1
+
+    read_xml(content, element)
+    if not is_checkstyle:
+        raise Unmeasured("does not have the format of such a report")
+    return Parsed(count, paths=list(paths), languages=languages_of(paths), detail=f"{count} findings")
+
+
+def parse_rubocop(_: Place, content: bytes) -> Parsed:
+    """`rubocop --format json`."""
+    files = [_mapping(each) for each in expect(expect(read_json(content), dict).get("files"), list)]
+    count = sum(len(expect(each.get("offenses"), list)) for each in files)
+    paths = [expect(each.get("path"), str) for each in files]
+    return Parsed(count, paths=paths, languages=("ruby",), detail=f"{count} findings")
+
+
+def parse_cargo_audit(_: Place, content: bytes) -> Parsed:
+    """`cargo audit --json`."""
+    found = _mapping(expect(read_json(content), dict).get("vulnerabilities"))
+    known = number(found.get("count"))
+    return Parsed(known, languages=("rust",), detail=f"{known:.0f} vulnerabilities")
+
+
+def parse_osv(place: Place, content: bytes) -> Parsed:
+    """`osv-scanner --format json`: packages with their known vulnerabilities, of any language."""
+    rows = [_mapping(each) for each in expect(expect(read_json(content), dict).get("results"), list)]
+    packages = [_mapping(each) for row in rows for each in expect(row.get("packages") or [], list)]
+    known = sum(len(expect(each.get("vulnerabilities") or [], list)) for each in packages)
+    return Parsed(known, languages=tuple(sorted(place.by_language)), detail=f"{known} vulnerabilities")
+
+
 def _json(tool: str, parse: Parse) -> Format:
     return Format(tool, (f"{tool}.json", f"{tool}-*.json", f"{tool}_*.json"), parse)
 
 
-LINT = (_json("ruff", parse_ruff), _json("eslint", parse_eslint))
+SECURITY_TOOLS = ("bandit", "gosec", "semgrep", "codeql", "trivy", "snyk", "brakeman")
+LINT = (
+    _json("ruff", parse_ruff),
+    _json("eslint", parse_eslint),
+    _json("golangci-lint", parse_golangci),
+    _json("golangci", parse_golangci),
+    _json("clippy", parse_clippy),
+    _json("rubocop", parse_rubocop),
+    Format(
+        "Checkstyle",
+        ("checkstyle*.xml", "build/reports/checkstyle/*.xml", "phpcs*.xml", "ktlint*.xml"),
+        parse_checkstyle,
+    ),
+    Format("SARIF", ("*.sarif", "*.sarif.json"), parse_sarif, but=tuple(f"{tool}*" for tool in SECURITY_TOOLS)),
+)
 TYPES = (
     _json("mypy", parse_mypy_json),
     Format("mypy", ("mypy.xml", "mypy-*.xml", "mypy_*.xml", "junit-mypy.xml"), parse_mypy_junit),
     _json("pyright", parse_pyright),
     Format("tsc", ("tsc.txt", "tsc.log", "tsc-*.txt"), parse_tsc),
 )
-SECURITY_LINT = (_json("bandit", parse_bandit),)
-AUDITS = (_json("pip-audit", parse_pip_audit), _json("npm-audit", parse_npm_audit))
+SECURITY_LINT = (
+    _json("bandit", parse_bandit),
+    Format("SARIF", tuple(f"{tool}*.sarif" for tool in SECURITY_TOOLS), parse_sarif),
+)
+AUDITS = (
+    _json("pip-audit", parse_pip_audit),
+    _json("npm-audit", parse_npm_audit),
+    _json("cargo-audit", parse_cargo_audit),
+    _json("osv-scanner", parse_osv),
+)

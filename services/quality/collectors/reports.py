@@ -1,27 +1,40 @@
-"""Reports that tools left behind: selects the credible ones, and determines their age."""
+"""Reports that tools left behind: selects the credible ones, adds up those that belong together, and dates them."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from services.quality.collectors.directory import LANGUAGES, File, Place, Unmeasured
+from services.quality.collectors.change_times import date_files
+from services.quality.collectors.directory import File, Place, Unmeasured
+from services.quality.collectors.languages import languages_of
+from services.quality.collectors.report_files.paths import resolved_paths
 from services.quality.domain.evidence import Evidence, clock_skew_max, no_measurement
 
 report_max_bytes = 8 * 1024 * 1024
-reports_tried_max = 6
+reports_tried_max = 200
+reports_bytes_max = 64 * 1024 * 1024
 paths_checked_max = 200
+STILL_FRESH_S = 3_600.0
+NOT_ANY_MORE_S = 90 * 86_400.0
+"""How much older than its sources a report may be to say anything; as the score's trust."""
+
+
+class NothingRan(Unmeasured):
+    """The report is in order, and says that no test ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The content of a report: `counted` of `total`, its files and languages, and its own timestamp."""
+    """The content of a report: `counted` of `total`, its files and languages, and its own timestamp.
+
+    `lines` says of each file's lines whether tests ran them; empty for reports that only have totals.
+    """
 
     counted: float
     total: float = 0.0
@@ -29,6 +42,7 @@ class Parsed:
     languages: Sequence[str] = ()
     taken_at: datetime | None = None
     detail: str = ""
+    lines: Mapping[str, Mapping[int, bool]] = field(default_factory=dict)
 
 
 Parse: TypeAlias = Callable[[Place, bytes], Parsed]
@@ -36,11 +50,14 @@ Parse: TypeAlias = Callable[[Place, bytes], Parsed]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A report format: the tool, patterns of the file name, and the parser."""
+    """A report format: the tool, patterns of the file name, and the parser. A `fallback` counts without others only."""
 
     tool: str
     names: tuple[str, ...]
     parse: Parse
+    is_fallback: bool = False
+    but: tuple[str, ...] = ()
+    """Names that the patterns fit, and that are of another format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,62 +72,142 @@ class Taken:
 
 @dataclass
 class Reports:
-    """The accepted reports, one per set of languages, and why others were rejected."""
+    """The accepted reports, and why others were rejected."""
 
     taken: list[Taken] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    is_conclusive: bool = False
+    """Whether a refused report says more than a fallback could."""
 
-    def evidence(self, name: str, value: Callable[[Sequence[Parsed]], float], missing: str) -> Evidence:
+    def evidence(
+        self, name: str, value: Callable[[Sequence[Parsed]], float], missing: str, details: Callable[[], str] = str
+    ) -> Evidence:
         """One piece of evidence from all accepted reports; its age is that of the oldest."""
         if not self.taken:
             return no_measurement(name, "; ".join(self.refused[:3]) or missing)
-        details = [taken.parsed.detail for taken in self.taken if taken.parsed.detail]
+        found = [taken.parsed.detail for taken in self.taken if taken.parsed.detail]
+        more = f" and {len(found) - 3} more reports" if len(found) > 3 else ""
+        sources = [taken.source for taken in self.taken]
         return Evidence(
             name,
             value=value([taken.parsed for taken in self.taken]),
             measured=True,
-            source=", ".join(taken.source for taken in self.taken),
+            source=", ".join(sources[:5]) + (f" and {len(sources) - 5} more" if len(sources) > 5 else ""),
             measured_at=min(taken.measured_at for taken in self.taken),
             age_s=max(taken.age_s for taken in self.taken),
-            detail="; ".join(details),
+            detail=details() or "; ".join(found[:3]) + more,
         )
 
 
 def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
-    """The newest acceptable report for each set of languages."""
+    """The acceptable reports that add up: all that tell something of their own and are not outdated."""
     found = Reports()
-    wanted = [(file, form) for file in place.reports for form in formats if _is_named(file, form)]
-    wanted.sort(key=lambda pair: (-pair[0].modified, pair[0].path))
-    known: set[str] = set()
+    wanted = [(file, form) for file in place.reports for form in formats if is_named(file, form)]
+    wanted.sort(key=lambda pair: (pair[1].is_fallback, -pair[0].modified, pair[0].path))
+    if wanted:
+        date_files(place)
+    contents, left_bytes = set[bytes](), reports_bytes_max
     for file, form in wanted[:reports_tried_max]:
         place.check_time()
-        try:
-            taken = _take_report(place, file, form)
-        except Unmeasured as reason:
-            found.refused.append(f"{file.path} {reason}")
+        left_bytes -= file.size
+        if (form.is_fallback and (found.taken or found.is_conclusive)) or left_bytes < 0:
             continue
-        languages = set(taken.parsed.languages)
-        if not languages & known and not (found.taken and not languages):
-            known |= languages
-            found.taken.append(taken)
+        try:
+            content = _content(place, file)
+            if content and content in contents:
+                continue  # a copy
+            contents.add(content)
+            found.taken.append(_take_report(place, file, form, content))
+        except Unmeasured as reason:
+            found.is_conclusive |= isinstance(reason, NothingRan)
+            found.refused.append(f"{file.path} {reason}")
+    found.taken = _current(found.taken)
     return found
 
 
-def _is_named(file: File, form: Format) -> bool:
+def _current(taken: Sequence[Taken]) -> list[Taken]:
+    """Without reports that say nothing any more, where others do; without older ones that say the same again."""
+    fresh = [each for each in taken if each.age_s < NOT_ANY_MORE_S] or list(taken)
+    kept: list[Taken] = []
+    for each in sorted(fresh, key=lambda one: one.measured_at, reverse=True):
+        is_repeated = any(_says_the_same(later, each) for later in kept)
+        if not is_repeated:
+            kept.append(each)
+    return kept
+
+
+def _says_the_same(later: Taken, earlier: Taken) -> bool:
+    """Whether an earlier report of the same tool is outdated by a later one: the sources changed between them, it
+    covers nothing else, and it is as good or the later one shows what has become of it."""
+    if earlier.age_s <= later.age_s or later.source.partition(":")[0] != earlier.source.partition(":")[0]:
+        return False
+    if set(earlier.parsed.languages) - set(later.parsed.languages):
+        return False
+    if not earlier.parsed.total:  # findings: a tool that finds nothing names no file
+        return earlier.age_s > STILL_FRESH_S
+    covers = set(later.parsed.paths)
+    return bool(covers) and set(earlier.parsed.paths) <= covers
+
+
+def is_named(file: File, form: Format) -> bool:
+    """Whether a file has a name of that format."""
     name = file.path.rpartition("/")[2]
+    if any(fnmatchcase(name, pattern) for pattern in form.but):
+        return False
     return any(fnmatchcase(file.path if "/" in pattern else name, pattern) for pattern in form.names)
 
 
-def _take_report(place: Place, file: File, form: Format) -> Taken:
+def _take_report(place: Place, file: File, form: Format, content: bytes) -> Taken:
     written_at = datetime.fromtimestamp(file.modified, UTC)
     _refuse_future(place, written_at)
-    parsed = form.parse(place, _content(place, file))
+    base = place.package_of(file.path)
+    parsed = with_paths_here(place, form.parse(place, content), base)
     if parsed.taken_at:
         _refuse_future(place, parsed.taken_at)
-    refuse_foreign(place, parsed.paths)
-    measured_at = min(written_at, parsed.taken_at or written_at)
-    age_s = max(0.0, place.newest(*parsed.languages) - measured_at.timestamp())
+    times = [written_at, *([parsed.taken_at] if parsed.taken_at else []), *_committed_at(place, file, parsed)]
+    measured_at = min(times)
+    newest = place.newest(*parsed.languages, below=base)
+    age_s = max(0.0, newest - measured_at.timestamp())
     return Taken(parsed, f"{form.tool}: {file.path}", measured_at, round(age_s, 3))
+
+
+def _committed_at(place: Place, file: File, parsed: Parsed) -> list[datetime]:
+    """When the report was committed, if git has it as it is. Unmeasured where a shallow clone cannot say."""
+    known = place.history
+    if known is None or file.path not in (place.tracked or ()) or file.path in known.changed:
+        return []
+    if not known.is_complete and not parsed.taken_at:
+        raise Unmeasured("is committed, and this shallow clone does not say since when")
+    time_s = known.times.get(file.path)
+    if time_s is None:
+        time_s = _last_commit_s(place, file) or known.earliest
+    return [datetime.fromtimestamp(time_s, UTC)]
+
+
+def _last_commit_s(place: Place, file: File) -> float | None:
+    if place.repository is None:
+        return None
+    path = os.path.relpath(place.root / file.path, place.repository.root)
+    finished = place.repository.git("log", "-1", "--no-show-signature", "--format=%ct", "HEAD", "--", path)
+    stamp = finished.output.strip()
+    return float(min(int(stamp), 2**33)) if finished.ok and stamp.isdigit() else None
+
+
+def with_paths_here(place: Place, parsed: Parsed, base: str = "") -> Parsed:
+    """The report with its paths as they are here. Unmeasured if most of them are not: it is another project's."""
+    resolved = resolved_paths(place, parsed.paths, base)
+    refuse_foreign(parsed.paths, resolved)
+    paths = [resolved.get(path) or path for path in parsed.paths]
+    lines = {resolved.get(path) or path: each for path, each in parsed.lines.items()}
+    languages = parsed.languages or languages_of(paths)
+    return replace(parsed, paths=paths, lines=lines, languages=languages)
+
+
+def refuse_foreign(paths: Sequence[str], resolved: Mapping[str, str]) -> None:
+    """Raises Unmeasured if most files named in a report are not here: it belongs to another project."""
+    checked = list(dict.fromkeys(paths))[:paths_checked_max]
+    if checked and sum(path in resolved for path in checked) * 2 < len(checked):
+        raise Unmeasured("is about files that are not here")
 
 
 def _content(place: Place, file: File) -> bytes:
@@ -122,30 +219,6 @@ def _content(place: Place, file: File) -> bytes:
 def _refuse_future(place: Place, time: datetime) -> None:
     if time > place.now + clock_skew_max:
         raise Unmeasured("is from the future")
-
-
-def refuse_foreign(place: Place, paths: Sequence[str]) -> None:
-    """Raises Unmeasured if most files named in a report are not here: it belongs to another project."""
-    checked = list(dict.fromkeys(paths))[:paths_checked_max]
-    if checked and sum(here(place, path) is not None for path in checked) * 2 < len(checked):
-        raise Unmeasured("is about files that are not here")
-
-
-def here(place: Place, path: str) -> str | None:
-    """The path relative to the root, or None if it is not a file here."""
-    if path.startswith("/"):
-        root = f"{place.root}/"
-        if not path.startswith(root):
-            return None
-        path = path.removeprefix(root)
-    path = os.path.normpath(path)
-    return path if path in place.paths else None
-
-
-def languages_of(paths: Iterable[str]) -> tuple[str, ...]:
-    """The languages of these files."""
-    found = {LANGUAGES.get(PurePosixPath(path).suffix.lower(), "") for path in paths}
-    return tuple(sorted(found - {""}))
 
 
 def read_json(content: bytes) -> Any:
@@ -161,13 +234,24 @@ def read_json_lines(content: bytes) -> list[Any]:
     return [read_json(line) for line in content.splitlines() if line.strip()]
 
 
-def own_time(text: object) -> datetime | None:
-    """The timestamp in a report, if it has an offset."""
+def own_time(text: object, now: datetime | None = None) -> datetime | None:
+    """The timestamp in a report. One without an offset is taken for UTC, and for now where it would be later."""
     try:
         time = datetime.fromisoformat(str(text))
-        return time.astimezone(UTC) if time.tzinfo else None
+        if time.tzinfo:
+            return time.astimezone(UTC)
+        return min(time.replace(tzinfo=UTC), now) if now else None
     except (ValueError, OverflowError):  # also the first or last day of the calendar
         return None
+
+
+def epoch_time(value: object) -> datetime | None:
+    """A timestamp in seconds or milliseconds since the epoch."""
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        return None
+    seconds = int(text) / 1000 if int(text) > 1e11 else float(text)
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 1e11 else None
 
 
 def expect(value: object, kind: type) -> Any:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TypeAlias
 
 from services.quality.collectors.directory import File, Place, Unmeasured
+from services.quality.collectors.languages import is_test
 from services.quality.collectors.source import spread
-from services.quality.collectors.tests import is_test
 from services.quality.domain.evidence import Evidence, no_measurement
 
 FindSecrets: TypeAlias = Callable[[str], Sequence[object]]

@@ -16,8 +16,8 @@ from functools import partial
 from typing import TypeAlias
 
 from services.quality.collectors.directory import File, Place, Unmeasured
-from services.quality.collectors.tests import is_test
-from services.quality.domain.evidence import Evidence, no_measurement
+from services.quality.collectors.languages import is_aside, is_test, language_of, says_it_is_generated
+from services.quality.domain.evidence import Evidence, no_measurement, not_applicable
 
 sample_max_bytes = 300_000
 sample_files_max = 200
@@ -38,6 +38,21 @@ _other_function = re.compile(
     r"|=> ?\{",
     re.MULTILINE,
 )
+_texts = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"|`(?:[^`\\]|\\.)*`|'(?:[^'\\\n]|\\.){2,200}'", re.DOTALL)
+ESTIMATED = frozenset(
+    "javascript typescript go rust java kotlin scala csharp c cpp php swift".split()  # noqa: SIM905
+)
+"""Languages whose functions have braces."""
+ANNOTATED = frozenset({"python", "javascript", "typescript"})
+"""Languages in which types are optional."""
+_typed_function = re.compile(
+    r"^[ \t]*(?!(?:if|for|while|switch|catch|return|else|do|new|throw|using|lock|synchronized)\b)"
+    r"(?:[\w<>\[\],.?&*:~@]+[ \t]+){0,8}[\w:~]+[ \t]*\([^;{}()]*(?:\([^;{}()]*\)[^;{}()]*)*\)"
+    r"[ \t\n]*(?:throws[ \w.,\n]+|const|override|noexcept|final|[ \t\n]|: ?[\w<>?, ]+|where [^{]*)*(?:\{|=>)",
+    re.MULTILINE,
+)
+"""A function of a language in which its type stands before its name."""
+TYPE_FIRST = frozenset({"java", "csharp", "c", "cpp", "php"})
 _other_branch = re.compile(r"\b(?:if|for|while|case|catch|loop)\b|&&|\|\||\?\s")
 
 
@@ -60,12 +75,12 @@ class Tally:
 
 def source(place: Place) -> list[Evidence]:
     """The shares of complex functions, of functions with annotations, and of public names with docstrings."""
-    python, others = [file for file in place.sources("python") if not is_test(file.path)], _others(place)
+    python, others = _own(place.sources("python")), _own(_others(place))
     if not python and not others:
-        return [
-            no_measurement(name, "no source in a known language")
-            for name in ("complexity", "annotations", "docstrings")
-        ]
+        names = ("complexity", "annotations", "docstrings")
+        if known := ", ".join(sorted(place.by_language)):
+            return [not_applicable(name, f"it is not measured in {known}") for name in names]
+        return [no_measurement(name, "no source in a known language") for name in names]
     tally = _python_tally(place, python)
     complexity, functions = _estimate_complexity(place, others)
     note = f"{tally.files} of {len(python)} Python files read" if python else ""
@@ -75,7 +90,7 @@ def source(place: Place) -> list[Evidence]:
         _annotations(place, tally, note),
         _share(place, "docstrings", tally.documented, tally.public, (note,))
         if python
-        else no_measurement("docstrings", "no Python source"),
+        else not_applicable("docstrings", "no Python source"),
     ]
 
 
@@ -87,10 +102,16 @@ def _share(place: Place, name: str, some: int, total: int, notes: Sequence[str])
 
 
 def _annotations(place: Place, tally: Tally, note: str) -> Evidence:
-    """Weighted by size: Python by its functions, JavaScript has no annotations, compiled languages always do."""
-    sizes = {language: sum(file.size for file in files) for language, files in place.by_language.items()}
+    """Weighted by size: Python by its functions; JavaScript has no annotations beside TypeScript, which always does."""
+    sizes = {
+        language: sum(file.size for file in _own(files))
+        for language, files in place.by_language.items()
+        if language in ANNOTATED
+    }
     if not tally.functions:
         sizes.pop("python", None)
+    if set(sizes) <= {"javascript"}:
+        return not_applicable("annotations", "no source in a language with optional types")
     shares = {"python": tally.annotated / max(tally.functions, 1), "javascript": 0.0}
     total = sum(sizes.values())
     if not total:
@@ -128,6 +149,8 @@ def _syntax_tree(place: Place, file: File) -> ast.Module | None:
     """The syntax tree; None if it is not Python of this version, or the file cannot be read."""
     try:
         content = place.read(file.path, file_max_bytes)
+        if says_it_is_generated(content):
+            return None
         with _parsing, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about the source's own escapes
             return ast.parse(content)
@@ -185,8 +208,19 @@ def is_annotated(function: Function) -> bool:
     return has_types and (function.returns is not None or bool(named))
 
 
+def _own(files: Sequence[File]) -> list[File]:
+    """The files that the project is made of: no tests; documentation and examples only where there is nothing else."""
+    found = [file for file in files if not is_test(file.path)]
+    return [file for file in found if not is_aside(file.path)] or found
+
+
 def _others(place: Place) -> list[File]:
-    return [file for file in place.sources("javascript", "typescript", "go", "rust") if not is_test(file.path)]
+    return [file for language, files in place.by_language.items() if language in ESTIMATED for file in files]
+
+
+def _without_texts(text: str) -> str:
+    """The source without comments and strings, whose words are no branches."""
+    return _texts.sub(lambda found: "\n" * found[0].count("\n") + " ", text)
 
 
 def _estimate_complexity(place: Place, files: Sequence[File]) -> tuple[int, int]:
@@ -201,10 +235,14 @@ def _estimate_complexity(place: Place, files: Sequence[File]) -> tuple[int, int]
 
 def _estimated_in(place: Place, file: File) -> tuple[int, int]:
     try:
-        text = place.text(file.path, file_max_bytes)
+        content = place.read(file.path, file_max_bytes)
     except Unmeasured:
         return 0, 0
-    heads = [match.start() for match in _other_function.finditer(text)]
+    if says_it_is_generated(content):
+        return 0, 0
+    text = _without_texts(content.decode("utf-8", "replace"))
+    pattern = _typed_function if language_of(file.path) in TYPE_FIRST else _other_function
+    heads = [match.start() for match in pattern.finditer(text)]
     bodies = zip(heads, [*heads[1:], len(text)], strict=False)
     branches = [1 + len(_other_branch.findall(text, begin, end)) for begin, end in bodies]
     return sum(each > complexity_max for each in branches), len(branches)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -49,7 +49,8 @@ FROM_THE_GATEWAY = frozenset({"permissions"})
 class Evidence:
     """One measurement, or the reason why there is none.
 
-    `age_s` is how much newer the newest source is than the measurement; 0 if none is newer.
+    `age_s` is how much newer the newest source is than the measurement; 0 if none is newer. What does not apply to a
+    project of this language or kind leaves the weights. `advice` says how to have it measured here.
     """
 
     name: str
@@ -59,20 +60,33 @@ class Evidence:
     measured_at: datetime | None = None
     age_s: float = 0.0
     detail: str = ""
+    applies: bool = True
+    advice: str = ""
+
+
+WITHOUT_CODE = "there is no code"
+CODE, NO_CODE = "code", "documents"
+"""The kinds that the score tells apart; collectors name finer ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """All evidence of a directory, one per name, and facts to show about git and dependencies."""
+    """All evidence of a directory, one per name, facts to show about git and dependencies, and the project's kind."""
 
     evidence: Mapping[str, Evidence]
     git: Mapping[str, Any] = field(default_factory=dict)
     dependencies: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = CODE
 
 
 def no_measurement(name: str, reason: str, source: str = "") -> Evidence:
     """Evidence without a measurement, with the reason."""
     return Evidence(name, source=source, detail=reason[:text_max_chars])
+
+
+def not_applicable(name: str, reason: str) -> Evidence:
+    """Evidence that there is none in such a project, with the reason."""
+    return Evidence(name, detail=reason[:text_max_chars], applies=False)
 
 
 def only_possible(evidence: Evidence) -> Evidence:
@@ -95,6 +109,7 @@ def to_json(collected: Collected) -> str:
             "evidence": [_as_mapping(each) for each in collected.evidence.values()],
             "git": _facts(collected.git),
             "dependencies": _facts(collected.dependencies),
+            "kind": collected.kind,
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -110,6 +125,8 @@ def _as_mapping(evidence: Evidence) -> dict[str, Any]:
         "measured_at": evidence.measured_at.isoformat() if evidence.measured_at else None,
         "age_s": evidence.age_s,
         "detail": _text(evidence.detail),
+        "applies": evidence.applies,
+        "advice": _text(evidence.advice),
     }
 
 
@@ -128,7 +145,8 @@ def from_json(text: str, now: datetime) -> Collected:
         raise InvalidInput("The evidence is not an object with a list `evidence`.")
     rows = [row for row in report["evidence"][:evidence_max] if _is_known(row)]
     found = {row["name"]: _from_client(row, now) for row in rows}
-    return Collected(found, _facts(report.get("git")), _facts(report.get("dependencies")))
+    kind = NO_CODE if report.get("kind") == NO_CODE else CODE
+    return Collected(found, _facts(report.get("git")), _facts(report.get("dependencies")), kind)
 
 
 def _is_known(row: object) -> bool:
@@ -139,7 +157,10 @@ def _is_known(row: object) -> bool:
 def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
     name, source = row["name"], f"{_text(row.get('source'))} ({REPORTED})".strip()
     if row.get("measured") is not True:
-        return no_measurement(name, _text(row.get("detail")), source)
+        applies = row.get("applies") is not False
+        return replace(
+            no_measurement(name, _text(row.get("detail")), source), applies=applies, advice=_text(row.get("advice"))
+        )
     evidence = Evidence(
         name,
         value=_number(name, row.get("value"), MAXIMUM[name]),
@@ -194,7 +215,7 @@ def merge(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
     best: dict[str, Evidence] = {}
     for each in map(only_possible, evidence):
         there = best.get(each.name)
-        if there is None or each.measured or not there.measured:
+        if there is None or each.measured or (not there.measured and each.applies >= there.applies):
             best[each.name] = each
     for name in MAXIMUM:
         best.setdefault(name, no_measurement(name, "nothing measures it here"))

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from services.quality.domain.evidence import Evidence, no_measurement, only_possible
+from services.quality.domain.evidence import (
+    CODE,
+    NO_CODE,
+    WITHOUT_CODE,
+    Evidence,
+    no_measurement,
+    not_applicable,
+    only_possible,
+)
 
 Curve: TypeAlias = tuple[tuple[float, float], ...]
 """Points (value, share of the weight), linear between them and constant outside; worse values never score higher."""
@@ -47,105 +55,112 @@ class Component:
 
 
 SHARE: Curve = ((0, 0), (1, 1))
-RUN = "or call quality_check with run_tools"
 GIT = "Put the project under git."
-SOURCE = "It is measured in Python, JavaScript, TypeScript, Go and Rust."
-# Health's four groups have 40, 30, 20 and 10 of 100 points; health is 80 of the 100 overall points, hence x 0.8.
+SOURCE = "It is measured in the source."
+# The four groups of health have 40, 30, 20 and 10 of the 100 points of a project to which everything applies.
+# Permissions and tools are the user's and the machine's: figures of their own, and no part in the project's score.
 COMPONENTS: tuple[Component, ...] = (
     Component(
-        "test_coverage", Group.CODE, 12, "percent of lines", ((0, 0), (90, 1)),
+        "test_coverage", Group.CODE, 15, "percent of lines", ((0, 0), (90, 1)),
         "Cover more lines with tests", "{value:.0f} % are covered",
-        f"Leave a report (coverage.json, coverage.xml, lcov.info, cover.out), {RUN}.",
+        "Leave a report (coverage.json, coverage.xml, lcov.info, cover.out).",
     ),
     Component(
-        "lint", Group.CODE, 8, "findings per 1,000 lines", ((0, 1), (20, 0)),
+        "lint", Group.CODE, 10, "findings per 1,000 lines", ((0, 1), (20, 0)),
         "Fix the linter's findings", "{value:.1f} findings in 1,000 lines",
-        f"Leave the linter's report (ruff.json, eslint.json), {RUN}.",
+        "Leave the linter's report (ruff.json, eslint.json).",
     ),
     Component(
-        "types", Group.CODE, 4, "type errors per 1,000 lines", ((0, 1), (10, 0)),
+        "types", Group.CODE, 5, "type errors per 1,000 lines", ((0, 1), (10, 0)),
         "Fix the type errors", "{value:.1f} in 1,000 lines",
-        f"Leave the type checker's report (mypy.json, pyright.json, tsc.txt), {RUN}.",
+        "Leave the type checker's report (mypy.json, pyright.json, tsc.txt).",
     ),
     Component(
-        "annotations", Group.CODE, 4, "share of functions with types", SHARE,
+        "annotations", Group.CODE, 5, "share of functions with types", SHARE,
         "Annotate functions with types", "{percent:.0f} % have them", SOURCE,
     ),
     Component(
-        "complexity", Group.CODE, 4, "share of functions over 10 branches", ((0, 1), (0.2, 0)),
+        "complexity", Group.CODE, 5, "share of functions over 10 branches", ((0, 1), (0.2, 0)),
         "Split functions of more than 10 branches", "{detail}", SOURCE,
     ),
     Component(
-        "tests_passed", Group.PROJECT, 8, "share of the last run", ((0.5, 0), (1, 1)),
-        "Fix the failing tests", "{detail}", f"Leave a report (junit.xml; pytest's cache counts, too), {RUN}.",
+        "tests_passed", Group.PROJECT, 10, "share of the last run", ((0.5, 0), (1, 1)),
+        "Fix the failing tests", "{detail}", "Leave a report (junit.xml).",
     ),
     Component(
-        "tests_present", Group.PROJECT, 4, "test files per source file", ((0, 0), (0.5, 1)),
+        "tests_present", Group.PROJECT, 5, "test files per source file", ((0, 0), (0.5, 1)),
         "Write more tests", "{detail}", SOURCE,
     ),
     Component(
-        "dependencies", Group.PROJECT, 4, "share of locks that agree", SHARE,
+        "dependencies", Group.PROJECT, 5, "share of locks that agree", SHARE,
         "Lock the dependencies", "{detail}", "Name them in a manifest (pyproject.toml, package.json, go.mod, …).",
     ),
     Component(
-        "readme", Group.PROJECT, 2, "words", ((0, 0), (150, 1)), "Say in a README what this is", "{value:.0f} words",
+        "readme", Group.PROJECT, 2.5, "words", ((0, 0), (150, 1)), "Say in a README what this is", "{value:.0f} words",
         "Write one.",
     ),
     Component(
-        "docstrings", Group.PROJECT, 2, "share of public names", ((0, 0), (0.8, 1)),
+        "docstrings", Group.PROJECT, 2.5, "share of public names", ((0, 0), (0.8, 1)),
         "Document public names", "{percent:.0f} % have a docstring", "It is measured in Python.",
     ),
     Component(
-        "continuous_integration", Group.PROJECT, 4, "1 where configured", SHARE,
+        "continuous_integration", Group.PROJECT, 5, "1 where configured", SHARE,
         "Set up continuous integration", "{detail}", "Set it up.",
     ),
     Component(
-        "active_days", Group.VELOCITY, 6, "days of 30", ((0, 0), (10, 1)),
+        "active_days", Group.VELOCITY, 7.5, "days of 30", ((0, 0), (10, 1)),
         "Commit on more days", "{detail}", GIT,
     ),
     Component(
-        "uncommitted", Group.VELOCITY, 5, "changed files", ((0, 1), (50, 0)),
+        "uncommitted", Group.VELOCITY, 6.25, "changed files", ((0, 1), (50, 0)),
         "Commit what has changed", "{detail}", GIT,
     ),
     Component(
-        "commit_subjects", Group.VELOCITY, 5, "share of commits", SHARE,
+        "commit_subjects", Group.VELOCITY, 6.25, "share of commits", SHARE,
         "Say in commit subjects what changed", "{detail} do", GIT,
     ),
     Component(
-        "secrets", Group.SECURITY, 4, "found in tracked files", ((0, 1), (1, 0)),
+        "secrets", Group.SECURITY, 5, "found in tracked files", ((0, 1), (1, 0)),
         "Remove the secrets", "{value:.0f} found; {detail}", GIT,
     ),
     Component(
-        "vulnerabilities", Group.SECURITY, 2, "known", ((0, 1), (5, 0)),
+        "vulnerabilities", Group.SECURITY, 2.5, "known", ((0, 1), (5, 0)),
         "Upgrade vulnerable dependencies", "{value:.0f} known vulnerabilities",
         "Leave an audit's report (pip-audit.json, npm-audit.json).",
     ),
     Component(
-        "security_lint", Group.SECURITY, 2, "findings", ((0, 1), (5, 0)),
+        "security_lint", Group.SECURITY, 2.5, "findings", ((0, 1), (5, 0)),
         "Fix the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
     ),
     Component(
-        "permissions", Group.PERMISSIONS, 10, "1, less a quarter for each broad rule", SHARE,
+        "permissions", Group.PERMISSIONS, 0, "1, less a quarter for each broad rule", SHARE,
         "Narrow or revoke broad rules", "{detail}", "The session service says which rules are in force.",
     ),
     Component(
-        "tools", Group.TOOLS, 10, "share of the project's tools", SHARE,
+        "tools", Group.TOOLS, 0, "share of the project's tools", SHARE,
         "Install the project's tools", "{detail}", "Configure its tools (pyproject.toml, package.json, …).",
     ),
 )  # fmt: skip
 BY_NAME: Mapping[str, Component] = {component.name: component for component in COMPONENTS}
 _DAY_S = 86_400.0
+RULES = 2
+"""The version of the rules; scores of another one do not compare. The first counted permissions and tools."""
+recommended_max = 3
+UNCERTAIN = 0.5
+UNFOLLOWED = frozenset({WITHOUT_CODE, "a shallow clone does not have the commits", "only merge commits"})
+"""Reasons for which nothing was measured, and that no advice changes."""
 TRUST: Curve = ((3_600, 1), (7 * _DAY_S, 0.5), (90 * _DAY_S, 0))
 """The worth of a measurement by how much older it is than its sources: full within an hour, none after 90 days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A component's row of the report; `points` of at most `weight`."""
+    """A component's row of the report; `points` of at most `weight`, its part of the 100 that apply to the project."""
 
     component: Component
     evidence: Evidence
     points: float
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +175,10 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """All scores are 0 to 100; the components' points add up to `overall`. `coverage` is 0 to 1, by weight."""
+    """All scores are 0 to 100; the components' points add up to `overall`. `coverage` is 0 to 1, by weight.
+
+    `of_measured` is the share of the points that could be had from what was measured, `summary` all of it in words.
+    """
 
     overall: float
     health: float
@@ -169,24 +187,34 @@ class Score:
     coverage: float
     components: tuple[Scored, ...]
     recommendations: tuple[Recommendation, ...]
+    of_measured: float = 0.0
+    summary: str = ""
 
 
-def score(evidence: Mapping[str, Evidence]) -> Score:
-    """The score of all evidence; unmeasured components earn nothing.
+def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
+    """The score of all evidence; unmeasured components earn nothing, and what does not apply has no weight.
 
-    Permissions and tools also earn nothing without any measured health: then there is no project.
+    A project without code keeps the weights of what is asked of code, and earns nothing by being worked on. Permissions
+    and tools are measured only where there is a project.
     """
-    is_project = any(_component_evidence(evidence, each).measured for each in COMPONENTS if each.group in HEALTH)
-    rows = tuple(_score_component(each, _component_evidence(evidence, each), is_project) for each in COMPONENTS)
-    return Score(
-        overall=_total(rows),
-        health=_percent(rows, HEALTH),
-        permissions=_percent(rows, (Group.PERMISSIONS,)),
-        tools=_percent(rows, (Group.TOOLS,)),
-        coverage=round(sum(row.component.weight for row in rows if row.evidence.measured) / 100, 3),
+    found = {each.name: _component_evidence(evidence, each, kind) for each in COMPONENTS}
+    is_project = any(found[each.name].measured for each in COMPONENTS if each.group in HEALTH)
+    applying = sum(each.weight for each in COMPONENTS if _counts(each, found[each.name]))
+    scale = 100 / applying if applying else 0.0
+    rows = tuple(_score_component(each, found[each.name], scale, is_project) for each in COMPONENTS)
+    measured = sum(row.weight for row in rows if row.evidence.measured or _is_missing_code(row, kind))
+    overall = _total(rows)
+    made = Score(
+        overall=overall,
+        health=overall,
+        permissions=_own_figure(rows, Group.PERMISSIONS),
+        tools=_own_figure(rows, Group.TOOLS),
+        coverage=min(1.0, round(measured / 100, 6)),
         components=rows,
-        recommendations=_recommendations(rows) if is_project else (),
+        recommendations=_recommendations(rows)[:recommended_max] if is_project else (),
+        of_measured=round(100 * overall / measured, 2) if measured else 0.0,
     )
+    return replace(made, summary=_summary(made, kind))
 
 
 def share(curve: Curve, value: float) -> float:
@@ -200,36 +228,75 @@ def share(curve: Curve, value: float) -> float:
     return low + (high - low) * (value - left) / (right - left)
 
 
-def _component_evidence(evidence: Mapping[str, Evidence], component: Component) -> Evidence:
+def _is_missing_code(row: Scored, kind: str) -> bool:
+    """Whether it is known that there is nothing to measure: a project without code has no tests of it either."""
+    return kind == NO_CODE and row.evidence.detail == WITHOUT_CODE
+
+
+def _counts(component: Component, evidence: Evidence) -> bool:
+    """Whether the component has a part in the score of the project."""
+    return component.group in HEALTH and (evidence.applies or evidence.measured)
+
+
+def _component_evidence(evidence: Mapping[str, Evidence], component: Component, kind: str) -> Evidence:
     given = evidence.get(component.name) or no_measurement(component.name, "nothing measures it here")
     given = only_possible(given)
+    if kind == NO_CODE and component.group == Group.VELOCITY:
+        return not_applicable(given.name, WITHOUT_CODE)
     if given.measured and share(TRUST, given.age_s) == 0:
         return no_measurement(given.name, f"is {given.age_s / _DAY_S:.0f} days older than its sources", given.source)
     return given
 
 
-def _score_component(component: Component, evidence: Evidence, is_project: bool) -> Scored:
+def _score_component(component: Component, evidence: Evidence, scale: float, is_project: bool) -> Scored:
+    weight = round(component.weight * scale, 4) if _counts(component, evidence) else 0.0
     if not is_project and evidence.measured:
         evidence = no_measurement(component.name, "there is no project to measure", evidence.source)
     if not evidence.measured:
-        return Scored(component, evidence, 0.0)
-    earned = component.weight * share(component.curve, evidence.value) * share(TRUST, evidence.age_s)
-    return Scored(component, evidence, round(earned, 2))
+        return Scored(component, evidence, 0.0, weight)
+    earned = weight * share(component.curve, evidence.value) * share(TRUST, evidence.age_s)
+    return Scored(component, evidence, min(round(earned, 4), weight), weight)
 
 
 def _total(rows: Sequence[Scored]) -> float:
-    return round(sum(row.points for row in rows), 2)
+    return min(100.0, round(sum(row.points for row in rows), 2))
 
 
-def _percent(rows: Sequence[Scored], groups: Sequence[Group]) -> float:
-    mine = [row for row in rows if row.component.group in groups]
-    return round(100 * _total(mine) / sum(row.component.weight for row in mine), 2)
+def _own_figure(rows: Sequence[Scored], group: Group) -> float:
+    """The value of a group that has a figure of its own; 0 where it was not measured."""
+    row = next(row for row in rows if row.component.group == group)
+    return round(100 * share(row.component.curve, row.evidence.value), 2) if row.evidence.measured else 0.0
+
+
+def _summary(made: Score, kind: str) -> str:
+    """The score, of how much, and what would be next."""
+    if not made.coverage:
+        return "Nothing of it was measured."
+    measured = 100 * made.coverage
+    text = f"{made.overall:.0f} of the {measured:.0f} points that were measured ({made.of_measured:.0f} %)"
+    if measured < 99.5:
+        text += f"; {100 - measured:.0f} of 100 were not"
+    if kind == NO_CODE:
+        text += "; there is no code, which the score is about"
+    if made.recommendations:
+        text += f". Next: {made.recommendations[0].text}"
+    return text if text.endswith(".") else f"{text}."
 
 
 def _recommendations(rows: Sequence[Scored]) -> tuple[Recommendation, ...]:
-    found = [_recommendation(row) for row in rows]
+    """What gains most first; what is not measured yet counts half, since nobody knows what it would earn."""
+    found = [_recommendation(row) for row in rows if _is_advised(row)]
     gains = [each for each in found if each.points > 0]
-    return tuple(sorted(gains, key=lambda each: (-each.points, each.component)))
+    return tuple(
+        sorted(gains, key=lambda each: (-each.points * (1 if each.is_measured else UNCERTAIN), each.component))
+    )
+
+
+def _is_advised(row: Scored) -> bool:
+    """Whether advice could be followed: nobody can commit on days that have passed, or test what is no code."""
+    if row.component.group not in HEALTH or row.component.name == "active_days" or not row.weight:
+        return False
+    return row.evidence.measured or row.evidence.detail not in UNFOLLOWED
 
 
 def _recommendation(row: Scored) -> Recommendation:
@@ -238,9 +305,9 @@ def _recommendation(row: Scored) -> Recommendation:
     The gain of an unmeasured component is its maximum.
     """
     component, evidence = row.component, row.evidence
-    missing = round(component.weight - row.points, 2)
+    missing = round(row.weight - row.points, 2)
     if not evidence.measured:
-        text = f"{component.name} is not measured: {evidence.detail}. {component.measure}"
+        text = f"{component.name} is not measured: {evidence.detail}. {evidence.advice or component.measure}"
     elif share(component.curve, evidence.value) == 1:
         text = (
             f"Measure {component.name} again: {evidence.source} is {_how_long(evidence.age_s)} older than the sources."

@@ -39,6 +39,7 @@ class Point:
     commit: str = ""
     kind: str = "check"
     operation_id: str = ""
+    rules: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Trend:
     low: float | None = None
     high: float | None = None
     forecast: Forecast | None = None
+
+
+def under_latest_rules(points: Sequence[Point]) -> list[Point]:
+    """The points that the latest rules scored: others do not compare with them."""
+    return [each for each in points if each.rules == points[-1].rules]
 
 
 def trend(points: Sequence[Point]) -> Trend:

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from services.quality.collectors.directory import File, Place, environment_state, look
+from services.quality.collectors.directory import File, Place
+from services.quality.collectors.scan import environment_state, look, scanned_root
 from services.quality.operations.directory_watch import Watch
-from services.workspace.allowed_roots import resolve_directory
 
 watched_max = 16
 measured_max = 5_000
@@ -42,7 +42,7 @@ class Looking:
 
     def last_look(self, directory: Path) -> Seen | None:
         """The last scan, if a new one would have the same result. Raises the errors of `look`."""
-        root = resolve_directory(directory, self._roots)
+        root = scanned_root(directory, self._roots)
         with self._guard:
             seen = self._seen.get(root)
             if seen and seen.watch.is_silent() and _identity(root) == seen.identity:
@@ -52,7 +52,7 @@ class Looking:
 
     def look(self, directory: Path, now: datetime) -> Place:
         """Scans the directory, and remembers the result for `last_look`."""
-        root = resolve_directory(directory, self._roots)
+        root = scanned_root(directory, self._roots)
         watch, before = Watch(), self._seen.get(root)
         measured = before.measured if before and len(before.measured) <= measured_max else {}
         try:

@@ -139,7 +139,7 @@ def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> None:
 
 def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *, is_cached: bool) -> Report:
     evidence = {**collected.evidence, "permissions": _permissions(question.permissions)}
-    return Report(score(evidence), collected, runs, is_cached)
+    return Report(score(evidence, collected.kind), collected, runs, is_cached)
 
 
 def _permissions(facts: Permissions | None) -> Evidence:

@@ -30,8 +30,8 @@ points_max = 1000
 waiting_max = 1000
 name_max_chars = 500
 KINDS = frozenset({"check", "checkpoint"})
-_columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id"
-_insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id, rules"
+_insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _move = (
     """INSERT INTO points BY NAME SELECT * REPLACE (?3 AS project) FROM points p WHERE user_id = ?1 AND project = ?2
        AND operation_id NOT IN (SELECT operation_id FROM points WHERE user_id = ?1 AND project = ?3)""",
@@ -107,6 +107,7 @@ class DuckHistory:
         if not there:
             values = (getattr(point, name.strip()) for name in _columns.split(","))
             self._connection.execute(_insert, [user, project, *values])
+        before = [each for each in before if each.rules == kept.rules]
         delta = round(kept.overall - before[0].overall, 2) if before else None
         return Recorded(bool(there), delta, crossings([*before, kept]))
 

@@ -24,6 +24,8 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (user_id, project, operation_id)
     );
     """,
+    # 2: scores of different rules do not compare
+    "ALTER TABLE points ADD COLUMN rules INTEGER DEFAULT 1;",
 )
 
 

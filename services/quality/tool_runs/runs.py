@@ -14,13 +14,14 @@ from typing import TypeAlias
 from services.quality.collectors.coverage import percent
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured, read_file
 from services.quality.collectors.lint import per_thousand_lines
-from services.quality.collectors.reports import Parsed, Reports, Taken, refuse_foreign
+from services.quality.collectors.reports import Parsed, Reports, Taken, with_paths_here
 from services.quality.collectors.tests import passed_share
 from services.quality.collectors.tools import find
 from services.quality.domain.evidence import Evidence
 from services.quality.tool_runs import crackerjack
 from services.quality.tool_runs.child_process import Child, Ended, can_confine, output_max_bytes, run_child
-from services.quality.tool_runs.toolbox import OUTPUT, Result, Tool, wanted_tools
+from services.quality.tool_runs.toolbox import OUTPUT, Result, Tool, missing_tools, wanted_tools
+from services.workspace.serialization import readable
 
 logger = logging.getLogger(__name__)
 COUNTED_FINDINGS = frozenset({"lint", "types"})
@@ -119,6 +120,7 @@ class Runs:
             if cracker:
                 report(total - 1, total, "crackerjack")
                 ran.runs.append(await _run_crackerjack(found, cracker, Path(scratch), deadline_s))
+        ran.runs += [ToolRun(name, "not run", 0.0, reason) for name, reason in missing_tools(place)]
         report(total, total, "done")
         ran.evidence = found.evidence()
         return ran
@@ -134,13 +136,13 @@ class _Found:
         self.reports: dict[str, Reports] = {}
 
     def take(self, name: str, tool: str, parsed: Parsed) -> None:
-        refuse_foreign(self.place, parsed.paths)
+        parsed = with_paths_here(self.place, parsed)
         self.reports.setdefault(name, Reports()).taken.append(Taken(parsed, f"{tool}, run now", self.place.now, 0.0))
 
     def evidence(self) -> list[Evidence]:
         lines = per_thousand_lines(self.place)
         values: Mapping[str, Callable[[Sequence[Parsed]], float]] = {
-            "lint": lines, "types": lines, "tests_passed": passed_share, "test_coverage": percent,
+            "lint": lines, "types": lines, "tests_passed": passed_share, "test_coverage": percent(self.place),
             "dependencies": lambda _: 0.0,  # conflicts count as disagreement, whatever the locks say
         }  # fmt: skip
         return [reports.evidence(name, values[name], "") for name, reports in self.reports.items()]
@@ -161,9 +163,15 @@ async def _run_tool(found: _Found, tool: Tool, path: Path, home: Path, timeout_s
     if ended.outcome != "finished":
         return ToolRun(tool.name, ended.outcome, ended.took_s, found.network)
     if ended.code not in tool.codes:
-        return ToolRun(tool.name, "failed", ended.took_s, f"exit code {ended.code}; {found.network}")
+        why = tool.meanings.get(ended.code) or _last_line(ended.output) or "it printed nothing"
+        return ToolRun(tool.name, "failed", ended.took_s, f"exit code {ended.code}: {why}; {found.network}")
     details = [await asyncio.to_thread(_take_result, found, tool, result, home, ended) for result in tool.results]
     return ToolRun(tool.name, ended.outcome, ended.took_s, "; ".join((*filter(None, details), found.network)))
+
+
+def _last_line(output: bytes) -> str:
+    lines = [line for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    return readable(lines[-1].strip(), 150) if lines else ""
 
 
 def _take_result(found: _Found, tool: Tool, result: Result, home: Path, ended: Ended) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.quality.collectors.coverage import parse_coverage_json, parse_go
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
-from services.quality.collectors.lint import parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
+from services.quality.collectors.languages import CONVENTIONS
+from services.quality.collectors.lint import parse_clippy, parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
 from services.quality.collectors.reports import Parse, Parsed, expect, read_json
-from services.quality.collectors.tests import CONVENTIONS, parse_junit
+from services.quality.collectors.tests import parse_junit
 from services.quality.collectors.tools import asked_for, find, json_object, pyproject
 from services.workspace.serialization import readable
 
@@ -43,6 +44,8 @@ class Tool:
     results: tuple[Result, ...]
     codes: frozenset[int] = frozenset({0, 1})
     """Exit codes of a run with a usable result; others mean that the tool itself failed."""
+    meanings: Mapping[int, str] = field(default_factory=dict)
+    """What other exit codes mean."""
     with_errors: bool = False
     """Whether the report is on standard error."""
     is_silent_when_clean: bool = False
@@ -53,6 +56,29 @@ def wanted_tools(place: Place) -> list[tuple[Tool, Path]]:
     """The installed tools that the project has configured, each with its path."""
     found = [(tool, find(place, tool.program)) for tool in TOOLS if tool.is_wanted(place)]
     return [(tool, path) for tool, path in found if path]
+
+
+def missing_tools(place: Place) -> list[tuple[str, str]]:
+    """The tools that the project has configured and that cannot be run, each with the reason; if there is nothing to
+    run at all, why not."""
+    wanted = [tool for tool in TOOLS if tool.is_wanted(place)]
+    missing = [
+        (tool.name, f"{tool.program} is neither in the project's environment nor on the PATH")
+        for tool in wanted
+        if find(place, tool.program) is None
+    ]
+    if place.has("package.json") and not (place.root / "node_modules").is_dir():
+        missing.append(("npm", "node_modules is missing: install the packages first"))
+    runner = next((name for name in ("vitest", "jest", "mocha") if _is_script_dependency(place, name)), None)
+    if runner:
+        missing.append((runner, "it is not run by Segue: let it leave a report (junit.xml, coverage/lcov.info)"))
+    return missing or ([] if wanted else [("none", "no tool that Segue can run is configured here")])
+
+
+def _is_script_dependency(place: Place, name: str) -> bool:
+    package = json_object(place, "package.json")
+    kinds = (package.get(kind) for kind in ("dependencies", "devDependencies"))
+    return any(name in kind for kind in kinds if isinstance(kind, dict))
 
 
 def _asks_for(name: str) -> Callable[[Place], bool]:
@@ -112,16 +138,6 @@ def parse_cargo_test(_: Place, content: bytes) -> Parsed:
     return Parsed(passed, passed + failed, languages=("rust",), detail=f"{passed} of {passed + failed} passed")
 
 
-def parse_clippy(_: Place, content: bytes) -> Parsed:
-    """`cargo clippy --message-format json`: compiler messages that are warnings or errors."""
-    found = 0
-    for line in content.splitlines():
-        if line.startswith(b'{"reason":"compiler-message"'):
-            message = json.loads(line).get("message") or {}
-            found += message.get("level") in {"warning", "error"} and bool(message.get("spans"))
-    return Parsed(found, languages=("rust",), detail=f"{found} findings")
-
-
 def parse_pip_check(_: Place, content: bytes) -> Parsed:
     """`pip check`: one line per unmet requirement of an installed package."""
     return _conflicts(_pip_conflict.findall(content.decode("utf-8", "replace")))
@@ -160,6 +176,12 @@ def _tsc(place: Place, content: bytes) -> Parsed:
     return parse_tsc(place, content or b"Found 0 errors")
 
 
+PYTEST_CODES = {
+    2: "it was interrupted, or tests could not be imported",
+    3: "an internal error of pytest",
+    4: "it was called wrongly: an option or a plugin that the project configures is not installed",
+    5: "no tests were found",
+}
 TOOLS = (
     Tool(
         "pip check", "pip", _has_pip, lambda path, _, __: [str(path), "--no-input", "check"],
@@ -181,6 +203,7 @@ TOOLS = (
             Result("tests_passed", "junit.xml", parse_junit),
             Result("test_coverage", "coverage.json", parse_coverage_json),
         ),
+        meanings=PYTEST_CODES,
     ),
     Tool(
         "eslint", "eslint", _eslint, lambda path, _, __: [str(path), "--format", "json", "."],

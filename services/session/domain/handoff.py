@@ -278,7 +278,7 @@ def _recap(recap: str) -> list[str]:
 def _checkpoint_line(checkpoint: Checkpoint) -> str:
     parts = [f"{_time(checkpoint.created_at)}: {_text(checkpoint.note) or 'checkpoint'}"]
     if checkpoint.quality:
-        parts.append(f"quality {checkpoint.quality.overall:.0f}/100")
+        parts.append(f"quality {checkpoint.quality.overall:.0f}/100{_coverage(checkpoint.quality)}")
     if checkpoint.git_commit:
         parts.append(f"commit {_code(checkpoint.git_commit[:12])}")
     elif checkpoint.git_skipped_reason:
@@ -306,9 +306,17 @@ def _quality(ending: Ending, checkpoints: Sequence[Checkpoint], final: Quality |
         scores.insert(0, ending.first_quality)
     if final:
         scores.append(final.overall)
-    if len(scores) < 2:
-        return [f"- {score:.0f} of 100" for score in scores]
-    return [f"- {trend(scores).capitalize()}: {' → '.join(f'{score:.0f}' for score in scores[-section_items_max:])}"]
+    if not scores:
+        return []
+    course = " → ".join(f"{score:.0f}" for score in scores[-section_items_max:])
+    said = f"{trend(scores).capitalize()}: {course}" if len(scores) > 1 else f"{course} of 100"
+    return [f"- {said}{_coverage(final)}"]
+
+
+def _coverage(quality: Quality | None) -> str:
+    """Of how much of what applies to the project the score is; empty where that is not known."""
+    percent = quality.parts.get("measured_percent") if quality else None
+    return "" if percent is None else f" ({percent:.0f} % measured)"
 
 
 def _git(git: GitFacts | None) -> list[str]:

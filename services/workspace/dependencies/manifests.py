@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,7 +41,19 @@ class Verdict(NamedTuple):
     reason: str | None = None
 
 
-Compare = Callable[[dict[str, Any], str], Verdict]
+@dataclass(frozen=True)
+class Where:
+    """Where a manifest is from its lock: `member` is its directory below the lock's, empty if they are beside each
+    other; `root` is the manifest beside the lock, and `packages` the names of the workspace's own packages."""
+
+    member: str = ""
+    root: Mapping[str, Any] = field(default_factory=dict)
+    packages: frozenset[str] = frozenset()
+
+
+BESIDE = Where()
+Compare = Callable[[dict[str, Any], str, Where], Verdict]
+NOT_A_MEMBER = Verdict("missing lock", "the lock above does not have it")
 
 
 def read_text(file: Path, most_bytes: int) -> str | None:

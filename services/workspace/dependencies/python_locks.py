@@ -1,4 +1,4 @@
-"""Compares Python manifests with their locks: uv, poetry, and requirements files."""
+"""Compares Python manifests with their locks: uv, poetry, pdm, pipenv, pylock.toml, and requirements files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from services.workspace.dependencies.manifests import (
+    BESIDE,
     LOCK_MAX_BYTES,
     MANIFEST_MAX_BYTES,
+    NOT_A_MEMBER,
     DependencyFile,
     Verdict,
+    Where,
     read_text,
 )
 from services.workspace.serialization import readable
@@ -23,19 +26,20 @@ REQUIREMENTS_MAX = 8
 COMPILED = ("requirements", "*/requirements")
 """Directories that hold locks compiled from pyproject.toml."""
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;@)#]*)")
-ROOT_SOURCE = re.compile(r'^source = \{ (?:virtual|editable|directory) = "\." \}$', re.MULTILINE)
 # The fields of a requirement in uv.lock that does not come from an index by its version.
 OTHER_SOURCES = {"editable", "virtual", "directory", "path", "git", "url"}
 
 
-def uv(manifest: dict[str, Any], lock: str) -> Verdict:
+def uv(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
     """uv.lock repeats the manifest's requirements in the project's own package, the only part that is parsed."""
     project = manifest.get("project", {})
     if "dependencies" in project.get("dynamic", []):
         return Verdict("unknown", "the dependencies are dynamic")
-    section = next((part for part in lock.split("[[package]]")[1:] if ROOT_SOURCE.search(part)), None)
+    place = re.escape(where.member or ".")
+    source = re.compile(rf'^source = \{{ (?:virtual|editable|directory) = "{place}" \}}$', re.MULTILINE)
+    section = next((part for part in lock.split("[[package]]")[1:] if source.search(part)), None)
     if section is None:
-        return Verdict("unknown", "uv.lock does not have the project itself")
+        return NOT_A_MEMBER if where.member else Verdict("unknown", "uv.lock does not have the project itself")
     metadata = tomllib.loads("[package]" + section)["package"].get("metadata", {})
     locked = list(metadata.get("requires-dist", []))
     groups = metadata.get("requires-dev", {})
@@ -46,18 +50,45 @@ def uv(manifest: dict[str, Any], lock: str) -> Verdict:
     return _match(dict(_names(wanted)), {_normal(each["name"]): each for each in locked})
 
 
-def poetry(manifest: dict[str, Any], lock: str) -> Verdict:
+def poetry(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:  # noqa: ARG001 - as the others
     """poetry.lock holds a hash of the manifest's relevant parts (`content-hash`, computed as in poetry's locker)."""
     found = re.search(r'^content-hash = "([0-9a-f]+)"', lock, re.MULTILINE)
     if found and found[1] in _content_hashes(manifest):
         return Verdict("agrees")
-    wanted = set(manifest["tool"]["poetry"].get("dependencies", {})) - {"python"}
+    wanted = set(_poetry_table(manifest).get("dependencies", {})) - {"python"}
     wanted |= {name for name, _ in _names(manifest.get("project", {}).get("dependencies", []))}
     locked = {_normal(name) for name in re.findall(r'^name = "([^"]+)"', lock, re.MULTILINE)}
     missing = sorted({_normal(name) for name in wanted} - locked)
     if missing:
         return Verdict("stale", f"{missing[0]} is not in poetry.lock")
     return Verdict("unknown", "poetry.lock was made from another pyproject.toml, or by another version of poetry")
+
+
+def _poetry_table(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Poetry's own table; since its version 2 `[project]` alone is enough."""
+    found: dict[str, Any] = manifest.get("tool", {}).get("poetry", {})
+    return found
+
+
+def by_names(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:  # noqa: ARG001 - as the others
+    """pdm.lock and pylock.toml list packages by name; version ranges are not compared."""
+    content = tomllib.loads(lock)
+    locked = {_normal(str(each["name"])) for each in content.get("package", content.get("packages", []))}
+    project = manifest.get("project", {})
+    wanted = [*project.get("dependencies", []), *_flatten_groups(manifest.get("dependency-groups", {}))]
+    missing = sorted({name for name, _ in _names(wanted)} - locked)
+    return Verdict("stale", f"{missing[0]} is not in the lock") if missing else Verdict("agrees")
+
+
+def pipenv(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:  # noqa: ARG001 - as the others
+    """Pipfile.lock has the packages of each section by name."""
+    content = json.loads(lock)
+    for section, locked_section in (("packages", "default"), ("dev-packages", "develop")):
+        locked = {_normal(name) for name in content.get(locked_section, {})}
+        missing = sorted({_normal(name) for name in manifest.get(section, {})} - locked)
+        if missing:
+            return Verdict("stale", f"{missing[0]} is not in Pipfile.lock")
+    return Verdict("agrees")
 
 
 def requirements(root: Path) -> Iterator[DependencyFile]:
@@ -107,7 +138,7 @@ def _match(wanted: dict[str, str], locked: dict[str, dict[str, Any]]) -> Verdict
 
 def _content_hashes(manifest: dict[str, Any]) -> set[str]:
     """Poetry's content hash, in the forms of version 1 and 2."""
-    project, tool = manifest.get("project", {}), manifest["tool"]["poetry"]
+    project, tool = manifest.get("project", {}), _poetry_table(manifest)
     legacy = ("dependencies", "source", "extras", "dev-dependencies")
     relevant = ("requires-python", "dependencies", "optional-dependencies")
     of_project = {key: project[key] for key in relevant if key in project}

@@ -15,13 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from services.kit.errors import InvalidInput, ServiceError
+from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.workspace import serialization
 from services.workspace.git.commit_preconditions import Reason, identity_missing, obstacle
 from services.workspace.git.index_lock import Busy, Changed, checkpoint_lock, index_identity, replace_index
+from services.workspace.git.moved_files import moved_files
 from services.workspace.git.repository import DEFAULT_LIMITS, Repository, find_repository, refuse_links
 from services.workspace.git.secret_scan import FindSecrets, scan
-from services.workspace.git.snapshot import Candidate, LeftOut, candidates, git_output, index_of_its_own, record
+from services.workspace.git.snapshot import Candidate, LeftOut, Moves, candidates, git_output, index_of_its_own, record
 from services.workspace.git.status import Status, read_status
 from services.workspace.process import Limits
 from services.workspace.serialization import Lines, readable
@@ -37,7 +38,10 @@ Policy = Literal["off", "tracked", "all"]
 
 @dataclass(frozen=True)
 class CheckpointRequest:
-    """What to record. `quality_score` and `metrics` are 0 to 100; with `checkpoint_id` a repetition commits nothing."""
+    """What to record. `quality_score` and `metrics` are 0 to 100; with `checkpoint_id` a repetition commits nothing.
+
+    `quality_coverage` is the share of the score that was measured, 0 to 1.
+    """
 
     project: str
     session_id: str
@@ -47,6 +51,7 @@ class CheckpointRequest:
     ref: bool = False
     checkpoint_id: str | None = None
     note: str | None = None
+    quality_coverage: float | None = field(default=None, metadata={serialization.LATER: True})
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,10 @@ class Checkpoint:
 class Skip(Exception):
     """Ends the attempt without a checkpoint: the reason, and its text."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, left_out: Sequence[LeftOut] = ()) -> None:
         super().__init__(message)
         self.reason = reason
+        self.left_out = tuple(left_out[:FILES_MAX])
 
 
 def create_checkpoint(
@@ -103,7 +109,7 @@ def create_checkpoint(
     try:
         return _record(_working_tree(directory, roots, request, limits), request, find_secrets, now)
     except Skip as skip:
-        return Checkpoint(False, Lines(str(skip)), skip.reason)
+        return Checkpoint(False, Lines(str(skip)), skip.reason, left_out=skip.left_out)
     except Busy as busy:
         return Checkpoint(False, Lines(str(busy)), "busy")
     except ServiceError as problem:
@@ -115,7 +121,9 @@ def create_checkpoint(
 def commit_message(request: CheckpointRequest, now: datetime) -> Lines:
     """The message of a checkpoint; its subject is one line."""
     score = "not measured" if request.quality_score is None else f"{request.quality_score:.0f}/100"
-    lines = [f"checkpoint: {readable(request.project, 100)} (quality: {score}) - {now:%Y-%m-%d %H:%M:%S}", ""]
+    is_partial = request.quality_score is not None and request.quality_coverage is not None
+    of = f" ({100 * (request.quality_coverage or 0):.0f} % measured)" if is_partial else ""
+    lines = [f"checkpoint: {readable(request.project, 100)} (quality: {score}) - {now:%Y-%m-%d %H:%M:%S}{of}", ""]
     lines.append(f"Session: {request.session_id}")
     if request.checkpoint_id:
         lines.append(_id_line(request.checkpoint_id))
@@ -166,7 +174,7 @@ def _record(repository: Repository, request: CheckpointRequest, find_secrets: Fi
 
 def _create(repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime) -> Checkpoint:
     before = index_identity(repository.git_dir)
-    status = read_status(repository, "all" if request.policy == "all" else "no")
+    status, moves = _changes(repository, request)
     ref = f"{REF_PREFIX}{request.session_id}" if request.ref else None
     tip = _tip(repository, ref or "HEAD") if ref or status.head else None
     if tip and request.checkpoint_id and _id_line(request.checkpoint_id) in tip.message.splitlines():
@@ -174,15 +182,15 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
     if found := obstacle(repository, status, on_branch=not request.ref):
         raise Skip(*found)
     refuse_links(repository, ref or f"refs/heads/{status.branch}")
-    taken, left_out = candidates(repository, status)
+    taken, left_out = candidates(repository, status, moves, with_new=request.policy == "all")
     if not taken:
-        raise Skip("nothing_changed", f"Nothing changed that could be recorded{_why(left_out)}")
+        raise Skip("nothing_changed", f"Nothing changed that could be recorded{_why(left_out)}", left_out)
     not_scanned = _refuse_secrets(repository, taken, find_secrets)
     message = commit_message(request, now)
     with index_of_its_own(repository) as index:
         tree = record(repository, index, taken)
         if tip and tree == tip.tree:
-            raise Skip("nothing_changed", "Nothing changed since the last commit or checkpoint")
+            raise Skip("nothing_changed", "Nothing changed since the last commit or checkpoint", left_out)
         commit = _commit(repository, tree, _parents(status, tip, ref), message, now)
         if ref:
             _move(repository, ref, commit, tip)
@@ -191,6 +199,21 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
     names = tuple(readable(candidate.path) for candidate in taken[:FILES_MAX])
     left = tuple(left_out[:FILES_MAX])
     return Checkpoint(True, message, None, commit, ref, names, len(taken), left, tuple(not_scanned[:FILES_MAX]))
+
+
+def _changes(repository: Repository, request: CheckpointRequest) -> tuple[Status, Moves]:
+    """The status, with every untracked file where they are recorded or may be files that were moved; and the moves."""
+    if request.policy == "all":
+        status = read_status(repository, "all")
+        return status, moved_files(repository, status)
+    status = read_status(repository)
+    if not status.untracked or not any(change.unstaged == "D" for change in status.changes):
+        return status, moved_files(repository, status)
+    try:
+        whole = read_status(repository, "all")
+    except TooLarge:
+        return status, Moves(is_unknown=True)
+    return whole, moved_files(repository, whole)
 
 
 def _refuse_secrets(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> list[str]:

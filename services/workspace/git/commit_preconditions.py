@@ -11,7 +11,7 @@ from services.workspace.git.state import operation_in_progress
 from services.workspace.git.status import Status
 
 COMMIT_HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction")
-WITH_REF = "; a checkpoint on a ref of its own is possible"
+WITH_REF = "; a checkpoint on a ref of its own is possible (on_ref, or SEGUE_GATEWAY_CHECKPOINTS_ON_REF)"
 
 Reason = Literal[
     "policy",

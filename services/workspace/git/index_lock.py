@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.kit.systems import lock
@@ -39,7 +40,8 @@ def checkpoint_lock(git_dir: Path) -> Iterator[None]:
     """
     held = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
-        _until(LOCK_TIMEOUT_S, lambda: lock(held), "Another checkpoint of this working tree takes very long")
+        if not _is_true_within(LOCK_TIMEOUT_S, lambda: lock(held)):
+            raise Busy("Another checkpoint of this working tree takes very long")
         os.ftruncate(held, 0)
         os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
         _remove_left_behind(git_dir)
@@ -61,22 +63,50 @@ def replace_index(git_dir: Path, made: Path, before: IndexIdentity, move: Callab
     """Under git's own lock: `move` the branch, then put `made` in the index's place. Should `move` raise, the index is
     as it was. Raises Changed where the index is no longer the one of `before`, Busy where somebody keeps it locked."""
     index_lock = git_dir / "index.lock"
-    _until(INDEX_LOCK_TIMEOUT_S, lambda: _create_lock_file(index_lock), "Another git command keeps the index locked")
+    if not _is_true_within(INDEX_LOCK_TIMEOUT_S, lambda: _create_lock_file(index_lock)):
+        raise Busy(_explanation(index_lock))
     try:
         if index_identity(git_dir) != before:
             raise Changed("Another git command changed the index meanwhile")
         move()
+        _keep_access(git_dir / "index", made)
         made.replace(git_dir / "index")
     finally:
         index_lock.unlink()
 
 
-def _until(timeout_s: float, done: Callable[[], bool], otherwise: str) -> None:
+def _is_true_within(timeout_s: float, attempt: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + timeout_s
-    while not done():
+    while not attempt():
         if time.monotonic() > deadline:
-            raise Busy(otherwise)
+            return False
         time.sleep(POLL_INTERVAL_S)
+    return True
+
+
+def _explanation(index_lock: Path) -> str:
+    """What keeps the index locked, and what to do if it is nothing any more."""
+    text = "Another git command keeps the index locked"
+    try:
+        age_s = time.time() - index_lock.stat().st_mtime
+    except OSError:
+        return text
+    since = f"{age_s / 60:,.0f} minutes" if age_s >= 120 else f"{max(age_s, 0):.0f} seconds"
+    place = f"{index_lock.parent.name}/{index_lock.name}"
+    return f"{text}, for {since}; if none runs any more, a crash left the lock: remove {place}"
+
+
+def _keep_access(index: Path, made: Path) -> None:
+    """Gives the new index the mode and the owner of the one it replaces: others may have to read and write it."""
+    try:
+        found = index.stat()
+    except FileNotFoundError:
+        return
+    now = made.stat()
+    if (now.st_uid, now.st_gid) != (found.st_uid, found.st_gid):
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(made, found.st_uid, found.st_gid)
+    made.chmod(stat.S_IMODE(found.st_mode))
 
 
 def _create_lock_file(index_lock: Path) -> bool:

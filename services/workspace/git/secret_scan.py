@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
+from services.workspace.git.blobs import blobs
 from services.workspace.git.repository import Repository
 from services.workspace.git.snapshot import Candidate, content
 from services.workspace.serialization import readable
@@ -17,7 +18,7 @@ FindSecrets = Callable[[str], Sequence[object]]
 def scan(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> tuple[list[str], list[str]]:
     """The files with a secret in a line that HEAD does not have, and the files that were too large to scan."""
     found, not_scanned, left_bytes = [], [], TOTAL_MAX_BYTES
-    staged = _blobs(repository, (each.staged_id for each in taken if each.staged_id and each.size is not None))
+    staged = blobs(repository, (each.staged_id for each in taken if each.staged_id and each.size is not None))
     for candidate in taken:
         if candidate.size is None:
             continue
@@ -40,7 +41,7 @@ def _has_new_secret(repository: Repository, candidate: Candidate, data: bytes, f
     text = _text(data)
     if not find_secrets(text):
         return False
-    old = _blobs(repository, [candidate.head_id] if candidate.head_id else [])
+    old = blobs(repository, [candidate.head_id] if candidate.head_id else [])
     known = {line for blob in old.values() for line in _text(blob).splitlines()}
     return bool(find_secrets("\n".join(line for line in text.splitlines() if line not in known)))
 
@@ -48,21 +49,3 @@ def _has_new_secret(repository: Repository, candidate: Candidate, data: bytes, f
 def _text(data: bytes) -> str:
     """The text in some bytes, without zeros, so that UTF-16 and binary files are scanned as well."""
     return data.replace(b"\0", b"").decode("utf-8", "replace")
-
-
-def _blobs(repository: Repository, ids: Iterable[str]) -> dict[str, bytes]:
-    """The contents of these objects, as far as they exist and fit together into the output limit."""
-    wanted = [each for each in dict.fromkeys(ids) if each.strip("0")]
-    if not wanted:
-        return {}
-    output = repository.git("cat-file", "--batch", given="".join(f"{each}\n" for each in wanted).encode()).output
-    found, at = {}, 0
-    while (end := output.find(b"\n", at)) >= 0:
-        name, *rest = output[at:end].decode("ascii", "replace").split(" ")
-        at = end + 1
-        if len(rest) == 2 and rest[1].isdigit():  # otherwise it is missing
-            size = int(rest[1])
-            if at + size < len(output):
-                found[name] = output[at : at + size]
-            at += size + 1
-    return found

@@ -9,7 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Unavailable
@@ -42,21 +42,62 @@ class LeftOut:
     reason: str
 
 
-def candidates(repository: Repository, status: Status) -> tuple[list[Candidate], list[LeftOut]]:
-    """The recordable changes since HEAD, and the others: too large, not a file, changed by a filter."""
+@dataclass(frozen=True)
+class Moves:
+    """`to` maps a removed path to its new one; `ignored` those whose content only an ignored file has. With
+    `is_unknown`, nobody can tell whether what is gone was moved."""
+
+    to: Mapping[bytes, bytes] = field(default_factory=dict)
+    ignored: Mapping[bytes, bytes] = field(default_factory=dict)
+    is_unknown: bool = False
+
+
+def candidates(
+    repository: Repository, status: Status, moves: Moves = Moves(), *, with_new: bool = True
+) -> tuple[list[Candidate], list[LeftOut]]:
+    """The recordable changes since HEAD, and the others with the reason. Both halves of a move are recorded, or none.
+
+    Without `with_new`, a file that git does not track is recorded only as the new half of a move.
+    """
     taken = [_staged_candidate(repository, change) for change in status.changes if change.unstaged == "."]
-    left_out = []
+    new = [path for path in status.untracked if with_new or path in set(moves.to.values())]
+    sources = {path: old for old, path in moves.to.items()}
+    before = {change.path: change for change in status.changes}
     changed = [change for change in status.changes if change.unstaged != "."]
-    changed += [Change(path, ".", "A", False, "", "") for path in status.untracked]
-    filtered = _filtered_paths(repository, [change.path for change in changed])
+    changed += [_new_file(path, before.get(sources.get(path, b""))) for path in new]
+    filtered = filtered_paths(repository, [change.path for change in changed])
+    refused: dict[bytes, str] = {}
     for change in changed:
         size = _size(repository.root, change)
         reason = "changed by a git filter, which is not run" if change.path in filtered else _refusal(change, size)
         if reason:
-            left_out.append(LeftOut(readable(change.path), reason))
+            refused[change.path] = reason
         else:
             taken.append(Candidate(change.path, size, change.head_id))
-    return taken, left_out
+    if moves.is_unknown:
+        reason = "gone, and there are too many untracked files to tell whether it was moved"
+        refused |= {change.path: reason for change in changed if change.unstaged == "D" and change.path not in refused}
+    refused |= _other_halves(moves, refused)
+    refused |= {path: "not tracked by git" for path in status.untracked if path not in new and path not in refused}
+    return [each for each in taken if each.path not in refused], [
+        LeftOut(readable(path), reason) for path, reason in refused.items()
+    ]
+
+
+def _new_file(path: bytes, before: Change | None) -> Change:
+    """A file that git does not track; what it was `before` it was moved has been looked at already."""
+    return Change(path, ".", "A", False, before.head_id if before else "", "")
+
+
+def _other_halves(moves: Moves, refused: Mapping[bytes, str]) -> dict[bytes, str]:
+    """The halves of moves whose other half is refused; a removal whose content git would ignore."""
+    halves = {old: f"moved to {readable(new)}, which git ignores" for old, new in moves.ignored.items()}
+    for old, new in moves.to.items():
+        if new in refused:
+            halves[old] = f"moved to {readable(new)}, which is left out"
+        elif old in refused:
+            halves[new] = f"moved from {readable(old)}, which is left out"
+    return halves
 
 
 @contextmanager
@@ -160,7 +201,7 @@ def _size(root: Path, change: Change) -> int | None:
     return found.st_size if can_be_read else -1
 
 
-def _filtered_paths(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
+def filtered_paths(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
     """The paths with a configured git filter; they cannot be recorded without running it."""
     drivers = {found[1] for key in repository.config if (found := re.match(r"filter\.(.+)\.[^.]+$", key))}
     if not drivers or not paths:

@@ -122,9 +122,9 @@ async def test_the_score_of_a_real_tree_is_explained_by_its_components_and_repea
     assert explained[0] == explained[1]
 
 
-MEASURED = {
-    "go": {"test_coverage": 40.0, "tests_present": 1.0, "annotations": 1.0, "dependencies": 1.0},
-    "rust": {"tests_present": 2.0, "annotations": 1.0, "dependencies": 1.0},
+MEASURED: dict[str, dict[str, float | None]] = {
+    "go": {"test_coverage": 40.0, "tests_present": 1.0, "annotations": None, "dependencies": None},  # it has none
+    "rust": {"tests_present": 2.0, "annotations": None, "dependencies": 1.0},
     "typescript": {"test_coverage": 75.0, "tests_present": 1.0, "annotations": 1.0, "dependencies": 0.0},
 }
 
@@ -175,7 +175,8 @@ EVIDENCE = json.dumps({"evidence": [{"name": "test_coverage", "value": 45, "meas
 
 async def test_what_a_client_reports_is_scored_as_its_word(client: Client) -> None:
     report = (await client.check(evidence=EVIDENCE)).report
-    assert report.overall_score == 6
+    assert report.overall_score == 7.5
+    assert "of the 15 points that were measured (50 %)" in report.summary
     component = next(each for each in report.components if each.name == "test_coverage")
     assert component.source == "lcov (reported by client)"
 

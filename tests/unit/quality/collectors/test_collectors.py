@@ -14,7 +14,7 @@ import pytest
 
 from services.kit.errors import InvalidInput, NotFound
 from services.quality.collectors import COLLECTORS, collect
-from services.quality.collectors.directory import look
+from services.quality.collectors.scan import look
 from services.quality.domain.evidence import MAXIMUM, Evidence
 from services.quality.domain.scoring import score
 
@@ -234,10 +234,14 @@ def test_security_reports_are_read(project: Path, name: str, path: str, content:
     assert evidence(project, name).value == value
 
 
-@pytest.mark.parametrize("path", ["mypy.json", "tsc.txt"])
-def test_an_empty_report_may_be_cut_off_and_is_not_believed(project: Path, path: str) -> None:
-    write(project, path, "")
-    assert not evidence(project, "types").measured
+def test_a_clean_report_that_is_empty_is_clean(project: Path) -> None:
+    write(project, "tsc.txt", "")
+    assert not evidence(project, "types").measured, "there is no TypeScript here"
+    write(project, "mypy.json", "")
+    assert (evidence(project, "types").measured, evidence(project, "types").value) == (True, 0)
+    (project / "mypy.json").unlink()
+    write(project, "web/cart.ts", "export const x = 1;\n")
+    assert (evidence(project, "types").measured, evidence(project, "types").value) == (True, 0)
 
 
 @pytest.mark.parametrize(

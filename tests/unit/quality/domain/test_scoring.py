@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.quality.domain.evidence import MAXIMUM, Evidence
+from services.quality.domain.evidence import MAXIMUM, NO_CODE, Evidence
 from services.quality.domain.scoring import BY_NAME, COMPONENTS, HEALTH, TRUST, Component, score, share
 
 any_number = some.floats() | some.integers().map(float)
@@ -17,7 +17,13 @@ any_evidence = some.fixed_dictionaries(
     {},
     optional={
         name: some.builds(
-            Evidence, some.just(name), any_number, some.booleans(), age_s=any_number, detail=some.text(max_size=5)
+            Evidence,
+            some.just(name),
+            any_number,
+            some.booleans(),
+            age_s=any_number,
+            detail=some.text(max_size=5),
+            applies=some.booleans(),
         )
         for name in MAXIMUM
     },
@@ -31,6 +37,7 @@ possible_evidence = some.fixed_dictionaries(
             some.floats(0, min(maximum, 1e6)),
             some.booleans(),
             age_s=some.floats(0, 1e8),
+            applies=some.booleans(),
         )
         for name, maximum in MAXIMUM.items()
     },
@@ -48,7 +55,7 @@ PERFECT = {component.name: good(component) for component in COMPONENTS}
 
 def test_the_weights_of_the_table_are_those_that_were_agreed() -> None:
     weights = {group: sum(each.weight for each in COMPONENTS if each.group == group) for group in HEALTH}
-    assert [weight / 0.8 for weight in weights.values()] == pytest.approx([40, 30, 20, 10])
+    assert list(weights.values()) == [40, 30, 20, 10]
     assert sum(component.weight for component in COMPONENTS) == 100
     assert set(MAXIMUM) == set(BY_NAME)
 
@@ -66,15 +73,16 @@ def test_every_score_is_from_0_to_100(evidence: dict[str, Evidence]) -> None:
     for value in (result.overall, result.health, result.permissions, result.tools):
         assert 0 <= value <= 100
     assert 0 <= result.coverage <= 1
-    assert all(0 <= row.points <= row.component.weight for row in result.components)
+    assert 0 <= result.of_measured <= 100
+    assert all(0 <= row.points <= row.weight for row in result.components)
 
 
 @given(any_evidence)
 def test_the_components_add_up_to_the_total(evidence: dict[str, Evidence]) -> None:
     result = score(evidence)
     assert sum(row.points for row in result.components) == pytest.approx(result.overall, abs=0.005)
-    health = sum(row.points for row in result.components if row.component.group in HEALTH)
-    assert 100 * health / 80 == pytest.approx(result.health, abs=0.01)
+    assert result.health == result.overall
+    assert sum(row.weight for row in result.components) == pytest.approx(100, abs=0.01) or not result.coverage
 
 
 @given(possible_evidence, some.sampled_from(COMPONENTS), some.floats(0, 1), some.floats(0, 1))
@@ -83,7 +91,9 @@ def test_better_evidence_never_lowers_the_score(
 ) -> None:
     before = evidence.get(component.name) or Evidence(component.name)
     goal = good(component)
-    if before.measured:
+    if not before.applies and not before.measured:
+        better = before  # there is no evidence of what cannot be asked
+    elif before.measured:
         value = before.value + (goal.value - before.value) * nearer
         better = replace(before, value=value, age_s=before.age_s * fresher)
     else:
@@ -134,8 +144,43 @@ def test_a_recommendation_gains_the_points_it_names_and_the_largest_is_first() -
     result = score(evidence)
     assert [each.component for each in result.recommendations] == ["lint", "readme"]
     for each in result.recommendations:
-        mended = score({**evidence, each.component: PERFECT[each.component]})
-        assert mended.overall - result.overall == pytest.approx(each.points)
+        followed = score({**evidence, each.component: PERFECT[each.component]})
+        assert followed.overall - result.overall == pytest.approx(each.points)
+
+
+def test_permissions_and_tools_have_figures_of_their_own_and_no_part_in_the_score() -> None:
+    without = {**PERFECT, "permissions": replace(PERFECT["permissions"], value=0.25), "tools": Evidence("tools")}
+    result = score(without)
+    assert (result.overall, result.permissions, result.tools) == (100, 25, 0)
+    assert result.recommendations == ()
+
+
+def test_what_does_not_apply_leaves_the_weights_and_is_not_advised() -> None:
+    names = ("types", "annotations", "docstrings", "security_lint")
+    result = score({**PERFECT, **{name: Evidence(name, applies=False) for name in names}})
+    assert (result.overall, result.recommendations) == (100, ())
+    assert result.coverage == pytest.approx(1)
+    assert [row.weight for row in result.components if row.component.name in names] == [0] * 4
+
+
+def test_the_score_says_of_how_much_it_is_and_what_would_be_next() -> None:
+    evidence = {name: each for name, each in PERFECT.items() if name not in {"test_coverage", "lint"}}
+    result = score({**evidence, "readme": replace(PERFECT["readme"], value=0)})
+    assert (result.overall, result.coverage) == (72.5, 0.75)
+    assert result.of_measured == pytest.approx(96.67)
+    assert result.summary.startswith("72 of the 75 points that were measured (97 %); 25 of 100 were not. Next: ")
+    assert len(score({"readme": PERFECT["readme"]}).recommendations) == 3
+
+
+def test_without_code_there_is_little_to_score() -> None:
+    code = {"test_coverage", "lint", "types", "annotations", "complexity", "tests_passed", "tests_present"}
+    evidence = {
+        name: Evidence(name, detail="there is no code") if name in code else each for name, each in PERFECT.items()
+    }
+    result = score(evidence, NO_CODE)
+    assert result.overall < 35
+    assert "there is no code" in result.summary
+    assert not {each.component for each in result.recommendations} & code
 
 
 def test_a_report_older_than_its_sources_earns_less_and_after_90_days_nothing() -> None:
@@ -144,8 +189,8 @@ def test_a_report_older_than_its_sources_earns_less_and_after_90_days_nothing() 
     for age_s in (0, 1800, day_s, 7 * day_s, 60 * day_s, 90 * day_s):
         result = score({**PERFECT, "test_coverage": replace(PERFECT["test_coverage"], age_s=age_s)})
         points.append(next(row.points for row in result.components if row.component.name == "test_coverage"))
-    assert points[0] == points[1] == 12
-    assert points[3] == 6
+    assert points[0] == points[1] == 15
+    assert points[3] == 7.5
     assert points == sorted(points, reverse=True)
     assert points[-1] == 0
 

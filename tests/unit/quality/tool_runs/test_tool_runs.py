@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from services.quality.collectors.directory import Unmeasured, look
+from services.quality.collectors.directory import Unmeasured
+from services.quality.collectors.lint import parse_clippy
+from services.quality.collectors.scan import look
 from services.quality.tool_runs import crackerjack
 from services.quality.tool_runs.child_process import Child, Ended, can_confine, run_child
 from services.quality.tool_runs.runs import Ran, Runs
 from services.quality.tool_runs.toolbox import (
+    missing_tools,
     parse_cargo_test,
-    parse_clippy,
     parse_go_test,
     parse_go_vet,
     parse_npm_ls,
@@ -365,3 +367,15 @@ def test_a_version_without_the_options_that_keep_it_harmless_is_not_run() -> Non
     with pytest.raises(Unmeasured, match="--no-config-updates"):
         crackerjack.known_options("--fast --json")
     assert crackerjack.known_options("--fast, --no-config-updates -n") == ["--fast", "--no-config-updates"]
+
+
+def test_what_cannot_be_run_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"devDependencies": {"jest": "30"}}')
+    (tmp_path / "index.test.js").write_text("test('a', () => {});\n")
+    reasons = dict(missing_tools(look(tmp_path, [tmp_path.parent])))
+    assert "install the packages" in reasons["npm"]
+    assert "junit.xml" in reasons["jest"]
+    (tmp_path / "package.json").unlink()
+    assert dict(missing_tools(look(tmp_path, [tmp_path.parent]))) == {
+        "none": "no tool that Segue can run is configured here"
+    }
