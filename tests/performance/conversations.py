@@ -12,7 +12,7 @@ from typing import Any
 from fastmcp import Client
 
 from tests.integration.stack import ProcessStack, segue
-from tests.performance import locomo
+from tests.performance.corpora import locomo
 from tests.performance.rows import Row
 
 
