@@ -1,4 +1,4 @@
-"""What operating systems do differently: locks, sessions of processes, limits, which boot this is, what may be run.
+"""What operating systems do differently: locks, sessions of processes, limits, names of files, which boot this is.
 
 Standard library only, and light to import: hooks begin here. It is imported on every system, and says which it is for.
 """
@@ -22,6 +22,8 @@ BOOT_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
 DEVELOPER_TOOLS_COMMAND = ("/usr/bin/xcode-select", "-p")
 """Never asks its user anything."""
 COMMAND_TIMEOUT_S = 2.0
+PATH_BYTES = 1024
+"""What macOS writes a path into."""
 
 
 # --- locks ------------------------------------------------------------------------------------------
@@ -113,6 +115,73 @@ def resident_bytes(statm: str = "/proc/self/statm") -> int:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+# --- names of files ---------------------------------------------------------------------------------
+
+
+def canonical_path(path: str) -> str:
+    """The real path of what is there, spelled as its disk has it: one for `Shop` and `shop` where that is one name.
+
+    What is not there keeps its spelling. Raises ValueError for what cannot be a path.
+    """
+    real = there = os.path.realpath(path)  # on Windows that is all
+    if os.name == "nt":
+        return real
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)  # noqa: PTH120
+    return _spelled(there) + real[len(there) :] if there != "/" else real
+
+
+def _spelled(real: str) -> str:
+    if (number := getattr(fcntl, "F_GETPATH", None)) is not None:
+        try:
+            descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_EVTONLY", 0))
+            try:
+                return os.fsdecode(fcntl.fcntl(descriptor, number, bytes(PATH_BYTES)).rstrip(b"\0"))
+            finally:
+                os.close(descriptor)
+        except OSError:  # it may not be opened, and is looked for in its directory
+            pass
+    spelled = ""
+    for name in real.split("/")[1:]:
+        spelled = f"{spelled}/{_entry_name(spelled, name)}"
+    return spelled
+
+
+def _entry_name(directory: str, name: str) -> str:
+    """The name as the directory has it; as it is where its disk takes other spellings for other names."""
+    if not _is_folded(directory, name):
+        return name
+    try:
+        names = os.listdir(directory or "/")  # noqa: PTH208
+    except OSError:
+        return name
+    return next((each for each in names if _folded(each) == _folded(name)), name)
+
+
+def _is_folded(directory: str, name: str) -> bool:
+    """Whether another spelling leads to the same."""
+    other = name.swapcase() if name.isascii() else _respelled(name)
+    try:
+        there = os.lstat(f"{directory}/{other}") if other != name else None
+        return there is not None and os.path.samestat(there, os.lstat(f"{directory}/{name}"))
+    except OSError:
+        return False
+
+
+def _respelled(name: str) -> str:
+    """In the other case and the other form of Unicode."""
+    import unicodedata  # costs a millisecond, and few names need it
+
+    composed = unicodedata.normalize("NFC", name.swapcase())
+    return composed if composed != name.swapcase() else unicodedata.normalize("NFD", composed)
+
+
+def _folded(name: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 # --- the machine ------------------------------------------------------------------------------------

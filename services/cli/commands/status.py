@@ -14,6 +14,7 @@ from services.cli import local_server
 from services.cli.durations import ago
 from services.cli.gateway.overview import NoOverview, overview
 from services.cli.hooks.state_files import HOOKS_DIRECTORY
+from services.kit.systems import canonical_path
 
 ANSWER_TIMEOUT_S = 3.0
 WIDTH = 10
@@ -46,7 +47,7 @@ def _query() -> dict[str, str]:
     from services.workspace.project import project_name
 
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
+    return {"since": midnight.isoformat(), "project": project_name(Path(canonical_path(".")), [Path("/")])}
 
 
 def _report_lines(fields: Any, url: str, project: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from services.kit.systems import canonical_path
+
 MYPY = False
 if MYPY:
     from typing import Any
@@ -80,8 +82,8 @@ def here() -> str:
     """Where the conversation began, which is what names its session; tools of the client go elsewhere meanwhile."""
     given = os.environ.get("CLAUDE_PROJECT_DIR", "")
     try:
-        return os.path.realpath(given or os.getcwd())
-    except OSError:  # it was removed under us
+        return canonical_path(given or os.getcwd())
+    except (OSError, ValueError):  # it was removed under us
         return ""
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 
 from services.cli.hooks.state_files import gateway_name, hooks_directory, log
+from services.kit.durable_files import sync, sync_open
 from services.kit.systems import start_detached
 
 FILES_MAX = 200
@@ -32,7 +33,7 @@ def names(path: str) -> list[str]:
 
 
 def put(event: str, body: bytes) -> None:
-    """Keep an event, whole or not at all; the oldest make room."""
+    """Keep an event on the disk, whole or not at all; the oldest make room."""
     if len(body) > FILE_MAX_BYTES:
         log(event, f"not kept: {len(body):,} bytes are too many")
         return
@@ -46,10 +47,13 @@ def put(event: str, body: bytes) -> None:
     draft = os.path.join(path, f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, body)
+        while body:
+            body = body[os.write(descriptor, body) :]
+        sync_open(descriptor)
     finally:
         os.close(descriptor)
     os.replace(draft, os.path.join(path, f"{time.time_ns():020}-{os.getpid()}-{event}{SUFFIX}"))
+    sync(path)
 
 
 def deliver() -> None:

@@ -194,8 +194,8 @@ def look(
     """
     deadline_s = time.monotonic() + limit_s
     root = resolve_directory(directory, roots)
-    git_directory = _git_directory(root)
-    for each in (*_with_parents(root, (*REPORT_DIRECTORIES, *HIDDEN_STATE)), git_directory, git_directory / "logs"):
+    git = git_directory(root)
+    for each in (*_with_parents(root, (*REPORT_DIRECTORIES, *HIDDEN_STATE)), git, git / "logs"):
         entering(str(each))
     files: list[File] = []
     for file in _walk(str(root), entering):
@@ -203,7 +203,7 @@ def look(
         if len(files) >= files_max or (len(files) % 1000 == 0 and time.monotonic() > deadline_s):
             break
     reports = [file for directory in REPORT_DIRECTORIES for file in _report_files(root, directory)]
-    state = _state(root, git_directory, [*files, *reports])
+    state = _state(root, git, [*files, *reports])
     is_cut = len(files) >= files_max
     known = {} if measured is None else measured
     return Place(root, now or datetime.now(UTC), files, reports, is_cut, state, deadline_s, roots, known)
@@ -287,7 +287,7 @@ def _state(root: Path, git: Path, files: Sequence[File]) -> str:
     return digest.hexdigest()
 
 
-def _git_directory(root: Path) -> Path:
+def git_directory(root: Path) -> Path:
     """The git directory of this directory; it does not exist outside of a repository."""
     marker = next((each / ".git" for each in (root, *root.parents) if (each / ".git").exists()), root / ".git")
     try:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from services.cli.clients.settings_file import SettingsFile
+from services.cli.hooks import spool
 from services.kit.backup import PartContent, write_backup
 from services.kit.durable_files import sync, write_private
 from services.kit.encryption.key_file import generate_key
@@ -134,6 +135,16 @@ def test_a_snapshot_is_on_the_disk_and_so_is_its_name(disk: Disk, tmp_path: Path
     write_snapshot(tmp_path / "index.snapshot", Contents({"rows": np.arange(3)}, {}), "i")
     assert disk.full == [".index.snapshot.new", tmp_path.name]
     assert disk.plain == []
+
+
+def test_an_event_of_a_hook_is_on_the_disk_and_so_is_its_name(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("SEGUE_URL", raising=False)
+    spool.put("Stop", b"{}")
+    assert disk.full == [f".{os.getpid()}", "local"]
+    assert [path.read_bytes() for path in (tmp_path / "data/hooks/spool/local").glob("*-Stop.json")] == [b"{}"]
 
 
 async def test_a_change_of_key_is_on_the_disk_step_by_step(disk: Disk, tmp_path: Path) -> None:
