@@ -19,7 +19,9 @@ except ImportError:  # Windows
 
 def sync(path: str | Path) -> None:
     """Returns once the file or directory is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if fcntl is None and os.path.isdir(path):  # noqa: PTH112 - Windows opens none
+        return
+    descriptor = os.open(path, os.O_RDONLY if fcntl else os.O_RDWR)
     try:
         sync_open(descriptor)
     finally:

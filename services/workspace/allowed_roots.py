@@ -53,8 +53,8 @@ def upwards(directory: Path, roots: Sequence[Path]) -> tuple[Path, ...]:
 
 def home() -> Path | None:
     """The real path of the user's home directory, if there is one."""
-    name = os.environ.get("HOME", "")
-    return real_path(name) if name.startswith("/") else None
+    name = os.environ.get("HOME") or os.environ.get("USERPROFILE", "")
+    return real_path(name) if os.path.isabs(name) else None  # noqa: PTH117
 
 
 def real_path(path: str | Path) -> Path:
@@ -70,7 +70,7 @@ def printable_path(path: str | Path) -> str:
 
 
 def _real_path(text: str) -> Path:
-    if not text.startswith("/"):
+    if not os.path.isabs(text):  # noqa: PTH117
         raise InvalidInput(
             f"The working directory must be an absolute path: {printable_path(text)}", "Send the absolute path."
         )

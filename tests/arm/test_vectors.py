@@ -23,15 +23,16 @@ pytestmark = pytest.mark.arm
 ROOT = Path(__file__).parents[2]
 SLOW_S = 1800
 COSINE_LEAST = 0.98
-LOSS_MAX = 1.0
-"""In percent, of questions or of their mean reciprocal rank."""
-CLEAR = 0.02
-"""A memory that is nearer by so much is first on every processor."""
+CLEAR = 0.05
+"""A memory that is nearer by so much is first on every processor; scores themselves move by no more."""
 
 Vectors = NDArray[np.float32]
 MEMORIES, QUESTIONS = (len(texts()) - len(list(questions()))) // 2, len(list(questions()))
 SHORT = [*range(MEMORIES), *range(2 * MEMORIES, 2 * MEMORIES + QUESTIONS)]
 """The memories alone and the questions; a memory with the one before it takes an emulated processor too long."""
+
+LOSS_MAX = {"MRR": 1.0, "any@1": 100 / QUESTIONS, "any@5": 1.0, "any@10": 1.0}
+"""In percent; at the first place one question, as one is more than a percent of them."""
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +81,7 @@ def same_first_hits(own: Vectors, theirs: Vectors) -> None:
 
 def loses_little(usual: Answers, found: Answers) -> None:
     for name in ("search", "meaning alone"):
-        figures = {measure: (mean(usual, name, measure), mean(found, name, measure)) for measure in MEASURES}
+        figures = {measure: (mean(usual, name, measure), mean(found, name, measure)) for measure in LOSS_MAX}
         print(name, {measure: f"{before:.2f} -> {after:.2f}" for measure, (before, after) in figures.items()})
-        assert all(after >= before - LOSS_MAX for before, after in figures.values()), figures
-
-
-MEASURES = ("MRR", "any@1", "any@5", "any@10")
+        lost = {measure: before - after for measure, (before, after) in figures.items()}
+        assert all(lost[measure] <= most + 1e-9 for measure, most in LOSS_MAX.items()), figures

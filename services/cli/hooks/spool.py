@@ -12,7 +12,7 @@ import time
 
 from services.cli.hooks.state_files import gateway_name, hooks_directory, log
 from services.kit.durable_files import sync, sync_open
-from services.kit.systems import start_detached
+from services.kit.systems import PLAIN, start_detached
 
 FILES_MAX = 200
 FILE_MAX_BYTES = 1 << 20
@@ -45,7 +45,7 @@ def put(event: str, body: bytes) -> None:
         except FileNotFoundError:  # delivered meanwhile, or dropped by another hook
             continue
     draft = os.path.join(path, f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PLAIN, 0o600)
     try:
         while body:
             body = body[os.write(descriptor, body) :]

@@ -14,6 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from services.kit.systems import PLAIN
 from services.workspace.allowed_roots import resolve_directory
 from services.workspace.developer_tools import safe_path
 
@@ -166,7 +167,7 @@ class Place:
 def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
     """A regular file's content; never reads through a link, from a pipe or from a device."""
     try:
-        descriptor = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(root / path, os.O_RDONLY | PLAIN)
     except (OSError, ValueError) as error:
         raise Unmeasured(f"{path} cannot be read") from error
     status = os.fstat(descriptor)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from services.kit.systems import PLAIN
+
 LOCK_MAX_BYTES = 8 << 20
 MANIFEST_MAX_BYTES = 1 << 20
 
@@ -47,7 +49,7 @@ Compare = Callable[[dict[str, Any], str], Verdict]
 def read_text(file: Path, most_bytes: int) -> str | None:
     """The text of a regular file of at most that size; None for anything else."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(file, os.O_RDONLY | PLAIN)
     except (OSError, ValueError):
         return None
     with os.fdopen(descriptor, "rb") as opened:
