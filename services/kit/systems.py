@@ -190,10 +190,10 @@ def canonical_path(path: str) -> str:
         return real
     while not os.path.lexists(there):
         there = os.path.dirname(there)  # noqa: PTH120
-    return _spelled(there) + real[len(there) :] if there != "/" else real
+    return _disk_spelling(there) + real[len(there) :] if there != "/" else real
 
 
-def _spelled(real: str) -> str:
+def _disk_spelling(real: str) -> str:
     if (number := getattr(fcntl, "F_GETPATH", None)) is not None:
         try:
             descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_EVTONLY", 0))
@@ -217,12 +217,12 @@ def _entry_name(directory: str, name: str) -> str:
         names = os.listdir(directory or "/")  # noqa: PTH208
     except OSError:
         return name
-    return next((each for each in names if _folded(each) == _folded(name)), name)
+    return next((each for each in names if _comparable(each) == _comparable(name)), name)
 
 
 def _is_folded(directory: str, name: str) -> bool:
     """Whether another spelling leads to the same."""
-    other = name.swapcase() if name.isascii() else _respelled(name)
+    other = name.swapcase() if name.isascii() else _other_spelling(name)
     try:
         there = os.lstat(f"{directory}/{other}") if other != name else None
         return there is not None and os.path.samestat(there, os.lstat(f"{directory}/{name}"))
@@ -230,7 +230,7 @@ def _is_folded(directory: str, name: str) -> bool:
         return False
 
 
-def _respelled(name: str) -> str:
+def _other_spelling(name: str) -> str:
     """In the other case and the other form of Unicode."""
     import unicodedata  # costs a millisecond, and few names need it
 
@@ -238,7 +238,7 @@ def _respelled(name: str) -> str:
     return composed if composed != name.swapcase() else unicodedata.normalize("NFD", composed)
 
 
-def _folded(name: str) -> str:
+def _comparable(name: str) -> str:
     import unicodedata
 
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

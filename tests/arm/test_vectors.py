@@ -44,7 +44,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> Vect
 
 def embeddings(python: list[str], environment: dict[str, str], at: Path, model: Path, wanted: list[str]) -> Vectors:
     (at / "texts.json").write_text(json.dumps(wanted))
-    command = [*python, "-m", "tests.arm.embed", model, at / "texts.json", at / "vectors.npy"]
+    command = [*python, "-m", "tests.arm.embed", *map(str, (model, at / "texts.json", at / "vectors.npy"))]
     subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=SLOW_S, check=True)
     vectors: Vectors = np.load(at / "vectors.npy")
     return vectors

@@ -57,7 +57,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def segue(windows: Windows, *arguments: str, **settings: str) -> subprocess.CompletedProcess[bytes]:
-    return run(windows, windows.command(*arguments), **settings)
+    return run(windows, windows.command(*arguments), b"\n", **settings)
 
 
 def said(done: subprocess.CompletedProcess[bytes], status: int = 0) -> str:

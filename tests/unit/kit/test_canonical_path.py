@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from services.kit import systems
 from services.kit.systems import canonical_path
 from services.workspace.allowed_roots import inside, resolve_directory
 from services.workspace.git.repository import find_repository
@@ -27,12 +26,16 @@ class FoldingDisk:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.listdir = str(root), os.listdir
+        self.opened: dict[int, str] = {}
         for name in ("lstat", "stat", "listdir", "scandir", "access", "open", "readlink"):
             monkeypatch.setattr(os, name, self._folding(getattr(os, name)))
 
     def _folding(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def folding(path: Any = ".", *arguments: Any, **options: Any) -> Any:
-            return call(self.true(path), *arguments, **options)
+            answer = call(self.true(path), *arguments, **options)
+            if isinstance(answer, int):
+                self.opened[answer] = os.fspath(self.true(path))
+            return answer
 
         return folding
 
@@ -62,7 +65,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         def told(descriptor: int, command: int, argument: Any = 0) -> Any:
             if command != -50:
                 return tell(descriptor, command, argument)
-            return bytes(Path(f"/proc/self/fd/{descriptor}").readlink()).ljust(len(argument), b"\0")
+            return disk.opened[descriptor].encode().ljust(len(argument), b"\0")
 
         monkeypatch.setattr(fcntl, "F_GETPATH", -50, raising=False)
         monkeypatch.setattr(fcntl, "fcntl", told)
@@ -140,7 +143,7 @@ def test_what_may_not_be_listed_keeps_its_spelling(tmp_path: Path, monkeypatch: 
     def refused(_: object) -> list[str]:
         raise PermissionError
 
-    monkeypatch.setattr(systems.os, "listdir", refused)
+    monkeypatch.setattr(os, "listdir", refused)
     assert canonical_path(f"{tmp_path}/shop") == f"{tmp_path}/shop"
 
 
