@@ -63,7 +63,8 @@ def test_a_link_in_the_draft_s_place_is_not_followed(tmp_path: Path) -> None:
 class Disk:
     """A disk that knows F_FULLFSYNC, unless it `refuses`; which files came on it whole, and which by fsync alone."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
         self.full: list[str] = []
         self.plain: list[str] = []
         self.refuses = False
@@ -74,21 +75,22 @@ class Disk:
                 return real(descriptor, command, *rest)
             if self.refuses:
                 raise OSError(45, "Operation not supported")
-            self.full.append(name_of(descriptor))
+            self.full.append(self.name_of(descriptor))
             return 0
 
         monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL, raising=False)
         monkeypatch.setattr(fcntl, "fcntl", control)
-        monkeypatch.setattr(os, "fsync", lambda descriptor: self.plain.append(name_of(descriptor)))
+        monkeypatch.setattr(os, "fsync", lambda descriptor: self.plain.append(self.name_of(descriptor)))
 
-
-def name_of(descriptor: int) -> str:
-    return Path(f"/proc/self/fd/{descriptor}").readlink().name
+    def name_of(self, descriptor: int) -> str:
+        status = os.fstat(descriptor)
+        paths = (self.root, *self.root.rglob("*"))
+        return next(path.name for path in paths if os.path.samestat(path.lstat(), status))
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(tmp_path, monkeypatch)
 
 
 def test_where_the_disk_can_be_told_to_write_it_is_and_else_the_system(disk: Disk, tmp_path: Path) -> None:

@@ -204,6 +204,7 @@ def _opened() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+@pytest.mark.linux
 def test_no_more_than_a_few_projects_are_watched(looking: Looking, tmp_path: Path) -> None:
     places = [tmp_path / f"project-{number}" for number in range(watched_max + 2)]
     descriptors = _opened()
