@@ -122,7 +122,8 @@ start_detached([sys.executable, "-c", {child!r}, sys.argv[1]])
 CHILD = """
 import os, sys
 with open(sys.argv[1], "w") as fifo:
-    fifo.write(f"{os.getpgrp() == os.getpid()} {[os.path.samestat(os.fstat(n), os.stat(os.devnull)) for n in range(3)]}")
+    files = [os.path.samestat(os.fstat(each), os.stat(os.devnull)) for each in range(3)]
+    fifo.write(f"{os.getpgrp() == os.getpid()} {files}")
 """
 
 
