@@ -12,7 +12,7 @@ lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 pytest := $(bin)/python -m pytest
 beside := --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup run dev check format test test-all test-containers test-load test-conformance torture soak fuzz bench proto lock clean
+.PHONY: help setup run dev check format test test-all test-arm test-mac test-windows test-containers test-load test-conformance torture soak fuzz bench proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -54,13 +54,24 @@ format: dev ## Format and fix what can be fixed
 	$(bin)/ruff format .
 
 test: dev ## Everything that needs no Docker, but for what is slow
-	$(pytest) $(beside) -m 'not containers and not conformance and not slow'
+	$(pytest) $(beside) -m 'not containers and not conformance and not arm and not wine and not slow'
 
 test-all: dev ## The same with what is slow and all examples of the properties
-	SEGUE_TEST_EXAMPLES=all $(pytest) $(beside) -m 'not containers and not conformance'
+	SEGUE_TEST_EXAMPLES=all $(pytest) $(beside) -m 'not containers and not conformance and not arm and not wine'
 
 test-containers: dev ## What needs Docker
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
+
+test-arm: dev ## Segue on 64-bit ARM and on an older x86-64, emulated; fetches an ARM Python from Debian
+	$(bin)/python -m tests.arm.arm_python
+	$(pytest) --numprocesses 2 --dist worksteal -m arm tests/arm
+
+test-mac: dev ## Hooks, connect, the server's life and what touches the system, as on a Mac
+	$(bin)/python -m tests.mac
+
+test-windows: dev ## A client's commands by a Python for Windows, under Wine
+	$(bin)/python -m tests.integration.windows.wine
+	$(pytest) -m wine tests/integration/windows
 
 test-load: dev ## A hundred clients on compose for a minute
 	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -s tests/integration/compose/test_load.py

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.kit.systems import IS_SUPPORTED, UNSUPPORTED
+from services.kit.systems import CAN_SERVE, NO_SERVER
 
 Argument = tuple[str, Mapping[str, Any]]
 
@@ -232,8 +233,10 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 
-ANYWHERE = ("hook", "doctor")
-"""What runs where Segue does not: hooks then say nothing, and doctor what is wrong."""
+ANYWHERE = ("hook", "doctor", "uninstall")
+"""What runs without a server: hooks then say nothing, and doctor what is wrong."""
+OF_THE_SERVER = ("serve", "stop", "restore", "key", "prune")
+"""What is of a server on this machine, and not of one that SEGUE_URL names."""
 
 
 class PrintVersion(argparse.Action):
@@ -265,8 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character, and no command fails of it
             stream.reconfigure(errors="replace")
     options = build_parser().parse_args(argv)
-    if not IS_SUPPORTED and options.command not in ANYWHERE:
-        print(f"segue: {UNSUPPORTED}.", file=sys.stderr)
+    if not CAN_SERVE and not _is_possible_without_server(options):
+        print(f"segue: {NO_SERVER}.", file=sys.stderr)
         return 1
     try:
         module = importlib.import_module(f"services.cli.{COMMANDS[options.command].module}")
@@ -280,6 +283,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"segue: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 1
     return status
+
+
+def _is_possible_without_server(options: argparse.Namespace) -> bool:
+    """Whether the command has what it needs on a system where there is no server."""
+    named = getattr(options, "url", None) or os.environ.get("SEGUE_URL", "").strip()
+    return options.command in ANYWHERE or (bool(named) and options.command not in OF_THE_SERVER)
 
 
 if __name__ == "__main__":

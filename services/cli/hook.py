@@ -18,7 +18,7 @@ if not __package__:
 from services.cli.hooks import dialogs, hook_input, spool, state_files
 from services.cli.hooks.hook_table import HOOKS, OFF
 from services.cli.hooks.state_files import log
-from services.kit.systems import IS_SUPPORTED
+from services.kit.systems import CAN_SERVE
 
 MYPY = False
 if MYPY:
@@ -50,7 +50,7 @@ def serve(event: str) -> int:
 
     The work is in a thread of its own, because slow name resolution and a hanging disk do not react to signals.
     """
-    if not IS_SUPPORTED:  # nothing to ask and nobody to deliver: `segue serve` says where Segue runs
+    if not CAN_SERVE and not os.environ.get("SEGUE_URL", "").strip():  # there is nobody to ask
         os._exit(0)
     answer: list[bytes] = []
     done = _thread.allocate_lock()

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from services.cli.local_server import default_data_dir
+from services.kit.systems import CAN_SERVE
 
 NOTE = "program"
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,8 @@ HOOK = ROOT / "services" / "cli" / "hook.py"
 
 def hook_command() -> str:
     """The shell command before an event's name: `segue hook` without the startup costs of Python and a command line."""
+    if not CAN_SERVE:  # Windows: so that any of its shells takes it
+        return f'"{Path(sys.executable).as_posix()}" -I -S "{HOOK.as_posix()}"'
     return f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(HOOK))}"
 
 

@@ -1,4 +1,4 @@
-"""Files that survive a power cut: synced, and replaced in one step. Standard library only.
+"""Files that survive a power cut: synced, and replaced in one step. Standard library only, and light: hooks use it.
 
 On macOS `fsync` ends at the drive's own cache, which a power cut empties; F_FULLFSYNC ends on the disk.
 """
@@ -6,8 +6,10 @@ On macOS `fsync` ends at the drive's own cache, which a power cut empties; F_FUL
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from pathlib import Path
+
+MYPY = False
+if MYPY:
+    from pathlib import Path
 
 try:
     import fcntl
@@ -15,9 +17,11 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
-def sync(path: Path) -> None:
+def sync(path: str | Path) -> None:
     """Returns once the file or directory is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if fcntl is None and os.path.isdir(path):  # noqa: PTH112 - Windows opens none
+        return
+    descriptor = os.open(path, os.O_RDONLY if fcntl else os.O_RDWR)
     try:
         sync_open(descriptor)
     finally:
@@ -28,8 +32,11 @@ def sync_open(descriptor: int) -> None:
     """Returns once what was written to the open file is on the disk."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is not None:
-        with suppress(OSError):  # a file system of another kind need not know it
+        try:
             fcntl.fcntl(descriptor, full)
+        except OSError:  # a file system of another kind need not know it
+            pass
+        else:
             return
     os.fsync(descriptor)
 

@@ -1,4 +1,4 @@
-"""What operating systems do differently: locks, sessions of processes, limits, which boot this is, what may be run.
+"""What operating systems do differently: locks, sessions of processes, limits, files and their names, which boot it is.
 
 Standard library only, and light to import: hooks begin here. It is imported on every system, and says which it is for.
 """
@@ -13,8 +13,15 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-IS_SUPPORTED = fcntl is not None
-UNSUPPORTED = "Segue does not run on Windows itself: run it in WSL 2 or in Docker, or use your team's server from there"
+CAN_SERVE = fcntl is not None
+NO_SERVER = (
+    "Segue's server does not run on Windows itself: run it in WSL 2 or in Docker, and set SEGUE_URL to its address "
+    "(http://127.0.0.1:8377/mcp) or to your team's"
+)
+PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+"""How a file is opened that is to be one: never through a link, without waiting for a pipe, each byte as it is."""
+LOCKED_BYTE = 1 << 30
+LOCK_POLL_S = 0.05
 OPEN_FILES = 8192
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 BOOT_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
@@ -25,6 +32,8 @@ MACHINE_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.uuid")
 DEVELOPER_TOOLS_COMMAND = ("/usr/bin/xcode-select", "-p")
 """Never asks its user anything."""
 COMMAND_TIMEOUT_S = 2.0
+PATH_BYTES = 1024
+"""What macOS writes a path into."""
 
 
 # --- locks ------------------------------------------------------------------------------------------
@@ -43,7 +52,7 @@ def lock(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
     Several processes may have it `shared`; with `wait` it is waited for.
     """
     if fcntl is None:
-        raise Unlockable(0, UNSUPPORTED)
+        return _lock_byte(descriptor, wait=wait)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
@@ -53,6 +62,31 @@ def lock(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
         where = "a data directory or a working tree must be on a local disk"
         raise Unlockable(problem.errno, f"files cannot be locked there ({problem.strerror}): {where}") from problem
     return True
+
+
+def _lock_byte(descriptor: int, *, wait: bool) -> bool:
+    """Windows locks bytes, and for one process alone: here one far behind the end, so that the file can be read."""
+    import msvcrt
+    import time
+
+    at = os.lseek(descriptor, 0, os.SEEK_CUR)
+    while True:
+        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            if not wait:
+                return False
+            time.sleep(LOCK_POLL_S)
+        else:
+            return True
+        finally:
+            os.lseek(descriptor, at, os.SEEK_SET)
+
+
+def is_own(status: os.stat_result) -> bool:
+    """Whether the file belongs to this process's user; Windows does not say, where a home is its user's alone."""
+    return not hasattr(os, "getuid") or status.st_uid == os.getuid()
 
 
 # --- processes --------------------------------------------------------------------------------------
@@ -75,8 +109,14 @@ def start_detached(command: list[str]) -> None:
         import subprocess  # costs more than all the rest of a hook
 
         null_file = subprocess.DEVNULL
+        flags = sum(getattr(subprocess, name, 0) for name in ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP"))
         subprocess.Popen(  # noqa: S603 - our own command, no shell
-            command, stdin=null_file, stdout=null_file, stderr=null_file, start_new_session=True
+            command,
+            stdin=null_file,
+            stdout=null_file,
+            stderr=null_file,
+            start_new_session=True,
+            creationflags=flags,
         )
 
 
@@ -85,12 +125,34 @@ def detach() -> bool:
 
     False where signals meant for that one still come here.
     """
+    if fcntl is None:  # Windows has none
+        return True
     try:
         if os.getpid() not in (os.getsid(0), os.getpgrp()):
             os.setsid()
     except (AttributeError, OSError):
         return False
     return True
+
+
+def end_after(seconds: int) -> None:
+    """Ends this process after so long, whatever hangs in it."""
+    import signal
+
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+        return
+    import threading
+
+    timer = threading.Timer(seconds, os._exit, (1,))  # Windows
+    timer.daemon = True
+    timer.start()
+
+
+def give_way(niceness: int) -> None:
+    """Lets other processes go first, where that can be said."""
+    if hasattr(os, "nice"):
+        os.nice(niceness)
 
 
 def raise_open_files(wanted: int = OPEN_FILES) -> None:
@@ -116,6 +178,73 @@ def resident_bytes(statm: str = "/proc/self/statm") -> int:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+# --- names of files ---------------------------------------------------------------------------------
+
+
+def canonical_path(path: str) -> str:
+    """The real path of what is there, spelled as its disk has it: one for `Shop` and `shop` where that is one name.
+
+    What is not there keeps its spelling. Raises ValueError for what cannot be a path.
+    """
+    real = there = os.path.realpath(path)  # on Windows that is all
+    if os.name == "nt":
+        return real
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)  # noqa: PTH120
+    return _disk_spelling(there) + real[len(there) :] if there != "/" else real
+
+
+def _disk_spelling(real: str) -> str:
+    if (number := getattr(fcntl, "F_GETPATH", None)) is not None:
+        try:
+            descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_EVTONLY", 0))
+            try:
+                return os.fsdecode(fcntl.fcntl(descriptor, number, bytes(PATH_BYTES)).rstrip(b"\0"))
+            finally:
+                os.close(descriptor)
+        except OSError:  # it may not be opened, and is looked for in its directory
+            pass
+    spelled = ""
+    for name in real.split("/")[1:]:
+        spelled = f"{spelled}/{_entry_name(spelled, name)}"
+    return spelled
+
+
+def _entry_name(directory: str, name: str) -> str:
+    """The name as the directory has it; as it is where its disk takes other spellings for other names."""
+    if not _is_folded(directory, name):
+        return name
+    try:
+        names = os.listdir(directory or "/")  # noqa: PTH208
+    except OSError:
+        return name
+    return next((each for each in names if _comparable(each) == _comparable(name)), name)
+
+
+def _is_folded(directory: str, name: str) -> bool:
+    """Whether another spelling leads to the same."""
+    other = name.swapcase() if name.isascii() else _other_spelling(name)
+    try:
+        there = os.lstat(f"{directory}/{other}") if other != name else None
+        return there is not None and os.path.samestat(there, os.lstat(f"{directory}/{name}"))
+    except OSError:
+        return False
+
+
+def _other_spelling(name: str) -> str:
+    """In the other case and the other form of Unicode."""
+    import unicodedata  # costs a millisecond, and few names need it
+
+    composed = unicodedata.normalize("NFC", name.swapcase())
+    return composed if composed != name.swapcase() else unicodedata.normalize("NFD", composed)
+
+
+def _comparable(name: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 # --- the machine ------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.kit.errors import Denied, InvalidInput, NotFound
+from services.kit.systems import canonical_path
 
 PATH_MAX_BYTES = 4096
 
 
 def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
-    """The real path of a working directory; symbolic links are resolved before the comparison with the roots.
+    """The real path of a working directory, spelled as its disk has it: links are resolved before the comparison with
+    the roots.
 
     Raises InvalidInput (not absolute, not a directory, `/`, or the home directory without a repository), NotFound, and
     Denied (outside the roots, or not readable).
@@ -36,8 +38,8 @@ def resolve_directory(directory: str | Path, roots: Sequence[Path]) -> Path:
 def inside(path: Path, roots: Sequence[Path]) -> bool:
     """Whether the real path of `path`, which need not exist, is in or under one of the roots."""
     try:
-        real = path.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is too long, a NUL
+        real = real_path(path)
+    except (OSError, ValueError):  # a name that is too long, a NUL
         return False
     return any(real.is_relative_to(root) for root in _real_roots(roots))
 
@@ -51,8 +53,13 @@ def upwards(directory: Path, roots: Sequence[Path]) -> tuple[Path, ...]:
 
 def home() -> Path | None:
     """The real path of the user's home directory, if there is one."""
-    name = os.environ.get("HOME", "")
-    return Path(name).resolve() if name.startswith("/") else None
+    name = os.environ.get("HOME") or os.environ.get("USERPROFILE", "")
+    return real_path(name) if os.path.isabs(name) else None  # noqa: PTH117
+
+
+def real_path(path: str | Path) -> Path:
+    """The path that all spellings of it have in common: links resolved, and letters as the disk has them."""
+    return Path(canonical_path(str(path)))
 
 
 def printable_path(path: str | Path) -> str:
@@ -63,20 +70,20 @@ def printable_path(path: str | Path) -> str:
 
 
 def _real_path(text: str) -> Path:
-    if not text.startswith("/"):
+    if not os.path.isabs(text):  # noqa: PTH117
         raise InvalidInput(
             f"The working directory must be an absolute path: {printable_path(text)}", "Send the absolute path."
         )
     if not _is_path(text):
         raise InvalidInput(f"The working directory is not a path: {printable_path(text)}", "Send the absolute path.")
     try:
-        real = Path(text).resolve(strict=True)
+        real = real_path(text)
         mode = real.stat().st_mode
     except PermissionError:
         raise Denied(
             f"The working directory is not readable: {printable_path(text)}", "Check its permissions."
         ) from None
-    except (OSError, RuntimeError):
+    except OSError:
         raise NotFound(f"There is no such working directory: {printable_path(text)}", "Check the path.") from None
     if not stat.S_ISDIR(mode):
         raise InvalidInput(f"The working directory is not a directory: {printable_path(text)}", "Name its directory.")
@@ -91,4 +98,4 @@ def _is_path(text: str) -> bool:
 
 
 def _real_roots(roots: Sequence[Path]) -> tuple[Path, ...]:
-    return tuple(root.resolve() for root in roots)
+    return tuple(map(real_path, roots))

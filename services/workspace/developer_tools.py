@@ -53,7 +53,7 @@ def _has_developer_tools() -> bool:
 def safe_path(directory: Path) -> tuple[Path, ...]:
     """The entries of PATH that are absolute, exist, and are not in or under `directory`."""
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)[:PATH_ENTRIES_MAX]
-    places = dict.fromkeys(Path(entry) for entry in entries if entry.startswith("/"))
+    places = dict.fromkeys(Path(entry) for entry in entries if Path(entry).is_absolute())
     real = directory.resolve()
     usable = (place for place in places if os.access(place, os.X_OK) and place.is_dir())
     return tuple(place for place in usable if not place.resolve().is_relative_to(real))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.kit.errors import Denied, InvalidInput
+from services.kit.systems import PLAIN
 from services.workspace.allowed_roots import inside
 from services.workspace.git.repository import find_repository
 
@@ -29,7 +30,7 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
     folder.mkdir(parents=True, exist_ok=True)
     _require_inside(folder, root, roots)
     beside = folder / f".{file_name}.{os.getpid()}"
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o644)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(markdown)

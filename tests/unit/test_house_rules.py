@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -275,11 +276,25 @@ def test_files_are_synced_in_one_place() -> None:
 
 def test_what_not_every_system_has_is_used_in_one_place() -> None:
     """Synced files need one of them, and what confines a tool is run by itself."""
-    systems_own = {"fcntl", "resource", "termios", "pwd", "grp"}
+    systems_own = {"fcntl", "resource", "termios", "pwd", "grp", "msvcrt", "winreg"}
 
     def find(path: Path, tree: ast.Module) -> Iterator[str]:
         if path.stem not in {"systems", "durable_files", "confinement"}:
             yield from sorted(set(imported(tree)) & systems_own)
+
+    assert not offences(find)
+
+
+def test_nothing_is_used_that_python_has_on_linux_alone() -> None:
+    """A name in a text, for `getattr`, is looked for and not relied on."""
+    missing = runpy.run_path(str(ROOT / "tests" / "mac" / "site" / "macos_names.py"))["MISSING"]
+
+    def find(_: Path, tree: ast.Module) -> Iterator[str]:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module = node.value.id
+                if node.attr in missing.get(module, "").split():
+                    yield f"{module}.{node.attr}"
 
     assert not offences(find)
 

@@ -74,7 +74,7 @@ def _programs(text: str) -> Iterator[str]:
     """The absolute paths in the commands of Segue's hooks."""
     for command in claude_code.hook_commands(text):
         try:
-            yield from (word for word in shlex.split(command) if word.startswith("/"))
+            yield from (word for word in shlex.split(command) if Path(word).is_absolute())
         except ValueError:
             continue
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from services.cli.checkup.finding import BROKEN, DEGRADED, OK, Finding, modification_times
 from services.cli.durations import ago
 from services.kit.backup import ID_FILE
-from services.kit.systems import Unlockable, lock
+from services.kit.systems import CAN_SERVE, Unlockable, is_own, lock
 
 FREE_WANTED_BYTES, FREE_NEEDED_BYTES = 1 << 30, 64 << 20
 BACKUPS_MAX = 5_000
@@ -44,13 +44,18 @@ def _data_directory(data_dir: Path) -> Finding:
     mode, unlockable = status.st_mode, _lock_trouble(data_dir)
     faults = (
         (not stat.S_ISDIR(mode), BROKEN, f"{data_dir} is no directory", f"mv {quoted} {quoted}.aside"),
-        (status.st_uid != os.getuid(), BROKEN, f"{data_dir} is another user's", f"sudo chown -R $(id -u) {quoted}"),
+        (not is_own(status), BROKEN, f"{data_dir} is another user's", f"sudo chown -R $(id -u) {quoted}"),
         (mode & stat.S_IRWXU != stat.S_IRWXU, BROKEN, f"{data_dir} cannot be written", f"chmod 700 {quoted}"),
         (unlockable, BROKEN, f"{data_dir}: {unlockable}", "export SEGUE_DATA_DIR=~/segue  # a local disk"),
-        (mode & OTHERS, DEGRADED, f"others on this machine may look into {data_dir}", f"chmod 700 {quoted}"),
+        (_is_shown(mode), DEGRADED, f"others on this machine may look into {data_dir}", f"chmod 700 {quoted}"),
     )
     found = next((Finding("data", *rest) for is_so, *rest in faults if is_so), None)
     return found or Finding("data", OK, f"{data_dir}, yours alone")
+
+
+def _is_shown(mode: int) -> bool:
+    """Whether others may look into it; on Windows a mode says nothing of that."""
+    return bool(mode & OTHERS) and CAN_SERVE
 
 
 def _lock_trouble(directory: Path) -> str:
@@ -87,7 +92,7 @@ def _encryption() -> Finding:
         mode = path.stat().st_mode
     except OSError as problem:
         return Finding("encryption", BROKEN, f"the key {path} cannot be read: {problem.strerror}", f"ls -l {path}")
-    if mode & OTHERS:
+    if _is_shown(mode):
         return Finding("encryption", DEGRADED, f"others may read the key {path}", f"chmod 600 {shlex.quote(str(path))}")
     return Finding("encryption", OK, f"by the key in {path}; keep a copy elsewhere")
 

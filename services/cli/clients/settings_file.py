@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.cli.clients.json_text import parse
 from services.kit.durable_files import sync_open
+from services.kit.systems import PLAIN
 
 BACKUP_SUFFIX = ".before-segue"
 FILE_MAX_BYTES = 64 * 1024 * 1024
@@ -87,9 +88,9 @@ class SettingsFile:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         mode = stat.S_IMODE(self._status.st_mode) if self._status else 0o600
         try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(text)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, mode), "wb") as file:
+                draft.chmod(mode)
+                file.write(text.encode())
                 file.flush()
                 sync_open(file.fileno())
             draft.replace(path)

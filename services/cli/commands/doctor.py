@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from services.cli.checkup.client import client
 from services.cli.checkup.finding import BROKEN, DEGRADED, Finding
 from services.cli.checkup.machine import machine
 from services.cli.checkup.server import server
-from services.kit.systems import IS_SUPPORTED, UNSUPPORTED
+from services.kit.systems import CAN_SERVE, NO_SERVER
 
 _sign = {"ok": "[ok]      ", "degraded": "[degraded]", "broken": "[broken]  "}
 
@@ -33,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _findings() -> Iterator[Finding]:
-    if not IS_SUPPORTED:
-        yield Finding("system", BROKEN, UNSUPPORTED, "wsl --install")
+    if not CAN_SERVE and not os.environ.get("SEGUE_URL", "").strip():
+        yield Finding("system", BROKEN, NO_SERVER, "wsl --install")
         return
     data_dir = local_server.default_data_dir()
     yield Finding("python", "ok", sys.version.split()[0])

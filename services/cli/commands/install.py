@@ -176,8 +176,9 @@ def _program(*, project: bool) -> Program:
     """
     if project:
         return Program("segue", "segue hook", {})
-    beside = Path(sys.executable).with_name("segue")
-    found = str(beside) if beside.exists() else shutil.which("segue") or "segue"
+    places = (Path(sys.executable).with_name(name) for name in ("segue", "segue.exe"))
+    beside = next((str(place) for place in places if place.exists()), None)
+    found = beside or shutil.which("segue") or "segue"
     carried = {name: os.environ[name] for name in claude_code.CARRIED if os.environ.get(name)}
     return Program(found, hook_command(), carried)
 

@@ -15,6 +15,7 @@ from services.cli import local_server
 from services.cli.durations import ago
 from services.cli.gateway.overview import NoOverview, overview
 from services.cli.hooks.state_files import HOOKS_DIRECTORY
+from services.kit.systems import canonical_path
 
 ANSWER_TIMEOUT_S = 3.0
 WIDTH = 10
@@ -48,7 +49,7 @@ def _query() -> dict[str, str]:
     from services.workspace.project_identity import sighting_here
 
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    place = sighting_here(str(Path.cwd()), first_commit)
+    place = sighting_here(canonical_path("."), first_commit)
     return {"since": midnight.isoformat(), **({"place": json.dumps(place)} if place else {})}
 
 

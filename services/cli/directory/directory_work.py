@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,6 @@ from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, cre
 from services.workspace.handoff_files import remove_handoff, write_handoff
 from services.workspace.project import project_root
 
-ROOTS = (Path("/"),)
-"""The user's own machine: a client may report on any directory that its user can read."""
 REPORT_TIMEOUT_S = 8.0
 copies_max = 200
 
@@ -53,11 +51,11 @@ class DirectoryWork:
         return {"workspace": workspace, "evidence": evidence}
 
     def _workspace(self, directory: str) -> Message:
-        return measure(directory, ROOTS, datetime.now(UTC)).to_dict()
+        return measure(directory, _roots(directory), datetime.now(UTC)).to_dict()
 
     def _evidence_json(self, directory: str) -> str:
         now = datetime.now(UTC)
-        place = look(Path(directory), ROOTS, now, limit_s=REPORT_TIMEOUT_S / 2)
+        place = look(Path(directory), _roots(directory), now, limit_s=REPORT_TIMEOUT_S / 2)
         state = (place.root, place.state, now.date())
         if self._evidence[0] != state:
             self._evidence = (state, to_json(collect(place, redaction.find)))
@@ -71,8 +69,9 @@ class DirectoryWork:
         request = None
         try:
             request = serialization.from_dict(CheckpointRequest, wanted)
-            real = resolve_directory(directory, ROOTS)
-            made = create_checkpoint(real, ROOTS, request, redaction.find, datetime.now(UTC))
+            roots = _roots(directory)
+            real = resolve_directory(directory, roots)
+            made = create_checkpoint(real, roots, request, redaction.find, datetime.now(UTC))
         except ServiceError as problem:
             made = Checkpoint(False, serialization.Lines(serialization.readable(problem.message)), "failed")
         key = f"{directory}\0{request.session_id if request else ''}"
@@ -96,8 +95,9 @@ class DirectoryWork:
         if not isinstance(name, str) or not isinstance(text, str):
             return result
         try:
-            root = project_root(resolve_directory(directory, ROOTS), ROOTS)
-            path = write_handoff(root, ROOTS, name, text)
+            roots = _roots(directory)
+            root = project_root(resolve_directory(directory, roots), roots)
+            path = write_handoff(root, roots, name, text)
         except (OSError, ServiceError):
             return result
         content = {**content, "handoff_file_created": True, "handoff_file_path": str(path)}
@@ -106,15 +106,21 @@ class DirectoryWork:
 
     def remove_copies(self, directory: str, copies: list[Any]) -> None:
         """Removes copies of handoffs that are as Segue wrote them: what they were made of was deleted."""
+        roots = _roots(directory)
         try:
-            root = project_root(resolve_directory(directory, ROOTS), ROOTS)
+            root = project_root(resolve_directory(directory, roots), roots)
         except (OSError, ServiceError):
             return
         for each in copies[:copies_max]:
             name, digest = (each.get("file_name"), each.get("sha256")) if isinstance(each, dict) else (None, None)
             if isinstance(name, str) and isinstance(digest, str):
                 with suppress(OSError, ServiceError):
-                    remove_handoff(root, ROOTS, name, digest)
+                    remove_handoff(root, roots, name, digest)
+
+
+def _roots(directory: str) -> Sequence[Path]:
+    """The user's own machine, or on Windows its drive: a client may report on any directory that its user can read."""
+    return (Path(Path(directory).anchor or "/"),)
 
 
 class _Failed(NamedTuple):

@@ -126,7 +126,8 @@ def _argument_directory(params: Message) -> str:
     """The directory that the call names, if it is valid."""
     arguments = params.get("arguments")
     named = arguments.get("working_directory") if isinstance(arguments, dict) else None
-    return named if isinstance(named, str) and named.startswith("/") else ""
+    is_path = isinstance(named, str) and os.path.isabs(named)  # noqa: PTH117
+    return str(named) if is_path else ""
 
 
 def _cleared_copies(result: Message) -> list[Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 import sys
 import time
@@ -19,7 +18,7 @@ from typing import Any
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from services.kit.systems import detach, lock
+from services.kit.systems import detach, end_after, give_way, is_own, lock
 
 IS_DETACHED = __name__ != "__main__" or detach()  # before all else: what ends the client would end this, too
 
@@ -66,8 +65,8 @@ class NotWritten(Refused):
 
 def main() -> int:
     """Delivers the events in the spool until it is empty, or the gateway takes no more."""
-    signal.alarm(LIFETIME_S)
-    os.nice(NICENESS)
+    end_after(LIFETIME_S)
+    give_way(NICENESS)
     if not IS_DETACHED:
         state_files.log("delivery", spool.NOT_DETACHED)
     os.umask(0o077)  # what it and a server that it starts write is their owner's alone
@@ -167,7 +166,7 @@ def _note_room(event: str, problem: str) -> None:
 
 def readable(transcript: object) -> Path:
     """The transcript, links resolved. Raises Refused for what is none of the user's own files."""
-    if not isinstance(transcript, str) or not transcript.startswith("/") or "\0" in transcript:
+    if not isinstance(transcript, str) or not os.path.isabs(transcript) or "\0" in transcript:
         raise Refused("no transcript is named")
     path = Path(os.path.realpath(transcript))
     homes = [Path(os.path.realpath(each)) for each in (Path.home(), os.environ.get("CLAUDE_CONFIG_DIR")) if each]
@@ -179,7 +178,7 @@ def readable(transcript: object) -> Path:
         raise NotWritten("the transcript is not there") from None
     except OSError as problem:
         raise Refused(f"the transcript cannot be read: {problem.strerror}") from None
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+    if not stat.S_ISREG(status.st_mode) or not is_own(status):
         raise Refused("the transcript is not a file of this user: not read")
     return path
 

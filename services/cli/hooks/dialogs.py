@@ -11,7 +11,7 @@ import time
 
 from services.cli.hooks import hook_input
 from services.cli.hooks.state_files import of_session
-from services.kit.systems import lock
+from services.kit.systems import PLAIN, lock
 
 DIALOGS_MAX = 32
 KEPT_S = 3600
@@ -41,7 +41,7 @@ def _update_notes(path: str, raw: bytes, *, is_asked: bool) -> bool:
     """Adds the call to the notes, or removes it; whether it was there before."""
     if not (call := _digest(raw)):
         return False
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | PLAIN, 0o600)
     try:
         lock(descriptor, wait=True)
         now = int(time.time())
@@ -51,7 +51,8 @@ def _update_notes(path: str, raw: bytes, *, is_asked: bool) -> bool:
         after = {digest: at for digest, at in kept.items() if digest != call} | ({call: str(now)} if is_asked else {})
         text = "".join(f"{at} {digest}\n" for digest, at in list(after.items())[-DIALOGS_MAX:])
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, text.encode())
         return call in kept
     finally:
         os.close(descriptor)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from services.kit.systems import canonical_path
+
 MYPY = False
 if MYPY:
     from typing import Any
@@ -105,8 +107,8 @@ def here() -> str:
     """The directory where the conversation began, which identifies its session; tools may have left it since."""
     given = os.environ.get("CLAUDE_PROJECT_DIR", "")
     try:
-        return os.path.realpath(given or os.getcwd())
-    except OSError:  # it was removed under us
+        return canonical_path(given or os.getcwd())
+    except (OSError, ValueError):  # it was removed under us
         return ""
 
 

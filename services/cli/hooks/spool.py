@@ -11,7 +11,8 @@ import sys
 import time
 
 from services.cli.hooks.state_files import gateway_name, hooks_directory, log
-from services.kit.systems import start_detached
+from services.kit.durable_files import sync, sync_open
+from services.kit.systems import PLAIN, start_detached
 
 FILES_MAX = 200
 FILE_MAX_BYTES = 1 << 20
@@ -49,12 +50,15 @@ def put(event: str, body: bytes) -> None:
         except FileNotFoundError:  # delivered meanwhile, or dropped by another hook
             continue
     draft = os.path.join(path, f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PLAIN, 0o600)
     try:
-        os.write(descriptor, body)
+        while body:
+            body = body[os.write(descriptor, body) :]
+        sync_open(descriptor)
     finally:
         os.close(descriptor)
     os.replace(draft, os.path.join(path, f"{time.time_ns():020}-{os.getpid()}-{event}{SUFFIX}"))
+    sync(path)
 
 
 def deliver() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from services.kit.systems import PLAIN
+
 HOOK_LOG = "hook.log"
 OVER_QUOTA = "over_quota"
 HOOKS_DIRECTORY = "hooks"
@@ -101,7 +103,7 @@ def set_briefing_due(session: str, is_due: bool) -> None:
     """Records whether the conversation still has to get the briefing that it should have got at its start."""
     path = of_session("owed", session)
     if path and is_due:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | PLAIN, 0o600))
     elif path and os.path.lexists(path):
         os.unlink(path)
 
@@ -129,7 +131,7 @@ def record_touch(session: str, path: str, every_s: float) -> bool:
     """Records that a conversation touched a file; True at most once in `every_s` for each conversation."""
     if not (kept := of_session("touched", session)):
         return False
-    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN, 0o600)
     try:
         if path and path.isprintable() and os.fstat(descriptor).st_size < TOUCHED_MAX_BYTES:
             os.write(descriptor, f"{path}\n".encode("utf-8", "replace"))
@@ -138,6 +140,6 @@ def record_touch(session: str, path: str, every_s: float) -> bool:
     beat = of_session("beat", session)
     if os.path.exists(beat) and 0 <= time.time() - os.stat(beat).st_mtime < every_s:
         return False
-    os.close(os.open(beat, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    os.close(os.open(beat, os.O_WRONLY | os.O_CREAT | PLAIN, 0o600))
     os.utime(beat)
     return True

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
+from services.kit.systems import PLAIN
 from services.quality.collectors.languages import is_generated, language_of
 from services.workspace.git.repository import Repository
 
@@ -180,7 +181,7 @@ def package_directories(files: Iterable[File]) -> tuple[str, ...]:
 def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
     """A regular file's content; never reads through a link, from a pipe or from a device."""
     try:
-        descriptor = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(root / path, os.O_RDONLY | PLAIN)
     except (OSError, ValueError) as error:
         raise Unmeasured(f"{path} cannot be read") from error
     status = os.fstat(descriptor)

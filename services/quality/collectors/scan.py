@@ -86,9 +86,9 @@ def look(
     """
     deadline_s = time.monotonic() + limit_s
     root = scanned_root(directory, roots)
-    git_directory = _git_directory(root)
+    git = git_directory(root)
     entering = _once(entering)
-    for each in (*_existing(root, HIDDEN_STATE), git_directory, git_directory / "logs"):
+    for each in (*_existing(root, HIDDEN_STATE), git, git / "logs"):
         entering(str(each))
     tracking = _tracking(root, roots)
     files: list[File] = []
@@ -104,7 +104,7 @@ def look(
         files=files,
         reports=reports,
         truncated=len(files) >= files_max,
-        state=_state(root, git_directory, [*files, *reports]),
+        state=_state(root, git, [*files, *reports]),
         deadline_s=deadline_s,
         roots=roots,
         measured=known,
@@ -297,7 +297,7 @@ def _state(root: Path, git: Path, files: Sequence[File]) -> str:
     return digest.hexdigest()
 
 
-def _git_directory(root: Path) -> Path:
+def git_directory(root: Path) -> Path:
     """The git directory of this directory; it does not exist outside of a repository."""
     marker = next((each / ".git" for each in (root, *root.parents) if (each / ".git").exists()), root / ".git")
     try:

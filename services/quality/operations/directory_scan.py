@@ -7,11 +7,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from services.quality.collectors.directory import File, Place
 from services.quality.collectors.scan import environment_state, look, scanned_root
+from services.quality.operations.directory_stamps import Stamps
 from services.quality.operations.directory_watch import Watch
 
 watched_max = 16
@@ -29,11 +31,13 @@ class Seen:
     identity: tuple[int, int]
     environment: Sequence[float]
     watch: Watch
+    stamps: Stamps
     measured: dict[tuple[str, File], Any]
 
 
 class Looking:
-    """Scans only inside `roots`, and watches the last directories scanned. Blocking, and thread-safe."""
+    """Scans only inside `roots`, and watches the last directories scanned, or looks at their times again. Blocking, and
+    thread-safe."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = roots
@@ -45,23 +49,27 @@ class Looking:
         root = scanned_root(directory, self._roots)
         with self._guard:
             seen = self._seen.get(root)
-            if seen and seen.watch.is_silent() and _identity(root) == seen.identity:
-                self._seen.move_to_end(root)
-                return seen if environment_state(root) == seen.environment else None
-        return None
+            if seen is None or not (seen.watch.is_blind or seen.watch.is_silent()):
+                return None
+            self._seen.move_to_end(root)
+        if _identity(root) != seen.identity or environment_state(root) != seen.environment:
+            return None
+        return None if seen.watch.is_blind and not seen.stamps.are_same() else seen
 
     def look(self, directory: Path, now: datetime) -> Place:
         """Scans the directory, and remembers the result for `last_look`."""
         root = scanned_root(directory, self._roots)
-        watch, before = Watch(), self._seen.get(root)
+        watch, stamps, before = Watch(), Stamps(root), self._seen.get(root)
         measured = before.measured if before and len(before.measured) <= measured_max else {}
         try:
             environment, identity = environment_state(root), _identity(root)
-            place = look(root, self._roots, now, entering=watch.add, measured=measured)
+            place = look(root, self._roots, now, entering=partial(_enter, watch, stamps), measured=measured)
+            if watch.is_blind:
+                stamps.add_files(place)
         except BaseException:
             watch.close()
             raise
-        self._keep(Seen(root, place.state, place.newest(), identity, environment, watch, measured))
+        self._keep(Seen(root, place.state, place.newest(), identity, environment, watch, stamps, measured))
         return place
 
     def close(self) -> None:
@@ -78,6 +86,11 @@ class Looking:
             oldest = self._seen.popitem(last=False)[1] if len(self._seen) > watched_max else None
             for each in filter(None, (before, oldest)):
                 each.watch.close()
+
+
+def _enter(watch: Watch, stamps: Stamps, directory: str) -> None:
+    watch.add(directory)
+    stamps.add(directory)
 
 
 def _identity(root: Path) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Detects whether a directory has changed since it was scanned, from the kernel (inotify on Linux).
 
 Uses nothing from the repository, which could lie: neither its index nor an fsmonitor that it configures. If the kernel
-does not see every change (network file systems, other operating systems) or has no watches left, the directory is
-walked again. Writes through a memory map are not reported either, so a watch is trusted for a minute only.
+does not see every change (network file systems, other operating systems) or has no watches left, the watch is blind.
+Writes through a memory map are not reported either, so a watch is trusted for a minute only.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._descriptor = -1
+        self._has_noticed = False
         self._devices = _devices()
         self._left = min(directories_max, _watches_allowed() // share_of_watches)
         self._began_s = time.monotonic()
@@ -62,6 +63,11 @@ class Watch:
             return True
         return ctypes.get_errno() in {errno.ENOENT, errno.ENOTDIR, errno.EACCES}
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether it cannot tell, and has not told, that anything changed."""
+        return self._descriptor < 0 and not self._has_noticed
+
     def is_silent(self) -> bool:
         """Whether it is certain that nothing has changed."""
         if self._descriptor < 0 or time.monotonic() - self._began_s > trusted_s:
@@ -70,6 +76,7 @@ class Watch:
             os.read(self._descriptor, _event_max_bytes)
         except BlockingIOError:
             return True
+        self._has_noticed = True
         self.close()
         return False
 

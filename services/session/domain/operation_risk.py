@@ -60,7 +60,7 @@ FILES_READ = frozenset({"read_file", "read", "notebookread", "grep", "glob", "ls
 
 _SECRET_FILES = re.compile(
     r"(^|/)(\.env(\.|$)|\.ssh(/|$)|\.aws(/|$)|\.gnupg(/|$)|\.netrc$|\.pgpass$|\.npmrc$|\.pypirc$|\.docker/config"
-    r"|\.kube(/|$)|id_(rsa|dsa|ecdsa|ed25519)|shadow$)|\.(pem|key|p12|pfx|keystore)$|secret|credential|token|password",
+    r"|\.kube(/|$)|id_(rsa|dsa|ecdsa|ed25519)|shadow$|Library/Keychains/)|\.(pem|key|p12|pfx|keystore)$|secret|credential|token|password",
     re.IGNORECASE,
 )
 

@@ -37,6 +37,7 @@ DESTROYERS = (
     Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"/[sq]|-recurse|-force|-r|-fo", "removes without asking"),
     Destroyer("find|gfind", "", r"-delete|-fprint0?|-fprintf|-fls", "acts on all found"),
     Destroyer(r"shred|srm|wipefs|mkfs(\.\w+)?|mke2fs|fdisk|parted|sgdisk|mkswap|blkdiscard", "", "", "destroys data"),
+    Destroyer(r"newfs(_\w+)?|asr", "", "", "destroys data"),
     Destroyer("dd", "", "of=.*", "writes over a device or file"),
     Destroyer("truncate", "", "-s.*|--size.*", "cuts files"),
     Destroyer("sudo|doas|su|pkexec|runas|gsudo", "", "", "acts as another user"),

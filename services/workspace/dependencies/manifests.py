@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from services.kit.systems import PLAIN
+
 LOCK_MAX_BYTES = 8 << 20
 MANIFEST_MAX_BYTES = 1 << 20
 
@@ -59,7 +61,7 @@ NOT_A_MEMBER = Verdict("missing lock", "the lock above does not have it")
 def read_text(file: Path, most_bytes: int) -> str | None:
     """The text of a regular file of at most that size; None for anything else."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(file, os.O_RDONLY | PLAIN)
     except (OSError, ValueError):
         return None
     with os.fdopen(descriptor, "rb") as opened:

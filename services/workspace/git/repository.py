@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.kit.errors import Denied, Unavailable
-from services.workspace.allowed_roots import inside, printable_path, upwards
+from services.workspace.allowed_roots import inside, printable_path, real_path, upwards
 from services.workspace.developer_tools import find_tool, safe_path
 from services.workspace.process import Finished, Limits, observe_child, run
 
@@ -138,15 +138,15 @@ def locate(root: Path) -> Located | None:
     """The repository whose top is `root`, if there is one. Raises OSError if it cannot be read."""
     marker = root / ".git"
     if marker.is_dir():
-        git_dir = marker.resolve()
+        git_dir = real_path(marker)
     elif marker.is_file():
-        git_dir = pointer_target(marker, "gitdir:").resolve()
+        git_dir = real_path(pointer_target(marker, "gitdir:"))
     elif (root / "HEAD").is_file() and (root / "objects").is_dir() and (root / "refs").is_dir():
         git_dir = root
     else:
         return None
     common = git_dir / "commondir"
-    return Located(git_dir, pointer_target(common, "").resolve() if common.is_file() else git_dir, git_dir == root)
+    return Located(git_dir, real_path(pointer_target(common, "")) if common.is_file() else git_dir, git_dir == root)
 
 
 def _refuse_elsewhere(repository: Repository, roots: Sequence[Path]) -> None:
@@ -175,11 +175,11 @@ def _belongs(repository: Repository) -> bool:
     if repository.common_dir != git_dir:
         back = git_dir / "gitdir"
         is_in_place = git_dir.parent == repository.common_dir / "worktrees" and back.is_file()
-        return is_in_place and pointer_target(back, "").resolve() == (root / ".git").resolve()
+        return is_in_place and real_path(pointer_target(back, "")) == real_path(root / ".git")
     if (git_dir.name == ".git" and git_dir.parent != root) or repository.config.get("core.bare", "false") != "false":
         return False
     named = repository.config.get("core.worktree")
-    return named is None or (git_dir / named).resolve() == root
+    return named is None or real_path(git_dir / named) == root
 
 
 def pointer_target(file: Path, prefix: str) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Unavailable
+from services.kit.systems import PLAIN
 from services.workspace.git.index_lock import OWN_INDEX_PREFIX
 from services.workspace.git.repository import Repository
 from services.workspace.git.status import Change, Status
@@ -160,7 +161,7 @@ def content(repository: Repository, path: bytes, most_bytes: int) -> bytes:
     try:
         if file.is_symlink():
             return os.fsencode(file.readlink())[:most_bytes]
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(file, os.O_RDONLY | PLAIN)
     except OSError:
         return b""
     with os.fdopen(descriptor, "rb") as opened:

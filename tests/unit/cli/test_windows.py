@@ -12,6 +12,7 @@ import pytest
 
 from services.cli.clients import claude_code
 from tests.hooked import HOOK
+from tests.integration.windows.fake_windows import COMMAND, SCRIPT, WINDOWS
 
 ROOT = Path(__file__).parents[3]
 LIGHT = (
@@ -20,21 +21,6 @@ LIGHT = (
     "transfer.export",
     *(f"commands.{name}" for name in ("connect", "doctor", "install", "status", "stop", "serve")),
 )
-
-WINDOWS = """
-import argparse, asyncio, hashlib, http.client, json, os, selectors, shutil, signal, socket, ssl, subprocess, sys
-import tempfile, threading, urllib.request
-for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty"):
-    sys.modules[name] = None
-for module, names in (
-    (signal, "SIGHUP SIGKILL SIGALRM SIGCONT SIGUSR1 SIGUSR2 SIGQUIT SIGPIPE alarm setitimer pthread_kill"),
-    (os, "getuid geteuid getgid posix_spawn POSIX_SPAWN_OPEN fork nice killpg setsid getsid getpgrp uname statvfs"),
-    (os, "O_NOFOLLOW O_NONBLOCK O_CLOEXEC pread pwrite sysconf confstr fchmod register_at_fork wait4"),
-):
-    for name in names.split():
-        if hasattr(module, name):
-            delattr(module, name)
-"""
 
 
 def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,9 +35,6 @@ def run(script: str, *arguments: str, **environment: str) -> subprocess.Complete
 def test_light_commands_are_imported(module: str) -> None:
     done = run(f"import services.cli.{module}")
     assert done.returncode == 0, done.stderr
-
-
-COMMAND = "from services.cli.__main__ import main\nsys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize(
@@ -74,8 +57,7 @@ def test_doctor_names_the_way_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", ["SessionStart", "Stop", "PreToolUse", "NoSuchEvent"])
 def test_hooks_say_nothing(tmp_path: Path, event: str) -> None:
-    script = "import runpy\nsys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
-    done = run(script, HOOK[-1], event, SEGUE_DATA_DIR=str(tmp_path / "data"))
+    done = run(SCRIPT, HOOK[-1], event, SEGUE_DATA_DIR=str(tmp_path / "data"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (tmp_path / "data").exists()
 

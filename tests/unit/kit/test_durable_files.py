@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from services.cli.clients.settings_file import SettingsFile
+from services.cli.hooks import spool
 from services.kit.backup import PartContent, write_backup
 from services.kit.durable_files import sync, write_private
 from services.kit.encryption.key_file import generate_key
@@ -62,7 +63,8 @@ def test_a_link_in_the_draft_s_place_is_not_followed(tmp_path: Path) -> None:
 class Disk:
     """A disk that knows F_FULLFSYNC, unless it `refuses`; which files came on it whole, and which by fsync alone."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
         self.full: list[str] = []
         self.plain: list[str] = []
         self.refuses = False
@@ -73,21 +75,22 @@ class Disk:
                 return real(descriptor, command, *rest)
             if self.refuses:
                 raise OSError(45, "Operation not supported")
-            self.full.append(name_of(descriptor))
+            self.full.append(self.name_of(descriptor))
             return 0
 
         monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL, raising=False)
         monkeypatch.setattr(fcntl, "fcntl", control)
-        monkeypatch.setattr(os, "fsync", lambda descriptor: self.plain.append(name_of(descriptor)))
+        monkeypatch.setattr(os, "fsync", lambda descriptor: self.plain.append(self.name_of(descriptor)))
 
-
-def name_of(descriptor: int) -> str:
-    return Path(f"/proc/self/fd/{descriptor}").readlink().name
+    def name_of(self, descriptor: int) -> str:
+        status = os.fstat(descriptor)
+        paths = (self.root, *self.root.rglob("*"))
+        return next(path.name for path in paths if os.path.samestat(path.lstat(), status))
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(tmp_path, monkeypatch)
 
 
 def test_where_the_disk_can_be_told_to_write_it_is_and_else_the_system(disk: Disk, tmp_path: Path) -> None:
@@ -134,6 +137,16 @@ def test_a_snapshot_is_on_the_disk_and_so_is_its_name(disk: Disk, tmp_path: Path
     write_snapshot(tmp_path / "index.snapshot", Contents({"rows": np.arange(3)}, {}), "i")
     assert disk.full == [".index.snapshot.new", tmp_path.name]
     assert disk.plain == []
+
+
+def test_an_event_of_a_hook_is_on_the_disk_and_so_is_its_name(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("SEGUE_URL", raising=False)
+    spool.put("Stop", b"{}")
+    assert disk.full == [f".{os.getpid()}", "local"]
+    assert [path.read_bytes() for path in (tmp_path / "data/hooks/spool/local").glob("*-Stop.json")] == [b"{}"]
 
 
 async def test_a_change_of_key_is_on_the_disk_step_by_step(disk: Disk, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.memory.domain.memories import Kind, Memory
 from services.memory.domain.queries import EVERYTHING, Query
@@ -74,18 +75,26 @@ def measures(found: list[str], evidence: frozenset[str]) -> dict[str, float]:
 Answers = dict[Question, dict[str, list[str]]]
 
 
+def texts() -> list[str]:
+    """What is embedded: each memory, each with the one before it in its session, and each question."""
+    stored = list(memories())
+    befores = [
+        f"{before.content}\n{memory.content}" if before.session_id == memory.session_id else memory.content
+        for before, memory in zip([stored[-1], *stored], stored, strict=False)
+    ]
+    return [*(memory.content for memory in stored), *befores, *(question.text for question in questions())]
+
+
 async def answered(model: Path) -> Answers:
     """For each question what is found, best first: by words alone, by meaning alone, and by search."""
-    stored = list(memories())
-    asked = list(questions())
     async with OnnxEmbedder(model) as embedder:
-        contents = [memory.content for memory in stored]
-        befores = [
-            f"{before.content}\n{memory.content}" if before.session_id == memory.session_id else memory.content
-            for before, memory in zip([stored[-1], *stored], stored, strict=False)
-        ]
-        vectors = (await embedder.embed([*contents, *befores])).astype(np.float16)
-        queries = await embedder.embed([question.text for question in asked])
+        return await answers_by(await embedder.embed(texts()))
+
+
+async def answers_by(embeddings: NDArray[np.float32]) -> Answers:
+    """The same with the embeddings of `texts`."""
+    stored, asked = list(memories()), list(questions())
+    vectors, queries = embeddings[: -len(asked)].astype(np.float16), embeddings[-len(asked) :]
     with MemoryIndex(DIMENSIONS) as index:
         rows = [
             NewRow(memory, "ann", vectors[place], vectors[len(stored) + place]) for place, memory in enumerate(stored)

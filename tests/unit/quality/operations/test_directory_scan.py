@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from services.quality.collectors import collect
+from services.quality.collectors import collect, directory
 from services.quality.collectors.directory import Place
 from services.quality.collectors.scan import look
+from services.quality.operations import directory_stamps, directory_watch
 from services.quality.operations.directory_scan import Looking, watched_max
 from services.quality.operations.directory_watch import Watch
 from tests.repositories import RepositoryOnDisk, home_of_its_own
@@ -33,6 +35,26 @@ def looking(tmp_path: Path) -> Iterator[Looking]:
     made.close()
 
 
+def blind(monkeypatch: pytest.MonkeyPatch, settled_after_s: float = 0.02) -> None:
+    """A kernel that reports no changes."""
+    monkeypatch.setattr(directory_watch, "_devices", frozenset)
+    monkeypatch.setattr(directory_stamps, "settled_after_s", settled_after_s)
+
+
+@pytest.fixture(params=["watched", "blind"])
+def noticing(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looking]:
+    """As `looking`, and where the kernel reports nothing."""
+    if request.param == "watched":
+        made = request.getfixturevalue("looking")
+        assert isinstance(made, Looking)
+        yield made
+        return
+    blind(monkeypatch)
+    made = Looking([tmp_path])
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "shop/deep/er").mkdir(parents=True)
@@ -41,6 +63,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "shop/.hidden").mkdir()
     home_of_its_own(tmp_path, monkeypatch)
     RepositoryOnDisk(tmp_path / "shop").commit()
+    time.sleep(0.05)  # what has just changed could change again without another time
     return tmp_path / "shop"
 
 
@@ -109,10 +132,42 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_whatever_changes_is_noticed(looking: Looking, shop: Path, name: str) -> None:
-    looking.look(shop, NOW)
-    assert looking.last_look(shop) is not None
+def test_whatever_changes_is_noticed(noticing: Looking, shop: Path, name: str) -> None:
+    noticing.look(shop, NOW)
+    assert noticing.last_look(shop) is not None
     CHANGES[name](shop)
+    is_seen_by_a_scan = name != "written to the same size and time" or bool(directory_watch._devices())
+    assert (noticing.last_look(shop) is None) == is_seen_by_a_scan
+
+
+def test_where_the_kernel_reports_nothing_nothing_unchanged_is_listed_or_walked(
+    tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind(monkeypatch)
+    looking = Looking([tmp_path])
+    state = looking.look(shop, NOW).state
+    monkeypatch.setattr(directory, "_entries", lambda _: pytest.fail("a directory is listed"))
+    for _ in range(2):
+        seen = looking.last_look(shop)
+        assert seen is not None
+        assert seen.state == state
+    (shop / ".hidden/scratch").write_text("nobody asks for it")
+    assert looking.last_look(shop) is not None
+
+
+def test_what_has_just_changed_is_scanned_again(tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could change once more without another time."""
+    blind(monkeypatch, settled_after_s=60.0)
+    looking = Looking([tmp_path])
+    looking.look(shop, NOW)
+    assert looking.last_look(shop) is None
+
+
+def test_of_a_large_project_no_times_are_kept(tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind(monkeypatch)
+    monkeypatch.setattr(directory_stamps, "files_max", 1)
+    looking = Looking([tmp_path])
+    looking.look(shop, NOW)
     assert looking.last_look(shop) is None
 
 
@@ -150,6 +205,7 @@ def _opened() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+@pytest.mark.linux
 def test_no_more_than_a_few_projects_are_watched(looking: Looking, tmp_path: Path) -> None:
     places = [tmp_path / f"project-{number}" for number in range(watched_max + 2)]
     descriptors = _opened()

@@ -1,0 +1,1 @@
+"""Segue on other processors than this machine's, emulated: `make test-arm`."""

@@ -1,0 +1,49 @@
+"""Programs on an emulated processor, and what they start on the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from tests.arm.arm_python import HOME, PYTHON, SYSTEM
+
+REGISTER = (
+    r":qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
+    r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+)
+"""How the kernel knows a program for 64-bit ARM, of either of the two kinds."""
+PLACE = "/proc/sys/fs/binfmt_misc"
+ENTER = f'mount -t binfmt_misc none {PLACE} && printf %s "$0" > {PLACE}/register && exec "$@"'
+"""In a namespace, so that nothing of it is seen outside."""
+QUIET = {"QEMU_LD_PREFIX": str(SYSTEM), "PYTHONPYCACHEPREFIX": str(HOME / "pycache")}
+
+
+@dataclass(frozen=True)
+class Processor:
+    """`cpu` as qemu calls it; `is_arm`, or else an x86-64."""
+
+    cpu: str
+    is_arm: bool
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process on it needs besides this process's own; none of Segue's settings."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+        return inherited | (QUIET | {"QEMU_CPU": self.cpu} if self.is_arm else {})
+
+    def python(self, *arguments: str) -> list[str]:
+        """The command that runs Python with Segue's packages on it."""
+        if not self.is_arm:
+            return [str(HOME / "qemu-x86_64"), "-cpu", self.cpu, sys.executable, *arguments]
+        register = f"{REGISTER}:{HOME / 'qemu-aarch64'}:FO"
+        namespace = ["unshare", "--user", "--map-root-user", "--mount", "--"]
+        return [*namespace, "sh", "-c", ENTER, register, str(PYTHON), *arguments]
+
+
+NEWEST_ARM = Processor("max", is_arm=True)
+"""With i8mm, as Apple's M2 and later and Graviton 3."""
+ARM = Processor("neoverse-n1", is_arm=True)
+"""With the dot product, as Apple's M1 and Graviton 2."""
+OLDER_X86 = Processor("Haswell-noTSX", is_arm=False)
+"""With AVX2 and without VNNI, as Intel's before 2019 and AMD's before Zen 4."""

@@ -1,0 +1,1 @@
+"""Segue on Linux under what macOS does differently: `make test-mac`."""

@@ -1,0 +1,12 @@
+"""Takes away what Python has on Linux and has not on macOS; every Python that reads PYTHONPATH runs it first."""
+
+from __future__ import annotations
+
+import importlib
+
+from macos_names import MISSING
+
+for module in map(importlib.import_module, MISSING):
+    for name in MISSING[module.__name__].split():
+        if hasattr(module, name):
+            delattr(module, name)

@@ -1,0 +1,80 @@
+"""What destroys on macOS and Windows, what rules them, and how files are called there, is known on every system."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.session.domain.operation_risk import Level, classify
+from tests.unit.session.domain.test_permissions import Book
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "diskutil eraseDisk JHFS+ Empty /dev/disk2",
+        "sudo diskutil apfs deleteContainer disk2",
+        "tmutil delete /Volumes/Backup/2026-11-01",
+        "osascript -e 'do shell script \"rm -rf ~\"'",
+        "security delete-keychain login.keychain",
+        "defaults delete com.apple.dock",
+        "dscl . -delete /Users/ada",
+        "newfs_apfs /dev/disk2",
+        "asr restore --source a.dmg --target /Volumes/Data --erase",
+        "csrutil disable",
+        "nvram -c",
+        "sysadminctl -deleteUser ada",
+        "launchctl load ~/Library/LaunchAgents/x.plist",
+        "format C:",
+        "diskpart /s wipe.txt",
+        "reg delete HKLM\\\\Software /f",
+    ],
+)
+def test_what_destroys_on_another_system_is_critical(command: str) -> None:
+    assert classify("Bash", command).level is Level.CRITICAL
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/private/etc/hosts",
+        "/private/var/db/sudo/x",
+        "/Library/LaunchDaemons/x.plist",
+        "/Users/ada/Library/LaunchAgents/x.plist",
+        "~/Library/LaunchAgents/x.plist",
+        "/System/Library/x",
+        "C:\\Windows\\System32\\drivers\\etc\\hosts",
+        "/Users/ada/.ZSHENV",
+        "/work/heron/.GIT/hooks/pre-commit",
+    ],
+)
+def test_what_rules_another_system_is_critical_to_write(path: str) -> None:
+    assert classify("Write", path).level is Level.CRITICAL
+
+
+def test_a_keychain_is_no_ordinary_file_to_read() -> None:
+    assert classify("Read", "/Users/ada/Library/Keychains/login.keychain-db").level is not Level.LOW
+
+
+@pytest.mark.parametrize("path", ["/private/var/folders/zz/x/T/a.py", "/work/heron/docs/Library/a.md"])
+def test_what_only_looks_like_it_is_not(path: str) -> None:
+    assert classify("Write", path).level is not Level.CRITICAL
+
+
+NAMES = st.text("aZé\u00dfÅo.-", min_size=1, max_size=12).filter(lambda name: name.strip(".") != "")
+
+
+@given(NAMES, st.integers(), st.sampled_from(["NFC", "NFD"]))
+def test_a_deny_holds_for_every_spelling_and_an_allow_for_its_own(name: str, seed: int, form: str) -> None:
+    mixed = "".join(random.Random(seed).choice((letter.upper(), letter.lower())) for letter in name)
+    target = unicodedata.normalize(form, mixed)
+    denying, allowing = Book(), Book()
+    denying.deny("Edit", f"/work/heron/{name}")
+    assert denying.verdict("Edit", f"/work/heron/{target}") == "deny"
+    allowing.allow("Edit", f"/work/heron/{name}")
+    if target != name:
+        assert allowing.verdict("Edit", f"/work/heron/{target}") != "allow"
