@@ -57,12 +57,13 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query for the index; `vector` has unit length, or is None without an embedding."""
+    """A query for the index; `vector` has unit length, or is None without an embedding. It names `projects`."""
 
     terms: Sequence[str]
     words: frozenset[str]
     vector: NDArray[np.float32] | None
     dates: Sequence[DateSpan] = ()
+    projects: Sequence[str] = ()
 
 
 class Parts:
@@ -199,6 +200,11 @@ class Parts:
             slots = slots[self._catalogue.of_user(user, slots) == (author is Author.MINE)]
         return self._catalogue.timeline(slots)
 
+    def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
+        """Those of `names` that are projects with memories among what is searched."""
+        slots = self._selection(user, projects, EVERYTHING).slots
+        return [name for name in names if self._catalogue.of_projects([name], slots).any()]
+
     def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""
         searched = self._selection(user, projects, only)
@@ -258,6 +264,7 @@ class Parts:
             after=self._places("after", chosen),
             timestamp_s=column("timestamp_s")[chosen],
             linked=self._linked_mask(projects, chosen),
+            in_named_project=self._catalogue.of_projects(asked.projects, chosen),
             dates=asked.dates,
         )
 
@@ -327,7 +334,7 @@ class Parts:
         """Which are of another project than the first of `projects`."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)
-        return ~self._catalogue.of_project(projects[0], chosen)
+        return ~self._catalogue.of_projects(projects[:1], chosen)
 
     def _beside(self, direction: str, slots: Slots) -> Slots:
         """The slots directly before or after in the session, -1 for none."""

@@ -26,7 +26,7 @@ pages_ttl_s = 5 * 60.0
 cursors_max_bytes = 8 * 1024 * 1024
 rankings_ttl_s = 30 * 60.0
 _digest_bytes = 16
-_form = 2
+_form = 3
 """Moves on when rankings are packed in another way: a shared cache may have those of the program before."""
 
 

@@ -35,6 +35,7 @@ from services.memory.search.result_cache import EncodedPage, SearchCache, query_
 from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
 from services.memory.search.scoring import rank
 from services.memory.text.dialogue import words_of
+from services.memory.text.project_names import possible_names, without_names
 from services.memory.text.terms import date_spans, query_terms
 
 chars_per_token = 4
@@ -42,6 +43,8 @@ chars_per_token = 4
 folded_ids_max = 5
 piece_max = 25
 """Results read at a time: the largest are 24 MB."""
+_the_project = " the project "
+"""Stands for a project's name in what is embedded."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
 
@@ -126,7 +129,7 @@ class Searching:
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
         if query.is_list:
             return list_ranking(await self.index.timeline(user, projects, query.filter))
-        asked = await self._index_query(query.text)
+        asked = await self._index_query(user, projects, query.text)
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
@@ -134,8 +137,12 @@ class Searching:
         made = ranking(candidates, rank(candidates.signals, time.time()), query)
         return replace(made, exact=made.exact and not self.index.unread)
 
-    async def _index_query(self, text: str) -> Asked:
-        return Asked(query_terms(text), words_of(text), await self._query_embedding(text), date_spans(text))
+    async def _index_query(self, user: str, projects: Sequence[str], text: str) -> Asked:
+        names = possible_names(text)
+        named = await self.index.projects_named(user, projects, names) if names else []
+        terms = query_terms(without_names(text, named)) or query_terms(text)
+        meaning = await self._query_embedding(without_names(text, named, _the_project))
+        return Asked(terms, words_of(text), meaning, date_spans(text), named)
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""
@@ -169,7 +176,7 @@ class Searching:
         except LimitExceeded:  # the embedder's queue is full
             trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
             return None
-        return embedding
+        return embedding if embedding.any() else None
 
     async def _page(self, user: str, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
         """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens` and an answer."""
@@ -199,8 +206,8 @@ class Searching:
         found = np.asarray(ranking.sequences, np.int64)
         if query.is_list:
             found = (await self.index.timeline(user, projects, query.filter)).sequence
-        elif not query.min_score:
-            asked = await self._index_query(query.text)
+        elif not query.min_score and len(ranking):
+            asked = await self._index_query(user, projects, query.text)
             found = np.union1d(found, await self.index.matching(user, projects, asked, query.filter))
         return await self.index.count(found)
 
