@@ -19,6 +19,7 @@ from services.memory.domain.memories import (
     Memory,
     Outcome,
     Tally,
+    Version,
     deeper_than,
     metadata_depth_max,
     metadata_max_bytes,
@@ -65,8 +66,23 @@ def new_memory(new: memory_pb2.NewMemory, shared_by_default: bool) -> Memory:
         metadata=_metadata(new.metadata),
         id=new.id,
         shared=new.shared if new.HasField("shared") else shared_by_default,
-        first_said=new.first_said.ToDatetime(UTC) if new.HasField("first_said") else None,
+        first_said=_time(new, "first_said"),
+        replaces=tuple(new.replaces),
+        replaced_at=_time(new, "replaced_at"),
+        withdrawn_at=_time(new, "withdrawn_at"),
+        made_of=tuple(new.made_of),
+        versions=tuple(_version(each) for each in new.versions),
     )
+
+
+def _time(message: Any, name: str) -> datetime | None:
+    """A time field that may be left out."""
+    time: datetime | None = getattr(message, name).ToDatetime(UTC) if message.HasField(name) else None
+    return time
+
+
+def _version(given: memory_pb2.Version) -> Version:
+    return Version(given.content, given.project, tuple(given.tags), given.changed_at.ToDatetime(UTC))
 
 
 def _metadata(text: str) -> Mapping[str, Any]:
@@ -127,10 +143,11 @@ def _filter(given: memory_pb2.Filter) -> Filter:
         content_type=ContentType(given.content_type) if given.content_type else None,
         tags=plain_tags(given.tags),
         session_id=plain_name(given.session_id),
-        since=given.since.ToDatetime(UTC) if given.HasField("since") else None,
-        until=given.until.ToDatetime(UTC) if given.HasField("until") else None,
+        since=_time(given, "since"),
+        until=_time(given, "until"),
         file_path=given.file_path,
         role=plain_name(given.role),
+        in_force=given.in_force,
     )
 
 
@@ -178,6 +195,22 @@ def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
         shared=memory.shared,
         author=memory.author,
         first_said=time_message(memory.first_said),
+        replaces=memory.replaces,
+        replaced_by=memory.replaced_by,
+        withdrawn_at=time_message(memory.withdrawn_at),
+        out_of_force=memory.out_of_force,
+        versions=[_version_message(each) for each in memory.versions],
+        replaced_at=time_message(memory.replaced_at),
+        made_of=memory.made_of,
+    )
+
+
+def _version_message(version: Version) -> memory_pb2.Version:
+    return memory_pb2.Version(
+        content=version.content,
+        project=version.project,
+        tags=version.tags,
+        changed_at=time_message(version.changed_at),
     )
 
 

@@ -55,6 +55,11 @@ class NewMemory(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     SHARED_FIELD_NUMBER: _builtins.int
     FIRST_SAID_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
+    REPLACED_AT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_AT_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     content: _builtins.str
     kind: Global___Kind.ValueType
     project: _builtins.str
@@ -74,6 +79,24 @@ class NewMemory(_message.Message):
     def first_said(self) -> _timestamp_pb2.Timestamp:
         """When it was said first, where that was before `timestamp`."""
 
+    @_builtins.property
+    def replaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the caller's memories that are no longer in force because of this one."""
+
+    @_builtins.property
+    def replaced_at(self) -> _timestamp_pb2.Timestamp:
+        """As an export gave them:
+        since when it replaces those; when it was said where left out
+        """
+
+    @_builtins.property
+    def withdrawn_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Version]: ...
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the memories that it was made of: it goes when one of them is deleted."""
+
     def __init__(
         self,
         *,
@@ -88,16 +111,55 @@ class NewMemory(_message.Message):
         id: _builtins.str = ...,
         shared: _builtins.bool | None = ...,
         first_said: _timestamp_pb2.Timestamp | None = ...,
+        replaces: _abc.Iterable[_builtins.str] | None = ...,
+        replaced_at: _timestamp_pb2.Timestamp | None = ...,
+        withdrawn_at: _timestamp_pb2.Timestamp | None = ...,
+        versions: _abc.Iterable[Global___Version] | None = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_shared", b"_shared", "first_said", b"first_said", "shared", b"shared", "timestamp", b"timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_shared", b"_shared", "first_said", b"first_said", "replaced_at", b"replaced_at", "shared", b"shared", "timestamp", b"timestamp", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_shared", b"_shared", "content", b"content", "first_said", b"first_said", "id", b"id", "kind", b"kind", "metadata", b"metadata", "project", b"project", "role", b"role", "session_id", b"session_id", "shared", b"shared", "tags", b"tags", "timestamp", b"timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_shared", b"_shared", "content", b"content", "first_said", b"first_said", "id", b"id", "kind", b"kind", "made_of", b"made_of", "metadata", b"metadata", "project", b"project", "replaced_at", b"replaced_at", "replaces", b"replaces", "role", b"role", "session_id", b"session_id", "shared", b"shared", "tags", b"tags", "timestamp", b"timestamp", "versions", b"versions", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__shared: _TypeAlias = _typing.Literal["shared"]  # noqa: Y015
     _WhichOneofArgType__shared: _TypeAlias = _typing.Literal["_shared", b"_shared"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shared) -> _WhichOneofReturnType__shared | None: ...
 
 Global___NewMemory: _TypeAlias = NewMemory  # noqa: Y015
+
+@_typing.final
+class Version(_message.Message):
+    """What a memory was before it was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    content: _builtins.str
+    project: _builtins.str
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """when it was no longer so"""
+
+    def __init__(
+        self,
+        *,
+        content: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        project: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "content", b"content", "project", b"project", "tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Version: _TypeAlias = Version  # noqa: Y015
 
 @_typing.final
 class StoredMemory(_message.Message):
@@ -115,6 +177,13 @@ class StoredMemory(_message.Message):
     SHARED_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     FIRST_SAID_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
+    REPLACED_BY_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_AT_FIELD_NUMBER: _builtins.int
+    OUT_OF_FORCE_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    REPLACED_AT_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     content: _builtins.str
     kind: Global___Kind.ValueType
@@ -126,6 +195,8 @@ class StoredMemory(_message.Message):
     shared: _builtins.bool
     author: _builtins.str
     """whose it is, where it is not the caller's"""
+    out_of_force: _builtins.bool
+    """whether it was replaced or withdrawn"""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -133,6 +204,32 @@ class StoredMemory(_message.Message):
     @_builtins.property
     def first_said(self) -> _timestamp_pb2.Timestamp:
         """where that was before `timestamp`, when it was said last"""
+
+    @_builtins.property
+    def replaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids"""
+
+    @_builtins.property
+    def replaced_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids that the caller may read, the latest first; empty where it was said again since"""
+
+    @_builtins.property
+    def withdrawn_at(self) -> _timestamp_pb2.Timestamp:
+        """not set where it was said again since"""
+
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Version]:
+        """In the answers of `Get` and `Export` alone:
+        the latest first
+        """
+
+    @_builtins.property
+    def replaced_at(self) -> _timestamp_pb2.Timestamp:
+        """since when it replaces others"""
+
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids"""
 
     def __init__(
         self,
@@ -149,10 +246,17 @@ class StoredMemory(_message.Message):
         shared: _builtins.bool = ...,
         author: _builtins.str = ...,
         first_said: _timestamp_pb2.Timestamp | None = ...,
+        replaces: _abc.Iterable[_builtins.str] | None = ...,
+        replaced_by: _abc.Iterable[_builtins.str] | None = ...,
+        withdrawn_at: _timestamp_pb2.Timestamp | None = ...,
+        out_of_force: _builtins.bool = ...,
+        versions: _abc.Iterable[Global___Version] | None = ...,
+        replaced_at: _timestamp_pb2.Timestamp | None = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_said", b"first_said", "timestamp", b"timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_said", b"first_said", "replaced_at", b"replaced_at", "timestamp", b"timestamp", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "content", b"content", "first_said", b"first_said", "id", b"id", "kind", b"kind", "metadata", b"metadata", "project", b"project", "role", b"role", "session_id", b"session_id", "shared", b"shared", "tags", b"tags", "timestamp", b"timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "content", b"content", "first_said", b"first_said", "id", b"id", "kind", b"kind", "made_of", b"made_of", "metadata", b"metadata", "out_of_force", b"out_of_force", "project", b"project", "replaced_at", b"replaced_at", "replaced_by", b"replaced_by", "replaces", b"replaces", "role", b"role", "session_id", b"session_id", "shared", b"shared", "tags", b"tags", "timestamp", b"timestamp", "versions", b"versions", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,10 +270,13 @@ class StoreRequest(_message.Message):
     LINKS_FIELD_NUMBER: _builtins.int
     EACH_FIELD_NUMBER: _builtins.int
     ONLY_KNOWN_FIELD_NUMBER: _builtins.int
+    DELETED_TOO_FIELD_NUMBER: _builtins.int
     each: _builtins.bool
     """Store those that can be stored and say of each other one what is wrong with it, instead of refusing them all."""
     only_known: _builtins.bool
     """Whether there is no room for anything new: over quota, and nothing stored, unless all memories are there already."""
+    deleted_too: _builtins.bool
+    """Store also what was deleted."""
     @_builtins.property
     def memories(self) -> _containers.RepeatedCompositeFieldContainer[Global___NewMemory]: ...
     @_builtins.property
@@ -183,10 +290,11 @@ class StoreRequest(_message.Message):
         links: _abc.Iterable[Global___Link] | None = ...,
         each: _builtins.bool = ...,
         only_known: _builtins.bool = ...,
+        deleted_too: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["each", b"each", "links", b"links", "memories", b"memories", "only_known", b"only_known"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_too", b"deleted_too", "each", b"each", "links", b"links", "memories", b"memories", "only_known", b"only_known"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -265,15 +373,23 @@ class StoreOutcome(_message.Message):
     EMBEDDING_GENERATED_FIELD_NUMBER: _builtins.int
     REDACTIONS_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    WAS_DELETED_FIELD_NUMBER: _builtins.int
+    MAY_REPLACE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     duplicate: _builtins.bool
     embedding_generated: _builtins.bool
     redactions: _builtins.int
+    was_deleted: _builtins.bool
+    """it was deleted after it was said, and is not stored"""
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """those of the call that the memory has now"""
+
+    @_builtins.property
+    def may_replace(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredMemory]:
+        """older ones in force on the same subject, where that is sure enough"""
 
     def __init__(
         self,
@@ -284,10 +400,12 @@ class StoreOutcome(_message.Message):
         embedding_generated: _builtins.bool = ...,
         redactions: _builtins.int = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        was_deleted: _builtins.bool = ...,
+        may_replace: _abc.Iterable[Global___StoredMemory] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "embedding_generated", b"embedding_generated", "id", b"id", "redactions", b"redactions", "stored_at", b"stored_at", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "embedding_generated", b"embedding_generated", "id", b"id", "may_replace", b"may_replace", "redactions", b"redactions", "stored_at", b"stored_at", "tags", b"tags", "was_deleted", b"was_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -363,11 +481,14 @@ class Filter(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     FILE_PATH_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
     content_type: _builtins.str
     """code, conversation, reflection"""
     session_id: _builtins.str
     file_path: _builtins.str
     role: _builtins.str
+    in_force: _builtins.bool
+    """leaves out what was replaced or withdrawn"""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -386,10 +507,11 @@ class Filter(_message.Message):
         until: _timestamp_pb2.Timestamp | None = ...,
         file_path: _builtins.str = ...,
         role: _builtins.str = ...,
+        in_force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "file_path", b"file_path", "role", b"role", "session_id", b"session_id", "since", b"since", "tags", b"tags", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "file_path", b"file_path", "in_force", b"in_force", "role", b"role", "session_id", b"session_id", "since", b"since", "tags", b"tags", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1067,11 +1189,17 @@ class DeleteResponse(_message.Message):
     TALLIES_FIELD_NUMBER: _builtins.int
     EXAMPLES_FIELD_NUMBER: _builtins.int
     OTHER_KINDS_FIELD_NUMBER: _builtins.int
+    REMOVAL_FIELD_NUMBER: _builtins.int
+    DERIVED_FIELD_NUMBER: _builtins.int
     deleted: _builtins.int
     would_delete: _builtins.int
     confirmation: _builtins.str
     other_kinds: _builtins.int
     """that every other condition holds for"""
+    removal: _builtins.int
+    """the number of this deletion, for `Undelete`"""
+    derived: _builtins.int
+    """how many of those were made of the others: summaries of their sessions"""
     @_builtins.property
     def tallies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tally]:
         """Of what would be deleted: how many of which kind in each project, and the latest of them."""
@@ -1087,10 +1215,12 @@ class DeleteResponse(_message.Message):
         tallies: _abc.Iterable[Global___Tally] | None = ...,
         examples: _abc.Iterable[Global___Example] | None = ...,
         other_kinds: _builtins.int = ...,
+        removal: _builtins.int = ...,
+        derived: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "deleted", b"deleted", "examples", b"examples", "other_kinds", b"other_kinds", "tallies", b"tallies", "would_delete", b"would_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "deleted", b"deleted", "derived", b"derived", "examples", b"examples", "other_kinds", b"other_kinds", "removal", b"removal", "tallies", b"tallies", "would_delete", b"would_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1161,6 +1291,215 @@ class Example(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Example: _TypeAlias = Example  # noqa: Y015
+
+@_typing.final
+class UpdateRequest(_message.Message):
+    """What all given fields say is changed; `id` stays."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    CHANGE_TAGS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    content: _builtins.str
+    project: _builtins.str
+    change_tags: _builtins.bool
+    """`tags` are those that it has from now on"""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        content: _builtins.str | None = ...,
+        project: _builtins.str | None = ...,
+        change_tags: _builtins.bool = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "_project", b"_project", "content", b"content", "project", b"project"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "_project", b"_project", "change_tags", b"change_tags", "content", b"content", "id", b"id", "project", b"project", "tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__content: _TypeAlias = _typing.Literal["content"]  # noqa: Y015
+    _WhichOneofArgType__content: _TypeAlias = _typing.Literal["_content", b"_content"]  # noqa: Y015
+    _WhichOneofReturnType__project: _TypeAlias = _typing.Literal["project"]  # noqa: Y015
+    _WhichOneofArgType__project: _TypeAlias = _typing.Literal["_project", b"_project"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__content) -> _WhichOneofReturnType__content | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project) -> _WhichOneofReturnType__project | None: ...
+
+Global___UpdateRequest: _TypeAlias = UpdateRequest  # noqa: Y015
+
+@_typing.final
+class UpdateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    REDACTIONS_FIELD_NUMBER: _builtins.int
+    changed: _builtins.bool
+    """false where it was so already"""
+    redactions: _builtins.int
+    @_builtins.property
+    def memory(self) -> Global___StoredMemory: ...
+    def __init__(
+        self,
+        *,
+        memory: Global___StoredMemory | None = ...,
+        changed: _builtins.bool = ...,
+        redactions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "memory", b"memory", "redactions", b"redactions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateResponse: _TypeAlias = UpdateResponse  # noqa: Y015
+
+@_typing.final
+class WithdrawRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    withdrawn: _builtins.bool
+    """false: in force again"""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        withdrawn: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "withdrawn", b"withdrawn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawRequest: _TypeAlias = WithdrawRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def memory(self) -> Global___StoredMemory: ...
+    def __init__(
+        self,
+        *,
+        memory: Global___StoredMemory | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawResponse: _TypeAlias = WithdrawResponse  # noqa: Y015
+
+@_typing.final
+class UndeleteRequest(_message.Message):
+    """One of the conditions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    last: _builtins.bool
+    """what the caller deleted last, all of it"""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "last", b"last"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndeleteRequest: _TypeAlias = UndeleteRequest  # noqa: Y015
+
+@_typing.final
+class UndeleteResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTORED_FIELD_NUMBER: _builtins.int
+    THERE_ALREADY_FIELD_NUMBER: _builtins.int
+    TOO_LATE_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    restored: _builtins.int
+    there_already: _builtins.int
+    """stored again meanwhile"""
+    too_late: _builtins.int
+    """deleted, and erased"""
+    unknown: _builtins.int
+    """ids that name nothing that was deleted"""
+    def __init__(
+        self,
+        *,
+        restored: _builtins.int = ...,
+        there_already: _builtins.int = ...,
+        too_late: _builtins.int = ...,
+        unknown: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restored", b"restored", "there_already", b"there_already", "too_late", b"too_late", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndeleteResponse: _TypeAlias = UndeleteResponse  # noqa: Y015
+
+@_typing.final
+class ListDeletedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeletedRequest: _TypeAlias = ListDeletedRequest  # noqa: Y015
+
+@_typing.final
+class ListDeletedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeletedResponse: _TypeAlias = ListDeletedResponse  # noqa: Y015
 
 @_typing.final
 class ExportRequest(_message.Message):

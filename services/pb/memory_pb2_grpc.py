@@ -89,10 +89,30 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.CheckRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.CheckResponse.FromString,
                 _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/segue.memory.v1.Memory/Update',
+                request_serializer=services_dot_pb_dot_memory__pb2.UpdateRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.UpdateResponse.FromString,
+                _registered_method=True)
+        self.Withdraw = channel.unary_unary(
+                '/segue.memory.v1.Memory/Withdraw',
+                request_serializer=services_dot_pb_dot_memory__pb2.WithdrawRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.WithdrawResponse.FromString,
+                _registered_method=True)
         self.Delete = channel.unary_unary(
                 '/segue.memory.v1.Memory/Delete',
                 request_serializer=services_dot_pb_dot_memory__pb2.DeleteRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.DeleteResponse.FromString,
+                _registered_method=True)
+        self.Undelete = channel.unary_unary(
+                '/segue.memory.v1.Memory/Undelete',
+                request_serializer=services_dot_pb_dot_memory__pb2.UndeleteRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.UndeleteResponse.FromString,
+                _registered_method=True)
+        self.ListDeleted = channel.unary_unary(
+                '/segue.memory.v1.Memory/ListDeleted',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListDeletedRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListDeletedResponse.FromString,
                 _registered_method=True)
         self.Export = channel.unary_unary(
                 '/segue.memory.v1.Memory/Export',
@@ -206,8 +226,36 @@ class MemoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Update(self, request, context):
+        """Changes the text, tags or project of one of the caller's memories; the earlier text stays as a version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Withdraw(self, request, context):
+        """Takes one of the caller's memories back: it is found, but no longer in force; or lets it be in force again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Delete(self, request, context):
-        """Removes memories for good, after it was said which: without the right confirmation it only counts.
+        """Removes memories, after it was said which: without the right confirmation it only counts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Undelete(self, request, context):
+        """Brings back what was deleted and is not erased yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeleted(self, request, context):
+        """Which of these ids name memories of the caller that were deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -313,10 +361,30 @@ def add_MemoryServicer_to_server(servicer, server):
                     request_deserializer=services_dot_pb_dot_memory__pb2.CheckRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.CheckResponse.SerializeToString,
             ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.UpdateRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.UpdateResponse.SerializeToString,
+            ),
+            'Withdraw': grpc.unary_unary_rpc_method_handler(
+                    servicer.Withdraw,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.WithdrawRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.WithdrawResponse.SerializeToString,
+            ),
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
                     request_deserializer=services_dot_pb_dot_memory__pb2.DeleteRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.DeleteResponse.SerializeToString,
+            ),
+            'Undelete': grpc.unary_unary_rpc_method_handler(
+                    servicer.Undelete,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.UndeleteRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.UndeleteResponse.SerializeToString,
+            ),
+            'ListDeleted': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeleted,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListDeletedRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListDeletedResponse.SerializeToString,
             ),
             'Export': grpc.unary_unary_rpc_method_handler(
                     servicer.Export,
@@ -657,6 +725,60 @@ class Memory:
             _registered_method=True)
 
     @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Update',
+            services_dot_pb_dot_memory__pb2.UpdateRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.UpdateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Withdraw(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Withdraw',
+            services_dot_pb_dot_memory__pb2.WithdrawRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.WithdrawResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Delete(request,
             target,
             options=(),
@@ -673,6 +795,60 @@ class Memory:
             '/segue.memory.v1.Memory/Delete',
             services_dot_pb_dot_memory__pb2.DeleteRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.DeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Undelete(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Undelete',
+            services_dot_pb_dot_memory__pb2.UndeleteRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.UndeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeleted(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/ListDeleted',
+            services_dot_pb_dot_memory__pb2.ListDeletedRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListDeletedResponse.FromString,
             options,
             channel_credentials,
             insecure,

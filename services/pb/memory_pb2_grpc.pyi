@@ -39,8 +39,16 @@ class MemoryStub:
     """How much is stored for the caller alone."""
     Check: _aio.UnaryUnaryMultiCallable[_memory_pb2.CheckRequest, _memory_pb2.CheckResponse]
     """Whether each part works, measured now."""
+    Update: _aio.UnaryUnaryMultiCallable[_memory_pb2.UpdateRequest, _memory_pb2.UpdateResponse]
+    """Changes the text, tags or project of one of the caller's memories; the earlier text stays as a version."""
+    Withdraw: _aio.UnaryUnaryMultiCallable[_memory_pb2.WithdrawRequest, _memory_pb2.WithdrawResponse]
+    """Takes one of the caller's memories back: it is found, but no longer in force; or lets it be in force again."""
     Delete: _aio.UnaryUnaryMultiCallable[_memory_pb2.DeleteRequest, _memory_pb2.DeleteResponse]
-    """Removes memories for good, after it was said which: without the right confirmation it only counts."""
+    """Removes memories, after it was said which: without the right confirmation it only counts."""
+    Undelete: _aio.UnaryUnaryMultiCallable[_memory_pb2.UndeleteRequest, _memory_pb2.UndeleteResponse]
+    """Brings back what was deleted and is not erased yet."""
+    ListDeleted: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListDeletedRequest, _memory_pb2.ListDeletedResponse]
+    """Which of these ids name memories of the caller that were deleted."""
     Export: _aio.UnaryUnaryMultiCallable[_memory_pb2.ExportRequest, _memory_pb2.ExportResponse]
     """All memories of the caller, in the order in which they were stored, a page a call."""
     Share: _aio.UnaryUnaryMultiCallable[_memory_pb2.ShareRequest, _memory_pb2.ShareResponse]
@@ -144,12 +152,44 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         """Whether each part works, measured now."""
 
     @_abc_1.abstractmethod
+    def Update(
+        self,
+        request: _memory_pb2.UpdateRequest,
+        context: _aio.ServicerContext[_memory_pb2.UpdateRequest, _abc.Awaitable[_memory_pb2.UpdateResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.UpdateResponse]:
+        """Changes the text, tags or project of one of the caller's memories; the earlier text stays as a version."""
+
+    @_abc_1.abstractmethod
+    def Withdraw(
+        self,
+        request: _memory_pb2.WithdrawRequest,
+        context: _aio.ServicerContext[_memory_pb2.WithdrawRequest, _abc.Awaitable[_memory_pb2.WithdrawResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.WithdrawResponse]:
+        """Takes one of the caller's memories back: it is found, but no longer in force; or lets it be in force again."""
+
+    @_abc_1.abstractmethod
     def Delete(
         self,
         request: _memory_pb2.DeleteRequest,
         context: _aio.ServicerContext[_memory_pb2.DeleteRequest, _abc.Awaitable[_memory_pb2.DeleteResponse]],
     ) -> _abc.Awaitable[_memory_pb2.DeleteResponse]:
-        """Removes memories for good, after it was said which: without the right confirmation it only counts."""
+        """Removes memories, after it was said which: without the right confirmation it only counts."""
+
+    @_abc_1.abstractmethod
+    def Undelete(
+        self,
+        request: _memory_pb2.UndeleteRequest,
+        context: _aio.ServicerContext[_memory_pb2.UndeleteRequest, _abc.Awaitable[_memory_pb2.UndeleteResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.UndeleteResponse]:
+        """Brings back what was deleted and is not erased yet."""
+
+    @_abc_1.abstractmethod
+    def ListDeleted(
+        self,
+        request: _memory_pb2.ListDeletedRequest,
+        context: _aio.ServicerContext[_memory_pb2.ListDeletedRequest, _abc.Awaitable[_memory_pb2.ListDeletedResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ListDeletedResponse]:
+        """Which of these ids name memories of the caller that were deleted."""
 
     @_abc_1.abstractmethod
     def Export(

@@ -228,6 +228,7 @@ class Facts(_message.Message):
     FILES_CHANGED_FIELD_NUMBER: _builtins.int
     GIT_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     summary: _builtins.str
     @_builtins.property
     def insights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
@@ -247,6 +248,10 @@ class Facts(_message.Message):
     def git(self) -> Global___GitFacts: ...
     @_builtins.property
     def quality(self) -> Global___Quality: ...
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of the memories that these were taken from"""
+
     def __init__(
         self,
         *,
@@ -260,10 +265,11 @@ class Facts(_message.Message):
         files_changed: _abc.Iterable[_builtins.str] | None = ...,
         git: Global___GitFacts | None = ...,
         quality: Global___Quality | None = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["git", b"git", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "next_steps", b"next_steps", "open_questions", b"open_questions", "patterns", b"patterns", "quality", b"quality", "solutions", b"solutions", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions", "files_changed", b"files_changed", "git", b"git", "insights", b"insights", "made_of", b"made_of", "next_steps", b"next_steps", "open_questions", b"open_questions", "patterns", b"patterns", "quality", b"quality", "solutions", b"solutions", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -282,6 +288,7 @@ class HandoffDocument(_message.Message):
     OPEN_QUESTIONS_FIELD_NUMBER: _builtins.int
     MARKDOWN_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
+    MADE_OF_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     project: _builtins.str
     state: _builtins.str
@@ -297,6 +304,10 @@ class HandoffDocument(_message.Message):
     def next_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def open_questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def made_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of the memories that it was made of"""
+
     def __init__(
         self,
         *,
@@ -309,10 +320,11 @@ class HandoffDocument(_message.Message):
         open_questions: _abc.Iterable[_builtins.str] | None = ...,
         markdown: _builtins.str = ...,
         file_name: _builtins.str = ...,
+        made_of: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "file_name", b"file_name", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "file_name", b"file_name", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -746,6 +758,69 @@ class GetHandoffRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHandoffRequest: _TypeAlias = GetHandoffRequest  # noqa: Y015
+
+@_typing.final
+class ListHandoffsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """all of them when empty"""
+    limit: _builtins.int
+    """1 to 100"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHandoffsRequest: _TypeAlias = ListHandoffsRequest  # noqa: Y015
+
+@_typing.final
+class ListHandoffsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDOFFS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]: ...
+    def __init__(
+        self,
+        *,
+        handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHandoffsResponse: _TypeAlias = ListHandoffsResponse  # noqa: Y015
+
+@_typing.final
+class ClearHandoffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearHandoffRequest: _TypeAlias = ClearHandoffRequest  # noqa: Y015
 
 @_typing.final
 class Owed(_message.Message):

@@ -69,6 +69,16 @@ class SessionStub:
                 request_serializer=services_dot_pb_dot_session__pb2.GetHandoffRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
                 _registered_method=True)
+        self.ListHandoffs = channel.unary_unary(
+                '/segue.session.v1.Session/ListHandoffs',
+                request_serializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+                _registered_method=True)
+        self.ClearHandoff = channel.unary_unary(
+                '/segue.session.v1.Session/ClearHandoff',
+                request_serializer=services_dot_pb_dot_session__pb2.ClearHandoffRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+                _registered_method=True)
         self.Owe = channel.unary_unary(
                 '/segue.session.v1.Session/Owe',
                 request_serializer=services_dot_pb_dot_session__pb2.OweRequest.SerializeToString,
@@ -163,6 +173,20 @@ class SessionServicer:
 
     def GetHandoff(self, request, context):
         """A session's handoff, or the last one of a project.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHandoffs(self, request, context):
+        """The handoffs of a project, or of all of them, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearHandoff(self, request, context):
+        """Writes a session's handoff anew without what was taken from memories: those were deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,6 +287,16 @@ def add_SessionServicer_to_server(servicer, server):
             'GetHandoff': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHandoff,
                     request_deserializer=services_dot_pb_dot_session__pb2.GetHandoffRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.HandoffDocument.SerializeToString,
+            ),
+            'ListHandoffs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHandoffs,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ListHandoffsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.ListHandoffsResponse.SerializeToString,
+            ),
+            'ClearHandoff': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearHandoff,
+                    request_deserializer=services_dot_pb_dot_session__pb2.ClearHandoffRequest.FromString,
                     response_serializer=services_dot_pb_dot_session__pb2.HandoffDocument.SerializeToString,
             ),
             'Owe': grpc.unary_unary_rpc_method_handler(
@@ -499,6 +533,60 @@ class Session:
             target,
             '/segue.session.v1.Session/GetHandoff',
             services_dot_pb_dot_session__pb2.GetHandoffRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHandoffs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ListHandoffs',
+            services_dot_pb_dot_session__pb2.ListHandoffsRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.ListHandoffsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearHandoff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/ClearHandoff',
+            services_dot_pb_dot_session__pb2.ClearHandoffRequest.SerializeToString,
             services_dot_pb_dot_session__pb2.HandoffDocument.FromString,
             options,
             channel_credentials,

@@ -34,6 +34,10 @@ class SessionStub:
     """The user's sessions, newest first."""
     GetHandoff: _aio.UnaryUnaryMultiCallable[_session_pb2.GetHandoffRequest, _session_pb2.HandoffDocument]
     """A session's handoff, or the last one of a project."""
+    ListHandoffs: _aio.UnaryUnaryMultiCallable[_session_pb2.ListHandoffsRequest, _session_pb2.ListHandoffsResponse]
+    """The handoffs of a project, or of all of them, newest first."""
+    ClearHandoff: _aio.UnaryUnaryMultiCallable[_session_pb2.ClearHandoffRequest, _session_pb2.HandoffDocument]
+    """Writes a session's handoff anew without what was taken from memories: those were deleted."""
     Owe: _aio.UnaryUnaryMultiCallable[_session_pb2.OweRequest, _session_pb2.OweResponse]
     """Keeps what a service that is down still has to do."""
     Paid: _aio.UnaryUnaryMultiCallable[_session_pb2.PaidRequest, _session_pb2.PaidResponse]
@@ -105,6 +109,22 @@ class SessionServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_session_pb2.GetHandoffRequest, _abc.Awaitable[_session_pb2.HandoffDocument]],
     ) -> _abc.Awaitable[_session_pb2.HandoffDocument]:
         """A session's handoff, or the last one of a project."""
+
+    @_abc_1.abstractmethod
+    def ListHandoffs(
+        self,
+        request: _session_pb2.ListHandoffsRequest,
+        context: _aio.ServicerContext[_session_pb2.ListHandoffsRequest, _abc.Awaitable[_session_pb2.ListHandoffsResponse]],
+    ) -> _abc.Awaitable[_session_pb2.ListHandoffsResponse]:
+        """The handoffs of a project, or of all of them, newest first."""
+
+    @_abc_1.abstractmethod
+    def ClearHandoff(
+        self,
+        request: _session_pb2.ClearHandoffRequest,
+        context: _aio.ServicerContext[_session_pb2.ClearHandoffRequest, _abc.Awaitable[_session_pb2.HandoffDocument]],
+    ) -> _abc.Awaitable[_session_pb2.HandoffDocument]:
+        """Writes a session's handoff anew without what was taken from memories: those were deleted."""
 
     @_abc_1.abstractmethod
     def Owe(

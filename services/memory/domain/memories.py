@@ -26,6 +26,8 @@ name_max_chars = 200
 tags_max = 50
 DEFAULT_PROJECT = "default"
 neighbours_max = 20
+named_ids_max = 100
+"""The ids of other memories that one memory may name."""
 earliest = datetime(1970, 1, 1, tzinfo=UTC)
 clock_skew_max = timedelta(days=1)
 
@@ -35,6 +37,16 @@ class Kind(StrEnum):
 
     CONVERSATION = "conversation"
     REFLECTION = "reflection"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a memory was before it was changed, at `changed_at`."""
+
+    content: str
+    project: str
+    tags: tuple[str, ...]
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,20 @@ class Memory:
     """The author's user name, if that is not the reader."""
     first_said: datetime | None = None
     """When it was first said, if that was before `timestamp`."""
+    replaces: tuple[str, ...] = ()
+    """Ids of the user's memories that are not in force because of this one."""
+    replaced_at: datetime | None = None
+    """Since when it replaces those."""
+    withdrawn_at: datetime | None = None
+    """Since when it is taken back; none where it was said again since."""
+    made_of: tuple[str, ...] = ()
+    """Ids of the memories it was made of: it goes when one of them is deleted."""
+    versions: tuple[Version, ...] = ()
+    """What it was before, the latest first; given where a memory is read by itself, or exported."""
+    replaced_by: tuple[str, ...] = ()
+    """Ids of what replaces it, the latest first; not stored with it."""
+    out_of_force: bool = False
+    """Whether it was replaced or withdrawn; not stored with it."""
 
     @property
     def size_bytes(self) -> int:
@@ -191,6 +217,11 @@ def accept(memory: Memory, now: datetime) -> Memory:
         id=memory.id or str(uuid4()),
         shared=memory.shared,
         first_said=memory.first_said if memory.first_said and memory.first_said < memory.timestamp else None,
+        replaces=_plain_ids(memory.replaces),
+        replaced_at=memory.replaced_at,
+        withdrawn_at=memory.withdrawn_at,
+        made_of=_plain_ids(memory.made_of),
+        versions=memory.versions,
     )
 
 
@@ -242,6 +273,17 @@ def deeper_than(value: Any, depth: int) -> bool:
         return False
     inner = value.values() if isinstance(value, dict) else value
     return depth == 0 or any(deeper_than(each, depth - 1) for each in inner)
+
+
+def _plain_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids without repetitions; InvalidInput or LimitExceeded if one cannot be an id, or there are too many."""
+    at_most(len(ids), named_ids_max, "a list of ids", "ids")
+    plain = tuple(dict.fromkeys(each.strip() for each in ids))
+    for each in plain:
+        at_most(len(each), name_max_chars, "an id", "characters")
+        if not each:
+            raise InvalidInput("An id is empty.")
+    return plain
 
 
 def _check_time(timestamp: datetime, now: datetime) -> None:

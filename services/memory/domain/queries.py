@@ -55,6 +55,8 @@ class Filter:
     until: datetime | None = None
     file_path: str = ""
     role: str = ""
+    in_force: bool = False
+    """Leaves out what was replaced or withdrawn."""
 
     @property
     def is_a_stretch(self) -> bool:

@@ -23,7 +23,8 @@ Row: TypeAlias = Mapping[str, Any]
 Way: TypeAlias = Callable[[Rows, Row], Row]
 
 portion = 2_000
-_by_sequence = ("memories", "embeddings")
+_numbered = {"memories": "sequence", "embeddings": "sequence", "deleted_memories": "sequence", "versions": "number"}
+"""What the rows of large tables are numbered by."""
 _written_by_opening = ("schema_version", "sealing")
 
 
@@ -90,13 +91,13 @@ def _count(connection: Connection, table: str) -> int:
 
 def _portions(connection: Connection, table: str) -> Iterator[list[Row]]:
     """All rows; those of large tables in portions, by sequence."""
-    if table not in _by_sequence:
+    number, last = _numbered.get(table), -1
+    if number is None:
         yield _rows(connection, f"FROM {table}")
         return
-    last = -1
-    while rows := _rows(connection, f"FROM {table} WHERE sequence > {last} ORDER BY sequence LIMIT {portion}"):
+    while rows := _rows(connection, f"FROM {table} WHERE {number} > {last} ORDER BY {number} LIMIT {portion}"):
         yield rows
-        last = rows[-1]["sequence"]
+        last = rows[-1][number]
 
 
 def _rows(connection: Connection, sql: str) -> list[Row]:
@@ -125,7 +126,7 @@ def _write(rows: Rows, table: str, row: Row) -> Row:
 
 
 def _whose(row: Row) -> Whose:
-    return Whose(row["sequence"], row["id"], row["user_id"])
+    return Whose(row["sequence"] if "sequence" in row else -row["number"], row["id"], row["user_id"])
 
 
 def _texts(row: Row) -> Texts:
@@ -158,6 +159,9 @@ def _link_texts(row: Row) -> LinkTexts:
 
 _reading: Mapping[str, Way] = {
     "memories": _read_memory,
+    "deleted_memories": _read_memory,
+    "versions": _read_memory,
+    "digest_key": lambda rows, row: {**row, "secret": rows.read_secret(row["secret"])},
     "embeddings": _read_vectors,
     "project_links": lambda rows, row: {**row, **rows.read_link(row["user_id"], _link_texts(row))._asdict()},
     "removals": lambda rows, row: {**row, "project": rows.read_name(row["project"])},
@@ -165,6 +169,9 @@ _reading: Mapping[str, Way] = {
 }
 _writing: Mapping[str, Way] = {
     "memories": _write_memory,
+    "deleted_memories": _write_memory,
+    "versions": _write_memory,
+    "digest_key": lambda rows, row: {**row, "secret": rows.secret(row["secret"])},
     "embeddings": _write_vectors,
     "project_links": lambda rows, row: {**row, **rows.link(row["user_id"], _link_texts(row))._asdict()},
     "removals": lambda rows, row: {**row, "project": rows.name(row["project"])},

@@ -38,7 +38,8 @@ class LinkTexts(NamedTuple):
 
 
 class Whose(NamedTuple):
-    """The memory that a text is bound to: it cannot be opened as another memory's."""
+    """The memory that a text is bound to: it cannot be opened as another memory's. An earlier version of a memory has
+    its number, negative, as sequence."""
 
     sequence: int
     id: str
@@ -89,6 +90,14 @@ class Rows(Protocol):
         """Decodes the result of `link`."""
         ...
 
+    def secret(self, secret: bytes) -> str:
+        """The column of the key of digests."""
+        ...
+
+    def read_secret(self, column: str) -> bytes:
+        """Decodes the result of `secret`."""
+        ...
+
 
 class ClearRows:
     """Columns in clear text."""
@@ -121,6 +130,12 @@ class ClearRows:
 
     def read_link(self, user: str, columns: LinkTexts) -> LinkTexts:  # noqa: ARG002
         return columns
+
+    def secret(self, secret: bytes) -> str:
+        return b64encode(secret).decode()
+
+    def read_secret(self, column: str) -> bytes:
+        return _decode(column)
 
 
 class SealedRows:
@@ -175,6 +190,12 @@ class SealedRows:
         whose = identity(user, columns.source, columns.target)
         description = self._vault.open("link", whose, _decode(columns.description)).decode()
         return LinkTexts(self.read_name(columns.source), self.read_name(columns.target), description)
+
+    def secret(self, secret: bytes) -> str:
+        return b64encode(self._vault.seal("digest key", b"", secret)).decode()
+
+    def read_secret(self, column: str) -> bytes:
+        return self._vault.open("digest key", b"", _decode(column))
 
 
 def _decode(column: str) -> bytes:

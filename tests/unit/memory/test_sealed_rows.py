@@ -21,10 +21,11 @@ from tests.unit.memory.test_store import NOW, VECTOR, row
 
 VAULT = Vault(bytes(range(32)))
 SEALED = StoreSettings(vault=VAULT)
+TEXTS = ("memories", "deleted_memories", "versions")
 IN_CLEAR = {
-    ("memories", "id"),
-    ("memories", "user_id"),
-    ("memories", "kind"),
+    *((table, name) for table in TEXTS for name in ("id", "user_id")),
+    *((table, "kind") for table in TEXTS),
+    *((table, name) for table in ("memories", "deleted_memories") for name in ("replaces", "made_of")),
     ("embeddings", "model"),
     ("project_links", "user_id"),
     ("project_links", "type"),
@@ -35,7 +36,8 @@ IN_CLEAR = {
 }
 """Columns that stay readable. A column that is new belongs here, or into `rows.py` and into UNREADABLE."""
 UNREADABLE = {
-    *(("memories", name) for name in ("content", "project", "session_id", "role", "tags", "metadata")),
+    *((of, name) for of in TEXTS for name in ("content", "project", "session_id", "role", "tags", "metadata")),
+    ("digest_key", "secret"),
     *(("embeddings", name) for name in ("content", "context")),
     *(("project_links", name) for name in ("source", "target", "description")),
     *((table, "project") for table in ("removals", "retention")),

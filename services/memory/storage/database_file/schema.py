@@ -139,4 +139,61 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO retention SELECT *, false FROM earlier;
     DROP TABLE earlier;
     """,
+    # 6: what replaces what, what was taken back, earlier texts; what was deleted stays until it is erased, and then as
+    # keyed digests, so that it does not come back by an import
+    """
+    CREATE TEMP TABLE earlier AS FROM memories;
+    DROP TABLE memories;
+    CREATE TABLE memories (
+        sequence     BIGINT      NOT NULL UNIQUE,  -- order of storing, never reused; what the indexes call it by
+        key          UUID        PRIMARY KEY,      -- of user and id
+        id           TEXT        NOT NULL,
+        fingerprint  UUID        NOT NULL UNIQUE,  -- of user, project, kind, session and content
+        user_id      TEXT        NOT NULL,
+        project      TEXT        NOT NULL,
+        kind         TEXT        NOT NULL,
+        content      TEXT        NOT NULL,
+        timestamp    TIMESTAMPTZ NOT NULL,         -- when it was said last
+        stored_at    TIMESTAMPTZ NOT NULL,
+        session_id   TEXT        NOT NULL,
+        role         TEXT        NOT NULL,
+        tags         TEXT[]      NOT NULL,
+        metadata     TEXT        NOT NULL,         -- JSON
+        shared       BOOLEAN     NOT NULL,         -- every user may read it
+        first_said   TIMESTAMPTZ NOT NULL,
+        size         BIGINT      NOT NULL,         -- bytes of content and metadata in clear, as UTF-8
+        replaces     TEXT[]      NOT NULL,         -- ids of the user's memories that are not in force because of it
+        replaced_at  TIMESTAMPTZ,                  -- since when
+        withdrawn_at TIMESTAMPTZ,                  -- since when it is not in force, unless it was said again
+        made_of      TEXT[]      NOT NULL          -- ids of the memories that it goes with
+    );
+    INSERT INTO memories SELECT *, [], NULL, NULL, [] FROM earlier ORDER BY sequence;
+    DROP TABLE earlier;
+    CREATE SEQUENCE version_sequence;
+    CREATE TABLE versions (
+        number      BIGINT      PRIMARY KEY,
+        key         UUID        NOT NULL,          -- of the memory that was so
+        fingerprint UUID        NOT NULL,          -- as in memories, of the text then
+        id          TEXT        NOT NULL,
+        user_id     TEXT        NOT NULL,
+        kind        TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        content     TEXT        NOT NULL,
+        session_id  TEXT        NOT NULL,
+        role        TEXT        NOT NULL,
+        tags        TEXT[]      NOT NULL,
+        metadata    TEXT        NOT NULL,
+        changed_at  TIMESTAMPTZ NOT NULL,          -- when it was no longer so
+        size        BIGINT      NOT NULL,
+        removal     BIGINT                         -- the deletion that took its memory
+    );
+    CREATE TABLE deleted_memories AS SELECT *, 0::BIGINT AS removal FROM memories WHERE false;
+    CREATE TABLE deletion_digests (
+        digest     UUID        NOT NULL,           -- of a deleted memory's id, or its text and project, under the key
+        removal    BIGINT      NOT NULL,
+        deleted_at TIMESTAMPTZ NOT NULL
+    );
+    CREATE INDEX deletion_digests_by_digest ON deletion_digests (digest);
+    CREATE TABLE digest_key (secret TEXT NOT NULL);  -- sealed where texts are
+    """,
 )

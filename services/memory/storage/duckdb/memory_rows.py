@@ -10,16 +10,18 @@ from services.kit.encryption.vault import SealBroken
 from services.memory.domain.memories import Kind, Memory
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
-COLUMNS = (
-    "sequence, id, user_id, content, project, session_id, role, tags, metadata, kind, timestamp, first_said, shared"
-)
+PLAIN = "kind, timestamp, first_said, shared, replaces, replaced_at, withdrawn_at, made_of"
+"""The columns of `memory_of` that hold no text."""
+COLUMNS = f"sequence, id, user_id, {', '.join(Texts._fields)}, {PLAIN}"
 """The columns that `memory_of` reads, before the author."""
+_texts_count = len(Texts._fields)
 
 
 def memory_of(row: tuple[Any, ...], written: Rows) -> Memory:
     """The memory of a row of `COLUMNS` and its author; SealBroken, ValueError or TypeError if it cannot be read."""
-    sequence, name, user, *columns, kind, timestamp, first_said, shared, author = row
-    texts = written.read(Whose(sequence, name, user), Texts(*columns))
+    sequence, name, user, *columns, author = row
+    texts = written.read(Whose(sequence, name, user), Texts(*columns[:_texts_count]))
+    kind, timestamp, first_said, shared, replaces, replaced_at, withdrawn_at, made_of = columns[_texts_count:]
     return Memory(
         content=texts.content,
         kind=Kind(kind),
@@ -33,6 +35,10 @@ def memory_of(row: tuple[Any, ...], written: Rows) -> Memory:
         shared=shared,
         author=author,
         first_said=first_said.astimezone(UTC) if first_said < timestamp else None,
+        replaces=tuple(replaces),
+        replaced_at=replaced_at and replaced_at.astimezone(UTC),
+        withdrawn_at=withdrawn_at.astimezone(UTC) if withdrawn_at and withdrawn_at >= timestamp else None,
+        made_of=tuple(made_of),
     )
 
 

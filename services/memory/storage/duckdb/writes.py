@@ -13,7 +13,7 @@ from services.kit.encryption.vault import SealBroken
 from services.kit.errors import Conflict
 from services.memory.domain.memories import Kind, Memory, id_key, joint_memory
 from services.memory.domain.rows import Embedded, Inserted, NewRow
-from services.memory.storage.duckdb.memory_rows import memory_of
+from services.memory.storage.duckdb.memory_rows import PLAIN, memory_of
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 
@@ -79,8 +79,8 @@ def _rows_by(connection: duckdb.DuckDBPyConnection, written: Rows, column: str, 
         return []
     sealed = bool(written.data_key)  # then `content` holds all text
     sql = f"""
-        SELECT sequence, fingerprint::TEXT, stored_at, user_id, id, kind, timestamp, first_said, shared,
-               CASE WHEN {sealed} THEN content ELSE '' END, project, session_id, role, tags, metadata
+        SELECT fingerprint::TEXT, stored_at, sequence, id, user_id,
+               CASE WHEN {sealed} THEN content ELSE '' END, project, session_id, role, tags, metadata, {PLAIN}, ''
         FROM memories WHERE {column} IN ({placeholders(values)})
     """  # noqa: S608  # our own names
     return [_known_row(written, row) for row in connection.execute(sql, values).fetchall()]
@@ -90,14 +90,14 @@ def _known_row(written: Rows, row: tuple[Any, ...]) -> Known:
     try:
         return _read_known(written, row)
     except (SealBroken, ValueError, TypeError):
-        sequence, fingerprint, stored_at, user, name, _, timestamp, *_ = row
-        memory = Memory("", Kind.CONVERSATION, "", timestamp.astimezone(UTC), id=name)
+        fingerprint, stored_at, sequence, name, user, *_ = row
+        memory = Memory("", Kind.CONVERSATION, "", stored_at.astimezone(UTC), id=name)
         return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, memory, is_readable=False)
 
 
 def _read_known(written: Rows, row: tuple[Any, ...]) -> Known:
-    sequence, fingerprint, stored_at, user, name, kind, timestamp, first_said, shared, *columns = row
-    memory = memory_of((sequence, name, user, *columns, kind, timestamp, first_said, shared, ""), written)
+    fingerprint, stored_at, sequence, _, user, *_ = row
+    memory = memory_of(row[2:], written)
     return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, replace(memory, content=""))
 
 
@@ -196,6 +196,7 @@ def replace_embeddings(
 MEMORY_TYPES = (
     *("BIGINT", "UUID", "TEXT", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMPTZ", "TIMESTAMPTZ"),
     *("TEXT", "TEXT", "TEXT[]", "TEXT", "BOOLEAN", "TIMESTAMPTZ", "BIGINT"),
+    *("TEXT[]", "TIMESTAMPTZ", "TIMESTAMPTZ", "TEXT[]"),
 )
 EMBEDDING_TYPES = ("BIGINT", "TEXT", "BLOB", "BLOB")
 
@@ -209,6 +210,7 @@ def _row(written: Rows, sequence: int, stored_at: datetime, row: NewRow) -> tupl
         *(str(memory.kind), texts.content, memory.timestamp, stored_at, texts.session_id),
         *(texts.role, list(texts.tags), texts.metadata, memory.shared),
         *(memory.first_said or memory.timestamp, memory.size),
+        *(list(memory.replaces), memory.replaced_at, memory.withdrawn_at, list(memory.made_of)),
     )
 
 
