@@ -21,6 +21,8 @@ from services.pb import memory_pb2, session_pb2
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, Policy
 
 learned_max = 50
+related_chars, related_context_chars = 300, 100
+"""What `init` shows of a memory that belongs to the work, and of what stands around it."""
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
 """The learning that a reflection's tag marks; without one of these tags it is an insight."""
 
@@ -109,6 +111,9 @@ class Sessions:
             project=place.name,
             include_related_projects=True,
             max_tokens=self.handoff_tokens,
+            min_score=0.0,
+            content_max_chars=related_chars,
+            context_max_chars=related_context_chars,
         )
         try:
             answer: memory_pb2.SearchResponse = await self.backends.memory.call(
@@ -198,6 +203,7 @@ class Sessions:
         request = memory_pb2.SearchRequest(
             query="insight solution pattern decision lesson",
             limit=learned_max,
+            min_score=0.0,
             project=state.project,
             filter=memory_pb2.Filter(content_type="reflection", since=state.created_at),
         )

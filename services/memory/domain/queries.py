@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max
+from services.memory.text.chunks import Span
 
 query_max_chars = 10_000
 limit_max = 50
@@ -84,6 +85,13 @@ class Query:
     paged: bool = False
     facets: bool = False
     is_list: bool = False
+    content_max_chars: int = 0
+    context_max_chars: int = 0
+
+    @property
+    def bounds(self) -> PageBounds:
+        """How large a page may be."""
+        return PageBounds(self.limit, self.max_tokens, self.content_max_chars, self.context_max_chars)
 
     @property
     def least_score(self) -> float:
@@ -92,10 +100,22 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class PageBounds:
+    """How large a page of results may be: how many, in about how many tokens in all that a client is sent, and with how
+    many characters of each content, and of what stands around it; 0 is any."""
+
+    limit: int
+    max_tokens: int = 0
+    content_max_chars: int = 0
+    context_max_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it.
 
-    `folded` memories say the same in the same words and are not shown; `folded_ids` has the first of their ids.
+    `shown` is the part of the content that is shown; None is all of it. `folded` memories say the same in the same words
+    and are not shown; `folded_ids` has the first of their ids.
     """
 
     memory: Memory
@@ -106,11 +126,15 @@ class Found:
     after: Memory | None = None
     folded: int = 0
     folded_ids: Sequence[str] = ()
+    shown: Span | None = None
 
     @property
     def size_bytes(self) -> int:
         """Its approximate size in an answer."""
-        return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
+        memory = self.memory
+        if self.shown:
+            memory = replace(memory, content=memory.content[self.shown.begin : self.shown.end])
+        return sum(each.size_bytes for each in (memory, self.before, self.after) if each)
 
 
 Facets = Mapping[str, Mapping[str, int]]
@@ -119,8 +143,8 @@ Facets = Mapping[str, Mapping[str, int]]
 @dataclass(frozen=True, slots=True)
 class Results:
     """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
-    not cut by its size. `total` is `exact`, or there are at least so many. `nearest` is the best of what scores too little
-    to be shown, where nothing is."""
+    not cut by its size. `total` is `exact`, or there are at least so many. `nearest` is the best of what scores too
+    little to be shown, where nothing is."""
 
     found: Sequence[Found]
     total: int
@@ -162,7 +186,7 @@ def check_query(query: Query) -> Query:
         raise InvalidInput("query is empty.")
     if query.min_score is not None and not 0.0 <= query.min_score <= 1.0:
         raise InvalidInput(f"min_score is {query.min_score}; it takes 0 to 1.")
-    if query.max_tokens < 0:
+    if min(query.max_tokens, query.content_max_chars, query.context_max_chars) < 0:
         raise InvalidInput("max_tokens is negative.")
     checked_limit(query.limit)
     at_most(len(query.text), query_max_chars, "query", "characters")

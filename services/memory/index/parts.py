@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
 from services.memory.index.catalogue import Catalogue, Timeline
+from services.memory.index.chunk_vectors import ChunkVectors
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts, facet_counts
@@ -46,13 +47,14 @@ Around: TypeAlias = tuple[list[int], list[int]]
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What may answer: sequences, and what ranking needs to know of each. `answers` marks what was looked for among
-    them; `total` counts all that there is of that."""
+    them; `total` counts all that there is of that. `chunk` is the number of the nearest chunk, -1 for the beginning."""
 
     sequence: NDArray[np.int64]
     wording: Wordings
     signals: Signals
     answers: NDArray[np.bool_]
     total: int
+    chunk: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Parts:
         self._labels = Labels()
         self._content, self._context = Vectors(dimensions), Vectors(dimensions)
         self._signs = Signs(dimensions)
+        self._chunks = ChunkVectors(dimensions)
+        self._width = dimensions * 2
         self._session_vectors = SessionVectors(dimensions)
         self._selections: dict[tuple[str, ...], Selection] = {}
         self.dead = 0
@@ -92,7 +96,8 @@ class Parts:
         self._words.append([each.document for each in fresh])
         self._labels.append([each.label for each in fresh])
         self._content.append([each.content_vector for each in fresh])
-        self._context.append([each.context_vector for each in fresh])
+        self._context.append([each.context_vector[: self._width] for each in fresh])
+        self._chunks.add(slots, [each.context_vector[self._width :] for each in fresh])
         self._signs.append(self._content.of(slots), self._context.of(slots))
         self._session_vectors.add(self._session(slots), self._content.of(slots))
         return self._invalidate(len(fresh))
@@ -113,7 +118,9 @@ class Parts:
         slots = np.asarray([slot for slot, _ in known], np.int64)
         self._session_vectors.remove(self._session(slots), self._content.of(slots))
         self._content.put(slots, [each.content_vector for _, each in known])
-        self._context.put(slots, [each.context_vector for _, each in known])
+        self._context.put(slots, [each.context_vector[: self._width // 2] for _, each in known])
+        self._chunks.drop(slots)
+        self._chunks.add(slots, [each.context_vector[self._width // 2 :].tobytes() for _, each in known])
         self._signs.put(slots, self._content.of(slots), self._context.of(slots))
         self._session_vectors.add(self._session(slots), self._content.of(slots))
         return self._invalidate(len(known))
@@ -122,6 +129,7 @@ class Parts:
         """Marks indexed memories as removed."""
         slots = np.sort(self._catalogue.remove(sequences))
         self._session_vectors.remove(self._session(slots), self._content.of(slots))
+        self._chunks.drop(slots)
         self.dead += len(slots)
         return self._invalidate(len(slots))
 
@@ -180,8 +188,8 @@ class Parts:
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
         chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
-        signals = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, chosen, len(searched))
+        signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, chosen, len(searched), chunk)
 
     def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
         """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
@@ -190,8 +198,8 @@ class Parts:
         matching = self._matching(asked, searched, matches)
         newest = self._catalogue.by_time(matching)[-most:]
         chosen = self._with_neighbours([newest], searched)
-        signals = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, newest, len(matching))
+        signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, newest, len(matching), chunk)
 
     def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author) -> Timeline:
         """All that the filter passes, in the order of time."""
@@ -229,11 +237,12 @@ class Parts:
             holds if asked.vector is None else holds | (self._content.cosines(asked.vector, slots) >= MATCHING_COSINE)
         )
 
-    def _candidates(self, chosen: Slots, signals: Signals, answers: Slots, total: int) -> Candidates:
+    def _candidates(
+        self, chosen: Slots, signals: Signals, answers: Slots, total: int, chunk: NDArray[np.int16]
+    ) -> Candidates:
         column = self._catalogue.column
-        return Candidates(
-            column("sequence")[chosen], column("wording")[chosen], signals, np.isin(chosen, answers), total
-        )
+        sequence, wording = column("sequence")[chosen], column("wording")[chosen]
+        return Candidates(sequence, wording, signals, np.isin(chosen, answers), total, chunk)
 
     def _signals(  # all that a search goes by
         self,
@@ -243,15 +252,17 @@ class Parts:
         searched: Selection,
         matches: Matches,
         chosen: Slots,
-    ) -> Signals:
+    ) -> tuple[Signals, NDArray[np.int16]]:
+        """What is known of the chosen, and the number of each one's nearest chunk, -1 for the beginning."""
+        vector, context_vector, chunk = self._cosines(user, asked.vector, chosen)
         counts, sessions = matches.counts(chosen), self._session(chosen)
         sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
         column = self._catalogue.column
-        return Signals(
+        signals = Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
             session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
-            vector=None if asked.vector is None else self._content.cosines(asked.vector, chosen),
-            context_vector=None if asked.vector is None else self._in_context(user, asked.vector, chosen),
+            vector=vector,
+            context_vector=context_vector,
             session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions),
             in_session=sessions >= 0,
             holds=counts > 0,
@@ -267,6 +278,7 @@ class Parts:
             in_named_project=self._catalogue.of_projects(asked.projects, chosen),
             dates=asked.dates,
         )
+        return signals, chunk
 
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
         """The searched memories; cached if there is no filter, until something changes."""
@@ -299,7 +311,20 @@ class Parts:
         return [
             best(slots, self._content.scores(query, slots), depth)[0],
             best(own, self._context.scores(query, own), depth)[0],
+            self._chunks.nearest(query, searched, depth),
         ]
+
+    def _cosines(
+        self, user: str, query: NDArray[np.float32] | None, chosen: Slots
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None, NDArray[np.int16]]:
+        """The cosines with the contents and with the contexts: of a long memory those of its nearest part."""
+        if query is None:
+            return None, None, np.full(len(chosen), -1, np.int16)
+        content = self._content.cosines(query, chosen)
+        part, chunk = self._chunks.cosines(query, chosen)
+        nearer = part > np.nan_to_num(content, nan=-1.0)
+        context = np.fmax(self._in_context(user, query, chosen), part)
+        return np.where(nearer, part, content), context, np.where(nearer, chunk, -1).astype(np.int16)
 
     def _in_context(self, user: str, query: NDArray[np.float32], chosen: Slots) -> NDArray[np.float64]:
         """The cosines with the context vectors; other users' context may be private, so theirs are of the content."""
@@ -366,6 +391,7 @@ class Parts:
         """A copy of all parts; later changes do not show in it."""
         arrays = under("content.", _number_parts(self._content.parts()))
         arrays |= under("context.", _number_parts(self._context.parts()))
+        arrays |= under("chunks.", self._chunks.arrays())
         arrays |= under("signs.", self._signs.arrays()) | {"sessions": self._session_vectors.sums.copy()}
         arrays |= under("catalogue.", self._catalogue.arrays()) | under("labels.", self._labels.arrays())
         arrays |= under("words.", self._words.arrays())
@@ -379,6 +405,7 @@ class Parts:
         self._labels.restore(part("labels.", arrays), part("labels.", names))
         self._words.restore(part("words.", arrays))
         self._signs.restore(part("signs.", arrays))
+        self._chunks.restore(part("chunks.", arrays))
         self._session_vectors.restore(arrays["sessions"])
         for vectors, name in ((self._content, "content."), (self._context, "context.")):
             for block in part(name, arrays).values():

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from services.kit.background_task import report_success
 from services.kit.errors import LimitExceeded, Unavailable
 from services.memory.domain.partial_changes import DoneInPart
@@ -16,6 +14,7 @@ from services.memory.domain.rows import Embedded
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
+from services.memory.operations.memory_embeddings import Said, memory_vectors
 from services.memory.search.result_cache import Generations
 
 logger = logging.getLogger(__name__)
@@ -58,14 +57,13 @@ class Backfill:
         needed = {*sequences, *(before for each in befores.values() for before in each)}
         memories = await self.store.fetch(sorted(needed))
         present = [each for each in sequences if each in memories]
-        contents = [memories[each].content for each in present]
-        contexts = [
-            "\n".join(memories[part].content for part in (*befores[each], each) if part in memories) for each in present
+        said = [
+            Said("".join(memories[part].content for part in befores[each] if part in memories), memories[each].content)
+            for each in present
         ]
-        vectors = (await self.embedder.embed([*contents, *contexts])).astype(np.float16)
-        count = len(present)
+        vectors = await memory_vectors(self.embedder, said)
         embedded = [
-            Embedded(sequence, vectors[place], vectors[count + place]) for place, sequence in enumerate(present)
+            Embedded(sequence, each.content, each.context) for sequence, each in zip(present, vectors, strict=True)
         ]
         try:
             await self.store.embed(embedded, self.embedder.model)
@@ -74,4 +72,4 @@ class Backfill:
             raise part.error from part
         await self.index.embed(embedded)
         await self.generations.move_all()
-        return count
+        return len(present)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.kit.errors import Conflict, Denied, InvalidInput, LimitExceeded, NotFound, OverQuota, ServiceError
 from services.memory.domain.deletion_log import Removal, Removing, checked_page
@@ -24,6 +23,7 @@ from services.memory.index.entries import NewEntry, Reading, entry_of, reading
 from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, clean_memory
+from services.memory.operations.memory_embeddings import Said, memory_vectors
 from services.memory.search.result_cache import Generations
 
 NO_MODEL = "none"
@@ -225,19 +225,15 @@ class Storing:
             task.exception()  # retrieved, so that asyncio does not log it with its text
 
     async def _embed_rows(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
-        """The rows with both vectors: of the content, and of the content with the preceding memory."""
+        """The rows with their vectors."""
         if self.embedder is None:
             return rows
-        contents = [row.memory.content for row in rows]
-        contexts = [
-            f"{before}\n{content}" if before else content
-            for before, content in zip(await self._befores(user, rows), contents, strict=True)
-        ]
-        texts = list(dict.fromkeys([*contents, *contexts]))  # without a preceding memory both are equal
-        vectors = dict(zip(texts, _half(await self.embedder.embed(texts)), strict=True))
+        befores = await self._befores(user, rows)
+        said = [Said(before, row.memory.content) for before, row in zip(befores, rows, strict=True)]
+        vectors = await memory_vectors(self.embedder, said)
         return [
-            replace(row, content_vector=vectors[content], context_vector=vectors[context])
-            for row, content, context in zip(rows, contents, contexts, strict=True)
+            replace(row, content_vector=each.content, context_vector=each.context)
+            for row, each in zip(rows, vectors, strict=True)
         ]
 
     async def _befores(self, user: str, rows: Sequence[NewRow]) -> list[str]:
@@ -335,10 +331,6 @@ class Storing:
 def _token(user: str, sequences: Sequence[int]) -> str:
     """Identifies a set of memories: a caller that has it has seen their number."""
     return hashlib.sha256(repr((user, sequences)).encode()).hexdigest()[:32]
-
-
-def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
-    return vectors.astype(np.float16)
 
 
 def _outcome(row: NewRow, inserted: Inserted, redactions: int) -> Outcome:

@@ -24,6 +24,7 @@ _row = np.dtype(
         ("similarity", "<f4"),
         ("has_words", "?"),
         ("under", "<i4"),
+        ("chunk", "<i2"),
     ]
 )
 _header = struct.Struct("<???qqqd")
@@ -146,7 +147,7 @@ def list_ranking(timeline: Timeline) -> Ranking:
     rows = np.zeros(len(timeline.sequence[newest]), _row)
     for name in ("sequence", "before", "after"):
         rows[name] = getattr(timeline, name)[newest]
-    rows["score"], rows["similarity"] = 1.0, np.nan
+    rows["score"], rows["similarity"], rows["chunk"] = 1.0, np.nan, -1
     return Ranking(rows, hybrid=False, shown=len(rows), total=len(timeline.sequence), is_list=True)
 
 
@@ -154,7 +155,7 @@ def _rows(candidates: Candidates, order: NDArray[np.int64]) -> NDArray[np.void]:
     """A row for each of the candidates in `order`; without score."""
     signals = candidates.signals
     rows = np.zeros(len(order), _row)
-    rows["sequence"], rows["under"] = candidates.sequence[order], -1
+    rows["sequence"], rows["under"], rows["chunk"] = candidates.sequence[order], -1, candidates.chunk[order]
     for name, places in (("before", signals.before[order]), ("after", signals.after[order])):
         rows[name] = np.where(places >= 0, candidates.sequence[places], -1) if len(places) else places
     rows["similarity"] = np.nan if signals.vector is None else signals.vector[order]
