@@ -26,7 +26,7 @@ excerpts_chars, excerpt_least_chars, excerpt_most_chars = 3_000, 300, 1_200
 """What results show of their contents together, and what each shows at least and at most. Ten ordinary results are less
 than 1,200 tokens as text, with all that is said of them."""
 quick_chars = 600
-context_chars = 100
+context_chars = 60
 
 Wanted = Annotated[str, Field(description="What to look for: a question or a few words")]
 Anything = Annotated[str, Field(description="What to look for; left out, all that the filters pass, newest first")]

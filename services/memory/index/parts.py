@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import TypeAlias, TypeVar
 
@@ -13,16 +14,15 @@ from numpy.typing import NDArray
 from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
 from services.memory.index.catalogue import Catalogue, Timeline
-from services.memory.index.chunk_vectors import ChunkVectors
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts, facet_counts
 from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
-from services.memory.index.session_vectors import SessionVectors
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
-from services.memory.index.vectors import Signs, Vectors, best
+from services.memory.index.vectors.embeddings import Embeddings
+from services.memory.index.vectors.session_vectors import SessionVectors
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
 from services.memory.text.terms import DateSpan, terms
 from services.memory.text.wording import Wordings
@@ -31,11 +31,6 @@ depth = 100
 """Candidates taken by each signal; an answer ranked lower by all of them is not found."""
 reach = 1
 """Neighbours on each side in the session that become candidates, too."""
-exact_max = 5_000
-"""Memories up to which all vectors are compared, in 0.4 ms. Above that, preselecting by signs is faster."""
-compared_min, compared_share = 1_500, 200
-"""How many are preselected: at least the first number, or the memories divided by the second. Of 33,000 texts, 1,000
-held 99.9 % of the ten nearest to each of 300 short queries about them, 500 held 99.6 % and 250 held 99.0 %."""
 selections_max = 8
 compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
@@ -75,10 +70,7 @@ class Parts:
         self._catalogue = Catalogue()
         self._words = Words()
         self._labels = Labels()
-        self._content, self._context = Vectors(dimensions), Vectors(dimensions)
-        self._signs = Signs(dimensions)
-        self._chunks = ChunkVectors(dimensions)
-        self._width = dimensions * 2
+        self._embeddings = Embeddings(dimensions)
         self._session_vectors = SessionVectors(dimensions)
         self._selections: dict[tuple[str, ...], Selection] = {}
         self.dead = 0
@@ -95,11 +87,8 @@ class Parts:
         slots = self._catalogue.add([each.entry for each in fresh])
         self._words.append([each.document for each in fresh])
         self._labels.append([each.label for each in fresh])
-        self._content.append([each.content_vector for each in fresh])
-        self._context.append([each.context_vector[: self._width] for each in fresh])
-        self._chunks.add(slots, [each.context_vector[self._width :] for each in fresh])
-        self._signs.append(self._content.of(slots), self._context.of(slots))
-        self._session_vectors.add(self._session(slots), self._content.of(slots))
+        self._embeddings.append(slots, fresh)
+        self._session_vectors.add(self._session(slots), self._embeddings.contents(slots))
         return self._invalidate(len(fresh))
 
     def read(self, entries: Sequence[NewEntry]) -> int:
@@ -116,20 +105,16 @@ class Parts:
         latest = {slot: each for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None}
         known = sorted(latest.items(), key=itemgetter(0))
         slots = np.asarray([slot for slot, _ in known], np.int64)
-        self._session_vectors.remove(self._session(slots), self._content.of(slots))
-        self._content.put(slots, [each.content_vector for _, each in known])
-        self._context.put(slots, [each.context_vector[: self._width // 2] for _, each in known])
-        self._chunks.drop(slots)
-        self._chunks.add(slots, [each.context_vector[self._width // 2 :].tobytes() for _, each in known])
-        self._signs.put(slots, self._content.of(slots), self._context.of(slots))
-        self._session_vectors.add(self._session(slots), self._content.of(slots))
+        self._session_vectors.remove(self._session(slots), self._embeddings.contents(slots))
+        self._embeddings.put(slots, [each for _, each in known])
+        self._session_vectors.add(self._session(slots), self._embeddings.contents(slots))
         return self._invalidate(len(known))
 
     def remove(self, sequences: Iterable[int]) -> int:
         """Marks indexed memories as removed."""
         slots = np.sort(self._catalogue.remove(sequences))
-        self._session_vectors.remove(self._session(slots), self._content.of(slots))
-        self._chunks.drop(slots)
+        self._session_vectors.remove(self._session(slots), self._embeddings.contents(slots))
+        self._embeddings.drop_chunks(slots)
         self.dead += len(slots)
         return self._invalidate(len(slots))
 
@@ -165,7 +150,7 @@ class Parts:
     def held_sequences(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The indexed sequences, and which of them have vectors."""
         alive = np.flatnonzero(self._catalogue.column("alive"))
-        return self._catalogue.column("sequence")[alive], self._content.present(alive)
+        return self._catalogue.column("sequence")[alive], self._embeddings.present(alive)
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """See MemoryIndex."""
@@ -233,9 +218,9 @@ class Parts:
 
     def _matches(self, asked: Asked, slots: Slots, matches: Matches) -> NDArray[np.bool_]:
         holds = matches.shares(slots) > MATCHING_SHARE + 1e-6
-        return (
-            holds if asked.vector is None else holds | (self._content.cosines(asked.vector, slots) >= MATCHING_COSINE)
-        )
+        if asked.vector is None:
+            return holds
+        return holds | (self._embeddings.content_cosines(asked.vector, slots) >= MATCHING_COSINE)
 
     def _candidates(
         self, chosen: Slots, signals: Signals, answers: Slots, total: int, chunk: NDArray[np.int16]
@@ -306,13 +291,7 @@ class Parts:
         """The slots nearest to the query by either vector; other users' memories by content only."""
         if query is None:
             return []
-        slots = self._slots_to_compare(query, searched.slots)
-        own = slots[self._catalogue.of_user(user, slots)]
-        return [
-            best(slots, self._content.scores(query, slots), depth)[0],
-            best(own, self._context.scores(query, own), depth)[0],
-            self._chunks.nearest(query, searched, depth),
-        ]
+        return self._embeddings.nearest(query, searched, partial(self._catalogue.of_user, user), depth)
 
     def _cosines(
         self, user: str, query: NDArray[np.float32] | None, chosen: Slots
@@ -320,22 +299,7 @@ class Parts:
         """The cosines with the contents and with the contexts: of a long memory those of its nearest part."""
         if query is None:
             return None, None, np.full(len(chosen), -1, np.int16)
-        content = self._content.cosines(query, chosen)
-        part, chunk = self._chunks.cosines(query, chosen)
-        nearer = part > np.nan_to_num(content, nan=-1.0)
-        context = np.fmax(self._in_context(user, query, chosen), part)
-        return np.where(nearer, part, content), context, np.where(nearer, chunk, -1).astype(np.int16)
-
-    def _in_context(self, user: str, query: NDArray[np.float32], chosen: Slots) -> NDArray[np.float64]:
-        """The cosines with the context vectors; other users' context may be private, so theirs are of the content."""
-        own = self._catalogue.of_user(user, chosen)
-        return np.where(own, self._context.cosines(query, chosen), self._content.cosines(query, chosen))
-
-    def _slots_to_compare(self, query: NDArray[np.float32], slots: Slots) -> Slots:
-        """Those of `slots` whose vectors are compared with the query."""
-        if len(slots) <= exact_max:
-            return slots
-        return self._signs.nearest(query, slots, max(compared_min, len(slots) // compared_share))
+        return self._embeddings.cosines(query, chosen, partial(self._catalogue.of_user, user))
 
     def _with_neighbours(self, found: Sequence[Slots], searched: Selection) -> Slots:
         """The found slots and their searched neighbours; ascending."""
@@ -389,10 +353,7 @@ class Parts:
 
     def contents(self) -> Contents:
         """A copy of all parts; later changes do not show in it."""
-        arrays = under("content.", _number_parts(self._content.parts()))
-        arrays |= under("context.", _number_parts(self._context.parts()))
-        arrays |= under("chunks.", self._chunks.arrays())
-        arrays |= under("signs.", self._signs.arrays()) | {"sessions": self._session_vectors.sums.copy()}
+        arrays = {**self._embeddings.arrays(), "sessions": self._session_vectors.sums.copy()}
         arrays |= under("catalogue.", self._catalogue.arrays()) | under("labels.", self._labels.arrays())
         arrays |= under("words.", self._words.arrays())
         names = under("catalogue.", self._catalogue.names()) | under("labels.", self._labels.names())
@@ -404,14 +365,6 @@ class Parts:
         self._catalogue.restore(part("catalogue.", arrays), part("catalogue.", names))
         self._labels.restore(part("labels.", arrays), part("labels.", names))
         self._words.restore(part("words.", arrays))
-        self._signs.restore(part("signs.", arrays))
-        self._chunks.restore(part("chunks.", arrays))
+        self._embeddings.restore(arrays)
         self._session_vectors.restore(arrays["sessions"])
-        for vectors, name in ((self._content, "content."), (self._context, "context.")):
-            for block in part(name, arrays).values():
-                vectors.extend(block)
         self.dead = len(self._catalogue) - int(np.count_nonzero(self._catalogue.column("alive")))
-
-
-def _number_parts(parts: Sequence[Result]) -> dict[str, Result]:
-    return {str(number): each for number, each in enumerate(parts)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,18 +90,29 @@ def _hits(text: str, sought: Sought) -> Iterator[_Hit]:
 def _densest(hits: Sequence[_Hit], chars_max: int) -> tuple[float, int, int]:
     """The stretch that holds most of the query: its share, and where its first and last term begin and end."""
     best = (0.0, 0, 0)
-    counts: dict[str, int] = {}
-    share, first = 0.0, 0
+    window: deque[_Hit] = deque()
+    counts: Counter[str] = Counter()
+    share = 0.0
     for hit in hits:
-        counts[hit.stem] = counts.get(hit.stem, 0) + 1
-        share += hit.share if counts[hit.stem] == 1 else 0.0
-        while hit.end - hits[first].begin > chars_max and hits[first] is not hit:
-            counts[hits[first].stem] -= 1
-            share -= hits[first].share if not counts[hits[first].stem] else 0.0
-            first += 1
-        if share > best[0] + 1e-9:
-            best = (share, hits[first].begin, hit.end)
+        window.append(hit)
+        share += hit.share * (not counts[hit.stem])
+        counts[hit.stem] += 1
+        while hit.end - window[0].begin > chars_max or min(share - _only(window[0], counts), 1.0) >= min(share, 1.0):
+            if len(window) == 1:
+                break
+            share -= _only(window[0], counts)
+            counts[window.popleft().stem] -= 1
+        if min(share, 1.0) > best[0] + _rounding:
+            best = (min(share, 1.0), window[0].begin, hit.end)
     return best
+
+
+_rounding = 1e-9
+
+
+def _only(hit: _Hit, counts: Mapping[str, int]) -> float:
+    """What a stretch loses without this hit."""
+    return hit.share if counts[hit.stem] == 1 else 0.0
 
 
 def _chunk(text: str, number: int) -> Span | None:

@@ -104,7 +104,7 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
     folding = _no_folding(best) if query.filter.is_a_stretch else _fold(candidates, best)
     reached = scores[best]
     shown = folding.first_of == np.arange(len(best))
-    shown &= reached >= query.least_score
+    shown &= (reached >= query.least_score) & (reached.max(initial=0.0) >= query.least_best_score)
     rest = ~shown & shown[folding.first_of]
     order = np.concatenate((folding.order[shown], folding.order[rest]))
     rows = _rows(candidates, order)
@@ -123,7 +123,8 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
 
 
 def _newest_first(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
-    asked_for = np.flatnonzero(candidates.answers & (scores >= query.least_score))
+    is_answered = bool(scores[candidates.answers].max(initial=0.0) >= query.least_best_score)
+    asked_for = np.flatnonzero(candidates.answers & (scores >= query.least_score) & is_answered)
     order = asked_for[np.lexsort((candidates.sequence[asked_for], candidates.signals.timestamp_s[asked_for]))[::-1]]
     rows = _rows(candidates, order)
     rows["score"] = scores[order]

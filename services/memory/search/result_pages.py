@@ -144,7 +144,7 @@ def _fitting(found: Sequence[Found], bounds: PageBounds, sought: Sought) -> Sequ
     left = bounds.max_tokens - answer_tokens
     share = left // max(min(len(found), shares_min), 1)
     kept: list[Found] = []
-    for each in found:
+    for each in (replace(its, before=None, after=None) for its in found):  # what matters has the room
         fields = fields_tokens(each)
         shorter = _shortened(each, max(share, 0) - fields, sought)
         tokens = fields + 2 * estimated_tokens(_content(shorter))

@@ -203,7 +203,7 @@ class Searching:
         if query.filter != EVERYTHING:
             tips.append("Leave out some of the filters.")
         if ranking.nearest >= 0:
-            tips.append(f"min_score=0 shows what scores less than {query.least_score:g}, too.")
+            tips.append(f"min_score=0 shows what scores less than {query.least_best_score:g}, too.")
         return tips
 
     async def get(self, user: str, id: str, neighbours: int) -> Surroundings:

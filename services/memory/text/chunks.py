@@ -37,7 +37,7 @@ class Span:
 def estimated_tokens(text: str) -> int:
     """About how many tokens the model makes of a text: rather too many than too few."""
     spelled = 0 if text.isascii() else sum(not character.isascii() for character in text)
-    return sum(1 for _ in _token.finditer(text)) + spelled * 3 // 4
+    return sum(1 for _ in _token.finditer(text)) + (spelled * 3 + 3) // 4
 
 
 def end_of(text: str, tokens_max: int) -> str:

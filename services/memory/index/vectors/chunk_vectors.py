@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.memory.index.slots.growable_arrays import Column, Slots
 from services.memory.index.slots.selection import Selection
-from services.memory.index.vectors import Signs, Vectors, best
+from services.memory.index.vectors.slot_vectors import Signs, Vectors, best
 
 compared_max = 20_000
 """Chunks up to which all are compared with a query; of more those whose signs differ least."""
