@@ -63,7 +63,7 @@ test-containers: dev ## What needs Docker
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
 
 test-load: dev ## A hundred clients on compose for a minute
-	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -s tests/integration/test_compose_load.py
+	SEGUE_LOAD_S=$${SEGUE_LOAD_S:-60} TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -s tests/integration/compose/test_load.py
 
 test-conformance: dev ## The official MCP conformance suite, SDK and Inspector; needs npm
 	mkdir -p $(venv)/conformance && cp tests/conformance/package*.json $(venv)/conformance

@@ -31,7 +31,7 @@ from tests.fuzz.budget import tried
 from tests.fuzz.known import is_known
 from tests.fuzz.mutations import mutated, values
 from tests.fuzz.nasty import texts
-from tests.unit.session.test_handoff import SESSION, everywhere, headings
+from tests.unit.session.domain.test_handoff import SESSION, everywhere, headings
 
 SECRET = "AKIA" + "Z7QWERTY2UIOPASD"
 PROSE = b"""# Lantern, v2.10.1

@@ -35,7 +35,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def claude_code() -> None:
     """The real client, installed once on this machine: whoever comes second waits, for an installation has no lock."""
-    from tests.integration.test_claude_code import CLIENT
+    from tests.integration.claude_code.test_conversation import CLIENT
 
     with (Path(tempfile.gettempdir()) / f"segue-claude-code-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

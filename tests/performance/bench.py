@@ -19,7 +19,6 @@ from tests import marked
 from tests.integration.stack import ROOT, ProcessStack
 from tests.performance import (
     callers,
-    coding,
     commands,
     conversations,
     embedding,
@@ -32,8 +31,9 @@ from tests.performance import (
     sessions,
     telemetry,
 )
+from tests.performance.corpora import coding
+from tests.performance.corpora.synthetic import fill
 from tests.performance.rows import Row, Rows
-from tests.performance.synthetic import fill
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from fastmcp import Client
 
 from tests.integration.stack import ProcessStack, segue
-from tests.performance import devmembench, locomo
+from tests.performance.corpora import devmembench, locomo
 from tests.performance.rows import Row
 
 Measured = list[tuple[str, dict[str, float], bool]]

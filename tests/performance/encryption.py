@@ -16,9 +16,9 @@ from fastmcp import Client
 from services.kit.encryption.key_file import generate_key
 from services.memory.config import KEY_FILE_SETTING
 from tests.integration.stack import ProcessStack, segue
+from tests.performance.corpora.synthetic import PROJECT, fill
 from tests.performance.rows import Row
 from tests.performance.searches import settled
-from tests.performance.synthetic import PROJECT, fill
 
 starts, calls = 5, 200
 

@@ -20,8 +20,8 @@ from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
+from tests.performance.corpora.synthetic import Synthetic, fill
 from tests.performance.rows import Row
-from tests.performance.synthetic import Synthetic, fill
 from tests.security.redaction.corpus import covers, harmless_lines, secret_lines
 
 size = 10_000

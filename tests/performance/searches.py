@@ -16,8 +16,8 @@ from fastmcp import Client
 
 from tests.integration.stack import ProcessStack
 from tests.integration.whole import index_settled
+from tests.performance.corpora.synthetic import PROJECT
 from tests.performance.rows import Row, Took, spread, timed
-from tests.performance.synthetic import PROJECT
 
 clients, searches_each = 8, 60
 _subjects = ("cache", "queue", "login", "parser", "index", "upload", "worker", "session", "retry", "schema", "router")

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, Self
 
+from tests.integration.compose.test_load import _memory_mib
+from tests.integration.operations.test_clock_and_limits import Clock
 from tests.integration.stack import ComposeStack, Stack
 from tests.integration.team import TeamStack, request
-from tests.integration.test_clock_and_limits import Clock
-from tests.integration.test_compose_load import _memory_mib
 from tests.soak.measures import MIB
 
 SETTINGS = {

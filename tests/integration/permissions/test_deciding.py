@@ -1,0 +1,191 @@
+"""Only a person widens what may be done: what a model asks for waits, and holds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hooked import Hooked
+from tests.integration.gateway.test_scenarios import call
+from tests.integration.person import decide, segue
+from tests.integration.sessions.test_sessions import refused
+from tests.integration.stack import ProcessStack
+
+MAKE = {"operation": "Bash", "target": "make pears", "decision": "allow", "scope": "project"}
+RECORD = "mcp__segue__record_permission"
+REVOKE = "mcp__plugin_segue_segue__revoke_permission"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStack]:
+    with ProcessStack(tmp_path_factory.mktemp("deciding")) as stack:
+        yield stack
+
+
+@pytest.fixture
+def hooked(here: ProcessStack, tmp_path: Path, project: str) -> Hooked:
+    client = Hooked(tmp_path, project, **here.environment)
+    client.begin()
+    return client
+
+
+def decision(hooked: Hooked, command: str, **fields: Any) -> str:
+    said = hooked.said("PreToolUse", tool_name="Bash", tool_input={"command": command}, **fields)
+    return str(said.get("permissionDecision"))
+
+
+async def check(here: ProcessStack, hooked: Hooked, command: str) -> str:
+    asked = {"operation": "Bash", "target": command, "working_directory": str(hooked.project)}
+    return str((await call(here, "check_permission", **asked))["decision"])
+
+
+async def propose(here: ProcessStack, hooked: Hooked, **fields: Any) -> dict[str, Any]:
+    return await call(here, "record_permission", working_directory=str(hooked.project), **{**MAKE, **fields})
+
+
+async def test_an_allow_by_a_tool_is_proposed_and_holds_once_the_user_permits_it(
+    here: ProcessStack, hooked: Hooked
+) -> None:
+    proposed = await propose(here, hooked)
+    assert proposed["status"] == "proposed"
+    assert proposed["rule"]["id"] in proposed["how_to_decide"]
+    assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("ask", "None")
+    waiting = (await call(here, "permission_status"))["proposals"]
+    assert [each["rule"]["pattern"] for each in waiting if each["id"] == proposed["rule"]["id"]] == ["make pears"]
+    shown = segue("permissions", environment=hooked.environment, cwd=hooked.project)
+    assert f"segue permit {proposed['rule']['id']}" in shown.stdout
+    permitted = segue("permit", proposed["rule"]["id"], environment=hooked.environment, cwd=hooked.project)
+    assert permitted.returncode == 0, permitted.stderr
+    assert permitted.stdout.startswith("Holds now: ")
+    assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("allow", "allow")
+    assert (await propose(here, hooked))["status"] == "recorded"  # it holds already
+
+
+async def test_a_declined_proposal_is_gone(here: ProcessStack, hooked: Hooked) -> None:
+    rule = (await propose(here, hooked))["rule"]
+    declined = segue("deny", rule["id"], environment=hooked.environment, cwd=hooked.project)
+    assert declined.stdout.startswith("Declined: "), declined.stderr
+    assert decide(here.url, "permit", id=rule["id"])["error_code"] == "NOT_FOUND"
+    assert await check(here, hooked, "make pears") == "ask"
+
+
+async def test_a_deny_by_a_tool_holds_and_is_taken_back_by_the_user_alone(here: ProcessStack, hooked: Hooked) -> None:
+    rule = (await propose(here, hooked, decision="deny"))["rule"]
+    assert await check(here, hooked, "make pears") == "deny"
+    answers = [
+        await call(here, "revoke_permission", rule_id=rule["id"]),
+        await call(here, "revoke_permission", all=True),
+    ]
+    assert [each["rule"]["id"] for each in answers[0]["proposed"]] == [rule["id"]]
+    assert answers[0]["revoked"] == 0
+    assert await check(here, hooked, "make pears") == "deny"
+    assert decision(hooked, "make pears", permission_mode="bypassPermissions") == "deny"
+    revoked = segue("revoke", rule["id"], environment=hooked.environment, cwd=hooked.project)
+    assert revoked.stdout == "1 rule taken back.\n", revoked.stderr
+    assert await check(here, hooked, "make pears") == "ask"
+
+
+async def test_an_allow_is_taken_back_by_a_tool(here: ProcessStack, hooked: Hooked) -> None:
+    fields = {**MAKE, "directory": str(hooked.project)}
+    rule = decide(here.url, "permit", **fields)["rule"]
+    assert await check(here, hooked, "make pears") == "allow"
+    assert (await call(here, "revoke_permission", rule_id=rule["id"]))["revoked"] == 1
+    assert await check(here, hooked, "make pears") == "ask"
+
+
+@pytest.mark.parametrize("arguments", [("permit", "Bash", "make pears"), ("revoke", "all")])
+async def test_what_widens_takes_a_terminal(here: ProcessStack, hooked: Hooked, arguments: tuple[str, ...]) -> None:
+    await propose(here, hooked, decision="deny", target="make plums")
+    done = segue(*arguments, environment=hooked.environment, cwd=hooked.project, terminal=False)
+    assert done.returncode == 2
+    assert "only a person" in done.stderr
+    assert [await check(here, hooked, each) for each in ("make pears", "make plums")] == ["ask", "deny"]
+
+
+@pytest.mark.parametrize("mode", ["default", "acceptEdits", "bypassPermissions", "dontAsk"])
+async def test_the_client_is_made_to_ask_about_what_would_widen(hooked: Hooked, mode: str) -> None:
+    asked = {tool: {"tool_name": tool, "permission_mode": mode} for tool in (RECORD, REVOKE)}
+    assert hooked.said("PreToolUse", **asked[RECORD], tool_input=MAKE)["permissionDecision"] == "ask"
+    assert hooked.said("PreToolUse", **asked[REVOKE], tool_input={"all": True})["permissionDecision"] == "ask"
+    narrowing = hooked.said("PreToolUse", **asked[RECORD], tool_input={**MAKE, "decision": "deny"})
+    assert narrowing == {}
+
+
+async def test_a_proposal_that_the_user_let_pass_in_the_clients_dialog_holds(
+    here: ProcessStack, hooked: Hooked
+) -> None:
+    told = {"tool_name": RECORD, "tool_input": MAKE, "permission_mode": "default", "prompt_id": "1"}
+    await propose(here, hooked)
+    hooked.hook("PostToolUse", **told, tool_response={})  # it ran without a dialog
+    hooked.settle()
+    assert await check(here, hooked, "make pears") == "ask"
+    hooked.hook("PreToolUse", **told)
+    hooked.hook("PermissionRequest", **told)
+    await propose(here, hooked)
+    hooked.hook("PostToolUse", **told, tool_response={})
+    hooked.settle()
+    assert await check(here, hooked, "make pears") == "allow"
+
+
+@pytest.mark.parametrize("target", ["*", None, "git *"])
+async def test_a_tool_proposes_no_wildcard_for_everywhere(here: ProcessStack, target: str | None) -> None:
+    proposed = {"operation": "Bash", "decision": "allow", "scope": "always", "target": target}
+    assert await refused(here, "record_permission", **proposed) == "INVALID_INPUT"
+
+
+async def test_an_exact_allow_of_what_is_critical_is_honoured(here: ProcessStack, hooked: Hooked) -> None:
+    fields = {"operation": "Bash", "target": "rm -rf build", "directory": str(hooked.project)}
+    assert decision(hooked, "rm -rf build") == "ask"
+    assert decide(here.url, "permit", **fields)["status"] == "recorded"
+    assert decision(hooked, "rm -rf build") == "allow"
+    assert decision(hooked, "rm -rf build src") == "ask"
+
+
+async def test_where_the_user_turned_dialogs_off_only_denies_hold(here: ProcessStack, hooked: Hooked) -> None:
+    await propose(here, hooked, decision="deny", target="make plums")
+    for mode in ("bypassPermissions", "dontAsk"):
+        assert decision(hooked, "rm -rf build", permission_mode=mode) == "None"
+        assert decision(hooked, "make plums", permission_mode=mode) == "deny"
+
+
+async def test_a_deny_of_a_file_holds_behind_a_link_and_for_every_tool(here: ProcessStack, hooked: Hooked) -> None:
+    (hooked.project / ".env").write_text("PEARS=7")
+    (hooked.project / "link").symlink_to(".env")
+    for operation in ("Read", "Edit"):
+        await propose(here, hooked, operation=operation, decision="deny", target=".env")
+    for tool, name in (("Read", ".env"), ("Read", "link"), ("Write", ".env"), ("Write", "link"), ("MultiEdit", ".env")):
+        said = hooked.said("PreToolUse", tool_name=tool, tool_input={"file_path": str(hooked.project / name)})
+        assert said["permissionDecision"] == "deny", (tool, name)
+    assert hooked.said("PreToolUse", tool_name="Read", tool_input={"file_path": str(hooked.project / "a")}) == {}
+
+
+async def test_a_rule_that_may_never_match_is_warned_of(here: ProcessStack, hooked: Hooked) -> None:
+    answer = await propose(here, hooked, operation="Bsh", decision="deny")
+    assert answer["warnings"] == ["No operation bsh is known, so it may never match. Did you mean bash?"]
+    assert (await propose(here, hooked, operation="Bash(git push:*)", target=None, decision="deny"))["warnings"] == []
+    assert await check(here, hooked, "git -C . push") == "deny"
+
+
+def test_what_a_rule_says_of_a_command_can_be_tried(hooked: Hooked) -> None:
+    denied = segue("deny", "Bash", "git push *", environment=hooked.environment, cwd=hooked.project, terminal=False)
+    assert denied.returncode == 0, denied.stderr
+    tried = segue("permissions", "test", "git -C . push", environment=hooked.environment, cwd=hooked.project)
+    assert tried.stdout.startswith("deny (high): your rule for this project denies it\n"), tried.stderr
+    assert "git push *" in tried.stdout
+
+
+def test_the_users_decisions_are_not_the_models_to_make_by_a_command(hooked: Hooked) -> None:
+    for command in (
+        "segue permit Bash '*'",
+        "cd x && /usr/local/bin/segue permit Bash '*'",
+        "python -m services.cli revoke all",
+        "curl -d '{}' http://127.0.0.1:8377/v1/permissions",
+        "script -c 'segue revoke all'",
+    ):
+        for mode in ("default", "bypassPermissions"):
+            assert decision(hooked, command, permission_mode=mode) == "ask", command
+    assert decision(hooked, "segue permissions") == "None"
+    assert decision(hooked, "segue deny Bash 'x'") == "None"

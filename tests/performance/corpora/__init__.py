@@ -1,0 +1,1 @@
+"""The texts on which search is measured."""

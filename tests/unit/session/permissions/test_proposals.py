@@ -1,0 +1,120 @@
+"""Nothing that a model does without a person widens what may be done."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.kit.errors import Conflict, InvalidInput, NotFound
+from services.session.domain.permissions import Ledger, Recorded, Scope, Verdict, check, judge_request
+from services.session.domain.rule_learning import record
+from services.session.permissions.proposals import Meant, decide, proposals_max, propose, withdraw
+from tests.unit.session.domain.test_permissions import HERE, LEARN_AFTER, NOW, PLACES, Book
+
+COMMANDS = ["make", "make *", "*", "", "git push o", "rm -rf x", "ls", "git *"]
+OPERATIONS = ["Bash", "Edit", "mcp__x", "mcp__x__y", "git_commit"]
+ASKED = [(operation, target) for operation in OPERATIONS for target in (*COMMANDS, "git push", "make x")]
+steps = st.tuples(
+    st.sampled_from(["allow", "deny", "revoke", "revoke all"]),
+    st.sampled_from(OPERATIONS),
+    st.sampled_from(COMMANDS),
+    st.sampled_from(list(Scope)),
+    st.sampled_from(PLACES),
+    st.sampled_from([0.0, 5.0, 0.001]),
+    st.integers(0, 20),
+)
+STRENGTH = {Verdict.DENY: 0, Verdict.ASK: 1, Verdict.ALLOW: 2}
+
+
+def decided_by_a_person() -> Ledger:
+    book = Book()
+    book.allow("Bash", "make *", Scope.PROJECT)
+    book.allow("Bash", "git *", Scope.ALWAYS)
+    book.deny("Bash", "git push *", Scope.PROJECT)
+    book.deny("Edit", "a", Scope.SESSION)
+    book.deny("mcp__x", "", Scope.ALWAYS)
+    return book.ledger
+
+
+def act(ledger: Ledger, step: tuple[object, ...]) -> Ledger:
+    """What a tool does, for a model."""
+    action, operation, target, scope, place, expires_in_s, which = step
+    request = judge_request(str(operation), str(target), place)  # type: ignore[arg-type]  # drawn as a place
+    verdict = Verdict.DENY if action == "deny" else Verdict.ALLOW
+    recorded = Recorded(verdict, scope, expires_in_s, by_person=False)  # type: ignore[arg-type]  # drawn so
+    if action == "allow":
+        return propose(ledger, request, recorded, NOW)[0]
+    if action == "deny":
+        return record(ledger, request, recorded, NOW, LEARN_AFTER)[0]
+    every = action == "revoke all"
+    known = [*(rule.id for rule in ledger.rules), *(proposal.id for proposal in ledger.proposals)]
+    rule_id = "" if every or not known else known[int(str(which)) % len(known)]
+    return withdraw(ledger, rule_id, every, "", NOW)[0]
+
+
+@settings(deadline=None)
+@given(st.lists(steps, max_size=12))
+def test_no_sequence_of_calls_without_a_person_widens_anything(sequence: list[tuple[object, ...]]) -> None:
+    before = after = decided_by_a_person()
+    for step in sequence:
+        with suppress(Conflict, InvalidInput, NotFound):
+            after = act(after, step)
+    for seconds in (0, 1, 10):
+        now = NOW + timedelta(seconds=seconds)
+        for operation, target in ASKED:
+            request = judge_request(operation, target, HERE)
+            said = STRENGTH[check(after, request, now).verdict]
+            assert said <= STRENGTH[check(before, request, now).verdict], (operation, target)
+
+
+def test_an_accepted_proposal_holds_for_its_time_from_then_on() -> None:
+    request = judge_request("Bash", "make", HERE)
+    ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, expires_in_s=60, by_person=False), NOW)
+    later = NOW + timedelta(hours=1)
+    ledger, proposal = decide(ledger, Meant(rule.id), True, later)
+    assert ledger.proposals == ()
+    assert proposal.rule.expires_at == later + timedelta(seconds=60)
+    assert check(ledger, request, later).verdict is Verdict.ALLOW
+
+
+def test_a_proposal_that_a_deny_contradicts_meanwhile_does_not_hold() -> None:
+    request = judge_request("Bash", "make", HERE)
+    ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, by_person=False), NOW)
+    ledger, _, _ = record(ledger, request, Recorded(Verdict.DENY), NOW, LEARN_AFTER)
+    with pytest.raises(Conflict, match="deny beats"):
+        decide(ledger, Meant(rule.id), True, NOW)
+
+
+def test_the_oldest_proposals_make_room() -> None:
+    ledger = Ledger("ada")
+    for number in range(proposals_max + 1):
+        request = judge_request("Bash", f"make {number}", HERE)
+        ledger, _, _ = propose(ledger, request, Recorded(Verdict.ALLOW, by_person=False), NOW)
+    assert [each.rule.pattern for each in ledger.proposals][:1] == ["make 1"]
+    assert len(ledger.proposals) == proposals_max
+
+
+def test_a_deny_that_expires_does_not_end_a_longer_one() -> None:
+    for first, second in ((0.0, 5.0), (5.0, 0.0), (3600.0, 5.0)):
+        ledger, request = Ledger("ada"), judge_request("Bash", "make", HERE)
+        for expires_in_s in (first, second):
+            recorded = Recorded(Verdict.DENY, Scope.PROJECT, expires_in_s)
+            ledger, _, _ = record(ledger, request, recorded, NOW, LEARN_AFTER)
+        assert len(ledger.rules) == 1
+        assert check(ledger, request, NOW + timedelta(seconds=60)).verdict is Verdict.DENY
+
+
+def test_rules_of_earlier_versions_stay_in_force() -> None:
+    from services.session.store.records import LEDGER
+
+    book = Book()
+    book.allow("Bash", "make *", Scope.PROJECT)
+    kept = LEDGER.dump_python(book.ledger, mode="json")
+    del kept["proposals"]
+    book.ledger = LEDGER.validate_python(kept)
+    assert book.verdict("Bash", "make x", replace(HERE, session_id="s2")) == "allow"
