@@ -67,6 +67,11 @@ class Filter:
         """Whether it asks for what was said in a session or a span of time: of that nothing is left out as alike."""
         return bool(self.session_id or self.since or self.until)
 
+    @property
+    def is_about_something(self) -> bool:
+        """Whether it names what is looked for, so that all it passes answers, whatever its score."""
+        return bool(self.tags or self.session_id or self.file_path)
+
 
 EVERYTHING = Filter()
 
@@ -74,11 +79,11 @@ EVERYTHING = Filter()
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search; `project` empty means all of the user's projects. Where it `is_list`, all that the filter passes is
-    asked for, newest first, and the text says nothing."""
+    asked for, newest first, and the text says nothing. No `min_score` is the usual one."""
 
     text: str
     limit: int = 10
-    min_score: float | None = None
+    min_score: float | None = 0.0
     project: str = ""
     include_related_projects: bool = True
     max_tokens: int = 0
@@ -99,12 +104,14 @@ class Query:
     @property
     def least_score(self) -> float:
         """The score that a result must have: the caller's, or the usual one."""
-        return shown_min_score if self.min_score is None else self.min_score
+        usual = 0.0 if self.filter.is_about_something else shown_min_score
+        return usual if self.min_score is None else self.min_score
 
     @property
     def least_best_score(self) -> float:
         """The score that the best result must have; otherwise nothing is found."""
-        return best_min_score if self.min_score is None else self.min_score
+        usual = 0.0 if self.filter.is_about_something else best_min_score
+        return usual if self.min_score is None else self.min_score
 
 
 @dataclass(frozen=True, slots=True)

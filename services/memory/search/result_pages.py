@@ -63,11 +63,11 @@ class ResultPages:
         return Page(kept, following, truncated=is_full, is_full=is_full)
 
     async def nearest(self, user: str, ranking: Ranking, bounds: PageBounds) -> Found | None:
-        """What scored best where nothing is found: its beginning, without what stands around it."""
+        """What scored best where nothing is found, without what stands around it."""
         stored = await self.store.visible(user, [ranking.nearest]) if ranking.nearest >= 0 else {}
         return next(
             (
-                Found(memory, ranking.nearest_score, None, "", shown=excerpt(memory.content, bounds.context_max_chars))
+                Found(memory, ranking.nearest_score, None, "", shown=excerpt(memory.content, bounds.content_max_chars))
                 for memory in stored.values()
             ),
             None,

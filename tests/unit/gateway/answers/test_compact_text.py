@@ -90,7 +90,8 @@ def test_a_score_of_zero_is_no_empty_field() -> None:
 
 
 def test_counts_stand_below_the_results() -> None:
-    facets = {"tags": memory_pb2.Facet(counts=[memory_pb2.Count(value="billing", count=3)])}
+    facets = {name: memory_pb2.Facet() for name in ("project", "content_type", "month")}
+    facets["tags"] = memory_pb2.Facet(counts=[memory_pb2.Count(value="billing", count=3)])
     answer = memory_pb2.SearchResponse(results=[found()], total_found=3, facets=facets)
     assert text(search_result(AdvancedAnswer.of(answer))).endswith("tags: billing 3")
 
