@@ -30,7 +30,7 @@ def search_result(answer: SearchAnswer) -> ToolResult:
     lines = [_head(notes, answer.results)] if answer.results else _nothing(answer.nearest)
     facets = _facet_lines(answer) if isinstance(answer, AdvancedAnswer) else []
     tips = [] if answer.results else answer.suggestions
-    return both(answer, "\n".join([*lines, *_numbered(answer.results), *facets, *tips]))
+    return both(answer, "\n".join([*lines, *_result_lines(answer.results), *facets, *tips]))
 
 
 def quick_result(answer: QuickAnswer) -> ToolResult:
@@ -39,13 +39,13 @@ def quick_result(answer: QuickAnswer) -> ToolResult:
         return both(answer, "\n".join(_nothing(answer.nearest)))
     count = f"{'' if answer.total_is_exact else 'at least '}{answer.total_count} found"
     notes = [count, *([f"more by get_more_results, cursor {answer.cursor}"] if answer.cursor else [])]
-    return both(answer, "\n".join([_head(notes, [answer.top_result]), *_numbered([answer.top_result])]))
+    return both(answer, "\n".join([_head(notes, [answer.top_result]), *_result_lines([answer.top_result])]))
 
 
 def more_result(answer: MoreAnswer) -> ToolResult:
     """Of the next results."""
     notes = [f"{len(answer.results)} more", *([f"next_cursor {answer.next_cursor}"] if answer.next_cursor else [])]
-    return both(answer, "\n".join([_head(notes, answer.results), *_numbered(answer.results)]))
+    return both(answer, "\n".join([_head(notes, answer.results), *_result_lines(answer.results)]))
 
 
 def memory_result(answer: MemoryAnswer) -> ToolResult:
@@ -78,7 +78,7 @@ def _nothing(nearest: SearchResult | None) -> list[str]:
     return [f"Nothing found. Nearest, but hardly about it ({_data}):", *_memory_lines("", nearest, nearest.score)]
 
 
-def _numbered(results: Iterable[SearchResult]) -> list[str]:
+def _result_lines(results: Iterable[SearchResult]) -> list[str]:
     lines = []
     for number, each in enumerate(results, start=1):
         lines += _memory_lines(f"{number}. ", each, each.score)

@@ -38,7 +38,7 @@ async def memory_vectors(embedder: Embedder, said: Sequence[Said]) -> list[Memor
     """The embeddings of each memory (float16). Raises RateLimited if too many texts are waiting."""
     is_long = any(len(each.content) > read_at_once_chars for each in said)
     texts = await asyncio.to_thread(_all_texts, said) if is_long else _all_texts(said)
-    vectors = await _embedded(embedder, list(dict.fromkeys(text for its in texts for text in its)))
+    vectors = await _vectors_by_text(embedder, list(dict.fromkeys(text for its in texts for text in its)))
     made = []
     for content, context, *parts in texts:
         made.append(MemoryVectors(vectors[content], np.concatenate([vectors[text] for text in (context, *parts)])))
@@ -55,7 +55,7 @@ def _texts(said: Said) -> list[str]:
     return [said.content, in_context(said.before, said.content), *parts]
 
 
-async def _embedded(embedder: Embedder, texts: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+async def _vectors_by_text(embedder: Embedder, texts: Sequence[str]) -> dict[str, NDArray[np.float16]]:
     found: dict[str, NDArray[np.float16]] = {}
     for first in range(0, len(texts), texts_at_once):
         some = texts[first : first + texts_at_once]

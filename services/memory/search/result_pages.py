@@ -146,7 +146,7 @@ def _fitting(found: Sequence[Found], bounds: PageBounds, sought: Sought) -> Sequ
     kept: list[Found] = []
     for each in (replace(its, before=None, after=None) for its in found):  # what matters has the room
         fields = fields_tokens(each)
-        shorter = _shortened(each, max(share, 0) - fields, sought)
+        shorter = _shorter(each, max(share, 0) - fields, sought)
         tokens = fields + 2 * estimated_tokens(_content(shorter))
         if kept and tokens > left:
             break
@@ -155,7 +155,7 @@ def _fitting(found: Sequence[Found], bounds: PageBounds, sought: Sought) -> Sequ
     return kept
 
 
-def _shortened(found: Found, tokens: int, sought: Sought) -> Found:
+def _shorter(found: Found, tokens: int, sought: Sought) -> Found:
     """The result with at most about so many tokens of content, in both forms together."""
     content = _content(found)
     needed = 2 * estimated_tokens(content)

@@ -45,7 +45,7 @@ class Vectors:
     def append(self, vectors: Sequence[bytes]) -> None:
         """Adds a vector for each new slot; empty bytes for a memory without one."""
         width = self._dimensions * 2
-        filled = b"".join(_told(vector, width) for vector in vectors)
+        filled = b"".join(_stored_form(vector, width) for vector in vectors)
         self.extend(np.frombuffer(filled, np.float16).reshape(-1, self._dimensions))
 
     def extend(self, rows: Rows) -> None:
@@ -59,7 +59,7 @@ class Vectors:
 
     def present(self, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` have a vector."""
-        return np.asarray(_any(self._vectors.firsts(_told_by))[slots])
+        return np.asarray(_any(self._vectors.firsts(_presence_numbers))[slots])
 
     def of(self, slots: Slots) -> Rows:
         """The vector of each of `slots`; zeros for those without one."""
@@ -75,7 +75,7 @@ class Vectors:
         return np.where(_any(rows), _dots(query, rows), np.nan).astype(np.float64)
 
 
-def _told(vector: bytes, width: int) -> bytes:
+def _stored_form(vector: bytes, width: int) -> bytes:
     """The vector; zeros for none, and for a text that the model does not know a vector that is near to nothing."""
     if len(vector) != width:
         return bytes(width)
@@ -83,7 +83,7 @@ def _told(vector: bytes, width: int) -> bytes:
 
 
 def _nowhere(vector: NDArray[np.float16]) -> NDArray[np.float16]:
-    return np.frombuffer(_told(vector.tobytes(), vector.nbytes), np.float16)
+    return np.frombuffer(_stored_form(vector.tobytes(), vector.nbytes), np.float16)
 
 
 _smallest = np.float16(2.0**-24).tobytes()
@@ -107,10 +107,10 @@ def slowness() -> str:
 
 def _any(rows: Rows) -> NDArray[np.bool_]:
     """Which rows hold a vector: one that starts with this many zeros holds none."""
-    return np.asarray(rows[:, :_told_by].any(axis=1))
+    return np.asarray(rows[:, :_presence_numbers].any(axis=1))
 
 
-_told_by = 8
+_presence_numbers = 8
 
 
 class Signs:
