@@ -17,11 +17,11 @@ from datetime import date
 from functools import cache, lru_cache
 from itertools import chain, islice
 
-import tantivy
-
+from services.memory.text.compounds import german_stems, german_terms, is_function_word, is_german
+from services.memory.text.stemming import suffix_stem
 from services.memory.text.word_forms import joined_forms
 
-TERMS_VERSION = 3
+TERMS_VERSION = 4
 QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
 QUERY_CHARS_READ_FOR_DATES = 2_000
@@ -139,7 +139,7 @@ _HASH = re.compile(r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}")
 _HASH_SHORT_CHARS = 7  # git's abbreviation: the short form in one text finds the long form in another
 _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)+)(.*)")
 _ENGLISH_SUFFIX = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
-_ACCENT = re.compile(r"[\u0300-\u036f]+")
+_ACCENT = re.compile(r"(?<![\u0418\u0438])[\u0300-\u036f]+")  # й is a letter of its own
 _SAME = str.maketrans({"\u2019": "'", "\u02bc": "'", "\\": "/"})
 
 
@@ -148,11 +148,19 @@ def terms(text: str) -> list[str]:
     return list(chain.from_iterable(map(_name_terms, _names(text))))
 
 
+def further_terms(text: str) -> list[str]:
+    """What a document is found by besides: the parts of German compounds. They are no part of its length."""
+    return list(german_terms(_names(text))) if is_german(text) else []
+
+
 def query_terms(query: str) -> list[str]:
     """The distinct terms to search for, at most `QUERY_TERMS_MAX`; stop words only if there are no others."""
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     telling = [name for name in names if name.casefold() not in STOP_WORDS]
-    found = chain.from_iterable(map(_name_terms, telling or names))
+    if is_german(query) and (german := [name for name in telling if not is_function_word(name)]):
+        found = german_stems(german)
+    else:
+        found = chain.from_iterable(map(_name_terms, telling or names))
     return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
 
 
@@ -217,26 +225,13 @@ def _word_terms(word: str) -> Iterator[str]:
 
 @lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
-    stem = _suffix_stem(word)
+    stem = suffix_stem(word)
     return _forms().get(stem, stem)
-
-
-def _suffix_stem(word: str) -> str:
-    if not (word.isascii() and word.isalpha()):
-        return word
-    stems: list[str] = _stemmer().analyze(word)
-    return stems[0] if stems else word
 
 
 @cache
 def _forms() -> Mapping[str, str]:
-    return joined_forms(_suffix_stem)
-
-
-@cache
-def _stemmer() -> tantivy.TextAnalyzer:
-    raw = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
-    return raw.filter(tantivy.Filter.stemmer("english")).build()
+    return joined_forms(suffix_stem)
 
 
 @dataclass(frozen=True)
