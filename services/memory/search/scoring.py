@@ -67,6 +67,9 @@ NEAR_COSINE = 0.4
 """About the cosine of the nearest memory to a question that has no answer; an answered one has a nearer one as a
 rule."""
 
+NEAR_BY_WORDS = 0.55
+"""What stands for the cosine of the nearest where nothing is known of meanings: words have to say it all then."""
+
 MIDDLE, SLOPE = 11.5, 2.5
 """The sum with a score of one half, and the sum that multiplies the odds by e. Of memories that answer a question nine
 in ten have more than 16; of the best results for a question about something else, half have less than 11."""
@@ -133,9 +136,9 @@ def _answerable(signals: Signals, found: Floats) -> float:
     """
     if not len(found):
         return 0.0
-    nearest = float(_cosines(signals.context_vector, signals).max()) - NEAR_COSINE
     known = signals.context_vector is not None
-    return WEIGHTS["nearest"] * nearest * known - float(_substance(signals)[np.argmax(found)])
+    near = float(_cosines(signals.context_vector, signals).max()) if known else NEAR_BY_WORDS
+    return WEIGHTS["nearest"] * (near - NEAR_COSINE) - float(_substance(signals)[np.argmax(found)])
 
 
 def evidence(signals: Signals) -> Floats:

@@ -40,8 +40,6 @@ from services.memory.text.dialogue import words_of
 from services.memory.text.project_names import possible_names, without_names
 from services.memory.text.terms import date_spans, query_terms
 
-_the_project = " the project "
-"""Stands for a project's name in what is embedded."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
 
@@ -133,8 +131,7 @@ class Searching:
         names = possible_names(text)
         named = await self.index.projects_named(user, projects, names) if names else []
         terms = query_terms(without_names(text, named)) or query_terms(text)
-        meaning = await self._query_embedding(without_names(text, named, _the_project))
-        return Asked(terms, words_of(text), meaning, date_spans(text), named)
+        return Asked(terms, words_of(text), await self._query_embedding(text), date_spans(text), named)
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""

@@ -18,8 +18,8 @@ def possible_names(query: str) -> Sequence[str]:
     return list(dict.fromkeys(word for word in words if _distinctive.search(word)))[:names_max]
 
 
-def without_names(query: str, names: Sequence[str], instead: str = "") -> str:
-    """The query with something else for these names."""
+def without_names(query: str, names: Sequence[str]) -> str:
+    """The query without these names."""
     for name in sorted(names, key=len, reverse=True):
-        query = re.sub(_around.format(re.escape(name)), instead, query)
+        query = re.sub(_around.format(re.escape(name)), "", query)
     return query
