@@ -130,7 +130,9 @@ _MARKS += "\u0f18-\u0fbc\u200c\u200d"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _UNSPACED += "\U00020000-\U0003134f"
 
-_NAME = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+(?:[-./'][\w{_MARKS}{_UNSPACED}]+)*(?:\+\+|\#(?!\w))?")
+_PICTURES = "[\u2600-\u27bf\U0001f300-\U0001faff]"  # emoji are words of their own
+
+_NAME = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+(?:[-./'][\w{_MARKS}{_UNSPACED}]+)*(?:\+\+|\#(?!\w))?|{_PICTURES}")
 _SEPARATORS = "/.-'_"  # from the outermost level of a name to the innermost
 _SCRIPT_RUN = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _STARTS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
