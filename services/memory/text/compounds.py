@@ -13,7 +13,7 @@ from functools import lru_cache
 from services.memory.text.stemming import stem_in
 
 compound_min_chars = 9
-compound_max_chars = 40
+compound_max_chars = 30
 part_min_chars = 4
 _read_chars = 20_000
 _sure = 2

@@ -140,19 +140,49 @@ _CAMEL_PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+[a-z]
 _HASH = re.compile(r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}")
 _HASH_SHORT_CHARS = 7  # git's abbreviation: the short form in one text finds the long form in another
 _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)+)(.*)")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,6})?(?![\d,])")
+_ISO_DAY = re.compile(r"(?<![\d-])((?:19|20)\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 _ENGLISH_SUFFIX = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
 _ACCENT = re.compile(r"(?<![\u0418\u0438])[\u0300-\u036f]+")  # й is a letter of its own
 _SAME = str.maketrans({"\u2019": "'", "\u02bc": "'", "\\": "/"})
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a whole document in order, with repetitions: at most two per character."""
-    return list(chain.from_iterable(map(_name_terms, _names(text))))
+    """The terms of a whole document in order, with repetitions; what it is found by besides comes last."""
+    return counted_terms(text)[0]
 
 
-def further_terms(text: str) -> list[str]:
-    """What a document is found by besides: the parts of German compounds. They are no part of its length."""
-    return list(german_terms(_names(text))) if is_german(text) else []
+def counted_terms(text: str) -> tuple[list[str], int]:
+    """The terms of a document, and how many it has by itself: at most two per character.
+
+    The others are no part of its length: numbers without the commas between thousands, days by the name of their month,
+    and the parts of German compounds.
+    """
+    found = list(chain.from_iterable(map(_name_terms, _names(text))))
+    return [*found, *_further_terms(text)], len(found)
+
+
+def _further_terms(text: str) -> Iterator[str]:
+    yield from _plain_numbers(text)
+    yield from _days_in_words(text)
+    if is_german(text):
+        yield from german_terms(_names(text))
+
+
+def _plain_numbers(text: str) -> Iterator[str]:
+    """12,400.50 as 12400.50 and 12400."""
+    for match in _THOUSANDS.finditer(text):
+        whole, _, rest = match[0].replace(",", "").partition(".")
+        yield whole
+        if rest:
+            yield f"{whole}.{rest}"
+
+
+def _days_in_words(text: str) -> Iterator[str]:
+    """2026-03-04 as march and 4."""
+    for match in _ISO_DAY.finditer(text):
+        yield _stem(_MONTH_NAMES[int(match[2]) - 1])
+        yield str(int(match[3]))
 
 
 def query_terms(query: str) -> list[str]:
@@ -160,9 +190,9 @@ def query_terms(query: str) -> list[str]:
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     telling = [name for name in names if name.casefold() not in STOP_WORDS]
     if is_german(query) and (german := [name for name in telling if not is_function_word(name)]):
-        found = german_stems(german)
+        found = chain.from_iterable(map(_german_name_terms, german))
     else:
-        found = chain.from_iterable(map(_name_terms, telling or names))
+        found = chain(chain.from_iterable(map(_name_terms, telling or names)), _plain_numbers(query))
     return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
 
 
@@ -170,6 +200,11 @@ def _names(text: str) -> Iterator[str]:
     for match in _NAME.finditer(_normalise(text)):
         name = match.group()
         yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" alone is a name
+
+
+def _german_name_terms(name: str) -> Iterable[str]:
+    """The stems of a name's words; of identifiers the terms that they have in every language."""
+    return german_stems([name]) if name.isalpha() else _name_terms(name)
 
 
 def _normalise(text: str) -> str:

@@ -30,4 +30,4 @@ async def test_search_is_better_than_words_or_meaning_alone(model_directory: Pat
 async def test_a_question_about_something_else_finds_nothing(model_directory: Path) -> None:
     answers = await answered(model_directory)
     assert silent(answers, "shown") <= 3.0
-    assert silent(answers, "elsewhere") >= 90.0
+    assert silent(answers, "elsewhere") >= 85.0
