@@ -64,7 +64,7 @@ class SearchAnswer(Result):
     results: list[SearchResult]
     total_found: int
     total_is_exact: bool = Field(description="False: there are at least total_found")
-    search_strategy: str = Field(description="hybrid, text_fallback (no embedding model), or list (no query)")
+    search_strategy: str = Field(description="hybrid, text_fallback (words alone), or list (no query)")
     took_ms: float
     truncated: bool = Field(description="Whether max_tokens, or the answer's size, left results out")
     suggestions: list[str]

@@ -54,13 +54,15 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query for the index; `vector` has unit length, or is None without an embedding. It names `projects`."""
+    """A query for the index; `vector` has unit length, or is None without an embedding; it `is_degraded` where
+    that is for want of room. It names `projects`."""
 
     terms: Sequence[str]
     words: frozenset[str]
     vector: NDArray[np.float32] | None
     dates: Sequence[DateSpan] = ()
     projects: Sequence[str] = ()
+    is_degraded: bool = False
 
 
 class Parts:

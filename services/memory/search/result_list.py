@@ -35,7 +35,8 @@ class Ranking:
     """One row a result, in order: its sequence and those of its neighbours in the session (-1 for none), score,
     similarity (nan where there is none), has_words. The first `shown` are results; each of the others is folded `under`
     one of these. All that was found are `total`, exactly or at least; without a query it `is_list`. Where nothing is
-    found, `nearest` is what scored best (-1 for nothing at all), with its score.
+    found, `nearest` is what scored best (-1 for nothing at all), with its score. One that `is_degraded` lacks the
+    meaning of the query, which the embedder had no room for; it is cached nowhere.
     """
 
     rows: NDArray[np.void]
@@ -46,13 +47,14 @@ class Ranking:
     is_list: bool = False
     nearest: int = -1
     nearest_score: float = 0.0
+    is_degraded: bool = False
 
     def __len__(self) -> int:
         return self.shown
 
     @property
     def strategy(self) -> str:
-        """`hybrid`, `text_fallback` where there was no embedding of the query, `list` where there was no query."""
+        """`hybrid`, `text_fallback` where words alone decided, `list` where there was no query."""
         return "list" if self.is_list else "hybrid" if self.hybrid else "text_fallback"
 
     @property

@@ -125,17 +125,20 @@ class Searching:
         else:
             candidates = await self.index.candidates(user, projects, asked, query.filter)
         made = ranking(candidates, rank(candidates.signals, time.time()), query)
-        return replace(made, exact=made.exact and not self.index.unread)
+        return replace(made, exact=made.exact and not self.index.unread, is_degraded=asked.is_degraded)
 
     async def _index_query(self, user: str, projects: Sequence[str], text: str) -> Asked:
         names = possible_names(text)
         named = await self.index.projects_named(user, projects, names) if names else []
         terms = query_terms(without_names(text, named)) or query_terms(text)
-        return Asked(terms, words_of(text), await self._query_embedding(text), date_spans(text), named)
+        embedding = await self._query_embedding(text)
+        meaning = embedding if embedding is not None and embedding.any() else None
+        is_degraded = embedding is None and self.embedder is not None
+        return Asked(terms, words_of(text), meaning, date_spans(text), named, is_degraded)
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""
-        return (ranking.hybrid or ranking.is_list or self.embedder is None) and not self.index.unread
+        return not ranking.is_degraded and not self.index.unread
 
     async def _results(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> Results:
         name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
@@ -158,7 +161,7 @@ class Searching:
         )
 
     async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
-        """The query's embedding; None if there is none now, and the search uses words alone."""
+        """The query's embedding, zeros for a script that the model does not know; None if there is none now."""
         if self.embedder is None:
             return None
         try:
@@ -166,7 +169,7 @@ class Searching:
         except LimitExceeded:  # the embedder's queue is full
             trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
             return None
-        return embedding if embedding.any() else None
+        return embedding
 
     async def _counts(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> FacetCounts:
         """What is counted: all that matches, and what was found besides; with a `min_score` what reaches that alone."""
