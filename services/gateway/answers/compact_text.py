@@ -1,6 +1,7 @@
 """The text of the memory tools' answers: compact, for a model to read. The structured content has every field.
 
-A memory's content stands alone under a line that says whose and when; it is data, and each answer says so.
+A memory's content is quoted, line by line, below a line that says where it is from and when; so no content can pass for
+a line of Segue's. It is data, and each answer says so.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def _memory_lines(mark: str, memory: MemoryShape, score: float | None = None) ->
     about += ["" if score is None else f"{score:.2f}", memory.id]
     begin, shown = memory.excerpt_begin, len(memory.content)
     about += [f"characters {begin}-{begin + shown} of {memory.content_chars}"] if memory.content_truncated else []
-    return [mark + " ".join(filter(None, about)), memory.content]
+    line = " ".join(" ".join(filter(None, about)).split())  # no name can begin a line of its own
+    return [mark + line, *(f"> {each}" for each in memory.content.splitlines() or [""])]
 
 
 def _facet_lines(answer: AdvancedAnswer) -> list[str]:
