@@ -22,7 +22,9 @@ piece_max = 25
 excerpt_min_chars = 60
 """The best result is shown at least so far, whatever `max_tokens` says."""
 shares_min = 5
-"""Where `max_tokens` has to do, so many results share it at least, if there are so many."""
+"""Where `max_tokens` has to do, so many results share it at least, if they fit with the least of their contents."""
+good_tokens, least_tokens = 120, 30
+"""Of a content, in both forms together: what it takes to say something, and what it takes to see what it is."""
 _at_once_chars = 50_000
 """Excerpts of more than this are made in a thread."""
 
@@ -139,32 +141,44 @@ def _until_full(
 
 def _fitting(found: Sequence[Found], bounds: PageBounds, sought: Sought) -> Sequence[Found]:
     """The first of the results, as many as fit into `max_tokens`, with shorter excerpts where need be; at least one."""
-    if not bounds.max_tokens:
+    if not bounds.max_tokens or not found:
         return found
+    plain = [replace(each, before=None, after=None) for each in found]  # what matters has the room
+    fields = [fields_tokens(each) for each in plain]
     left = bounds.max_tokens - answer_tokens
-    share = left // max(min(len(found), shares_min), 1)
+    sizes = [_content_tokens(each) for each in plain]
+    count = max(_count(fields, sizes, left, good_tokens), min(_count(fields, sizes, left, least_tokens), shares_min), 1)
+    room = left - sum(fields[:count])
+    if sum(sizes[:count]) <= room:
+        return plain[:count]
     kept: list[Found] = []
-    for each in (replace(its, before=None, after=None) for its in found):  # what matters has the room
-        fields = fields_tokens(each)
-        shorter = _shorter(each, max(share, 0) - fields, sought)
-        tokens = fields + 2 * estimated_tokens(_content(shorter))
-        if kept and tokens > left:
-            break
-        kept.append(shorter)
-        left -= tokens
+    for place, each in enumerate(plain[:count]):
+        kept.append(_shorter(each, room // (count - place), sought))
+        room -= _content_tokens(kept[-1])
     return kept
+
+
+def _count(fields: Sequence[int], sizes: Sequence[int], left: int, most: int) -> int:
+    """How many of the first fit, where each shows `most` tokens of its content, or all of a shorter one."""
+    total = np.cumsum(np.asarray(fields) + np.minimum(sizes, most))
+    return int(np.count_nonzero(total <= left))
 
 
 def _shorter(found: Found, tokens: int, sought: Sought) -> Found:
     """The result with at most about so many tokens of content, in both forms together."""
     content = _content(found)
-    needed = 2 * estimated_tokens(content)
+    needed = _content_tokens(found)
     if needed <= tokens:
         return found
     most = max(len(content) * max(tokens, 0) // max(needed, 1), excerpt_min_chars)
     part = excerpt(content, most, sought)
     begin = found.shown.begin if found.shown else 0
     return replace(found, shown=Span(begin + part.begin, begin + part.end))
+
+
+def _content_tokens(found: Found) -> int:
+    """In both forms, which escape and quote it."""
+    return estimated_tokens(_content(found)) * 17 // 8
 
 
 def _content(found: Found) -> str:

@@ -75,7 +75,7 @@ async def test_max_tokens_bounds_all_that_a_client_is_sent(tmp_path: Path, token
         answer = await service.search("ann", asked(max_tokens=most))
         assert answer.truncated
         assert answer.results
-        assert sum(tokens(tokenizer, answer)) <= most * 1.1
+        assert sum(tokens(tokenizer, answer)) <= most * 1.15  # BERT's makes a token of each mark of JSON
 
 
 async def test_the_best_result_is_shown_however_few_tokens_there_are(tmp_path: Path) -> None:
