@@ -16,7 +16,7 @@ overlap_tokens_max = 30
 """How much of a chunk the next one repeats, at most: a sentence or a line."""
 chunks_max = 16
 """Of a longer text so many are embedded, spread over all of it. Its words are indexed to the end anyway."""
-before_tokens_max = 100
+before_tokens_max = 80
 """How much of what was said before is embedded with a memory: its end."""
 _least_before_tokens = 8
 _piece_chars = 100
