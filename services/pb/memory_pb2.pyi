@@ -382,15 +382,12 @@ class StoreOutcome(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     WAS_DELETED_FIELD_NUMBER: _builtins.int
     MAY_REPLACE_FIELD_NUMBER: _builtins.int
-    MEANING_COVERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     duplicate: _builtins.bool
     embedding_generated: _builtins.bool
     redactions: _builtins.int
     was_deleted: _builtins.bool
     """it was deleted after it was said, and is not stored"""
-    meaning_covers: _builtins.float
-    """The share of the text that is found by meaning; all of it is found by its words."""
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -412,11 +409,10 @@ class StoreOutcome(_message.Message):
         tags: _abc.Iterable[_builtins.str] | None = ...,
         was_deleted: _builtins.bool = ...,
         may_replace: _abc.Iterable[Global___StoredMemory] | None = ...,
-        meaning_covers: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "embedding_generated", b"embedding_generated", "id", b"id", "may_replace", b"may_replace", "meaning_covers", b"meaning_covers", "redactions", b"redactions", "stored_at", b"stored_at", "tags", b"tags", "was_deleted", b"was_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "embedding_generated", b"embedding_generated", "id", b"id", "may_replace", b"may_replace", "redactions", b"redactions", "stored_at", b"stored_at", "tags", b"tags", "was_deleted", b"was_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
