@@ -84,7 +84,9 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         storing = Storing(store, index, embedder, generations)
         erasing = Erasing(store, within_s, [storing.settle, indexing.erase])
         retaining = Retaining(store, storing, _default_rule(settings))
-        work: Mapping[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
+        work: dict[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
+        if embedder:
+            work["backfill"] = Backfill(store, index, embedder, generations)
         supervisor = Supervisor()
         condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor)
         searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
@@ -98,9 +100,8 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
-        filling = Backfill(store, index, embedder, generations).run if embedder else None
         limiting = shared.limit_lives if shared else None
-        runs = {"index": partial(indexing.run, generations), "backfill": filling, "cache": limiting, **_runs(work)}
+        runs = {"index": partial(indexing.run, generations), "cache": limiting, **_runs(work)}
         await _begin(stack, supervisor, runs)
         poll = HealthPoll("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(poll_health(poll))

@@ -35,13 +35,16 @@ from services.memory.domain.queries import (
     Found,
     ListQuery,
     MemoryList,
+    PageBounds,
     Query,
     Results,
     Sort,
 )
 from services.memory.domain.retention_policy import Rule
 from services.memory.operations.retention_job import Retained
+from services.memory.search.excerpts import excerpt
 from services.memory.search.search import Answer
+from services.memory.text.chunks import Span
 from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
@@ -109,7 +112,7 @@ def query(request: memory_pb2.SearchRequest) -> Query:
     return Query(
         text=request.query,
         limit=request.limit,
-        min_score=request.min_score,
+        min_score=request.min_score if request.HasField("min_score") else None,
         project=normalise_project_name(request.project),
         include_related_projects=request.include_related_projects,
         max_tokens=request.max_tokens,
@@ -119,7 +122,17 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         paged=request.paged,
         facets=request.facets,
         is_list=request.is_list,
+        content_max_chars=request.content_max_chars,
+        context_max_chars=request.context_max_chars,
     )
+
+
+def more_bounds(request: memory_pb2.MoreRequest) -> PageBounds:
+    """How large the next page may be."""
+    chars = request.content_max_chars, request.context_max_chars
+    if min(chars) < 0:
+        raise InvalidInput("content_max_chars is negative.")
+    return PageBounds(request.limit, 0, *chars)
 
 
 def list_query(request: memory_pb2.ListRequest) -> ListQuery:
@@ -190,11 +203,14 @@ def time_message(time: datetime | None) -> Timestamp | None:
     return message
 
 
-def memory_message(memory: Memory) -> memory_pb2.StoredMemory:
-    """A stored memory."""
+def memory_message(memory: Memory, shown: Span | None = None) -> memory_pb2.StoredMemory:
+    """A stored memory; with a part of its content where that is shown alone."""
+    is_part = shown is not None and shown.end - shown.begin < len(memory.content)
     return memory_pb2.StoredMemory(
         id=memory.id,
-        content=memory.content,
+        content=memory.content[shown.begin : shown.end] if shown else memory.content,
+        content_chars=len(memory.content) if is_part else 0,
+        excerpt_begin=shown.begin if shown else 0,
         kind=KIND_NUMBER[memory.kind],
         project=memory.project,
         timestamp=time_message(memory.timestamp),
@@ -294,7 +310,7 @@ def refusal_messages(answers: Mapping[int, object]) -> list[memory_pb2.Refusal]:
 def found_message(found: Found) -> memory_pb2.Found:
     """One result."""
     return memory_pb2.Found(
-        memory=memory_message(found.memory),
+        memory=memory_message(found.memory, found.shown),
         score=found.score,
         similarity=found.similarity,
         matched=found.matched,
@@ -321,13 +337,27 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         next_cursor=results.next_cursor,
         facets=facets,
         at_least=not results.exact,
+        nearest=found_message(results.nearest) if results.nearest else None,
     )
 
 
-def list_message(listed: MemoryList) -> memory_pb2.ListResponse:
+def beginning(memory: Memory, chars_max: int) -> memory_pb2.StoredMemory:
+    """A stored memory with the beginning of its content; 0 is all of it."""
+    return memory_message(memory, excerpt(memory.content, chars_max) if chars_max else None)
+
+
+def part(memory: Memory, begin: int, chars_max: int) -> memory_pb2.StoredMemory:
+    """A stored memory with a part of its content; InvalidInput if it ends before that."""
+    length = len(memory.content)
+    if begin < 0 or begin >= max(length, 1):
+        raise InvalidInput(f"The content has {length:,} characters.", "Let begin be less.")
+    return memory_message(memory, Span(begin, min(begin + chars_max, length) if chars_max else length))
+
+
+def list_message(listed: MemoryList, content_max_chars: int) -> memory_pb2.ListResponse:
     """A page of a list."""
     return memory_pb2.ListResponse(
-        memories=[memory_message(each) for each in listed.memories],
+        memories=[beginning(each, content_max_chars) for each in listed.memories],
         total=listed.total,
         next_cursor=listed.next_cursor,
     )

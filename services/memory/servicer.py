@@ -100,18 +100,19 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
 
     async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
-        return messages.list_message(await self._listing.list(rpc.caller.get(), messages.list_query(request)))
+        listed = await self._listing.list(rpc.caller.get(), messages.list_query(request))
+        return messages.list_message(listed, request.content_max_chars)
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
-        results = await self._searching.more(rpc.caller.get(), request.cursor, request.limit)
+        results = await self._searching.more(rpc.caller.get(), request.cursor, messages.more_bounds(request))
         return messages.results_message(results)
 
     async def Get(self, request: memory_pb2.GetRequest, _: Any) -> memory_pb2.GetResponse:
         found = await self._searching.get(rpc.caller.get(), request.id.strip(), request.neighbours)
         return memory_pb2.GetResponse(
-            memory=messages.memory_message(found.memory),
-            before=[messages.memory_message(each) for each in found.before],
-            after=[messages.memory_message(each) for each in found.after],
+            memory=messages.part(found.memory, request.begin, request.content_max_chars),
+            before=[messages.beginning(each, request.context_max_chars) for each in found.before],
+            after=[messages.beginning(each, request.context_max_chars) for each in found.after],
             truncated=found.truncated,
         )
 

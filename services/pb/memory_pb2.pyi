@@ -184,6 +184,8 @@ class StoredMemory(_message.Message):
     VERSIONS_FIELD_NUMBER: _builtins.int
     REPLACED_AT_FIELD_NUMBER: _builtins.int
     MADE_OF_FIELD_NUMBER: _builtins.int
+    CONTENT_CHARS_FIELD_NUMBER: _builtins.int
+    EXCERPT_BEGIN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     content: _builtins.str
     kind: Global___Kind.ValueType
@@ -197,6 +199,9 @@ class StoredMemory(_message.Message):
     """whose it is, where it is not the caller's"""
     out_of_force: _builtins.bool
     """whether it was replaced or withdrawn"""
+    content_chars: _builtins.int
+    """Where `content` is an excerpt: how many characters the whole has, and where in it the excerpt begins."""
+    excerpt_begin: _builtins.int
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -253,10 +258,12 @@ class StoredMemory(_message.Message):
         versions: _abc.Iterable[Global___Version] | None = ...,
         replaced_at: _timestamp_pb2.Timestamp | None = ...,
         made_of: _abc.Iterable[_builtins.str] | None = ...,
+        content_chars: _builtins.int = ...,
+        excerpt_begin: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_said", b"first_said", "replaced_at", b"replaced_at", "timestamp", b"timestamp", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "content", b"content", "first_said", b"first_said", "id", b"id", "kind", b"kind", "made_of", b"made_of", "metadata", b"metadata", "out_of_force", b"out_of_force", "project", b"project", "replaced_at", b"replaced_at", "replaced_by", b"replaced_by", "replaces", b"replaces", "role", b"role", "session_id", b"session_id", "shared", b"shared", "tags", b"tags", "timestamp", b"timestamp", "versions", b"versions", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "content", b"content", "content_chars", b"content_chars", "excerpt_begin", b"excerpt_begin", "first_said", b"first_said", "id", b"id", "kind", b"kind", "made_of", b"made_of", "metadata", b"metadata", "out_of_force", b"out_of_force", "project", b"project", "replaced_at", b"replaced_at", "replaced_by", b"replaced_by", "replaces", b"replaces", "role", b"role", "session_id", b"session_id", "shared", b"shared", "tags", b"tags", "timestamp", b"timestamp", "versions", b"versions", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,13 +434,16 @@ class SearchRequest(_message.Message):
     PAGED_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
     IS_LIST_FIELD_NUMBER: _builtins.int
+    CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
+    CONTEXT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     limit: _builtins.int
     min_score: _builtins.float
+    """as the service thinks right when left out"""
     project: _builtins.str
     include_related_projects: _builtins.bool
     max_tokens: _builtins.int
-    """Estimated tokens of the results' content; 0 is no limit."""
+    """Estimated tokens of all that a client is sent, as text and as structured content together; 0 is no limit."""
     newest_first: _builtins.bool
     cursor: _builtins.str
     """Of an earlier answer to the same query."""
@@ -442,6 +452,9 @@ class SearchRequest(_message.Message):
     facets: _builtins.bool
     is_list: _builtins.bool
     """All that the filter passes, newest first; there is no query."""
+    content_max_chars: _builtins.int
+    """How many characters of a result's content at most, around what matched, and of its neighbours'; 0 is all."""
+    context_max_chars: _builtins.int
     @_builtins.property
     def filter(self) -> Global___Filter: ...
     def __init__(
@@ -449,7 +462,7 @@ class SearchRequest(_message.Message):
         *,
         query: _builtins.str = ...,
         limit: _builtins.int = ...,
-        min_score: _builtins.float = ...,
+        min_score: _builtins.float | None = ...,
         project: _builtins.str = ...,
         include_related_projects: _builtins.bool = ...,
         max_tokens: _builtins.int = ...,
@@ -459,12 +472,16 @@ class SearchRequest(_message.Message):
         paged: _builtins.bool = ...,
         facets: _builtins.bool = ...,
         is_list: _builtins.bool = ...,
+        content_max_chars: _builtins.int = ...,
+        context_max_chars: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "filter", b"filter", "min_score", b"min_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "project", b"project", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "project", b"project", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
+    _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
 
 Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
 
@@ -528,6 +545,7 @@ class ListRequest(_message.Message):
     OLDEST_FIRST_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """all of them when empty"""
     include_related_projects: _builtins.bool
@@ -537,6 +555,8 @@ class ListRequest(_message.Message):
     limit: _builtins.int
     cursor: _builtins.str
     """of an earlier answer in the same order"""
+    content_max_chars: _builtins.int
+    """of each memory's content; 0 is all"""
     @_builtins.property
     def filter(self) -> Global___Filter: ...
     def __init__(
@@ -549,10 +569,11 @@ class ListRequest(_message.Message):
         oldest_first: _builtins.bool = ...,
         limit: _builtins.int = ...,
         cursor: _builtins.str = ...,
+        content_max_chars: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "cursor", b"cursor", "filter", b"filter", "include_related_projects", b"include_related_projects", "limit", b"limit", "oldest_first", b"oldest_first", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "content_max_chars", b"content_max_chars", "cursor", b"cursor", "filter", b"filter", "include_related_projects", b"include_related_projects", "limit", b"limit", "oldest_first", b"oldest_first", "project", b"project"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -592,17 +613,23 @@ class MoreRequest(_message.Message):
 
     CURSOR_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
+    CONTEXT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     limit: _builtins.int
+    content_max_chars: _builtins.int
+    context_max_chars: _builtins.int
     def __init__(
         self,
         *,
         cursor: _builtins.str = ...,
         limit: _builtins.int = ...,
+        content_max_chars: _builtins.int = ...,
+        context_max_chars: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "limit", b"limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "cursor", b"cursor", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -642,6 +669,7 @@ class SearchResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
     AT_LEAST_FIELD_NUMBER: _builtins.int
+    NEAREST_FIELD_NUMBER: _builtins.int
     total_found: _builtins.int
     search_strategy: _builtins.str
     took_ms: _builtins.float
@@ -658,6 +686,10 @@ class SearchResponse(_message.Message):
     def facets(self) -> _containers.MessageMap[_builtins.str, Global___Facet]:
         """By name: project, content_type, tags, month."""
 
+    @_builtins.property
+    def nearest(self) -> Global___Found:
+        """The best of what scores too little to be shown, where nothing is shown."""
+
     def __init__(
         self,
         *,
@@ -670,10 +702,11 @@ class SearchResponse(_message.Message):
         next_cursor: _builtins.str = ...,
         facets: _abc.Mapping[_builtins.str, Global___Facet] | None = ...,
         at_least: _builtins.bool = ...,
+        nearest: Global___Found | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["nearest", b"nearest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "facets", b"facets", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "facets", b"facets", "nearest", b"nearest", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -776,17 +809,27 @@ class GetRequest(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     NEIGHBOURS_FIELD_NUMBER: _builtins.int
+    BEGIN_FIELD_NUMBER: _builtins.int
+    CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
+    CONTEXT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     neighbours: _builtins.int
+    begin: _builtins.int
+    """A part of the memory's content: from which character on, and how many at most (0 is all); and of its neighbours'."""
+    content_max_chars: _builtins.int
+    context_max_chars: _builtins.int
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         neighbours: _builtins.int = ...,
+        begin: _builtins.int = ...,
+        content_max_chars: _builtins.int = ...,
+        context_max_chars: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "neighbours", b"neighbours"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "id", b"id", "neighbours", b"neighbours"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

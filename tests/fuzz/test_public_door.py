@@ -145,7 +145,11 @@ class PublicDoor(RuleBasedStateMachine):
         memory = door.succeed("get_memory", id=promise.id)["memory"]
         if promise.content is not None and comparable(memory["content"]) != comparable(promise.content):
             raise Wrong(f"stored {promise.content!r:.500}, kept {memory['content']!r:.500}")
-        if memory["project"] != promise.project or memory["kind"] != promise.kind or memory["shared"] != promise.shared:
+        if (
+            memory["project"] != promise.project
+            or memory["kind"] != promise.kind
+            or memory.get("shared", False) != promise.shared
+        ):
             raise Wrong(f"{promise} became {memory!r:.500}")
         if promise.word not in memory["content"]:  # within what is private
             return

@@ -31,7 +31,7 @@ from tests.performance import (
     sessions,
     telemetry,
 )
-from tests.performance.corpora import calibration, coding
+from tests.performance.corpora import calibration, coding, languages
 from tests.performance.corpora.synthetic import fill
 from tests.performance.rows import Row, Rows
 
@@ -57,7 +57,7 @@ def _measured(directory: Path) -> Iterator[Row]:
 
 def _embedding(directory: Path) -> Rows:
     model = directory / "model"
-    by_model = (embedding.rows(model), nearest.rows(model), coding.rows(model))
+    by_model = (embedding.rows(model), nearest.rows(model), coding.rows(model), languages.rows(model))
     return [*(row for made in by_model for row in asyncio.run(made)), *marked.rows()]
 
 

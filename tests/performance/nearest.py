@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.index.parts import compared_min, compared_share
 from services.memory.index.slots.growable_arrays import Slots
-from services.memory.index.vectors import Signs
+from services.memory.index.vectors.embeddings import compared_min, compared_share
+from services.memory.index.vectors.slot_vectors import Signs
 from tests.performance.rows import Row
 
 texts, queries = 8_000, 200

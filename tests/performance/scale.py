@@ -25,9 +25,10 @@ from services.memory.embedder import DIMENSIONS
 from services.memory.index.catalogue import Entry
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.labels import Label
-from services.memory.index.parts import Asked, Parts, compared_min, compared_share
+from services.memory.index.parts import Asked, Parts
 from services.memory.index.postings import document
 from services.memory.index.snapshot import read_snapshot, write_snapshot
+from services.memory.index.vectors.embeddings import compared_min, compared_share
 from tests.performance.rows import Row
 
 PROJECT = "scale"
@@ -122,11 +123,11 @@ def _crossover(index: Parts, made: Made) -> list[Row]:
     rows: list[Row] = []
     query = made.vectors(1)[0].astype(np.float32)
     for count in (2_000, 5_000, 10_000, 50_000):
-        slots = np.arange(0, len(index._content), max(len(index._content) // count, 1))
-        signs = partial(index._signs.nearest, query, slots, max(compared_min, len(slots) // compared_share))
-        took = [_timed(partial(index._content.scores, query, slots)) for _ in range(questions)]
+        slots = np.arange(0, len(index._embeddings._content), max(len(index._embeddings._content) // count, 1))
+        signs = partial(index._embeddings._signs.nearest, query, slots, max(compared_min, len(slots) // compared_share))
+        took = [_timed(partial(index._embeddings._content.scores, query, slots)) for _ in range(questions)]
         rows.append(Row(f"nearest of {len(slots):,}, all compared", statistics.median(took), "ms", "of one vector"))
-        took = [_timed(lambda signs=signs: index._content.scores(query, signs())) for _ in range(questions)]  # type: ignore[misc]
+        took = [_timed(lambda signs=signs: index._embeddings._content.scores(query, signs())) for _ in range(questions)]  # type: ignore[misc]
         rows.append(Row(f"nearest of {len(slots):,}, by signs", statistics.median(took), "ms", "of one vector"))
     return rows
 

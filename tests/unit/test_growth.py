@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.workflows.briefing import quote
+from services.gateway.workflows.handoffs.utterances import asks_for_something, is_substantial, points_of
 from services.gateway.workflows.repetition import KnownSentences
-from services.gateway.workflows.utterances import asks_for_something, is_substantial, points_of
 from services.kit.redaction import redact, without_private
 from services.memory.imports.decisions import marks
 from services.memory.imports.narration import is_narration

@@ -9,9 +9,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.gateway.answers.memory_results import KIND_NAME, iso
 from services.gateway.backends import MemoryBackend
 from services.gateway.endpoints.json_requests import caller_mistakes
-from services.gateway.tools.memory_results import KIND_NAME, iso
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 

@@ -10,13 +10,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.answers.memory_results import KIND
 from services.gateway.arguments.text_values import list_of, object_of
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes, json_value
 from services.gateway.errors import failure
-from services.gateway.tools.memory_results import KIND
 from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.transport.rpc import ERROR_NAMED
 from services.pb import memory_pb2

@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, Response
 
 from services import __version__
 from services.gateway.access.identity import current_caller
+from services.gateway.answers.memory_results import iso
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import Backends
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes
-from services.gateway.tools.memory_results import iso
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, quality_pb2, session_pb2
 from services.workspace.project_identity import Sighting

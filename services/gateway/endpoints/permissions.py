@@ -12,12 +12,12 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.answers.permission_shapes import PermissionsAnswer, ProposalShape, RuleAnswer, RuleShape
 from services.gateway.backends import SessionBackend
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.whereabouts import Whereabouts, whereabouts
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
-from services.gateway.tools.permission_shapes import PermissionsAnswer, ProposalShape, RuleAnswer, RuleShape
 from services.kit.errors import InvalidInput
 from services.pb import session_pb2
 

@@ -10,8 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.answers.project_results import ProjectShape
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
-from services.gateway.tools.project_results import ProjectShape
 from services.gateway.workflows.projects import ProjectChange, ProjectWork
 from services.kit.errors import InvalidInput
 

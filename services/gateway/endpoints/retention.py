@@ -7,10 +7,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.answers.memory_results import iso
 from services.gateway.backends import MemoryBackend
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
-from services.gateway.tools.memory_results import iso
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 

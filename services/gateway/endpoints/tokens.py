@@ -8,9 +8,9 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.answers.memory_results import iso
 from services.gateway.backends import AccessBackend
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
-from services.gateway.tools.memory_results import iso
 from services.kit.errors import InvalidInput
 from services.pb import access_pb2
 

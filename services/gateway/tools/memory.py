@@ -6,18 +6,23 @@ import json
 from typing import Annotated, Any, Literal
 
 from fastmcp import FastMCP
+from fastmcp.tools.base import ToolResult
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from services.gateway.answers import compact_text, memory_results
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
-from services.gateway.tools import memory_results
 from services.kit.errors import Conflict
 from services.pb import memory_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _adds = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _removes = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
+
+content_chars, neighbour_chars = 8_000, 300
+"""What one call shows of a memory's content (about 2,000 tokens) and of each neighbour's."""
+characters_max = 2**31 - 1
 
 LinkType = Literal["related", "continuation", "reference"]
 Linked = Annotated[str, Field(description="A project that has memories")]
@@ -111,20 +116,30 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
 
 
 def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
-    @mcp.tool(annotations=_reads)
+    @mcp.tool(annotations=_reads, output_schema=memory_results.MemoryAnswer.model_json_schema())
     async def get_memory(
         id: Annotated[str, Field(description="The memory's id")],
         neighbours: Annotated[int, Field(ge=0, le=20, description="How many before and after, of its session")] = 2,
-    ) -> memory_results.MemoryAnswer:
-        """One memory, with what was said before and after it in the same session."""
-        answer = await memory.call(memory.stub.Get, memory_pb2.GetRequest(id=id, neighbours=neighbours))
-        return memory_results.MemoryAnswer(
+        begin: Annotated[int, Field(ge=0, description="Where in a long content to begin, in characters")] = 0,
+        max_chars: Annotated[int, Field(ge=1, description="How much of the content at most")] = content_chars,
+    ) -> ToolResult:
+        """One memory, with what was said before and after it in the same session. A long one in parts, by begin."""
+        request = memory_pb2.GetRequest(
+            id=id,
+            neighbours=neighbours,
+            begin=min(begin, characters_max),
+            content_max_chars=min(max_chars, characters_max),
+            context_max_chars=neighbour_chars,
+        )
+        answer = await memory.call(memory.stub.Get, request)
+        found = memory_results.MemoryAnswer(
             memory=memory_results.MemoryShape.of(answer.memory),
             versions=[memory_results.VersionShape.of(each) for each in answer.memory.versions],
             before=[memory_results.MemoryShape.of(each) for each in answer.before],
             after=[memory_results.MemoryShape.of(each) for each in answer.after],
             truncated=answer.truncated,
         )
+        return compact_text.memory_result(found)
 
     @mcp.tool(annotations=_reads)
     async def reflection_stats(project: InProject = None) -> memory_results.StatsAnswer:

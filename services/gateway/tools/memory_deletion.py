@@ -10,10 +10,10 @@ from mcp_types import InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from services.gateway.access.agreement import ask_person
+from services.gateway.answers.memory_results import KIND_NAME, Result, iso
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
-from services.gateway.tools.memory_results import KIND_NAME, Result, iso
-from services.gateway.workflows.derived_texts import Cleared, DerivedTexts
+from services.gateway.workflows.handoffs.derived_texts import Cleared, DerivedTexts
 from services.kit.errors import Denied, InvalidInput
 from services.pb import memory_pb2
 

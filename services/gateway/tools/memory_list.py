@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from fastmcp import FastMCP
+from fastmcp.tools.base import ToolResult
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from services.gateway.answers import compact_text
+from services.gateway.answers.memory_results import MemoryShape, Result
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools.memory import InProject, encodable
-from services.gateway.tools.memory_results import MemoryShape, Result
-from services.gateway.tools.search import InSession, Limit, OfFile, Since, Tags, Until, span_times
+from services.gateway.tools.search import InSession, Limit, OfFile, Since, Tags, Until, excerpt_chars, span_times
 from services.pb import memory_pb2
 
 reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -38,7 +40,7 @@ class ListAnswer(Result):
 def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     """Adds the tool to `mcp`; words for time are read in `zone`."""
 
-    @mcp.tool(annotations=reads)
+    @mcp.tool(annotations=reads, output_schema=ListAnswer.model_json_schema())
     async def list_memories(  # noqa: PLR0913, PLR0917  # what a list can be of
         project: InProject = None,
         kind: Annotated[Literal["conversation", "reflection"] | None, Field(description="Only of this kind")] = None,
@@ -53,7 +55,7 @@ def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
         order: Annotated[Literal["newest", "oldest"], Field(description="What comes first")] = "newest",
         limit: Limit = 20,
         cursor: Annotated[str | None, Field(description="next_cursor of the same call before")] = None,
-    ) -> ListAnswer:
+    ) -> ToolResult:
         """List memories in order of time, without a query: the latest decisions, a whole session."""
         earliest, latest = await span_times(since, until, zone)
         given = memory_pb2.Filter(
@@ -71,5 +73,7 @@ def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
             oldest_first=order == "oldest",
             limit=limit,
             cursor=encodable(cursor or ""),
+            content_max_chars=excerpt_chars(limit),
         )
-        return ListAnswer.of(await memory.call(memory.stub.List, request))
+        answer = ListAnswer.of(await memory.call(memory.stub.List, request))
+        return compact_text.both(answer, compact_text.list_lines(answer.memories, answer.total, answer.next_cursor))

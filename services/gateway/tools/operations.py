@@ -10,9 +10,9 @@ from typing import Any
 from fastmcp import FastMCP
 from mcp_types import ToolAnnotations
 
+from services.gateway.answers.memory_results import Check, HealthAnswer, MetricsAnswer
 from services.gateway.backends import Backends
 from services.gateway.telemetry.system_metrics import measure
-from services.gateway.tools.memory_results import Check, HealthAnswer, MetricsAnswer
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, quality_pb2, session_pb2
 

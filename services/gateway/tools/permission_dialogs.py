@@ -9,8 +9,8 @@ from fastmcp import Context
 from mcp_types import InputRequiredResult
 
 from services.gateway.access.consent import consent_of_person, quotation
+from services.gateway.answers import permission_shapes as shapes
 from services.gateway.backends import SessionBackend
-from services.gateway.tools import permission_shapes as shapes
 from services.pb import session_pb2
 
 

@@ -11,8 +11,8 @@ from fastmcp import FastMCP
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from services.gateway.answers.project_results import ProjectAnswer, ProjectsAnswer, ProjectShape
 from services.gateway.tools.memory import encodable
-from services.gateway.tools.project_results import ProjectAnswer, ProjectsAnswer, ProjectShape
 from services.gateway.workflows.projects import ProjectWork
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)

@@ -12,12 +12,12 @@ from fastmcp import Context, FastMCP
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from services.gateway.answers import session_results as shapes
+from services.gateway.answers.memory_results import iso
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Workplace
-from services.gateway.tools import session_results as shapes
 from services.gateway.tools.memory import encodable
-from services.gateway.tools.memory_results import iso
 from services.gateway.tools.session import Directory
 from services.gateway.workflows.quality import permission_facts, recommendations
 from services.kit.errors import InvalidInput, NotReady

@@ -110,7 +110,7 @@ def compose(
         shown += _add_section(lines, section, reader, known, points)
     if not lines.kept:
         return NOTHING
-    made_of = [id for handoff in handoffs for id in handoff.made_of]
+    made_of = [name for handoff in handoffs for name in handoff.made_of]
     return Briefing("\n".join([opening, *lines.kept, closing]), shown, known.digests, made_of)
 
 

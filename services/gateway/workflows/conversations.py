@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked, Wanted
 from services.gateway.directory.working_directory import Place, Workplace
-from services.gateway.workflows.conversation_facts import facts_of
-from services.gateway.workflows.git_facts import git_facts
+from services.gateway.workflows.handoffs.conversation_facts import facts_of
+from services.gateway.workflows.handoffs.git_facts import git_facts
 from services.kit.errors import ServiceError
 from services.pb import session_pb2
 

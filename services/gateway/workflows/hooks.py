@@ -16,10 +16,10 @@ from services.gateway.access.identity import current_user
 from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.directory.client_reports import Wanted
 from services.gateway.workflows.background_tasks import Background
-from services.gateway.workflows.briefing import Briefing, Reader, compose
-from services.gateway.workflows.conversation_facts import facts_of
+from services.gateway.workflows.briefing import NOTHING, Briefing, Reader, compose
 from services.gateway.workflows.conversations import Conversations, Where
-from services.gateway.workflows.derived_texts import DerivedTexts
+from services.gateway.workflows.handoffs.conversation_facts import facts_of
+from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
 from services.gateway.workflows.hook_events import LATER, Handler, HookEvent, Said
 from services.gateway.workflows.permission_hooks import PermissionHooks
 from services.gateway.workflows.recall import Recalling, is_typed

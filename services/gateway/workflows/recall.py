@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from services.gateway.backends import Backends
 from services.gateway.workflows.briefing import Section
-from services.gateway.workflows.conversation_facts import Stored, Turn
 from services.gateway.workflows.conversations import Conversations, Where
-from services.gateway.workflows.derived_texts import DerivedTexts
-from services.gateway.workflows.utterances import asks_for_something
+from services.gateway.workflows.handoffs.conversation_facts import Stored, Turn
+from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
+from services.gateway.workflows.handoffs.utterances import asks_for_something
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
 

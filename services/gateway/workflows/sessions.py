@@ -16,11 +16,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Place, Workplace
-from services.gateway.workflows.conversation_facts import facts_of
 from services.gateway.workflows.conversations import ENDED, Conversations, Where
 from services.gateway.workflows.deferred_stores import retry, store_or_defer
-from services.gateway.workflows.derived_texts import DerivedTexts
-from services.gateway.workflows.git_facts import git_facts
+from services.gateway.workflows.handoffs.conversation_facts import facts_of
+from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
+from services.gateway.workflows.handoffs.git_facts import git_facts
 from services.gateway.workflows.quality import Assessed, assess
 from services.kit.errors import NotFound, ServiceError
 from services.pb import memory_pb2, session_pb2
@@ -30,6 +30,8 @@ learned_max = 50
 said_max = 50
 made_of_max = 100
 """The memories that a handoff names as what it was made of."""
+related_chars, related_context_chars = 300, 100
+"""What `init` shows of a memory that belongs to the work, and of what stands around it."""
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
 """The learning that a reflection's tag marks; without one of these tags it is an insight."""
 
@@ -143,6 +145,9 @@ class Sessions:
             project=place.name,
             include_related_projects=True,
             max_tokens=self.handoff_tokens,
+            min_score=0.0,
+            content_max_chars=related_chars,
+            context_max_chars=related_context_chars,
         )
         try:
             answer: memory_pb2.SearchResponse = await self.backends.memory.call(
@@ -299,6 +304,7 @@ class Sessions:
         request = memory_pb2.SearchRequest(
             query="insight solution pattern decision lesson",
             limit=learned_max,
+            min_score=0.0,
             project=state.project,
             filter=memory_pb2.Filter(content_type="reflection", since=state.created_at),
         )

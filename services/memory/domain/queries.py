@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max
+from services.memory.text.chunks import Span
 
 query_max_chars = 10_000
 limit_max = 50
+best_min_score = 0.15
+"""The score that the best result must have where the caller names none; otherwise nothing is found. Chosen so that of
+the answered questions of three sets fewer than three in a hundred are lost in each, and in all one in a hundred; of
+questions about something else half to nine in ten find nothing then (tests/performance/conversations.py)."""
+shown_min_score = 0.05
+"""The score that every other result must have then: of those that answer, none had less."""
 path_max_chars = 1_000
 page_max_bytes = 4 * 1024 * 1024
 """A page ends with the result that reaches this size and has a cursor for the rest. It fits into one RPC message, and
@@ -60,6 +67,11 @@ class Filter:
         """Whether it asks for what was said in a session or a span of time: of that nothing is left out as alike."""
         return bool(self.session_id or self.since or self.until)
 
+    @property
+    def is_about_something(self) -> bool:
+        """Whether it names what is looked for, so that all it passes answers, whatever its score."""
+        return bool(self.tags or self.session_id or self.file_path)
+
 
 EVERYTHING = Filter()
 
@@ -67,11 +79,11 @@ EVERYTHING = Filter()
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search; `project` empty means all of the user's projects. Where it `is_list`, all that the filter passes is
-    asked for, newest first, and the text says nothing."""
+    asked for, newest first, and the text says nothing. No `min_score` is the usual one."""
 
     text: str
     limit: int = 10
-    min_score: float = 0.0
+    min_score: float | None = 0.0
     project: str = ""
     include_related_projects: bool = True
     max_tokens: int = 0
@@ -81,13 +93,44 @@ class Query:
     paged: bool = False
     facets: bool = False
     is_list: bool = False
+    content_max_chars: int = 0
+    context_max_chars: int = 0
+
+    @property
+    def bounds(self) -> PageBounds:
+        """How large a page may be."""
+        return PageBounds(self.limit, self.max_tokens, self.content_max_chars, self.context_max_chars)
+
+    @property
+    def least_score(self) -> float:
+        """The score that a result must have: the caller's, or the usual one."""
+        usual = 0.0 if self.filter.is_about_something else shown_min_score
+        return usual if self.min_score is None else self.min_score
+
+    @property
+    def least_best_score(self) -> float:
+        """The score that the best result must have; otherwise nothing is found."""
+        usual = 0.0 if self.filter.is_about_something else best_min_score
+        return usual if self.min_score is None else self.min_score
+
+
+@dataclass(frozen=True, slots=True)
+class PageBounds:
+    """How large a page of results may be: how many, in about how many tokens in all that a client is sent, and with how
+    many characters of each content, and of what stands around it; 0 is any."""
+
+    limit: int
+    max_tokens: int = 0
+    content_max_chars: int = 0
+    context_max_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it.
 
-    `folded` memories say the same in the same words and are not shown; `folded_ids` has the first of their ids.
+    `shown` is the part of the content that is shown; None is all of it. `folded` memories say the same in the same
+    words and are not shown; `folded_ids` has the first of their ids.
     """
 
     memory: Memory
@@ -98,11 +141,15 @@ class Found:
     after: Memory | None = None
     folded: int = 0
     folded_ids: Sequence[str] = ()
+    shown: Span | None = None
 
     @property
     def size_bytes(self) -> int:
         """Its approximate size in an answer."""
-        return sum(each.size_bytes for each in (self.memory, self.before, self.after) if each)
+        memory = self.memory
+        if self.shown:
+            memory = replace(memory, content=memory.content[self.shown.begin : self.shown.end])
+        return sum(each.size_bytes for each in (memory, self.before, self.after) if each)
 
 
 Facets = Mapping[str, Mapping[str, int]]
@@ -111,7 +158,8 @@ Facets = Mapping[str, Mapping[str, int]]
 @dataclass(frozen=True, slots=True)
 class Results:
     """The answer to a search; `next_cursor` is empty where nothing follows, or the query was not `paged` and the answer
-    not cut by its size. `total` is `exact`, or there are at least so many."""
+    not cut by its size. `total` is `exact`, or there are at least so many. `nearest` is the best of what scores too
+    little to be shown, where nothing is."""
 
     found: Sequence[Found]
     total: int
@@ -122,6 +170,7 @@ class Results:
     next_cursor: str = ""
     facets: Facets = field(default_factory=dict)
     exact: bool = True
+    nearest: Found | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +199,9 @@ def check_query(query: Query) -> Query:
     """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
     if not query.text.strip() and not query.is_list:
         raise InvalidInput("query is empty.")
-    if not 0.0 <= query.min_score <= 1.0:
+    if query.min_score is not None and not 0.0 <= query.min_score <= 1.0:
         raise InvalidInput(f"min_score is {query.min_score}; it takes 0 to 1.")
-    if query.max_tokens < 0:
+    if min(query.max_tokens, query.content_max_chars, query.context_max_chars) < 0:
         raise InvalidInput("max_tokens is negative.")
     checked_limit(query.limit)
     at_most(len(query.text), query_max_chars, "query", "characters")

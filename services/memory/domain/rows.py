@@ -17,7 +17,8 @@ Sequences = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A memory to insert, with its embeddings if there are any (float16[384], unit length)."""
+    """A memory to insert, with its embeddings if there are any (float16, unit length): 384 numbers of its content; and
+    384 of the content with what was said before it, followed by as many of each chunk of a long content."""
 
     memory: Memory
     user: str
@@ -29,7 +30,7 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The embeddings of a stored memory (float16[384], unit length)."""
+    """The embeddings of a stored memory, as in NewRow."""
 
     sequence: int
     content_vector: Vectors

@@ -188,6 +188,10 @@ class MemoryStore(Protocol):
         """The first sequences without an embedding by `model`."""
         ...
 
+    async def longer_than(self, size: int, after: int, most: int) -> list[int]:
+        """The first `most` sequences above `after` of memories with a text of more than `size` bytes."""
+        ...
+
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
         """Stores these embeddings, replacing earlier ones."""
         ...

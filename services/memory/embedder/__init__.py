@@ -42,6 +42,7 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The embeddings in the order of the texts: [len(texts), dimensions], rows of unit length, read-only.
 
-        Raises RateLimited if too many texts are waiting.
+        The row of a text in a script that the model does not know is all zeros: such texts would be like one another
+        whatever they say. Raises RateLimited if too many texts are waiting.
         """
         ...

@@ -174,9 +174,10 @@ class Catalogue:
             visible &= np.isin(self.column("project"), [self._projects.find(project) for project in projects])
         return np.flatnonzero(visible)
 
-    def of_project(self, project: str, slots: Slots) -> NDArray[np.bool_]:
-        """Which of `slots` belong to a project of that name."""
-        return np.asarray(self.column("project")[slots] == self._projects.find(project))
+    def of_projects(self, projects: Sequence[str], slots: Slots) -> NDArray[np.bool_]:
+        """Which of `slots` belong to a project of one of these names."""
+        codes = [code for project in projects if (code := self._projects.find(project)) >= 0]
+        return np.isin(self.column("project")[slots], codes)
 
     def project_names(self, slots: Slots) -> Mapping[str, int]:
         """How many of `slots` each project has."""

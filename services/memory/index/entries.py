@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.memory.domain.memories import Memory
 from services.memory.index.catalogue import Entry
@@ -11,7 +11,7 @@ from services.memory.index.postings import EMPTY, Document, document
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.terms import terms
+from services.memory.text.terms import counted_terms, terms
 from services.memory.text.wording import wording
 
 
@@ -44,9 +44,10 @@ class NewEntry:
 
 def reading(memory: Memory) -> Reading:
     """Reads the memory's text, in linear time."""
-    found = [*terms(memory.content), *terms(" ".join(memory.tags))]
+    content, length = counted_terms(memory.content)
+    tags = terms(" ".join(memory.tags))
     return Reading(
-        document=document(found),
+        document=replace(document([*content, *tags]), length=length + len(tags)),
         speaker=speaker(memory.content),
         asks=asks(memory.content),
         wording=wording(memory.content, memory.tags),

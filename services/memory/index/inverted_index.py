@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from services.memory.index.postings import Document, Postings, merge, postings, term_key
 from services.memory.index.slots.growable_arrays import Column, Slots
 from services.memory.index.slots.selection import Selection
-from services.memory.index.vectors import Scores, best
+from services.memory.index.vectors.slot_vectors import Scores, best
 
 merged_max = 4_000_000
 """Pieces are merged up to this many postings, about 50 ms of work. Larger pieces stay separate."""

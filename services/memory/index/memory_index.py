@@ -170,6 +170,10 @@ class MemoryIndex:
         """All that the filter passes, in the order of time; of one moment in the order of storing."""
         return await self._run("timeline", lambda parts: parts.timeline(user, projects, only, author))
 
+    async def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
+        """Those of `names` that are projects with memories among what is searched."""
+        return await self._run("projects_named", lambda parts: parts.projects_named(user, projects, names))
+
     async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""
         return await self._run("matching", lambda parts: parts.matching(user, projects, asked, only))

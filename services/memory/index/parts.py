@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import TypeAlias, TypeVar
 
@@ -18,10 +19,10 @@ from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts, facet_counts
 from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
-from services.memory.index.session_vectors import SessionVectors
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
-from services.memory.index.vectors import Signs, Vectors, best
+from services.memory.index.vectors.embeddings import Embeddings
+from services.memory.index.vectors.session_vectors import SessionVectors
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
 from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
 from services.memory.text.terms import DateSpan, terms
@@ -31,11 +32,6 @@ depth = 100
 """Candidates taken by each signal; an answer ranked lower by all of them is not found."""
 reach = 1
 """Neighbours on each side in the session that become candidates, too."""
-exact_max = 5_000
-"""Memories up to which all vectors are compared, in 0.4 ms. Above that, preselecting by signs is faster."""
-compared_min, compared_share = 1_500, 200
-"""How many are preselected: at least the first number, or the memories divided by the second. Of 33,000 texts, 1,000
-held 99.9 % of the ten nearest to each of 300 short queries about them, 500 held 99.6 % and 250 held 99.0 %."""
 selections_max = 8
 compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
@@ -47,23 +43,27 @@ Around: TypeAlias = tuple[list[int], list[int]]
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What may answer: sequences, and what ranking needs to know of each. `answers` marks what was looked for among
-    them; `total` counts all that there is of that."""
+    them; `total` counts all that there is of that. `chunk` is the number of the nearest chunk, -1 for the beginning."""
 
     sequence: NDArray[np.int64]
     wording: Wordings
     signals: Signals
     answers: NDArray[np.bool_]
     total: int
+    chunk: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query for the index; `vector` has unit length, or is None without an embedding."""
+    """A query for the index; `vector` has unit length, or is None without an embedding; it `is_degraded` where
+    that is for want of room. It names `projects`."""
 
     terms: Sequence[str]
     words: frozenset[str]
     vector: NDArray[np.float32] | None
     dates: Sequence[DateSpan] = ()
+    projects: Sequence[str] = ()
+    is_degraded: bool = False
 
 
 class Parts:
@@ -73,8 +73,7 @@ class Parts:
         self._catalogue = Catalogue()
         self._words = Words()
         self._labels = Labels()
-        self._content, self._context = Vectors(dimensions), Vectors(dimensions)
-        self._signs = Signs(dimensions)
+        self._embeddings = Embeddings(dimensions)
         self._session_vectors = SessionVectors(dimensions)
         self._selections: dict[tuple[str, ...], Selection] = {}
         self.dead = 0
@@ -92,10 +91,8 @@ class Parts:
         slots = self._catalogue.add([each.entry for each in fresh])
         self._words.append([each.document for each in fresh])
         self._labels.append([each.label for each in fresh])
-        self._content.append([each.content_vector for each in fresh])
-        self._context.append([each.context_vector for each in fresh])
-        self._signs.append(self._content.of(slots), self._context.of(slots))
-        self._session_vectors.add(self._session(slots), self._content.of(slots))
+        self._embeddings.append(slots, fresh)
+        self._session_vectors.add(self._session(slots), self._embeddings.contents(slots))
         return self._invalidate(len(fresh))
 
     def read(self, entries: Sequence[NewEntry]) -> int:
@@ -112,17 +109,16 @@ class Parts:
         latest = {slot: each for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None}
         known = sorted(latest.items(), key=itemgetter(0))
         slots = np.asarray([slot for slot, _ in known], np.int64)
-        self._session_vectors.remove(self._session(slots), self._content.of(slots))
-        self._content.put(slots, [each.content_vector for _, each in known])
-        self._context.put(slots, [each.context_vector for _, each in known])
-        self._signs.put(slots, self._content.of(slots), self._context.of(slots))
-        self._session_vectors.add(self._session(slots), self._content.of(slots))
+        self._session_vectors.remove(self._session(slots), self._embeddings.contents(slots))
+        self._embeddings.put(slots, [each for _, each in known])
+        self._session_vectors.add(self._session(slots), self._embeddings.contents(slots))
         return self._invalidate(len(known))
 
     def remove(self, sequences: Iterable[int]) -> int:
         """Marks indexed memories as removed."""
         slots = np.sort(self._catalogue.remove(sequences))
-        self._session_vectors.remove(self._session(slots), self._content.of(slots))
+        self._session_vectors.remove(self._session(slots), self._embeddings.contents(slots))
+        self._embeddings.drop_chunks(slots)
         self.dead += len(slots)
         return self._invalidate(len(slots))
 
@@ -163,7 +159,7 @@ class Parts:
     def held_sequences(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The indexed sequences, and which of them have vectors."""
         alive = np.flatnonzero(self._catalogue.column("alive"))
-        return self._catalogue.column("sequence")[alive], self._content.present(alive)
+        return self._catalogue.column("sequence")[alive], self._embeddings.present(alive)
 
     def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """See MemoryIndex."""
@@ -187,8 +183,8 @@ class Parts:
         matches = self._words.ask(asked.terms, searched)
         chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
         chosen = self._with_replacements(chosen, searched)
-        signals = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, chosen, len(searched))
+        signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, chosen, len(searched), chunk)
 
     def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
         """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
@@ -197,8 +193,8 @@ class Parts:
         matching = self._matching(asked, searched, matches)
         newest = self._catalogue.by_time(matching)[-most:]
         chosen = self._with_neighbours([newest], searched)
-        signals = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, newest, len(matching))
+        signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
+        return self._candidates(chosen, signals, newest, len(matching), chunk)
 
     def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author) -> Timeline:
         """All that the filter passes, in the order of time."""
@@ -206,6 +202,11 @@ class Parts:
         if author is not Author.ALL:
             slots = slots[self._catalogue.of_user(user, slots) == (author is Author.MINE)]
         return self._catalogue.timeline(slots)
+
+    def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
+        """Those of `names` that are projects with memories among what is searched."""
+        slots = self._selection(user, projects, EVERYTHING).slots
+        return [name for name in names if self._catalogue.of_projects([name], slots).any()]
 
     def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""
@@ -227,15 +228,16 @@ class Parts:
 
     def _matches(self, asked: Asked, slots: Slots, matches: Matches) -> NDArray[np.bool_]:
         holds = matches.shares(slots) > MATCHING_SHARE + 1e-6
-        return (
-            holds if asked.vector is None else holds | (self._content.cosines(asked.vector, slots) >= MATCHING_COSINE)
-        )
+        if asked.vector is None:
+            return holds
+        return holds | (self._embeddings.content_cosines(asked.vector, slots) >= MATCHING_COSINE)
 
-    def _candidates(self, chosen: Slots, signals: Signals, answers: Slots, total: int) -> Candidates:
+    def _candidates(
+        self, chosen: Slots, signals: Signals, answers: Slots, total: int, chunk: NDArray[np.int16]
+    ) -> Candidates:
         column = self._catalogue.column
-        return Candidates(
-            column("sequence")[chosen], column("wording")[chosen], signals, np.isin(chosen, answers), total
-        )
+        sequence, wording = column("sequence")[chosen], column("wording")[chosen]
+        return Candidates(sequence, wording, signals, np.isin(chosen, answers), total, chunk)
 
     def _signals(  # all that a search goes by
         self,
@@ -245,15 +247,17 @@ class Parts:
         searched: Selection,
         matches: Matches,
         chosen: Slots,
-    ) -> Signals:
+    ) -> tuple[Signals, NDArray[np.int16]]:
+        """What is known of the chosen, and the number of each one's nearest chunk, -1 for the beginning."""
+        vector, context_vector, chunk = self._cosines(user, asked.vector, chosen)
         counts, sessions = matches.counts(chosen), self._session(chosen)
         sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
         column = self._catalogue.column
-        return Signals(
+        signals = Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
             session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
-            vector=None if asked.vector is None else self._content.cosines(asked.vector, chosen),
-            context_vector=None if asked.vector is None else self._in_context(user, asked.vector, chosen),
+            vector=vector,
+            context_vector=context_vector,
             session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions),
             in_session=sessions >= 0,
             holds=counts > 0,
@@ -266,8 +270,10 @@ class Parts:
             after=self._places("after", chosen),
             timestamp_s=column("timestamp_s")[chosen],
             linked=self._linked_mask(projects, chosen),
+            in_named_project=self._catalogue.of_projects(asked.projects, chosen),
             dates=asked.dates,
         )
+        return signals, chunk
 
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
         """The searched memories; cached if there is no filter, until something changes."""
@@ -298,23 +304,15 @@ class Parts:
         """The slots nearest to the query by either vector; other users' memories by content only."""
         if query is None:
             return []
-        slots = self._slots_to_compare(query, searched.slots)
-        own = slots[self._catalogue.of_user(user, slots)]
-        return [
-            best(slots, self._content.scores(query, slots), depth)[0],
-            best(own, self._context.scores(query, own), depth)[0],
-        ]
+        return self._embeddings.nearest(query, searched, partial(self._catalogue.of_user, user), depth)
 
-    def _in_context(self, user: str, query: NDArray[np.float32], chosen: Slots) -> NDArray[np.float64]:
-        """The cosines with the context vectors; other users' context may be private, so theirs are of the content."""
-        own = self._catalogue.of_user(user, chosen)
-        return np.where(own, self._context.cosines(query, chosen), self._content.cosines(query, chosen))
-
-    def _slots_to_compare(self, query: NDArray[np.float32], slots: Slots) -> Slots:
-        """Those of `slots` whose vectors are compared with the query."""
-        if len(slots) <= exact_max:
-            return slots
-        return self._signs.nearest(query, slots, max(compared_min, len(slots) // compared_share))
+    def _cosines(
+        self, user: str, query: NDArray[np.float32] | None, chosen: Slots
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None, NDArray[np.int16]]:
+        """The cosines with the contents and with the contexts: of a long memory those of its nearest part."""
+        if query is None:
+            return None, None, np.full(len(chosen), -1, np.int16)
+        return self._embeddings.cosines(query, chosen, partial(self._catalogue.of_user, user))
 
     def _with_neighbours(self, found: Sequence[Slots], searched: Selection) -> Slots:
         """The found slots and their searched neighbours; ascending."""
@@ -344,7 +342,7 @@ class Parts:
         """Which are of another project than the first of `projects`."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)
-        return ~self._catalogue.of_project(projects[0], chosen)
+        return ~self._catalogue.of_projects(projects[:1], chosen)
 
     def _beside(self, direction: str, slots: Slots) -> Slots:
         """The slots directly before or after in the session, -1 for none."""
@@ -374,9 +372,7 @@ class Parts:
 
     def contents(self) -> Contents:
         """A copy of all parts; later changes do not show in it."""
-        arrays = under("content.", _number_parts(self._content.parts()))
-        arrays |= under("context.", _number_parts(self._context.parts()))
-        arrays |= under("signs.", self._signs.arrays()) | {"sessions": self._session_vectors.sums.copy()}
+        arrays = {**self._embeddings.arrays(), "sessions": self._session_vectors.sums.copy()}
         arrays |= under("catalogue.", self._catalogue.arrays()) | under("labels.", self._labels.arrays())
         arrays |= under("words.", self._words.arrays())
         names = under("catalogue.", self._catalogue.names()) | under("labels.", self._labels.names())
@@ -388,13 +384,6 @@ class Parts:
         self._catalogue.restore(part("catalogue.", arrays), part("catalogue.", names))
         self._labels.restore(part("labels.", arrays), part("labels.", names))
         self._words.restore(part("words.", arrays))
-        self._signs.restore(part("signs.", arrays))
+        self._embeddings.restore(arrays)
         self._session_vectors.restore(arrays["sessions"])
-        for vectors, name in ((self._content, "content."), (self._context, "context.")):
-            for block in part(name, arrays).values():
-                vectors.extend(block)
         self.dead = len(self._catalogue) - int(np.count_nonzero(self._catalogue.column("alive")))
-
-
-def _number_parts(parts: Sequence[Result]) -> dict[str, Result]:
-    return {str(number): each for number, each in enumerate(parts)}

@@ -50,7 +50,7 @@ class _Shrinking:
             arrays |= self._blocks(prefix)
         for name in _held:
             names[name], arrays[f"{name}_codes"], arrays[f"{name}_slots"] = self._remaining_names(name)
-        return Contents({**arrays, **self._postings()}, names)
+        return Contents({**arrays, **self._chunks(), **self._postings()}, names)
 
     def _columns(self) -> Mapping[str, Array]:
         """The columns of one value per slot; neighbours are themselves slots, so they are renumbered."""
@@ -67,6 +67,13 @@ class _Shrinking:
         for name in _neighbours:
             arrays[name] = self._at(arrays[name]).astype(arrays[name].dtype)
         return arrays
+
+    def _chunks(self) -> Mapping[str, Array]:
+        """The chunks of living memories; a removed one's are dropped with it, so there are no others."""
+        arrays = {name: self._arrays[name] for name in ("chunks.slots", "chunks.numbers", "chunks.vectors")}
+        kept = self._alive[arrays["chunks.slots"]]
+        rows = {name: array[kept] for name, array in arrays.items()}
+        return {**rows, "chunks.slots": self._moved[rows["chunks.slots"]].astype(arrays["chunks.slots"].dtype)}
 
     def _at(self, slots: Array) -> NDArray[np.int64]:
         """The new numbers of the slots; -1 stays."""

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from services.kit.background_task import report_success
 from services.kit.errors import LimitExceeded, Unavailable
 from services.memory.domain.partial_changes import DoneInPart
@@ -16,35 +14,68 @@ from services.memory.domain.rows import Embedded
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
+from services.memory.operations.memory_embeddings import Said, memory_vectors
 from services.memory.search.result_cache import Generations
 
 logger = logging.getLogger(__name__)
 
 portion = 64
+UPKEEP, DONE = "embedded_whole_to", "done"
+"""Under which name the store keeps how far long memories were embedded anew."""
+long_min_bytes = 500
+"""A shorter text has no chunks, and leaves the one after it all of its context."""
 patience_s = 5.0
 """The time to the next attempt if the embedder's queue or the disk is full."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Backfill:
-    """Works in portions, at a lower priority than queries, until every memory has an embedding of the current model."""
+    """Works in portions, at a lower priority than queries, until every memory has all embeddings of the current model.
+
+    `trouble` says what is not found by its meaning yet.
+    """
 
     store: MemoryStore
     index: MemoryIndex
     embedder: Embedder
     generations: Generations
+    trouble: str = ""
 
     async def run(self) -> None:
-        """Embeds what has no embedding yet, then returns."""
+        """Embeds what has no embedding yet, and all parts of what was embedded by its beginning, then returns."""
         done = 0
         while sequences := await self._portion_to_embed():
-            try:
-                done += await self._embed(sequences)
-                report_success()
-            except (LimitExceeded, Unavailable):
-                await asyncio.sleep(patience_s)
+            done += await self._embed_at_last(sequences)
         if done:
             logger.info("embedded %d memories that had no embedding", done)
+        await self._embed_whole()
+
+    async def _embed_at_last(self, sequences: Sequence[int]) -> int:
+        """Embeds them, as soon as there is room for it."""
+        while True:
+            try:
+                done = await self._embed(sequences)
+            except (LimitExceeded, Unavailable):
+                await asyncio.sleep(patience_s)
+            else:
+                report_success()
+                return done
+
+    async def _embed_whole(self) -> None:
+        """Embeds long memories of earlier versions anew, and what was said after them; once in a store's life."""
+        embedded_to = await self.store.upkeep(UPKEEP)
+        if embedded_to == DONE:
+            return
+        last = int(embedded_to or -1)
+        while sequences := await self.store.longer_than(long_min_bytes, last, portion):
+            self.trouble = "Long memories of an earlier version are found by the meaning of their beginning alone yet."
+            around = await self.index.around(sequences, 1)
+            known = {*sequences, *(each for _, after in around for each in after)} - set(self.index.unreadable)
+            await self._embed_at_last(sorted(known))
+            last = sequences[-1]
+            await self.store.keep_upkeep(UPKEEP, str(last))
+        await self.store.keep_upkeep(UPKEEP, DONE)
+        self.trouble = ""
 
     async def _portion_to_embed(self) -> Sequence[int]:
         """The next portion; memories that cannot be read do not block the others."""
@@ -58,14 +89,13 @@ class Backfill:
         needed = {*sequences, *(before for each in befores.values() for before in each)}
         memories = await self.store.fetch(sorted(needed))
         present = [each for each in sequences if each in memories]
-        contents = [memories[each].content for each in present]
-        contexts = [
-            "\n".join(memories[part].content for part in (*befores[each], each) if part in memories) for each in present
+        said = [
+            Said("".join(memories[part].content for part in befores[each] if part in memories), memories[each].content)
+            for each in present
         ]
-        vectors = (await self.embedder.embed([*contents, *contexts])).astype(np.float16)
-        count = len(present)
+        vectors = await memory_vectors(self.embedder, said)
         embedded = [
-            Embedded(sequence, vectors[place], vectors[count + place]) for place, sequence in enumerate(present)
+            Embedded(sequence, each.content, each.context) for sequence, each in zip(present, vectors, strict=True)
         ]
         try:
             await self.store.embed(embedded, self.embedder.model)
@@ -74,4 +104,4 @@ class Backfill:
             raise part.error from part
         await self.index.embed(embedded)
         await self.generations.move_all()
-        return count
+        return len(present)

@@ -16,7 +16,7 @@ from services.kit.health.parts import PartHealth, file_system
 from services.memory.domain.memories import Stats
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
-from services.memory.index.vectors import slowness
+from services.memory.index.vectors.slot_vectors import slowness
 from services.memory.operations.store_memories import NO_MODEL
 
 disk_free_min_bytes = 256 * 1024 * 1024

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.memory.domain.memories import Memory
 from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
+from services.memory.operations.memory_embeddings import Said, memory_vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +22,15 @@ class RowEmbedding:
     embedder: Embedder | None
 
     async def embed_rows(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
-        """The rows with both vectors: of the content, and of the content with the preceding memory."""
+        """The rows with their vectors."""
         if self.embedder is None:
             return rows
-        contents = [row.memory.content for row in rows]
-        contexts = [
-            f"{before}\n{content}" if before else content
-            for before, content in zip(await self._befores(user, rows), contents, strict=True)
-        ]
-        texts = list(dict.fromkeys([*contents, *contexts]))  # without a preceding memory both are equal
-        vectors = dict(zip(texts, _half(await self.embedder.embed(texts)), strict=True))
+        befores = await self._befores(user, rows)
+        said = [Said(before, row.memory.content) for before, row in zip(befores, rows, strict=True)]
+        vectors = await memory_vectors(self.embedder, said)
         return [
-            replace(row, content_vector=vectors[content], context_vector=vectors[context])
-            for row, content, context in zip(rows, contents, contexts, strict=True)
+            replace(row, content_vector=each.content, context_vector=each.context)
+            for row, each in zip(rows, vectors, strict=True)
         ]
 
     async def _befores(self, user: str, rows: Sequence[NewRow]) -> list[str]:
@@ -58,7 +52,3 @@ class RowEmbedding:
         sequence = await self.index.latest(user, memory.project, memory.session_id, memory.timestamp.timestamp())
         found = await self.store.fetch([sequence]) if sequence is not None else {}
         return next((each.content for each in found.values()), "")
-
-
-def _half(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
-    return vectors.astype(np.float16)

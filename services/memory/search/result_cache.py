@@ -25,8 +25,10 @@ entry_bytes = 1_000
 pages_ttl_s = 5 * 60.0
 cursors_max_bytes = 8 * 1024 * 1024
 rankings_ttl_s = 30 * 60.0
+cursor_texts_max = 1_000
+"""Queries whose words are known to excerpts on later pages."""
 _digest_bytes = 16
-_form = 2
+_form = 3
 """Moves on when rankings are packed in another way: a shared cache may have those of the program before."""
 
 
@@ -139,6 +141,7 @@ class SearchCache:
         self._shared = shared
         self._pages: TTLCache[str, EncodedPage] = TTLCache(pages_max_bytes, pages_ttl_s, getsizeof=_page_size)
         self._cursors: TTLCache[str, bytes] = TTLCache(cursors_max_bytes, rankings_ttl_s, getsizeof=_size)
+        self._texts: TTLCache[str, str] = TTLCache(cursor_texts_max, rankings_ttl_s)
 
     def page(self, key: str) -> EncodedPage | None:
         """The page cached under the key in this process; an empty key caches nothing."""
@@ -166,13 +169,21 @@ class SearchCache:
         if key:
             await self._put(f"ranking:{key}", ranking.pack())
 
-    async def open_cursor(self, user: str, query: str, ranking: Ranking) -> str:
-        """Stores the ranking; returns the cursor under which the user finds it. `query` is the key of the query."""
+    async def open_cursor(self, user: str, query: str, ranking: Ranking, text: str = "") -> str:
+        """Stores the ranking; returns the cursor under which the user finds it. `query` is the key of the query.
+
+        Its text stays in this process; the shared cache has the ranking alone.
+        """
         name = secrets.token_urlsafe(9)
         key, content = _cursor_key(user, name), query.encode()[:_digest_bytes] + ranking.pack()
         self._cursors[key] = content
+        self._texts[key] = text
         await self._put(key, content)
         return name
+
+    def cursor_text(self, user: str, name: str) -> str:
+        """The text of a cursor's query, where this process has made it; empty otherwise."""
+        return self._texts.get(_cursor_key(user, name), "")
 
     async def at_cursor(self, user: str, name: str, query: str = "") -> Ranking:
         """The ranking of a cursor; NotFound if it has expired, InvalidInput if it belongs to another query."""

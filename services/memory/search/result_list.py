@@ -24,16 +24,19 @@ _row = np.dtype(
         ("similarity", "<f4"),
         ("has_words", "?"),
         ("under", "<i4"),
+        ("chunk", "<i2"),
     ]
 )
-_header = struct.Struct("<???qq")
+_header = struct.Struct("<???qqqd")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """One row a result, in order: its sequence and those of its neighbours in the session (-1 for none), score,
     similarity (nan where there is none), has_words. The first `shown` are results; each of the others is folded `under`
-    one of these. All that was found are `total`, exactly or at least; without a query it `is_list`.
+    one of these. All that was found are `total`, exactly or at least; without a query it `is_list`. Where nothing is
+    found, `nearest` is what scored best (-1 for nothing at all), with its score. One that `is_degraded` lacks the
+    meaning of the query, which the embedder had no room for; it is cached nowhere.
     """
 
     rows: NDArray[np.void]
@@ -42,13 +45,16 @@ class Ranking:
     total: int
     exact: bool = True
     is_list: bool = False
+    nearest: int = -1
+    nearest_score: float = 0.0
+    is_degraded: bool = False
 
     def __len__(self) -> int:
         return self.shown
 
     @property
     def strategy(self) -> str:
-        """`hybrid`, `text_fallback` where there was no embedding of the query, `list` where there was no query."""
+        """`hybrid`, `text_fallback` where words alone decided, `list` where there was no query."""
         return "list" if self.is_list else "hybrid" if self.hybrid else "text_fallback"
 
     @property
@@ -77,17 +83,19 @@ class Ranking:
 
     def pack(self) -> bytes:
         """All of it as bytes."""
-        return _header.pack(self.hybrid, self.exact, self.is_list, self.shown, self.total) + self.rows.tobytes()
+        numbers = (self.shown, self.total, self.nearest, self.nearest_score)
+        return _header.pack(self.hybrid, self.exact, self.is_list, *numbers) + self.rows.tobytes()
 
 
 def unpack(content: bytes) -> Ranking:
     """What `pack` made; ValueError for other bytes."""
-    hybrid, exact, is_list, shown, total = _header.unpack_from(content)
-    return Ranking(np.frombuffer(content, _row, offset=_header.size), hybrid, shown, total, exact, is_list)
+    hybrid, exact, is_list, shown, total, nearest, nearest_score = _header.unpack_from(content)
+    rows = np.frombuffer(content, _row, offset=_header.size)
+    return Ranking(rows, hybrid, shown, total, exact, is_list, nearest, nearest_score)
 
 
 def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
-    """What was found that passes the query's `min_score`, in its order.
+    """What was found that reaches the query's least score, in its order.
 
     By relevance what says the same in the same words is one result, that stands where the best of these does, and is
     the latest of them; but not where a session or a span of time is asked for, nor in the order of time.
@@ -98,33 +106,41 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
     folding = _no_folding(best) if query.filter.is_a_stretch else _fold(candidates, best)
     reached = scores[best]
     shown = folding.first_of == np.arange(len(best))
-    shown &= reached >= query.min_score
+    shown &= (reached >= query.least_score) & (reached.max(initial=0.0) >= query.least_best_score)
     rest = ~shown & shown[folding.first_of]
     order = np.concatenate((folding.order[shown], folding.order[rest]))
     rows = _rows(candidates, order)
     rows["score"] = np.concatenate((reached[shown], reached[rest]))
     rows["under"][np.count_nonzero(shown) :] = (np.cumsum(shown) - 1)[folding.first_of[rest]]
+    hidden = bool(len(best)) and not shown.any()
     return Ranking(
         rows,
         hybrid=candidates.signals.vector is not None,
         shown=int(np.count_nonzero(shown)),
         total=len(rows),
-        exact=len(candidates.sequence) == candidates.total,
+        exact=hidden or len(candidates.sequence) == candidates.total,
+        nearest=int(candidates.sequence[best[0]]) if hidden else -1,
+        nearest_score=float(reached[0]) if hidden else 0.0,
     )
 
 
 def _newest_first(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
-    asked_for = np.flatnonzero(candidates.answers & (scores >= query.min_score))
+    is_answered = bool(scores[candidates.answers].max(initial=0.0) >= query.least_best_score)
+    asked_for = np.flatnonzero(candidates.answers & (scores >= query.least_score) & is_answered)
     order = asked_for[np.lexsort((candidates.sequence[asked_for], candidates.signals.timestamp_s[asked_for]))[::-1]]
     rows = _rows(candidates, order)
     rows["score"] = scores[order]
+    hidden = np.count_nonzero(candidates.answers) - len(rows)
     is_whole = np.count_nonzero(candidates.answers) == candidates.total
+    nearest = int(np.argmax(scores)) if len(scores) and not len(rows) else -1
     return Ranking(
         rows,
         hybrid=candidates.signals.vector is not None,
         shown=len(rows),
-        total=candidates.total if not query.min_score else len(rows),
-        exact=bool(is_whole or not query.min_score),
+        total=candidates.total if not hidden else len(rows),
+        exact=bool(is_whole or not hidden),
+        nearest=int(candidates.sequence[nearest]) if nearest >= 0 else -1,
+        nearest_score=float(scores[nearest]) if nearest >= 0 else 0.0,
     )
 
 
@@ -134,7 +150,7 @@ def list_ranking(timeline: Timeline) -> Ranking:
     rows = np.zeros(len(timeline.sequence[newest]), _row)
     for name in ("sequence", "before", "after"):
         rows[name] = getattr(timeline, name)[newest]
-    rows["score"], rows["similarity"] = 1.0, np.nan
+    rows["score"], rows["similarity"], rows["chunk"] = 1.0, np.nan, -1
     return Ranking(rows, hybrid=False, shown=len(rows), total=len(timeline.sequence), is_list=True)
 
 
@@ -142,7 +158,7 @@ def _rows(candidates: Candidates, order: NDArray[np.int64]) -> NDArray[np.void]:
     """A row for each of the candidates in `order`; without score."""
     signals = candidates.signals
     rows = np.zeros(len(order), _row)
-    rows["sequence"], rows["under"] = candidates.sequence[order], -1
+    rows["sequence"], rows["under"], rows["chunk"] = candidates.sequence[order], -1, candidates.chunk[order]
     for name, places in (("before", signals.before[order]), ("after", signals.after[order])):
         rows[name] = np.where(places >= 0, candidates.sequence[places], -1) if len(places) else places
     rows["similarity"] = np.nan if signals.vector is None else signals.vector[order]

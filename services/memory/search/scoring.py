@@ -46,6 +46,10 @@ WEIGHTS: Mapping[str, float] = {
     "substance": 4.0,
     # The memory is from a date that the query names.
     "date": 6.0,
+    # It belongs to a project that the query names.
+    "project": 2.0,
+    # How near the nearest memory is: whether there is anything on the subject at all. The same for all results.
+    "nearest": 10.0,
 }
 
 PASSAGE_REACH = 2
@@ -59,7 +63,14 @@ YEARS_MAX = 100
 USUAL_COSINE = 0.15
 """The cosine of a query with a memory taken at random; what a memory without a vector is thought to have."""
 
-MIDDLE, SLOPE = 14.0, 2.5
+NEAR_COSINE = 0.4
+"""About the cosine of the nearest memory to a question that has no answer; an answered one has a nearer one as a
+rule."""
+
+NEAR_BY_WORDS = 0.55
+"""What stands for the cosine of the nearest where nothing is known of meanings: words have to say it all then."""
+
+MIDDLE, SLOPE = 11.5, 2.5
 """The sum with a score of one half, and the sum that multiplies the odds by e. Of memories that answer a question nine
 in ten have more than 16; of the best results for a question about something else, half have less than 11."""
 
@@ -88,7 +99,7 @@ class Signals:
     query vector. `holds` has a row for each of the query's terms, `term_shares` what each is of their summed idf.
     `length` counts the memory's terms. `before` and `after` are the places of the neighbours in the session among the
     candidates, -1 for none. `linked` marks those of a project that is only linked to the one asked for. `dates` are
-    those that the query names.
+    those that the query names, `in_named_project` marks the memories of projects that it names.
     """
 
     words: Floats
@@ -107,13 +118,27 @@ class Signals:
     after: Places
     timestamp_s: Floats
     linked: Mask
+    in_named_project: Mask
     dates: Sequence[DateSpan]
 
 
 def rank(signals: Signals, now_s: float) -> Floats:
     """The score of each candidate, 0 to 1; `now_s` in seconds since 1970."""
     shares = decay(now_s - signals.timestamp_s) * np.where(signals.linked, LINKED, 1.0)
-    return np.asarray(shares / (1.0 + np.exp((MIDDLE - evidence(signals)) / SLOPE)))
+    found = evidence(signals)
+    return np.asarray(shares / (1.0 + np.exp((MIDDLE - found - _answerable(signals, found)) / SLOPE)))
+
+
+def _answerable(signals: Signals, found: Floats) -> float:
+    """What speaks for there being an answer, the same for all candidates: it changes no order.
+
+    How near the nearest is; and that the best has much to say speaks for it alone, so it is taken off again.
+    """
+    if not len(found):
+        return 0.0
+    known = signals.context_vector is not None
+    near = float(_cosines(signals.context_vector, signals).max()) if known else NEAR_BY_WORDS
+    return WEIGHTS["nearest"] * (near - NEAR_COSINE) - float(_substance(signals)[np.argmax(found)])
 
 
 def evidence(signals: Signals) -> Floats:
@@ -130,9 +155,14 @@ def evidence(signals: Signals) -> Floats:
         + WEIGHTS["session_vector"] * session_vector
         + WEIGHTS["asks"] * signals.asks
         + WEIGHTS["speaker"] * signals.by_named_speaker
-        + WEIGHTS["substance"] * signals.length / (signals.length + SUBSTANCE_TERMS)
+        + _substance(signals)
         + WEIGHTS["date"] * _nearness(signals)
+        + WEIGHTS["project"] * signals.in_named_project
     )
+
+
+def _substance(signals: Signals) -> Floats:
+    return np.asarray(WEIGHTS["substance"] * signals.length / (signals.length + SUBSTANCE_TERMS))
 
 
 def _own(signals: Signals) -> Floats:

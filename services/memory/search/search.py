@@ -17,7 +17,7 @@ from services.memory.domain.memories import Memory, Surroundings, neighbours_max
 from services.memory.domain.queries import (
     EVERYTHING,
     Facets,
-    Found,
+    PageBounds,
     Query,
     Results,
     Sort,
@@ -31,30 +31,17 @@ from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
 from services.memory.operations.link_projects import Linking
+from services.memory.search.excerpts import sought_of
 from services.memory.search.force import mark, replacements_first
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
 from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
+from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
 from services.memory.text.dialogue import words_of
+from services.memory.text.project_names import possible_names, without_names
 from services.memory.text.terms import date_spans, query_terms
 
-chars_per_token = 4
-"""English prose has about four characters a token; what is cut is cut at a whole result, so an estimate will do."""
-folded_ids_max = 5
-piece_max = 25
-"""Results read at a time: the largest are 24 MB."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of a ranking with its rows; `following` is the place after the last, `truncated` by max_tokens, or
-    where it `is_full`, by what an answer may hold."""
-
-    found: Sequence[Found]
-    following: int
-    truncated: bool
-    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +82,18 @@ class Searching:
         took.record(took_s, {"segue.strategy": page.strategy})
         return Answer(page.content, took_s * 1e3)
 
-    async def more(self, user: str, cursor: str, limit: int) -> Results:
+    @property
+    def _pages(self) -> ResultPages:
+        return ResultPages(self.store, self.index.voids)
+
+    async def more(self, user: str, cursor: str, bounds: PageBounds) -> Results:
         """The results after a cursor."""
         began = time.perf_counter()
         name, offset = _read_cursor(cursor)
         ranking = await self.cache.at_cursor(user, name)
-        page = await self._page(user, ranking, offset, checked_limit(limit), max_tokens=0)
+        checked_limit(bounds.limit)
+        sought = sought_of(self.cache.cursor_text(user, name))
+        page = await self._pages.page(user, ranking, offset, bounds, sought)
         return Results(
             found=page.found,
             total=ranking.total,
@@ -127,7 +120,7 @@ class Searching:
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
         if query.is_list:
             return list_ranking(await self.index.timeline(user, projects, query.filter))
-        asked = await self._index_query(query.text)
+        asked = await self._index_query(user, projects, query.text)
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
@@ -137,20 +130,26 @@ class Searching:
             said_s = candidates.signals.timestamp_s
             scores = replacements_first(candidates.sequence, said_s, scores, self.index.voids)
         made = ranking(candidates, scores, query)
-        return replace(made, exact=made.exact and not self.index.unread)
+        return replace(made, exact=made.exact and not self.index.unread, is_degraded=asked.is_degraded)
 
-    async def _index_query(self, text: str) -> Asked:
-        return Asked(query_terms(text), words_of(text), await self._query_embedding(text), date_spans(text))
+    async def _index_query(self, user: str, projects: Sequence[str], text: str) -> Asked:
+        names = possible_names(text)
+        named = await self.index.projects_named(user, projects, names) if names else []
+        terms = query_terms(without_names(text, named)) or query_terms(text)
+        embedding = await self._query_embedding(text)
+        meaning = embedding if embedding is not None and embedding.any() else None
+        is_degraded = embedding is None and self.embedder is not None
+        return Asked(terms, words_of(text), meaning, date_spans(text), named, is_degraded)
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""
-        return (ranking.hybrid or ranking.is_list or self.embedder is None) and not self.index.unread
+        return not ranking.is_degraded and not self.index.unread
 
     async def _results(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> Results:
         name, offset = _read_cursor(query.cursor) if query.cursor else ("", 0)
-        page = await self._page(user, ranking, offset, query.limit, query.max_tokens)
+        page = await self._pages.page(user, ranking, offset, query.bounds, sought_of(query.text))
         if (query.paged or page.is_full) and not name and page.following < len(ranking):
-            name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking)
+            name = await self.cache.open_cursor(user, query_key(_without_paging(query)), ranking, query.text)
         counts = await self._counts(user, projects, ranking, query) if query.facets else None
         is_counted = counts is not None and not query.min_score and not self.index.unread
         return Results(
@@ -163,10 +162,11 @@ class Searching:
             suggestions=() if page.found else await self._suggestions(user, query, ranking),
             next_cursor=_cursor(name, page.following, ranking),
             facets=await self._facets(user, counts) if counts else {},
+            nearest=None if page.found else await self._pages.nearest(user, ranking, query.bounds),
         )
 
     async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
-        """The query's embedding; None if there is none now, and the search uses words alone."""
+        """The query's embedding, zeros for a script that the model does not know; None if there is none now."""
         if self.embedder is None:
             return None
         try:
@@ -176,36 +176,13 @@ class Searching:
             return None
         return embedding
 
-    async def _page(self, user: str, ranking: Ranking, offset: int, limit: int, max_tokens: int) -> Page:
-        """`limit` results from `offset` on, as many as are still stored and fit into `max_tokens` and an answer."""
-        found: list[tuple[int, Found]] = []
-        following, room = offset, page_max_bytes
-        while len(found) < limit and following < len(ranking) and room > 0:
-            most = min(limit - len(found), piece_max)
-            places = range(following, min(following + most, len(ranking)))
-            piece, following, room = _until_full(await self._found_at(user, ranking, places), places.stop, room)
-            found += piece
-        kept = _fitting([each for _, each in found], max_tokens)
-        if kept < len(found):
-            return Page([each for _, each in found[:kept]], found[kept][0], truncated=True)
-        is_full = room <= 0 and len(found) < limit and following < len(ranking)
-        return Page([each for _, each in found], following, truncated=is_full, is_full=is_full)
-
-    async def _found_at(self, user: str, ranking: Ranking, places: range) -> list[tuple[int, Found]]:
-        """The results at these places, with neighbours; without those deleted or no longer shared."""
-        rows = ranking.rows[places.start : places.stop]
-        needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
-        needed |= {sequence for place in places for sequence in ranking.folded_sequences(place)[:folded_ids_max]}
-        memories = await mark(self.store, self.index.voids, user, await self.store.visible(user, sorted(needed)))
-        return [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
-
     async def _counts(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> FacetCounts:
         """What is counted: all that matches, and what was found besides; with a `min_score` what reaches that alone."""
         found = np.asarray(ranking.sequences, np.int64)
         if query.is_list:
             found = (await self.index.timeline(user, projects, query.filter)).sequence
-        elif not query.min_score:
-            asked = await self._index_query(query.text)
+        elif not query.min_score and len(ranking):
+            asked = await self._index_query(user, projects, query.text)
             found = np.union1d(found, await self.index.matching(user, projects, asked, query.filter))
         return await self.index.count(found)
 
@@ -223,8 +200,6 @@ class Searching:
 
     async def _suggestions(self, user: str, query: Query, ranking: Ranking) -> Sequence[str]:
         """Suggestions if no results are shown."""
-        if len(ranking):
-            return ["Raise max_tokens: the best result alone is larger.", "Or read it by get_memory."]
         tips = ["Try other words, or fewer."]
         if query.project:
             like = await self.linking.similar(user, query.project)
@@ -232,8 +207,8 @@ class Searching:
             tips.append("Leave project out to look everywhere.")
         if query.filter != EVERYTHING:
             tips.append("Leave out some of the filters.")
-        if query.min_score:
-            tips.append("Leave min_score out to see weaker matches.")
+        if ranking.nearest >= 0:
+            tips.append(f"min_score=0 shows what scores less than {query.least_best_score:g}, too.")
         return tips
 
     async def get(self, user: str, id: str, neighbours: int) -> Surroundings:
@@ -261,32 +236,6 @@ class Searching:
         return replace(memory, versions=(await self.store.versions(user, [memory.id])).get(memory.id, ()))
 
 
-def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
-    row = ranking.rows[place]
-    similarity, folded = float(row["similarity"]), ranking.folded_sequences(place)
-    return Found(
-        memory=memories[ranking.sequence(place)],
-        score=float(row["score"]),
-        similarity=None if np.isnan(similarity) else similarity,
-        matched=ranking.match_kind(place),
-        before=memories.get(int(row["before"])),
-        after=memories.get(int(row["after"])),
-        folded=len(folded),
-        folded_ids=[memories[each].id for each in folded[:folded_ids_max] if each in memories],
-    )
-
-
-def _until_full(
-    piece: Sequence[tuple[int, Found]], following: int, room: int
-) -> tuple[Sequence[tuple[int, Found]], int, int]:
-    """The results that fit, the place after the last of them, and the remaining space."""
-    for number, (place, found) in enumerate(piece):
-        if room <= 0:
-            return piece[:number], place, room
-        room -= found.size_bytes
-    return piece, following, room
-
-
 def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:
     """The memory and its neighbours, without the farthest if they exceed the size of a response."""
     size, count = sum(each.size_bytes for each in (memory, *before, *after)), len(before) + len(after)
@@ -298,7 +247,8 @@ def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surro
 
 def _without_paging(query: Query) -> Query:
     """The query without what only decides how much of the ranking to show."""
-    return replace(query, limit=1, max_tokens=0, cursor="", paged=False, facets=False)
+    without = replace(query, cursor="", paged=False, facets=False)
+    return replace(without, limit=1, max_tokens=0, content_max_chars=0, context_max_chars=0)
 
 
 def _cursor(name: str, offset: int, ranking: Ranking) -> str:
@@ -310,11 +260,3 @@ def _read_cursor(cursor: str) -> tuple[str, int]:
     if matched is None:
         raise InvalidInput("That is no cursor.", "Pass on the cursor of an earlier answer as it is.")
     return matched[1], int(matched[2])
-
-
-def _fitting(found: Sequence[Found], max_tokens: int) -> int:
-    """How many of the results, from the first, fit into `max_tokens`; all of them for 0."""
-    if not max_tokens:
-        return len(found)
-    sizes = np.cumsum([len(each.memory.content) / chars_per_token for each in found])
-    return int((sizes <= max_tokens).sum())

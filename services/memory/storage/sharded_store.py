@@ -158,6 +158,14 @@ class ShardedStore(ShardedCorrections, ShardedDeletions):
         found = await asyncio.gather(*(shard.without_embedding(model, most) for shard in self._shards))
         return [self._everywhere(shard, each) for shard, its in enumerate(found) for each in its][:most]
 
+    async def longer_than(self, size: int, after: int, most: int) -> list[int]:
+        count = len(self._shards)
+        passed = [(after - shard) // count for shard in range(count)]
+        found = await asyncio.gather(
+            *(each.longer_than(size, its, most) for each, its in zip(self._shards, passed, strict=True))
+        )
+        return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)[:most]
+
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
         """DoneInPart if some shards failed."""
         done: list[int] = []

@@ -17,11 +17,11 @@ from datetime import date
 from functools import cache, lru_cache
 from itertools import chain, islice
 
-import tantivy
-
+from services.memory.text.compounds import german_stems, german_terms, is_function_word, is_german
+from services.memory.text.stemming import suffix_stem
 from services.memory.text.word_forms import joined_forms
 
-TERMS_VERSION = 3
+TERMS_VERSION = 4
 QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
 QUERY_CHARS_READ_FOR_DATES = 2_000
@@ -130,7 +130,9 @@ _MARKS += "\u0f18-\u0fbc\u200c\u200d"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _UNSPACED += "\U00020000-\U0003134f"
 
-_NAME = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+(?:[-./'][\w{_MARKS}{_UNSPACED}]+)*(?:\+\+|\#(?!\w))?")
+_PICTURES = "[\u2600-\u27bf\U0001f300-\U0001faff]"  # emoji are words of their own
+
+_NAME = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+(?:[-./'][\w{_MARKS}{_UNSPACED}]+)*(?:\+\+|\#(?!\w))?|{_PICTURES}")
 _SEPARATORS = "/.-'_"  # from the outermost level of a name to the innermost
 _SCRIPT_RUN = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _STARTS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
@@ -138,21 +140,59 @@ _CAMEL_PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+[a-z]
 _HASH = re.compile(r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}")
 _HASH_SHORT_CHARS = 7  # git's abbreviation: the short form in one text finds the long form in another
 _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)+)(.*)")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,6})?(?![\d,])")
+_ISO_DAY = re.compile(r"(?<![\d-])((?:19|20)\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 _ENGLISH_SUFFIX = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
-_ACCENT = re.compile(r"[\u0300-\u036f]+")
+_ACCENT = re.compile(r"(?<![\u0418\u0438])[\u0300-\u036f]+")  # й is a letter of its own
 _SAME = str.maketrans({"\u2019": "'", "\u02bc": "'", "\\": "/"})
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a whole document in order, with repetitions: at most two per character."""
-    return list(chain.from_iterable(map(_name_terms, _names(text))))
+    """The terms of a whole document in order, with repetitions; what it is found by besides comes last."""
+    return counted_terms(text)[0]
+
+
+def counted_terms(text: str) -> tuple[list[str], int]:
+    """The terms of a document, and how many it has by itself: at most two per character.
+
+    The others are no part of its length: numbers without the commas between thousands, days by the name of their month,
+    and the parts of German compounds.
+    """
+    found = list(chain.from_iterable(map(_name_terms, _names(text))))
+    return [*found, *_further_terms(text)], len(found)
+
+
+def _further_terms(text: str) -> Iterator[str]:
+    yield from _plain_numbers(text)
+    yield from _days_in_words(text)
+    if is_german(text):
+        yield from german_terms(_names(text))
+
+
+def _plain_numbers(text: str) -> Iterator[str]:
+    """12,400.50 as 12400.50 and 12400."""
+    for match in _THOUSANDS.finditer(text):
+        whole, _, rest = match[0].replace(",", "").partition(".")
+        yield whole
+        if rest:
+            yield f"{whole}.{rest}"
+
+
+def _days_in_words(text: str) -> Iterator[str]:
+    """2026-03-04 as march and 4."""
+    for match in _ISO_DAY.finditer(text):
+        yield _stem(_MONTH_NAMES[int(match[2]) - 1])
+        yield str(int(match[3]))
 
 
 def query_terms(query: str) -> list[str]:
     """The distinct terms to search for, at most `QUERY_TERMS_MAX`; stop words only if there are no others."""
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     telling = [name for name in names if name.casefold() not in STOP_WORDS]
-    found = chain.from_iterable(map(_name_terms, telling or names))
+    if is_german(query) and (german := [name for name in telling if not is_function_word(name)]):
+        found = chain.from_iterable(map(_german_name_terms, german))
+    else:
+        found = chain(chain.from_iterable(map(_name_terms, telling or names)), _plain_numbers(query))
     return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
 
 
@@ -160,6 +200,11 @@ def _names(text: str) -> Iterator[str]:
     for match in _NAME.finditer(_normalise(text)):
         name = match.group()
         yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" alone is a name
+
+
+def _german_name_terms(name: str) -> Iterable[str]:
+    """The stems of a name's words; of identifiers the terms that they have in every language."""
+    return german_stems([name]) if name.isalpha() else _name_terms(name)
 
 
 def _normalise(text: str) -> str:
@@ -217,26 +262,13 @@ def _word_terms(word: str) -> Iterator[str]:
 
 @lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
-    stem = _suffix_stem(word)
+    stem = suffix_stem(word)
     return _forms().get(stem, stem)
-
-
-def _suffix_stem(word: str) -> str:
-    if not (word.isascii() and word.isalpha()):
-        return word
-    stems: list[str] = _stemmer().analyze(word)
-    return stems[0] if stems else word
 
 
 @cache
 def _forms() -> Mapping[str, str]:
-    return joined_forms(_suffix_stem)
-
-
-@cache
-def _stemmer() -> tantivy.TextAnalyzer:
-    raw = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
-    return raw.filter(tantivy.Filter.stemmer("english")).build()
+    return joined_forms(suffix_stem)
 
 
 @dataclass(frozen=True)

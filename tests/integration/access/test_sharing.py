@@ -40,11 +40,11 @@ async def test_what_is_shared_is_found_by_every_user_and_nothing_else(tmp_path: 
             mine = await call(bob, "store_conversation", content=PRIVATE, **told)
             assert mine["duplicate"] is False
             found = await call(bob, "reflect_on_past", query="when does the release train leave", project="shop")
-            authors = {each["content"]: (each["author"], each["shared"]) for each in found["results"]}
+            authors = {each["content"]: (each.get("author"), each.get("shared", False)) for each in found["results"]}
             assert authors == {SHARED: ("ann", True), PRIVATE: (None, False)}
-            assert found["results"][0]["context"] in (
-                {"before": None, "after": None},
-                {"before": PRIVATE, "after": None},
+            assert found["results"][0].get("context", {}) in (
+                {},
+                {"before": PRIVATE},
             )
             seen = await call(bob, "get_memory", id=shared["conversation_id"])
             assert (seen["memory"]["author"], seen["before"], seen["after"]) == ("ann", [], [])

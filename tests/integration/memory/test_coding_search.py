@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.performance.corpora.coding import answered, mean, memories, questions
+from tests.performance.corpora.coding import answered, mean, memories, questions, silent
 
 
 def test_the_set_is_well_formed() -> None:
@@ -25,3 +25,9 @@ async def test_search_is_better_than_words_or_meaning_alone(model_directory: Pat
         assert found >= least
         assert found >= mean(answers, "words alone", measure)
         assert found >= mean(answers, "meaning alone", measure)
+
+
+async def test_a_question_about_something_else_finds_nothing(model_directory: Path) -> None:
+    answers = await answered(model_directory)
+    assert silent(answers, "shown") <= 3.0
+    assert silent(answers, "elsewhere") >= 85.0

@@ -1,4 +1,4 @@
-"""Searches whose results are more than an answer may hold: they give what fits, say so, and lead to the rest."""
+"""Searches among large memories: answers are small, and lead to all the rest."""
 
 from __future__ import annotations
 
@@ -45,25 +45,33 @@ async def call(stack: ProcessStack, tool: str, **arguments: Any) -> dict[str, An
         return content
 
 
-def size(results: list[dict[str, Any]]) -> int:
-    return sum(len(each["content"]) + sum(len(text) for text in each["context"].values() if text) for each in results)
-
-
 @pytest.mark.parametrize("tool", ["reflect_on_past", "advanced_search"])
-async def test_an_answer_that_is_full_has_a_cursor_that_leads_to_all_the_rest(large: ProcessStack, tool: str) -> None:
+async def test_an_answer_of_large_memories_shows_a_part_of_each(large: ProcessStack, tool: str) -> None:
     answer = await call(large, tool, query="incident", limit=50, project="logs")
-    assert answer["truncated"] is True
-    assert answer["total_found"] == COUNT
-    assert size(answer["results"][:-1]) < page_max_bytes
-    found = [each["id"] for each in answer["results"]]
-    cursor = answer["next_cursor"]
-    while cursor:
-        more = await call(large, "get_more_results", cursor=cursor, limit=50)
-        assert size(more["results"][:-1]) < page_max_bytes
-        assert more["results"]
-        assert more["has_more"] is bool(more["next_cursor"])
-        found += [each["id"] for each in more["results"]]
-        cursor = more["next_cursor"]
+    assert (answer["truncated"], answer["next_cursor"], answer["total_found"]) == (False, None, COUNT)
+    assert sorted(each["id"] for each in answer["results"]) == sorted(f"incident-{number}" for number in range(COUNT))
+    assert all(each["content_truncated"] and each["content_chars"] == CHARACTERS for each in answer["results"])
+    assert len(json.dumps(answer)) < COUNT * 1_000
+
+
+async def test_the_parts_of_a_memory_are_together_all_of_it(large: ProcessStack) -> None:
+    parts: list[str] = []
+    while sum(map(len, parts)) < CHARACTERS:
+        begin = sum(map(len, parts))
+        shown = await call(large, "get_memory", id="incident-7", neighbours=0, begin=begin, max_chars=70_000)
+        assert shown["memory"].get("excerpt_begin", 0) == begin
+        parts.append(shown["memory"]["content"])
+    assert "".join(parts).startswith("incident 7 ")
+    assert len("".join(parts)) == CHARACTERS
+
+
+async def test_pages_lead_to_all_the_rest(large: ProcessStack) -> None:
+    page = await call(large, "advanced_search", query="incident", limit=20, project="logs")
+    found = [each["id"] for each in page["results"]]
+    while cursor := page["next_cursor"]:
+        page = await call(large, "get_more_results", cursor=cursor, limit=20)
+        assert page["has_more"] is bool(page["next_cursor"])
+        found += [each["id"] for each in page["results"]]
     assert sorted(found) == sorted(f"incident-{number}" for number in range(COUNT))
 
 
@@ -73,9 +81,9 @@ async def test_an_answer_that_holds_what_was_asked_for_is_not_truncated(large: P
     assert (answer["truncated"], answer["next_cursor"]) == (False, None)
 
 
-async def test_max_tokens_still_cuts_at_a_whole_result(large: ProcessStack) -> None:
-    answer = await call(large, "reflect_on_past", query="incident", limit=50, project="logs", max_tokens=130_000)
-    assert len(answer["results"]) == 2
+async def test_max_tokens_cuts_at_a_result(large: ProcessStack) -> None:
+    answer = await call(large, "reflect_on_past", query="incident", limit=50, project="logs", max_tokens=2_000)
+    assert 5 <= len(answer["results"]) < COUNT
     assert (answer["truncated"], answer["next_cursor"]) == (True, None)
 
 
@@ -85,5 +93,6 @@ async def test_a_memory_among_large_ones_has_its_nearest_neighbours(large: Proce
     assert answer["truncated"] is True
     assert {f"incident-{number}" for number in range(17, 28)} - {"incident-22"} <= set(around)
     assert CHARACTERS * (len(around) + 1) <= page_max_bytes
+    assert len(json.dumps(answer)) < 40_000
     near = await call(large, "get_memory", id="incident-22", neighbours=1)
     assert (len(near["before"]), len(near["after"]), near["truncated"]) == (1, 1, False)

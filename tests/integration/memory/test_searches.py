@@ -52,8 +52,8 @@ async def test_a_bad_search_is_refused_with_its_reason(
 )
 async def test_no_query_has_a_meaning_to_the_index_but_its_words(stack: Stack, project: str, query: str) -> None:
     await remember(stack, project, "The lighthouse keeper counts ships.", query + " and more")
-    found = await call(stack, "reflect_on_past", query=query, project=project)
-    assert len(found["results"]) == 2
+    found = await call(stack, "reflect_on_past", query=query, project=project, min_score=0)
+    assert f"{query} and more" in [each["content"] for each in found["results"]]
 
 
 async def test_filters_apply_before_ranking_so_that_the_limit_is_reached(stack: Stack, project: str) -> None:
@@ -143,8 +143,9 @@ async def test_quick_search_counts_and_shows_the_best(stack: Stack, project: str
     await remember(stack, project, "The violin lesson is on Tuesday.", "Buy bread.", "Call the plumber.")
     found = await call(stack, "quick_search", query="violin lesson", project=project)
     assert found["top_result"]["content"] == "The violin lesson is on Tuesday."
-    assert found["has_more"] is True
-    assert found["total_count"] == 3
+    assert found["total_count"] < 3
+    everything = await call(stack, "quick_search", query="violin lesson", project=project, min_score=0)
+    assert (everything["has_more"], everything["total_count"]) == (True, 3)
     nothing = await call(stack, "quick_search", query="violin", project=f"{project}-empty")
     assert (nothing["top_result"], nothing["total_count"], nothing["cursor"]) == (None, 0, None)
 
@@ -225,7 +226,7 @@ async def test_near_duplicates_are_shown_once(stack: Stack, project: str) -> Non
     found = await call(stack, "reflect_on_past", query="linter", project=project)
     assert len(found["results"]) == 3
     assert found["total_found"] == 4
-    (alike,) = [each for each in found["results"] if each["folded"]]
+    (alike,) = [each for each in found["results"] if each.get("folded")]
     assert alike["content"].startswith("always run")  # the later one
     (folded,) = alike["folded_ids"]
     assert (await call(stack, "get_memory", id=folded))["memory"]["content"].startswith("Always run")
@@ -239,7 +240,7 @@ async def test_what_differs_in_a_word_its_place_a_number_or_a_sign_is_shown(stac
         await remember(stack, place, one, other)
         found = await call(stack, "reflect_on_past", query=one, project=place)
         assert {each["content"] for each in found["results"]} == {one, other}
-        assert [each["folded"] for each in found["results"]] == [0, 0]
+        assert not any(each.get("folded") for each in found["results"])
 
 
 async def test_a_write_shows_in_the_very_next_search(stack: Stack, project: str) -> None:

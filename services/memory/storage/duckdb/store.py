@@ -178,6 +178,10 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         """
         return [row[0] for row in await self._select("unembedded", sql, model, most)]
 
+    async def longer_than(self, size: int, after: int, most: int) -> list[int]:
+        sql = "SELECT sequence FROM memories WHERE size > ? AND sequence > ? ORDER BY sequence LIMIT ?"
+        return [row[0] for row in await self._select("longer_than", sql, size, after, most)]
+
     async def embed(self, embedded: Sequence[Embedded], model: str) -> None:
         def replace_embeddings(connection: duckdb.DuckDBPyConnection) -> None:
             self._compaction.touch(each.sequence for each in embedded)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked, Candidates
+from services.memory.operations.memory_embeddings import Said, memory_vectors, texts_of
 from services.memory.search.result_list import ranking
 from services.memory.search.scoring import rank
 from services.memory.text.dialogue import words_of
@@ -76,38 +78,59 @@ Answers = dict[Question, dict[str, list[str]]]
 
 
 def texts() -> list[str]:
-    """What is embedded: each memory, each with the one before it in its session, and each question."""
-    stored = list(memories())
-    befores = [
-        f"{before.content}\n{memory.content}" if before.session_id == memory.session_id else memory.content
+    """What is embedded: of each memory its content, the same in its context, and its chunks; and each question."""
+    contents = (text for said in _said(list(memories())) for text in texts_of(said))
+    return list(dict.fromkeys([*contents, *(question.text for question in questions())]))
+
+
+def _said(stored: Sequence[Memory]) -> list[Said]:
+    return [
+        Said(before.content if before.session_id == memory.session_id else "", memory.content)
         for before, memory in zip([stored[-1], *stored], stored, strict=False)
     ]
-    return [*(memory.content for memory in stored), *befores, *(question.text for question in questions())]
 
 
 async def answered(model: Path) -> Answers:
-    """For each question what is found, best first: by words alone, by meaning alone, and by search."""
+    """For each question what is found, best first: by words alone, by meaning alone, and by search; what of the latter
+    is shown where the caller names no least score, and what then is shown of another project."""
     async with OnnxEmbedder(model) as embedder:
         return await answers_by(await embedder.embed(texts()))
 
 
+class _Known:
+    """An embedder of texts whose vectors are known."""
+
+    def __init__(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        self._vectors = vectors
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([self._vectors[text] for text in texts])
+
+
 async def answers_by(embeddings: NDArray[np.float32]) -> Answers:
     """The same with the embeddings of `texts`."""
+    known: Any = _Known(dict(zip(texts(), embeddings, strict=True)))
     stored, asked = list(memories()), list(questions())
-    vectors, queries = embeddings[: -len(asked)].astype(np.float16), embeddings[-len(asked) :]
+    vectors = await memory_vectors(known, _said(stored))
+    queries = await known.embed([question.text for question in asked])
     with MemoryIndex(DIMENSIONS) as index:
         rows = [
-            NewRow(memory, "ann", vectors[place], vectors[len(stored) + place]) for place, memory in enumerate(stored)
+            NewRow(memory, "ann", vectors[place].content, vectors[place].context) for place, memory in enumerate(stored)
         ]
         await index.add([new_entry(place, row.user, row.memory, *_packed(row)) for place, row in enumerate(rows)])
         found: Answers = {}
         for question, vector in zip(asked, queries, strict=True):
             wanted = Asked(query_terms(question.text), words_of(question.text), vector, date_spans(question.text))
             candidates = await index.candidates("ann", [question.project], wanted, EVERYTHING)
-            found[question] = {
-                name: [stored[place].id for place in places] for name, places in _orders(candidates, question).items()
-            }
+            elsewhere = await index.candidates("ann", [_another(question.project)], wanted, EVERYTHING)
+            orders = {**_orders(candidates, question), "elsewhere": _orders(elsewhere, question)["shown"]}
+            found[question] = {name: [stored[place].id for place in places] for name, places in orders.items()}
     return found
+
+
+def _another(project: str) -> str:
+    """A project that has nothing to do with this one."""
+    return PROJECTS[(PROJECTS.index(project) + 1) % len(PROJECTS)]
 
 
 def _packed(row: NewRow) -> tuple[bytes, bytes]:
@@ -119,11 +142,14 @@ def _packed(row: NewRow) -> tuple[bytes, bytes]:
 def _orders(candidates: Candidates, question: Question) -> dict[str, list[int]]:
     signals = candidates.signals
     assert signals.vector is not None
-    by_both = ranking(candidates, rank(signals, NOW.timestamp()), Query(question.text))
+    scores = rank(signals, NOW.timestamp())
+    by_both = ranking(candidates, scores, Query(question.text))
+    usual = ranking(candidates, scores, Query(question.text, min_score=None))
     return {
         "words alone": candidates.sequence[np.argsort(-signals.words, kind="stable")].tolist(),
         "meaning alone": candidates.sequence[np.argsort(-signals.vector, kind="stable")].tolist(),
         "search": by_both.sequences,
+        "shown": usual.sequences,
     }
 
 
@@ -137,13 +163,22 @@ def mean(answers: Answers, name: str, measure: str, category: str = "") -> float
     return 100 * sum(values) / len(values)
 
 
+def silent(answers: Answers, name: str) -> float:
+    """Of all questions those that find nothing, in percent."""
+    return 100 * sum(not found[name] for found in answers.values()) / len(answers)
+
+
 async def rows(model: Path) -> list[Row]:
     """The measures, each beside words alone and meaning alone."""
     answers = await answered(model)
     categories = sorted({question.category for question in answers})
     wanted = [(measure, "") for measure in ("any@1", "any@5", "any@10", "MRR")]
     wanted += [("any@5", category) for category in categories]
-    return [
+    abstention = [
+        Row("coding: answered, but finds nothing", silent(answers, "shown"), "%", "without a min_score"),
+        Row("coding: asked of another project, finds nothing", silent(answers, "elsewhere"), "%", "the same questions"),
+    ]
+    return abstention + [
         Row(
             f"coding {measure}{f', {category}' if category else f' ({len(answers)} questions)'}",
             mean(answers, "search", measure, category),

@@ -49,14 +49,18 @@ async def test_what_was_deleted_while_a_briefing_waited_is_not_given(of: str, de
         return {"m1", "h1"} & set(ids) if deleted else set()
 
     async def brief(_: object) -> Briefing:
-        return Briefing("some words", ["m1"] if of == "memories" else [], ["h1"] if of == "handoff" else [])
+        return Briefing(
+            "some words",
+            memory_ids=["m1"] if of == "memories" else [],
+            handoff_made_of=["h1"] if of == "handoff" else [],
+        )
 
     derived = SimpleNamespace(deletions_among=deletions_among)
     sessions: Any = SimpleNamespace(backends=None, derived_texts=derived, workplace=None, init=never)
     background = Background()
     async with drain_on_exit(background, 0):
         hooks = Hooks(sessions, background)
-        hooks._brief = brief  # type: ignore[method-assign, assignment]
+        hooks._start = brief  # type: ignore[method-assign, assignment]
         event = HookEvent("/work/a", "conversation", "startup", tokens=500, within_s=30)
         said = await asyncio.wait_for(hooks.session_start(event), 30)
         assert (said is None) is deleted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.memory.index.session_vectors import SessionVectors
+from services.memory.index.vectors.session_vectors import SessionVectors
 
 EAST, NORTH = np.asarray([1, 0], np.float32), np.asarray([0, 1], np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.memory.index.vectors import Signs, Vectors, best
+from services.memory.index.vectors.slot_vectors import Signs, Vectors, best
 
 
 def unit(count: int, seed: int = 1) -> np.ndarray:

@@ -30,13 +30,13 @@ from services.memory.search.result_list import Ranking, unpack
 from services.memory.storage.redis_cache import open_shared_cache
 from tests.fakes import FakeShared
 
-ROWS = unpack(bytes(19)).rows.dtype
+ROWS = unpack(bytes(35)).rows.dtype
 PAGE = EncodedPage(b"as it is sent", "hybrid")
 
 
 def ranking(*sequences: int) -> Ranking:
     rows = np.array(
-        [(sequence, -1, -1, 0.5, 0.4, True, -1) for sequence in sequences],
+        [(sequence, -1, -1, 0.5, 0.4, True, -1, -1) for sequence in sequences],
         ROWS,
     )
     return Ranking(rows, hybrid=True, shown=len(rows), total=len(rows))

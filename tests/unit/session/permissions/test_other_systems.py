@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,9 @@ NAMES = st.text("aZé\u00dfÅo.-", min_size=1, max_size=12).filter(lambda name: 
 
 
 @given(NAMES, st.integers(), st.sampled_from(["NFC", "NFD"]))
-def test_a_deny_holds_for_every_spelling_and_an_allow_for_its_own(name: str, seed: int, form: str) -> None:
+def test_a_deny_holds_for_every_spelling_and_an_allow_for_its_own(
+    name: str, seed: int, form: Literal["NFC", "NFD"]
+) -> None:
     mixed = "".join(random.Random(seed).choice((letter.upper(), letter.lower())) for letter in name)
     target = unicodedata.normalize(form, mixed)
     denying, allowing = Book(), Book()

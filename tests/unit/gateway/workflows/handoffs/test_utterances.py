@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.gateway.workflows.utterances import (
+from services.gateway.workflows.handoffs.utterances import (
     Points,
     asks_for_something,
     is_courtesy,

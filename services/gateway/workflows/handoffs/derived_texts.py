@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked, Wanted
 from services.gateway.directory.working_directory import Place, Workplace
-from services.gateway.workflows.conversation_facts import facts_of
 from services.gateway.workflows.conversations import DELETED, Conversations, Where
+from services.gateway.workflows.handoffs.conversation_facts import facts_of
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
 

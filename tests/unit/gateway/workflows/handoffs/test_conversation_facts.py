@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.workflows.conversation_facts import Stored, Talk, cut, read_talk
+from services.gateway.workflows.handoffs.conversation_facts import Stored, Talk, cut, read_talk
 from services.pb import session_pb2
 
 

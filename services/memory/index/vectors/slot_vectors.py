@@ -26,6 +26,8 @@ Rows = NDArray[np.float16]
 class Vectors:
     """One vector per slot (float16, unit length); a slot without one holds zeros, and so scores 0.
 
+    A vector of zeros, of a text in a script that the model does not know, is kept as one that is near to nothing.
+
     Slots are given in ascending order everywhere.
     """
 
@@ -43,7 +45,7 @@ class Vectors:
     def append(self, vectors: Sequence[bytes]) -> None:
         """Adds a vector for each new slot; empty bytes for a memory without one."""
         width = self._dimensions * 2
-        filled = b"".join(vector if len(vector) == width else bytes(width) for vector in vectors)
+        filled = b"".join(_stored_form(vector, width) for vector in vectors)
         self.extend(np.frombuffer(filled, np.float16).reshape(-1, self._dimensions))
 
     def extend(self, rows: Rows) -> None:
@@ -53,11 +55,11 @@ class Vectors:
     def put(self, slots: Slots, vectors: Sequence[NDArray[np.float16]]) -> None:
         """Sets the vectors of existing slots, ascending."""
         if len(slots):
-            self._vectors.put(slots, np.stack(vectors))
+            self._vectors.put(slots, np.stack([each if each.any() else _nowhere(each) for each in vectors]))
 
     def present(self, slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` have a vector."""
-        return np.asarray(_any(self._vectors.firsts(_told_by))[slots])
+        return np.asarray(_any(self._vectors.firsts(_presence_numbers))[slots])
 
     def of(self, slots: Slots) -> Rows:
         """The vector of each of `slots`; zeros for those without one."""
@@ -71,6 +73,21 @@ class Vectors:
         """The cosines; nan for slots without a vector."""
         rows = self._vectors.take(slots)
         return np.where(_any(rows), _dots(query, rows), np.nan).astype(np.float64)
+
+
+def _stored_form(vector: bytes, width: int) -> bytes:
+    """The vector; zeros for none, and for a text that the model does not know a vector that is near to nothing."""
+    if len(vector) != width:
+        return bytes(width)
+    return vector if any(vector) else _smallest + vector[len(_smallest) :]
+
+
+def _nowhere(vector: NDArray[np.float16]) -> NDArray[np.float16]:
+    return np.frombuffer(_stored_form(vector.tobytes(), vector.nbytes), np.float16)
+
+
+_smallest = np.float16(2.0**-24).tobytes()
+"""A first component that shows that there is a vector, and changes no dot product."""
 
 
 def _dots(query: NDArray[np.float32], rows: Rows) -> Scores:
@@ -90,10 +107,10 @@ def slowness() -> str:
 
 def _any(rows: Rows) -> NDArray[np.bool_]:
     """Which rows hold a vector: one that starts with this many zeros holds none."""
-    return np.asarray(rows[:, :_told_by].any(axis=1))
+    return np.asarray(rows[:, :_presence_numbers].any(axis=1))
 
 
-_told_by = 8
+_presence_numbers = 8
 
 
 class Signs:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from services.gateway.backends import Backends
-from services.gateway.workflows.utterances import (
+from services.gateway.workflows.handoffs.utterances import (
     Points,
     asks_for_something,
     is_courtesy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.gateway.tools.memory_results import Result, iso
+from services.gateway.answers.memory_results import Result, iso
 from services.pb import projects_pb2
 
 roots_shown_max = 10

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.gateway.tools.memory_results import Result, iso
-from services.gateway.tools.session_results import when
+from services.gateway.answers.memory_results import Result, iso
+from services.gateway.answers.session_results import when
 from services.pb import session_pb2
 
 

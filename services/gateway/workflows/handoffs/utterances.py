@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.gateway.workflows.phrases import (
+from services.gateway.workflows.handoffs.phrases import (
     ACKNOWLEDGES,
     ANNOUNCES,
     COMMITS,

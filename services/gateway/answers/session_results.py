@@ -8,8 +8,9 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import BaseModel, Field
 
+from services.gateway.answers.memory_results import Check, Result, iso
+from services.gateway.answers.search_results import SearchResult
 from services.gateway.directory.working_directory import Place
-from services.gateway.tools.memory_results import Check, Result, SearchResult, iso
 from services.pb import quality_pb2, session_pb2
 
 

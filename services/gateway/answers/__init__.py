@@ -1,0 +1,1 @@
+"""The form of the tools' answers: structured content, and the text that a model reads."""

@@ -1,0 +1,1 @@
+"""What goes into a handoff, and what goes with what it was made of."""

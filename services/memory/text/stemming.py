@@ -1,0 +1,65 @@
+"""Stems of words: English ones in ASCII, and those of other scripts by the language that most texts in them have.
+
+Russian, Arabic and Greek by tantivy's stemmers, Hindi by Snowball's (tantivy has none for it).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from typing import Any
+
+import tantivy
+
+_ARABIC_MARKS = re.compile(r"[\u0640\u064b-\u065f\u0670]")
+_ARABIC_SAME = str.maketrans({0x649: 0x64A, 0x671: 0x627})  # alef maqsura is ya, alef wasla is alef
+_SCRIPTS = (
+    (re.compile(r"[\u0400-\u052f]+"), "russian"),
+    (re.compile(r"[\u0600-\u06ff\u0750-\u077f]+"), "arabic"),
+    (re.compile(r"[\u0370-\u03ff]+"), "greek"),
+    (re.compile(r"[\u0900-\u097f\u200c\u200d]+"), "hindi"),
+)
+
+
+def suffix_stem(word: str) -> str:
+    """The stem of a casefolded word; the word itself where there is no stemmer for it."""
+    if word.isascii():
+        return stem_in("english", word) if word.isalpha() else word
+    return _stem_in_script(word)
+
+
+@lru_cache(maxsize=16_384)
+def _stem_in_script(word: str) -> str:
+    language = next((name for letters, name in _SCRIPTS if letters.fullmatch(word)), "")
+    if language == "arabic":
+        return _arabic_stem(word)
+    if language == "hindi":
+        return str(_hindi().stemWord(word))
+    return stem_in(language, word) if language else word
+
+
+def _arabic_stem(word: str) -> str:
+    """Alef with hamza and without, ya and alef maqsura are one; vowel marks say nothing."""
+    plain = _ARABIC_MARKS.sub("", unicodedata.normalize("NFD", word)).translate(_ARABIC_SAME)
+    stem = stem_in("arabic", plain)
+    return stem or plain
+
+
+def stem_in(language: str, word: str) -> str:
+    """The stem of a casefolded word by the stemmer of a language that tantivy knows."""
+    stems: list[str] = _stemmer(language).analyze(word)
+    return stems[0] if stems else word
+
+
+@cache
+def _stemmer(language: str) -> tantivy.TextAnalyzer:
+    raw = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
+    return raw.filter(tantivy.Filter.stemmer(language)).build()
+
+
+@cache
+def _hindi() -> Any:
+    import snowballstemmer  # for texts in this script alone
+
+    return snowballstemmer.stemmer("hindi")
