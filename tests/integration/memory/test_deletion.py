@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastmcp import Client
 
-from tests.integration.operations.test_backup import ask
+from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, client, segue
 from tests.patience import PATIENCE_S
 from tests.torture.run import kill

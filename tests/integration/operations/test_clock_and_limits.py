@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from fastmcp import Client
 
-from tests.integration.operations.test_backup import ask
+from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, client
 from tests.patience import PATIENCE_S
 

@@ -13,8 +13,8 @@ from services.cli.__main__ import main
 from services.kit.encryption.key_file import generate_key
 from services.memory.config import KEY_FILE_SETTING
 from services.memory.embedder.onnx import OnnxEmbedder
+from tests.integration.calls import ask
 from tests.integration.memory.test_deletion import delete
-from tests.integration.operations.test_backup import ask
 from tests.integration.operations.test_one_process import serve
 from tests.integration.stack import ProcessStack, Stack, client, segue
 from tests.torture.run import Torture, kill
