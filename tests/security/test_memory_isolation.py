@@ -37,6 +37,7 @@ from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from services.pb import memory_pb2 as pb
 from tests.fakes import FakeEmbedder, FakeShared
+from tests.fuzz.budget import examples
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -319,7 +320,7 @@ class Isolation(RuleBasedStateMachine):
 
 
 Isolation.TestCase.settings = settings(
-    max_examples=8,
+    max_examples=examples(16),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -19,6 +19,7 @@ from services.kit.errors import ServiceError
 from services.pb import session_pb2 as pb
 from services.quality.domain.trend import Point
 from services.quality.storage.history import open_history
+from tests.fuzz.budget import examples
 from tests.session_service import open_service
 
 USERS = ("ann", "bob", "eve")
@@ -191,7 +192,7 @@ class Isolation(RuleBasedStateMachine):
 
 
 Isolation.TestCase.settings = settings(
-    max_examples=8,
+    max_examples=examples(16),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
