@@ -35,21 +35,21 @@ class StandInGateway(NamedTuple):
     directory: Path
 
 
-def connect_locally(serve: tuple[str, ...] = STAND_IN, **patience: float) -> tuple[str, ...]:
+def connect_locally(serve: tuple[str, ...] = STAND_IN, **timeouts: float) -> tuple[str, ...]:
     """`segue connect` without a URL, except that what it starts when no server runs is another command."""
-    return scripted(f"Bridge(None, {serve!r}, Patience(**{patience!r}))")
+    return scripted(f"Bridge(None, {serve!r}, Timeouts(**{timeouts!r}))")
 
 
-def connect_patiently(url: str, **patience: float) -> tuple[str, ...]:
-    """`segue connect URL` with another patience."""
-    return scripted(f"Bridge({url!r}, patience=Patience(**{patience!r}))")
+def connect_with_timeouts(url: str, **timeouts: float) -> tuple[str, ...]:
+    """`segue connect URL` with other timeouts."""
+    return scripted(f"Bridge({url!r}, timeouts=Timeouts(**{timeouts!r}))")
 
 
 def scripted(bridge: str) -> tuple[str, ...]:
     lines = (
         "import sys",
         "from services.cli.bridge.client import while_client_lives",
-        "from services.cli.bridge.forwarding import Bridge, Patience",
+        "from services.cli.bridge.forwarding import Bridge, Timeouts",
         f"bridge = {bridge}",
         "while_client_lives(lambda: bridge.forward(sys.stdin.buffer))",
     )

@@ -115,10 +115,10 @@ def _permit(event: str, raw: bytes) -> bytes:
 def _go_on(event: str, raw: bytes, session: str) -> bytes:
     if event == "PostToolUse" and dialogs.take_dialog(raw) and is_on("PermissionRequest"):
         _leave("PermissionRequest", raw)  # it ran: the user allowed it
-    if not _is_due(event, raw) and not state_files.is_owed(session):
+    if not _is_due(event, raw) and not state_files.is_briefing_due(session):
         return b""
     answer = _ask(event, raw)
-    state_files.owe(session, answer.status not in HEARD and state_files.is_owed(session))
+    state_files.set_briefing_due(session, answer.status not in HEARD and state_files.is_briefing_due(session))
     return answer.body
 
 
@@ -144,7 +144,7 @@ def _start(raw: bytes, session: str) -> bytes:
     later hook brings what is not ready now. A gateway elsewhere gets the event from that process as well, as it may
     want a report on the directory first."""
     answer = _ask("SessionStart", raw)
-    state_files.owe(session, answer.status not in HEARD)
+    state_files.set_briefing_due(session, answer.status not in HEARD)
     is_elsewhere = bool(os.environ.get("SEGUE_URL", "").strip())
     if answer.status in UNHEARD or is_elsewhere:
         owed = {} if answer.status in HEARD else _budgets()  # one briefing is enough

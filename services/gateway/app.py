@@ -35,14 +35,14 @@ from services.gateway.endpoints.import_memories import BulkStore
 from services.gateway.endpoints.json_requests import Endpoint, with_failures
 from services.gateway.endpoints.overview import Overview
 from services.gateway.endpoints.permissions import Decisions
-from services.gateway.endpoints.retention import Keeping
+from services.gateway.endpoints.retention import RetentionEndpoints
 from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
-from services.gateway.limits.connection_timeouts import patient, refusals, waiting_max
+from services.gateway.limits.connection_timeouts import protocol_with_timeouts, refusals, waiting_max
 from services.gateway.limits.quotas import Quotas
-from services.gateway.limits.rate_limits import Allowances, Allowing
+from services.gateway.limits.rate_limits import Allowances, RateLimits
 from services.gateway.middleware import Guards, guards, register_issuer
-from services.gateway.session_fallback import Roaming
+from services.gateway.session_fallback import SessionFallback
 from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
 from services.gateway.tools import (
@@ -135,7 +135,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
             backends.memory.admit = Quotas(backends.memory, settings.memories_max, settings.memories_max_bytes).admit
         tracing, arguments = Tracing(), ArgumentForms()
         allowances = Allowances(backends.access, settings.calls_per_minute, settings.calls_at_once)
-        mcp = build(settings, backends, [tracing, ErrorResults(), Allowing(allowances), arguments], app)
+        mcp = build(settings, backends, [tracing, ErrorResults(), RateLimits(allowances), arguments], app)
         await _know_tools(mcp, tracing, arguments)
         await stack.enter_async_context(event_loop_lag.measure_lag())
         await stack.enter_async_context(publish_health("gateway", app.readiness.look))
@@ -155,10 +155,10 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
     _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
     _route(mcp, "POST", "/v1/backup", Backup(backends.memory, settings.backup_timeout_s).__call__)
-    keeping = Keeping(backends.memory)
-    _route(mcp, "GET", "/v1/removals", keeping.removals)
-    _route(mcp, "GET", "/v1/retention", keeping.rules)
-    _route(mcp, "POST", "/v1/retention", keeping.set_rule)
+    retention = RetentionEndpoints(backends.memory)
+    _route(mcp, "GET", "/v1/removals", retention.removals)
+    _route(mcp, "GET", "/v1/retention", retention.rules)
+    _route(mcp, "POST", "/v1/retention", retention.set_rule)
     _route(mcp, "GET", "/v1/overview", Overview(backends).__call__)
     decisions = Decisions(backends.session, Workplace(settings.allowed_roots))
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
@@ -271,7 +271,7 @@ async def _serve(
     guard: dict[str, Any] = {"host_origin_protection": True, **named}
     alone = mcp.http_app(stateless_http=True, **guard)
     in_json = mcp.http_app(stateless_http=True, json_response=True, **guard)
-    app = guarded(Acceptance(Roaming(mcp.http_app(**guard), alone), in_json))
+    app = guarded(Acceptance(SessionFallback(mcp.http_app(**guard), alone), in_json))
 
     async def count_requests(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # ASGI
         with activity.request(scope) if scope["type"] == "http" else nullcontext():
@@ -279,7 +279,7 @@ async def _serve(
 
     config = uvicorn.Config(
         count_requests,
-        http=patient(settings.patience),
+        http=protocol_with_timeouts(settings.connection_timeouts),
         h11_max_incomplete_event_size=settings.head_max_bytes,
         backlog=waiting_max,
         lifespan="on",

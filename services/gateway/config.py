@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.gateway.limits.connection_timeouts import Patience
+from services.gateway.limits.connection_timeouts import ConnectionTimeouts
 
 
 class GatewaySettings(BaseSettings):
@@ -104,9 +104,9 @@ class GatewaySettings(BaseSettings):
         return [f"{public.scheme}://{public.netloc}"] if public.netloc else None
 
     @property
-    def patience(self) -> Patience:
+    def connection_timeouts(self) -> ConnectionTimeouts:
         """The timeouts for slow clients."""
-        return Patience(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)
+        return ConnectionTimeouts(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)
 
     @property
     def allowed_roots(self) -> list[Path]:

@@ -8,14 +8,14 @@ from typing import TypeAlias
 from fastmcp import FastMCP
 from starlette.types import ASGIApp
 
-from services.gateway.access.authentication import Door, Verifier
+from services.gateway.access.authentication import Authentication, Verifier
 from services.gateway.access.identity import Scope
 from services.gateway.access.jwt_verifier import METADATA_PATH, IssuedTokens, Issuer, register_metadata
 from services.gateway.access.token_verifier import TokenVerifier
 from services.gateway.arguments.surrogates import WholeCharacters
 from services.gateway.backends import Backends
 from services.gateway.config import GatewaySettings
-from services.gateway.limits.rate_limits import Allowances, RouteAllowing
+from services.gateway.limits.rate_limits import Allowances, RouteRateLimits
 from services.gateway.limits.request_size import BodyLimit, HeadLimit
 
 Guards: TypeAlias = Callable[[ASGIApp], ASGIApp]
@@ -26,9 +26,11 @@ def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances
     challenge = f'resource_metadata="{settings.public_url.rstrip("/")}{METADATA_PATH}"'
 
     def guard(app: ASGIApp) -> ASGIApp:
-        app = RouteAllowing(BodyLimit(WholeCharacters(app), settings.body_max_bytes), allowances)
-        door = Door(app, _verifier(settings, backends), challenge if _tells_issuer(settings) else "")
-        return HeadLimit(door, settings.head_max_bytes)
+        app = RouteRateLimits(BodyLimit(WholeCharacters(app), settings.body_max_bytes), allowances)
+        authentication = Authentication(
+            app, _verifier(settings, backends), challenge if _tells_issuer(settings) else ""
+        )
+        return HeadLimit(authentication, settings.head_max_bytes)
 
     return guard
 

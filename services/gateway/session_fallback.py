@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class Roaming:
+class SessionFallback:
     """`known` serves the sessions it knows; if it answers 404 to a session id, `alone` serves the request."""
 
     def __init__(self, known: ASGIApp, alone: ASGIApp) -> None:

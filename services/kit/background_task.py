@@ -48,7 +48,7 @@ class Supervisor:
     """Why each piece of work is failing, by its name; no content."""
 
     @asynccontextmanager
-    async def beside(self, name: str, run: Run) -> AsyncIterator[None]:
+    async def background_task(self, name: str, run: Run) -> AsyncIterator[None]:
         """Runs `run` for the lifetime of the block; it ends when it returns, and is restarted when it raises."""
         task = asyncio.create_task(_Supervised(self, name, run).keep_running(), name=name)
         try:
@@ -61,9 +61,9 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def beside(name: str, run: Run) -> AsyncIterator[None]:
+async def background_task(name: str, run: Run) -> AsyncIterator[None]:
     """The same for work outside a service, which has no health to report failures in."""
-    async with Supervisor().beside(name, run):
+    async with Supervisor().background_task(name, run):
         yield
 
 

@@ -164,10 +164,10 @@ def read_manifest(backup: Path) -> Manifest:
     """The manifest of a backup; InvalidInput if it has none that this program understands."""
     try:
         with (backup / MANIFEST).open("rb") as file:
-            told = json.loads(file.read(manifest_max_bytes))
-        if told["format"] != FORMAT:
-            raise InvalidInput(f"{backup} has format {told['format']}; this version of Segue knows {FORMAT}.")
-        manifest = _manifest(told)
+            document = json.loads(file.read(manifest_max_bytes))
+        if document["format"] != FORMAT:
+            raise InvalidInput(f"{backup} has format {document['format']}; this version of Segue knows {FORMAT}.")
+        manifest = _manifest(document)
     except OSError as error:
         raise InvalidInput(f"{backup} is not a backup: {MANIFEST}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -175,13 +175,13 @@ def read_manifest(backup: Path) -> Manifest:
     return manifest
 
 
-def _manifest(told: Any) -> Manifest:
-    files = [FileEntry(_relative(each["path"]), int(each["bytes"]), str(each["sha256"])) for each in told["files"]]
+def _manifest(document: Any) -> Manifest:
+    files = [FileEntry(_relative(each["path"]), int(each["bytes"]), str(each["sha256"])) for each in document["files"]]
     parts = {
         _relative(name): PartContent(int(part["schema"]), int(part["databases"]), dict(part["counts"]))
-        for name, part in told["parts"].items()
+        for name, part in document["parts"].items()
     }
-    return Manifest(str(told["created_at"]), str(told["version"]), parts, files)
+    return Manifest(str(document["created_at"]), str(document["version"]), parts, files)
 
 
 def _relative(path: str) -> str:

@@ -17,7 +17,7 @@ from services.kit.encryption.reencryption import discard_unfinished, require_set
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
 from services.kit.health.grpc_health import Health
-from services.kit.health.polling import Watching, poll_health
+from services.kit.health.polling import HealthPoll, poll_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
@@ -102,8 +102,8 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         limiting = shared.limit_lives if shared else None
         runs = {"index": partial(indexing.run, generations), "backfill": filling, "cache": limiting, **_runs(work)}
         await _begin(stack, supervisor, runs)
-        watching = Watching("memory", "database", condition.look, condition.count, health)
-        await stack.enter_async_context(poll_health(watching))
+        poll = HealthPoll("memory", "database", condition.look, condition.count, health)
+        await stack.enter_async_context(poll_health(poll))
         yield MemoryApp(health)
 
 
@@ -115,7 +115,7 @@ async def _begin(stack: AsyncExitStack, supervisor: Supervisor, runs: Mapping[st
     """Starts the background jobs; closing the stack stops them."""
     for name, run in runs.items():
         if run:
-            await stack.enter_async_context(supervisor.beside(name, run))
+            await stack.enter_async_context(supervisor.background_task(name, run))
 
 
 def open_vault(settings: MemorySettings) -> Vault | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.kit import redaction
 from services.kit.health.grpc_health import Health
-from services.kit.health.polling import Watching, poll_health
+from services.kit.health.polling import HealthPoll, poll_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
@@ -57,8 +57,8 @@ async def open_quality(
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(event_loop_lag.measure_lag())
-        watching = Watching("quality", "history", condition.check, condition.count, health)
-        await stack.enter_async_context(poll_health(watching))
+        poll = HealthPoll("quality", "history", condition.check, condition.count, health)
+        await stack.enter_async_context(poll_health(poll))
         yield QualityApp(health)
 
 

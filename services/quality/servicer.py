@@ -37,19 +37,19 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
     async def CheckWithProgress(
         self, request: quality_pb2.CheckRequest, _: Any
     ) -> AsyncIterator[quality_pb2.CheckUpdate]:
-        told: asyncio.Queue[quality_pb2.CheckUpdate] = asyncio.Queue()
+        updates: asyncio.Queue[quality_pb2.CheckUpdate] = asyncio.Queue()
 
-        def tell(done: int, total: int, message: str) -> None:
+        def report(done: int, total: int, message: str) -> None:
             progress = quality_pb2.Progress(done=done, total=total, message=message)
-            told.put_nowait(quality_pb2.CheckUpdate(progress=progress))
+            updates.put_nowait(quality_pb2.CheckUpdate(progress=progress))
 
         async def check() -> quality_pb2.CheckUpdate:
-            return quality_pb2.CheckUpdate(response=await self._check(request, tell))
+            return quality_pb2.CheckUpdate(response=await self._check(request, report))
 
         answer = asyncio.create_task(check())
         try:
-            while not answer.done() or not told.empty():
-                update = asyncio.create_task(told.get())
+            while not answer.done() or not updates.empty():
+                update = asyncio.create_task(updates.get())
                 await asyncio.wait({answer, update}, return_when=asyncio.FIRST_COMPLETED)
                 if update.done():
                     yield update.result()

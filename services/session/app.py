@@ -12,7 +12,7 @@ from services.kit.background_task import Supervisor
 from services.kit.encryption.reencryption import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.health.grpc_health import Health
-from services.kit.health.polling import Watching, poll_health
+from services.kit.health.polling import HealthPoll, poll_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
@@ -73,11 +73,11 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             ("sweep", lambda: finding.sweep(settings.sweep_s)),
             ("session_retention", retention.run),
         ):
-            await stack.enter_async_context(supervisor.beside(name, run))
+            await stack.enter_async_context(supervisor.background_task(name, run))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         await stack.enter_async_context(event_loop_lag.measure_lag())
-        watching = Watching("session", "store", condition.look, condition.count, health)
-        await stack.enter_async_context(poll_health(watching))
+        poll = HealthPoll("session", "store", condition.look, condition.count, health)
+        await stack.enter_async_context(poll_health(poll))
         yield SessionApp(health, emitter)
 
 

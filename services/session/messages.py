@@ -10,11 +10,11 @@ from services.pb import session_pb2 as pb
 from services.session.domain.permissions import Audited, Proposal, Rule
 from services.session.domain.sessions import (
     Checkpoint,
+    DeferredStore,
     Facts,
     GitFacts,
     Handoff,
     Learnings,
-    Owed,
     Quality,
     Session,
     Which,
@@ -65,7 +65,7 @@ def session(record: Session) -> pb.SessionState:
         checkpoints=record.checkpoints,
         first_quality=record.first_quality,
         last_quality=record.last_quality,
-        owed=record.owed,
+        owed=record.deferred,
         has_handoff=record.has_handoff,
         version=record.version,
     )
@@ -106,7 +106,7 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
     )
 
 
-def pending_message(record: Owed) -> pb.Owed:
+def pending_message(record: DeferredStore) -> pb.Owed:
     """The same."""
     return pb.Owed(
         id=record.id,

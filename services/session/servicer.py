@@ -83,8 +83,8 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
     async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
         which = messages.which(request.which)
-        owed = await self._lifecycle.owe(rpc.caller.get(), which, request.id, request.kind, request.payload)
-        return pb.OweResponse(owed=messages.pending_message(owed))
+        deferred = await self._lifecycle.defer(rpc.caller.get(), which, request.id, request.kind, request.payload)
+        return pb.OweResponse(owed=messages.pending_message(deferred))
 
     async def Paid(self, request: pb.PaidRequest, _: Any) -> pb.PaidResponse:
         return pb.PaidResponse(

@@ -31,8 +31,8 @@ def directory_identity(directory: str) -> str:
         found = os.stat(directory)  # noqa: PTH116 - pathlib would be most of the time this takes
     except (OSError, ValueError):
         return ""
-    told = f"{_boot_identity()} {found.st_dev} {found.st_ino}"
-    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    identity = f"{_boot_identity()} {found.st_dev} {found.st_ino}"
+    return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 @cache

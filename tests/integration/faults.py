@@ -44,7 +44,7 @@ class Container:
         for network in self._networks:
             docker("network", "disconnect", network, self.name)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Back on them, under the name of its service."""
         for network in self._networks:
             docker("network", "connect", "--alias", self.service, network, self.name)
@@ -63,6 +63,6 @@ FAULTS: Mapping[str, tuple[Callable[[Container], None], Callable[[Container], No
     "kill": (Container.crash, Container.nothing),
     "restart": (Container.restart, Container.nothing),
     "pause": (Container.pause, Container.unpause),
-    "cut": (Container.cut, Container.mend),
+    "cut": (Container.cut, Container.restore),
 }
 """What begins the fault, and what ends it."""

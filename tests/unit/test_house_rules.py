@@ -234,6 +234,39 @@ def test_a_function_is_called_by_what_it_does_or_returns() -> None:
     assert not offences(find)
 
 
+OLD_WORDS = set("door mend mends owe owed owing patience patient pay purse roaming tell told".split())  # noqa: SIM905
+"""What the code once called authentication, a remedy, a deferred store, a timeout, a token bucket and an answer."""
+
+
+def names_given(tree: ast.Module) -> Iterator[str]:
+    """What a module calls its functions, their parameters, its classes, fields and constants."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.AnnAssign):
+            yield node.target.attr if isinstance(node.target, ast.Attribute) else ast.unparse(node.target)
+        elif isinstance(node, ast.Assign):
+            yield from (target.attr for target in node.targets if isinstance(target, ast.Attribute))
+
+
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def test_a_name_is_a_word_that_explains_itself() -> None:
+    assert words_of("_PatientProtocol") == {"patient", "protocol"}
+    assert words_of("PATIENCE_S") == {"patience", "s"}
+    protos = "".join(path.read_text() for path in (ROOT / "proto").glob("*.proto"))
+    on_the_wire = set(re.findall(r"\brpc (\w+)", protos))
+
+    def find(_: Path, tree: ast.Module) -> Iterator[str]:
+        yield from (name for name in names_given(tree) if words_of(name) & OLD_WORDS and name not in on_the_wire)
+
+    assert not offences(find)
+
+
 def test_files_are_synced_in_one_place() -> None:
     """The system's own call is not enough everywhere."""
     syncs = re.compile(r"\b(fsync|fdatasync|F_FULLFSYNC)\b")

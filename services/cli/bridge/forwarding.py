@@ -42,7 +42,7 @@ FINISH_TIMEOUT_S = 0.8  # for running calls, then for ending the session: client
 INTERRUPTED = (502, 503, 504)  # a proxy's answers while its gateway is down
 
 
-class Patience(NamedTuple):
+class Timeouts(NamedTuple):
     """Timeouts in seconds."""
 
     start_s: float = 25.0
@@ -53,7 +53,7 @@ class Patience(NamedTuple):
     """For a keepalive from a gateway that is working on a request; it sends one every 15 seconds."""
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 
 
 class Call:
@@ -82,9 +82,9 @@ class Bridge:
     """Connects the stdin and stdout of one client with a gateway; without a URL, the local one."""
 
     def __init__(
-        self, url: str | None, serve_command: Sequence[str] = SERVE_COMMAND, patience: Patience = PATIENCE
+        self, url: str | None, serve_command: Sequence[str] = SERVE_COMMAND, timeouts: Timeouts = TIMEOUTS
     ) -> None:
-        self._url, self._serve_command, self._patience = url, serve_command, patience
+        self._url, self._serve_command, self._timeouts = url, serve_command, timeouts
         self._session: Session | None = None
         self._reached = False
         self._handshake_over = threading.Event()
@@ -147,8 +147,8 @@ class Bridge:
         if not call.is_handshake:
             self._handshake_over.wait()
         # A gateway that was never reachable more likely has a wrong address than a restart.
-        patience_s = self._patience.restart_s if self._reached else 0.0
-        deadline = time.monotonic() + (patience_s if self._url else self._patience.start_s)
+        patience_s = self._timeouts.restart_s if self._reached else 0.0
+        deadline = time.monotonic() + (patience_s if self._url else self._timeouts.start_s)
         pause_s = RETRY_PAUSE_S
         while not call.cancelled:
             try:
@@ -179,7 +179,7 @@ class Bridge:
 
     def _post(self, call: Call, session: Session | None, write: Callable[[bytes], None]) -> None:
         """Sends the request once and passes responses on, up to its answer."""
-        call.exchange = exchange = Exchange(self._address(start=True), self._patience.silence_s)
+        call.exchange = exchange = Exchange(self._address(start=True), self._timeouts.silence_s)
         if call.cancelled:  # cancelled before there was an exchange to abort
             return None
         call.message = self._reporter.prepare(call.message)
@@ -241,7 +241,7 @@ class Bridge:
         if (method == "notifications/cancelled" and self._cancel_call(message.get("params"))) or session is None:
             return
         try:
-            exchange = Exchange(self._address(start=False), min(ORDERED_TIMEOUT_S, self._patience.silence_s))
+            exchange = Exchange(self._address(start=False), min(ORDERED_TIMEOUT_S, self._timeouts.silence_s))
             with exchange.send("POST", routing(message, session) | _credentials(), encode(message)) as response:
                 if response.status >= 300:
                     note(f"{method} was refused with {response.status}")
@@ -260,7 +260,7 @@ class Bridge:
         while self._session is session:
             heard = False
             try:
-                exchange = Exchange(self._address(start=False), self._patience.silence_s)
+                exchange = Exchange(self._address(start=False), self._timeouts.silence_s)
                 with exchange.send("GET", routing({}, session) | _credentials()) as response:
                     if response.status == 405:
                         return
@@ -278,7 +278,7 @@ class Bridge:
     def _address(self, *, start: bool) -> str:
         if self._url:
             return self._url
-        data_dir, timeout_s = default_data_dir(), self._patience.start_s
+        data_dir, timeout_s = default_data_dir(), self._timeouts.start_s
         try:
             server = ensure_server(data_dir, timeout_s, self._serve_command) if start else read_server(data_dir)
         except (NotStarted, OSError) as problem:

@@ -12,12 +12,12 @@ MAKE_ROOM = "segue retention PROJECT --days N  # or delete_conversations, or a h
 
 
 class Finding(NamedTuple):
-    """`mend` is the command that fixes it, or an instruction if there is none; empty if nothing is to be done."""
+    """`remedy` is the command that fixes it, or an instruction if there is none; empty if nothing is to be done."""
 
     name: str
     status: str
     detail: str
-    mend: str = ""
+    remedy: str = ""
 
 
 def modification_times(paths: Iterable[Path]) -> dict[Path, float]:

@@ -99,12 +99,12 @@ def _backups(data_dir: Path, now: float) -> Finding:
         return Finding("backups", OK, f"there are no automatic ones; set {BACKUP_DIRECTORY} for them")
     directory = Path(place).expanduser()
     made = sorted(modification_times(islice(_own_backups(directory, data_dir), BACKUPS_MAX)).values())
-    mend = f"segue backup {shlex.quote(str(directory))}"
+    remedy = f"segue backup {shlex.quote(str(directory))}"
     if not made:
-        return Finding("backups", DEGRADED, f"there is none in {directory} yet", mend)
+        return Finding("backups", DEGRADED, f"there is none in {directory} yet", remedy)
     age_s = now - made[-1]
     late = age_s > LATE * float(os.environ.get(BACKUP_EVERY_H) or 24) * 3_600
-    return Finding("backups", DEGRADED if late else OK, f"the last was made {ago(age_s)}", mend if late else "")
+    return Finding("backups", DEGRADED if late else OK, f"the last was made {ago(age_s)}", remedy if late else "")
 
 
 def _own_backups(directory: Path, data_dir: Path) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from services.cli import local_server
 from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding
 from services.cli.durations import ago
 from services.cli.gateway.mcp_call import CallFailed, Gateway, start_timeout_s
-from services.cli.gateway.overview import NotTold, Overview, overview
+from services.cli.gateway.overview import NoOverview, Overview, overview
 
 ANSWER_TIMEOUT_S = 10.0
 SKEW_MAX_S = 30.0
@@ -26,7 +26,7 @@ RESTART = "segue stop  # the next call starts it again"
 LET_IN = "segue token create {user}  # by who runs the gateway; then set SEGUE_TOKEN or SEGUE_TOKEN_FILE"
 UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
 """The memory service's line in `degraded` begins like this and ends with their ids."""
-MENDS = {
+REMEDIES = {
     "file_system": "df -h",
     "embedding_service": "segue stop  # at the next start the model is rebuilt if it is missing",
     "cache": "redis-cli ping  # on the server's machine",
@@ -45,31 +45,31 @@ def server(data_dir: Path, start_timeout_s: float = start_timeout_s) -> Iterator
         return
     try:
         found = overview(address, ANSWER_TIMEOUT_S)
-    except NotTold as problem:
+    except NoOverview as problem:
         yield _refusal_finding(problem, is_local=url is None)
         return
-    yield Finding("server", OK, f"{address} answers, version {found.told['version']}")
+    yield Finding("server", OK, f"{address} answers, version {found.fields['version']}")
     yield from _skews(found, is_local=url is None)
-    yield from _token(found.told)
+    yield from _token(found.fields)
     yield from _parts(address, is_local=url is None)
-    yield from _memories(found.told)
+    yield from _memories(found.fields)
 
 
-def _refusal_finding(problem: NotTold, *, is_local: bool) -> Finding:
-    mend = RESTART if is_local else "echo $SEGUE_URL  # is it right, and does it run?"
+def _refusal_finding(problem: NoOverview, *, is_local: bool) -> Finding:
+    remedy = RESTART if is_local else "echo $SEGUE_URL  # is it right, and does it run?"
     if problem.status == 401:
         return Finding("token", BROKEN, str(problem), LET_IN.format(user="NAME"))
     if problem.status == 404:
-        return Finding("server", BROKEN, f"{problem}: an older version, or no Segue", mend)
-    return Finding("server", BROKEN, str(problem), mend)
+        return Finding("server", BROKEN, f"{problem}: an older version, or no Segue", remedy)
+    return Finding("server", BROKEN, str(problem), remedy)
 
 
 def _skews(found: Overview, *, is_local: bool) -> Iterator[Finding]:
     """Differences between here and there: versions, clocks."""
-    version = found.told["version"]
+    version = found.fields["version"]
     if version != __version__:
-        mend = RESTART if is_local else "git pull && make setup  # or have the gateway upgraded"
-        yield Finding("version", DEGRADED, f"the server has {version}, this command {__version__}", mend)
+        remedy = RESTART if is_local else "git pull && make setup  # or have the gateway upgraded"
+        yield Finding("version", DEGRADED, f"the server has {version}, this command {__version__}", remedy)
     if found.clock:
         skew_s = (found.clock - datetime.now(UTC)).total_seconds()
         ahead = "ahead of" if skew_s > 0 else "behind"
@@ -80,17 +80,17 @@ def _skews(found: Overview, *, is_local: bool) -> Iterator[Finding]:
             yield Finding("clock", OK, "the same here and there")
 
 
-def _token(told: Mapping[str, Any]) -> Iterator[Finding]:
-    if told["user"] == "local" and not os.environ.get("SEGUE_URL"):
+def _token(fields: Mapping[str, Any]) -> Iterator[Finding]:
+    if fields["user"] == "local" and not os.environ.get("SEGUE_URL"):
         return
-    who = f"{told['user']}, scope {told['scope']}"
-    if not told["expires_at"]:
+    who = f"{fields['user']}, scope {fields['scope']}"
+    if not fields["expires_at"]:
         yield Finding("token", OK, f"you are {who}; it does not expire")
         return
-    left_s = datetime.fromisoformat(told["expires_at"]).timestamp() - time.time()
+    left_s = datetime.fromisoformat(fields["expires_at"]).timestamp() - time.time()
     days = f"{left_s / 86_400:.0f} days" if left_s > 86_400 else f"{max(left_s, 0) / 3_600:.0f} hours"
-    mend = LET_IN.format(user=told["user"]) if left_s < EXPIRES_SOON_S else ""
-    yield Finding("token", DEGRADED if mend else OK, f"you are {who}; it expires in {days}", mend)
+    remedy = LET_IN.format(user=fields["user"]) if left_s < EXPIRES_SOON_S else ""
+    yield Finding("token", DEGRADED if remedy else OK, f"you are {who}; it expires in {days}", remedy)
 
 
 def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
@@ -100,8 +100,8 @@ def _parts(address: str, *, is_local: bool) -> Iterator[Finding]:
         gateway.open()
         for name, check in gateway.call("health_check")["checks"].items():
             status = STATUS[check["status"]]
-            mend = "" if status == OK else MENDS.get(name, RESTART if is_local else "docker compose logs")
-            yield Finding(name, status, check["reason"] or check["status"], mend)
+            remedy = "" if status == OK else REMEDIES.get(name, RESTART if is_local else "docker compose logs")
+            yield Finding(name, status, check["reason"] or check["status"], remedy)
         yield _probe(gateway)
     except CallFailed as problem:
         yield _failure_finding(problem, is_local=is_local)
@@ -138,19 +138,19 @@ def _remove_probe(gateway: Gateway, id: str) -> bool:
     return bool(deleted == 1)
 
 
-def _memories(told: Mapping[str, Any]) -> Iterator[Finding]:
-    if told["memories"] is None:
+def _memories(fields: Mapping[str, Any]) -> Iterator[Finding]:
+    if fields["memories"] is None:
         return
-    if not told["last_stored"]:
+    if not fields["last_stored"]:
         yield Finding("memories", OK, "none yet; `segue import ~/.claude/projects` imports earlier conversations")
         return
-    age_s = time.time() - datetime.fromisoformat(told["last_stored"]).timestamp()
-    kept = f"; {told['retention']}" if told["retention"] else ""
-    yield Finding("memories", OK, f"{told['memories']:,}, the last stored {ago(age_s)}{kept}")
-    for ids in (each.removeprefix(UNREADABLE) for each in told["degraded"] if each.startswith(UNREADABLE)):
+    age_s = time.time() - datetime.fromisoformat(fields["last_stored"]).timestamp()
+    kept = f"; {fields['retention']}" if fields["retention"] else ""
+    yield Finding("memories", OK, f"{fields['memories']:,}, the last stored {ago(age_s)}{kept}")
+    for ids in (each.removeprefix(UNREADABLE) for each in fields["degraded"] if each.startswith(UNREADABLE)):
         yield Finding(
             "memories", DEGRADED, f"{len(ids.split())} cannot be read, and are not found", f"segue delete {ids}"
         )
-    if told["pending"]:
-        detail = f"{told['pending']} wait to be stored: memory did not answer, or had no room"
+    if fields["pending"]:
+        detail = f"{fields['pending']} wait to be stored: memory did not answer, or had no room"
         yield Finding("pending", DEGRADED, detail, "segue status")

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
             print(_line(finding), flush=True)
     broken = [each for each in seen if each.status == BROKEN]
     if options.json:
-        print(json.dumps({"sound": not broken, "findings": [each._asdict() for each in seen]}, indent=2))
+        print(json.dumps({"sound": not broken, "findings": [_fields(each) for each in seen]}, indent=2))
     else:
         print(_verdict(seen))
     return 1 if broken else 0
@@ -43,14 +43,19 @@ def _findings() -> Iterator[Finding]:
     yield from server(data_dir)
 
 
+def _fields(finding: Finding) -> dict[str, str]:
+    """The finding as scripts read it, who know its remedy as `mend`."""
+    return {"name": finding.name, "status": finding.status, "detail": finding.detail, "mend": finding.remedy}
+
+
 def _line(finding: Finding) -> str:
-    mend = f" {_arrow()} {finding.mend}" if finding.mend else ""
-    return f"{_sign[finding.status]} {finding.name}: {finding.detail}{mend}"
+    remedy = f" {_arrow()} {finding.remedy}" if finding.remedy else ""
+    return f"{_sign[finding.status]} {finding.name}: {finding.detail}{remedy}"
 
 
 def _verdict(seen: list[Finding]) -> str:
     if any(each.status == BROKEN for each in seen):
-        return f"Something is broken; after {_arrow()} stands what mends it."
+        return f"Something is broken; after {_arrow()} stands what fixes it."
     if any(each.status == DEGRADED for each in seen):
         return f"It works; after {_arrow()} stands what would make it better."
     return "Everything works."

@@ -42,12 +42,12 @@ def _test(operation: str, target: str) -> int:
 def _show() -> int:
     directory = quote(str(Path.cwd().resolve()), safe="")
     answer, _ = Endpoint().call(f"/v1/permissions?directory={directory}", None, call_timeout_s)
-    told = json.loads(answer)
-    for rule in told["rules"]:
+    listing = json.loads(answer)
+    for rule in listing["rules"]:
         print(line(rule))
-    if not told["rules"]:
+    if not listing["rules"]:
         print("No rule holds here: what only reads is allowed, the client asks about all else.")
-    for proposal in told["proposals"]:
+    for proposal in listing["proposals"]:
         what = "take back: " if proposal["revokes"] else ""
         print(f"proposed {proposal['proposed_at'][:16].replace('T', ' ')}: {what}{line(proposal['rule'])}")
         print(f"  segue permit {proposal['id']}, or segue deny {proposal['id']}")

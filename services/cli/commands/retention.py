@@ -50,12 +50,12 @@ def _way_back(options: argparse.Namespace) -> str:
 
 def _show() -> int:
     answer, _ = Endpoint().call("/v1/retention", None, call_timeout_s)
-    told = json.loads(answer)
-    for rule in told["rules"]:
+    listing = json.loads(answer)
+    for rule in listing["rules"]:
         due = f" ({rule['would_remove']:,} to go)" if rule["would_remove"] else ""
         print(f"{plain(rule['project'] or 'every other project')}: {_rule_text(rule)}{due}")
-    if told["waiting"]:
-        print(f"Waiting: {told['waiting']}")
+    if listing["waiting"]:
+        print(f"Waiting: {listing['waiting']}")
     return 0
 
 

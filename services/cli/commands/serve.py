@@ -74,7 +74,7 @@ async def _open(
 ) -> AsyncIterator[GatewayApp]:
     """Runs the server, and announces it once it is ready; one started in the background exits when idle."""
     from services.embedded import open_embedded
-    from services.kit.background_task import beside
+    from services.kit.background_task import background_task
 
     async with open_embedded(data_dir, settings) as app:
         info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
@@ -83,7 +83,7 @@ async def _open(
             print(_welcome(app.url, data_dir, settings.auth), flush=True)
             yield app
             return
-        async with beside("the idle exit", lambda: _leave_when_idle(app, stop)):
+        async with background_task("the idle exit", lambda: _leave_when_idle(app, stop)):
             yield app
 
 

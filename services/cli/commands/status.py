@@ -12,7 +12,7 @@ from typing import Any
 
 from services.cli import local_server
 from services.cli.durations import ago
-from services.cli.gateway.overview import NotTold, overview
+from services.cli.gateway.overview import NoOverview, overview
 from services.cli.hooks.state_files import HOOKS_DIRECTORY
 
 ANSWER_TIMEOUT_S = 3.0
@@ -27,8 +27,8 @@ def run(options: argparse.Namespace) -> int:
     if url:
         try:
             query = _query()
-            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).told, url, query["project"]))
-        except NotTold as problem:
+            _print(_report_lines(overview(url, ANSWER_TIMEOUT_S, **query).fields, url, query["project"]))
+        except NoOverview as problem:
             _print([("server", f"{problem}. `segue doctor` says more")])
             status = 1
     else:
@@ -49,21 +49,24 @@ def _query() -> dict[str, str]:
     return {"since": midnight.isoformat(), "project": project_name(Path.cwd().resolve(), [Path("/")])}
 
 
-def _report_lines(told: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
-    yield "server", f"{url}, version {told['version']}" + (f", as {told['user']}" if told["user"] != "local" else "")
-    for name in told["unavailable"]:
+def _report_lines(fields: Any, url: str, project: str) -> Iterator[tuple[str, str]]:
+    yield (
+        "server",
+        f"{url}, version {fields['version']}" + (f", as {fields['user']}" if fields["user"] != "local" else ""),
+    )
+    for name in fields["unavailable"]:
         yield name, "does not answer"
-    if told["sessions_active"] is not None:
-        yield "sessions", f"{told['sessions_active']} active"
-    if told["memories"] is not None:
-        last = f"; the last {_ago(told['last_stored'])}" if told["last_stored"] else ""
-        yield "memories", f"{told['memories_since']:,} today, {told['memories']:,} in all{last}"
-    if told["quality"]:
-        measured = _ago(told["quality"]["timestamp"])
-        yield "quality", f"{told['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
-    if told["pending"]:
-        yield "pending", f"{told['pending']} to be stored once memory answers"
-    for each in told["degraded"]:
+    if fields["sessions_active"] is not None:
+        yield "sessions", f"{fields['sessions_active']} active"
+    if fields["memories"] is not None:
+        last = f"; the last {_ago(fields['last_stored'])}" if fields["last_stored"] else ""
+        yield "memories", f"{fields['memories_since']:,} today, {fields['memories']:,} in all{last}"
+    if fields["quality"]:
+        measured = _ago(fields["quality"]["timestamp"])
+        yield "quality", f"{fields['quality']['overall_score']:.0f} of 100 in {project}, measured {measured}"
+    if fields["pending"]:
+        yield "pending", f"{fields['pending']} to be stored once memory answers"
+    for each in fields["degraded"]:
         yield "degraded", each
 
 

@@ -26,11 +26,11 @@ def run(options: argparse.Namespace) -> int:
     if pid is None:
         print("No server runs here.")
         return 0
-    for number, patience_s in ((signal.SIGTERM, DRAIN_S), (signal.SIGKILL, KILLED_S)):
+    for number, timeout_s in ((signal.SIGTERM, DRAIN_S), (signal.SIGKILL, KILLED_S)):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)  # a suspended process could not exit
-        if _stop_process(data_dir, pid, patience_s):
+        if _stop_process(data_dir, pid, timeout_s):
             word = "ended" if number == signal.SIGTERM else "had to be killed; what it acknowledged is kept"
             print(f"The server (process {pid}) {word}. It is started again when a client needs it.")
             return 0
@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
     return 1
 
 
-def _stop_process(data_dir: Path, pid: int, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
+def _stop_process(data_dir: Path, pid: int, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
     while local_server.serving_pid(data_dir) == pid:
         if time.monotonic() >= deadline:
             return False

@@ -47,10 +47,10 @@ class Reporter:
             directory = _argument_directory(params) or self._directory or os.getcwd()  # noqa: PTH109 - no more is needed
         except OSError:  # the directory was removed
             return message
-        told = {DIRECTORY_META: directory}
+        meta = {DIRECTORY_META: directory}
         if self._identify:
-            told[IDENTITY_META] = directory_identity(directory) or "none"
-        message = _with(message, told)
+            meta[IDENTITY_META] = directory_identity(directory) or "none"
+        message = _with(message, meta)
         return self._with_report(message) if self._is_wanted and params.get("name") in REPORTING else message
 
     def outcome(self, sent: Message, answer: Message) -> Message:
@@ -61,16 +61,16 @@ class Reporter:
         result = answer.get("result")
         if not self._identify or not isinstance(result, dict) or sent.get("method") != "tools/call":
             return answer
-        wanted, told = _meta(result).get(WANTED_META), _meta(sent["params"])
-        if isinstance(wanted, dict) and wanted.get("report") and REPORT_META not in told:
+        wanted, meta = _meta(result).get(WANTED_META), _meta(sent["params"])
+        if isinstance(wanted, dict) and wanted.get("report") and REPORT_META not in meta:
             self._is_wanted = True
             return self._with_report(sent)
-        if isinstance(wanted, dict) and isinstance(wanted.get("commit"), dict) and COMMITTED_META not in told:
-            return _with(sent, {COMMITTED_META: self._here().commit(told[DIRECTORY_META], wanted["commit"])})
-        if COMMITTED_META in told and not result.get("isError"):
-            self._here().forget_commits(told[DIRECTORY_META])
-        if REPORT_META in told and sent["params"].get("name") == "end":
-            return {**answer, "result": self._here().with_handoff(told[DIRECTORY_META], result)}
+        if isinstance(wanted, dict) and isinstance(wanted.get("commit"), dict) and COMMITTED_META not in meta:
+            return _with(sent, {COMMITTED_META: self._here().commit(meta[DIRECTORY_META], wanted["commit"])})
+        if COMMITTED_META in meta and not result.get("isError"):
+            self._here().forget_commits(meta[DIRECTORY_META])
+        if REPORT_META in meta and sent["params"].get("name") == "end":
+            return {**answer, "result": self._here().with_handoff(meta[DIRECTORY_META], result)}
         return answer
 
     def _with_report(self, message: Message) -> Message:
@@ -110,7 +110,7 @@ def _meta(holder: Message) -> Message:
     return meta if isinstance(meta, dict) else {}
 
 
-def _with(message: Message, told: Message) -> Message:
+def _with(message: Message, meta: Message) -> Message:
     """The message with more in its `_meta`, which is not part of a tool's schema."""
     params = message["params"]
-    return {**message, "params": {**params, "_meta": {**_meta(params), **told}}}
+    return {**message, "params": {**params, "_meta": {**_meta(params), **meta}}}

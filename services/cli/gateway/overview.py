@@ -17,7 +17,7 @@ from services.cli.gateway.credentials import BadToken, credentials
 ANSWER_MAX_BYTES = 1 << 20
 
 
-class NotTold(Exception):
+class NoOverview(Exception):
     """The gateway does not answer, or not with this; `status` is the HTTP status, 0 without an answer."""
 
     def __init__(self, message: str, status: int = 0) -> None:
@@ -28,33 +28,33 @@ class NotTold(Exception):
 class Overview(NamedTuple):
     """The gateway's overview, and its clock at that time."""
 
-    told: Mapping[str, Any]
+    fields: Mapping[str, Any]
     clock: datetime | None
 
 
 def overview(url: str, timeout_s: float, **query: str) -> Overview:
-    """Fetches `/v1/overview` of the gateway at `url`. Raises NotTold."""
+    """Fetches `/v1/overview` of the gateway at `url`. Raises NoOverview."""
     base = url.removesuffix("/").removesuffix("/mcp")
     try:
         exchange = Exchange(f"{base}/v1/overview?{urlencode(query)}", timeout_s)
         with exchange.send("GET", credentials()) as response:
             return _parse_overview(response, base)
     except BadToken as problem:
-        raise NotTold(str(problem), 401) from problem
+        raise NoOverview(str(problem), 401) from problem
     except (Failure, *TRANSPORT_ERRORS) as problem:
         reason = getattr(problem.__cause__, "strerror", None) or problem.__cause__ or problem
-        raise NotTold(f"{urlsplit(base).netloc or base} does not answer: {reason}") from problem
+        raise NoOverview(f"{urlsplit(base).netloc or base} does not answer: {reason}") from problem
 
 
 def _parse_overview(response: HTTPResponse, base: str) -> Overview:
     body = response.read(ANSWER_MAX_BYTES)
     if response.status != 200:
-        raise NotTold(_words(body) or f"{base} answers {response.status} {response.reason}", response.status)
-    told = json.loads(body)
-    if not isinstance(told, dict):
-        raise NotTold(f"{base} answers something else: is it Segue?", response.status)
+        raise NoOverview(_words(body) or f"{base} answers {response.status} {response.reason}", response.status)
+    fields = json.loads(body)
+    if not isinstance(fields, dict):
+        raise NoOverview(f"{base} answers something else: is it Segue?", response.status)
     date = response.headers.get("Date")
-    return Overview(told, parsedate_to_datetime(date) if date else None)
+    return Overview(fields, parsedate_to_datetime(date) if date else None)
 
 
 def _words(body: bytes) -> str:

@@ -91,8 +91,8 @@ def _deliver_waiting(directory: Path, waiting: Sequence[str]) -> bool:
 def _deliver(event: str, path: Path) -> None:
     """One event: what is to be stored first, for what follows speaks of it."""
     try:
-        told = json.loads(path.read_bytes())
-        client = dict(told["input"])
+        envelope = json.loads(path.read_bytes())
+        client = dict(envelope["input"])
         age_s = time.time() - path.stat().st_mtime
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         state_files.log(event, "what waited is not readable, and dropped")
@@ -102,10 +102,12 @@ def _deliver(event: str, path: Path) -> None:
         return
     if event in CAPTURED_AT and state_files.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
         capture(event, client.get("transcript_path"))
-    told |= {"files": _touched_files(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
-    directory = str(told.get("directory") or "/")
-    asked = {"method": "tools/call", "params": {"name": ASKED_AS.get(event, ""), "_meta": told.pop("meta", {})}}
-    call_here(asked, lambda message: _as_tool_answer(event, {**told, "meta": message["params"]["_meta"]}), directory)
+    envelope |= {"files": _touched_files(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
+    directory = str(envelope.get("directory") or "/")
+    asked = {"method": "tools/call", "params": {"name": ASKED_AS.get(event, ""), "_meta": envelope.pop("meta", {})}}
+    call_here(
+        asked, lambda message: _as_tool_answer(event, {**envelope, "meta": message["params"]["_meta"]}), directory
+    )
     if event == "SessionEnd":
         _forget(client.get("session_id"))
 
@@ -159,12 +161,12 @@ def readable(transcript: object) -> Path:
     return path
 
 
-def _as_tool_answer(event: str, told: dict[str, Any]) -> dict[str, Any]:
+def _as_tool_answer(event: str, envelope: dict[str, Any]) -> dict[str, Any]:
     """What came of it, in the form of a tool's answer; that way the reporter understands what a gateway wants first.
 
     The gateway knows of it then, or will never take it. Raises Unreachable, NotStarted.
     """
-    body = json.dumps(told).encode()
+    body = json.dumps(envelope).encode()
     answer = Answer(0)
     for attempt in range(1, ATTEMPTS_MAX + 1):
         try:

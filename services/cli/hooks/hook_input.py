@@ -43,13 +43,13 @@ def fields(raw: bytes) -> dict[str, Any]:
     import json
 
     try:
-        told = json.loads(raw.decode("utf-8", "replace"))
+        client_input = json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise NotUnderstood("the input is not JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(client_input, dict):
         raise NotUnderstood("the input is not a JSON object")
-    kept = _texts(told, KEPT)
-    tool_input = told.get("tool_input")
+    kept = _texts(client_input, KEPT)
+    tool_input = client_input.get("tool_input")
     return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL)} if isinstance(tool_input, dict) else kept
 
 

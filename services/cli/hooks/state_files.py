@@ -95,17 +95,17 @@ def of_session(part: str, session: str) -> str:
     return os.path.join(hooks_directory(part), name) if name else ""
 
 
-def owe(session: str, owed: bool) -> None:
-    """Says whether the conversation is still to be told what it should have been told at its start."""
+def set_briefing_due(session: str, is_due: bool) -> None:
+    """Records whether the conversation still has to get the briefing that it should have got at its start."""
     path = of_session("owed", session)
-    if path and owed:
+    if path and is_due:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     elif path and os.path.lexists(path):
         os.unlink(path)
 
 
-def is_owed(session: str) -> bool:
-    """Whether it is."""
+def is_briefing_due(session: str) -> bool:
+    """Whether the conversation still has to get its briefing."""
     path = of_session("owed", session)
     return bool(path) and os.path.lexists(path)
 

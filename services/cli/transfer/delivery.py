@@ -204,9 +204,11 @@ def _open(connection: HTTPConnection) -> None:
     connection.sock.settimeout(answer_timeout_s)
 
 
-def _read_receipt(told: Any) -> Receipt:
-    rejected = [Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in told["rejected"]]
-    return Receipt(int(told["stored"]), int(told["duplicates"]), int(told["embedded"]), rejected)
+def _read_receipt(fields: Any) -> Receipt:
+    rejected = [
+        Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in fields["rejected"]
+    ]
+    return Receipt(int(fields["stored"]), int(fields["duplicates"]), int(fields["embedded"]), rejected)
 
 
 def plain(text: object) -> str:
@@ -218,8 +220,8 @@ def plain(text: object) -> str:
 def _explanation(status: int, answer: bytes) -> tuple[str, str]:
     """The gateway's error code and message."""
     try:
-        told: Any = json.loads(answer)
-        return plain(told["error_code"]), plain(told["error"])
+        fields: Any = json.loads(answer)
+        return plain(fields["error_code"]), plain(fields["error"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {status}", "no reason given"
 
@@ -227,8 +229,8 @@ def _explanation(status: int, answer: bytes) -> tuple[str, str]:
 def limit_of(answer: bytes) -> str:
     """The limit that the gateway reports: later, too_large or over_quota; empty if it was none."""
     try:
-        told: Any = json.loads(answer)
-        return str(told.get("reason") or "")
+        fields: Any = json.loads(answer)
+        return str(fields.get("reason") or "")
     except (ValueError, AttributeError):
         return ""
 

@@ -28,7 +28,7 @@ class Verifier(Protocol):
         ...
 
 
-class Door:
+class Authentication:
     """Authenticates requests; without a verifier, every request is made as the machine's own user."""
 
     def __init__(self, app: ASGIApp, verifier: Verifier | None, challenge: str = "") -> None:

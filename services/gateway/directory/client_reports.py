@@ -54,7 +54,7 @@ class Client:
 
     directory: str
     identity: str
-    told: Mapping[str, Any]
+    meta: Mapping[str, Any]
 
     def is_here(self) -> bool:
         """Whether the gateway sees that very directory. Reads the disk."""
@@ -63,7 +63,7 @@ class Client:
     def report(self) -> Report:
         """The report. Wanted if the client has not made one yet; InvalidInput, NotFound or Denied if it reports that
         the directory cannot be worked in; Unavailable if the report is unusable."""
-        report = self.told.get(REPORT_META)
+        report = self.meta.get(REPORT_META)
         if report is None:
             raise Wanted({"report": True})
         if isinstance(report, dict) and isinstance(report.get("problem"), dict):
@@ -75,13 +75,13 @@ class Client:
 
     def committed_checkpoint(self) -> tuple[str, Checkpoint] | None:
         """The requested checkpoint and its id; None if it has not been made yet. Raises InvalidInput."""
-        told = self.told.get(COMMITTED_META)
-        if told is None:
+        outcome = self.meta.get(COMMITTED_META)
+        if outcome is None:
             return None
-        identifier = told.get("checkpoint_id") if isinstance(told, dict) else None
+        identifier = outcome.get("checkpoint_id") if isinstance(outcome, dict) else None
         if not isinstance(identifier, str) or not ID.fullmatch(identifier):
             raise InvalidInput("The checkpoint that was made has no id.", "Bring `segue connect` up to date.")
-        made = Checkpoint.from_dict(told.get("checkpoint"))
+        made = Checkpoint.from_dict(outcome.get("checkpoint"))
         if made.created and not _is_commit(made.commit_hash or ""):
             raise InvalidInput("The checkpoint that was made names no commit.", "Bring `segue connect` up to date.")
         return identifier, made
@@ -99,9 +99,9 @@ class Asked:
         """The argument's directory, else the client's working directory."""
         request = context.request_context
         meta = dict(request.meta or {}) if request else {}
-        told, identity = _path(meta.get(DIRECTORY_META)), meta.get(IDENTITY_META)
-        client = Client(told, identity, meta) if told and isinstance(identity, str) and identity else None
-        return cls((given or told).encode("utf-8", "replace").decode(), client)
+        directory, identity = _path(meta.get(DIRECTORY_META)), meta.get(IDENTITY_META)
+        client = Client(directory, identity, meta) if directory and isinstance(identity, str) and identity else None
+        return cls((given or directory).encode("utf-8", "replace").decode(), client)
 
     def at(self, directory: str) -> Asked:
         """The same client with another directory: that of a session."""
@@ -123,9 +123,9 @@ def _check_report(report: object) -> Report:
     return Report(Workspace.from_dict(fields.get("workspace")), evidence.encode("utf-8", "replace").decode())
 
 
-def _problem(told: Mapping[str, Any]) -> ServiceError:
-    message = serialization.readable(str(told.get("message") or "The client cannot look at its directory"))
-    return PROBLEMS.get(str(told.get("kind")), Unavailable)(message, "`segue connect` looked on its own machine.")
+def _problem(report: Mapping[str, Any]) -> ServiceError:
+    message = serialization.readable(str(report.get("message") or "The client cannot look at its directory"))
+    return PROBLEMS.get(str(report.get("kind")), Unavailable)(message, "`segue connect` looked on its own machine.")
 
 
 def _is_commit(name: str) -> bool:

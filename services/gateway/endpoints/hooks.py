@@ -47,27 +47,27 @@ class HookEndpoint:
 
 def parse_event(body: bytes) -> HookEvent:
     """The event; missing fields are empty and unknown ones ignored. InvalidInput if the body is not an envelope."""
-    told = json_value(body, "The body")
-    if not isinstance(told, dict) or not isinstance(told.get("input"), dict):
+    envelope = json_value(body, "The body")
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("input"), dict):
         raise InvalidInput("The body is not a hook envelope.")
-    client: dict[str, Any] = told["input"]
+    client: dict[str, Any] = envelope["input"]
     tool_input = client.get("tool_input")
-    files = told.get("files")
+    files = envelope.get("files")
     return HookEvent(
-        directory=_text(told, "directory") or _text(client, "cwd"),
+        directory=_text(envelope, "directory") or _text(client, "cwd"),
         session=_text(client, "session_id"),
         source=_text(client, "source"),
         mode=_text(client, "permission_mode"),
         tool=_text(client, "tool_name"),
         tool_input={key: _text(tool_input, key) for key in tool_input} if isinstance(tool_input, dict) else {},
         prompt=_text(client, "prompt"),
-        delivery=_text(told, "delivery"),
+        delivery=_text(envelope, "delivery"),
         files=[each for each in files if isinstance(each, str)][:files_max] if isinstance(files, list) else [],
-        tokens=_number(told, "tokens", tokens_max),
-        prompt_tokens=_number(told, "prompt_tokens", tokens_max),
-        within_s=_number(told, "within_ms", within_max_ms) / 1e3,
-        age_s=_number(told, "age_s", 10**9),
-        meta=meta if isinstance(meta := told.get("meta"), dict) else {},
+        tokens=_number(envelope, "tokens", tokens_max),
+        prompt_tokens=_number(envelope, "prompt_tokens", tokens_max),
+        within_s=_number(envelope, "within_ms", within_max_ms) / 1e3,
+        age_s=_number(envelope, "age_s", 10**9),
+        meta=meta if isinstance(meta := envelope.get("meta"), dict) else {},
     )
 
 

@@ -16,7 +16,7 @@ from services.pb import memory_pb2
 removals_default = 50
 
 
-class Keeping:
+class RetentionEndpoints:
     """The endpoints."""
 
     def __init__(self, memory: MemoryBackend) -> None:

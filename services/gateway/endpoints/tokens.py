@@ -53,8 +53,8 @@ def _uncached_response(content: Mapping[str, Any]) -> Response:
     return JSONResponse(content, headers={"cache-control": "no-store"})
 
 
-def _create_request(told: Mapping[str, Any]) -> access_pb2.CreateTokenRequest:
-    user, scope, expires_in_s = told.get("user"), told.get("scope", "write"), told.get("expires_in_s", 0)
+def _create_request(fields: Mapping[str, Any]) -> access_pb2.CreateTokenRequest:
+    user, scope, expires_in_s = fields.get("user"), fields.get("scope", "write"), fields.get("expires_in_s", 0)
     if not isinstance(user, str) or not isinstance(scope, str) or type(expires_in_s) not in {int, float}:
         raise InvalidInput("user and scope are words, expires_in_s is a number.")
     return access_pb2.CreateTokenRequest(user=user, scope=scope, expires_in_s=expires_in_s)

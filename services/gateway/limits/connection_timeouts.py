@@ -22,7 +22,7 @@ _no_room = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ConnectionTimeouts:
     """`head_s` from the connection, or a request's first byte, to the end of its head; `body_s` from there to the end
     of its body; `write_s` for a client that does not read its answer, until it reads some of it."""
 
@@ -32,14 +32,14 @@ class Patience:
     connections_max: int
 
 
-def patient(patience: Patience) -> type[H11Protocol]:
+def protocol_with_timeouts(timeouts: ConnectionTimeouts) -> type[H11Protocol]:
     """uvicorn's protocol with these timeouts."""
 
-    class PatientProtocol(_PatientProtocol):
+    class ProtocolWithTimeouts(_TimeoutProtocol):
         pass
 
-    PatientProtocol.patience = patience
-    return PatientProtocol
+    ProtocolWithTimeouts.timeouts = timeouts
+    return ProtocolWithTimeouts
 
 
 def refusals() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
@@ -69,8 +69,8 @@ def _answer(status: bytes, text: bytes) -> bytes:
     return b"HTTP/1.1 " + status + b"\r\n" + _closing % (len(text), text)
 
 
-class _PatientProtocol(H11Protocol):
-    patience: Patience
+class _TimeoutProtocol(H11Protocol):
+    timeouts: ConnectionTimeouts
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -81,8 +81,8 @@ class _PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
-        self._is_one_too_many = len(self.connections) > self.patience.connections_max
-        if len(self.connections) > 2 * self.patience.connections_max:
+        self._is_one_too_many = len(self.connections) > self.timeouts.connections_max
+        if len(self.connections) > 2 * self.timeouts.connections_max:
             transport.abort()
             return
         self._watch()
@@ -112,10 +112,10 @@ class _PatientProtocol(H11Protocol):
         self._waiting_for = part
         if self._timer:
             self._timer.cancel()
-        seconds = {"head": self.patience.head_s, "body": self.patience.body_s}.get(part)
-        self._timer = self.loop.call_later(seconds, self._lost_patience) if seconds else None
+        seconds = {"head": self.timeouts.head_s, "body": self.timeouts.body_s}.get(part)
+        self._timer = self.loop.call_later(seconds, self._time_out) if seconds else None
 
-    def _lost_patience(self) -> None:
+    def _time_out(self) -> None:
         if self._waiting_for == "head" and not self.transport.is_closing():
             self.transport.write(_answer(b"408 Request Timeout", b"The request did not come in time."))
             self.transport.close()
@@ -129,7 +129,7 @@ class _PatientProtocol(H11Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._end_write_timer()
-        self._write_timer = self.loop.call_later(self.patience.write_s, self.transport.abort)
+        self._write_timer = self.loop.call_later(self.timeouts.write_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -36,7 +36,7 @@ users_max, user_forgotten_s = 10_000, 120.0
 
 
 @dataclass(slots=True)
-class _Purse:
+class _Bucket:
     """The calls granted but not spent, and the time until which no more are granted."""
 
     left: int = 0
@@ -51,7 +51,7 @@ class Allowances:
         self._rate = Rate(calls_per_minute, calls_per_minute)
         self._batch = max(1, calls_per_minute // batches_per_minute)
         self._at_once = calls_at_once
-        self._purses: TTLCache[str, _Purse] = TTLCache(users_max, user_forgotten_s)
+        self._buckets: TTLCache[str, _Bucket] = TTLCache(users_max, user_forgotten_s)
         self._running: Counter[str] = Counter()
         self._own = ProcessAllowance()
         self._alone_until_s = 0.0
@@ -59,14 +59,14 @@ class Allowances:
     async def spend(self, user: str) -> None:
         """Takes one call from the user's limit per minute."""
         now_s = asyncio.get_running_loop().time()
-        purse = self._purses.setdefault(user, _Purse())
-        if not purse.left and purse.empty_until_s <= now_s:
+        bucket = self._buckets.setdefault(user, _Bucket())
+        if not bucket.left and bucket.empty_until_s <= now_s:
             granted = await self._take(user, now_s)
-            purse.left += granted.calls
-            purse.empty_until_s = 0.0 if purse.left else now_s + granted.retry_after_s
-        if not purse.left:
-            raise _limit_error(f"{self._rate.burst:,} calls a minute", purse.empty_until_s - now_s)
-        purse.left -= 1
+            bucket.left += granted.calls
+            bucket.empty_until_s = 0.0 if bucket.left else now_s + granted.retry_after_s
+        if not bucket.left:
+            raise _limit_error(f"{self._rate.burst:,} calls a minute", bucket.empty_until_s - now_s)
+        bucket.left -= 1
 
     @contextmanager
     def running(self, user: str) -> Iterator[None]:
@@ -104,7 +104,7 @@ def _limit_error(what: str, retry_after_s: float) -> RateLimited:
     return error
 
 
-class Allowing(Middleware):
+class RateLimits(Middleware):
     """Counts every MCP request against its user's limit."""
 
     def __init__(self, allowances: Allowances) -> None:
@@ -120,7 +120,7 @@ class Allowing(Middleware):
             return await call_next(context)
 
 
-class RouteAllowing:
+class RouteRateLimits:
     """Counts every request of another authenticated route against the same limit."""
 
     def __init__(self, app: ASGIApp, allowances: Allowances) -> None:

@@ -17,7 +17,7 @@ _queries = "db_client_operation_duration_seconds"
 _embeddings = "segue_embedding_duration_seconds"
 _lookups = "segue_cache_lookups_total"
 
-Which = Callable[[Mapping[str, str]], bool]
+LabelFilter = Callable[[Mapping[str, str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Measures:
     series: Sequence[Figure]
     missing: Sequence[str]
 
-    def recent(self, name: str, which: Which = lambda _: True) -> float:
+    def recent(self, name: str, which: LabelFilter = lambda _: True) -> float:
         """The recent growth of the series of that name."""
         return sum(each.recent for each in self._series_named(name) if which(each.labels))
 
@@ -36,7 +36,7 @@ class Measures:
         """The current sum of the series of that name."""
         return sum(each.value for each in self._series_named(name))
 
-    def mean_ms(self, name: str, which: Which = lambda _: True) -> float:
+    def mean_ms(self, name: str, which: LabelFilter = lambda _: True) -> float:
         """The recent mean of the histogram of that name; 0 without observations."""
         count = self.recent(f"{name}_count", which)
         return 1e3 * self.recent(f"{name}_sum", which) / count if count else 0.0
@@ -121,5 +121,5 @@ async def measure(backends: Backends) -> Measures:
     return Measures(window_s, series, missing)
 
 
-def _figure(told: telemetry_pb2.Figure) -> Figure:
-    return Figure(told.name, dict(told.labels), told.value, told.recent)
+def _figure(message: telemetry_pb2.Figure) -> Figure:
+    return Figure(message.name, dict(message.labels), message.value, message.recent)

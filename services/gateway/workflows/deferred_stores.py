@@ -26,7 +26,7 @@ from services.pb import memory_pb2, session_pb2
 logger = logging.getLogger(__name__)
 
 MEMORY = "memory"
-paid_at_once_max = 20
+retried_at_once_max = 20
 CURABLE = (Unavailable, DeadlineExceeded, NotReady, Conflict, RateLimited, OverQuota)
 """Errors that a retry may resolve; any other is permanent."""
 
@@ -39,7 +39,7 @@ class Remembered:
     trouble: str = ""
 
 
-async def store_or_owe(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]]) -> Remembered:
+async def store_or_defer(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]]) -> Remembered:
     """Stores the memories of an ended session; defers those that may be stored later.
 
     Raises nothing: the session has ended in any case. A repeated call returns the same.
@@ -52,23 +52,23 @@ async def store_or_owe(backends: Backends, session_id: str, memories: Sequence[d
     except (ServiceError, Internal) as error:
         trouble = _words(error)
         if isinstance(error, CURABLE):
-            return await _owe(backends, session_id, memories, trouble)
+            return await _defer(backends, session_id, memories, trouble)
         return Remembered(trouble=trouble)
     return Remembered()
 
 
-async def _owe(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]], trouble: str) -> Remembered:
-    owed = session_pb2.OweRequest(
+async def _defer(backends: Backends, session_id: str, memories: Sequence[dict[str, Any]], trouble: str) -> Remembered:
+    request = session_pb2.OweRequest(
         which=session_pb2.Which(session_id=session_id),
         id=str(uuid5(NAMESPACE_URL, f"segue:owed:{session_id}")),
         kind=MEMORY,
         payload=json.dumps(memories),
     )
     try:
-        await backends.session.call(backends.session.stub.Owe, owed)
+        await backends.session.call(backends.session.stub.Owe, request)
     except ServiceError as error:
         return Remembered(trouble=f"{trouble} It could not be deferred either: {error.message}")
-    return Remembered([owed.id], trouble)
+    return Remembered([request.id], trouble)
 
 
 def _words(error: ServiceError | Internal) -> str:
@@ -78,32 +78,32 @@ def _words(error: ServiceError | Internal) -> str:
     return f"Something went wrong inside Segue; trace {error}."
 
 
-async def pay(backends: Backends) -> list[str]:
+async def retry(backends: Backends) -> list[str]:
     """Stores the user's pending memories, oldest first; returns the ids of those still pending.
 
     Memories that can never be stored are dropped. The first one that finds no room or no service ends the attempt.
 
     """
-    request = session_pb2.ListPendingRequest(limit=paid_at_once_max)
+    request = session_pb2.ListPendingRequest(limit=retried_at_once_max)
     pending: session_pb2.ListPendingResponse = await backends.session.call(backends.session.stub.ListPending, request)
-    for number, owed in enumerate(pending.pending):
+    for number, deferred in enumerate(pending.pending):
         try:
-            await _pay(backends, owed)
+            await _retry(backends, deferred)
         except ServiceError:
             return [each.id for each in pending.pending[number:]]
     return []
 
 
-async def _pay(backends: Backends, owed: session_pb2.Owed) -> None:
+async def _retry(backends: Backends, deferred: session_pb2.Owed) -> None:
     try:
-        if owed.kind == MEMORY:
-            await _store(backends, json.loads(owed.payload))
+        if deferred.kind == MEMORY:
+            await _store(backends, json.loads(deferred.payload))
     except CURABLE:
         raise
     except ServiceError as error:
         logger.warning("a pending memory can never be stored and was dropped: %s", type(error).__name__)
-    paid = session_pb2.PaidRequest(session_id=owed.session_id, id=owed.id)
-    await backends.session.call(backends.session.stub.Paid, paid)
+    request = session_pb2.PaidRequest(session_id=deferred.session_id, id=deferred.id)
+    await backends.session.call(backends.session.stub.Paid, request)
 
 
 async def _store(backends: Backends, memories: Sequence[dict[str, Any]]) -> None:

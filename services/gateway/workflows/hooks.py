@@ -27,7 +27,7 @@ from services.workspace.directory_identity import IDENTITY_META
 
 briefed_after = frozenset({"startup", "clear", "compact", ""})
 """A conversation that is resumed has its briefing in it already."""
-owed_max = 200
+undelivered_max = 200
 owed_age_max_s = 900
 clients_max = 500
 echo_s = 2.0
@@ -106,7 +106,7 @@ class Hooks:
         self._sessions = sessions
         self._background = background
         self._recalling = Recalling(sessions.backends)
-        self._owed: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
+        self._undelivered: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._clients: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         self.handlers: Mapping[str, Handler] = {
@@ -128,9 +128,9 @@ class Hooks:
             return None
         briefing = None
         if event.tokens and event.source in briefed_after and event.age_s < owed_age_max_s:
-            briefing = self._owed[user, event.session] = self._background.begin(user, self._brief(event))
-            while len(self._owed) > owed_max:
-                self._owed.popitem(last=False)
+            briefing = self._undelivered[user, event.session] = self._background.begin(user, self._brief(event))
+            while len(self._undelivered) > undelivered_max:
+                self._undelivered.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
             await self._sessions.init(event.call_directory, "")
             return None
@@ -164,7 +164,7 @@ class Hooks:
     async def _take_briefing(self, event: HookEvent, name: str) -> Said | None:
         """The briefing that is owed to the conversation, where it is ready in time; it is given once."""
         key = (current_user(), event.session)
-        task = self._owed.get(key)
+        task = self._undelivered.get(key)
         if task is None:
             return None
         if not (await asyncio.wait({task}, timeout=event.within_s))[0]:
@@ -172,9 +172,9 @@ class Hooks:
         try:
             briefing = task.result()
         except ServiceError:
-            self._owed.pop(key, None)
+            self._undelivered.pop(key, None)
             raise
-        if self._owed.pop(key, None) is None:  # another hook was first
+        if self._undelivered.pop(key, None) is None:  # another hook was first
             return None
         return _context(name, briefing)
 
@@ -285,7 +285,7 @@ class Hooks:
     async def session_end(self, event: HookEvent) -> Said | None:
         """Ends the session with what the conversation left in memory, unless another conversation is still in it."""
         user = current_user()
-        self._owed.pop((user, event.session), None)
+        self._undelivered.pop((user, event.session), None)
         others = self._clients.get((user, event.which.working_directory), set())
         others.discard(event.session)
         if others:

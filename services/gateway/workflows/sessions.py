@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Place, Workplace
-from services.gateway.workflows.deferred_stores import pay, store_or_owe
+from services.gateway.workflows.deferred_stores import retry, store_or_defer
 from services.gateway.workflows.quality import Assessed, assess
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
@@ -93,7 +93,7 @@ class Sessions:
             which=session_pb2.Which(session_id=begun.session.id), quality=quality.message, operation_id=str(uuid4())
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
-        await pay(self.backends)
+        await retry(self.backends)
         return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble)
 
     async def _recall_related(
@@ -187,8 +187,8 @@ class Sessions:
         )
         answer: session_pb2.EndResponse = await session.call(session.stub.End, request)
         path = await self.workplace.leave_handoff(place, answer.handoff.file_name, answer.handoff.markdown)
-        left = await pay(self.backends)
-        remembered = await store_or_owe(self.backends, state.id, _summary(answer.handoff))
+        left = await retry(self.backends)
+        remembered = await store_or_defer(self.backends, state.id, _summary(answer.handoff))
         pending = list(dict.fromkeys([*remembered.pending, *left]))
         return Ended(answer.session, answer.handoff, path, quality, learned, pending, remembered.trouble)
 

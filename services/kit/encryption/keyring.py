@@ -69,10 +69,10 @@ def read_keyring(home: Path) -> Keyring | None:
     path = home / KEYRING
     try:
         with path.open("rb") as file:
-            told = json.loads(file.read(_file_max_bytes))
-        keyring = Keyring(str(told["key_id"]), str(told["salt"]), str(told["wrapped"]))
-        if told["format"] != _format:
-            raise InvalidInput(f"{path} has format {told['format']}; this version of Segue knows {_format}.")
+            fields = json.loads(file.read(_file_max_bytes))
+        keyring = Keyring(str(fields["key_id"]), str(fields["salt"]), str(fields["wrapped"]))
+        if fields["format"] != _format:
+            raise InvalidInput(f"{path} has format {fields['format']}; this version of Segue knows {_format}.")
         bytes.fromhex(keyring.salt + keyring.wrapped)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 from opentelemetry import metrics
 
-from services.kit.background_task import beside
+from services.kit.background_task import background_task
 from services.kit.errors import ServiceError
 from services.kit.health.grpc_health import Health
 from services.kit.observability import metrics_snapshot, telemetry
@@ -46,7 +46,7 @@ Count: TypeAlias = Callable[[], Awaitable[Mapping[str, float]]]
 
 
 @dataclass
-class Watching:
+class HealthPoll:
     """A service to poll. It is ready unless the part `needed` is unhealthy.
 
     `look` returns every part's health, `count` the service's gauges.
@@ -59,7 +59,7 @@ class Watching:
     health: Health
 
     def __post_init__(self) -> None:
-        self._telling = Telling(self.service)
+        self._publisher = HealthPublisher(self.service)
         self._counted_s = -counted_every_s
 
     async def run(self) -> None:
@@ -72,7 +72,7 @@ class Watching:
         """Polls once; a failure is reported as a part's trouble and does not stop the polling."""
         try:
             parts = await self.look()
-            self._telling.tell(parts)
+            self._publisher.publish(parts)
             ready = parts[self.needed].status != "unhealthy"
             await self.health.serving(ready)
             if ready and time.monotonic() > self._counted_s + counted_every_s:
@@ -87,36 +87,36 @@ class Watching:
             await self.health.serving(False)
 
 
-class Telling:
+class HealthPublisher:
     """Publishes the health of a service's parts as metrics, and logs changes."""
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._told: dict[str, str] = {}
+        self._published: dict[str, str] = {}
 
-    def tell(self, parts: Mapping[str, Part]) -> None:
+    def publish(self, parts: Mapping[str, Part]) -> None:
         """Publishes the current health; a part that is no longer listed is healthy again."""
-        for name in {*parts, *self._told}:
+        for name in {*parts, *self._published}:
             status, reason = (parts[name].status, parts[name].reason) if name in parts else ("healthy", "")
             labels = {"segue.service": self._service, "segue.part": name}
             gauge("segue.part.health").set(LEVELS[status], labels)
-            if status != self._told.get(name, "healthy"):
+            if status != self._published.get(name, "healthy"):
                 level = logging.INFO if status == "healthy" else logging.WARNING
                 logger.log(level, "%s: %s is %s%s", self._service, name, status, f": {reason}" if reason else "")
-            self._told[name] = status
+            self._published[name] = status
 
 
 @asynccontextmanager
-async def poll_health(watching: Watching) -> AsyncIterator[None]:
+async def poll_health(poll: HealthPoll) -> AsyncIterator[None]:
     """Polls once before the block, if that is quick, and repeatedly during it."""
-    async with beside(f"watching {watching.service}", watching.run):
+    async with background_task(f"watching {poll.service}", poll.run):
         with suppress(TimeoutError):
             async with asyncio.timeout(first_look_max_s):
-                await watching.health.is_known.wait()
+                await poll.health.is_known.wait()
         try:
             yield
         finally:
-            await watching.health.stop()
+            await poll.health.stop()
 
 
 @asynccontextmanager
@@ -124,16 +124,16 @@ async def publish_health(service: str, look: Look) -> AsyncIterator[None]:
     """Polls and publishes during the block, for processes whose readiness is kept elsewhere."""
 
     async def run() -> None:
-        telling = Telling(service)
+        publisher = HealthPublisher(service)
         while True:
             try:
-                telling.tell(await look())
+                publisher.publish(await look())
                 await metrics_snapshot.of_this_process().keep()
             except Exception:  # the next poll may succeed
                 logger.exception("the health of %s could not be checked", service)
             await asyncio.sleep(look_every_s)
 
-    async with beside(f"watching {service}", run):
+    async with background_task(f"watching {service}", run):
         yield
 
 

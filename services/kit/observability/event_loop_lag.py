@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakSet
 
-from services.kit.background_task import beside
+from services.kit.background_task import background_task
 from services.kit.observability import telemetry
 
 look_every_s = 0.05
@@ -24,7 +24,7 @@ async def measure_lag() -> AsyncIterator[None]:
         yield
         return
     _loops.add(loop)
-    async with beside("event loop lag", _watch):
+    async with background_task("event loop lag", _watch):
         try:
             yield
         finally:

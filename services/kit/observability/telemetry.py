@@ -39,10 +39,10 @@ def outgoing_trace() -> tuple[tuple[str, str], ...]:
 
 def incoming_trace(carrier: Mapping[str, Any]) -> Span | None:
     """The caller's span in `carrier` (metadata, headers, `_meta`); None if it has none."""
-    told = {key: str(carrier[key]) for key in _trace_keys if key in carrier}
-    if "traceparent" not in told:
+    trace_fields = {key: str(carrier[key]) for key in _trace_keys if key in carrier}
+    if "traceparent" not in trace_fields:
         return None
-    span = trace.get_current_span(propagate.extract(told))
+    span = trace.get_current_span(propagate.extract(trace_fields))
     return span if span.get_span_context().is_valid else None
 
 

@@ -37,22 +37,22 @@ def partial_store_error(error: Exception, missing: Sequence[int], count: int) ->
     """The error for a caller whose memories at positions `missing`, of `count`, are not stored; numbered from 1."""
     subject = "Memory" if len(missing) == 1 else "Memories"
     verb = "is" if len(missing) == 1 else "are"
-    told = f"{subject} {_ranges(missing)} of {count} {verb} not stored, the others are"
-    return _with_message(error, told, "Send the same again: nothing is stored twice.")
+    message = f"{subject} {_ranges(missing)} of {count} {verb} not stored, the others are"
+    return _with_message(error, message, "Send the same again: nothing is stored twice.")
 
 
 def partial_removal_error(error: Exception, removed: int, count: int) -> Exception:
     """The error for a caller whose memories were deleted only in part."""
-    told = f"{removed} of {count} memories are removed, the others are not"
-    return _with_message(error, told, "Delete again, without a confirmation first.")
+    message = f"{removed} of {count} memories are removed, the others are not"
+    return _with_message(error, message, "Delete again, without a confirmation first.")
 
 
-def _with_message(error: Exception, told: str, suggestion: str) -> Exception:
+def _with_message(error: Exception, message: str, suggestion: str) -> Exception:
     """The same kind of error with this text before its message; unexpected errors are returned unchanged."""
     if not isinstance(error, ServiceError):
         return error
     changed = copy.copy(error)
-    changed.message = f"{told}: {error.message}"
+    changed.message = f"{message}: {error.message}"
     changed.args = (changed.message,)
     changed.suggestions = (*error.suggestions, suggestion)
     return changed

@@ -67,7 +67,7 @@ class Generations:
         self._shared = shared
         self._projects = projects
         self._local: Counter[str] = Counter()
-        self._owed: set[str] = {_all}  # other processes may not know of writes before this process began
+        self._pending: set[str] = {_all}  # other processes may not know of writes before this process began
 
     async def of(self, user: str, projects: Sequence[str]) -> str | None:
         """Identifies the state of the user's projects (of all if none are given); None if the shared cache fails."""
@@ -75,7 +75,7 @@ class Generations:
         if self._shared is None:
             return ",".join(str(self._local[name]) for name in names)
         try:
-            await self._pay(self._shared)
+            await self._move_pending(self._shared)
             found = await self._shared.generations(names)
             if None in found and await self._exist(user, projects):
                 await self._shared.begin([name for name, each in zip(names, found, strict=True) if each is None])
@@ -101,16 +101,16 @@ class Generations:
         self._local.update(names)
         if self._shared is None:
             return
-        self._owed.update(names)
+        self._pending.update(names)
         try:
-            await self._pay(self._shared)
+            await self._move_pending(self._shared)
         except Unavailable:
             return  # moves that failed are made up for before the shared cache is used again
 
-    async def _pay(self, shared: Shared) -> None:
-        if owed := list(self._owed):
-            await shared.move(owed)
-            self._owed.difference_update(owed)
+    async def _move_pending(self, shared: Shared) -> None:
+        if pending := list(self._pending):
+            await shared.move(pending)
+            self._pending.difference_update(pending)
 
 
 _all = "all"

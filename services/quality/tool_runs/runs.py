@@ -55,7 +55,7 @@ class _Running:
     listeners: list[Progress]
     last: tuple[int, int, str] = (0, 0, "starting")
 
-    def tell(self, done: int, total: int, message: str) -> None:
+    def report(self, done: int, total: int, message: str) -> None:
         self.last = (done, total, message)
         for listener in self.listeners:
             listener(done, total, message)
@@ -95,15 +95,15 @@ class Runs:
             running.listeners.remove(progress)
 
     def _start(self, place: Place) -> _Running:
-        def tell(done: int, total: int, message: str) -> None:
-            self._running[place.root].tell(done, total, message)
+        def report(done: int, total: int, message: str) -> None:
+            self._running[place.root].report(done, total, message)
 
-        running = _Running(asyncio.create_task(self._all(place, tell)), [])
+        running = _Running(asyncio.create_task(self._all(place, report)), [])
         self._running[place.root] = running
         running.task.add_done_callback(lambda _: self._running.pop(place.root))
         return running
 
-    async def _all(self, place: Place, tell: Progress) -> Ran:
+    async def _all(self, place: Place, report: Progress) -> Ran:
         if self._is_confined is None:
             self._is_confined = await can_confine()
         deadline_s = time.monotonic() + self._timeout_s
@@ -112,14 +112,14 @@ class Runs:
         total, ran, found = len(tools) + bool(cracker), Ran(), _Found(place, self._is_confined)
         with tempfile.TemporaryDirectory(prefix="segue-run-") as scratch:
             for done, (tool, path) in enumerate(tools):
-                tell(done, total, tool.name)
+                report(done, total, tool.name)
                 home = Path(scratch, str(done))
                 home.mkdir()  # noqa: ASYNC240  # one small call to the kernel
                 ran.runs.append(await _run_tool(found, tool, path, home, deadline_s - time.monotonic()))
             if cracker:
-                tell(total - 1, total, "crackerjack")
+                report(total - 1, total, "crackerjack")
                 ran.runs.append(await _run_crackerjack(found, cracker, Path(scratch), deadline_s))
-        tell(total, total, "done")
+        report(total, total, "done")
         ran.evidence = found.evidence()
         return ran
 
@@ -197,8 +197,8 @@ async def _run_crackerjack(found: _Found, path: Path, scratch: Path, deadline_s:
     try:
         await asyncio.to_thread(crackerjack.copy_for, place, copy)
         left_s = deadline_s - time.monotonic()
-        told = await run_child(Child([str(path), "run", "--help"], copy, home, left_s, found.is_confined, own))
-        command = [str(path), "run", *crackerjack.known_options(told.output.decode("utf-8", "replace"))]
+        usage = await run_child(Child([str(path), "run", "--help"], copy, home, left_s, found.is_confined, own))
+        command = [str(path), "run", *crackerjack.known_options(usage.output.decode("utf-8", "replace"))]
         left_s = deadline_s - time.monotonic()
         ended = await run_child(Child(command, copy, home, left_s, found.is_confined, own, True, crackerjack.AGAIN))
         hooks = crackerjack.parse_hooks(ended.output)

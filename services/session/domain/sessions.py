@@ -25,7 +25,7 @@ items_max = 100
 files_sent_max = 10_000
 files_kept_max = 200
 checkpoints_max = 2000
-owed_max = 100
+deferred_max = 100
 """The most deferred stores of one session."""
 payload_max_bytes = 128 * 1024
 
@@ -55,7 +55,7 @@ class Session:
     checkpoints: int = 0
     first_quality: float | None = None
     last_quality: float | None = None
-    owed: tuple[str, ...] = ()  # ids of deferred stores
+    deferred: tuple[str, ...] = ()  # ids of deferred stores
     has_handoff: bool = False
     version: int = 0
 
@@ -88,7 +88,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class DeferredStore:
     """A deferred store: a task that another service could not do yet; `payload` is JSON that only the gateway reads."""
 
     id: str
@@ -281,16 +281,16 @@ def threshold_crossing(before: float | None, after: float | None, threshold: flo
     return "rose" if after >= threshold and before is not None and before < threshold else ""
 
 
-def owing(session: Session, owed: Owed) -> Session:
+def with_deferred(session: Session, deferred: DeferredStore) -> Session:
     """The session with one more deferred store."""
-    if len(session.owed) >= owed_max:
-        raise OverQuota(f"This session has {owed_max} deferred stores already.", "Store some of them first.")
-    return replace(session, owed=(*session.owed, owed.id))
+    if len(session.deferred) >= deferred_max:
+        raise OverQuota(f"This session has {deferred_max} deferred stores already.", "Store some of them first.")
+    return replace(session, deferred=(*session.deferred, deferred.id))
 
 
-def with_paid(session: Session, owed_id: str) -> Session:
+def without_deferred(session: Session, deferred_id: str) -> Session:
     """The session without this deferred store."""
-    return replace(session, owed=tuple(each for each in session.owed if each != owed_id))
+    return replace(session, deferred=tuple(each for each in session.deferred if each != deferred_id))
 
 
 # --- input checks -------------------------------------------------------------------------------
@@ -353,12 +353,12 @@ def check_facts(facts: Facts) -> None:
         check_texts(facts.git.commits, "commits")
 
 
-def check_pending(owed: Owed) -> None:
+def check_pending(deferred: DeferredStore) -> None:
     """Raises LimitExceeded or InvalidInput if it cannot be stored."""
     for name in ("id", "kind"):
-        value = getattr(owed, name)
+        value = getattr(deferred, name)
         check_text(value, name_max_chars, name)
         if not value or not unicodedata.normalize("NFC", value).isprintable():
             raise InvalidInput(f"{name} is empty or not printable.")
-    if len(owed.payload.encode("utf-8", "replace")) > payload_max_bytes:
+    if len(deferred.payload.encode("utf-8", "replace")) > payload_max_bytes:
         raise TooLarge(f"payload is over {payload_max_bytes:,} bytes.", "Send it in parts.")

@@ -16,11 +16,11 @@ from services.session.domain.handoff import write_handoff
 from services.session.domain.sessions import (
     Answer,
     Checkpoint,
+    DeferredStore,
     Facts,
     Handoff,
     NewCheckpoint,
     Opening,
-    Owed,
     Quality,
     Session,
     State,
@@ -35,10 +35,10 @@ from services.session.domain.sessions import (
     mark_seen,
     name_max_chars,
     open_session,
-    owing,
     record_quality,
     threshold_crossing,
-    with_paid,
+    with_deferred,
+    without_deferred,
 )
 from services.session.operations.events import (
     CHECKPOINT_CREATED,
@@ -53,7 +53,7 @@ from services.session.store import Change, Listing, SessionStore, Stale
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-owed_listed_max = 100
+deferred_listed_max = 100
 handed_off_at_once_max = 10
 checkpoints_handed_off_max = 200
 
@@ -161,35 +161,37 @@ class Lifecycle:
         checkpoints = await self._store.checkpoints(session.id, checkpoints_most) if checkpoints_most else []
         return session, checkpoints
 
-    async def owe(self, user: str, which: Which, id: str, kind: str, payload: str) -> Owed:
+    async def defer(self, user: str, which: Which, id: str, kind: str, payload: str) -> DeferredStore:
         """Defers a task that another service could not do yet; an `id` is stored once per session."""
         session = await self._finding.find(user, which)
-        owed = Owed(id, session.id, user, kind, payload, self._finding.now())
-        check_pending(owed)
+        deferred = DeferredStore(id, session.id, user, kind, payload, self._finding.now())
+        check_pending(deferred)
 
         async def attempt(operation_id: str) -> Answer:
             current = await self._finding.mine(user, session.id)
-            return await self._commit("Owe", operation_id, Change(session=owing(current, owed), owed=owed))
+            return await self._commit(
+                "Owe", operation_id, Change(session=with_deferred(current, deferred), deferred=deferred)
+            )
 
         await self._finding.once(user, "Owe", f"owe {session.id} {id}", attempt)
-        return owed
+        return deferred
 
     async def settle_pending(self, user: str, session_id: str, id: str) -> bool:
         """Removes a deferred store; returns whether it existed."""
 
         async def attempt() -> bool:
             session = await self._finding.mine(user, session_id)
-            if id not in session.owed:
+            if id not in session.deferred:
                 return False
-            await self._store.commit(Change(session=with_paid(session, id), paid=id))
+            await self._store.commit(Change(session=without_deferred(session, id), settled=id))
             return True
 
         return await until_first(attempt)
 
-    async def pending(self, user: str, limit: int) -> list[Owed]:
+    async def pending(self, user: str, limit: int) -> list[DeferredStore]:
         """The deferred stores of the user's sessions, oldest first."""
-        if not 1 <= limit <= owed_listed_max:
-            raise InvalidInput(f"limit is {limit}; it takes 1 to {owed_listed_max}.")
+        if not 1 <= limit <= deferred_listed_max:
+            raise InvalidInput(f"limit is {limit}; it takes 1 to {deferred_listed_max}.")
         return await self._store.pending(user, limit)
 
     async def handoff(self, user: str, session_id: str, project: str) -> Handoff:

@@ -64,6 +64,6 @@ class Retention:
 
     async def _may_go(self, session: Session) -> bool:
         latest = await self.store.latest_handoff(session.user, session.project)
-        if session.owed or latest is None or latest.session_id == session.id:
+        if session.deferred or latest is None or latest.session_id == session.id:
             return False
         return session.has_handoff or latest.ended_at >= session.last_seen_at

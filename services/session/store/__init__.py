@@ -10,7 +10,7 @@ from typing import Protocol
 from services.kit.errors import Conflict
 from services.kit.token_bucket import Allowance
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session, State
 from services.session.domain.tokens import TokenStore
 from services.session.operations.events import Event, EventSource
 
@@ -29,8 +29,8 @@ class Change:
     session: Session | None = None
     checkpoint: Checkpoint | None = None
     handoff: Handoff | None = None
-    owed: Owed | None = None
-    paid: str = ""  # the id of a deferred store that is done
+    deferred: DeferredStore | None = None
+    settled: str = ""  # the id of a deferred store that is done
     ledger: Ledger | None = None
     audited: Sequence[Audited] = ()
     events: Sequence[Event] = ()
@@ -138,7 +138,7 @@ class SessionStore(Protocol):
         """The session's last checkpoints, oldest first."""
         ...
 
-    async def pending(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[DeferredStore]:
         """The deferred stores of the user's sessions, oldest first."""
         ...
 

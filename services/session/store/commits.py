@@ -13,7 +13,7 @@ from services.session.domain.permissions import Audited, Ledger
 from services.session.domain.sessions import Session
 from services.session.store import Change, Stale
 from services.session.store.body_codec import Bodies
-from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, DEFERRED_STORE, EVENT, HANDOFF, LEDGER, SESSION
 
 Record = TypeVar("Record")
 audit_trimmed_every = 100
@@ -50,12 +50,12 @@ class Commits:
         if done := change.checkpoint:
             body = self._body(CHECKPOINT, done, "checkpoint", done.session_id, done.number)
             connection.execute("INSERT INTO checkpoints VALUES (?, ?, ?)", (done.session_id, done.number, body))
-        if owed := change.owed:
-            body = self._body(OWED, owed, "owed", owed.session_id, owed.id)
-            values = (owed.id, owed.session_id, owed.user, iso(owed.created_at), body)
+        if deferred := change.deferred:
+            body = self._body(DEFERRED_STORE, deferred, "owed", deferred.session_id, deferred.id)
+            values = (deferred.id, deferred.session_id, deferred.user, iso(deferred.created_at), body)
             connection.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?)", values)
-        if change.paid and change.session:
-            connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.paid))
+        if change.settled and change.session:
+            connection.execute("DELETE FROM owed WHERE session_id = ? AND id = ?", (change.session.id, change.settled))
         if left := change.handoff:
             body = self._body(HANDOFF, left, "handoff", left.session_id)
             values = (left.session_id, left.user, self.bodies.name(left.project), iso(left.ended_at), body)

@@ -26,9 +26,9 @@ from services.kit.errors import Unavailable
 from services.kit.observability import telemetry
 from services.kit.redis_client import TracedRedis
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session, State
 from services.session.store import Change, Listing, Stale, StoreSize, audit_max
-from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, EVENT, HANDOFF, LEDGER, OWED, SESSION
+from services.session.store.records import ANSWER, AUDITED, CHECKPOINT, DEFERRED_STORE, EVENT, HANDOFF, LEDGER, SESSION
 from services.session.store.redis_access import RedisAllowance, RedisTokens
 from services.session.store.redis_keys import TAG
 from services.session.store.redis_keys import index as _index
@@ -221,10 +221,10 @@ class RedisStore:
     async def checkpoints(self, session_id: str, most: int) -> list[Checkpoint]:
         return _every(CHECKPOINT, await self._ask(self._client.lrange(_key("checkpoints", session_id), -most, -1)))
 
-    async def pending(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[DeferredStore]:
         ids = await self._ask(self._client.zrange(_key("owed-order", user), 0, most - 1))
         bodies = await self._ask(self._client.hmget(_key("owed", user), ids)) if ids else []
-        return _every(OWED, [body for body in bodies if body])
+        return _every(DEFERRED_STORE, [body for body in bodies if body])
 
     async def handoff(self, session_id: str) -> Handoff | None:
         return _parse_record(HANDOFF, await self._ask(self._client.get(_key("handoff", session_id))))
@@ -285,7 +285,7 @@ def _plan(change: Change, audit_max: int) -> _Plan:
         _plan_session(plan, change.session)
     if change.checkpoint:
         plan.do("RPUSH", _key("checkpoints", change.checkpoint.session_id), _json(CHECKPOINT, change.checkpoint))
-    _plan_owed(plan, change)
+    _plan_deferred(plan, change)
     if left := change.handoff:
         plan.do("SET", _key("handoff", left.session_id), _json(HANDOFF, left))
         plan.do("ZADD", _key("handoffs", left.user, left.project), _score(left.ended_at), left.session_id)
@@ -340,20 +340,20 @@ def _removal(session: Session) -> _Plan:
     indexes = [_index(session.user, project, state) for project in ("", session.project) for state in _states]
     for key in (*indexes, _without_handoff(session.user, session.project)):
         plan.do("ZREM", key, place)
-    for owed in session.owed:
-        plan.do("HDEL", _key("owed", session.user), f"{session.id} {owed}")
-        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {owed}")
+    for deferred in session.deferred:
+        plan.do("HDEL", _key("owed", session.user), f"{session.id} {deferred}")
+        plan.do("ZREM", _key("owed-order", session.user), f"{session.id} {deferred}")
     return plan
 
 
-def _plan_owed(plan: _Plan, change: Change) -> None:
-    if owed := change.owed:
-        name = f"{owed.session_id} {owed.id}"
-        plan.expect(_key("owed", owed.user), name, "")
-        plan.do("HSET", _key("owed", owed.user), name, _json(OWED, owed))
-        plan.do("ZADD", _key("owed-order", owed.user), _score(owed.created_at), name)
-    if change.paid and change.session:
-        name = f"{change.session.id} {change.paid}"
+def _plan_deferred(plan: _Plan, change: Change) -> None:
+    if deferred := change.deferred:
+        name = f"{deferred.session_id} {deferred.id}"
+        plan.expect(_key("owed", deferred.user), name, "")
+        plan.do("HSET", _key("owed", deferred.user), name, _json(DEFERRED_STORE, deferred))
+        plan.do("ZADD", _key("owed-order", deferred.user), _score(deferred.created_at), name)
+    if change.settled and change.session:
+        name = f"{change.session.id} {change.settled}"
         plan.do("HDEL", _key("owed", change.session.user), name)
         plan.do("ZREM", _key("owed-order", change.session.user), name)
 

@@ -20,7 +20,7 @@ from services.kit.errors import NotReady, RateLimited, Unavailable
 from services.kit.observability import telemetry
 from services.kit.token_bucket import ProcessAllowance
 from services.session.domain.permissions import Audited, Ledger
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Session
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Session
 from services.session.operations.events import Event
 from services.session.store import Change, Listing, StoreSize, audit_max
 from services.session.store.body_codec import bodies_of
@@ -29,10 +29,10 @@ from services.session.store.records import (
     ANSWER,
     AUDITED,
     CHECKPOINT,
+    DEFERRED_STORE,
     EVENT,
     HANDOFF,
     LEDGER,
-    OWED,
     SESSION,
 )
 from services.session.store.schema import migrate
@@ -230,9 +230,9 @@ class SqliteStore:
         sql = f"{_checkpoint} WHERE session_id = ? ORDER BY number DESC LIMIT ?"
         return (await self._every(CHECKPOINT, sql, session_id, most))[::-1]
 
-    async def pending(self, user: str, most: int) -> list[Owed]:
+    async def pending(self, user: str, most: int) -> list[DeferredStore]:
         sql = "SELECT body, 'owed', session_id, id FROM owed WHERE user = ? ORDER BY created_at, rowid LIMIT ?"
-        return await self._every(OWED, sql, user, most)
+        return await self._every(DEFERRED_STORE, sql, user, most)
 
     async def handoff(self, session_id: str) -> Handoff | None:
         return await self._one(HANDOFF, f"{_handoff} WHERE session_id = ?", session_id)

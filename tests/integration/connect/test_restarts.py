@@ -18,7 +18,7 @@ from tests.bridged import (
     Connect,
     Connection,
     connect_locally,
-    connect_patiently,
+    connect_with_timeouts,
     kill,
     started_again,
     text,
@@ -110,7 +110,7 @@ def test_a_call_that_writes_or_was_heard_of_is_made_once(
 
 
 def test_a_gateway_that_left_is_waited_for_and_then_named(server: ServerInfo, data_dir: Path, connect: Connect) -> None:
-    connection = connect(command=connect_patiently(server.url, restart_s=0.5)).opened()
+    connection = connect(command=connect_with_timeouts(server.url, restart_s=0.5)).opened()
     kill(data_dir, server)
     assert f"cannot reach {server.url}" in connection.call(1, "echo", text="")["error"]["message"]
     started_again(data_dir, server)
@@ -174,7 +174,7 @@ def road(server: ServerInfo) -> Iterator[Road]:
 def test_a_connection_that_died_in_silence_is_given_up_and_the_next_call_goes_through(
     road: Road, connect: Connect
 ) -> None:
-    connection = connect(command=connect_patiently(road.url, silence_s=4.0, restart_s=0.0)).opened()
+    connection = connect(command=connect_with_timeouts(road.url, silence_s=4.0, restart_s=0.0)).opened()
     road.open.clear()
     error = connection.call(1, "echo", text="")["error"]
     assert "timed out" in error["message"]
@@ -184,7 +184,7 @@ def test_a_connection_that_died_in_silence_is_given_up_and_the_next_call_goes_th
 
 
 def test_who_listens_notices_a_road_that_was_lost_in_silence(road: Road, data_dir: Path, connect: Connect) -> None:
-    connection = connect(command=connect_patiently(road.url, silence_s=4.0)).opened()
+    connection = connect(command=connect_with_timeouts(road.url, silence_s=4.0)).opened()
     log = data_dir / "server.log"
     until(lambda: "GET /mcp" in log.read_text())
     road.open.clear()

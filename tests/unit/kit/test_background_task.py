@@ -12,7 +12,7 @@ from typing import Any, cast
 import duckdb
 import pytest
 
-from services.kit.background_task import Backoff, Run, Supervisor, beside, report_success
+from services.kit.background_task import Backoff, Run, Supervisor, background_task, report_success
 from services.kit.backup import PartContent
 from services.kit.errors import LimitExceeded
 from services.memory.domain.retention_policy import Rule
@@ -78,7 +78,7 @@ class Work:
 async def test_work_that_fails_begins_again_and_is_in_trouble_until_it_has_worked() -> None:
     pauses, work = Pauses(), Work(LimitExceeded("The queue is full."), ZeroDivisionError("content"))
     watched = supervisor(pauses)
-    async with watched.beside("sweep", work.run):
+    async with watched.background_task("sweep", work.run):
         await pauses.begun.wait()
         assert watched.troubles == {"sweep": "background work failed and is tried again: The queue is full."}
         await pauses.end()
@@ -104,7 +104,7 @@ async def test_pauses_grow_up_to_a_limit_and_begin_anew_after_a_success() -> Non
             report_success()
         raise OSError
 
-    async with supervisor(pauses).beside("work", run):
+    async with supervisor(pauses).background_task("work", run):
         for _ in range(8):
             await pauses.end()
     assert pauses.asked_s[:8] == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 1.0, 2.0]
@@ -120,7 +120,7 @@ def test_a_pause_is_jittered_and_never_without_end(chance: float, least: float) 
 async def test_work_that_only_waits_counts_as_working_after_a_while() -> None:
     pauses, work = Pauses(), Work(OSError())
     watched = supervisor(pauses, steady_s=0.01)
-    async with watched.beside("events", work.run):
+    async with watched.background_task("events", work.run):
         await pauses.end()
         await work.waits.wait()
         await _until(lambda: not watched.troubles)
@@ -134,7 +134,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 async def test_a_cancellation_that_nobody_asked_for_does_not_end_the_work() -> None:
     pauses, work = Pauses(), Work(asyncio.CancelledError())
-    async with supervisor(pauses).beside("work", work.run):
+    async with supervisor(pauses).background_task("work", work.run):
         await pauses.end()
         await work.waits.wait()
     assert work.begun == 2
@@ -147,7 +147,7 @@ async def test_work_that_is_done_is_not_begun_again() -> None:
         calls.append(1)
 
     watched = supervisor(Pauses())
-    async with watched.beside("backfill", run):
+    async with watched.background_task("backfill", run):
         await _until(lambda: bool(calls))
         await asyncio.sleep(0)
     assert calls == [1]
@@ -168,7 +168,7 @@ async def test_work_ends_with_its_block_also_where_it_swallows_a_cancellation_or
 
     pauses = Pauses()
     watched = supervisor(pauses)
-    async with beside("stubborn", stubborn), watched.beside("failing", Work(OSError()).run):
+    async with background_task("stubborn", stubborn), watched.background_task("failing", Work(OSError()).run):
         await begun.wait()
         await pauses.begun.wait()
     assert swallowed.is_set()
@@ -220,7 +220,7 @@ RUNS: dict[str, Callable[[Any], Run]] = {
 async def test_no_work_ends_at_an_error_that_it_does_not_expect(name: str) -> None:
     fails, pauses = Fails(), Pauses()
     watched = supervisor(pauses)
-    async with watched.beside(name, RUNS[name](fails)):
+    async with watched.background_task(name, RUNS[name](fails)):
         await pauses.begun.wait()
         assert watched.troubles == {name: "background work failed and is tried again: OutOfMemoryException"}
         await pauses.end()
@@ -244,7 +244,7 @@ async def test_backups_go_on_after_an_error_that_they_do_not_expect(tmp_path: Pa
     part, pauses = Part(), Pauses()
     backups = Backups([part], Schedule(tmp_path, timedelta(hours=1), 3), "heron")
     watched = supervisor(pauses)
-    async with watched.beside("backup", backups.run):
+    async with watched.background_task("backup", backups.run):
         await pauses.begun.wait()
         assert watched.troubles["backup"].endswith("ZeroDivisionError")
         await pauses.end()

@@ -172,8 +172,8 @@ def test_where_no_process_can_be_started_doctor_names_the_command_that_delivers(
         monkeypatch.setenv(name, value)
     findings = {each.name: each for each in client(hooked.data)}
     assert spool.NOT_STARTED in findings["delivery"].detail
-    assert findings["waiting"].mend == findings["delivery"].mend
-    subprocess.run(shlex.split(findings["delivery"].mend), env=hooked.environment, check=True, timeout=60)
+    assert findings["waiting"].remedy == findings["delivery"].remedy
+    subprocess.run(shlex.split(findings["delivery"].remedy), env=hooked.environment, check=True, timeout=60)
     assert hooked.waiting == []
     assert gateway.received
 

@@ -440,7 +440,7 @@ async def test_what_is_wrong_is_refused(client: SessionClient, request_: Any) ->
 
 async def test_a_session_owes_so_much_and_no_more(client: SessionClient) -> None:
     await client.start()
-    for number in range(sessions.owed_max):
+    for number in range(sessions.deferred_max):
         await client(pb.OweRequest(id=str(number), kind="memory"))
     with pytest.raises(LimitExceeded):
         await client(pb.OweRequest(id="more", kind="memory"))

@@ -49,12 +49,12 @@ class Connections:
                 self._readers -= 1
                 self._changed.notify_all()
 
-    def replace(self, open_other: Callable[[], Connection], patience_s: float) -> bool:
+    def replace(self, open_other: Callable[[], Connection], timeout_s: float) -> bool:
         """Closes the database and opens another; False, without any change, if a read lasts too long.
 
         Errors of `open_other` are raised, and the database then stays closed until a later `replace`.
         """
-        return self._replace(open_other, lambda: self._changed.wait_for(lambda: not self._readers, patience_s))
+        return self._replace(open_other, lambda: self._changed.wait_for(lambda: not self._readers, timeout_s))
 
     def _replace(self, open_other: Callable[[], Connection], have_readers_left: Callable[[], bool]) -> bool:
         with self._changed:

@@ -53,7 +53,7 @@ def of(findings: Iterator[Finding], name: str) -> Finding:
 
 
 def mended(finding: Finding) -> None:
-    subprocess.run(finding.mend, shell=True, check=True)
+    subprocess.run(finding.remedy, shell=True, check=True)
 
 
 def segue(*arguments: str, stdin: str = "") -> None:
@@ -62,7 +62,7 @@ def segue(*arguments: str, stdin: str = "") -> None:
 
 
 def test_a_sound_machine_has_nothing_to_mend(data_dir: Path) -> None:
-    assert not [each for each in machine(data_dir) if each.mend]
+    assert not [each for each in machine(data_dir) if each.remedy]
     assert of(machine(data_dir / "not yet"), "data").status == "ok"
 
 
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     finally:
         subprocess.run(["umount", small], check=True)
     assert found.status == "broken"
-    assert str(small) in found.mend
+    assert str(small) in found.remedy
 
 
 def test_a_key_that_is_missing_or_that_others_may_read(
@@ -119,7 +119,7 @@ def test_backups_that_do_not_come(data_dir: Path, tmp_path: Path, monkeypatch: p
     os.utime(made, (0, time.time() - 3 * 86_400))
     late = of(machine(data_dir), "backups")
     assert (late.status, late.detail) == ("degraded", "the last was made 3 days ago")
-    assert late.mend == f"segue backup {tmp_path}/backups"
+    assert late.remedy == f"segue backup {tmp_path}/backups"
 
 
 def test_another_server_s_backups_are_not_this_one_s(
@@ -136,7 +136,7 @@ def test_another_server_s_backups_are_not_this_one_s(
 
 def test_a_client_that_knows_nothing_of_segue_is_told_by_install(data_dir: Path) -> None:
     found = of(client(data_dir), "hooks")
-    assert found.mend == "segue install claude-code"
+    assert found.remedy == "segue install claude-code"
     segue("install", "claude-code", "--yes")
     assert of(client(data_dir), "hooks").status == "ok"
     assert of(client(data_dir), "firing").detail == "no hook has run yet"
@@ -170,7 +170,7 @@ def test_hooks_that_cannot_run_as_they_should(data_dir: Path, home: Path, change
 
 def test_hooks_that_the_environment_switches_off(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_HOOK", "off")
-    assert of(client(data_dir), "hooks").mend == "unset SEGUE_HOOK"
+    assert of(client(data_dir), "hooks").remedy == "unset SEGUE_HOOK"
 
 
 def test_settings_that_the_client_cannot_read(data_dir: Path, home: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(
     found = of(server(data_dir), "server")
     assert found.status == "broken"
     assert "Nowhere/Land" in found.detail
-    assert found.mend == "segue serve"
+    assert found.remedy == "segue serve"
 
 
 class Elsewhere:
@@ -276,14 +276,14 @@ def test_a_token_that_runs_out(data_dir: Path, elsewhere: Elsewhere, days: int |
         elsewhere.told["expires_at"] = (datetime.now(UTC) + timedelta(days=days)).isoformat()
     found = of(server(data_dir), "token")
     assert found.status == status
-    assert ("segue token create ada" in found.mend) == (status == "degraded")
+    assert ("segue token create ada" in found.remedy) == (status == "degraded")
 
 
 def test_a_token_that_is_not_known(data_dir: Path, elsewhere: Elsewhere) -> None:
     elsewhere.status, elsewhere.told = 401, {"error": "The token is not known."}
     found = of(server(data_dir), "token")
     assert (found.status, found.detail) == ("broken", "The token is not known.")
-    assert found.mend.startswith("segue token create NAME")
+    assert found.remedy.startswith("segue token create NAME")
 
 
 def test_a_token_file_that_is_missing(data_dir: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from services.kit.encryption.vault import Vault
 from services.kit.errors import NotFound
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Place, Recorded, Scope, Verdict
-from services.session.domain.sessions import Answer, Facts, NewCheckpoint, Opening, Owed, Session, State, Which
+from services.session.domain.sessions import Answer, DeferredStore, Facts, NewCheckpoint, Opening, Session, State, Which
 from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Asked, Deciding
 from services.session.operations.session_lookup import Finding, Terms
@@ -109,8 +109,8 @@ async def test_nothing_goes_that_is_active_or_owes_something_or_is_to_be_handed_
     later = await team.work("a", "/work/later", ends=False)
     session = await team.store.session(owing)
     assert session
-    owed = Owed("o1", owing, "ada", "memory", "{}", team.now)
-    await team.store.commit(Change(session=replace(session, owed=("o1",)), owed=owed))
+    deferred = DeferredStore("o1", owing, "ada", "memory", "{}", team.now)
+    await team.store.commit(Change(session=replace(session, deferred=("o1",)), deferred=deferred))
     team.now += KEEP + timedelta(hours=1)
     await team.lifecycle.checkpoint("ada", Which(session_id=active), NewCheckpoint(note="heard of again"))
     await team.finding.abandon_expired()

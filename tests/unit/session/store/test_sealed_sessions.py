@@ -18,7 +18,7 @@ from services.session.app import open_vault
 from services.session.config import SessionSettings
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Verdict
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, State
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore
 from services.session.store.reencryption import changeable_sessions
@@ -61,7 +61,7 @@ async def fill(store: SessionStore) -> None:
             session=session,
             checkpoint=Checkpoint("c1", "s1", 1, BEGAN, note="varnish the telescope"),
             handoff=handoff,
-            owed=Owed("o1", "s1", "ada", "memory", "zinc", BEGAN),
+            deferred=DeferredStore("o1", "s1", "ada", "memory", "zinc", BEGAN),
             ledger=Ledger("ada"),
             audited=[AUDITED],
             events=[Event(SESSION_ENDED, "ada", BEGAN, "s1", {"project": "observatory"}, id="e1")],

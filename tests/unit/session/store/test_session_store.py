@@ -17,9 +17,10 @@ from services.kit.errors import NotReady, Unavailable
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, judge_request
 from services.session.domain.rule_learning import record
-from services.session.domain.sessions import Answer, Checkpoint, Handoff, Owed, Quality, Session, State
+from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Handoff, Quality, Session, State
 from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore, Stale, audit_max
+from services.session.store.records import SESSION
 from services.session.store.redis import open_redis
 from services.session.store.sqlite import open_sqlite
 
@@ -55,18 +56,25 @@ async def test_what_was_written_is_read_as_it_was(store: SessionStore) -> None:
     session = new(directory=f"/work/{ODD}", project=ODD)
     checkpoint = Checkpoint("c1", "s1", 1, BEGAN, ODD, Quality(71.25, {"project_health": 60.5}), -3.5, "abc")
     handoff = Handoff("s1", "ada", ODD, BEGAN, State.ENDED, ODD, (ODD,), (), f"# {ODD}", "x.md")
-    owed = Owed("o1", "s1", "ada", "memory", ODD, BEGAN)
+    deferred = DeferredStore("o1", "s1", "ada", "memory", ODD, BEGAN)
     answer = Answer("ada", ODD, "Init", BEGAN, "s1", {"resumed": False, "number": 3})
     await store.commit(
-        Change(session=session, checkpoint=checkpoint, handoff=handoff, owed=owed, answer=answer),
+        Change(session=session, checkpoint=checkpoint, handoff=handoff, deferred=deferred, answer=answer),
     )
     assert await store.session("s1") == replace(session, version=1)
     assert await store.active_in("ada", f"/work/{ODD}") == replace(session, version=1)
     assert await store.checkpoint("s1", 1) == checkpoint
     assert await store.handoff("s1") == handoff
     assert await store.latest_handoff("ada", ODD) == handoff
-    assert await store.pending("ada", 10) == [owed]
+    assert await store.pending("ada", 10) == [deferred]
     assert await store.earlier_answer("ada", ODD) == answer
+
+
+def test_a_session_stored_under_an_earlier_name_of_a_field_keeps_its_deferred_stores() -> None:
+    session = replace(new(), deferred=("o1", "o2"))
+    earlier = SESSION.dump_json(session).replace(b'"deferred"', b'"owed"')
+    assert b"deferred" not in earlier
+    assert SESSION.validate_json(earlier) == SESSION.validate_json(SESSION.dump_json(session)) == session
 
 
 async def test_what_is_not_there_is_none(store: SessionStore) -> None:
@@ -179,9 +187,9 @@ async def test_the_last_checkpoints_come_oldest_first(store: SessionStore) -> No
 async def test_what_is_owed_goes_when_it_is_paid(store: SessionStore) -> None:
     read = await stored(store, new())
     for version, name in enumerate(("x", "y"), start=1):
-        owed = Owed(name, "s1", "ada", "memory", "{}", BEGAN + timedelta(seconds=version))
-        await store.commit(Change(session=replace(read, version=version), owed=owed))
-    await store.commit(Change(session=replace(read, version=3), paid="x"))
+        deferred = DeferredStore(name, "s1", "ada", "memory", "{}", BEGAN + timedelta(seconds=version))
+        await store.commit(Change(session=replace(read, version=version), deferred=deferred))
+    await store.commit(Change(session=replace(read, version=3), settled="x"))
     assert [each.id for each in await store.pending("ada", 10)] == ["y"]
     assert await store.pending("bob", 10) == []
 
