@@ -51,14 +51,6 @@ def key_file(tmp_path: Path) -> Path:
     return tmp_path / "key"
 
 
-@pytest.fixture
-def data(tmp_path: Path, model_directory: Path) -> Path:
-    directory = tmp_path / "data"
-    (directory / "memory").mkdir(mode=0o700, parents=True)
-    (directory / "memory" / "model").symlink_to(model_directory)
-    return directory
-
-
 @pytest.fixture(autouse=True)
 def others_may_read() -> Iterator[None]:
     """What is private is so without the help of the user's mask."""
@@ -204,6 +196,7 @@ async def test_what_is_there_is_encrypted_by_the_command_that_the_refusal_names(
     assert f"{KEY_FILE_SETTING} is not set" in refused.stderr
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_in_two_kills_of_an_encrypted_one(data: Path, key_file: Path) -> None:
     torture = Torture(data, 11, {KEY_FILE_SETTING: str(key_file)})
     for _ in range(2):
