@@ -25,6 +25,17 @@ def examples(full: int) -> int:
     return full if os.environ.get(EXAMPLES_SETTING) == "all" else max(1, full // small_share)
 
 
+def sequences(full: int, steps: int) -> settings:
+    """Settings for a state machine that tries so many sequences of so many steps in `make test-all`."""
+    return settings(
+        max_examples=examples(full),
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.reuse, Phase.generate],  # a shorter example takes minutes to find
+    )
+
+
 def tried(full: int, steps: int = 50) -> settings:
     """Settings for a test that tries so many examples in `make test-all`; of a state machine, each of so many steps."""
     phases = [phase for phase in Phase if is_anew() or phase is not Phase.shrink]  # else a failure is told soon

@@ -24,9 +24,8 @@ from tests.bridged import (
     lines,
     text,
     tool_call,
-    until,
 )
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 STARTS = (20, pytest.param(200, marks=pytest.mark.slow))
 

@@ -24,7 +24,7 @@ from services.gateway.app import GatewayApp
 from services.gateway.config import GatewaySettings
 from tests.integration.stack import ROOT, ProcessStack, segue
 from tests.model import shared_model
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, eventually
 
 
 @asynccontextmanager
@@ -58,9 +58,7 @@ async def test_what_was_stored_without_a_model_gets_its_embedding_once_there_is_
         async with embedded(tmp_path) as app, Client(app.url) as mcp:
             await mcp.call_tool("store_reflection", {"content": "Puffins nest in burrows."})
     async with embedded(tmp_path) as app, Client(app.url) as mcp:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await coverage(mcp):
-                await asyncio.sleep(0.05)
+        await eventually(lambda: coverage(mcp))
         found = (await mcp.call_tool("reflect_on_past", {"query": "where do seabirds live"})).structured_content or {}
     assert found["results"][0]["matched"] == "semantic"
 
