@@ -8,9 +8,11 @@ bin := $(venv)/bin
 locks := deploy/requirements
 lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-# As many at a time as there are processors; a server of each worker's own takes memory, so four at most.
+# Four at a time also on fewer processors, as much of a test is waiting; a server of each one's own takes memory.
 pytest := $(bin)/python -m pytest
-beside := --numprocesses auto --maxprocesses 4 --dist worksteal
+beside := --numprocesses 4 --dist worksteal
+# Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run dev check format test test-all test-arm test-mac test-windows test-containers test-load test-conformance torture soak fuzz bench proto lock clean
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from services.cli.local_server import ServerInfo, ensure_server, read_server
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.stand_in_server import STAND_IN
 
 CONNECT = (sys.executable, "-m", "services.cli", "connect")
@@ -142,13 +141,6 @@ def text(answer: Message) -> str:
 def client_of(url: str, era: str, **settings: Any) -> Client[StdioTransport]:
     transport = StdioTransport(CONNECT[0], [*CONNECT[1:], url], env=dict(os.environ), keep_alive=False)
     return Client(transport, mode=era, **settings)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def kill(data_dir: Path, server: ServerInfo) -> None:

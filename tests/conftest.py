@@ -13,13 +13,14 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.fuzz.budget import EXAMPLES_SETTING
 from tests.model import shared_model
 
 # A property is tried by some examples in `make test` and by more in `make test-all`. No example has a time to keep,
 # which another process may take away.
 settings.register_profile("some", max_examples=30, deadline=None)
 settings.register_profile("all", max_examples=100, deadline=None)
-settings.load_profile(os.environ.get("SEGUE_TEST_EXAMPLES", "some"))
+settings.load_profile(os.environ.get(EXAMPLES_SETTING, "some"))
 
 
 @pytest.fixture(scope="session")

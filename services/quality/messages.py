@@ -86,22 +86,6 @@ def record_request(project: str, point: Point) -> quality_pb2.RecordRequest:
     )
 
 
-def requested_point(request: quality_pb2.RecordRequest, now: datetime) -> Point:
-    """The point in a request; at `now` unless it has a time."""
-    return Point(
-        timestamp=request.timestamp.ToDatetime(UTC) if request.HasField("timestamp") else now,
-        overall=request.overall_score,
-        health=request.project_health,
-        permissions=request.permissions_score,
-        tools=request.tools_availability,
-        coverage=request.evidence_coverage,
-        commit=request.commit,
-        kind=request.kind,
-        operation_id=request.operation_id,
-        rules=request.rules or 1,
-    )
-
-
 def point_message(point: Point) -> quality_pb2.Point:
     """The message of a point."""
     return quality_pb2.Point(
@@ -118,10 +102,10 @@ def point_message(point: Point) -> quality_pb2.Point:
     )
 
 
-def point(message: quality_pb2.Point) -> Point:
-    """The point in a message."""
+def point(message: quality_pb2.Point | quality_pb2.RecordRequest, now: datetime | None = None) -> Point:
+    """The point in a message; at `now` where that has no time."""
     return Point(
-        timestamp=message.timestamp.ToDatetime(UTC),
+        timestamp=now if now and not message.HasField("timestamp") else message.timestamp.ToDatetime(UTC),
         overall=message.overall_score,
         health=message.project_health,
         permissions=message.permissions_score,

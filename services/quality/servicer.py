@@ -77,7 +77,7 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         return quality_pb2.CheckResponse(report=messages.report_message(report, took_ms), recorded=recorded)
 
     async def Record(self, request: quality_pb2.RecordRequest, _: Any) -> quality_pb2.RecordResponse:
-        point = _checked_point(request.project, messages.requested_point(request, datetime.now(UTC)))
+        point = _checked_point(request.project, messages.point(request, datetime.now(UTC)))
         return messages.recorded_message(
             await self._history.record(rpc.caller.get(), plain_name(request.project), point)
         )

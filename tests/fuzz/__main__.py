@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.fuzz.budget import SCALE_SETTING
 
 ROUND_SCALE = 30
-"""How many times the examples of `make test` a round tries: some minutes."""
+"""How many times the examples of `make test-all` a round tries: some minutes."""
 EXAMPLES = ".hypothesis"
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.fuzz import known
 from tests.fuzz.bodies import MESSAGES, REFUSED_LINES, bodies
-from tests.fuzz.budget import scale, tried
+from tests.fuzz.budget import is_anew, tried
 from tests.fuzz.door import Door, Server, Wrong
 from tests.fuzz.known import is_known
 from tests.fuzz.mutations import encoded, mutated, mutated_json, mutated_json_lines
@@ -52,7 +52,7 @@ class PublicDoor(RuleBasedStateMachine):
             self._doors[user] = self.server.door(user)
         return self._doors[user]
 
-    @initialize(restarts=st.sampled_from((0, 0, 1) if scale() == 1 else (0, 1, 2, 3)))
+    @initialize(restarts=st.sampled_from((0, 1, 2, 3) if is_anew() else (0, 0, 1)))
     def begin(self, restarts: int) -> None:
         self.restarts_left = restarts
         some = names if is_known(known.OUTER_SPACE_IN_NAMES) else (*names, *padded)
@@ -397,4 +397,4 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> I
 def test_whatever_is_called_the_server_keeps_what_it_promised(server: Server) -> None:
     TOOLS.update({tool["name"]: tool["inputSchema"] for tool in server.door("ada").tools()})
     assert TOOLS
-    run_state_machine_as_test(partial(PublicDoor, server), settings=tried(6, steps=40))  # type: ignore[arg-type]  # a factory does
+    run_state_machine_as_test(partial(PublicDoor, server), settings=tried(12, steps=40))  # type: ignore[arg-type]  # a factory does

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -37,6 +36,7 @@ from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from services.pb import memory_pb2 as pb
 from tests.fakes import FakeEmbedder, FakeShared
+from tests.fuzz.budget import sequences
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -318,11 +318,5 @@ class Isolation(RuleBasedStateMachine):
             assert {each.project for each in rules[1:]} == {project for owner, project in self.kept if owner == user}
 
 
-Isolation.TestCase.settings = settings(
-    max_examples=8,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.reuse, Phase.generate],  # a shorter example takes minutes to find
-)
+Isolation.TestCase.settings = sequences(16, 30)
 TestIsolation = Isolation.TestCase

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -19,6 +18,7 @@ from services.kit.errors import ServiceError
 from services.pb import session_pb2 as pb
 from services.quality.domain.trend import Point
 from services.quality.storage.history import open_history
+from tests.fuzz.budget import sequences
 from tests.session_service import open_service
 
 USERS = ("ann", "bob", "eve")
@@ -190,11 +190,5 @@ class Isolation(RuleBasedStateMachine):
             assert {each.commit for each in points} <= {user}
 
 
-Isolation.TestCase.settings = settings(
-    max_examples=8,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.reuse, Phase.generate],  # a shorter example takes minutes to find
-)
+Isolation.TestCase.settings = sequences(16, 40)
 TestIsolation = Isolation.TestCase

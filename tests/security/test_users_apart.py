@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.budget import examples
 from tests.integration.team import HANDSHAKE, Answer, TeamStack
 
 ANIMALS = {"ada": "quokka", "bob": "narwhal", "eve": "axolotl"}
@@ -230,7 +231,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> It
 
 
 @settings(
-    max_examples=12,
+    max_examples=examples(24),
     deadline=None,
     phases=[Phase.generate],  # the world remembers: a shorter sequence would not be the same one
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

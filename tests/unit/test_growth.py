@@ -25,6 +25,7 @@ from services.memory.text.file_mentions import file_paths
 from services.memory.text.terms import date_spans, query_terms, terms
 from services.memory.text.wording import wording
 from services.session.domain.operation_risk import classify, target_judged_max_chars
+from tests.fuzz.budget import examples
 from tests.growth import GROWTH_MAX, growth
 
 CHARS = 32_000
@@ -97,7 +98,7 @@ def test_what_repeats_costs_in_proportion(name: str, before: str, after: str) ->
     assert {unit: ratio for unit, ratio in grown.items() if ratio >= GROWTH_MAX} == {}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(READERS)), st.text("\n\t \"'`()[]{}<>=:;.,-_/\\@#$|aA1é漢", min_size=1, max_size=6))
 def test_whatever_repeats_costs_in_proportion(name: str, unit: str) -> None:
     assert grows(name, unit, "x", "y") < GROWTH_MAX

@@ -92,6 +92,7 @@ def client(tmp_path: Path, model_directory: Path) -> Iterator[Client]:
         os.kill(server.pid, signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_a_server_killed_before_during_and_after_every_hook_is_not_noticed_by_the_client(client: Client) -> None:
     for shift in range(len(killed_around.TIMES)):
         printed = client.converse(shift)

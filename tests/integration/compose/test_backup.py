@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.stack import ComposeStack, client, documented, segue
 from tests.integration.whole import wait_until_whole
 

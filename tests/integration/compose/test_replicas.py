@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.calls import call
 from tests.integration.faults import Container, containers, docker
 from tests.integration.gateway.test_roaming import HANDSHAKE, ask, store
-from tests.integration.gateway.test_scenarios import call
 from tests.integration.load import OK, Load, lost, told
 from tests.integration.stack import ComposeStack
 from tests.integration.whole import wait_until_whole

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.calls import call
 from tests.integration.faults import docker
-from tests.integration.gateway.test_scenarios import call
 from tests.integration.stack import IMAGES, ROOT, ComposeStack
 
 pytestmark = pytest.mark.containers

@@ -11,7 +11,8 @@ from mcp.shared.inbound import decode_header_value
 
 from services.cli.bridge.forwarding import IN_FLIGHT_MAX
 from services.cli.bridge.messages import header_value
-from tests.bridged import CONNECT, ERAS, Connect, StandInGateway, client_of, connect_locally, text, tool_call, until
+from tests.bridged import CONNECT, ERAS, Connect, StandInGateway, client_of, connect_locally, text, tool_call
+from tests.patience import until
 
 
 @pytest.mark.parametrize("era", ERAS)

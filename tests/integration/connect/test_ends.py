@@ -24,11 +24,10 @@ from tests.bridged import (
     lines,
     text,
     tool_call,
-    until,
 )
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
-STARTS = 200
+STARTS = (20, pytest.param(200, marks=pytest.mark.slow))
 
 
 def test_the_end_of_stdin_ends_session_and_process(server: ServerInfo, data_dir: Path, connect: Connect) -> None:
@@ -148,12 +147,13 @@ def processes(mark: str) -> dict[int, str]:
     return found
 
 
-def test_two_hundred_starts_at_once_share_one_server_and_their_ends_leave_nothing(home: Path) -> None:
+@pytest.mark.parametrize("starts", STARTS)
+def test_many_starts_at_once_share_one_server_and_their_ends_leave_nothing(home: Path, starts: int) -> None:
     mark = f"SEGUE_DATA_DIR={home}/data"
     environment = {**os.environ, "SEGUE_DATA_DIR": f"{home}/data", "TMPDIR": f"{home}/tmp"}
     pipe = subprocess.PIPE
     clients = [
-        subprocess.Popen(connect_locally(), stdin=pipe, stdout=pipe, env=environment, cwd=home) for _ in range(STARTS)
+        subprocess.Popen(connect_locally(), stdin=pipe, stdout=pipe, env=environment, cwd=home) for _ in range(starts)
     ]
     for client in clients:
         assert client.stdin
@@ -166,7 +166,7 @@ def test_two_hundred_starts_at_once_share_one_server_and_their_ends_leave_nothin
     assert server
     assert {pid for pid, command in processes(mark).items() if "stand_in" in command.split()[1]} == {server.pid}
     assert (home / "data" / "server.log").read_text().count("Started server process") == 1
-    for client in random.Random(8).sample(clients, STARTS // 2):
+    for client in random.Random(8).sample(clients, starts // 2):
         client.kill()
     for client in clients:
         client.communicate(timeout=PATIENCE_S)

@@ -11,7 +11,8 @@ from mcp.client.subscriptions import listen
 from mcp.shared.subscriptions import ToolsListChanged
 from mcp_types import LoggingMessageNotificationParams
 
-from tests.bridged import ERAS, Connect, StandInGateway, client_of, tool_call, until
+from tests.bridged import ERAS, Connect, StandInGateway, client_of, tool_call
+from tests.patience import until
 
 STANDALONE = ["", "_standing_alone"]  # how a tool asks in each era
 

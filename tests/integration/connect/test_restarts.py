@@ -23,9 +23,8 @@ from tests.bridged import (
     started_again,
     text,
     tool_call,
-    until,
 )
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.stand_in_server import STAND_IN
 
 

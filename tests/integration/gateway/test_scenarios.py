@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.calls import call
 from tests.integration.stack import Stack, client, segue
 
 UNITS = [
@@ -33,15 +34,6 @@ UNITS = [
     ("delete_conversations", {"ids": ["x"], "confirm": True}, "INVALID_INPUT"),
     ("delete_conversations", {"ids": ["x"], "confirm": True, "confirmation_token": "forged"}, "CONFLICT"),
 ]
-
-
-async def call(stack: Stack, tool: str, **arguments: Any) -> dict[str, Any]:
-    async with client(stack) as mcp:
-        result = await mcp.call_tool(tool, arguments)
-    assert result.structured_content is not None
-    assert result.structured_content["success"] is True
-    content: dict[str, Any] = result.structured_content
-    return content
 
 
 async def test_a_reflection_is_found_by_a_paraphrase(stack: Stack, project: str) -> None:

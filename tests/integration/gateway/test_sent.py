@@ -17,7 +17,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from services.gateway.tools.loading import ALWAYS_LOAD_META, CORE
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.stack import ROOT, Stack, client
 from tests.patience import PATIENCE_S
 

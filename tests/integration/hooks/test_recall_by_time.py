@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.hooks.test_hooks import told
 from tests.integration.memory.test_exact_lists import import_all, send_lines
 from tests.integration.stack import Stack

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fastmcp import Client
 
-from tests.integration.operations.test_backup import ask
+from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, client, segue
-from tests.patience import PATIENCE_S
+from tests.patience import eventually
 from tests.torture.run import kill
 
 MARK = "quixotic zeppelin of the harbourmaster"
@@ -37,6 +37,10 @@ def holding(directory: Path, *texts: str) -> list[str]:
     return found
 
 
+def is_without(directory: Path, *texts: str) -> bool:
+    return not holding(directory, *texts)
+
+
 async def delete(mcp: Client, **meant: object) -> int:  # type: ignore[type-arg]
     asked = (await mcp.call_tool("delete_conversations", meant)).structured_content or {}
     confirmed = meant | {"confirm": True, "confirmation_token": asked["confirmation_token"]}
@@ -55,9 +59,9 @@ async def test_what_was_deleted_is_gone_from_answers_at_once_and_from_every_file
             gone = ((await mcp.call_tool("store_reflection", secret)).structured_content or {})["reflection_id"]
             quick = await ask(stack, "quick_search", query="harbourmaster", project="harbour")
             assert gone in [each["id"] for each in (await ask(stack, "reflect_on_past", query=MARK))["results"]]
-            async with asyncio.timeout(PATIENCE_S):
-                while not await asyncio.to_thread(holding, data, TAG):
-                    await asyncio.sleep(0.02)  # it is in the snapshot of the index, too
+            await eventually(
+                lambda: asyncio.to_thread(holding, data, TAG), pause_s=0.02
+            )  # it is in the snapshot of the index, too
 
             assert await delete(mcp, ids=[gone]) == 1
 
@@ -71,9 +75,7 @@ async def test_what_was_deleted_is_gone_from_answers_at_once_and_from_every_file
             made = await asyncio.to_thread(segue, stack, "backup", tmp_path / "backups")
             assert made.returncode == 0, made.stderr
             assert not holding(tmp_path / "backups", MARK, TAG)
-            async with asyncio.timeout(PATIENCE_S):
-                while await asyncio.to_thread(holding, data, MARK, TAG, "zeppelin.py"):
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: asyncio.to_thread(is_without, data, MARK, TAG, "zeppelin.py"), pause_s=0.05)
             assert (await ask(stack, "reflection_stats"))["total_conversations"] == 12
     with Hasty(data) as stack:
         assert (await ask(stack, "reflection_stats"))["total_conversations"] == 12
@@ -92,7 +94,5 @@ async def test_what_a_killed_process_had_deleted_is_erased_by_the_next(data: Pat
     finally:
         kill(stack)
     with ProcessStack(data) as stack:
-        async with asyncio.timeout(PATIENCE_S):
-            while await asyncio.to_thread(holding, data, MARK):
-                await asyncio.sleep(0.05)
+        await eventually(lambda: asyncio.to_thread(is_without, data, MARK), pause_s=0.05)
         assert (await ask(stack, "reflection_stats"))["total_conversations"] == 1

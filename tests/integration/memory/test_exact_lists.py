@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.memory.test_searches import ids, remember
 from tests.integration.stack import Stack, client
 

@@ -16,7 +16,7 @@ from services.memory.domain.queries import page_max_bytes
 from tests.integration.stack import ProcessStack
 from tests.patience import PATIENCE_S
 
-COUNT, CHARACTERS = 44, 240_000
+COUNT, CHARACTERS = 36, 240_000
 _words = ("otter", "lantern", "quarry", "saffron", "turbine", "willow", "harpoon", "glacier", "violet", "anvil")
 
 
@@ -30,7 +30,7 @@ def large(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> It
     with ProcessStack(data) as stack:
         for number in range(COUNT):
             text = f"incident {number} " + " ".join(
-                f"{rng.choice(_words)}{rng.randrange(10**6)}" for _ in range(20_000)
+                f"{rng.choice(_words)}{rng.randrange(10**6, 10**6 + 200)}" for _ in range(20_000)
             )
             line = {"content": text[:CHARACTERS], "project": "logs", "session_id": "one", "id": f"incident-{number}"}
             url = stack.url.removesuffix("/mcp") + "/v1/memories"
@@ -88,11 +88,11 @@ async def test_max_tokens_cuts_at_a_result(large: ProcessStack) -> None:
 
 
 async def test_a_memory_among_large_ones_has_its_nearest_neighbours(large: ProcessStack) -> None:
-    answer = await call(large, "get_memory", id="incident-22", neighbours=20)
+    answer = await call(large, "get_memory", id="incident-18", neighbours=20)
     around = [each["id"] for each in (*answer["before"], *answer["after"])]
     assert answer["truncated"] is True
-    assert {f"incident-{number}" for number in range(17, 28)} - {"incident-22"} <= set(around)
+    assert {f"incident-{number}" for number in range(13, 24)} - {"incident-18"} <= set(around)
     assert CHARACTERS * (len(around) + 1) <= page_max_bytes
     assert len(json.dumps(answer)) < 40_000
-    near = await call(large, "get_memory", id="incident-22", neighbours=1)
+    near = await call(large, "get_memory", id="incident-18", neighbours=1)
     assert (len(near["before"]), len(near["after"]), near["truncated"]) == (1, 1, False)

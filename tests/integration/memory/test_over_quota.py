@@ -16,15 +16,22 @@ from tests.integration.stack import ProcessStack, segue
 KEPT = [f"Note number {number} of three." for number in range(3)]
 
 
-@pytest.fixture
-def full(data: Path) -> Iterator[ProcessStack]:
-    """A Segue whose user is at the quota."""
-    with ProcessStack(data, SEGUE_GATEWAY_MEMORIES_MAX="3") as stack:
-        lines = data.parent / "kept.jsonl"
-        lines.write_text("".join(json.dumps({"content": each, "kind": "reflection"}) + "\n" for each in KEPT))
-        done = segue(stack, "import", lines)
-        assert "Imported 3 memories" in done.stdout
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStack]:
+    """A Segue with a quota of three memories."""
+    with ProcessStack(tmp_path_factory.mktemp("quota"), SEGUE_GATEWAY_MEMORIES_MAX="3") as stack:
         yield stack
+
+
+@pytest.fixture
+async def full(served: ProcessStack, tmp_path: Path) -> ProcessStack:
+    """The same at its quota, with nothing of an earlier test."""
+    for line in filter(None, segue(served, "export", "-").stdout.splitlines()):
+        await delete(served, json.loads(line)["id"])
+    lines = tmp_path / "kept.jsonl"
+    lines.write_text("".join(json.dumps({"content": each, "kind": "reflection"}) + "\n" for each in KEPT))
+    assert "Imported 3 memories" in segue(served, "import", lines).stdout
+    return served
 
 
 async def call(stack: ProcessStack, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -36,7 +43,11 @@ async def call(stack: ProcessStack, tool: str, **arguments: Any) -> dict[str, An
 async def remove(stack: ProcessStack, content: str) -> None:
     """Makes room by one."""
     found = await call(stack, "reflect_on_past", query=content, limit=1)
-    chosen = {"ids": [found["results"][0]["id"]]}
+    await delete(stack, found["results"][0]["id"])
+
+
+async def delete(stack: ProcessStack, id: str) -> None:
+    chosen = {"ids": [id]}
     token = (await call(stack, "delete_conversations", **chosen))["confirmation_token"]
     assert (await call(stack, "delete_conversations", **chosen, confirm=True, confirmation_token=token))["deleted"] == 1
 

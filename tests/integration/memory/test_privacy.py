@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.cli import local_server
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.stack import ProcessStack, Stack, client
 
 TOKEN = "ghp_" + "k3J9dQ2mX7pL0vB8nR5tY1wZ6sA4cE0uHfGi"[:36]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.stack import Stack, client
 from tests.unit.memory.text.test_wording import OTHER
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from tests.integration.operations.test_backup import ask
+from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, client, segue
 
 TEXTS = ("The old pond kettle", "They play rock n't roll on this kettle", "why do n't we ship the kettle")

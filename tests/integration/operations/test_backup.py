@@ -6,11 +6,11 @@ import asyncio
 import json
 import urllib.request
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 from fastmcp import Client
 
+from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, Stack, client, segue
 
 WORDS = ["amber", "basalt", "cedar", "delta", "ember", "fjord", "garnet", "harbour", "indigo", "juniper"]
@@ -31,11 +31,6 @@ async def remember(mcp: Client, number: int) -> str:  # type: ignore[type-arg]
         },
     )
     return str((stored.structured_content or {})["conversation_id"])
-
-
-async def ask(stack: Stack, tool: str, **arguments: Any) -> dict[str, Any]:
-    async with client(stack) as mcp:
-        return (await mcp.call_tool(tool, arguments)).structured_content or {}
 
 
 async def test_a_backup_made_while_serving_gives_everything_back_elsewhere(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +19,9 @@ from urllib.parse import urlsplit
 import pytest
 from fastmcp import Client
 
-from tests.integration.operations.test_backup import ask
+from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, client
-from tests.patience import PATIENCE_S
+from tests.patience import eventually, eventually_so
 
 DAY_S = 86_400
 
@@ -92,11 +93,13 @@ async def test_retention_removes_nothing_by_a_clock_that_is_years_ahead(data: Pa
         await store(stack, "the heron stands still")
         clock.shift(4000)
         stack.restart()
-        async with asyncio.timeout(PATIENCE_S):
-            while not any("the clock jumped" in each for each in (await ask(stack, "reflection_stats"))["degraded"]):
-                await asyncio.sleep(0.05)
+        await eventually(partial(has_jumped, stack))
         stats = await ask(stack, "reflection_stats")
         assert (stats["total_conversations"], "90 days" in stats["retention"]) == (1, True)
+
+
+async def has_jumped(stack: ProcessStack) -> bool:
+    return any("the clock jumped" in each for each in (await ask(stack, "reflection_stats"))["degraded"])
 
 
 def moment(text: str) -> datetime:
@@ -125,17 +128,13 @@ async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, hard))
             for each in connections(address, 40):
                 held.enter_context(each)
-            async with asyncio.timeout(PATIENCE_S):
-                while open_files(pid) < most:
-                    await asyncio.sleep(0.01)
+            await eventually_so(lambda: open_files(pid) >= most)
             results = await asyncio.gather(*(attempt(mcp, number) for number in range(20)))
             for result in results:  # each is kept, or clearly refused
                 assert result["success"] or result["error_code"] in {"MEMORY_UNAVAILABLE", "DEADLINE_EXCEEDED"}, result
             assert stack.process.poll() is None
         held.close()
-        async with asyncio.timeout(PATIENCE_S):
-            while not await answers(stack):
-                await asyncio.sleep(0.05)
+        await eventually(partial(answers, stack))
         kept = sum(result["success"] for result in results)
         stats = await ask(stack, "reflection_stats", project="files")
         assert stats["total_conversations"] >= 1 + kept

@@ -13,8 +13,8 @@ from services.cli.__main__ import main
 from services.kit.encryption.key_file import generate_key
 from services.memory.config import KEY_FILE_SETTING
 from services.memory.embedder.onnx import OnnxEmbedder
+from tests.integration.calls import ask
 from tests.integration.memory.test_deletion import delete
-from tests.integration.operations.test_backup import ask
 from tests.integration.operations.test_one_process import serve
 from tests.integration.stack import ProcessStack, Stack, client, segue
 from tests.torture.run import Torture, kill
@@ -49,14 +49,6 @@ class Keyed(ProcessStack):
 def key_file(tmp_path: Path) -> Path:
     generate_key(tmp_path / "key")
     return tmp_path / "key"
-
-
-@pytest.fixture
-def data(tmp_path: Path, model_directory: Path) -> Path:
-    directory = tmp_path / "data"
-    (directory / "memory").mkdir(mode=0o700, parents=True)
-    (directory / "memory" / "model").symlink_to(model_directory)
-    return directory
 
 
 @pytest.fixture(autouse=True)
@@ -204,6 +196,7 @@ async def test_what_is_there_is_encrypted_by_the_command_that_the_refusal_names(
     assert f"{KEY_FILE_SETTING} is not set" in refused.stderr
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_in_two_kills_of_an_encrypted_one(data: Path, key_file: Path) -> None:
     torture = Torture(data, 11, {KEY_FILE_SETTING: str(key_file)})
     for _ in range(2):

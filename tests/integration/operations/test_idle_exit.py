@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 from fastmcp import Client
 
 from services.cli import local_server
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 IDLE_EXIT_S = 2.0
 
@@ -39,8 +38,9 @@ def server(tmp_path: Path, model_directory: Path) -> Iterator[subprocess.Popen[b
 
 def address(data_dir: Path) -> tuple[str, int]:
     """Where the server listens, as soon as it does."""
-    while (info := local_server.read_server(data_dir)) is None:
-        time.sleep(0.01)
+    until(lambda: local_server.read_server(data_dir))
+    info = local_server.read_server(data_dir)
+    assert info
     found = urlsplit(info.url)
     return str(found.hostname), int(found.port or 0)
 

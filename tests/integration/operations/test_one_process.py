@@ -23,7 +23,8 @@ from services.embedded import open_embedded
 from services.gateway.app import GatewayApp
 from services.gateway.config import GatewaySettings
 from tests.integration.stack import ROOT, ProcessStack, segue
-from tests.patience import PATIENCE_S
+from tests.model import shared_model
+from tests.patience import PATIENCE_S, eventually
 
 
 @asynccontextmanager
@@ -57,9 +58,7 @@ async def test_what_was_stored_without_a_model_gets_its_embedding_once_there_is_
         async with embedded(tmp_path) as app, Client(app.url) as mcp:
             await mcp.call_tool("store_reflection", {"content": "Puffins nest in burrows."})
     async with embedded(tmp_path) as app, Client(app.url) as mcp:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await coverage(mcp):
-                await asyncio.sleep(0.05)
+        await eventually(lambda: coverage(mcp))
         found = (await mcp.call_tool("reflect_on_past", {"query": "where do seabirds live"})).structured_content or {}
     assert found["results"][0]["matched"] == "semantic"
 
@@ -85,7 +84,7 @@ async def test_a_damaged_model_is_not_used_and_the_way_out_is_said(
 
 def serve(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.cli", "serve", "--port", "0", *arguments]
-    environment = os.environ | {"SEGUE_DATA_DIR": str(data_dir)}
+    environment = os.environ | {"SEGUE_DATA_DIR": str(data_dir), "SEGUE_MEMORY_MODEL_DIRECTORY": str(shared_model())}
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT
     )
@@ -145,10 +144,10 @@ def test_a_data_directory_that_can_have_no_database_is_said(tmp_path: Path, name
     assert "a path with ? or \\ in it can have no database. Set SEGUE_DATA_DIR." in done.stderr
 
 
-@pytest.fixture(params=["""Doe, J. O'Neil: 100% of "#1" ü;=&""", "x" * 120], ids=["odd", "long"])
-def named(request: pytest.FixtureRequest, data: Path) -> Path:
-    """A data directory below one of that name."""
-    above = data.parent / request.param
+@pytest.fixture
+def named(data: Path) -> Path:
+    """A data directory below one with a long and odd name."""
+    above = data.parent / """Doe, J. O'Neil: 100% of "#1" ü;=&""".ljust(120, "x")
     above.mkdir()
     return data.rename(above / "data")
 

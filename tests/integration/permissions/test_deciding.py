@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.hooked import Hooked
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call, refused
 from tests.integration.person import decide, segue
-from tests.integration.sessions.test_sessions import refused
 from tests.integration.stack import ProcessStack
 
 MAKE = {"operation": "Bash", "target": "make pears", "decision": "allow", "scope": "project"}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call, refused
 from tests.integration.person import decide
-from tests.integration.sessions.test_sessions import git, refused, repository  # noqa: F401  # a fixture, too
+from tests.integration.sessions.test_sessions import git, repository  # noqa: F401  # a fixture, too
 from tests.integration.stack import ProcessStack
 
 SCOPES = ["session", "project", "always"]

@@ -22,7 +22,7 @@ from services.pb import quality_pb2, quality_pb2_grpc
 from services.pb.quality_pb2 import CheckRequest, HistoryRequest, RecordRequest
 from services.quality.app import open_quality
 from services.quality.config import QualitySettings
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, eventually_so
 
 ROOT = Path(__file__).parents[3]
 TREES = ROOT / "tests" / "trees"
@@ -338,9 +338,8 @@ async def test_a_point_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> 
     environment = os.environ | {"SEGUE_QUALITY_ADDRESS": address, "SEGUE_QUALITY_DIRECTORY": str(tmp_path / "data")}
     with subprocess.Popen([sys.executable, "-m", "services.quality"], env=environment, cwd=ROOT) as process:
         async with connected(address) as client:
-            while not (tmp_path / "quality.sock").exists():
-                assert process.poll() is None
-                await asyncio.sleep(0.05)
+            await eventually_so(lambda: (tmp_path / "quality.sock").exists() or process.poll() is not None)
+            assert process.poll() is None
             await client.record(55, operation_id="kept")
             process.send_signal(signal.SIGKILL)
     async with serving(tmp_path) as client:

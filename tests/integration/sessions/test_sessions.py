@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call, refused
 from tests.integration.person import decide
-from tests.integration.stack import ProcessStack, Stack, client
+from tests.integration.stack import ProcessStack, client
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +37,6 @@ def repository(tmp_path: Path, project: str) -> Path:
     git(directory, "add", ".")
     git(directory, "commit", "-q", "-m", "begin")
     return directory
-
-
-async def refused(stack: Stack, tool: str, **arguments: Any) -> str:
-    async with client(stack) as mcp:
-        result = await mcp.call_tool(tool, arguments, raise_on_error=False)
-    assert result.structured_content is not None
-    code: str = result.structured_content.get("error_code", "")
-    return code
 
 
 async def test_a_session_goes_from_init_to_a_handoff_that_the_next_init_returns(

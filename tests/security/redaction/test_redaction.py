@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.redaction import DEPTH_MAX, find, redact, redact_json, without_private
+from tests.fuzz.budget import examples
 from tests.security.redaction.corpus import MAKERS, characters, covers, harmless_lines, secret_lines
 
 SECRETS, HARMLESS = secret_lines(), harmless_lines()
@@ -94,7 +95,7 @@ FRAGMENTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(FRAGMENTS, max_size=8).map("".join))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     redacted = redact(text)
@@ -103,7 +104,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert bool(redacted.count) == (redacted.text != text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(FRAGMENTS, max_size=8).map("".join))
 def test_what_was_found_is_in_order_and_apart(text: str) -> None:
     found = find(text)
@@ -111,7 +112,7 @@ def test_what_was_found_is_in_order_and_apart(text: str) -> None:
     assert all(one.end <= other.start for one, other in pairwise(found))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40),
     st.sampled_from(["github", "aws_id", "anthropic", "jwt", "private_key_rsa"]).flatmap(_made),

@@ -7,8 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from services.cli.local_server import (
     publish,
     read_server,
 )
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 STAND_IN = """
 import os, signal, sys
@@ -48,13 +47,6 @@ from services.cli.local_server import ensure_server
 print(ensure_server(Path(sys.argv[1]), {PATIENCE_S}, {SERVE!r}).pid)
 """
 INFO = ServerInfo(os.getpid(), "http://127.0.0.1:8377/mcp", "0.1.0", "2026-01-01T00:00:00+00:00")
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

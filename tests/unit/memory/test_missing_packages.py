@@ -96,7 +96,7 @@ def degraded(told: dict[str, Any]) -> dict[str, str]:
     return {name: reason for name, (status, reason) in told["parts"].items() if status != "healthy"}
 
 
-@pytest.mark.parametrize("hidden", ["onnxruntime", "tokenizers", "onnxruntime,onnx,safetensors,tokenizers"])
+@pytest.mark.parametrize("hidden", ["tokenizers", "onnxruntime,onnx,safetensors,tokenizers"])
 def test_without_what_runs_the_model_memory_runs_on_words_alone(home: Path, hidden: str) -> None:
     told = memory(hidden, home)
     assert told["strategy"] == "text_fallback"
@@ -137,7 +137,9 @@ def test_without_cryptography_nothing_is_stored_in_clear_that_was_to_be_encrypte
 COMMAND = "import services.cli.__main__ as command\nsys.exit(command.main(sys.argv[2:]))"
 
 
-@pytest.mark.parametrize("hidden", ["tantivy", "duckdb", "numpy"])
+@pytest.mark.parametrize(
+    "hidden", ["duckdb", *(pytest.param(each, marks=pytest.mark.slow) for each in ("tantivy", "numpy"))]
+)
 def test_what_is_needed_and_missing_is_named_in_one_line(tmp_path: Path, hidden: str) -> None:
     script = f"import os\nos.environ['SEGUE_DATA_DIR'] = {str(tmp_path)!r}\n{COMMAND}"
     done = run(script, hidden, "serve", "--port", "0")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.cli.clients.json_text import parse, replace_value, without
+from tests.fuzz.budget import examples
 
 HAND_MADE = """{
     "model": "opus",   "list": [1,2,  3],
@@ -58,7 +59,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.dictionaries(names, values), names, names, values, st.sampled_from([None, 2, "\t"]), st.booleans())
 def test_a_change_is_what_it_would_be_in_the_value_and_taking_it_back_gives_the_same_bytes(
     whole: dict[str, Any], parent: str, name: str, value: Any, indent: int | str | None, ascii_only: bool

@@ -30,7 +30,7 @@ from services.memory.encryption import database_rewrite
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import memory, write_schema_2
-from tests.unit.memory.domain.test_store import NOW, VECTOR
+from tests.unit.memory.rows import NOW, VECTOR
 
 COUNT = 20
 PLAIN = ("lighthouse", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "night", "nested", "give light")

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,37 +74,35 @@ def test_a_gateway_that_never_answers_is_not_waited_for(tmp_path: Path, event: s
             assert f"{event}: the gateway does not answer: TimeoutError" in hooked.log
 
 
+@contextmanager
+def answering_once(answer: bytes) -> Iterator[str]:
+    """The address of a gateway that has this answer to its first request."""
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(10)
+
+
 @pytest.mark.parametrize(
     "answer", [b"", b"HTTP/1.0 500 Oops\r\n\r\n{}", b"garbage", b"HTTP/1.0 200 OK\r\n\r\n", b"\0" * 2_000_000]
 )
 def test_a_gateway_that_answers_nonsense_is_not_believed(tmp_path: Path, answer: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        hooked = Hooked(tmp_path, SEGUE_URL=f"http://127.0.0.1:{server.getsockname()[1]}")
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
+    with answering_once(answer) as url:
+        hooked = Hooked(tmp_path, SEGUE_URL=url)
         assert hooked.hook("PreToolUse", tool_name="Bash").stdout == b""
-        thread.join(10)
 
 
 def test_a_client_that_has_gone_is_no_trouble(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        hooked = Hooked(tmp_path, SEGUE_URL=f"http://127.0.0.1:{server.getsockname()[1]}")
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n{}")
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
+    with answering_once(b"HTTP/1.0 200 OK\r\n\r\n{}") as url:
+        hooked = Hooked(tmp_path, SEGUE_URL=url)
         reading, writing = os.pipe()
         os.close(reading)
         command = [*HOOK, "PreToolUse"]
@@ -116,7 +116,6 @@ def test_a_client_that_has_gone_is_no_trouble(tmp_path: Path) -> None:
             check=False,
         )
         os.close(writing)
-        thread.join(10)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

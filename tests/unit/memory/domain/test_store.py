@@ -8,24 +8,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Conflict, NotReady, Unavailable
 from services.memory.domain.deletion_log import Removing
-from services.memory.domain.memories import Chosen, Kind, Memory, accept
+from services.memory.domain.memories import Chosen
 from services.memory.domain.project_links import Link, LinkType
-from services.memory.domain.rows import Embedded, NewRow
+from services.memory.domain.rows import Embedded
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from services.memory.storage.shards import shard_of
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-VECTOR = np.full(384, 384**-0.5, np.float16)
-PROJECTS = [f"project-{number}" for number in range(8)]
-
+from tests.unit.memory.rows import NOW, PROJECTS, VECTOR, row
 
 VAULT = Vault(bytes(range(32)))
 
@@ -35,11 +30,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     count, vault = request.param
     async with open_shards(tmp_path, count, StoreSettings(vault=vault)) as opened:
         yield opened
-
-
-def row(content: str, project: str = "p", user: str = "ann", id: str = "") -> NewRow:
-    memory = Memory(content, Kind.REFLECTION, project, NOW, tags=("t",), metadata={"a": [1]}, id=id)
-    return NewRow(accept(memory, NOW), user, VECTOR, VECTOR)
 
 
 async def test_what_was_inserted_comes_back_as_it_was(store: MemoryStore) -> None:

@@ -22,7 +22,7 @@ from services.memory.storage.database_file.schema import MIGRATIONS
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import memory
-from tests.unit.memory.domain.test_store import VECTOR
+from tests.unit.memory.rows import VECTOR
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 20

@@ -39,7 +39,7 @@ from services.memory.storage.row_codec import ClearRows
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import write_schema_2
 from tests.patience import PATIENCE_S
-from tests.unit.memory.domain.test_store import row
+from tests.unit.memory.rows import row
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SECRET = "the walrus pays in amber"

@@ -17,7 +17,7 @@ from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from tests.patience import PATIENCE_S
-from tests.unit.memory.domain.test_store import row
+from tests.unit.memory.rows import row
 
 LINK = Link("heron", "egret", LinkType.RELATED, "", datetime(2026, 3, 1, tzinfo=UTC))
 

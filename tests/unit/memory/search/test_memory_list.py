@@ -140,7 +140,7 @@ def test_a_position_comes_back_from_its_cursor() -> None:
 
 async def test_a_page_ends_by_its_bytes_and_goes_on(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
-        large = [Memory(f"{number} {'lamp ' * 50_000}", Kind.REFLECTION, "p", MARCH) for number in range(25)]
+        large = [Memory(f"{number} {'lantern ' * 32_000}", Kind.REFLECTION, "p", MARCH) for number in range(20)]
         await service.remember(*large)
         listing = Listing(service.store, service.index, service.searching.linking)
         first = await listing.list("ann", ListQuery(limit=50))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
@@ -29,6 +28,7 @@ from services.memory.search.result_cache import (
 from services.memory.search.result_list import Ranking, unpack
 from services.memory.storage.redis_cache import open_shared_cache
 from tests.fakes import FakeShared
+from tests.patience import eventually
 
 ROWS = unpack(bytes(35)).rows.dtype
 PAGE = EncodedPage(b"as it is sent", "hybrid")
@@ -54,9 +54,12 @@ async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
 async def test_a_value_is_kept_until_its_time_has_passed(shared: Shared) -> None:
     await shared.put("a", b"\x00value", 60)
     await shared.put("b", b"short", 0.001)
-    await asyncio.sleep(0.01)
+
+    async def is_over() -> bool:
+        return await shared.get("b") is None
+
+    await eventually(is_over)
     assert await shared.get("a") == b"\x00value"
-    assert await shared.get("b") is None
     assert await shared.get("never") is None
 
 

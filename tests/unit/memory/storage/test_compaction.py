@@ -23,7 +23,7 @@ from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.row_codec import ClearRows
 from services.memory.storage.sharded_store import open_shards
-from tests.unit.memory.domain.test_store import PROJECTS, VECTOR, row
+from tests.unit.memory.rows import PROJECTS, VECTOR, row
 
 BY_ANN = Removing("ann")
 SECRET = "the walrus pays in amber"

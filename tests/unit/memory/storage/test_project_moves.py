@@ -22,7 +22,8 @@ from services.memory.operations.move_project import MovingProject
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
 from services.memory.storage.shards import shard_of
-from tests.unit.memory.domain.test_store import NOW, row, store  # noqa: F401  # the fixture
+from tests.unit.memory.domain.test_store import store  # noqa: F401  # the fixture
+from tests.unit.memory.rows import NOW, row
 
 OTHER = next(f"q{n}" for n in range(99) if shard_of("ann", f"q{n}", 3) != shard_of("ann", "p", 3))
 

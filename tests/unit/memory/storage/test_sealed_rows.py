@@ -17,7 +17,7 @@ from services.memory.storage.database_file.opening import open_database
 from services.memory.storage.database_file.schema import MIGRATIONS
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
-from tests.unit.memory.domain.test_store import NOW, VECTOR, row
+from tests.unit.memory.rows import NOW, VECTOR, row
 
 VAULT = Vault(bytes(range(32)))
 SEALED = StoreSettings(vault=VAULT)

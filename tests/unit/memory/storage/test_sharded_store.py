@@ -26,7 +26,7 @@ from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import DuckStore, StoreSettings, open_store
 from services.memory.storage.sharded_store import ShardedStore, open_shards
 from services.memory.storage.shards import shard_of
-from tests.unit.memory.domain.test_store import VECTOR, row
+from tests.unit.memory.rows import VECTOR, row
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 3

@@ -26,7 +26,7 @@ from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.duckdb.usage_counts import UsageCounts
 from services.memory.storage.row_codec import ClearRows
 from services.memory.storage.sharded_store import open_shards
-from tests.unit.memory.domain.test_store import row
+from tests.unit.memory.rows import row
 
 
 @pytest.fixture(params=[1, 3])

@@ -24,6 +24,7 @@ from services.quality.tool_runs.toolbox import (
     parse_npm_ls,
     parse_pip_check,
 )
+from tests.patience import eventually_so
 
 
 async def run(tmp_path: Path, code: str, timeout_s: float = 20.0) -> Ended:
@@ -117,8 +118,7 @@ async def test_a_tool_reaches_itself_and_nobody_else(tmp_path: Path) -> None:
 
 async def test_cancelling_a_run_ends_the_tool(tmp_path: Path) -> None:
     task = asyncio.create_task(run(tmp_path, FORKS.format(leave="pass", then="time.sleep(600)"), timeout_s=60))
-    while not (tmp_path / "beat").exists():
-        await asyncio.sleep(0.01)
+    await eventually_so((tmp_path / "beat").exists)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -139,6 +139,7 @@ def project(root: Path, ruff: str) -> Path:
     return root
 
 
+WAITS = "import os, time\nopen('started', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
 REPORTS = 'import os; os.system("echo run >> runs"); print(\'[{"filename": "shop.py"}]\')'
 
 
@@ -170,14 +171,15 @@ async def test_a_tool_that_says_nothing_of_use_is_no_evidence(tmp_path: Path, ru
 
 
 async def test_a_second_caller_joins_the_run_that_is_on(tmp_path: Path) -> None:
-    root = project(tmp_path, f"import time; time.sleep(0.3); {REPORTS}")
+    root = project(tmp_path, f"{WAITS}{REPORTS}")
     told: list[tuple[int, int, str]] = []
     async with Runs(20.0) as runs:
         place = look(root, [root.parent])
-        first, second = await asyncio.gather(
-            runs.run(place, lambda *_: None), runs.run(place, lambda *each: told.append(each))
-        )
-        assert first is second
+        first = asyncio.create_task(runs.run(place, lambda *_: None))
+        second = asyncio.create_task(runs.run(place, lambda *each: told.append(each)))
+        await eventually_so((root / "started").exists)
+        (root / "go").touch()
+        assert await first is await second
         assert told[-1] == (1, 1, "done")
         assert (root / "runs").read_text() == "run\n"
         await runs.run(place, lambda *_: None)
@@ -185,13 +187,14 @@ async def test_a_second_caller_joins_the_run_that_is_on(tmp_path: Path) -> None:
 
 
 async def test_a_caller_that_leaves_does_not_end_the_run_of_another(tmp_path: Path) -> None:
-    root = project(tmp_path, f"import time; time.sleep(0.3); {REPORTS}")
+    root = project(tmp_path, f"{WAITS}{REPORTS}")
     async with Runs(20.0) as runs:
         place = look(root, [root.parent])
         leaving = asyncio.create_task(runs.run(place, lambda *_: None))
         staying = asyncio.create_task(runs.run(place, lambda *_: None))
-        await asyncio.sleep(0)
+        await eventually_so((root / "started").exists)
         leaving.cancel()
+        (root / "go").touch()
         assert (await staying).evidence
 
 

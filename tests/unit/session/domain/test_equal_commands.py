@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.session.domain.permissions import Scope
-from tests.unit.session.domain.test_permissions import Book
+from tests.unit.session.book import Book
 
 SAME = [
     "{0}", "  {0}  ", "{0} ", "{0};", "{0} &", "{0} && true", "true && {0}", "false || {0}", "true; {0}", "true\n{0}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +12,8 @@ from hypothesis import strategies as st
 from services.kit.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from services.session.domain.operation_risk import Level, classify
 from services.session.domain.permissions import (
-    Decision,
-    Ledger,
     Place,
     Recorded,
-    Rule,
     Scope,
     Source,
     Verdict,
@@ -26,47 +23,7 @@ from services.session.domain.permissions import (
     mask,
 )
 from services.session.domain.rule_learning import expires_max_s, record, revoke, rules_max
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-HERE = Place("heron", "/work/heron", "s1")
-LEARN_AFTER = 3
-
-
-@dataclass
-class Book:
-    """A ledger that goes on."""
-
-    ledger: Ledger = field(default_factory=lambda: Ledger("ada"))
-
-    def allow(
-        self,
-        operation: str,
-        target: str = "",
-        scope: Scope = Scope.SESSION,
-        place: Place = HERE,
-        exact: bool = False,
-    ) -> Rule:
-        return self._record(Verdict.ALLOW, operation, target, scope, place, exact)
-
-    def deny(self, operation: str, target: str = "", scope: Scope = Scope.SESSION, place: Place = HERE) -> Rule:
-        return self._record(Verdict.DENY, operation, target, scope, place)
-
-    def _record(
-        self, verdict: Verdict, operation: str, target: str, scope: Scope, place: Place, exact: bool = False
-    ) -> Rule:
-        request, recorded = judge_request(operation, target, place), Recorded(verdict, scope, exact=exact)
-        self.ledger, rule, _ = record(self.ledger, request, recorded, NOW, LEARN_AFTER)
-        return rule
-
-    def revoke(self, rule: Rule) -> None:
-        self.ledger, _ = revoke(self.ledger, rule.id, False)
-
-    def check(self, operation: str, target: str = "", place: Place = HERE, now: datetime = NOW) -> Decision:
-        return check(self.ledger, judge_request(operation, target, place), now)
-
-    def verdict(self, operation: str, target: str = "", place: Place = HERE) -> str:
-        return str(self.check(operation, target, place).verdict)
-
+from tests.unit.session.book import ELSEWHERE, HERE, LEARN_AFTER, NOW, PLACES, Book
 
 # --- levels -------------------------------------------------------------------------------------
 
@@ -370,9 +327,6 @@ def sessions(count: int) -> list[Place]:
     return [replace(HERE, session_id=f"s{number}") for number in range(count)]
 
 
-ELSEWHERE = replace(HERE, session_id="another")
-
-
 def test_what_was_allowed_often_enough_is_learned_for_the_project() -> None:
     book = Book()
     for number, place in enumerate(sessions(LEARN_AFTER)):
@@ -463,7 +417,6 @@ def test_all_of_a_project_is_revoked_at_once() -> None:
 OPERATIONS = ["Bash", "Write", "Read", "WebFetch", "delete_conversations", "git_commit", "mcp__x"]
 TARGETS = ["", "*", "make", "make *", "make; ls", "rm -rf x", "rm *", "/work/heron/a", "/work/heron/*", "/etc/passwd",
            "../x", ".env", "ls", "sudo make"]  # fmt: skip
-PLACES = [HERE, ELSEWHERE, Place("heron", "/a/clone", "s5"), Place("crane", "/work/crane", "s4"), Place()]
 steps = st.tuples(
     st.sampled_from(["allow", "allow", "allow", "deny", "revoke", "check"]),
     st.sampled_from(OPERATIONS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.session.permissions.naming import canonical_name, warnings
-from tests.unit.session.domain.test_permissions import Book
+from tests.unit.session.book import Book
 
 
 @pytest.mark.parametrize(

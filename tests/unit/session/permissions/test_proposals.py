@@ -14,7 +14,7 @@ from services.kit.errors import Conflict, InvalidInput, NotFound
 from services.session.domain.permissions import Ledger, Recorded, Scope, Verdict, check, judge_request
 from services.session.domain.rule_learning import record
 from services.session.permissions.proposals import Meant, decide, proposals_max, propose, withdraw
-from tests.unit.session.domain.test_permissions import HERE, LEARN_AFTER, NOW, PLACES, Book
+from tests.unit.session.book import HERE, LEARN_AFTER, NOW, PLACES, Book
 
 COMMANDS = ["make", "make *", "*", "", "git push o", "rm -rf x", "ls", "git *"]
 OPERATIONS = ["Bash", "Edit", "mcp__x", "mcp__x__y", "git_commit"]
