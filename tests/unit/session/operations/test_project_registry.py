@@ -90,8 +90,9 @@ async def test_a_name_that_several_have_is_refused_with_what_tells_them_apart(kn
     assert (await known.registry.find("ada", "acme/api")).label == "api"
     assert (await known.registry.find("ada", "api", here="bolt/api")).label == "bolt/api"
     assert (await known.registry.find("ada", "api", exact=True)).label == "api"
-    with pytest.raises(NotFound):
-        await known.registry.find("ada", "web")
+    for odd in ("web", "", "two\nlines", "x" * 5000):
+        with pytest.raises(NotFound):
+            await known.registry.find("ada", odd)
     with pytest.raises(NotFound):
         await known.registry.find("bob", "api")
 
