@@ -94,7 +94,7 @@ def sight(directory: Path, roots: Sequence[Path], first_commit: FirstCommit | No
         root=_root_path(place),
         directory=str(repository.top),
         is_repository=True,
-        remote=_remote(config, place, roots),
+        remote=_remote(config, place),
         first_commit=found or "",
         is_first_commit_unknown=found is None,
         inside=package,
@@ -221,7 +221,7 @@ def _name(place: Path) -> str:
     return readable(place.name.removesuffix(".git"), NAME_MAX_CHARS) or "unnamed"
 
 
-def _remote(config: Mapping[str, str], place: Path, roots: Sequence[Path]) -> str:
+def _remote(config: Mapping[str, str], place: Path) -> str:
     """The address of the repository's remote: of origin, else of upstream, else of the first by name."""
     urls = {
         key.removeprefix("remote.").removesuffix(".url"): value
@@ -232,19 +232,15 @@ def _remote(config: Mapping[str, str], place: Path, roots: Sequence[Path]) -> st
     if not names:
         return ""
     path = local_path(urls[names[0]])
-    return _local_remote(path, place, roots) if path else remote_address(urls[names[0]])
+    return _local_remote(path, place) if path else remote_address(urls[names[0]])
 
 
-def _local_remote(path: str, place: Path, roots: Sequence[Path]) -> str:
-    """Of a clone of a directory: that directory's own remote, else where it is."""
+def _local_remote(path: str, place: Path) -> str:
+    """Of a clone of a directory: where that is; whose it is, the registry knows."""
     expanded = os.path.join(str(place), os.path.expanduser(path))  # noqa: PTH111, PTH118 - it may not be there
     target = Path(os.path.realpath(expanded))
     origin = target.parent if target.name == ".git" else target
-    if origin == place:
-        return ""
-    config = target / "config" if target.name == ".git" or not (target / ".git").is_dir() else target / ".git/config"
-    urls = read_config(config) if inside(config, roots) else {}
-    return remote_address(urls.get("remote.origin.url", "")) or f"{LOCAL}{machine()}{origin}"
+    return f"{LOCAL}{machine()}{origin}" if origin != place else ""
 
 
 LOCAL = "local/"

@@ -12,6 +12,7 @@ from itertools import islice
 from uuid import uuid4
 
 from services.kit.errors import InvalidInput, NotFound, OverQuota
+from services.kit.names import plain_name
 from services.session.domain.project_labels import possible_labels, telling_labels
 from services.session.domain.project_matching import (
     earlier_roots,
@@ -44,6 +45,7 @@ from services.session.domain.projects import (
     projects_max,
     root_key,
 )
+from services.session.domain.sessions import name_max_chars
 from services.session.operations.session_lookup import until_first
 
 candidates_shown_max = 20
@@ -101,7 +103,7 @@ class ProjectRegistry:
     async def find(self, user: str, name: str, here: str = "", *, exact: bool = False) -> Project:
         """The project that a label, name or alias means: the one labelled `here` where it has that name; InvalidInput
         with the candidates where several have it, NotFound where none has. `exact`: by label or alias alone."""
-        name = check_label(name)
+        name = plain_name(name)[: name_max_chars + 1]  # longer or odder than any that a project may have: NotFound
         found = await self._store.find(user, [alias_key(name), name_key(name), alias_key(here)])
         candidates = [*found.at(alias_key(name))] if exact else _candidates(found, name)
         own = next((each for each in candidates if here and each in found.at(alias_key(here))), None)

@@ -62,11 +62,11 @@ def test_the_remote_is_origin_or_what_comes_nearest(api: RepositoryOnDisk) -> No
     assert "secret" not in repr(seen(api.root))
 
 
-def test_a_clone_of_a_clone_has_the_first_ones_remote(api: RepositoryOnDisk, tmp_path: Path) -> None:
+def test_a_clone_on_this_machine_tells_of_where_it_is_one(api: RepositoryOnDisk, tmp_path: Path) -> None:
     api.git("clone", "--quiet", str(api.root), str(tmp_path / "copy"))
     assert seen(tmp_path / "copy").remote == f"local/{project_identity.machine()}{api.root}"
-    api.git("remote", "add", "origin", "git@host:acme/api.git")
-    assert seen(tmp_path / "copy").remote == "host/acme/api"
+    api.git("clone", "--quiet", f"file://{api.root}/.git", str(tmp_path / "other"))
+    assert seen(tmp_path / "other").remote == seen(tmp_path / "copy").remote
 
 
 def test_a_submodule_is_a_project_of_its_own(api: RepositoryOnDisk, tmp_path: Path) -> None:

@@ -90,8 +90,9 @@ async def test_a_name_that_several_have_is_refused_with_what_tells_them_apart(kn
     assert (await known.registry.find("ada", "acme/api")).label == "api"
     assert (await known.registry.find("ada", "api", here="bolt/api")).label == "bolt/api"
     assert (await known.registry.find("ada", "api", exact=True)).label == "api"
-    with pytest.raises(NotFound):
-        await known.registry.find("ada", "web")
+    for odd in ("web", "", "two\nlines", "x" * 5000):
+        with pytest.raises(NotFound):
+            await known.registry.find("ada", odd)
     with pytest.raises(NotFound):
         await known.registry.find("bob", "api")
 
@@ -292,3 +293,13 @@ async def test_what_takes_the_place_that_a_project_left_is_not_its(known: Regist
     clone = replace(bare, root="/w/clone", directory="/w/clone", remote="local/m/w/moved")
     assert await known.label(clone) == "api"
     assert await known.label(replace(moved, remote="h/acme/api")) == "api"
+
+
+async def test_a_clone_on_this_machine_is_of_its_origin_whichever_was_seen_first(known: Registry) -> None:
+    clone = replace(ACME, root="/w/clone", directory="/w/clone", remote="local/m/w/acme/api")
+    again = replace(clone, root="/w/again", directory="/w/again", remote="local/m/w/clone")
+    known.standing = {"/w/clone", "/w/again", "/w/acme/api"}
+    assert [await known.label(each) for each in (clone, again, ACME, clone)] == ["api"] * 4
+    fork = replace(clone, root="/w/fork", directory="/w/fork", remote="h/me/api")
+    assert await known.label(fork) == "me/api"
+    assert [await known.label(each) for each in (again, clone, ACME)] == ["api"] * 3
