@@ -13,7 +13,6 @@ from services.gateway.backends import Backends
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.tools.memory import encodable
 from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
-from services.kit.errors import NotFound
 from services.pb import memory_pb2, quality_pb2, session_pb2
 
 
@@ -33,10 +32,7 @@ def register(mcp: FastMCP, backends: Backends, labels: ProjectLabels, derived: D
         """The last handoff of a project."""
         request = session_pb2.GetHandoffRequest(project=await labels.meant(encodable(project)))
         answer: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
-        found = await derived.current([answer])
-        if not found:
-            raise NotFound("There is no handoff yet.", "One is written when a session ends.")
-        return found[0].markdown
+        return (await derived.current_one(answer)).markdown
 
     @mcp.resource("segue://memory/{id}", mime_type="application/json")
     async def read_memory(id: str) -> str:

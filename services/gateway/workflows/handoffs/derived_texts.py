@@ -61,6 +61,14 @@ class DerivedTexts:
             return list(handoffs)
         return [each for each in checked if each.made_of or not each.cleared_digest]
 
+    async def current_one(self, handoff: session_pb2.HandoffDocument) -> session_pb2.HandoffDocument:
+        """The handoff; cleared or written anew, if something that it was made of was deleted."""
+        try:
+            is_gone = await self.deletions_among(handoff.made_of)
+            return (await self._clear(handoff))[0] if is_gone else handoff
+        except ServiceError:  # nobody deletes while memory is away
+            return handoff
+
     async def cleared_copies(self, project: str) -> list[dict[str, str]]:
         """The copies of the project's latest handoffs that were cleared, for a client that alone sees them."""
         session = self.backends.session
