@@ -16,6 +16,7 @@ from services.quality.domain.evidence import CODE, NO_CODE, WITHOUT_CODE, Eviden
 
 LIBRARY_BYTES_MIN = 8_000
 """A program of about 200 lines; less beside a lot of text is a helper of a document."""
+LITTLE_TEXT_BYTES = 20_000
 main_share = 0.05
 notebooks_min = 3
 looked_into_max = 20
@@ -104,19 +105,17 @@ def main_languages(place: Place) -> tuple[str, ...]:
 
 def kind(place: Place) -> str:
     """`code`, `notebooks`, `infrastructure` or `documents`."""
-    sizes = {"code": 0, "text": 0}
-    notebooks = infrastructure = 0
-    for file in place.files:
-        notebooks += file.path.endswith(".ipynb")
-        infrastructure += file.path.endswith((".tf", ".bicep", ".tfvars"))
-        sizes["text"] += file.size if _is_text(file.path) else 0
-    sizes["code"] = _written_bytes(place)
-    if notebooks >= notebooks_min and sizes["code"] < LIBRARY_BYTES_MIN * 4:
+    code_bytes = _written_bytes(place)
+    if code_bytes >= LIBRARY_BYTES_MIN * 4:
+        return CODE
+    names = [file.path for file in place.files]
+    if sum(name.endswith(".ipynb") for name in names) >= notebooks_min:
         return "notebooks"
-    if infrastructure and sizes["code"] < LIBRARY_BYTES_MIN:
+    if code_bytes < LIBRARY_BYTES_MIN and any(name.endswith((".tf", ".bicep", ".tfvars")) for name in names):
         return "infrastructure"
-    is_helper = sizes["code"] < LIBRARY_BYTES_MIN and sizes["text"] > 10 * sizes["code"] and sizes["text"] > 20_000
-    return NO_CODE if not sizes["code"] or is_helper else CODE
+    text_bytes = sum(file.size for file in place.files if _is_text(file.path))
+    is_helper = code_bytes < LIBRARY_BYTES_MIN and text_bytes > 10 * code_bytes and text_bytes > LITTLE_TEXT_BYTES
+    return NO_CODE if not code_bytes or is_helper else CODE
 
 
 def _written_bytes(place: Place) -> int:

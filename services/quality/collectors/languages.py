@@ -91,7 +91,7 @@ def is_aside(path: str) -> bool:
 
 def is_generated(path: str) -> bool:
     """Whether a file's name says that a tool has written it, or somebody else."""
-    return _generated.search(path) is not None or _generated_directory.search(path) is not None
+    return _generated.search(path) is not None or ("/" in path and _generated_directory.search(path) is not None)
 
 
 def says_it_is_generated(content: bytes) -> bool:
