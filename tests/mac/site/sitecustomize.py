@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from macos_names import MISSING  # type: ignore[import-not-found]  # beside this file
+from macos_names import MISSING  # type: ignore[import-not-found]  # beside this file, which is found first
 
 for module in map(importlib.import_module, MISSING):
     for name in MISSING[module.__name__].split():

@@ -66,10 +66,11 @@ def test_what_only_looks_like_it_is_not(path: str) -> None:
     assert classify("Write", path).level is not Level.CRITICAL
 
 
+FORMS: st.SearchStrategy[Literal["NFC", "NFD"]] = st.sampled_from(["NFC", "NFD"])
 NAMES = st.text("aZé\u00dfÅo.-", min_size=1, max_size=12).filter(lambda name: name.strip(".") != "")
 
 
-@given(NAMES, st.integers(), st.sampled_from(["NFC", "NFD"]))
+@given(NAMES, st.integers(), FORMS)
 def test_a_deny_holds_for_every_spelling_and_an_allow_for_its_own(
     name: str, seed: int, form: Literal["NFC", "NFD"]
 ) -> None:
