@@ -19,6 +19,8 @@ from services.memory.text.chunks import Span
 folded_ids_max = 5
 piece_max = 25
 """Results read at a time: the largest are 24 MB."""
+nearest_chars = 160
+"""What is shown of the nearest where nothing is found."""
 excerpt_min_chars = 60
 """The best result is shown at least so far, whatever `max_tokens` says."""
 shares_min = 5
@@ -64,12 +66,12 @@ class ResultPages:
         is_full = room <= 0 and len(found) < bounds.limit and following < len(ranking)
         return Page(kept, following, truncated=is_full, is_full=is_full)
 
-    async def nearest(self, user: str, ranking: Ranking, bounds: PageBounds) -> Found | None:
+    async def nearest(self, user: str, ranking: Ranking) -> Found | None:
         """What scored best where nothing is found, without what stands around it."""
         stored = await self.store.visible(user, [ranking.nearest]) if ranking.nearest >= 0 else {}
         return next(
             (
-                Found(memory, ranking.nearest_score, None, "", shown=excerpt(memory.content, bounds.content_max_chars))
+                Found(memory, ranking.nearest_score, None, "", shown=excerpt(memory.content, nearest_chars))
                 for memory in stored.values()
             ),
             None,

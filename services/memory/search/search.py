@@ -157,7 +157,7 @@ class Searching:
             suggestions=() if page.found else await self._suggestions(user, query, ranking),
             next_cursor=_cursor(name, page.following, ranking),
             facets=await self._facets(user, counts) if counts else {},
-            nearest=None if page.found else await self._pages.nearest(user, ranking, query.bounds),
+            nearest=None if page.found else await self._pages.nearest(user, ranking),
         )
 
     async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
