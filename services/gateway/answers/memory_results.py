@@ -35,7 +35,7 @@ class Result(BaseModel):
     success: bool = True
 
 
-_always = ("id", "kind", "content", "project", "timestamp", "score", "matched")
+_always = ("id", "kind", "content", "project", "timestamp", "score", "matched", "in_force")
 
 
 def _admit_gaps(schema: dict[str, Any]) -> None:
@@ -53,6 +53,8 @@ class Lean(BaseModel):
         return {name: value for name, value in dump(self).items() if name in _always or value not in _empty}
 
 
+version_max_chars = 2_000
+"""What is shown of an earlier text."""
 _empty: Sequence[Any] = (None, "", [], {}, 0, False)
 
 
@@ -121,8 +123,12 @@ class VersionShape(BaseModel):
     @classmethod
     def of(cls, version: memory_pb2.Version) -> VersionShape:
         """The same version."""
-        changed_at = iso(version.changed_at)
-        return cls(content=version.content, tags=list(version.tags), project=version.project, changed_at=changed_at)
+        return cls(
+            content=version.content[:version_max_chars],
+            tags=list(version.tags),
+            project=version.project,
+            changed_at=iso(version.changed_at),
+        )
 
 
 class MayReplace(BaseModel):

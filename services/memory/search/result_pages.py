@@ -11,16 +11,18 @@ import numpy as np
 from services.memory.domain.memories import Memory
 from services.memory.domain.queries import Found, PageBounds, page_max_bytes
 from services.memory.domain.store import MemoryStore
+from services.memory.index.memory_index import MemoryIndex
 from services.memory.search.answer_tokens import answer_tokens, estimated_tokens, fields_tokens
 from services.memory.search.excerpts import NOTHING_SOUGHT, Sought, excerpt
 from services.memory.search.force import mark
 from services.memory.search.result_list import Ranking
-from services.memory.search.voids import Voids
 from services.memory.text.chunks import Span
 
 folded_ids_max = 5
 piece_max = 25
 """Results read at a time: the largest are 24 MB."""
+nearest_chars = 160
+"""What is shown of the nearest where nothing is found."""
 excerpt_min_chars = 60
 """The best result is shown at least so far, whatever `max_tokens` says."""
 shares_min = 5
@@ -47,8 +49,7 @@ class ResultPages:
     """Reads pages from the store."""
 
     store: MemoryStore
-    voids: Voids
-    """What was replaced or withdrawn."""
+    index: MemoryIndex
 
     async def page(
         self, user: str, ranking: Ranking, offset: int, bounds: PageBounds, sought: Sought = NOTHING_SOUGHT
@@ -68,13 +69,13 @@ class ResultPages:
         is_full = room <= 0 and len(found) < bounds.limit and following < len(ranking)
         return Page(kept, following, truncated=is_full, is_full=is_full)
 
-    async def nearest(self, user: str, ranking: Ranking, bounds: PageBounds) -> Found | None:
+    async def nearest(self, user: str, ranking: Ranking) -> Found | None:
         """What scored best where nothing is found, without what stands around it."""
         stored = await self.store.visible(user, [ranking.nearest]) if ranking.nearest >= 0 else {}
-        stored = await mark(self.store, self.voids, user, stored)
+        stored = await mark(self.store, self.index.voids, user, stored)
         return next(
             (
-                Found(memory, ranking.nearest_score, None, "", shown=excerpt(memory.content, bounds.content_max_chars))
+                Found(memory, ranking.nearest_score, None, "", shown=excerpt(memory.content, nearest_chars))
                 for memory in stored.values()
             ),
             None,
@@ -87,7 +88,7 @@ class ResultPages:
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
         needed |= {sequence for place in places for sequence in ranking.folded_sequences(place)[:folded_ids_max]}
-        memories = await mark(self.store, self.voids, user, await self.store.visible(user, sorted(needed)))
+        memories = await mark(self.store, self.index.voids, user, await self.store.visible(user, sorted(needed)))
         found = [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
         if not bounds.content_max_chars:
             return found

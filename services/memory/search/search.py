@@ -84,7 +84,7 @@ class Searching:
 
     @property
     def _pages(self) -> ResultPages:
-        return ResultPages(self.store, self.index.voids)
+        return ResultPages(self.store, self.index)
 
     async def more(self, user: str, cursor: str, bounds: PageBounds) -> Results:
         """The results after a cursor."""
@@ -162,7 +162,7 @@ class Searching:
             suggestions=() if page.found else await self._suggestions(user, query, ranking),
             next_cursor=_cursor(name, page.following, ranking),
             facets=await self._facets(user, counts) if counts else {},
-            nearest=None if page.found else await self._pages.nearest(user, ranking, query.bounds),
+            nearest=None if page.found else await self._pages.nearest(user, ranking),
         )
 
     async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:

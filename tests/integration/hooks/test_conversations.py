@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.claude_transcripts import said
-from tests.integration.gateway.test_scenarios import call
+from tests.integration.calls import call
 from tests.integration.stack import Stack
 from tests.office import ClockedOffice, Desk, Office, agent, build_clock, git, section, user
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.session.domain.operation_risk import Level, classify
-from tests.unit.session.domain.test_permissions import Book
+from tests.unit.session.book import Book
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,9 @@ async def test_what_is_stored_of_a_project_is_filed_under_another_label(store: S
     assert await store.session_page("ada", Listing("api")) == []
     assert [each.id for each in await store.session_page("bob", Listing("api"))] == ["s3"]
     assert await store.latest_handoff("ada", "api") is None
-    moved = await store.latest_handoff("ada", "billing")
-    assert moved is not None
-    assert replace(moved, place=0) == replace(handoff, project="billing")
+    left = await store.latest_handoff("ada", "billing")
+    assert left is not None
+    assert replace(left, place=0) == replace(handoff, project="billing")
     assert [each.place.project for each in (await store.ledger("ada")).rules] == ["billing"]
     assert [each.place.project for each in await store.audit("ada", "billing", 9)] == ["billing"]
     assert await store.audit("ada", "api", 9) == []
