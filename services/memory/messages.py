@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +13,10 @@ from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.kit.transport.rpc import name_of
 from services.memory.domain.corrections import Edit
-from services.memory.domain.deletion_log import Removal, Undone
 from services.memory.domain.memories import (
-    Deletion,
     Kind,
     Memory,
     Outcome,
-    Tally,
     Version,
     deeper_than,
     metadata_depth_max,
@@ -40,8 +37,6 @@ from services.memory.domain.queries import (
     Results,
     Sort,
 )
-from services.memory.domain.retention_policy import Rule
-from services.memory.operations.retention_job import Retained
 from services.memory.search.excerpts import excerpt
 from services.memory.search.search import Answer
 from services.memory.text.chunks import Span
@@ -49,7 +44,6 @@ from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
 KIND_NUMBER = {kind: number for number, kind in KIND.items()}
-begins_max_chars = 100
 
 
 # --- requests -----------------------------------------------------------------------------------
@@ -181,16 +175,6 @@ def link(given: memory_pb2.Link, made_at: datetime) -> Link:
     return Link(plain_name(given.source), plain_name(given.target), LinkType(given.type), given.description, made_at)
 
 
-def rule(given: memory_pb2.Retention) -> Rule:
-    """The retention rule to set."""
-    return Rule(
-        project=normalise_project_name(given.project),
-        days=given.days if given.HasField("days") else None,
-        size_mb=given.size_mb if given.HasField("size_mb") else None,
-        reflections=given.reflections,
-    )
-
-
 # --- responses ----------------------------------------------------------------------------------
 
 
@@ -237,50 +221,6 @@ def _version_message(version: Version) -> memory_pb2.Version:
         project=version.project,
         tags=version.tags,
         changed_at=time_message(version.changed_at),
-    )
-
-
-def deletion_message(deletion: Deletion) -> memory_pb2.DeleteResponse:
-    """The memories deleted, or those that would be."""
-    return memory_pb2.DeleteResponse(
-        deleted=deletion.deleted,
-        would_delete=deletion.would_delete,
-        confirmation=deletion.confirmation,
-        tallies=[_tally_message(each) for each in deletion.tallies],
-        examples=[_example_message(each) for each in deletion.examples],
-        other_kinds=deletion.other_kinds,
-        derived=deletion.derived,
-    )
-
-
-def undone_message(ids: Sequence[str], undone: Undone) -> memory_pb2.UndeleteResponse:
-    """What was brought back of these ids or, without any, of the last deletion."""
-    known = undone.restored | undone.there | undone.late
-    return memory_pb2.UndeleteResponse(
-        restored=len(undone.sequences),
-        there_already=len(undone.there),
-        too_late=len(undone.late) if ids else undone.late_count,
-        unknown=len(set(ids) - known),
-    )
-
-
-def _tally_message(tally: Tally) -> memory_pb2.Tally:
-    return memory_pb2.Tally(
-        kind=KIND_NUMBER[tally.kind],
-        project=tally.project,
-        count=tally.count,
-        oldest=time_message(tally.oldest),
-        newest=time_message(tally.newest),
-    )
-
-
-def _example_message(memory: Memory) -> memory_pb2.Example:
-    return memory_pb2.Example(
-        id=memory.id,
-        kind=KIND_NUMBER[memory.kind],
-        project=memory.project,
-        timestamp=time_message(memory.timestamp),
-        begins=" ".join(memory.content[: 10 * begins_max_chars].split())[:begins_max_chars],
     )
 
 
@@ -373,33 +313,6 @@ def answer_message(answer: Answer) -> memory_pb2.SearchResponse:
     message = memory_pb2.SearchResponse.FromString(answer.content)
     message.took_ms = answer.took_ms
     return message
-
-
-def removal_message(removal: Removal) -> memory_pb2.Removal:
-    """An entry of the deletion log."""
-    return memory_pb2.Removal(
-        removed_at=time_message(removal.removed_at),
-        actor=removal.actor,
-        reason=removal.reason,
-        project=removal.project,
-        ids=removal.ids,
-        count=removal.count,
-        erased=removal.erased,
-        restored=removal.restored,
-    )
-
-
-def retention_message(retained: Retained) -> memory_pb2.Retention:
-    """A retention rule, and how many memories it would remove."""
-    rule = retained.rule
-    return memory_pb2.Retention(
-        project=rule.project,
-        days=rule.days,
-        size_mb=rule.size_mb,
-        reflections=rule.reflections,
-        is_default=rule.is_default,
-        would_remove=retained.would_remove,
-    )
 
 
 def link_message(link: Link) -> memory_pb2.Link:

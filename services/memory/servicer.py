@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.kit.transport import rpc
-from services.memory import messages
+from services.memory import deletion_messages, messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
 from services.memory.operations.backups import Backups
 from services.memory.operations.correct_memories import Correcting
@@ -170,12 +170,12 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         kinds = () if request.ids or request.include_reflections else (Kind.CONVERSATION,)
         chosen = Chosen(tuple(map(str.strip, request.ids)), normalise_project_name(request.project), before, kinds)
         deletion = await self._deleting.forget(rpc.caller.get(), chosen, request.confirmation)
-        return messages.deletion_message(deletion)
+        return deletion_messages.deletion_message(deletion)
 
     async def Undelete(self, request: memory_pb2.UndeleteRequest, _: Any) -> memory_pb2.UndeleteResponse:
         ids = [each.strip() for each in request.ids]
         undone = await self._deleting.undelete(rpc.caller.get(), ids, last=request.last)
-        return messages.undone_message(ids, undone)
+        return deletion_messages.undone_message(ids, undone)
 
     async def ListDeleted(self, request: memory_pb2.ListDeletedRequest, _: Any) -> memory_pb2.ListDeletedResponse:
         found = await self._deleting.deleted_ids(rpc.caller.get(), request.ids)
@@ -203,17 +203,17 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     async def Removals(self, request: memory_pb2.RemovalsRequest, _: Any) -> memory_pb2.RemovalsResponse:
         found = await self._deleting.removals(rpc.caller.get(), normalise_project_name(request.project), request.limit)
-        return memory_pb2.RemovalsResponse(removals=[messages.removal_message(each) for each in found])
+        return memory_pb2.RemovalsResponse(removals=[deletion_messages.removal_message(each) for each in found])
 
     async def SetRetention(self, request: memory_pb2.SetRetentionRequest, _: Any) -> memory_pb2.Retention:
-        user, rule = rpc.caller.get(), messages.rule(request.retention)
+        user, rule = rpc.caller.get(), deletion_messages.rule(request.retention)
         if request.reset:
-            return messages.retention_message(await self._retaining.reset_rule(user, rule.project))
-        return messages.retention_message(await self._retaining.set_rule(user, rule))
+            return deletion_messages.retention_message(await self._retaining.reset_rule(user, rule.project))
+        return deletion_messages.retention_message(await self._retaining.set_rule(user, rule))
 
     async def ListRetention(self, _: memory_pb2.ListRetentionRequest, __: Any) -> memory_pb2.ListRetentionResponse:
         found = await self._retaining.rules(rpc.caller.get())
-        retentions = [messages.retention_message(each) for each in found]
+        retentions = [deletion_messages.retention_message(each) for each in found]
         return memory_pb2.ListRetentionResponse(retentions=retentions, waiting=self._retaining.trouble)
 
     async def Backup(self, request: memory_pb2.BackupRequest, _: Any) -> memory_pb2.BackupResponse:
