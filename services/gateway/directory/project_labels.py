@@ -18,7 +18,7 @@ from services.gateway.backends import Backends
 from services.kit.errors import InvalidInput, NotFound, ServiceError
 from services.pb import memory_pb2, projects_pb2
 from services.workspace.git.first_commit import FirstCommits
-from services.workspace.project_identity import Sighting, machine, sight_path
+from services.workspace.project_identity import LOCAL, Sighting, machine, sight_path
 
 kept_max = 10_000
 kept_s = 2.0
@@ -156,8 +156,10 @@ def _telling_name(project: projects_pb2.Project) -> str:
 
 
 def is_standing(root: Sighting, sighting: Sighting, roots: Sequence[str]) -> bool:
-    """Whether what is seen at one of the roots still belongs there, and may be of the sighting's repository."""
-    is_like = (root.remote and root.remote == sighting.remote) or (
-        root.first_commit and root.first_commit == sighting.first_commit
-    )
-    return not root.is_gone and root.root in {*roots, sighting.root} and bool(is_like)
+    """Whether what is seen at one of the roots still belongs there, and may be of the sighting's repository: what tells
+    of neither remote nor first commit that it is another."""
+    if root.is_gone or not root.is_repository or root.root not in {*roots, sighting.root}:
+        return False
+    remotes = {each.remote for each in (root, sighting) if each.remote and not each.remote.startswith(LOCAL)}
+    commits = {each.first_commit for each in (root, sighting) if each.first_commit}
+    return len(remotes) < 2 and len(commits) < 2
