@@ -71,6 +71,7 @@ def _removal(removal: memory_pb2.Removal) -> dict[str, Any]:
         "ids": list(removal.ids),
         "count": removal.count,
         "erased": removal.erased,
+        "restored": removal.restored,
     }
 
 

@@ -62,6 +62,8 @@ class Briefing:
 
     text: str = ""
     memory_ids: Sequence[str] = field(default=())
+    handoff_made_of: Sequence[str] = field(default=())
+    """Ids of the memories that its handoff was made of."""
     digests: Sequence[str] = field(default=())
 
     @property
@@ -108,7 +110,8 @@ def compose(
         shown += _add_section(lines, section, reader, known, points)
     if not lines.kept:
         return NOTHING
-    return Briefing("\n".join([opening, *lines.kept, closing]), shown, known.digests)
+    sources = [each for handoff in handoffs for each in handoff.made_of]
+    return Briefing("\n".join([opening, *lines.kept, closing]), shown, sources, known.digests)
 
 
 def quote(text: str, most: int = item_max_chars) -> str:

@@ -16,7 +16,7 @@ from services.gateway.access.identity import current_user
 from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.directory.client_reports import Wanted
 from services.gateway.workflows.background_tasks import Background
-from services.gateway.workflows.briefing import Briefing, Reader, compose
+from services.gateway.workflows.briefing import NOTHING, Briefing, Reader, compose
 from services.gateway.workflows.conversation_facts import facts_of
 from services.gateway.workflows.conversations import Conversations, Where
 from services.gateway.workflows.derived_texts import DerivedTexts
@@ -137,7 +137,15 @@ class Hooks:
             raise
         if self._undelivered.pop(key, None) is None:  # another hook was first
             return None
-        return _context(name, briefing)
+        return _context(name, await self._without_deleted(briefing))
+
+    async def _without_deleted(self, briefing: Briefing) -> Briefing:
+        """The briefing; nothing, if something of it was deleted while it waited."""
+        ids = [*briefing.memory_ids, *briefing.handoff_made_of]
+        try:
+            return NOTHING if await self._sessions.derived_texts.deletions_among(ids) else briefing
+        except ServiceError:  # nobody deletes while memory is away
+            return briefing
 
     async def user_prompt_submit(self, event: HookEvent) -> Said | None:
         """What is owed from the start; else what is remembered that belongs to the prompt, where that is wanted: once

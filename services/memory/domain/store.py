@@ -133,6 +133,10 @@ class MemoryStore(Protocol):
         """The number of deletions whose text is still in a database file."""
         ...
 
+    async def oldest_unerased(self) -> datetime | None:
+        """When the first of the deletions was made whose text is still in a database file."""
+        ...
+
     async def last_removals(self) -> list[int]:
         """The number of the last deletion in each database."""
         ...

@@ -53,14 +53,16 @@ class Correcting:
         """The user's memory of that id; Denied if it is another user's shared one, NotFound if there is none."""
         store = self.storing.store
         sequence = await store.find(user, id)
-        if sequence is None:
-            if await store.find_shared(id) is not None:
-                raise Denied("That memory belongs to another user: only its author can change it.")
-            raise NotFound("There is no memory of yours with that id.", "Search for it with reflect_on_past.")
-        found = await mark(store, self.storing.index.voids, user, await store.visible(user, [sequence]))
-        if sequence not in found:
-            raise NotFound("That memory cannot be read.", "segue delete removes it.")
-        return sequence, found[sequence]
+        while sequence is not None:
+            found = await mark(store, self.storing.index.voids, user, await store.visible(user, [sequence]))
+            if sequence in found:
+                return sequence, found[sequence]
+            before, sequence = sequence, await store.find(user, id)  # changed meanwhile, it has another sequence
+            if sequence == before:
+                raise NotFound("That memory cannot be read.", "segue delete removes it.")
+        if await store.find_shared(id) is not None:
+            raise Denied("That memory belongs to another user: only its author can change it.")
+        raise NotFound("There is no memory of yours with that id.", "Search for it with reflect_on_past.")
 
 
 def _plain(memory: Memory) -> tuple[str, str, Sequence[str]]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from services.kit.background_task import report_success
@@ -34,13 +35,23 @@ class Erasing:
         self.trouble = ""
 
     async def run(self) -> None:
-        """Erases deletions of an earlier process at once, and all others after a delay."""
-        wait_s = 0.0
+        """Erases deletions after a delay, in which they can be undone; those of an earlier process after what is left
+        of it."""
+        wait_s = await self._left_s()
         while True:
             await self._look(wait_s)
             report_success()
             wait_s = self._within_s
             await asyncio.sleep(min(look_every_s, self._within_s))
+
+    async def _left_s(self) -> float:
+        """How long the oldest deletion of an earlier process can still be undone."""
+        try:
+            oldest = await self._store.oldest_unerased()
+        except ServiceError:
+            return 0.0
+        age_s = (datetime.now(UTC) - oldest).total_seconds() if oldest else self._within_s
+        return min(max(self._within_s - age_s, 0.0), self._within_s)
 
     async def _look(self, wait_s: float) -> None:
         try:

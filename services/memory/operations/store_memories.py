@@ -23,6 +23,7 @@ from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, clean_memory
 from services.memory.operations.row_embedding import RowEmbedding
+from services.memory.operations.same_subject import SameSubject
 from services.memory.search.result_cache import Generations
 from services.memory.search.voids import read_voids
 
@@ -57,7 +58,15 @@ class Storing:
         now = datetime.now(UTC)
         ready = [await self.clean(memory, now) for memory in memories]
         ready = [replace(each, memory=await self._replacing(user, each.memory)) for each in ready]
-        return await self._store(user, ready, only_known=only_known, deleted_too=deleted_too)
+        outcomes = await self._store(user, ready, only_known=only_known, deleted_too=deleted_too)
+        return [await self._with_older(user, ready[0].memory, outcomes[0])] if len(ready) == 1 else outcomes
+
+    async def _with_older(self, user: str, memory: Memory, outcome: Outcome) -> Outcome:
+        """The outcome with the older decisions that the memory may replace, where it does not say so itself."""
+        if memory.replaces or outcome.duplicate or outcome.was_deleted:
+            return outcome
+        looking = SameSubject(self.store, self.index, self.embedder)
+        return replace(outcome, may_replace=await looking.older_decisions(user, outcome.id, memory))
 
     async def clean(self, memory: Memory, now: datetime) -> CleanMemory:
         """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""

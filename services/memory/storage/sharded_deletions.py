@@ -83,6 +83,10 @@ class ShardedDeletions(Shards):
     async def unerased_count(self) -> int:
         return sum(await asyncio.gather(*(shard.unerased_count() for shard in self._shards)))
 
+    async def oldest_unerased(self) -> datetime | None:
+        found = await asyncio.gather(*(shard.oldest_unerased() for shard in self._shards))
+        return min((each for each in found if each), default=None)
+
     async def last_removals(self) -> list[int]:
         return [number for shard in self._shards for number in await shard.last_removals()]
 

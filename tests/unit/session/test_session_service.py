@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -79,6 +80,26 @@ async def test_a_session_goes_from_init_over_checkpoints_to_its_end(client: Sess
     assert not following.resumed
     assert following.session.id != session.id
     assert following.previous_handoff == ended.handoff
+
+
+async def test_a_handoff_is_cleared_of_all_words_and_known_by_what_it_said(client: SessionClient) -> None:
+    session = await client.start("/work/heron", project="heron")
+    await client(pb.CheckpointRequest(which=by_id(session), note="Thistlewood", decisions=["Thistlewood"]))
+    facts = pb.Facts(summary="Thistlewood", next_steps=["Thistlewood"], insights=["Thistlewood"], made_of=["m1", "m2"])
+    ended = await client(pb.EndRequest(which=by_id(session), facts=facts))
+    assert ended.handoff.made_of == ["m1", "m2"]
+    (listed,) = (await client(pb.ListHandoffsRequest(project="heron"))).handoffs
+    assert (listed.session_id, list(listed.made_of), listed.markdown) == (session.id, ["m1", "m2"], "")
+    cleared = await client(pb.ClearHandoffRequest(session_id=session.id))
+    assert "Thistlewood" not in str(cleared)
+    assert cleared.cleared_digest == hashlib.sha256(ended.handoff.markdown.encode()).hexdigest()
+    assert (cleared.file_name, cleared.ended_at) == (ended.handoff.file_name, ended.handoff.ended_at)
+    assert await client(pb.ClearHandoffRequest(session_id=session.id)) == cleared
+    assert await client(pb.GetHandoffRequest(project="heron")) == cleared
+    assert (await client(pb.ListHandoffsRequest())).handoffs[0].cleared_digest == cleared.cleared_digest
+    assert not (await client(pb.ListHandoffsRequest(), user="bob")).handoffs
+    with pytest.raises(NotFound):
+        await client(pb.ClearHandoffRequest(session_id=session.id), user="bob")
 
 
 async def test_a_second_init_in_a_directory_resumes_its_session(client: SessionClient) -> None:

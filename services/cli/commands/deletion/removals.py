@@ -34,5 +34,7 @@ def run(options: argparse.Namespace) -> int:
     for each in removals:
         at = datetime.fromisoformat(each["removed_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
         by = plain(each["actor"] or each["reason"])
-        print(f"{at:<18}{each['count']:>8,}  {by:<15} {'yes' if each['erased'] else 'soon':<8}{plain(each['project'])}")
+        restored = f", {each['restored']:,} brought back" if each.get("restored") else ""
+        erased = "yes" if each["erased"] else "soon"
+        print(f"{at:<18}{each['count']:>8,}  {by:<15} {erased:<8}{plain(each['project'])}{restored}")
     return 0

@@ -3,6 +3,7 @@ brought back."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -242,6 +243,23 @@ async def test_it_comes_back_over_a_restart(tmp_path: Path) -> None:
     async with opened(tmp_path) as memories:
         assert await memories.contents() == [SECRET]
         assert len(await memories.service.found("landlord")) == 1
+
+
+async def test_after_a_restart_there_is_still_time_as_long_as_there_was(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memories:
+        await memories.store(TURN)
+        await memories.delete(TURN.id)
+    async with opened(tmp_path) as memories:
+        for within_s, is_late in ((3600.0, False), (1e-6, True)):
+            job = asyncio.create_task(
+                Erasing(memories.service.store, within_s, [memories.service.indexing.erase]).run()
+            )
+            while is_late and await memories.service.store.unerased_count():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            job.cancel()
+            assert (await memories.undelete()).late_count == int(is_late)
+            await memories.delete(TURN.id)
 
 
 async def test_after_its_erasure_it_is_too_late_and_said_so(memories: Deletions) -> None:

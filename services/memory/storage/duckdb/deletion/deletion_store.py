@@ -90,6 +90,10 @@ class DeletionStore(DatabaseAccess):
     async def unerased_count(self) -> int:
         return int((await self._select("unerased", "SELECT count(*) FROM removals WHERE NOT erased"))[0][0])
 
+    async def oldest_unerased(self) -> datetime | None:
+        (at,) = (await self._select("unerased", "SELECT min(removed_at) FROM removals WHERE NOT erased"))[0]
+        return at.astimezone(UTC) if at else None
+
     async def last_removals(self) -> list[int]:
         return [await self._reading("last_removals", last_removal)]
 
