@@ -300,8 +300,9 @@ def run(options: argparse.Namespace) -> int:
         print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
         return 2
     began = time.monotonic()
-    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=options.deleted_too)
-    work = Import(partial(connect, deleted_too=options.deleted_too), state, options.project)
+    deleted_too = getattr(options, "deleted_too", False)  # a caller from before it was there leaves it out
+    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=deleted_too)
+    work = Import(partial(connect, deleted_too=deleted_too), state, options.project)
     trouble, status = "", 0
     try:
         work.run([Path(path) for path in options.paths])

@@ -62,9 +62,9 @@ class Briefing:
 
     text: str = ""
     memory_ids: Sequence[str] = field(default=())
-    digests: Sequence[str] = field(default=())
     handoff_made_of: Sequence[str] = field(default=())
-    """Ids of the memories that its handoffs were made of."""
+    """Ids of the memories that its handoff was made of."""
+    digests: Sequence[str] = field(default=())
 
     @property
     def tokens(self) -> int:
@@ -110,8 +110,8 @@ def compose(
         shown += _add_section(lines, section, reader, known, points)
     if not lines.kept:
         return NOTHING
-    made_of = [name for handoff in handoffs for name in handoff.made_of]
-    return Briefing("\n".join([opening, *lines.kept, closing]), shown, known.digests, made_of)
+    sources = [each for handoff in handoffs for each in handoff.made_of]
+    return Briefing("\n".join([opening, *lines.kept, closing]), shown, sources, known.digests)
 
 
 def quote(text: str, most: int = item_max_chars) -> str:

@@ -62,7 +62,7 @@ class KnownSentences:
 
 def without_sentences(text: str, points: Iterable[str]) -> str:
     """The text without the sentences that contain one of these points, as `Still open: the backfill` does."""
-    marked = [plain for each in points if len(plain := _plain(each)) >= least_chars]
+    marked = [plain for each in points if _weight(plain := _plain(each)) >= least_chars]
     lines = []
     for line in text.splitlines():
         kept = [each for each in _ends.split(line) if not any(mark in _plain(each) for mark in marked)]
@@ -79,6 +79,11 @@ def _plain(text: str) -> str:
     return "".join(each for each in text.casefold() if each.isalnum())
 
 
+def _weight(plain: str) -> int:
+    """Its letters; one of a script in which a word has a letter or two counts twice."""
+    return len(plain) + sum(not each.isascii() for each in plain)
+
+
 def _sentences(text: str) -> list[str]:
     return [each for line in text.splitlines() for each in _ends.split(line)]
 
@@ -86,8 +91,7 @@ def _sentences(text: str) -> list[str]:
 def _digest(sentence: str, *, is_cut: bool) -> str:
     """The digest of a sentence, or of its beginning; empty if it is too short to be repeated."""
     plain = _plain(sentence)
-    wide = sum(not each.isascii() for each in plain)
-    if len(plain) + wide < least_chars:
+    if _weight(plain) < least_chars:
         return ""
     named = f"{CUT}{plain[:cut_chars]}" if is_cut else plain[:whole_chars]
     return blake2b(named.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

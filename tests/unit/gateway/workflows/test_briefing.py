@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -13,6 +14,8 @@ from services.gateway.workflows.briefing import (
     Briefing,
     Reader,
     Section,
+    characters_max,
+    estimated_characters,
     estimated_tokens,
     quote,
 )
@@ -109,3 +112,36 @@ def test_nothing_to_tell_is_no_text() -> None:
 def test_a_long_memory_is_cut_and_code_keeps_its_indentation() -> None:
     assert quote("if a < b:\n    return 1") == "> if a < b:\n>     return 1"
     assert quote("y" * 5000).endswith("…")
+
+
+def test_a_briefing_is_never_longer_than_the_client_shows_whole() -> None:
+    memories = [memory(f'"{number}" \\o/ {"wörd " * 90}', str(number)) for number in range(60)]
+    told = compose(None, [Section("What was decided:", memories)], 10_000)
+    assert estimated_characters(told.text) <= characters_max
+    assert len(json.dumps(told.text, ensure_ascii=False)) <= characters_max + 2
+    assert len(told.memory_ids) > 5
+
+
+def test_unfinished_work_comes_first_and_each_handoff_says_where_it_was_left() -> None:
+    ended = Document(asked="Count the pears.", answered="There are seven pears.", working_directory="/work/orchard")
+    cut_off = Document(asked="Weigh the plums.", unfinished=True, branch="feat", working_directory="/work/hotfix")
+    text = briefing.compose([ended, cut_off], [], 1500, READER).text
+    assert text.index("An unfinished conversation") < text.index("> (in /work/hotfix, on branch feat)")
+    assert text.index("Weigh the plums") < text.index("A session ended") < text.index("Count the pears")
+    assert "/work/orchard" not in text
+
+
+def test_times_are_the_readers() -> None:
+    said = memory("Count the pears by weight.")
+    said.timestamp.FromDatetime(datetime(2026, 11, 26, 22, 30, tzinfo=UTC))
+    tokyo = Reader("orchard", "/work/orchard", timezone(timedelta(hours=9)))
+    assert "2026-11-27 07:30, user" in compose(None, [Section("Related:", [said])], 500, tokyo).text
+
+
+def test_another_projects_memory_says_so_and_what_was_told_before_is_not_told() -> None:
+    said = memory("The billing API listens on port 8431.")
+    said.project = "billing"
+    first = compose(None, [Section("Related:", [said])], 500)
+    assert "> (in the project billing)" in first.text
+    again = compose(None, [Section("Related:", [said])], 500, Reader(known=first.digests))
+    assert again.text == ""
