@@ -146,6 +146,15 @@ def waiting(windows: Windows) -> list[Path]:
     return sorted((windows.home / ".claude" / "segue" / "hooks" / "spool").glob("*/*.json"))
 
 
+def deliver(windows: Windows, url: str) -> None:
+    """Sees everything delivered that hooks have left."""
+    deadline = time.monotonic() + PATIENCE_S
+    while waiting(windows) and time.monotonic() < deadline:
+        said(run(windows, windows.script(DELIVERY), SEGUE_URL=url))
+        time.sleep(0.2)
+    assert waiting(windows) == []
+
+
 def test_a_conversation_s_hooks_store_it_and_the_next_one_is_told(
     windows: Windows, url: str, shop: Path, tmp_path: Path
 ) -> None:
@@ -153,14 +162,14 @@ def test_a_conversation_s_hooks_store_it_and_the_next_one_is_told(
     hook(windows, "SessionStart", shop, of, SEGUE_URL=url)
     for event in EVENTS:
         hook(windows, event, shop, of, SEGUE_URL=url)
-    deadline = time.monotonic() + PATIENCE_S
-    while waiting(windows) and time.monotonic() < deadline:
-        said(run(windows, windows.script(DELIVERY), SEGUE_URL=url))
-        time.sleep(0.2)
-    assert waiting(windows) == []
+    deliver(windows, url)
     log = windows.home / ".claude" / "segue" / "hook.log"
     assert not log.exists(), log.read_text()
-    given = hook(windows, "SessionStart", shop, conversation(windows, shop), SEGUE_URL=url)
+    of = conversation(windows, shop)
+    given = hook(windows, "SessionStart", shop, of, SEGUE_URL=url)
+    if not given:  # a server that does not see the directory is told of it first, and then the next hook
+        deliver(windows, url)
+        given = hook(windows, "UserPromptSubmit", shop, of, SEGUE_URL=url)
     assert b"parrot" in given
 
 
