@@ -55,6 +55,23 @@ SCHEMA_4 = """
     CREATE TABLE upkeep (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     CREATE TABLE sealing (data_key TEXT NOT NULL);
 """
+SCHEMA_5 = """
+    INSERT INTO schema_version VALUES (5);
+    CREATE TABLE rows_of_4 AS FROM memories;
+    DROP TABLE memories;
+    CREATE TABLE memories (
+        sequence BIGINT NOT NULL UNIQUE, key UUID PRIMARY KEY, id TEXT NOT NULL, fingerprint UUID NOT NULL UNIQUE,
+        user_id TEXT NOT NULL, project TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL,
+        timestamp TIMESTAMPTZ NOT NULL, stored_at TIMESTAMPTZ NOT NULL, session_id TEXT NOT NULL, role TEXT NOT NULL,
+        tags TEXT[] NOT NULL, metadata TEXT NOT NULL, shared BOOLEAN NOT NULL, first_said TIMESTAMPTZ NOT NULL,
+        size BIGINT NOT NULL
+    );
+    DROP TABLE retention;
+    CREATE TABLE retention (
+        user_id TEXT NOT NULL, project TEXT NOT NULL, days INTEGER, size_mb DOUBLE, reflections BOOLEAN NOT NULL,
+        set_at TIMESTAMPTZ NOT NULL, is_reset BOOLEAN NOT NULL, PRIMARY KEY (user_id, project)
+    );
+"""
 STORED_AT = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
@@ -101,6 +118,23 @@ def write_schema_4(path: Path, count: int, user: str = "ann", vault: Vault | Non
             connection.execute(f"INSERT INTO memories VALUES ({', '.join('?' * len(row))})", row)
             sealed = (rows.vector(sequence, place, vector) for place in ("content", "context"))
             connection.execute("INSERT INTO embeddings VALUES (?, 'm', ?, ?)", (sequence, *sealed))
+
+
+def write_schema_5(path: Path, count: int, user: str = "ann", vault: Vault | None = None) -> None:
+    """A database of schema 5, sealed or not, that holds `count` memories with embeddings, and a deletion."""
+    rows = rows_of(vault)
+    write_schema_4(path, count, user, vault)
+    with duckdb.connect(path) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(SCHEMA_5)
+        for number in range(count):
+            printed, size = str(rows.fingerprint(memory(number), user)), memory(number).size
+            sql = "INSERT INTO memories SELECT * REPLACE (? AS fingerprint), timestamp, ? FROM rows_of_4 WHERE id = ?"
+            connection.execute(sql, (printed, size, memory(number).id))
+        connection.execute("DROP TABLE rows_of_4")
+        removal = (STORED_AT, user, user, "user", rows.name("p"), ["gone"])
+        sql = "INSERT INTO removals VALUES (nextval('removal_sequence'), ?, ?, ?, ?, ?, ?, 1, true)"
+        connection.execute(sql, removal)
 
 
 def write_schema_2(path: Path, count: int, user: str = "ann") -> None:

@@ -78,6 +78,7 @@ COMMANDS: Mapping[str, Command] = {
         (
             ("paths", {"nargs": "+", "type": Path, "metavar": "PATH", "help": "a file, or a directory of transcripts"}),
             ("--project", {"metavar": "NAME", "help": "file everything under this project"}),
+            ("--deleted-too", {"action": "store_true", "help": "store also what was deleted before"}),
         ),
     ),
     "export": Command(
@@ -96,15 +97,23 @@ COMMANDS: Mapping[str, Command] = {
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
     ),
     "delete": Command(
-        "commands.delete",
-        "removes memories by their ids, for good; asks first",
+        "commands.deletion.delete",
+        "removes memories by their ids; asks first",
         (
             ("ids", {"nargs": "+", "metavar": "ID", "help": "a memory's id"}),
             ("--yes", {"action": "store_true", "help": "delete without asking"}),
         ),
     ),
+    "undelete": Command(
+        "commands.deletion.undelete",
+        "brings back what was deleted, until it is erased",
+        (
+            ("ids", {"nargs": "*", "metavar": "ID", "help": "a memory's id"}),
+            ("--last", {"action": "store_true", "help": "all that was deleted last"}),
+        ),
+    ),
     "removals": Command(
-        "commands.removals",
+        "commands.deletion.removals",
         "what was removed of your memories, when, by whom and why",
         (
             ("--project", {"metavar": "NAME", "help": "only of this project"}),

@@ -47,6 +47,8 @@ from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
 from services.gateway.tools import (
     memory,
+    memory_corrections,
+    memory_deletion,
     memory_list,
     operations,
     permissions,
@@ -183,6 +185,8 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     sessions = Sessions(backends, workplace, settings.checkpoint_commits, settings.handoff_tokens)
     session.register(mcp, backends, sessions)
     memory.register(mcp, backends.memory)
+    memory_corrections.register(mcp, backends.memory)
+    memory_deletion.register(mcp, backends.memory, sessions.derived_texts)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else local_zone()
     search.register(mcp, backends.memory, zone)
     memory_list.register(mcp, backends.memory, zone)
@@ -190,7 +194,7 @@ def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends) 
     quality.register(mcp, backends, workplace, settings.run_tools_timeout_s)
     operations.register(mcp, backends)
     prompts.register(mcp)
-    resources.register(mcp, backends)
+    resources.register(mcp, backends, sessions.derived_texts)
     return sessions
 
 

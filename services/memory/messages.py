@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.kit.transport.rpc import name_of
-from services.memory.domain.deletion_log import Removal
+from services.memory.domain.corrections import Edit
+from services.memory.domain.deletion_log import Removal, Undone
 from services.memory.domain.memories import (
     Deletion,
     Kind,
@@ -164,6 +165,15 @@ def _filter(given: memory_pb2.Filter) -> Filter:
     )
 
 
+def edit(given: memory_pb2.UpdateRequest) -> Edit:
+    """What shall be different in a memory."""
+    return Edit(
+        content=given.content if given.HasField("content") else None,
+        project=given.project if given.HasField("project") else None,
+        tags=tuple(given.tags) if given.change_tags else None,
+    )
+
+
 def link(given: memory_pb2.Link, made_at: datetime) -> Link:
     """The project link to store."""
     if given.type not in set(LinkType):
@@ -239,6 +249,18 @@ def deletion_message(deletion: Deletion) -> memory_pb2.DeleteResponse:
         tallies=[_tally_message(each) for each in deletion.tallies],
         examples=[_example_message(each) for each in deletion.examples],
         other_kinds=deletion.other_kinds,
+        derived=deletion.derived,
+    )
+
+
+def undone_message(ids: Sequence[str], undone: Undone) -> memory_pb2.UndeleteResponse:
+    """What was brought back of these ids or, without any, of the last deletion."""
+    known = undone.restored | undone.there | undone.late
+    return memory_pb2.UndeleteResponse(
+        restored=len(undone.sequences),
+        there_already=len(undone.there),
+        too_late=len(undone.late) if ids else undone.late_count,
+        unknown=len(set(ids) - known),
     )
 
 
@@ -271,6 +293,8 @@ def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
         embedding_generated=outcome.embedded,
         redactions=outcome.redactions,
         tags=outcome.tags,
+        was_deleted=outcome.was_deleted,
+        may_replace=[memory_message(each) for each in outcome.may_replace],
     )
 
 
@@ -361,6 +385,7 @@ def removal_message(removal: Removal) -> memory_pb2.Removal:
         ids=removal.ids,
         count=removal.count,
         erased=removal.erased,
+        restored=removal.restored,
     )
 
 

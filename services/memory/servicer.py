@@ -14,6 +14,8 @@ from services.kit.transport import rpc
 from services.memory import messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
 from services.memory.operations.backups import Backups
+from services.memory.operations.correct_memories import Correcting
+from services.memory.operations.delete_memories import Deleting
 from services.memory.operations.export import Exporting
 from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
@@ -47,6 +49,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     def __init__(self, domain: Domain, share_by_default: bool) -> None:
         self._storing = domain.storing
+        self._deleting = Deleting(domain.storing)
+        self._correcting = Correcting(domain.storing)
         self._searching = domain.searching
         self._listing = domain.listing
         self._linking = domain.linking
@@ -64,7 +68,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             return await self._store_each(request)
         memories = [messages.new_memory(each, self._share_by_default) for each in request.memories]
         links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
-        outcomes = await self._storing.remember(rpc.caller.get(), memories, only_known=request.only_known)
+        how = {"only_known": request.only_known, "deleted_too": request.deleted_too}
+        outcomes = await self._storing.remember(rpc.caller.get(), memories, **how)
         links_stored = await self._linking.restore(rpc.caller.get(), links)
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in outcomes], links_stored=links_stored
@@ -78,7 +83,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         links, unread_links = _readable_parts(
             request.links, lambda each: messages.link(each, each.created_at.ToDatetime(UTC))
         )
-        outcomes = await self._storing.remember_each(user, list(memories.values()), only_known=request.only_known)
+        how = {"only_known": request.only_known, "deleted_too": request.deleted_too}
+        outcomes = await self._storing.remember_each(user, list(memories.values()), **how)
         stored = dict(zip(memories, outcomes, strict=True))
         linked = dict(zip(links, await self._linking.restore_each(user, list(links.values())), strict=True))
         return memory_pb2.StoreResponse(
@@ -155,8 +161,28 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         before = request.before.ToDatetime(UTC) if request.HasField("before") else None
         kinds = () if request.ids or request.include_reflections else (Kind.CONVERSATION,)
         chosen = Chosen(tuple(map(str.strip, request.ids)), normalise_project_name(request.project), before, kinds)
-        deletion = await self._storing.forget(rpc.caller.get(), chosen, request.confirmation)
+        deletion = await self._deleting.forget(rpc.caller.get(), chosen, request.confirmation)
         return messages.deletion_message(deletion)
+
+    async def Undelete(self, request: memory_pb2.UndeleteRequest, _: Any) -> memory_pb2.UndeleteResponse:
+        ids = [each.strip() for each in request.ids]
+        undone = await self._deleting.undelete(rpc.caller.get(), ids, last=request.last)
+        return messages.undone_message(ids, undone)
+
+    async def ListDeleted(self, request: memory_pb2.ListDeletedRequest, _: Any) -> memory_pb2.ListDeletedResponse:
+        found = await self._deleting.deleted_ids(rpc.caller.get(), request.ids)
+        return memory_pb2.ListDeletedResponse(ids=sorted(found))
+
+    async def Update(self, request: memory_pb2.UpdateRequest, _: Any) -> memory_pb2.UpdateResponse:
+        done = await self._correcting.update(rpc.caller.get(), request.id.strip(), messages.edit(request))
+        return memory_pb2.UpdateResponse(
+            memory=messages.memory_message(done.memory), changed=done.changed, redactions=done.redactions
+        )
+
+    async def Withdraw(self, request: memory_pb2.WithdrawRequest, _: Any) -> memory_pb2.WithdrawResponse:
+        user = rpc.caller.get()
+        memory = await self._correcting.withdraw(user, request.id.strip(), withdrawn=request.withdrawn)
+        return memory_pb2.WithdrawResponse(memory=messages.memory_message(memory))
 
     async def Export(self, request: memory_pb2.ExportRequest, _: Any) -> memory_pb2.ExportResponse:
         page = await self._exporting.page(rpc.caller.get(), request.after, request.limit)
@@ -168,7 +194,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.ShareResponse()
 
     async def Removals(self, request: memory_pb2.RemovalsRequest, _: Any) -> memory_pb2.RemovalsResponse:
-        found = await self._storing.removals(rpc.caller.get(), normalise_project_name(request.project), request.limit)
+        found = await self._deleting.removals(rpc.caller.get(), normalise_project_name(request.project), request.limit)
         return memory_pb2.RemovalsResponse(removals=[messages.removal_message(each) for each in found])
 
     async def SetRetention(self, request: memory_pb2.SetRetentionRequest, _: Any) -> memory_pb2.Retention:

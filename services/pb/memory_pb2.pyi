@@ -1232,15 +1232,12 @@ class DeleteResponse(_message.Message):
     TALLIES_FIELD_NUMBER: _builtins.int
     EXAMPLES_FIELD_NUMBER: _builtins.int
     OTHER_KINDS_FIELD_NUMBER: _builtins.int
-    REMOVAL_FIELD_NUMBER: _builtins.int
     DERIVED_FIELD_NUMBER: _builtins.int
     deleted: _builtins.int
     would_delete: _builtins.int
     confirmation: _builtins.str
     other_kinds: _builtins.int
     """that every other condition holds for"""
-    removal: _builtins.int
-    """the number of this deletion, for `Undelete`"""
     derived: _builtins.int
     """how many of those were made of the others: summaries of their sessions"""
     @_builtins.property
@@ -1258,12 +1255,11 @@ class DeleteResponse(_message.Message):
         tallies: _abc.Iterable[Global___Tally] | None = ...,
         examples: _abc.Iterable[Global___Example] | None = ...,
         other_kinds: _builtins.int = ...,
-        removal: _builtins.int = ...,
         derived: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "deleted", b"deleted", "derived", b"derived", "examples", b"examples", "other_kinds", b"other_kinds", "removal", b"removal", "tallies", b"tallies", "would_delete", b"would_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "deleted", b"deleted", "derived", b"derived", "examples", b"examples", "other_kinds", b"other_kinds", "tallies", b"tallies", "would_delete", b"would_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1663,6 +1659,7 @@ class Removal(_message.Message):
     IDS_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     ERASED_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     """who removed them; empty for retention"""
     reason: _builtins.str
@@ -1671,6 +1668,8 @@ class Removal(_message.Message):
     count: _builtins.int
     erased: _builtins.bool
     """whether their text has left the database file, too"""
+    restored: _builtins.int
+    """how many of them were brought back"""
     @_builtins.property
     def removed_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1687,10 +1686,11 @@ class Removal(_message.Message):
         ids: _abc.Iterable[_builtins.str] | None = ...,
         count: _builtins.int = ...,
         erased: _builtins.bool = ...,
+        restored: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["removed_at", b"removed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "count", b"count", "erased", b"erased", "ids", b"ids", "project", b"project", "reason", b"reason", "removed_at", b"removed_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "count", b"count", "erased", b"erased", "ids", b"ids", "project", b"project", "reason", b"reason", "removed_at", b"removed_at", "restored", b"restored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

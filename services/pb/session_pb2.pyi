@@ -289,6 +289,7 @@ class HandoffDocument(_message.Message):
     MARKDOWN_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
     MADE_OF_FIELD_NUMBER: _builtins.int
+    CLEARED_DIGEST_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     project: _builtins.str
     state: _builtins.str
@@ -298,6 +299,8 @@ class HandoffDocument(_message.Message):
     """at most 48 KiB"""
     file_name: _builtins.str
     """for a copy in the project; the same for the same session"""
+    cleared_digest: _builtins.str
+    """Where it was cleared: the SHA-256 of the Markdown that it had, in hex, by which its copy in the project is known."""
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -321,10 +324,11 @@ class HandoffDocument(_message.Message):
         markdown: _builtins.str = ...,
         file_name: _builtins.str = ...,
         made_of: _abc.Iterable[_builtins.str] | None = ...,
+        cleared_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "file_name", b"file_name", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleared_digest", b"cleared_digest", "ended_at", b"ended_at", "file_name", b"file_name", "made_of", b"made_of", "markdown", b"markdown", "next_steps", b"next_steps", "open_questions", b"open_questions", "project", b"project", "session_id", b"session_id", "state", b"state", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -764,20 +768,20 @@ class ListHandoffsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: _builtins.int
-    LIMIT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """all of them when empty"""
-    limit: _builtins.int
-    """1 to 100"""
+    cursor: _builtins.str
+    """of the answer before"""
     def __init__(
         self,
         *,
         project: _builtins.str = ...,
-        limit: _builtins.int = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "project", b"project"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -788,16 +792,20 @@ class ListHandoffsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HANDOFFS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """empty after the last page"""
     @_builtins.property
     def handoffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoffDocument]: ...
     def __init__(
         self,
         *,
         handoffs: _abc.Iterable[Global___HandoffDocument] | None = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoffs", b"handoffs", "next_cursor", b"next_cursor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -179,7 +179,7 @@ class SessionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListHandoffs(self, request, context):
-        """The handoffs of a project, or of all of them, newest first.
+        """The handoffs of a project, or of all of them, newest first; without their texts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

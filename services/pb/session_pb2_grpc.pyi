@@ -35,7 +35,7 @@ class SessionStub:
     GetHandoff: _aio.UnaryUnaryMultiCallable[_session_pb2.GetHandoffRequest, _session_pb2.HandoffDocument]
     """A session's handoff, or the last one of a project."""
     ListHandoffs: _aio.UnaryUnaryMultiCallable[_session_pb2.ListHandoffsRequest, _session_pb2.ListHandoffsResponse]
-    """The handoffs of a project, or of all of them, newest first."""
+    """The handoffs of a project, or of all of them, newest first; without their texts."""
     ClearHandoff: _aio.UnaryUnaryMultiCallable[_session_pb2.ClearHandoffRequest, _session_pb2.HandoffDocument]
     """Writes a session's handoff anew without what was taken from memories: those were deleted."""
     Owe: _aio.UnaryUnaryMultiCallable[_session_pb2.OweRequest, _session_pb2.OweResponse]
@@ -116,7 +116,7 @@ class SessionServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.ListHandoffsRequest,
         context: _aio.ServicerContext[_session_pb2.ListHandoffsRequest, _abc.Awaitable[_session_pb2.ListHandoffsResponse]],
     ) -> _abc.Awaitable[_session_pb2.ListHandoffsResponse]:
-        """The handoffs of a project, or of all of them, newest first."""
+        """The handoffs of a project, or of all of them, newest first; without their texts."""
 
     @_abc_1.abstractmethod
     def ClearHandoff(

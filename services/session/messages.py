@@ -47,6 +47,7 @@ def facts(message: pb.Facts) -> Facts:
         if message.HasField("git")
         else None,
         quality=quality_of(message),
+        made_of=tuple(message.made_of),
     )
 
 
@@ -103,6 +104,20 @@ def handoff(record: Handoff) -> pb.HandoffDocument:
         open_questions=record.open_questions,
         markdown=record.markdown,
         file_name=record.file_name,
+        made_of=record.made_of,
+        cleared_digest=record.cleared_digest,
+    )
+
+
+def handoff_entry(record: Handoff) -> pb.HandoffDocument:
+    """The handoff without its texts."""
+    return pb.HandoffDocument(
+        session_id=record.session_id,
+        project=record.project,
+        ended_at=_time(record.ended_at),
+        file_name=record.file_name,
+        made_of=record.made_of,
+        cleared_digest=record.cleared_digest,
     )
 
 

@@ -24,6 +24,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 
     def __init__(self, lifecycle: Lifecycle, finding: Finding, deciding: Deciding, condition: Condition) -> None:
         self._lifecycle = lifecycle
+        self._handoffs = lifecycle.handoffs
         self._finding = finding
         self._deciding = deciding
         self._condition = condition
@@ -80,6 +81,14 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
     async def GetHandoff(self, request: pb.GetHandoffRequest, _: Any) -> pb.HandoffDocument:
         found = await self._lifecycle.handoff(rpc.caller.get(), request.session_id, plain_name(request.project))
         return messages.handoff(found)
+
+    async def ListHandoffs(self, request: pb.ListHandoffsRequest, _: Any) -> pb.ListHandoffsResponse:
+        project = plain_name(request.project)
+        found, cursor = await self._handoffs.page(rpc.caller.get(), project, request.cursor)
+        return pb.ListHandoffsResponse(handoffs=[messages.handoff_entry(each) for each in found], next_cursor=cursor)
+
+    async def ClearHandoff(self, request: pb.ClearHandoffRequest, _: Any) -> pb.HandoffDocument:
+        return messages.handoff(await self._handoffs.clear(rpc.caller.get(), request.session_id))
 
     async def Owe(self, request: pb.OweRequest, _: Any) -> pb.OweResponse:
         which = messages.which(request.which)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from services.workspace.git.repository import find_repository
 
 FOLDER = Path(".claude", "handoffs")
 _ignored = "/.claude/handoffs/"
+_own_name = re.compile(r"\d{4}-\d\d-\d\dT\d{4}Z-[\w-]{1,36}\.md", re.ASCII)
+"""The form of the names that the session service gives."""
+file_max_bytes = 1024 * 1024
 _name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
 
 
@@ -34,6 +38,26 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
         beside.unlink(missing_ok=True)
     _ignore(root, roots)
     return folder / file_name
+
+
+def remove_handoff(root: Path, roots: Sequence[Path], file_name: str, digest: str) -> bool:
+    """Removes the file if it is one that Segue wrote and nobody changed; returns whether it did.
+
+    `digest` is the SHA-256 of what was written, in hex. InvalidInput if a link leads elsewhere.
+    """
+    if not _own_name.fullmatch(file_name):
+        raise InvalidInput("That is not a name of a handoff.")
+    folder = root / FOLDER
+    if not folder.exists():
+        return False
+    _require_inside(folder, root, roots)
+    path = folder / file_name
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > file_max_bytes:
+        return False
+    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        return False
+    path.unlink()
+    return True
 
 
 def _require_inside(folder: Path, root: Path, roots: Sequence[Path]) -> None:

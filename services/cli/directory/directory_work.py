@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -23,12 +24,13 @@ from services.workspace import serialization
 from services.workspace.allowed_roots import resolve_directory
 from services.workspace.evidence import measure
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
-from services.workspace.handoff_files import write_handoff
+from services.workspace.handoff_files import remove_handoff, write_handoff
 from services.workspace.project import project_root
 
 ROOTS = (Path("/"),)
 """The user's own machine: a client may report on any directory that its user can read."""
 REPORT_TIMEOUT_S = 8.0
+copies_max = 200
 
 Message = dict[str, Any]
 
@@ -101,6 +103,18 @@ class DirectoryWork:
         content = {**content, "handoff_file_created": True, "handoff_file_path": str(path)}
         shown = [{"type": "text", "text": json.dumps(content, ensure_ascii=False)}]
         return {**result, "structuredContent": content, "content": shown}
+
+    def remove_copies(self, directory: str, copies: list[Any]) -> None:
+        """Removes copies of handoffs that are as Segue wrote them: what they were made of was deleted."""
+        try:
+            root = project_root(resolve_directory(directory, ROOTS), ROOTS)
+        except (OSError, ServiceError):
+            return
+        for each in copies[:copies_max]:
+            name, digest = (each.get("file_name"), each.get("sha256")) if isinstance(each, dict) else (None, None)
+            if isinstance(name, str) and isinstance(digest, str):
+                with suppress(OSError, ServiceError):
+                    remove_handoff(root, ROOTS, name, digest)
 
 
 class _Failed(NamedTuple):

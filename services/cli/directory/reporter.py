@@ -69,6 +69,8 @@ class Reporter:
             return _with(sent, {COMMITTED_META: self._here().commit(meta[DIRECTORY_META], wanted["commit"])})
         if COMMITTED_META in meta and not result.get("isError"):
             self._here().forget_commits(meta[DIRECTORY_META])
+        if copies := _cleared_copies(result):
+            self._here().remove_copies(meta[DIRECTORY_META], copies)
         if REPORT_META in meta and sent["params"].get("name") == "end":
             return {**answer, "result": self._here().with_handoff(meta[DIRECTORY_META], result)}
         return answer
@@ -103,6 +105,13 @@ def _argument_directory(params: Message) -> str:
     arguments = params.get("arguments")
     named = arguments.get("working_directory") if isinstance(arguments, dict) else None
     return named if isinstance(named, str) and named.startswith("/") else ""
+
+
+def _cleared_copies(result: Message) -> list[Any]:
+    """The copies of handoffs that are to be removed here, since what they were made of was deleted."""
+    content = result.get("structuredContent")
+    copies = content.get("cleared_copies") if isinstance(content, dict) else None
+    return copies if isinstance(copies, list) else []
 
 
 def _meta(holder: Message) -> Message:

@@ -80,12 +80,15 @@ class Receipt:
     embedded: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     over_quota: str = ""
+    deleted: int = 0
+    """Not stored, since they were deleted before."""
 
     def add(self, other: Receipt, lines_before: int) -> None:
         """Adds the receipt of a later part of the same batch."""
         self.stored += other.stored
         self.duplicates += other.duplicates
         self.embedded += other.embedded
+        self.deleted += other.deleted
         self.rejected += [refusal._replace(line=refusal.line + lines_before) for refusal in other.rejected]
         self.over_quota = other.over_quota
 
@@ -93,7 +96,8 @@ class Receipt:
 class Delivery:
     """Connections to one gateway; every thread that delivers has its own."""
 
-    def __init__(self, address: str, headers: dict[str, str]) -> None:
+    def __init__(self, address: str, headers: dict[str, str], *, deleted_too: bool = False) -> None:
+        self._endpoint = f"{ENDPOINT}?deleted_too=true" if deleted_too else ENDPOINT
         self._address = address.rstrip("/")
         self._headers = {"Content-Type": CONTENT_TYPE, "Accept": "application/json", **headers}
         self._stop = threading.Event()
@@ -155,7 +159,7 @@ class Delivery:
 
     def _exchange(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         connection = self._connection()
-        connection.request("POST", f"{self._parts.path}{ENDPOINT}", body, self._headers)
+        connection.request("POST", f"{self._parts.path}{self._endpoint}", body, self._headers)
         response: HTTPResponse = connection.getresponse()
         answer = response.read(answer_max_bytes)
         if not response.isclosed():  # larger than any valid answer; the rest is not read
@@ -208,7 +212,8 @@ def _read_receipt(fields: Any) -> Receipt:
     rejected = [
         Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in fields["rejected"]
     ]
-    return Receipt(int(fields["stored"]), int(fields["duplicates"]), int(fields["embedded"]), rejected)
+    counts = (int(fields["stored"]), int(fields["duplicates"]), int(fields["embedded"]))
+    return Receipt(*counts, rejected, deleted=int(fields.get("deleted", 0)))
 
 
 def plain(text: object) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from services.cli.gateway.credentials import BadToken, credentials
@@ -93,6 +94,7 @@ class Tally:
     stored: int = 0
     duplicates: int = 0
     embedded: int = 0
+    deleted: int = 0
     files: int = 0
     unchanged: int = 0
     skipped: dict[str, Skipped] = field(default_factory=dict)
@@ -109,6 +111,7 @@ class Tally:
         self.stored += receipt.stored
         self.duplicates += receipt.duplicates
         self.embedded += receipt.embedded
+        self.deleted += receipt.deleted
         for refusal in receipt.rejected:
             origin = batch.origins[refusal.line] if 0 <= refusal.line < len(batch.origins) else "?"
             self.skip(f"{refusal.code}: {refusal.reason}", origin)
@@ -260,14 +263,14 @@ def gateway_address() -> str:
     return os.environ.get("SEGUE_URL", "").strip().rstrip("/").removesuffix("/mcp").rstrip("/")
 
 
-def connect() -> Delivery:
+def connect(*, deleted_too: bool = False) -> Delivery:
     """A connection to the gateway; the local server is started if none runs. Raises NotDelivered."""
     try:
         address = gateway_address() or ensure_server(default_data_dir(), server_start_timeout_s).url
     except NotStarted as problem:
         raise NotDelivered(str(problem)) from problem
     try:
-        return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials())
+        return Delivery(address.rstrip("/").removesuffix("/mcp"), credentials(), deleted_too=deleted_too)
     except BadToken as problem:
         raise NotDelivered(str(problem)) from problem
 
@@ -278,7 +281,8 @@ def run(options: argparse.Namespace) -> int:
         print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
         return 2
     began = time.monotonic()
-    work = Import(connect, ImportState(default_data_dir(), gateway_address() or LOCAL), options.project)
+    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=options.deleted_too)
+    work = Import(partial(connect, deleted_too=options.deleted_too), state, options.project)
     trouble, status = "", 0
     try:
         work.run([Path(path) for path in options.paths])
@@ -301,6 +305,8 @@ def report(tally: Tally, trouble: str) -> Iterator[str]:
         yield f"skipped {quantity(skipped.count, 'line')}: {reason} (at {skipped.places()})"
     if tally.embedded < tally.stored:
         yield f"{quantity(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
+    if tally.deleted:
+        yield f"{quantity(tally.deleted, 'memory')} not stored, deleted before: --deleted-too stores such, too"
     if tally.unchanged:
         yield f"{quantity(tally.unchanged, 'file')} unchanged since the last import"
     if trouble:

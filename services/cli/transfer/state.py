@@ -35,7 +35,9 @@ class Progress(NamedTuple):
 class ImportState:
     """The progress of one gateway's files, stored in the data directory beside that of other gateways."""
 
-    def __init__(self, data_dir: Path, gateway: str) -> None:
+    def __init__(self, data_dir: Path, gateway: str, *, anew: bool = False) -> None:
+        """`anew`: every file is read from its beginning, whatever was stored of it."""
+        self._anew = anew
         self._path = data_dir / STATE_FILE
         self._gateway = gateway
         self._files = {path: known for path, value in self._read_files().items() if (known := _progress(value))}
@@ -44,12 +46,18 @@ class ImportState:
     def is_unchanged(self, file: SourceFile) -> bool:
         """Whether all of the file was stored, and it has not changed since."""
         known = self._files.get(_key(file.path))
-        return known is not None and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
+        is_same = known is not None and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
+        return is_same and not self._anew
 
     def start(self, file: SourceFile) -> Position:
         """Where to continue reading: at the beginning, unless the part already read is unchanged."""
         known = self._files.get(_key(file.path))
-        if not known or known.offset > file.size or _fingerprint(file.path, known.offset) != known.fingerprint:
+        if (
+            self._anew
+            or not known
+            or known.offset > file.size
+            or _fingerprint(file.path, known.offset) != known.fingerprint
+        ):
             return START
         return Position(known.offset, known.lines)
 

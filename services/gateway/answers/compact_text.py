@@ -52,6 +52,8 @@ def more_result(answer: MoreAnswer) -> ToolResult:
 def memory_result(answer: MemoryAnswer) -> ToolResult:
     """Of one memory with its neighbours."""
     lines = [_data, *_memory_lines("", answer.memory)]
+    for version in answer.versions:
+        lines += [f"until {version.changed_at[:10]}:", *(f"> {each}" for each in version.content.splitlines())]
     for title, beside in (("before", answer.before), ("after", answer.after)):
         for each in beside:
             lines += _memory_lines(f"{title}: ", each)
@@ -93,6 +95,7 @@ def _memory_lines(mark: str, memory: MemoryShape, score: float | None = None) ->
     about += [f"by {memory.author}"] if memory.author else []
     about += [f"#{tag}" for tag in memory.tags[:_facets_max]]
     about += ["" if score is None else f"{score:.2f}", memory.id]
+    about += [] if memory.in_force else [" ".join(("no longer holds", *memory.replaced_by))]
     begin, shown = memory.excerpt_begin, len(memory.content)
     about += [f"characters {begin}-{begin + shown} of {memory.content_chars}"] if memory.content_truncated else []
     line = " ".join(" ".join(filter(None, about)).split())  # no name can begin a line of its own

@@ -21,7 +21,7 @@ from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.developer_tools import find_tools
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
 from services.workspace.git.state import GitFacts, git_facts
-from services.workspace.handoff_files import write_handoff
+from services.workspace.handoff_files import remove_handoff, write_handoff
 from services.workspace.project import Project, find_project
 
 OUT_OF_SIGHT = "the gateway does not see this directory; connect through `segue connect` on its machine"
@@ -138,6 +138,13 @@ class Workplace:
         except (OSError, InvalidInput):
             return None
         return str(path)
+
+    async def remove_handoff(self, root: str, file_name: str, digest: str) -> bool:
+        """Removes a handoff's copy from the project, if it is to be seen here and has these contents."""
+        try:
+            return await asyncio.to_thread(remove_handoff, Path(root), self.roots, file_name, digest)
+        except (OSError, InvalidInput, Denied):
+            return False
 
 
 def _reported_place(directory: str, client: Client) -> Place:

@@ -65,8 +65,18 @@ def _memory(memory: memory_pb2.StoredMemory) -> dict[str, Any]:
         "tags": list(memory.tags),
         "metadata": json.loads(memory.metadata),
         "shared": memory.shared,
+        "replaces": list(memory.replaces),
+        "replaced_at": iso(memory.replaced_at) if memory.HasField("replaced_at") else "",
+        "withdrawn_at": iso(memory.withdrawn_at) if memory.HasField("withdrawn_at") else "",
+        "made_of": list(memory.made_of),
+        "versions": [_version(each) for each in memory.versions],
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def _version(version: memory_pb2.Version) -> dict[str, Any]:
+    named = {"content": version.content, "project": version.project, "tags": list(version.tags)}
+    return named | {"changed_at": iso(version.changed_at)}
 
 
 def _link(link: memory_pb2.Link) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from services.kit.transport.rpc import ERROR_NAMED
 from services.pb import memory_pb2
 
 _text_fields = ("project", "session_id", "role", "id")
+DELETED_TOO = "deleted_too"
+"""In the query: store also what was deleted before."""
 _link_fields = ("source", "target", "type", "description")
 
 Rejection = dict[str, Any]
@@ -36,9 +38,9 @@ class Batch:
     rejected: list[Rejection] = field(default_factory=list)
 
     @classmethod
-    def of(cls, body: bytes) -> Batch:
+    def of(cls, body: bytes, *, deleted_too: bool = False) -> Batch:
         """All lines of a body."""
-        batch = cls(memory_pb2.StoreRequest(each=True))
+        batch = cls(memory_pb2.StoreRequest(each=True, deleted_too=deleted_too))
         for number, line in enumerate(body.splitlines()):
             try:
                 batch.lines[_add(batch.request, line)].append(number)
@@ -56,10 +58,12 @@ class Batch:
             for each in refusals:
                 self.reject(self.lines[part][each.place], ERROR_NAMED.get(each.error, InvalidInput)(each.message))
         sent = sum(map(len, self.lines.values())) - len(answer.refused_memories) - len(answer.refused_links)
-        stored = sum(not outcome.duplicate for outcome in answer.outcomes) + answer.links_stored
+        deleted = sum(outcome.was_deleted for outcome in answer.outcomes)
+        stored = sum(not outcome.duplicate for outcome in answer.outcomes) - deleted + answer.links_stored
         embedded = sum(outcome.embedding_generated for outcome in answer.outcomes) + answer.links_stored
         rejected = sorted(self.rejected, key=lambda each: int(each["line"]))
-        return {"stored": stored, "duplicates": sent - stored, "embedded": embedded, "rejected": rejected}
+        counts = {"stored": stored, "duplicates": sent - stored - deleted, "deleted": deleted, "embedded": embedded}
+        return {**counts, "rejected": rejected}
 
 
 class BulkStore:
@@ -72,7 +76,8 @@ class BulkStore:
 
     async def __call__(self, request: Request) -> Response:
         """The endpoint."""
-        batch = Batch.of(await self._body(request))
+        deleted_too = request.query_params.get(DELETED_TOO, "") in {"1", "true"}
+        batch = Batch.of(await self._body(request), deleted_too=deleted_too)
         answer = memory_pb2.StoreResponse()
         if any(batch.lines.values()):
             answer = await self._memory.call(self._memory.stub.Store, batch.request, self._timeout_s)
@@ -132,7 +137,7 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
     shared = fields.get("shared")
     if not (shared is None or isinstance(shared, bool)):
         raise InvalidInput("shared is neither true nor false.")
-    return memory_pb2.NewMemory(
+    new = memory_pb2.NewMemory(
         content=fields["content"].encode("utf-8", "replace"),
         kind=kind,
         timestamp=moment(fields.get("timestamp")),
@@ -140,5 +145,34 @@ def _new_memory(fields: dict[str, Any]) -> memory_pb2.NewMemory:
         tags=tags,
         metadata=json.dumps(metadata, ensure_ascii=False),  # UTF-8 errors are raised here
         shared=shared,
-        **text,
+        project=text["project"],
+        session_id=text["session_id"],
+        role=text["role"],
+        id=text["id"],
     )
+    _add_corrections(new, fields)
+    return new
+
+
+def _add_corrections(new: memory_pb2.NewMemory, fields: dict[str, Any]) -> None:
+    """What an export says of what the memory replaces, that it was withdrawn, and what it was before."""
+    new.replaces.extend(_list(fields, "replaces"))
+    new.made_of.extend(_list(fields, "made_of"))
+    for name in ("replaced_at", "withdrawn_at"):
+        if fields.get(name):
+            getattr(new, name).CopyFrom(moment(fields[name], name))
+    for each in _list(fields, "versions"):
+        version = {name: each.get(name) or "" for name in ("content", "project")}
+        changed_at = moment(each["changed_at"], "changed_at")
+        new.versions.append(memory_pb2.Version(**version, tags=_list(each, "tags"), changed_at=changed_at))
+
+
+def _list(fields: dict[str, Any], name: str) -> list[Any]:
+    given = fields.get(name) or []
+    if not isinstance(given, list) or (name == "versions" and not all(_is_version(each) for each in given)):
+        raise InvalidInput(f"{name} is not a list of what it should be.")
+    return given
+
+
+def _is_version(given: Any) -> bool:
+    return isinstance(given, dict) and isinstance(given.get("changed_at"), str)

@@ -9,6 +9,9 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import Tool
 
 ALWAYS_LOAD_META = "anthropic/alwaysLoad"
+ASK_USER_META = "anthropic/requiresUserInteraction"
+ASKED_ABOUT = frozenset({"delete_conversations"})
+"""The tools that a client asks its user about, whatever it may do unasked."""
 CORE = frozenset({"init", "checkpoint", "end", "store_reflection", "reflect_on_past", "get_memory"})
 """The tools that the instructions name, and the one that opens a found memory; the others are found by search."""
 
@@ -26,4 +29,5 @@ class Loading(Middleware):
 
 
 def _mark(tool: Tool) -> Tool:
-    return tool.model_copy(update={"meta": {**(tool.meta or {}), ALWAYS_LOAD_META: tool.name in CORE}})
+    marks = {ALWAYS_LOAD_META: tool.name in CORE, **({ASK_USER_META: True} if tool.name in ASKED_ABOUT else {})}
+    return tool.model_copy(update={"meta": {**(tool.meta or {}), **marks}})

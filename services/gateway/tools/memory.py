@@ -14,7 +14,7 @@ from services.gateway.answers import compact_text
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools import memory_results
-from services.kit.errors import InvalidInput
+from services.kit.errors import Conflict
 from services.pb import memory_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -32,6 +32,7 @@ Project = Annotated[str | None, Field(description="The project it belongs to; 'd
 InProject = Annotated[str | None, Field(description="Only this project; all of them when left out")]
 Tags = Annotated[list[str] | None, Field(description="Words to find it by")]
 Shared = Annotated[bool | None, Field(description="Whether every user of this Segue may read it; private by default")]
+Replaces = Annotated[list[str] | None, Field(description="Ids of memories that no longer hold because of it")]
 Moment = Annotated[str | None, Field(description="When it was said: ISO 8601 with an offset; now when left out")]
 
 
@@ -41,7 +42,6 @@ def register(mcp: FastMCP, memory: MemoryBackend) -> None:
     _register_reading(mcp, memory)
     _register_sharing(mcp, memory)
     _register_linking(mcp, memory)
-    _register_forgetting(mcp, memory)
 
 
 def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
@@ -54,6 +54,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
         timestamp: Moment = None,
         metadata: Annotated[dict[str, Any] | None, Field(description="Anything else to keep with it")] = None,
         shared: Shared = None,
+        replaces: Replaces = None,
     ) -> memory_results.ConversationStored:
         """Remember a piece of conversation.
 
@@ -70,6 +71,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
                 role=role or "",
                 metadata=json.dumps(metadata or {}),
                 shared=shared,
+                replaces=[encodable(each) for each in replaces or []],
             ),
         )
         return memory_results.ConversationStored(
@@ -82,11 +84,16 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
 
     @mcp.tool(annotations=_adds)
     async def store_reflection(
-        content: Content, tags: Tags = None, project: Project = None, shared: Shared = None
+        content: Content,
+        tags: Tags = None,
+        project: Project = None,
+        shared: Shared = None,
+        replaces: Replaces = None,
     ) -> memory_results.ReflectionStored:
         """Remember an insight, a decision or a lesson, in your own words, so that later sessions can find it.
 
         The same text again is one memory, said again: it is as new as its last time, and has the tags of all.
+        Where the answer has may_replace, and the new one replaces one of these, call again with its id in replaces.
         """
         new = memory_pb2.NewMemory(
             content=encodable(content),
@@ -95,6 +102,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             timestamp=moment(None),
             tags=tags or [],
             shared=shared,
+            replaces=[encodable(each) for each in replaces or []],
         )
         outcome = await _store(memory, new)
         return memory_results.ReflectionStored(
@@ -104,6 +112,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             embedding_generated=outcome.embedding_generated,
             tags_applied=list(outcome.tags),
             redactions=outcome.redactions,
+            may_replace=[memory_results.MayReplace.of(each) for each in outcome.may_replace],
         )
 
 
@@ -126,6 +135,7 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
         answer = await memory.call(memory.stub.Get, request)
         found = memory_results.MemoryAnswer(
             memory=memory_results.MemoryShape.of(answer.memory),
+            versions=[memory_results.VersionShape.of(each) for each in answer.memory.versions],
             before=[memory_results.MemoryShape.of(each) for each in answer.before],
             after=[memory_results.MemoryShape.of(each) for each in answer.after],
             truncated=answer.truncated,
@@ -196,37 +206,13 @@ def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
         return memory_results.UnlinkAnswer(unlinked=answer.unlinked)
 
 
-def _register_forgetting(mcp: FastMCP, memory: MemoryBackend) -> None:
-    @mcp.tool(annotations=_removes)
-    async def delete_conversations(  # the contract's parameters
-        ids: Annotated[list[str] | None, Field(description="These memories")] = None,
-        project: Annotated[str | None, Field(description="Those of this project")] = None,
-        before: Annotated[str | None, Field(description="Those last said before: ISO 8601 with an offset")] = None,
-        include_reflections: Annotated[bool, Field(description="Reflections, too; what ids name goes anyway")] = False,
-        confirm: Annotated[bool, Field(description="Delete; false only counts")] = False,
-        confirmation_token: Annotated[str | None, Field(description="What the call with confirm=false gave")] = None,
-    ) -> memory_results.DeletionAnswer:
-        """Delete memories for good: conversations, and reflections where that is said or an id names one.
-
-        With confirm=false it says how many of what, where, from when, with examples, and gives the token that confirms.
-        """
-        if confirm and not confirmation_token:
-            raise InvalidInput("confirm=true needs a confirmation_token.", "Call with confirm=false to get one.")
-        answer: memory_pb2.DeleteResponse = await memory.call(
-            memory.stub.Delete,
-            memory_pb2.DeleteRequest(
-                ids=ids or [],
-                project=project or "",
-                before=moment(before, "before") if before else None,
-                confirmation=confirmation_token or "" if confirm else "",
-                include_reflections=include_reflections,
-            ),
-        )
-        return memory_results.DeletionAnswer.of(answer, in_one_project=bool(ids or project))
-
-
 async def _store(memory: MemoryBackend, new: memory_pb2.NewMemory) -> memory_pb2.StoreOutcome:
     answer: memory_pb2.StoreResponse = await memory.call(memory.stub.Store, memory_pb2.StoreRequest(memories=[new]))
+    if answer.outcomes[0].was_deleted:
+        raise Conflict(
+            "That was deleted, after it was said: it is not stored again.",
+            "Leave timestamp out, if it is said anew; or bring it back by undelete.",
+        )
     return answer.outcomes[0]
 
 

@@ -11,10 +11,11 @@ from services.gateway.backends import Backends
 from services.gateway.tools.memory import encodable
 from services.gateway.tools.memory_results import MemoryShape
 from services.gateway.tools.session_results import SessionShape
+from services.gateway.workflows.derived_texts import DerivedTexts
 from services.pb import memory_pb2, quality_pb2, session_pb2
 
 
-def register(mcp: FastMCP, backends: Backends) -> None:
+def register(mcp: FastMCP, backends: Backends, derived: DerivedTexts) -> None:
     """Adds the resources to `mcp`."""
     session, memory, quality = backends.session, backends.memory, backends.quality
 
@@ -30,7 +31,7 @@ def register(mcp: FastMCP, backends: Backends) -> None:
         """The last handoff of a project."""
         request = session_pb2.GetHandoffRequest(project=encodable(project))
         answer: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
-        return answer.markdown
+        return (await derived.current(answer)).markdown
 
     @mcp.resource("segue://memory/{id}", mime_type="application/json")
     async def read_memory(id: str) -> str:

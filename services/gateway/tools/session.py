@@ -114,6 +114,7 @@ def _init_answer(begun: Begun) -> shapes.InitAnswer:
         related_memories=[SearchResult.of_found(each) for each in begun.memories],
         recommendations=begun.quality.recommendations,
         degraded=degraded,
+        cleared_copies=list(begun.cleared_copies),
     )
 
 

@@ -103,6 +103,7 @@ class InitAnswer(Result):
     related_memories: list[SearchResult]
     recommendations: list[str]
     degraded: list[str] = Field(description="What could not be done, and why")
+    cleared_copies: list[dict[str, str]] = Field(description="Copies of cleared handoffs, for segue connect")
 
 
 class QualityScore(BaseModel):

@@ -45,6 +45,8 @@ class Briefing:
 
     text: str = ""
     memory_ids: Sequence[str] = field(default=())
+    handoff_made_of: Sequence[str] = field(default=())
+    """Ids of the memories that its handoff was made of."""
 
     @property
     def tokens(self) -> int:
@@ -77,7 +79,7 @@ def compose(handoff: session_pb2.HandoffDocument | None, sections: Iterable[Sect
         shown += lines.add_all(section.heading, [(each.id, _item(each)) for each in fresh])
     if not lines.kept:
         return NOTHING
-    return Briefing("\n".join([opening, *lines.kept, closing]), shown)
+    return Briefing("\n".join([opening, *lines.kept, closing]), shown, list(handoff.made_of) if handoff else [])
 
 
 def quote(text: str, most: int = item_max_chars) -> str:

@@ -116,6 +116,7 @@ async def _store(backends: Backends, memories: Sequence[dict[str, Any]]) -> None
             project=each["project"],
             timestamp=moment(each["timestamp"]),
             tags=each["tags"],
+            made_of=each.get("made_of", ()),  # not in what an earlier version deferred
         )
         for each in memories
     ]

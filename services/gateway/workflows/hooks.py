@@ -105,7 +105,7 @@ class Hooks:
     def __init__(self, sessions: Sessions, background: Background) -> None:
         self._sessions = sessions
         self._background = background
-        self._recalling = Recalling(sessions.backends)
+        self._recalling = Recalling(sessions.backends, sessions.derived_texts)
         self._undelivered: OrderedDict[tuple[str, str], asyncio.Task[Briefing]] = OrderedDict()
         self._began: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._clients: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
@@ -132,8 +132,8 @@ class Hooks:
             while len(self._undelivered) > undelivered_max:
                 self._undelivered.popitem(last=False)
         if event.delivery:  # by a process that prints nothing: a later hook gives what is owed
-            await self._sessions.init(event.call_directory, "")
-            return None
+            begun = await self._sessions.init(event.call_directory, "")
+            return Said({"cleared_copies": list(begun.cleared_copies)}) if begun.cleared_copies else None
         self._background.begin(user, self._begin(event, briefing))
         return await self._take_briefing(event, "SessionStart")
 
@@ -176,7 +176,15 @@ class Hooks:
             raise
         if self._undelivered.pop(key, None) is None:  # another hook was first
             return None
-        return _context(name, briefing)
+        return _context(name, await self._without_deleted(briefing))
+
+    async def _without_deleted(self, briefing: Briefing) -> Briefing:
+        """The briefing; nothing, if something of it was deleted while it waited."""
+        ids = [*briefing.memory_ids, *briefing.handoff_made_of]
+        try:
+            return NOTHING if await self._sessions.derived_texts.deletions_among(ids) else briefing
+        except ServiceError:  # nobody deletes while memory is away
+            return briefing
 
     async def user_prompt_submit(self, event: HookEvent) -> Said | None:
         """What is owed from the start; else what is remembered that belongs to the prompt, where that is wanted."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.gateway.backends import Backends
 from services.gateway.workflows.briefing import Section
+from services.gateway.workflows.derived_texts import DerivedTexts
 from services.kit.errors import NotFound, ServiceError
 from services.pb import memory_pb2, session_pb2
 
@@ -31,6 +32,7 @@ class Recalling:
     """Asks memory and session."""
 
     backends: Backends
+    derived: DerivedTexts
 
     async def for_start(self, project: str) -> tuple[session_pb2.HandoffDocument | None, Sequence[Section]]:
         """The project's last handoff; what the user decided and corrected; and what belongs to what was left to do."""
@@ -59,13 +61,14 @@ class Recalling:
         asked, answered, decided = await asyncio.gather(
             self._latest(1, memory_pb2.Filter(session_id=conversation, role="user")),
             self._latest(answers_max, memory_pb2.Filter(session_id=conversation, role="assistant")),
-            self._latest(decisions_max, memory_pb2.Filter(session_id=conversation, tags=["decision"])),
+            self._latest(decisions_max, memory_pb2.Filter(session_id=conversation, tags=["decision"], in_force=True)),
         )
         parts = [f"Asked: {_cut(each.content, summary_max_chars // 2)}" for each in asked]
         answer = next((each for each in answered if _is_substantial(each)), answered[0] if answered else None)
         parts += [_cut(answer.content, summary_max_chars)] if answer else []
         facts.summary = "\n".join(parts)
         facts.decisions.extend(_cut(each.content, decision_max_chars) for each in reversed(decided))
+        facts.made_of.extend(each.id for each in (*asked, *([answer] if answer else []), *decided))
         return facts
 
     async def _latest(self, limit: int, given: memory_pb2.Filter) -> Sequence[memory_pb2.StoredMemory]:
@@ -79,11 +82,11 @@ class Recalling:
             handoff: session_pb2.HandoffDocument = await session.call(session.stub.GetHandoff, request)
         except NotFound:
             return None
-        return handoff
+        return await self.derived.current(handoff)
 
     async def _latest_tagged(self, project: str, tag: str) -> Sequence[memory_pb2.StoredMemory]:
         """The latest memories with the tag, newest first."""
-        given = memory_pb2.Filter(tags=[tag])
+        given = memory_pb2.Filter(tags=[tag], in_force=True)
         request = memory_pb2.ListRequest(project=project, include_related_projects=True, filter=given, limit=marked_max)
         return await self._list(request)
 
@@ -114,6 +117,7 @@ class Recalling:
             project=project,
             include_related_projects=True,
             min_score=min_score,
+            filter=memory_pb2.Filter(in_force=True),
         )
         try:
             answer: memory_pb2.SearchResponse = await memory.call(memory.stub.Search, request)

@@ -15,6 +15,7 @@ from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Place, Workplace
 from services.gateway.workflows.deferred_stores import retry, store_or_defer
+from services.gateway.workflows.derived_texts import DerivedTexts
 from services.gateway.workflows.quality import Assessed, assess
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
@@ -23,6 +24,9 @@ from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, Pol
 learned_max = 50
 related_chars, related_context_chars = 300, 100
 """What `init` shows of a memory that belongs to the work, and of what stands around it."""
+said_max = 50
+made_of_max = 100
+"""The memories that a handoff names as what it was made of."""
 LEARNED_AS = {"solution": "solutions", "fix": "solutions", "pattern": "patterns", "decision": "decisions"}
 """The learning that a reflection's tag marks; without one of these tags it is an insight."""
 
@@ -38,6 +42,7 @@ class Begun:
     handoff: session_pb2.HandoffDocument | None
     memories: Sequence[memory_pb2.Found]
     memory_trouble: str
+    cleared_copies: Sequence[dict[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,11 @@ class Sessions:
     policy: Policy
     handoff_tokens: int
 
+    @property
+    def derived_texts(self) -> DerivedTexts:
+        """What was made of memories, and goes with them."""
+        return DerivedTexts(self.backends, self.workplace)
+
     async def init(self, asked: Asked, session_id: str) -> Begun:
         """Starts or resumes a session: its place, the last handoff, and related memories."""
         if session_id and not asked.directory:
@@ -87,7 +97,9 @@ class Sessions:
         )
         session = self.backends.session
         begun: session_pb2.InitResponse = await session.call(session.stub.Init, request)
-        handoff = begun.previous_handoff if begun.HasField("previous_handoff") else None
+        handoff = (
+            await self.derived_texts.current(begun.previous_handoff) if begun.HasField("previous_handoff") else None
+        )
         quality, (memories, trouble) = await asyncio.gather(
             assess(self.backends, place), self._recall_related(place, handoff)
         )
@@ -96,7 +108,8 @@ class Sessions:
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
         await retry(self.backends)
-        return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble)
+        copies = await self.derived_texts.cleared_copies(place.name) if place.client else []
+        return Begun(completed.session, begun.resumed, place, quality, handoff, memories, trouble, copies)
 
     async def _recall_related(
         self, place: Place, handoff: session_pb2.HandoffDocument | None
@@ -175,13 +188,15 @@ class Sessions:
         state = await self._session(which)
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
-        learned = await self._session_learnings(state)
+        learned, made_of = await self._session_learnings(state)
+        made_of += [] if facts.made_of else await self._said_in(state)
         facts.MergeFrom(
             session_pb2.Facts(
                 insights=learned["insights"],
                 solutions=learned["solutions"],
                 patterns=learned["patterns"],
                 decisions=learned["decisions"],
+                made_of=list(dict.fromkeys([*facts.made_of, *made_of]))[len(facts.made_of) : made_of_max],
                 git=_git(place),
                 quality=quality.message,
             )
@@ -197,8 +212,22 @@ class Sessions:
         pending = list(dict.fromkeys([*remembered.pending, *left]))
         return Ended(answer.session, answer.handoff, path, quality, learned, pending, remembered.trouble)
 
-    async def _session_learnings(self, state: session_pb2.SessionState) -> dict[str, list[str]]:
-        """The reflections stored in the project since the session began, grouped by their tags."""
+    async def _said_in(self, state: session_pb2.SessionState) -> list[str]:
+        """The ids of what was said in the project since the session began: a summary in the model's words is of it."""
+        request = memory_pb2.ListRequest(
+            project=state.project,
+            filter=memory_pb2.Filter(content_type="conversation", since=state.created_at),
+            author="mine",
+            limit=said_max,
+        )
+        try:
+            answer: memory_pb2.ListResponse = await self.backends.memory.call(self.backends.memory.stub.List, request)
+        except ServiceError:
+            return []
+        return [each.id for each in answer.memories]
+
+    async def _session_learnings(self, state: session_pb2.SessionState) -> tuple[dict[str, list[str]], list[str]]:
+        """The reflections stored in the project since the session began, grouped by their tags; and their ids."""
         learned: dict[str, list[str]] = {"insights": [], "solutions": [], "patterns": [], "decisions": []}
         request = memory_pb2.SearchRequest(
             query="insight solution pattern decision lesson",
@@ -212,12 +241,12 @@ class Sessions:
                 self.backends.memory.stub.Search, request
             )
         except ServiceError:
-            return learned
+            return learned, []
         for each in sorted(found.results, key=lambda result: result.memory.timestamp.ToNanoseconds()):
             kinds = [LEARNED_AS[tag.casefold()] for tag in each.memory.tags if tag.casefold() in LEARNED_AS]
             if "handoff" not in each.memory.tags:
                 learned[kinds[0] if kinds else "insights"].append(each.memory.content)
-        return learned
+        return learned, [each.memory.id for each in found.results if "handoff" not in each.memory.tags]
 
     async def _session(self, which: session_pb2.Which) -> session_pb2.SessionState:
         session = self.backends.session
@@ -263,6 +292,7 @@ def _summary(handoff: session_pb2.HandoffDocument) -> list[dict[str, Any]]:
             "project": handoff.project,
             "timestamp": _iso(handoff.ended_at),
             "tags": ["handoff"],
+            "made_of": list(handoff.made_of),
         }
     ]
 

@@ -26,6 +26,9 @@ name_max_chars = 200
 tags_max = 50
 DEFAULT_PROJECT = "default"
 neighbours_max = 20
+versions_max = 100
+versions_max_bytes = 1024 * 1024
+"""The earlier texts that a memory may have."""
 named_ids_max = 100
 """The ids of other memories that one memory may name."""
 earliest = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,6 +89,7 @@ class Memory:
     def size_bytes(self) -> int:
         """Its approximate size in an answer."""
         names = (self.content, self.project, self.session_id, self.role, self.author, *self.tags)
+        names = (*names, *(each.content for each in self.versions))
         return sum(len(each.encode("utf-8", "replace")) for each in names) + len(json.dumps(dict(self.metadata)))
 
     def fingerprint(self, user: str) -> UUID:
@@ -126,6 +130,10 @@ class Outcome:
     redactions: int = 0
     tags: tuple[str, ...] = ()
     """Those tags of this call that the memory has now."""
+    was_deleted: bool = False
+    """It was deleted after it was said, and is not stored."""
+    may_replace: tuple[Memory, ...] = ()
+    """Older memories in force on the same subject, where that is sure enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,7 @@ class Tally:
 class Deletion:
     """The memories deleted or, before confirmation, those that would be: the latest few, and the confirmation token.
 
-    `other_kinds` counts memories that only their kind excludes.
+    `other_kinds` counts memories that only their kind excludes, `derived` those that go since they were made of others.
     """
 
     deleted: int = 0
@@ -172,6 +180,7 @@ class Deletion:
     tallies: Sequence[Tally] = ()
     examples: Sequence[Memory] = ()
     other_kinds: int = 0
+    derived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +212,16 @@ def accept(memory: Memory, now: datetime) -> Memory:
     at_most(len(memory.tags), tags_max, "tags", "tags")
     for tag in memory.tags:
         at_most(len(tag), name_max_chars, "a tag", "characters")
-    for time in (memory.timestamp, memory.first_said or memory.timestamp):
+    changes = (each.changed_at for each in memory.versions)
+    for time in filter(None, (memory.timestamp, memory.first_said, memory.replaced_at, memory.withdrawn_at, *changes)):
         _check_time(time, now)
+    at_most(len(memory.versions), versions_max, "versions", "versions")
+    at_most(
+        sum(len(each.content.encode("utf-8", "replace")) for each in memory.versions),
+        versions_max_bytes,
+        "versions",
+        "bytes",
+    )
     return Memory(
         content=content,
         kind=memory.kind,
@@ -218,11 +235,18 @@ def accept(memory: Memory, now: datetime) -> Memory:
         shared=memory.shared,
         first_said=memory.first_said if memory.first_said and memory.first_said < memory.timestamp else None,
         replaces=_plain_ids(memory.replaces),
-        replaced_at=memory.replaced_at,
+        replaced_at=(memory.replaced_at or memory.timestamp) if memory.replaces else None,
         withdrawn_at=memory.withdrawn_at,
         made_of=_plain_ids(memory.made_of),
-        versions=memory.versions,
+        versions=tuple(_accept_version(each) for each in memory.versions),
     )
+
+
+def _accept_version(version: Version) -> Version:
+    content = version.content.encode("utf-8", "replace").decode()
+    project = normalise_project_name(version.project) or DEFAULT_PROJECT
+    at_most(len(project), name_max_chars, "project", "characters")
+    return replace(version, content=content, project=project, tags=plain_tags(version.tags)[:tags_max])
 
 
 def joint_memory(known: Memory, again: Memory) -> Memory:
@@ -232,8 +256,12 @@ def joint_memory(known: Memory, again: Memory) -> Memory:
     """
     first = min(known.first_said or known.timestamp, again.first_said or again.timestamp)
     last = max(known.timestamp, again.timestamp)
+    begun = [each for each in (known.replaced_at, again.replaced_at) if each]
     return replace(
         known,
+        replaces=tuple(dict.fromkeys((*known.replaces, *again.replaces)))[:named_ids_max],
+        replaced_at=max(begun, default=None),
+        made_of=tuple(dict.fromkeys((*known.made_of, *again.made_of)))[:named_ids_max],
         timestamp=last,
         first_said=first if first < last else None,
         tags=(*known.tags, *(tag for tag in again.tags if tag not in known.tags))[: max(tags_max, len(known.tags))],

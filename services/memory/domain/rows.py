@@ -24,6 +24,8 @@ class NewRow:
     user: str
     content_vector: Vectors | None = None
     context_vector: Vectors | None = None
+    deleted_too: bool = False
+    """Whether to store it even if it was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Inserted:
     embedded: bool
     tags: tuple[str, ...] = ()
     has_news: bool = False
+    was_deleted: bool = False
+    """It was deleted before, and is not stored; `sequence` is -1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.domain.deletion_log import Removal, Removing
-from services.memory.domain.memories import Chosen, Memory, Stats, Tally
+from services.memory.domain.corrections import Corrections
+from services.memory.domain.deletion_log import Removal, Removing, Undoing, Undone
+from services.memory.domain.memories import Chosen, Memory, Stats, Tally, Version
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
 from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
@@ -37,11 +38,11 @@ class MemoryStore(Protocol):
         ...
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-        """The rows that are already stored, by position in `rows`."""
+        """The rows that are already stored, or were deleted, by position in `rows`."""
         ...
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        """Stores `rows` in one transaction; rows already stored are not stored again."""
+        """Stores `rows` in one transaction; not rows already stored, nor those that were deleted."""
         ...
 
     async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
@@ -72,16 +73,56 @@ class MemoryStore(Protocol):
         """The sequences of the user's memories that `chosen` selects, ascending."""
         ...
 
+    async def derivatives(self, sequences: Sequence[int]) -> list[int]:
+        """The sequences of the memories that were made of one of these, of the same user."""
+        ...
+
     async def tally(self, sequences: Sequence[int]) -> list[Tally]:
         """Counts of these memories by kind and project, in that order."""
         ...
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        """Deletes these memories and records it in the deletion log."""
+        """Deletes these memories and records it in the deletion log; until they are erased `undelete` brings them back,
+        and `insert` leaves out what repeats or copies them."""
         ...
 
     async def delete_due(self, due: Due, by: Removing) -> list[int]:
         """Deletes those not said again since, and records it in the deletion log; returns their sequences."""
+        ...
+
+    async def last_deletion(self, user: str) -> datetime | None:
+        """When the user deleted last what is not brought back."""
+        ...
+
+    async def undelete(self, undoing: Undoing) -> Undone:
+        """Brings back what is meant and not erased."""
+        ...
+
+    async def deleted_ids(self, user: str, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that memories of the user had which were deleted."""
+        ...
+
+    async def update(self, earlier: int, row: NewRow, at: datetime, model: str) -> Restated:
+        """Replaces the row of sequence `earlier` by `row`, of the same id; what it was becomes a version.
+
+        Conflict if it is gone, or if another memory says the same.
+        """
+        ...
+
+    async def withdraw(self, sequence: int, at: datetime | None) -> None:
+        """Sets since when a memory is withdrawn; None if it is not."""
+        ...
+
+    async def corrections(self) -> Corrections:
+        """What replaces what, and what is withdrawn, of all users."""
+        ...
+
+    async def sequences_of(self, keys: Sequence[str]) -> dict[str, int]:
+        """The sequences of the memories that exist, by the key of user and id."""
+        ...
+
+    async def versions(self, user: str, ids: Sequence[str]) -> dict[str, tuple[Version, ...]]:
+        """What the user's memories of these ids were before, the latest first."""
         ...
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:

@@ -15,7 +15,7 @@ from services.kit.errors import Unavailable
 from services.memory.domain.memories import Kind, Memory
 from services.memory.storage.database_file import migration
 from services.memory.storage.database_file.opening import require_data_key
-from services.memory.storage.duckdb.writes import insert_columns
+from services.memory.storage.duckdb.columns import insert_columns
 from services.memory.storage.row_codec import LinkTexts, Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection

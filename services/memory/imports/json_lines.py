@@ -17,6 +17,7 @@ from uuid import UUID
 from services.kit import iso8601
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Kind, deeper_than, metadata_depth_max, metadata_max_bytes
+from services.memory.imports.corrections import corrections_of
 
 Fields = dict[str, Any]
 
@@ -66,6 +67,8 @@ class ImportedMemory:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     shared: bool | None = None
     first_said: str = ""
+    corrections: Mapping[str, Any] = field(default_factory=dict)
+    """As `corrections_of` reads them."""
 
     def to_line(self) -> bytes:
         """The memory as a line; empty fields are left out."""
@@ -73,6 +76,7 @@ class ImportedMemory:
         pairs = {key: value for key in keys if (value := getattr(self, key))}
         if self.shared is not None:
             pairs["shared"] = self.shared
+        pairs |= self.corrections
         return whole(json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
 
 
@@ -149,7 +153,9 @@ def memory_of(fields: Fields) -> ImportedMemory:
     }
     name = _given_id(fields) or stable_id(json.dumps(described, sort_keys=True))
     first_said = aware(_text(fields, "first_said"))
-    return ImportedMemory(id=name, shared=_shared_flag(fields), first_said=first_said, **described)
+    corrections = corrections_of(fields, aware)
+    shared = _shared_flag(fields)
+    return ImportedMemory(id=name, shared=shared, first_said=first_said, corrections=corrections, **described)
 
 
 def link_of(fields: Fields) -> ImportedLink:

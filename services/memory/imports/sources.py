@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.domain.memories import Kind, Memory, accept, content_max_bytes
+from services.memory.domain.memories import Kind, Memory, Version, accept, content_max_bytes
+from services.memory.imports.corrections import LISTS, TIMES, VERSIONS
 from services.memory.imports.json_lines import (
     BYTE_ORDER_MARK,
     START,
@@ -231,4 +232,15 @@ def _as_stored(memory: ImportedMemory, now: datetime) -> Memory:
         metadata=memory.metadata,
         id=memory.id,
         first_said=datetime.fromisoformat(memory.first_said) if memory.first_said else None,
+        **_corrections(memory.corrections),
     )
+
+
+def _corrections(given: Mapping[str, Any]) -> dict[str, Any]:
+    lists = {name: tuple(given.get(name, ())) for name in LISTS}
+    times = {name: datetime.fromisoformat(given[name]) for name in TIMES if name in given}
+    versions = [
+        Version(each["content"], each["project"], tuple(each["tags"]), datetime.fromisoformat(each["changed_at"]))
+        for each in given.get(VERSIONS, ())
+    ]
+    return {**lists, **times, "versions": tuple(versions)}

@@ -21,6 +21,7 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.pruning import without_removed
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable
 from services.memory.search.result_cache import Generations
+from services.memory.search.voids import read_voids
 from services.memory.text.terms import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Indexing:
             await self._index.pass_over(made.unreadable)
         if not at_once:
             self._wait_for(missing)
+        await self._index.set_voids(await read_voids(self._store))
 
     def _wait_for(self, waiting: Sequences) -> None:
         self._waiting, self._index.unread = waiting, len(waiting)
@@ -127,6 +129,7 @@ class Indexing:
         """
         if len(self._waiting):
             await self._read()
+            await self._index.set_voids(self._index.voids)  # what says the same is known now
             if generations:
                 await generations.move_all()
         least = self.least_at_ends

@@ -23,6 +23,7 @@ from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.parts import Around, Asked, Candidates, Parts
 from services.memory.index.pruning import without_removed
+from services.memory.search.voids import NO_VOIDS, Voids
 
 portion = 250
 postings_max = 50_000
@@ -46,6 +47,8 @@ class MemoryIndex:
         """The number of memories added, completed, embedded or removed."""
         self.removed = 0
         """The number of memories removed."""
+        self.voids = NO_VOIDS
+        """What is not in force."""
         self.unread = 0
         """The number of memories whose text is still to be read; until then results are incomplete."""
         self._thread = ThreadPoolExecutor(1, "memory-index")
@@ -117,6 +120,11 @@ class MemoryIndex:
     async def share_exactly(self, sequences: NDArray[np.int64]) -> None:
         """Makes exactly these memories visible to others."""
         await self._change("share", partial(Parts.share_exactly, sequences=sequences))
+
+    async def set_voids(self, voids: Voids) -> None:
+        """Sets what is not in force; what says the same word for word is not, either."""
+        await self._change("set_voids", partial(Parts.set_voids, voids=voids))
+        self.voids = await self._run("voids", lambda parts: parts.voids)
 
     # --- memories that cannot be indexed ------------------------------------------------------------
 
@@ -204,6 +212,7 @@ class MemoryIndex:
     def _without_removed(self, contents: Contents) -> Parts:
         smaller = Parts(self._dimensions)
         smaller.restore(without_removed(contents))
+        smaller.set_voids(self.voids)
         return smaller
 
     def _exchange(self, smaller: Parts) -> None:

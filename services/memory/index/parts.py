@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
-from services.memory.index.catalogue import Catalogue, Timeline
+from services.memory.index.catalogue import Catalogue, Timeline, same_s
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts, facet_counts
@@ -24,6 +24,7 @@ from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
+from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
 from services.memory.text.terms import DateSpan, terms
 from services.memory.text.wording import Wordings
 
@@ -76,6 +77,7 @@ class Parts:
         self._session_vectors = SessionVectors(dimensions)
         self._selections: dict[tuple[str, ...], Selection] = {}
         self.dead = 0
+        self.voids = NO_VOIDS
 
     def __len__(self) -> int:
         return len(self._catalogue) - self.dead
@@ -135,6 +137,11 @@ class Parts:
         """Makes exactly these memories visible to others."""
         return self._invalidate(self._catalogue.share_exactly(sequences))
 
+    def set_voids(self, voids: Voids) -> int:
+        """Sets what is not in force."""
+        self.voids = with_same_words(voids, self._catalogue)
+        return self._invalidate(0)
+
     def _invalidate(self, count: int) -> int:
         self._selections.clear()
         return count
@@ -175,6 +182,7 @@ class Parts:
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
         chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
+        chosen = self._with_replacements(chosen, searched)
         signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
         return self._candidates(chosen, signals, chosen, len(searched), chunk)
 
@@ -275,6 +283,9 @@ class Parts:
         slots = self._catalogue.select(user, projects)
         if only != EVERYTHING:
             slots = self._labels.matching(only, self._catalogue.matching(only, slots), self._with_words_of)
+        if only.in_force:
+            until = self.voids.until(self._catalogue.column("sequence")[slots])
+            slots = slots[self._catalogue.column("timestamp_s")[slots] > until + same_s]
         session_of = self._catalogue.column("session")
         selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
         if only == EVERYTHING:
@@ -316,6 +327,12 @@ class Parts:
                 neighbours = neighbours[searched.holds(neighbours)]
                 marked[neighbours] = True
         return np.flatnonzero(marked)
+
+    def _with_replacements(self, chosen: Slots, searched: Selection) -> Slots:
+        """The chosen slots, and what replaces them, if that is searched; ascending."""
+        by = self.voids.replacing(self._catalogue.column("sequence")[chosen])
+        slots = np.asarray([slot for each in by if (slot := self._catalogue.slot(each)) is not None], np.int64)
+        return np.union1d(chosen, slots[searched.holds(slots)]) if len(slots) else chosen
 
     def _session(self, slots: Slots) -> NDArray[np.int64]:
         """The session of each of `slots`, -1 for none."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.kit.errors import InvalidInput
 from services.kit.redaction import PRIVATE_MARK, redact, redact_json, without_private
-from services.memory.domain.memories import Memory, accept, at_most, content_max_bytes
+from services.memory.domain.memories import Memory, Version, accept, at_most, content_max_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +25,19 @@ def clean_memory(memory: Memory, now: datetime) -> CleanMemory:
     if hidden and not public.replace(PRIVATE_MARK, "").strip():
         raise InvalidInput("All of it is private: there is nothing to store.")
     content, tags, metadata = redact(public), redact("\n".join(memory.tags)), redact_json(dict(memory.metadata))
-    cleaned = replace(memory, content=content.text, tags=tuple(tags.text.split("\n")), metadata=metadata.value)
+    cleaned = replace(
+        memory,
+        content=content.text,
+        tags=tuple(tags.text.split("\n")),
+        metadata=metadata.value,
+        versions=tuple(_clean_version(each) for each in memory.versions),
+    )
     return CleanMemory(accept(cleaned, now), content.count + tags.count + metadata.count)
+
+
+def _clean_version(version: Version) -> Version:
+    """As an import gave it."""
+    at_most(len(version.content.encode("utf-8", "replace")), content_max_bytes, "an earlier content", "bytes")
+    public, _ = without_private(version.content)
+    tags = redact("\n".join(version.tags)).text.split("\n")
+    return replace(version, content=redact(public).text, tags=tuple(tags))

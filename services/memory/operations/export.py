@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Memory
@@ -32,10 +32,15 @@ class Exporting:
         """The user's memories stored after `after`, the `next` of the previous page."""
         if not 1 <= limit <= page_max_memories:
             raise InvalidInput(f"limit is {limit}; it takes 1 to {page_max_memories}.")
-        found = list((await self.store.page(user, after, limit)).items())
+        found = await self._whole(user, await self.store.page(user, after, limit))
         size, count = 0, 0
         while count < len(found) and size < page_max_bytes:
             size += found[count][1].size_bytes
             count += 1
         is_last = count == len(found) < limit
         return ExportPage([memory for _, memory in found[:count]], 0 if is_last else found[count - 1][0])
+
+    async def _whole(self, user: str, page: Mapping[int, Memory]) -> list[tuple[int, Memory]]:
+        """The memories with what they were before."""
+        versions = await self.store.versions(user, [each.id for each in page.values()])
+        return [(sequence, replace(each, versions=versions.get(each.id, ()))) for sequence, each in page.items()]

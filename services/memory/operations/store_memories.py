@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from services.kit.errors import Conflict, Denied, InvalidInput, LimitExceeded, NotFound, OverQuota, ServiceError
-from services.memory.domain.deletion_log import Removal, Removing, checked_page
-from services.memory.domain.memories import Chosen, Deletion, Memory, Outcome
+from services.memory.domain.deletion_log import Reason, Removing, Undoing, Undone
+from services.memory.domain.memories import Memory, Outcome, id_key
 from services.memory.domain.partial_changes import DoneInPart, partial_removal_error, partial_store_error
 from services.memory.domain.retention_policy import Due
 from services.memory.domain.rows import Inserted, NewRow, Restated
@@ -23,12 +22,12 @@ from services.memory.index.entries import NewEntry, Reading, entry_of, reading
 from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, clean_memory
-from services.memory.operations.memory_embeddings import Said, memory_vectors
+from services.memory.operations.row_embedding import RowEmbedding
+from services.memory.operations.same_subject import SameSubject
 from services.memory.search.result_cache import Generations
+from services.memory.search.voids import read_voids
 
 NO_MODEL = "none"
-examples_max = 3
-"""The number of memories shown in the preview of a deletion."""
 Result = TypeVar("Result")
 Given = ParamSpec("Given")
 
@@ -45,20 +44,47 @@ class Storing:
     _committing: set[asyncio.Task[Any]] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _restating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _judging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def remember(self, user: str, memories: Sequence[Memory], *, only_known: bool = False) -> list[Outcome]:
+    async def remember(
+        self, user: str, memories: Sequence[Memory], *, only_known: bool = False, deleted_too: bool = False
+    ) -> list[Outcome]:
         """Stores the user's memories in order; raises the error of the first one that is invalid.
 
         Acknowledged memories can be found: texts are read before the commit, and repeating a call indexes what an
         earlier call committed but did not index. `only_known`: there is no room, so OverQuota unless all of them are
-        already stored.
+        already stored. What was deleted is left out, but with `deleted_too`. What a memory replaces must be there.
         """
         now = datetime.now(UTC)
-        ready = [await self._beside(clean_memory, memory, now) for memory in memories]
-        return await self._store(user, ready, only_known=only_known)
+        ready = [await self.clean(memory, now) for memory in memories]
+        ready = [replace(each, memory=await self._replacing(user, each.memory)) for each in ready]
+        outcomes = await self._store(user, ready, only_known=only_known, deleted_too=deleted_too)
+        return [await self._with_older(user, ready[0].memory, outcomes[0])] if len(ready) == 1 else outcomes
+
+    async def _with_older(self, user: str, memory: Memory, outcome: Outcome) -> Outcome:
+        """The outcome with the older decisions that the memory may replace, where it does not say so itself."""
+        if memory.replaces or outcome.duplicate or outcome.was_deleted:
+            return outcome
+        looking = SameSubject(self.store, self.index, self.embedder)
+        return replace(outcome, may_replace=await looking.older_decisions(user, outcome.id, memory))
+
+    async def clean(self, memory: Memory, now: datetime) -> CleanMemory:
+        """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
+        return await self._beside(clean_memory, memory, now)
+
+    async def _replacing(self, user: str, memory: Memory) -> Memory:
+        """The memory with the time since when it replaces others: not before they were said, by whatever clock."""
+        if not memory.replaces:
+            return memory
+        sequences = await self.store.sequences_of([str(id_key(user, each)) for each in memory.replaces])
+        for each in memory.replaces:
+            if str(id_key(user, each)) not in sequences or each == memory.id:
+                raise NotFound(f"There is no memory of yours with the id {each}, which is to be replaced.")
+        replaced = (await self.store.visible(user, list(sequences.values()))).values()
+        return replace(memory, replaced_at=max(memory.timestamp, *(each.timestamp for each in replaced)))
 
     async def remember_each(
-        self, user: str, memories: Sequence[Memory], *, only_known: bool = False
+        self, user: str, memories: Sequence[Memory], *, only_known: bool = False, deleted_too: bool = False
     ) -> list[Outcome | ServiceError]:
         """Stores the valid ones of the memories, in order; returns the error of each other one.
 
@@ -69,30 +95,33 @@ class Storing:
         ready: dict[int, CleanMemory] = {}
         for place, memory in enumerate(memories):
             try:
-                ready[place] = await self._beside(clean_memory, memory, now)
+                ready[place] = await self.clean(memory, now)
             except (InvalidInput, LimitExceeded) as refused:
                 answers[place] = refused
-        outcomes = await self._store_each(user, list(ready.values()), only_known=only_known)
+        given = list(ready.values())
+        outcomes = await self._store_each(user, given, only_known=only_known, deleted_too=deleted_too)
         stored = dict(zip(ready, outcomes, strict=True))
         return [answer or stored[place] for place, answer in enumerate(answers)]
 
     async def _store_each(
-        self, user: str, ready: Sequence[CleanMemory], *, only_known: bool
+        self, user: str, ready: Sequence[CleanMemory], **how: bool
     ) -> Sequence[Outcome | ServiceError]:
         """Splits the call in halves on a conflict of ids, down to the conflicting memory; conflicts are rare."""
         try:
-            return await self._store(user, ready, only_known=only_known)
+            return await self._store(user, ready, **how)
         except Conflict as taken:
             if len(ready) == 1:
                 return [taken]
         half = len(ready) // 2
-        parts = [await self._store_each(user, part, only_known=only_known) for part in (ready[:half], ready[half:])]
+        parts = [await self._store_each(user, part, **how) for part in (ready[:half], ready[half:])]
         return [*parts[0], *parts[1]]
 
-    async def _store(self, user: str, ready: Sequence[CleanMemory], *, only_known: bool) -> list[Outcome]:
+    async def _store(
+        self, user: str, ready: Sequence[CleanMemory], *, only_known: bool, deleted_too: bool
+    ) -> list[Outcome]:
         if not ready:
             return []
-        rows = [NewRow(each.memory, user) for each in ready]
+        rows = [NewRow(each.memory, user, deleted_too=deleted_too) for each in ready]
         known = await self._drop_unreadable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]
         if fresh and only_known:
@@ -137,6 +166,7 @@ class Storing:
         entries = [_entry(row, sequence, await self._beside(reading, row.memory)) for sequence, row in written]
         await self.index.add(entries)
         await self.index.retime({each.sequence: each.memory.timestamp.timestamp() for each in changed})
+        await self._judge([each.memory for each in changed])
         await self._move(user, [each.memory for each in changed])
 
     async def _beside(self, work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
@@ -153,7 +183,7 @@ class Storing:
         if not rows:
             return []
         readings = [await self._beside(reading, row.memory) for row in rows]
-        rows = await self._embed_rows(user, rows)
+        rows = await self._embedding.embed_rows(user, rows)
         return await self._whole(self._commit(user, rows, readings), self._committing)
 
     async def _commit(self, user: str, rows: Sequence[NewRow], readings: Sequence[Reading]) -> list[Inserted]:
@@ -171,8 +201,22 @@ class Storing:
     ) -> None:
         """Makes committed memories findable."""
         pairs = zip(committed, inserted, strict=True)
-        await self.index.add([_entry(row, each.sequence, read) for (row, read), each in pairs if not each.duplicate])
+        fresh = [(row, read, each.sequence) for (row, read), each in pairs if each.sequence >= 0 and not each.duplicate]
+        await self.index.add([_entry(row, sequence, read) for row, read, sequence in fresh])
+        await self._judge([row.memory for row, _, _ in fresh])
         await self._move(user, [row.memory for row, _ in committed])
+
+    async def _judge(self, memories: Sequence[Memory]) -> None:
+        """Looks what is in force, after these memories were stored or changed."""
+        if not self.index.voids.is_empty or any(each.replaces or each.withdrawn_at for each in memories):
+            await self._judge_anew()
+
+    async def _judge_anew(self) -> None:
+        async with self._judging:  # so that the last look comes after the last change
+            before = self.index.voids.of
+            await self.index.set_voids(await read_voids(self.store))
+            if self.index.voids.of != before:
+                await self.generations.move_all()  # what is marked may be of any project
 
     async def _move(self, user: str, memories: Sequence[Memory]) -> None:
         """Invalidates the cached results of their projects."""
@@ -188,7 +232,7 @@ class Storing:
         await self._index_missing([each.sequence for each in known.values()])
         broken = {each.sequence for each in known.values() if each.sequence in self.index.unreadable}
         if broken:
-            await self.remove(sorted(broken), Removing(user))
+            await self.remove(sorted(broken), Removing(user, Reason.UNREADABLE))
         return {place: each for place, each in known.items() if each.sequence not in broken}
 
     async def _index_missing(self, sequences: Sequence[int]) -> None:
@@ -204,6 +248,10 @@ class Storing:
             await self.index.add(made.entries)
             await self.index.pass_over(made.unreadable)
         await self.generations.move_all()
+
+    @property
+    def _embedding(self) -> RowEmbedding:
+        return RowEmbedding(self.store, self.index, self.embedder)
 
     @property
     def _model(self) -> str:
@@ -224,66 +272,6 @@ class Storing:
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it with its text
 
-    async def _embed_rows(self, user: str, rows: Sequence[NewRow]) -> Sequence[NewRow]:
-        """The rows with their vectors."""
-        if self.embedder is None:
-            return rows
-        befores = await self._befores(user, rows)
-        said = [Said(before, row.memory.content) for before, row in zip(befores, rows, strict=True)]
-        vectors = await memory_vectors(self.embedder, said)
-        return [
-            replace(row, content_vector=each.content, context_vector=each.context)
-            for row, each in zip(rows, vectors, strict=True)
-        ]
-
-    async def _befores(self, user: str, rows: Sequence[NewRow]) -> list[str]:
-        """The preceding content of each row in its session, from this call or the store; empty if there is none."""
-        latest: dict[tuple[str, str], str] = {}
-        befores = []
-        for row in rows:
-            session = (row.memory.project, row.memory.session_id)
-            if not row.memory.session_id:
-                befores.append("")
-                continue
-            if session not in latest:
-                latest[session] = await self._stored_before(user, row.memory)
-            befores.append(latest[session])
-            latest[session] = row.memory.content
-        return befores
-
-    async def _stored_before(self, user: str, memory: Memory) -> str:
-        sequence = await self.index.latest(user, memory.project, memory.session_id, memory.timestamp.timestamp())
-        found = await self.store.fetch([sequence]) if sequence is not None else {}
-        return next((each.content for each in found.values()), "")
-
-    async def forget(self, user: str, chosen: Chosen, confirmation: str) -> Deletion:
-        """Deletes the selected memories for good if `confirmation` is the token from a call that selected the same."""
-        if not (chosen.ids or chosen.project or chosen.before):
-            raise InvalidInput("No memories are selected.", "Give ids, project or before.")
-        sequences = await self.store.choose(user, chosen)
-        expected = _token(user, sequences)
-        if not confirmation:
-            return await self._preview(user, chosen, sequences, expected)
-        if confirmation != expected:
-            raise Conflict("The selected memories are not those that were confirmed.", "Ask again with confirm=false.")
-        await self.remove(sequences, Removing(user))
-        return Deletion(deleted=len(sequences))
-
-    async def _preview(self, user: str, chosen: Chosen, sequences: Sequence[int], token: str) -> Deletion:
-        every = await self.store.choose(user, replace(chosen, kinds=()))
-        latest = await self.store.visible(user, sequences[-examples_max:])
-        return Deletion(
-            would_delete=len(sequences),
-            confirmation=token,
-            tallies=await self.store.tally(sequences),
-            examples=[latest[each] for each in reversed(sequences) if each in latest],
-            other_kinds=len(every) - len(sequences),
-        )
-
-    async def removals(self, user: str, project: str, limit: int) -> Sequence[Removal]:
-        """The user's entries in the deletion log, the latest first."""
-        return await self.store.removals(user, project, checked_page(limit))
-
     async def share(self, user: str, id: str, shared: bool) -> None:
         """Sets whether every user may read one of the user's own memories; Denied if it belongs to another user."""
         sequence = await self.store.find(user, id)
@@ -299,6 +287,41 @@ class Storing:
         await self.index.share(sequence, shared)
         await self.generations.move_all()
 
+    async def change(self, user: str, earlier: int, row: NewRow, before: Memory, *, embed: bool) -> None:
+        """Replaces a stored memory by `row`; Conflict if it changed meanwhile. Without `embed` its vectors stay."""
+        if embed:
+            (row,) = await self._embedding.embed_rows(user, [row])
+        await self.settle()
+        await self._whole(self._change(user, earlier, row, before))
+
+    async def _change(self, user: str, earlier: int, row: NewRow, before: Memory) -> None:
+        async with self._restating:
+            done = await self.store.update(earlier, row, datetime.now(UTC), self._model)
+            await self._index_restated(user, [done])
+            await self._move(user, [before])
+
+    async def withdraw(self, user: str, sequence: int, memory: Memory, at: datetime | None) -> None:
+        """Sets since when a memory is withdrawn; None if it is not."""
+        await self._whole(self._withdraw(user, sequence, memory, at))
+
+    async def _withdraw(self, user: str, sequence: int, memory: Memory, at: datetime | None) -> None:
+        await self.store.withdraw(sequence, at)
+        await self._judge([replace(memory, withdrawn_at=at or memory.withdrawn_at)])
+        await self._move(user, [memory])
+
+    async def restore(self, undoing: Undoing) -> Undone:
+        """Brings back what was deleted and is not erased."""
+        return await self._whole(self._restore(undoing))
+
+    async def _restore(self, undoing: Undoing) -> Undone:
+        if self._committing:
+            await asyncio.wait(set(self._committing))
+        done = await self.store.undelete(undoing)
+        if done.sequences:
+            await self._index_stored(done.sequences)
+            await self._judge_anew()
+        return done
+
     async def remove(self, sequences: Sequence[int], by: Removing) -> None:
         """Removes memories from the store, the index and the cache."""
         await self._whole(self._remove(sequences, by))
@@ -307,9 +330,23 @@ class Storing:
         """Removes the due memories that were not said again meanwhile; returns their number."""
         return await self._whole(self._remove_due(due, by))
 
+    async def derivatives(self, sequences: Sequence[int]) -> set[int]:
+        """What was made of these memories, and of that; without those that are meant anyway."""
+        found, left = set[int](), list(sequences)
+        while left:
+            made = set(await self.store.derivatives(left)) - found - set(sequences)
+            found |= made
+            left = sorted(made)
+        return found
+
     async def _remove_due(self, due: Due, by: Removing) -> int:
+        derived = await self.derivatives(due.sequences.tolist())
         removed = await self.store.delete_due(due, by)
+        if left := sorted(derived) if removed else []:
+            await self.store.delete(left, by)
+            removed = [*removed, *left]
         await self.index.remove(removed)
+        await self._judge(())
         await self.generations.move_all()
         return len(removed)
 
@@ -325,17 +362,15 @@ class Storing:
         if self._committing:
             await asyncio.wait(set(self._committing))  # one of them may be about to be indexed
         await self.index.remove(sequences)
+        await self._judge(())
         await self.generations.move_all()  # they may belong to any project
-
-
-def _token(user: str, sequences: Sequence[int]) -> str:
-    """Identifies a set of memories: a caller that has it has seen their number."""
-    return hashlib.sha256(repr((user, sequences)).encode()).hexdigest()[:32]
 
 
 def _outcome(row: NewRow, inserted: Inserted, redactions: int) -> Outcome:
     tags = tuple(tag for tag in row.memory.tags if tag in inserted.tags)
-    return Outcome(inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions, tags)
+    return Outcome(
+        inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions, tags, inserted.was_deleted
+    )
 
 
 def _entry(row: NewRow, sequence: int, read: Reading) -> NewEntry:

@@ -17,6 +17,7 @@ from services.memory.domain.store import MemoryStore
 from services.memory.index.catalogue import Timeline
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.link_projects import Linking
+from services.memory.search.force import mark
 
 piece_max = 25
 """So many memories are read at a time."""
@@ -79,7 +80,7 @@ class Listing:
         place, room = -1, page_max_bytes
         while len(page) < limit and place + 1 < len(sequences) and room > 0:
             piece = sequences[place + 1 : place + 1 + min(limit - len(page), piece_max)].tolist()
-            stored = await self.store.visible(user, piece)
+            stored = await mark(self.store, self.index.voids, user, await self.store.visible(user, piece))
             for sequence in piece:
                 place += 1
                 if sequence in stored:  # or it was deleted just now

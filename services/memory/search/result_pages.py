@@ -11,8 +11,10 @@ import numpy as np
 from services.memory.domain.memories import Memory
 from services.memory.domain.queries import Found, PageBounds, page_max_bytes
 from services.memory.domain.store import MemoryStore
+from services.memory.index.memory_index import MemoryIndex
 from services.memory.search.answer_tokens import answer_tokens, estimated_tokens, fields_tokens
 from services.memory.search.excerpts import NOTHING_SOUGHT, Sought, excerpt
+from services.memory.search.force import mark
 from services.memory.search.result_list import Ranking
 from services.memory.text.chunks import Span
 
@@ -47,6 +49,7 @@ class ResultPages:
     """Reads pages from the store."""
 
     store: MemoryStore
+    index: MemoryIndex
 
     async def page(
         self, user: str, ranking: Ranking, offset: int, bounds: PageBounds, sought: Sought = NOTHING_SOUGHT
@@ -84,7 +87,7 @@ class ResultPages:
         rows = ranking.rows[places.start : places.stop]
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
         needed |= {sequence for place in places for sequence in ranking.folded_sequences(place)[:folded_ids_max]}
-        memories = await self.store.visible(user, sorted(needed))
+        memories = await mark(self.store, self.index.voids, user, await self.store.visible(user, sorted(needed)))
         found = [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
         if not bounds.content_max_chars:
             return found

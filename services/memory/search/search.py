@@ -32,6 +32,7 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
 from services.memory.operations.link_projects import Linking
 from services.memory.search.excerpts import sought_of
+from services.memory.search.force import mark, replacements_first
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
 from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
 from services.memory.search.result_pages import ResultPages
@@ -83,7 +84,7 @@ class Searching:
 
     @property
     def _pages(self) -> ResultPages:
-        return ResultPages(self.store)
+        return ResultPages(self.store, self.index)
 
     async def more(self, user: str, cursor: str, bounds: PageBounds) -> Results:
         """The results after a cursor."""
@@ -124,7 +125,11 @@ class Searching:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
             candidates = await self.index.candidates(user, projects, asked, query.filter)
-        made = ranking(candidates, rank(candidates.signals, time.time()), query)
+        scores = rank(candidates.signals, time.time())
+        if query.sort is Sort.RELEVANCE:
+            said_s = candidates.signals.timestamp_s
+            scores = replacements_first(candidates.sequence, said_s, scores, self.index.voids)
+        made = ranking(candidates, scores, query)
         return replace(made, exact=made.exact and not self.index.unread, is_degraded=asked.is_degraded)
 
     async def _index_query(self, user: str, projects: Sequence[str], text: str) -> Asked:
@@ -217,11 +222,18 @@ class Searching:
         memories = await self.store.visible(user, [sequence, *before, *after]) if sequence is not None else {}
         if sequence not in memories:  # or not any more
             raise NotFound("There is no memory with that id.", "Search for it with reflect_on_past.")
+        memories = await mark(self.store, self.index.voids, user, memories)
         return _nearest(
-            memories[sequence],
+            await self._with_versions(user, memories[sequence]),
             [memories[each] for each in before if each in memories],
             [memories[each] for each in after if each in memories],
         )
+
+    async def _with_versions(self, user: str, memory: Memory) -> Memory:
+        """The memory with what it was before, which its author alone may read."""
+        if memory.author:
+            return memory
+        return replace(memory, versions=(await self.store.versions(user, [memory.id])).get(memory.id, ()))
 
 
 def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:

@@ -6,10 +6,8 @@ A memory's sequence encodes its shard: the sequence there, times the number of s
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -17,15 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from services.memory.domain.deletion_log import Removal, Removing
-from services.memory.domain.memories import Chosen, Memory, Stats, Tally
+from services.memory.domain.memories import Memory, Stats
 from services.memory.domain.partial_changes import DoneInPart
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
 from services.memory.domain.rows import Embedded, Inserted, Loaded, NewRow, Restated, Sequences
 from services.memory.domain.store import Inventory, MemoryStore
-from services.memory.storage.duckdb.store import SPILL, DuckStore, StoreSettings, open_store
+from services.memory.storage.duckdb.store import SPILL, StoreSettings, open_store
 from services.memory.storage.shard_count import claim_shard_count
+from services.memory.storage.sharded_corrections import ShardedCorrections
+from services.memory.storage.sharded_deletions import ShardedDeletions
+from services.memory.storage.shards import shard_of
 
 
 @asynccontextmanager
@@ -53,40 +53,18 @@ def _discard_spill(home: Path, began: float) -> None:
             path.unlink(missing_ok=True)
 
 
-def shard_of(user: str, project: str, count: int) -> int:
-    """The shard, of `count`, of the user's project; the same in every process and version."""
-    digest = hashlib.blake2b(f"{user}\0{project}".encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % count
-
-
-class ShardedStore:
+class ShardedStore(ShardedCorrections, ShardedDeletions):
     """`MemoryStore` on several others. Project links are in the first one."""
-
-    def __init__(self, shards: Sequence[DuckStore]) -> None:
-        self._shards = shards
-        self.troubles = [trouble for shard in shards for trouble in shard.troubles]
-
-    def _everywhere(self, shard: int, sequence: int) -> int:
-        return sequence * len(self._shards) + shard
-
-    def _by_shard(self, sequences: Iterable[int]) -> dict[int, list[int]]:
-        """The sequences within each shard, by shard."""
-        parts: defaultdict[int, list[int]] = defaultdict(list)
-        for each in sequences:
-            parts[each % len(self._shards)].append(each // len(self._shards))
-        return parts
-
-    def _with_global_sequence(self, shard: int, inserted: Inserted) -> Inserted:
-        return replace(inserted, sequence=self._everywhere(shard, inserted.sequence))
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         """Searches all shards for an id."""
         found = await asyncio.gather(*(shard.find_existing(rows) for shard in self._shards))
-        return {
-            place: self._with_global_sequence(shard, each)
+        every = [
+            (place, self._with_global_sequence(shard, each))
             for shard, known in enumerate(found)
             for place, each in known.items()
-        }
+        ]
+        return dict(sorted(every, key=lambda each: not each[1].was_deleted))  # what is stored comes last, and stays
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
         """One transaction per shard. DoneInPart if some of them failed."""
@@ -104,24 +82,6 @@ class ShardedStore:
             raise DoneInPart(sorted(outcomes), error, outcomes) if outcomes else error
         return [outcomes[place] for place in range(len(rows))]
 
-    def _places(self, shards: Iterable[int]) -> dict[int, list[int]]:
-        """The positions by shard."""
-        places: defaultdict[int, list[int]] = defaultdict(list)
-        for place, shard in enumerate(shards):
-            places[shard].append(place)
-        return places
-
-    async def _change(
-        self, places: Mapping[int, list[int]], change: Callable[[int, list[int]], Awaitable[None]]
-    ) -> Exception | None:
-        """Runs the change in every shard, even if others fail; returns the first error."""
-        outcomes = await asyncio.gather(*(change(*part) for part in places.items()), return_exceptions=True)
-        errors = [each for each in outcomes if isinstance(each, BaseException)]
-        for error in errors:
-            if not isinstance(error, Exception):
-                raise error
-        return next((each for each in errors if isinstance(each, Exception)), None)
-
     async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
         """One transaction per shard. DoneInPart if some of them failed."""
         done: dict[int, Restated] = {}
@@ -135,13 +95,6 @@ class ShardedStore:
             raise DoneInPart(sorted(done), error, restated=done) if done else error
         return done
 
-    def _shard_of(self, row: NewRow) -> int:
-        return shard_of(row.user, row.memory.project, len(self._shards))
-
-    def _restatement_with_global_sequence(self, shard: int, restated: Restated) -> Restated:
-        replaced = None if restated.replaced is None else self._everywhere(shard, restated.replaced)
-        return replace(restated, sequence=self._everywhere(shard, restated.sequence), replaced=replaced)
-
     async def fetch(self, sequences: Sequence[int]) -> dict[int, Memory]:
         parts = self._by_shard(sequences)
         found = await asyncio.gather(*(self._shards[shard].fetch(its) for shard, its in parts.items()))
@@ -153,75 +106,14 @@ class ShardedStore:
             parts, await asyncio.gather(*(self._shards[at].visible(user, its) for at, its in parts.items()))
         )
 
-    def _join(self, parts: Iterable[int], found: Iterable[dict[int, Memory]]) -> dict[int, Memory]:
-        """Joins the results of the shards in `parts`."""
-        return {
-            self._everywhere(shard, sequence): memory
-            for shard, memories in zip(parts, found, strict=True)
-            for sequence, memory in memories.items()
-        }
-
     async def find(self, user: str, id: str) -> int | None:
         return self._first(await asyncio.gather(*(shard.find(user, id) for shard in self._shards)))
 
     async def find_shared(self, id: str) -> int | None:
         return self._first(await asyncio.gather(*(shard.find_shared(id) for shard in self._shards)))
 
-    def _first(self, found: Sequence[int | None]) -> int | None:
-        return next((self._everywhere(shard, each) for shard, each in enumerate(found) if each is not None), None)
-
     async def share(self, sequence: int, shared: bool) -> None:
         await self._shards[sequence % len(self._shards)].share(sequence // len(self._shards), shared)
-
-    async def choose(self, user: str, chosen: Chosen) -> list[int]:
-        found = await asyncio.gather(*(shard.choose(user, chosen) for shard in self._shards))
-        return sorted(self._everywhere(shard, each) for shard, its in enumerate(found) for each in its)
-
-    async def tally(self, sequences: Sequence[int]) -> list[Tally]:
-        """A project is in one shard."""
-        found = await asyncio.gather(*(self._shards[at].tally(its) for at, its in self._by_shard(sequences).items()))
-        return sorted((each for its in found for each in its), key=lambda tally: (tally.kind, tally.project))
-
-    async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        """One transaction per shard. DoneInPart if some of them failed."""
-        done: list[int] = []
-
-        async def delete(shard: int, its: list[int]) -> None:
-            await self._shards[shard].delete([sequences[place] // len(self._shards) for place in its], by)
-            done.extend(its)
-
-        error = await self._change(self._places(each % len(self._shards) for each in sequences), delete)
-        if error:
-            raise DoneInPart(sorted(done), error) if done else error
-
-    async def delete_due(self, due: Due, by: Removing) -> list[int]:
-        """One transaction per shard. Memories that a shard could not delete are due again at the next check."""
-        removed: list[int] = []
-
-        async def delete(shard: int, its: list[int]) -> None:
-            here = Due(due.sequences[its] // len(self._shards), due.said_us[its])
-            removed.extend(self._everywhere(shard, each) for each in await self._shards[shard].delete_due(here, by))
-
-        error = await self._change(self._places(int(each) % len(self._shards) for each in due.sequences), delete)
-        if error and not removed:
-            raise error
-        return removed
-
-    async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
-        found = await asyncio.gather(*(shard.removals(user, project, limit) for shard in self._shards))
-        return sorted((each for its in found for each in its), key=lambda each: each.removed_at, reverse=True)[:limit]
-
-    async def unerased_count(self) -> int:
-        return sum(await asyncio.gather(*(shard.unerased_count() for shard in self._shards)))
-
-    async def last_removals(self) -> list[int]:
-        return [number for shard in self._shards for number in await shard.last_removals()]
-
-    async def compact(self, erased_to: Sequence[int] | None = None) -> None:
-        """One shard after the other."""
-        for number, shard in enumerate(self._shards):
-            if await shard.unerased_count():
-                await shard.compact(erased_to and [erased_to[number]])
 
     def earlier_databases(self) -> list[Path]:
         return [path for shard in self._shards for path in shard.earlier_databases()]

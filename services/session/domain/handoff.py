@@ -54,6 +54,7 @@ def write_handoff(session: Session, checkpoints: Sequence[Checkpoint], facts: Fa
         next_steps=facts.next_steps,
         open_questions=facts.open_questions,
         markdown=_within(sections),
+        made_of=facts.made_of,
         file_name=f"{ended_at.astimezone(UTC):%Y-%m-%dT%H%MZ}-{session.id[:8]}.md",
     )
 

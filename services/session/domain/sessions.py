@@ -132,6 +132,8 @@ class Facts:
     files_changed: tuple[str, ...] = ()
     git: GitFacts | None = None
     quality: Quality | None = None
+    made_of: tuple[str, ...] = ()
+    """Ids of the memories these were taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,10 @@ class Handoff:
     open_questions: tuple[str, ...]
     markdown: str
     file_name: str
+    made_of: tuple[str, ...] = ()
+    """Ids of the memories it was made of."""
+    cleared_digest: str = ""
+    """If what it was made of was deleted: the SHA-256 of the text that it had."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ from services.session.operations.events import (
     QUALITY_THRESHOLD,
     Event,
 )
+from services.session.operations.handoffs import Handoffs
 from services.session.operations.session_lookup import Finding, session_end_event, session_event, until_first
 from services.session.store import Change, Listing, SessionStore, Stale
 
@@ -73,6 +74,7 @@ class Lifecycle:
     def __init__(self, store: SessionStore, finding: Finding, quality_threshold: float) -> None:
         self._store = store
         self._finding = finding
+        self.handoffs = Handoffs(store, finding)
         self._quality_threshold = quality_threshold
 
     async def init(self, user: str, opening: Opening, operation_id: str = "") -> Opened:

@@ -79,6 +79,7 @@ def connect(path: Path, mark: int) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what a cleared handoff said
         connection.execute("PRAGMA fullfsync = 1")  # as kit/durable_files does, for the same reason
         connection.execute("PRAGMA checkpoint_fullfsync = 1")
         is_new = connection.execute("PRAGMA user_version").fetchone() == (0,)

@@ -29,6 +29,9 @@ class Refusing(memory_pb2_grpc.MemoryServicer):
     async def Search(self, *_: object) -> memory_pb2.SearchResponse:  # noqa: N802
         return memory_pb2.SearchResponse(search_strategy="hybrid")
 
+    async def List(self, *_: object) -> memory_pb2.ListResponse:  # noqa: N802
+        return memory_pb2.ListResponse()
+
     async def Store(self, request: memory_pb2.StoreRequest, _: object) -> memory_pb2.StoreResponse:  # noqa: N802
         if self.trouble:
             raise self.trouble

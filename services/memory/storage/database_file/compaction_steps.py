@@ -72,6 +72,8 @@ def catch_up(cursor: Connection, path: Path, meanwhile: Meanwhile) -> None:
         for table in _by_sequence:
             _follow(cursor, f'"{name}".{table}', f"copied.{table}", list(meanwhile.touched))
         _add(cursor, f'"{name}".removals', "copied.removals", "number")
+        restored = f'SET restored = s.restored FROM "{name}".removals s WHERE s.number = r.number'
+        cursor.execute(f"UPDATE copied.removals r {restored}")  # the database's own name
         for table in _others(cursor, name):
             cursor.execute(f"DELETE FROM copied.{table}")  # noqa: S608  # the schema's names
             cursor.execute(f'INSERT INTO copied.{table} FROM "{name}".{table}')

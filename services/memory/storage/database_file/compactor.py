@@ -17,6 +17,7 @@ from services.kit.errors import Unavailable
 from services.memory.storage.database_file import compaction_steps
 from services.memory.storage.database_file.opening import copy_database
 from services.memory.storage.duckdb.connections import Connections
+from services.memory.storage.duckdb.deletion.deletes import purge
 from services.memory.storage.duckdb.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -48,17 +49,18 @@ class Compaction:
             self._touched.update(sequences)
 
     async def copy_to(self, copy: Path) -> dict[str, int]:
-        """Writes a consistent copy to a new file, while others write; returns its numbers of rows."""
+        """Writes a consistent copy to a new file, while others write, without what was deleted; returns its numbers of
+        rows."""
         async with self._running:
-            return await self._copy(copy)
+            return await self._copy(copy, deleted_too=False)
 
-    async def _copy(self, copy: Path) -> dict[str, int]:
+    async def _copy(self, copy: Path, *, deleted_too: bool) -> dict[str, int]:
         used: list[Connection] = []
 
         def work() -> dict[str, int]:
             with self._connections.cursor() as cursor:
                 used.append(cursor)
-                return copy_database(cursor, copy)
+                return copy_database(cursor, copy, deleted_too=deleted_too)
 
         copying = asyncio.create_task(asyncio.to_thread(work))
         try:
@@ -79,7 +81,7 @@ class Compaction:
                 await asyncio.to_thread(compaction_steps.discard, self._path)
                 await asyncio.to_thread(compaction_steps.require_room, self._path)
                 before = await self._writer.run(self._watch)
-                await self._copy(compaction_steps.copy_of(self._path))
+                await self._copy(compaction_steps.copy_of(self._path), deleted_too=True)
                 await self._replace(before if erased_to is None else min(erased_to, before))
             except OSError as error:
                 raise Unavailable(f"The database cannot be rewritten: {error.strerror}.") from error
@@ -90,10 +92,12 @@ class Compaction:
     def _watch(self, writing: Connection) -> int:
         """Starts to record the rows that write jobs change; runs between two jobs, before the copy begins.
 
-        Returns the last deletion before that: no text of it or an earlier one gets into the copy.
+        Returns the last deletion before that, and drops what those took: no text of it gets into the copy.
         """
         self._touched = set()
-        return compaction_steps.last_removal(writing)
+        last = compaction_steps.last_removal(writing)
+        purge(writing, last)
+        return last
 
     async def _replace(self, erased_to: int) -> None:
         for _ in range(attempts_max):

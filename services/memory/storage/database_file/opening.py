@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from services.memory.storage.database_file.write_ahead_log import (
     keep_aside,
     wal_of,
 )
+from services.memory.storage.duckdb.deletion.deletes import living_rows
 from services.memory.storage.row_codec import ClearRows, Rows
 
 logger = logging.getLogger(__name__)
@@ -138,10 +140,10 @@ def _open_as_far_as_it_goes(path: Path, config: Mapping[str, Any]) -> Opened:
     return Opened(connection, trouble)
 
 
-def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
+def copy_database(cursor: Connection, copy: Path, *, deleted_too: bool) -> dict[str, int]:
     """Writes a consistent copy to a new file, while others write; returns its numbers of rows.
 
-    Copies rows rather than the file, so that deleted text is not in it.
+    Copies rows rather than the file, so that erased text is not in it; and unless `deleted_too`, nothing deleted is.
     """
     place = str(copy).replace("'", "''")
     try:
@@ -149,7 +151,7 @@ def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
         cursor.execute("DETACH DATABASE IF EXISTS backup")  # an earlier copy may have left it attached
         cursor.execute(f"ATTACH '{place}' AS backup")
         try:
-            cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
+            _copy_rows(cursor, name, deleted_too=deleted_too)
             counts = {table: _count(cursor, table) for table in ("memories", "embeddings", "project_links")}
         finally:
             _detach(cursor)
@@ -158,6 +160,25 @@ def copy_database(cursor: Connection, copy: Path) -> dict[str, int]:
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise Unavailable(f"The backup could not be written: {_first_line(error)}", "Is there room for it?") from error
     return counts
+
+
+def _copy_rows(cursor: Connection, name: str, *, deleted_too: bool) -> None:
+    """Copies all tables as of one moment to the attached database."""
+    if deleted_too:
+        cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
+        return
+    tables = cursor.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [name]).fetchall()
+    cursor.begin()
+    try:
+        cursor.execute(f'COPY FROM DATABASE "{name}" TO backup (SCHEMA)')
+        for (table,) in tables:
+            living = f'FROM "{name}".{table} WHERE {living_rows(table, name)}'
+            cursor.execute(f"INSERT INTO backup.{table} {living}")  # the schema's names
+        cursor.commit()
+    except duckdb.Error:
+        with suppress(duckdb.Error):
+            cursor.rollback()
+        raise
 
 
 def _detach(cursor: Connection) -> None:

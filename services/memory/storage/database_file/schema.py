@@ -169,6 +169,22 @@ MIGRATIONS: tuple[str, ...] = (
     );
     INSERT INTO memories SELECT *, [], NULL, NULL, [] FROM earlier ORDER BY sequence;
     DROP TABLE earlier;
+    CREATE TEMP TABLE earlier AS FROM removals;
+    DROP TABLE removals;
+    CREATE TABLE removals (
+        number     BIGINT      PRIMARY KEY,
+        removed_at TIMESTAMPTZ NOT NULL,
+        user_id    TEXT        NOT NULL,          -- whose memories they were
+        actor      TEXT        NOT NULL,          -- who removed them
+        reason     TEXT        NOT NULL,
+        project    TEXT        NOT NULL,
+        ids        TEXT[]      NOT NULL,          -- the first ones
+        count      BIGINT      NOT NULL,
+        erased     BOOLEAN     NOT NULL,          -- whether their text has left this file
+        restored   BIGINT      NOT NULL           -- how many of them were brought back
+    );
+    INSERT INTO removals SELECT *, 0 FROM earlier;
+    DROP TABLE earlier;
     CREATE SEQUENCE version_sequence;
     CREATE TABLE versions (
         number      BIGINT      PRIMARY KEY,

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from services.memory.domain.memories import Kind, Memory, text_bytes
-from services.memory.storage.duckdb.writes import insert_columns
+from services.memory.storage.duckdb.columns import insert_columns
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection

@@ -14,6 +14,7 @@ _since = """
            count(*), coalesce(sum(size), 0)::BIGINT, coalesce(max(sequence), 0)
     FROM memories WHERE user_id = ? AND sequence > ?
 """
+_versions = "SELECT coalesce(sum(size), 0)::BIGINT FROM versions WHERE user_id = ? AND removal IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ class UsageCounts:
         self._counted.clear()
 
     def read(self, cursor: duckdb.DuckDBPyConnection, user: str) -> tuple[int, int]:
-        """The number of the user's memories, and the bytes of their text."""
+        """The number of the user's memories, and the bytes of their text and of what it was before."""
+        memories, content_bytes = self._count_memories(cursor, user)
+        return memories, content_bytes + int(cursor.execute(_versions, [user]).fetchall()[0][0])
+
+    def _count_memories(self, cursor: duckdb.DuckDBPyConnection, user: str) -> tuple[int, int]:
         before, rewrites = self._counted.get(user, _Counted()), self._rewrites
         counted = _count(cursor, user, before)
         if counted.last_removal != before.last_removal and before.last_sequence:

@@ -3,119 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from services.kit.encryption.vault import SealBroken
-from services.kit.errors import Conflict
-from services.memory.domain.memories import Kind, Memory, id_key, joint_memory
+from services.memory.domain.memories import Memory, Version, id_key, joint_memory, text_bytes
 from services.memory.domain.rows import Embedded, Inserted, NewRow
-from services.memory.storage.duckdb.memory_rows import PLAIN, memory_of
+from services.memory.storage.duckdb.columns import insert_columns
+from services.memory.storage.duckdb.deletion.digests import let_in_new
+from services.memory.storage.duckdb.known_rows import existing, other_content
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A stored memory; `memory` is without its content."""
-
-    sequence: int
-    fingerprint: str
-    stored_at: datetime
-    user: str
-    memory: Memory
-    is_readable: bool = True
-
-
-def existing(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Inserted]:
-    """The stored ones of `rows`, by position; Conflict if an id belongs to another memory of the same user."""
-    known = known_rows(connection, written, rows)
-    embedded = _sequences_with_embeddings(connection, [each.sequence for each in known.values()])
-    return {
-        place: Inserted(
-            each.sequence,
-            each.memory.id,
-            each.stored_at,
-            duplicate=True,
-            embedded=each.sequence in embedded,
-            tags=each.memory.tags,
-            has_news=each.is_readable and joint_memory(each.memory, rows[place].memory) != each.memory,
-        )
-        for place, each in known.items()
-    }
-
-
-def known_rows(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Known]:
-    """The stored ones of `rows`, by position; Conflict if an id belongs to another memory of the same user."""
-    prints = [str(written.fingerprint(row.memory, row.user)) for row in rows]
-    keys = [str(id_key(row.user, row.memory.id)) for row in rows]
-    by_key = {str(id_key(each.user, each.memory.id)): each for each in _rows_by(connection, written, "key", keys)}
-    rest = [prints[place] for place, key in enumerate(keys) if key not in by_key]
-    by_print = {each.fingerprint: each for each in _rows_by(connection, written, "fingerprint", rest)}
-    known = {}
-    for place, row in enumerate(rows):
-        each = by_key.get(keys[place]) or by_print.get(prints[place])
-        if each and each.fingerprint != prints[place] and not _says_the_same(written, each, row):
-            raise _other_content()
-        if each:
-            known[place] = each
-    return known
-
-
-def _says_the_same(written: Rows, known: Known, row: NewRow) -> bool:
-    """Whether they differ only in the session: a forked session copies memories under the same ids."""
-    there = replace(row.memory, session_id=known.memory.session_id)
-    return str(written.fingerprint(there, row.user)) == known.fingerprint
-
-
-def _other_content() -> Conflict:
-    return Conflict("That id is another memory's.", "Leave the id out, or send what was stored under it.")
-
-
-def _rows_by(connection: duckdb.DuckDBPyConnection, written: Rows, column: str, values: Sequence[str]) -> list[Known]:
-    if not values:
-        return []
-    sealed = bool(written.data_key)  # then `content` holds all text
-    sql = f"""
-        SELECT fingerprint::TEXT, stored_at, sequence, id, user_id,
-               CASE WHEN {sealed} THEN content ELSE '' END, project, session_id, role, tags, metadata, {PLAIN}, ''
-        FROM memories WHERE {column} IN ({placeholders(values)})
-    """  # noqa: S608  # our own names
-    return [_known_row(written, row) for row in connection.execute(sql, values).fetchall()]
-
-
-def _known_row(written: Rows, row: tuple[Any, ...]) -> Known:
-    try:
-        return _read_known(written, row)
-    except (SealBroken, ValueError, TypeError):
-        fingerprint, stored_at, sequence, name, user, *_ = row
-        memory = Memory("", Kind.CONVERSATION, "", stored_at.astimezone(UTC), id=name)
-        return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, memory, is_readable=False)
-
-
-def _read_known(written: Rows, row: tuple[Any, ...]) -> Known:
-    fingerprint, stored_at, sequence, _, user, *_ = row
-    memory = memory_of(row[2:], written)
-    return Known(sequence, fingerprint, stored_at.astimezone(UTC), user, replace(memory, content=""))
-
-
-def _sequences_with_embeddings(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int]) -> set[int]:
-    """Those that have embeddings. A separate query, since most rows are new and a join would cost every time."""
-    if not sequences:
-        return set()
-    sql = f"SELECT sequence FROM embeddings WHERE sequence IN ({placeholders(sequences)})"  # noqa: S608  # marks only
-    return {row[0] for row in connection.execute(sql, sequences).fetchall()}
-
-
-def placeholders(values: Sequence[object]) -> str:
-    """One parameter per value: these use the column's index, a list would scan."""
-    return ", ".join("?" * len(values))
-
-
 def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-    """Stores `rows`; those already stored, or repeated within `rows`, are not stored again."""
+    """Stores `rows`; not those already stored, repeated within `rows`, or deleted before."""
     stored_at = datetime.now(UTC)
     outcomes = existing(connection, written, rows)
     first: dict[tuple[str, object], int] = {}  # repeated in one call: stored once, too
@@ -135,6 +38,7 @@ def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[
         memory = rows[place].memory
         outcomes[place] = Inserted(sequence, memory.id, stored_at, duplicate=False, embedded=embedded, tags=memory.tags)
     _insert_rows(connection, written, [(outcomes[place], rows[place]) for place in fresh], model)
+    let_in_new(connection, written, [rows[place] for place in fresh if rows[place].deleted_too])
     return [outcomes[place] for place in range(len(rows))]
 
 
@@ -142,7 +46,7 @@ def _twin(first: NewRow, row: NewRow, stored_at: datetime) -> Inserted:
     """The outcome of a row repeated in one call; Conflict if only the id is the same."""
     there = replace(row.memory, session_id=first.memory.session_id)
     if there.fingerprint(row.user) != first.memory.fingerprint(first.user):
-        raise _other_content()
+        raise other_content()
     has_news = joint_memory(first.memory, row.memory) != first.memory
     name, tags = first.memory.id, first.memory.tags
     return Inserted(-1, name, stored_at, duplicate=True, embedded=False, tags=tags, has_news=has_news)
@@ -167,6 +71,7 @@ def insert_rows(
     """Writes memories with these sequences, stored at that time."""
     memories = [_row(written, sequence, stored_at, row) for sequence, stored_at, row in rows]
     insert_columns(connection, "memories", memories, MEMORY_TYPES)
+    insert_versions(connection, written, [(row.user, row.memory, row.memory.versions) for _, _, row in rows])
     embeddings = [
         _embedding(written, Embedded(sequence, row.content_vector, row.context_vector), model)
         for sequence, _, row in rows
@@ -214,14 +119,33 @@ def _row(written: Rows, sequence: int, stored_at: datetime, row: NewRow) -> tupl
     )
 
 
-def insert_columns(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]], types: Sequence[str]
+def insert_versions(
+    connection: duckdb.DuckDBPyConnection,
+    written: Rows,
+    changed: Sequence[tuple[str, Memory, Sequence[Version]]],
 ) -> None:
-    """Inserts few rows one by one and many as columns, whichever is faster (break-even is about four rows)."""
-    if len(rows) <= 4:
-        marks = placeholders(types)
-        for row in rows:
-            connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608  # our own names
+    """Stores what memories were before, by user and memory; the latest first."""
+    every = [(user, memory, version) for user, memory, its in changed for version in reversed(its)]
+    if not every:
         return
-    columns = ", ".join(f"unnest(?::{kind}[])" for kind in types)
-    connection.execute(f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*rows, strict=True)])
+    sql = "SELECT nextval('version_sequence') FROM range(?)"
+    numbers = sorted(row[0] for row in connection.execute(sql, [len(every)]).fetchall())
+    rows = [_version_row(written, number, *each) for number, each in zip(numbers, every, strict=True)]
+    insert_columns(connection, "versions", rows, VERSION_TYPES)
+
+
+VERSION_TYPES = (
+    *("BIGINT", "UUID", "UUID", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT[]", "TEXT"),
+    *("TIMESTAMPTZ", "BIGINT", "BIGINT"),
+)
+
+
+def _version_row(written: Rows, number: int, user: str, memory: Memory, version: Version) -> tuple[Any, ...]:
+    earlier = replace(memory, content=version.content, project=version.project, tags=version.tags)
+    plain = Texts.of(earlier)
+    texts = written.texts(Whose(-number, memory.id, user), plain)
+    return (
+        *(number, str(id_key(user, memory.id)), str(written.fingerprint(earlier, user)), memory.id, user),
+        *(str(memory.kind), texts.project, texts.content, texts.session_id, texts.role, list(texts.tags)),
+        *(texts.metadata, version.changed_at, text_bytes(plain.content, plain.metadata), None),
+    )

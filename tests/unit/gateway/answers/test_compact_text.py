@@ -80,6 +80,7 @@ def test_empty_fields_of_a_result_are_left_out() -> None:
             "content": "We chose DuckDB.",
             "project": "shop",
             "timestamp": "2026-03-01T00:00:00+00:00",
+            "in_force": True,
             "score": 0.8765,
             "matched": "both",
         }
@@ -90,6 +91,11 @@ def test_long_metadata_stay_in_the_memory() -> None:
     answer = memory_pb2.SearchResponse(results=[found(metadata='{"file": "a.py", "log": "' + "x" * 5_000 + '"}')])
     (result,) = SearchAnswer.of(answer).results
     assert result.metadata == {"file": "a.py"}
+
+
+def test_what_no_longer_holds_says_so_and_by_what() -> None:
+    answer = memory_pb2.SearchResponse(results=[found(out_of_force=True, replaced_by=["m2"])], total_found=1)
+    assert "no longer holds m2" in text(search_result(SearchAnswer.of(answer)))
 
 
 def test_a_score_of_zero_is_no_empty_field() -> None:
@@ -107,9 +113,8 @@ def test_counts_stand_below_the_results() -> None:
 
 
 def test_a_memory_is_shown_with_what_stands_around_it() -> None:
-    answer = MemoryAnswer(
-        memory=MemoryShape.of(stored()), before=[MemoryShape.of(stored("Which one?"))], after=[], truncated=False
-    )
+    before = [MemoryShape.of(stored("Which one?"))]
+    answer = MemoryAnswer(memory=MemoryShape.of(stored()), versions=[], before=before, after=[], truncated=False)
     assert "before: shop 2026-03-01 m1\n> Which one?" in text(memory_result(answer))
 
 
@@ -117,5 +122,5 @@ def test_schemas_require_only_what_is_never_empty() -> None:
     schema = SearchAnswer.model_json_schema()
     assert schema["required"] == ["success"]
     assert set(schema["$defs"]["SearchResult"]["required"]) == {
-        "id", "kind", "content", "project", "timestamp", "score", "matched",
+        "id", "kind", "content", "project", "timestamp", "score", "matched", "in_force",
     }  # fmt: skip

@@ -19,7 +19,8 @@ from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.sharded_store import open_shards, shard_of
+from services.memory.storage.sharded_store import open_shards
+from services.memory.storage.shards import shard_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 VECTOR = np.full(384, 384**-0.5, np.float16)

@@ -30,8 +30,9 @@ from services.memory.search.result_cache import Generations
 from services.memory.storage.database_file import compaction_steps, compactor
 from services.memory.storage.database_file.compactor import Compaction
 from services.memory.storage.database_file.opening import copy_database, open_database
-from services.memory.storage.duckdb import deletes, writes
+from services.memory.storage.duckdb import writes
 from services.memory.storage.duckdb.connections import Connections
+from services.memory.storage.duckdb.deletion import deletes
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.row_codec import ClearRows
@@ -229,11 +230,11 @@ async def test_what_is_removed_while_the_copy_waits_for_its_second_try_is_not_er
     async with Writer(connections.writing(), 10) as writer:
         rows = [row("the first"), row(SECRET)]
         first, second = await writer.run(lambda writing: writes.insert(writing, ClearRows(), rows, "m"))
-        await writer.run(lambda writing: deletes.delete(writing, [first.sequence], Removing("ann")))
+        await writer.run(lambda writing: deletes.delete(writing, ClearRows(), [first.sequence], Removing("ann")))
         compaction_job = Compaction(path, connections, writer, lambda: open_database(path, {}).connection)
         compacted = asyncio.create_task(compaction_job.run())
         await asyncio.to_thread(connections.was_busy.wait)
-        await writer.run(lambda writing: deletes.delete(writing, [second.sequence], Removing("ann")))
+        await writer.run(lambda writing: deletes.delete(writing, ClearRows(), [second.sequence], Removing("ann")))
         await compacted
         with connections.cursor() as cursor:
             erased = cursor.execute("SELECT erased FROM removals ORDER BY number").fetchall()
@@ -275,9 +276,11 @@ async def test_a_copy_that_is_interrupted_at_its_end_is_in_no_other_s_way(tmp_pa
     with open_database(tmp_path / "memory.duckdb", {}).connection as connection:
         writes.insert(connection, ClearRows(), [row("one")], "m")
         with pytest.raises(Unavailable, match="interrupted"):
-            copy_database(cast("duckdb.DuckDBPyConnection", Interrupted(connection)), tmp_path / "first.duckdb")
+            copy_database(
+                cast("duckdb.DuckDBPyConnection", Interrupted(connection)), tmp_path / "first.duckdb", deleted_too=True
+            )
         connection.execute(f"ATTACH '{tmp_path}/left.duckdb' AS backup")  # if even that had failed
-        assert copy_database(connection, tmp_path / "second.duckdb")["memories"] == 1
+        assert copy_database(connection, tmp_path / "second.duckdb", deleted_too=True)["memories"] == 1
 
 
 async def test_the_database_of_before_a_migration_keeps_erased_from_being_said_until_the_next_start(

@@ -313,7 +313,9 @@ async def test_what_was_deleted_can_be_said_anew(service: Service) -> None:
     sequences = [await service.store.find("ann", each.id) for each in await service.all()]
     await service.storing.remove([each for each in sequences if each is not None], Removing("ann"))
     assert await service.found("gone tomorrow") == []
-    (anew,) = await service.remember(noted("Gone tomorrow", MARCH, "c"))
+    (copied,) = await service.remember(noted("Gone tomorrow", MARCH, "c"))
+    assert (copied.was_deleted, await service.all()) == (True, [])
+    (anew,) = await service.remember(noted("Gone tomorrow", datetime.now(UTC), "c"))
     assert (anew.duplicate, anew.tags) == (False, ("c",))
 
 

@@ -25,6 +25,7 @@ from services.memory.index import maintenance as limits
 from services.memory.index.maintenance import Indexing
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.messages import encoded_results
+from services.memory.operations.delete_memories import Deleting
 from services.memory.operations.embedding_backfill import Backfill
 from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
@@ -127,8 +128,8 @@ async def test_a_row_that_cannot_be_read_is_passed_over_and_named(tmp_path: Path
         assert [each.endswith(f": {broken}") for each in await service.degraded("ann")] == [False, True]
         assert [each.endswith(": 1") for each in await service.degraded("bob")] == [True]
         chosen = Chosen(ids=[broken])
-        token = (await service.storing.forget("ann", chosen, "")).confirmation
-        assert (await service.storing.forget("ann", chosen, token)).deleted == 1
+        token = (await Deleting(service.storing).forget("ann", chosen, "")).confirmation
+        assert (await Deleting(service.storing).forget("ann", chosen, token)).deleted == 1
         assert not service.indexing.unreadable
 
 

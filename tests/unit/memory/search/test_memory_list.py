@@ -12,6 +12,7 @@ import pytest
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Chosen, Kind, Memory
 from services.memory.domain.queries import Author, Filter, ListQuery, Query, Sort, page_max_bytes
+from services.memory.operations.delete_memories import Deleting
 from services.memory.search.memory_list import Listing, Position, read_cursor
 from tests.unit.memory.operations.test_restatements import MARCH, Service, served
 
@@ -67,8 +68,8 @@ async def fill(service: Service, chance: random.Random) -> list[Memory]:
         later = Memory(each.content, each.kind, each.project, each.timestamp + timedelta(hours=7), each.session_id)
         await service.storing.remember("ann", [later])
     gone = [each.id for each in chance.sample(list((await service.store.page("ann", 0, 1000)).values()), 10)]
-    asked = await service.storing.forget("ann", Chosen(gone), "")
-    await service.storing.forget("ann", Chosen(gone), asked.confirmation)
+    asked = await Deleting(service.storing).forget("ann", Chosen(gone), "")
+    await Deleting(service.storing).forget("ann", Chosen(gone), asked.confirmation)
     mine = (await service.store.page("ann", 0, 1000)).items()
     theirs = [(sequence, each) for sequence, each in (await service.store.page("bob", 0, 1000)).items() if each.shared]
     return [each for _, each in sorted((*mine, *theirs), key=lambda pair: (pair[1].timestamp, pair[0]))]

@@ -16,6 +16,8 @@ import pytest
 
 from services.kit.encryption.vault import SealBroken, Vault
 from services.kit.errors import NotReady, Unavailable
+from services.memory.domain.corrections import Corrections
+from services.memory.domain.deletion_log import Removing
 from services.memory.domain.rows import NewRow
 from services.memory.storage.database_file import migration
 from services.memory.storage.database_file.opening import Opened, open_database, start_database
@@ -24,7 +26,7 @@ from services.memory.storage.database_file.write_ahead_log import committed_byte
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.row_codec import rows_of
 from services.memory.storage.sharded_store import open_shards
-from tests.earlier_schemas import memory, write_schema_1, write_schema_2, write_schema_4
+from tests.earlier_schemas import STORED_AT, memory, write_schema_1, write_schema_2, write_schema_4, write_schema_5
 
 COUNT = 12
 KILLED = """
@@ -134,7 +136,10 @@ async def test_a_damaged_log_is_a_trouble_of_the_store_until_the_next_start(data
         assert not store.troubles
 
 
-@pytest.mark.parametrize(("schema", "write"), [(1, write_schema_1), (2, write_schema_2), (4, write_schema_4)])
+EARLIER = {1: write_schema_1, 2: write_schema_2, 4: write_schema_4, 5: write_schema_5}
+
+
+@pytest.mark.parametrize(("schema", "write"), EARLIER.items())
 async def test_a_database_of_an_earlier_schema_is_migrated_with_all_that_it_holds(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, schema: int, write: Callable[[Path, int], None]
 ) -> None:
@@ -182,6 +187,23 @@ async def test_a_sealed_database_of_an_earlier_schema_is_migrated_by_its_key(tmp
         assert await store.find_existing([elsewhere]) == {}
         assert [rule.days for rule in await store.rules("ann")] == [30]
     assert b"lighthouse" not in path.read_bytes()
+
+
+async def test_a_sealed_database_of_the_schema_before_can_be_corrected_and_deleted_from(tmp_path: Path) -> None:
+    write_schema_5(tmp_path / "memory.duckdb", 3, vault=VAULT)
+    async with open_shards(tmp_path, 1, StoreSettings(vault=VAULT)) as store:
+        (removal,) = await store.removals("ann", "p", 10)
+        assert (removal.ids, removal.erased, removal.restored) == (["gone"], True, 0)
+        assert await store.corrections() == Corrections([], {})
+        assert await store.last_deletion("ann") == removal.removed_at
+        changed = NewRow(replace(memory(0), content="Changed"), "ann")
+        await store.update(1, changed, STORED_AT, "m")
+        await store.delete([2], Removing("ann"))
+        known = await store.find_existing([NewRow(memory(number), "ann") for number in range(3)])
+        assert {place: each.was_deleted for place, each in known.items()} == {0: False, 1: True, 2: False}
+        assert [each.content for each in (await store.versions("ann", [memory(0).id]))[memory(0).id]] == [
+            memory(0).content
+        ]
 
 
 def test_a_sealed_row_that_cannot_be_opened_stops_a_migration_and_nothing_is_changed(tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ from services.memory.domain.queries import EVERYTHING
 from services.memory.domain.rows import Embedded, NewRow
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Asked
+from services.memory.operations.delete_memories import Deleting
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import DuckStore, StoreSettings, open_store
-from services.memory.storage.sharded_store import ShardedStore, open_shards, shard_of
+from services.memory.storage.sharded_store import ShardedStore, open_shards
+from services.memory.storage.shards import shard_of
 from tests.unit.memory.domain.test_store import VECTOR, row
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -123,15 +125,15 @@ async def test_a_bug_in_one_shard_costs_nothing_of_what_the_others_did(sharded: 
 async def test_what_other_shards_deleted_is_found_no_more_and_the_rest_can_be_deleted_again(sharded: Sharded) -> None:
     await sharded.storing.remember("ann", batch())
     chosen = Chosen(before=datetime.now(UTC))
-    asked = await sharded.storing.forget("ann", chosen, "")
+    asked = await Deleting(sharded.storing).forget("ann", chosen, "")
     sharded.shards[0].reason = Unavailable("The database cannot be written.")
     with pytest.raises(Unavailable, match=r"^4 of 6 memories are removed, the others are not: The database"):
-        await sharded.storing.forget("ann", chosen, asked.confirmation)
+        await Deleting(sharded.storing).forget("ann", chosen, asked.confirmation)
     assert (await sharded.found("heron"), (await sharded.store.size())[0]) == (2, 2)
     sharded.shards[0].reason = None
-    asked = await sharded.storing.forget("ann", chosen, "")
+    asked = await Deleting(sharded.storing).forget("ann", chosen, "")
     assert asked.would_delete == 2
-    assert (await sharded.storing.forget("ann", chosen, asked.confirmation)).deleted == 2
+    assert (await Deleting(sharded.storing).forget("ann", chosen, asked.confirmation)).deleted == 2
     assert (await sharded.found("heron"), (await sharded.store.size())[0]) == (0, 0)
 
 

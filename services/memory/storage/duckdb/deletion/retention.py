@@ -1,27 +1,14 @@
-"""Statements that delete memories and log it, and those that find memories to remove by retention."""
+"""Statements for retention rules, and for what they no longer keep."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
 import numpy as np
 
-from services.memory.domain.deletion_log import Removing, entries_max, ids_max
 from services.memory.domain.retention_policy import Due, Rule, Standing, grace, in_force_after
-
-_log = f"""
-    INSERT INTO removals
-    SELECT nextval('removal_sequence'), ?::TIMESTAMPTZ, user_id, ?, ?, project,
-           list(id ORDER BY sequence)[:{ids_max}], count(*), false
-    FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[])) GROUP BY user_id, project
-"""  # noqa: S608  # our own number
-_trim = f"""
-    DELETE FROM removals WHERE erased AND number <= (SELECT max(number) FROM removals) - {entries_max}
-"""  # noqa: S608  # our own number
-
 
 _ruled = """
     SELECT m.sequence, m.user_id, m.project, m.timestamp, m.stored_at, m.size,
@@ -82,23 +69,3 @@ def reset_rule(connection: duckdb.DuckDBPyConnection, user: str, project: str, n
         WHERE user_id = ? AND project = ? AND NOT is_reset
     """
     connection.execute(sql, (now, user, project))
-
-
-def delete_due(connection: duckdb.DuckDBPyConnection, due: Due, by: Removing) -> list[int]:
-    """Deletes the memories unless they were said again since they became due."""
-    sql = "SELECT sequence, epoch_us(timestamp) FROM memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"
-    said_us = dict(connection.execute(sql, [due.sequences.tolist()]).fetchall())
-    pairs = zip(due.sequences.tolist(), due.said_us.tolist(), strict=True)
-    left = [sequence for sequence, said in pairs if said_us.get(sequence) == said]
-    if left:
-        delete(connection, left, by)
-    return left
-
-
-def delete(connection: duckdb.DuckDBPyConnection, sequences: Sequence[int], by: Removing) -> None:
-    """Deletes the memories and their embeddings; adds a log entry for each user and project."""
-    gone = list(sequences)
-    connection.execute(_log, [datetime.now(UTC), by.actor, str(by.reason), gone])
-    connection.execute(_trim)
-    for table in ("embeddings", "memories"):
-        connection.execute(f"DELETE FROM {table} WHERE sequence IN (SELECT unnest(?::BIGINT[]))", [gone])  # noqa: S608

@@ -1,4 +1,4 @@
-"""`segue delete`: removes memories by their ids, for good; also unreadable ones."""
+"""`segue delete`: removes memories by their ids; also unreadable ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _delete(gateway: Gateway, ids: Sequence[str], *, is_sure: bool) -> int:
         return 1
     token = asked["confirmation_token"]
     done = gateway.call("delete_conversations", ids=ids, confirm=True, confirmation_token=token)
-    print(f"Deleted {done['deleted']:,}.")
+    print(f"Deleted {done['deleted']:,}; segue undelete --last brings them back, until they are erased.")
     return 0
 
 
@@ -37,4 +37,4 @@ def _agrees(count: int) -> bool:
     if not sys.stdin.isatty():
         print("segue delete: nothing was deleted; add --yes to delete without being asked.", file=sys.stderr)
         return False
-    return input(f"Delete {count:,} for good? [y/N] ").strip().lower() in {"y", "yes"}
+    return input(f"Delete {count:,}? [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,0 +1,1 @@
+"""Commands that delete, bring back, and say what was deleted."""
