@@ -92,7 +92,9 @@ def grows(name: str, unit: str, before: str, after: str) -> float:
 
 
 @pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize(("before", "after"), [("", ""), ('begin\nx = "(', "\n) end")])
+@pytest.mark.parametrize(
+    ("before", "after"), [("", ""), pytest.param('begin\nx = "(', "\n) end", marks=pytest.mark.slow)]
+)
 def test_what_repeats_costs_in_proportion(name: str, before: str, after: str) -> None:
     grown = {unit: grows(name, unit, before, after) for unit in UNITS}
     assert {unit: ratio for unit, ratio in grown.items() if ratio >= GROWTH_MAX} == {}

@@ -53,7 +53,7 @@ def test_a_session_lost_in_a_restart_of_the_gateway_is_renewed(
     assert json.loads(text(connection.call(3, "caller")))["mcp-session-id"] == after
 
 
-@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize("local", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_call_that_may_have_been_carried_out_is_not_repeated(
     server: ServerInfo, data_dir: Path, connect: Connect, local: bool
 ) -> None:
@@ -72,7 +72,7 @@ def listed(connection: Connection) -> Connection:
     return connection
 
 
-@pytest.mark.parametrize("tool", ["perish_reading", "perish_storing"])
+@pytest.mark.parametrize("tool", ["perish_storing", pytest.param("perish_reading", marks=pytest.mark.slow)])
 def test_a_call_that_reads_or_is_idempotent_is_repeated_when_the_server_dies_of_it(
     data_dir: Path, connect: Connect, tool: str
 ) -> None:

@@ -121,6 +121,7 @@ async def lived(stack: ProcessStack, tmp_path: Path, sought: Mapping[str, bytes]
     return stored, Path(done.stdout.splitlines()[-1]), seen | found(sought, stack.data_dir)
 
 
+@pytest.mark.slow
 async def test_without_a_key_all_that_is_sought_is_found(data: Path, tmp_path: Path, model_directory: Path) -> None:
     sought = await needles(model_directory)
     _, _, seen = await lived(Keyed(data), tmp_path, sought)
