@@ -31,13 +31,11 @@ from services.memory.domain.queries import (
     Filter,
     Found,
     ListQuery,
-    MemoryList,
     PageBounds,
     Query,
     Results,
     Sort,
 )
-from services.memory.search.excerpts import excerpt
 from services.memory.search.search import Answer
 from services.memory.text.chunks import Span
 from services.pb import memory_pb2
@@ -278,28 +276,6 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         facets=facets,
         at_least=not results.exact,
         nearest=found_message(results.nearest) if results.nearest else None,
-    )
-
-
-def beginning(memory: Memory, chars_max: int) -> memory_pb2.StoredMemory:
-    """A stored memory with the beginning of its content; 0 is all of it."""
-    return memory_message(memory, excerpt(memory.content, chars_max) if chars_max else None)
-
-
-def part(memory: Memory, begin: int, chars_max: int) -> memory_pb2.StoredMemory:
-    """A stored memory with a part of its content; InvalidInput if it ends before that."""
-    length = len(memory.content)
-    if begin < 0 or begin >= max(length, 1):
-        raise InvalidInput(f"The content has {length:,} characters.", "Let begin be less.")
-    return memory_message(memory, Span(begin, min(begin + chars_max, length) if chars_max else length))
-
-
-def list_message(listed: MemoryList, content_max_chars: int) -> memory_pb2.ListResponse:
-    """A page of a list."""
-    return memory_pb2.ListResponse(
-        memories=[beginning(each, content_max_chars) for each in listed.memories],
-        total=listed.total,
-        next_cursor=listed.next_cursor,
     )
 
 

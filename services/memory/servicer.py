@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from services.kit.errors import InvalidInput, LimitExceeded, ServiceError, TooLarge
 from services.kit.names import plain_name
 from services.kit.transport import rpc
-from services.memory import deletion_messages, messages
+from services.memory import deletion_messages, messages, part_messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
 from services.memory.operations.backups import Backups
 from services.memory.operations.correct_memories import Correcting
@@ -101,7 +101,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
         listed = await self._listing.list(rpc.caller.get(), messages.list_query(request))
-        return messages.list_message(listed, request.content_max_chars)
+        return part_messages.list_message(listed, request.content_max_chars)
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
         results = await self._searching.more(rpc.caller.get(), request.cursor, messages.more_bounds(request))
@@ -110,9 +110,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Get(self, request: memory_pb2.GetRequest, _: Any) -> memory_pb2.GetResponse:
         found = await self._searching.get(rpc.caller.get(), request.id.strip(), request.neighbours)
         return memory_pb2.GetResponse(
-            memory=messages.part(found.memory, request.begin, request.content_max_chars),
-            before=[messages.beginning(each, request.context_max_chars) for each in found.before],
-            after=[messages.beginning(each, request.context_max_chars) for each in found.after],
+            memory=part_messages.part(found.memory, request.begin, request.content_max_chars),
+            before=[part_messages.beginning(each, request.context_max_chars) for each in found.before],
+            after=[part_messages.beginning(each, request.context_max_chars) for each in found.after],
             truncated=found.truncated,
         )
 

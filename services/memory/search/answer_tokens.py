@@ -13,7 +13,7 @@ from services.memory.domain.queries import Found
 
 answer_tokens = 95
 """What surrounds the results, in both forms."""
-_result_tokens = 100
+_result_tokens = 108
 """The names of a result's fields, its score and its time, in both forms."""
 _run = re.compile(r"[^\W\d_]{1,7}|\d{1,3}|[^\w\s]+|_|\s{2,}")
 
