@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from services.kit.errors import InvalidInput
 from services.kit.systems import machine_identity
-from services.workspace.allowed_roots import home, inside, upwards
+from services.workspace.allowed_roots import home, inside, real_path, upwards
 from services.workspace.git.config_file import read_config
 from services.workspace.git.repository import Located, locate, pointer_target
 from services.workspace.project import NAME_MAX_CHARS, project_root
@@ -109,7 +109,7 @@ def sight_path(path: str, roots: Sequence[Path], first_commit: FirstCommit | Non
     trimmed = path.rstrip("/\\") or path
     there = _nearest(path)
     if there is not None:
-        real = there.resolve()
+        real = real_path(there)
         if str(there) == trimmed:
             return None if is_no_project(real) else sight(real, roots, first_commit)
         if not is_no_project(real) and (seen := sight(real, roots, first_commit)).is_repository:
@@ -182,13 +182,13 @@ def _belongs(top: Path, found: Located) -> bool:
     if found.git_dir != found.common_dir:
         back = found.git_dir / "gitdir"
         is_in_place = found.git_dir.parent == found.common_dir / "worktrees" and back.is_file()
-        return is_in_place and pointer_target(back, "").resolve() == (top / ".git").resolve()
+        return is_in_place and real_path(pointer_target(back, "")) == real_path(top / ".git")
     if found.git_dir.is_relative_to(top):
         return True
     config = read_config(found.common_dir / "config")
     named = config.get("core.worktree")
     if named is not None:
-        return (found.git_dir / named).resolve() == top
+        return real_path(found.git_dir / named) == top
     return found.git_dir.name != ".git" and config.get("core.bare", "false") == "false"
 
 
@@ -196,7 +196,7 @@ def _place(repository: _Repository, config: Mapping[str, str]) -> Path:
     """The directory that has the repository's name, the same for all its working trees."""
     common = repository.common_dir
     if named := config.get("core.worktree"):
-        return (common / named).resolve()
+        return real_path(common / named)
     is_unnamed = common.name.startswith(".") or common.name.removesuffix(".git") in HIDDEN_NAMES
     if is_unnamed or _points_to(common.parent / ".git", common):
         return common.parent
@@ -207,7 +207,7 @@ def _place(repository: _Repository, config: Mapping[str, str]) -> Path:
 def _points_to(marker: Path, git_dir: Path) -> bool:
     """Whether the file names that git directory, as in the directory around a bare repository and its trees."""
     try:
-        return marker.is_file() and pointer_target(marker, "gitdir:").resolve() == git_dir
+        return marker.is_file() and real_path(pointer_target(marker, "gitdir:")) == git_dir
     except OSError:
         return False
 
@@ -238,7 +238,7 @@ def _remote(config: Mapping[str, str], place: Path) -> str:
 def _local_remote(path: str, place: Path) -> str:
     """Of a clone of a directory: where that is; whose it is, the registry knows."""
     expanded = os.path.join(str(place), os.path.expanduser(path))  # noqa: PTH111, PTH118 - it may not be there
-    target = Path(os.path.realpath(expanded))
+    target = real_path(expanded)
     origin = target.parent if target.name == ".git" else target
     return f"{LOCAL}{machine()}{origin}" if origin != place else ""
 
