@@ -6,6 +6,7 @@ A model cannot answer such a dialog: the client shows it, and sends what the per
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
 from typing import Any
 
 from fastmcp import Context
@@ -14,7 +15,7 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResul
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 question_max_s = 300.0
-"""After so long without an answer the question counts as not asked; what was proposed goes on waiting."""
+"""How long an answer is waited for."""
 _key = "decision"
 _yes, _no = "yes", "no"
 _form: dict[str, Any] = {
@@ -24,36 +25,48 @@ _form: dict[str, Any] = {
 }
 
 
-async def consent_of_person(context: Context, question: str) -> bool | InputRequiredResult | None:
-    """Yes or no, as the person chose; None where the client cannot ask, or they closed the dialog.
+class Consent(Enum):
+    """What came of a question."""
 
-    An InputRequiredResult is for the tool to return: the client calls it again, with the answer.
-    """
+    YES = auto()
+    NO = auto()
+    UNANSWERED = auto()
+    """The dialog was closed, or its form sent without a choice."""
+    NOT_ASKED = auto()
+    """The client has no dialogs."""
+
+
+async def consent_of_person(context: Context, question: str) -> Consent | InputRequiredResult:
+    """What the person chose. A tool returns an InputRequiredResult: the client calls it again, with the answer."""
     session = context.session
     capabilities = session.client_capabilities
     if capabilities is None or capabilities.elicitation is None:
-        return None
+        return Consent.NOT_ASKED
     if responses := context.input_responses:
         return _decision(responses.get(_key))
     if session.protocol_version in MODERN_PROTOCOL_VERSIONS:
         form = ElicitRequestFormParams(message=question, requested_schema=_form)
         return InputRequiredResult(input_requests={_key: ElicitRequest(params=form)})
-    if not session.can_send_request:
-        return None
+    return await _ask_at_once(context, question) if session.can_send_request else Consent.NOT_ASKED
+
+
+async def _ask_at_once(context: Context, question: str) -> Consent:
     try:
         async with asyncio.timeout(question_max_s):
-            return _decision(await session.elicit(question, _form, context.request_id))
-    except (MCPError, TimeoutError):
-        return None
+            return _decision(await context.session.elicit(question, _form, context.request_id))
+    except TimeoutError:
+        return Consent.UNANSWERED
+    except MCPError:  # it cannot, after all
+        return Consent.NOT_ASKED
 
 
-def _decision(answer: object) -> bool | None:
+def _decision(answer: object) -> Consent:
     """Only a word that was chosen decides: a form that was accepted without one says nothing."""
     action = getattr(answer, "action", "cancel")
     if action == "decline":
-        return False
+        return Consent.NO
     chosen = (getattr(answer, "content", None) or {}).get(_key) if action == "accept" else None
-    return {_yes: True, _no: False}.get(str(chosen))
+    return {_yes: Consent.YES, _no: Consent.NO}.get(str(chosen), Consent.UNANSWERED)
 
 
 def quotation(text: str) -> str:

@@ -9,7 +9,7 @@ from fastmcp import Context, FastMCP
 from mcp_types import InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from services.gateway.access.agreement import ask_person
+from services.gateway.access.consent import Consent, consent_of_person
 from services.gateway.answers.memory_results import KIND_NAME, Result, iso
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
@@ -167,10 +167,10 @@ def register(mcp: FastMCP, memory: MemoryBackend, derived: DerivedTexts) -> None
             return told
         request.confirmation = confirmation_token or ""
         if told.confirmation_token == confirmation_token:
-            agreed = await ask_person(ctx, told.question)
-            if isinstance(agreed, InputRequiredResult):
-                return agreed
-            if agreed is False:
+            said = await consent_of_person(ctx, told.question)
+            if isinstance(said, InputRequiredResult):
+                return said
+            if said in {Consent.NO, Consent.UNANSWERED}:
                 raise Denied("The user did not agree: nothing was deleted.")
         answer = await _delete(memory, request)
         cleared = await derived.clear(request)

@@ -8,22 +8,28 @@ from uuid import uuid4
 from fastmcp import Context
 from mcp_types import InputRequiredResult
 
-from services.gateway.access.consent import consent_of_person, quotation
+from services.gateway.access.consent import Consent, consent_of_person, quotation
 from services.gateway.answers import permission_shapes as shapes
 from services.gateway.backends import SessionBackend
 from services.pb import session_pb2
 
+DECIDED = (Consent.YES, Consent.NO)
+conversations_max = 100
+
 
 async def decide_allow(
-    context: Context, session: SessionBackend, answer: shapes.RuleAnswer
+    context: Context, session: SessionBackend, which: session_pb2.Which, answer: shapes.RuleAnswer
 ) -> shapes.RuleAnswer | InputRequiredResult:
     """The answer of `record_permission`: decided, where it was a proposal and the user answered."""
-    said = await consent_of_person(context, allow_question(answer.rule)) if answer.status == "proposed" else None
+    if answer.status != "proposed" or await _have_hooks_asked(session, which):
+        return answer
+    said = await consent_of_person(context, allow_question(answer.rule))
     if isinstance(said, InputRequiredResult):
         return said
-    if said is None:
+    if said not in DECIDED:
         return answer
-    return answer.with_decision(await _decide(session, answer.rule.id, said), said)
+    is_accepted = said is Consent.YES
+    return answer.with_decision(await _decide(session, answer.rule.id, is_accepted), is_accepted)
 
 
 async def decide_revocations(
@@ -31,14 +37,29 @@ async def decide_revocations(
 ) -> shapes.RevokedAnswer | InputRequiredResult:
     """The answer of `revoke_permission`: the denies are gone, or stay, where the user answered."""
     rules = [each.rule for each in answer.proposed]
-    said = await consent_of_person(context, revocation_question(rules)) if rules else None
+    if not rules or await _have_hooks_asked(session, session_pb2.Which()):
+        return answer
+    said = await consent_of_person(context, revocation_question(rules))
     if isinstance(said, InputRequiredResult):
         return said
-    if said is None:
+    if said not in DECIDED:
         return answer
     for each in answer.proposed:
-        await _decide(session, each.id, said)
-    return shapes.RevokedAnswer(revoked=answer.revoked + (len(rules) if said else 0), proposed=[])
+        await _decide(session, each.id, said is Consent.YES)
+    return shapes.RevokedAnswer(revoked=answer.revoked + (len(rules) if said is Consent.YES else 0), proposed=[])
+
+
+async def _have_hooks_asked(session: SessionBackend, which: session_pb2.Which) -> bool:
+    """Whether a conversation with our hooks is at work there, or anywhere: they had the client ask before the call."""
+    request = session_pb2.ListConversationsRequest(limit=conversations_max)
+    found: session_pb2.ListConversationsResponse = await session.call(session.stub.ListConversations, request)
+    at_work = [each for each in found.conversations if each.is_open and not each.is_quiet]
+    if not (which.session_id or which.working_directory):
+        return bool(at_work)
+    return any(
+        each.session_id == which.session_id if which.session_id else each.working_directory == which.working_directory
+        for each in at_work
+    )
 
 
 def allow_question(rule: shapes.RuleShape) -> str:

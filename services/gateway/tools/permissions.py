@@ -83,7 +83,7 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
             exact=exact,
         )
         answer = shapes.RuleAnswer.of(await session.call(session.stub.RecordPermission, request))
-        return await decide_allow(context, session, answer)
+        return await decide_allow(context, session, where.which, answer)
 
     @mcp.tool(annotations=_reads)
     async def permission_status(

@@ -185,7 +185,7 @@ async def test_a_client_that_can_asks_the_person_before_anything_is_deleted(
 
     async def answer(message: str, response_type: Any, params: Any, context: Any) -> ElicitResult[Any]:
         asked.append(message)
-        return ElicitResult(action="accept", content=response_type(agreed=agrees))
+        return ElicitResult(action="accept", content=response_type(decision="yes" if agrees else "no"))
 
     async with Client(stack.url, elicitation_handler=answer) as mcp:
         await call(mcp, "store_conversation", content="The walrus sleeps", project=project)
