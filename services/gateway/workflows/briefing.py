@@ -16,7 +16,7 @@ from math import ceil
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.gateway.workflows.repetition import KnownSentences, without_sentences
+from services.gateway.workflows.repetition import CUT, KnownSentences, without_sentences
 from services.pb import memory_pb2, session_pb2
 
 ascii_per_token = 3.5
@@ -158,8 +158,9 @@ def _add_handoff(
     heading = [f"{_handoff_heading(handoff, reader, is_first=is_first)}:", *_place(handoff, reader)]
     points: list[str] = []
     for label, text in _points(handoff):
-        fresh = known.fresh(later.fresh(text))
-        if not any(each.isalnum() for each in fresh):
+        fresh = known.fresh(left := later.fresh(text))
+        is_fragment = CUT in text and left != text  # its beginning is told later, and its end says nothing without
+        if is_fragment or not any(each.isalnum() for each in fresh):
             continue
         line = quote(f"{label}{fresh}", item_max_chars if label in {"", "Asked: "} else point_max_chars)
         if lines.add(*([line] if points else [*heading, line])):

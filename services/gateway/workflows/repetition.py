@@ -61,13 +61,17 @@ class KnownSentences:
 
 
 def without_sentences(text: str, points: Iterable[str]) -> str:
-    """The text without the sentences that contain one of these points, as `Still open: the backfill` does."""
+    """The text without the sentences that say little but one of these points, as `Still open: the backfill` does."""
     marked = [plain for each in points if _weight(plain := _plain(each)) >= least_chars]
     lines = []
     for line in text.splitlines():
-        kept = [each for each in _ends.split(line) if not any(mark in _plain(each) for mark in marked)]
+        kept = [each for each in _ends.split(line) if not any(_is_most_of(mark, _plain(each)) for mark in marked)]
         lines += [_line(kept)] if kept else []
     return "\n".join(lines)
+
+
+def _is_most_of(point: str, sentence: str) -> bool:
+    return point in sentence and 2 * len(point) >= len(sentence)
 
 
 def _line(sentences: Iterable[str]) -> str:

@@ -212,7 +212,7 @@ def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
         coverage=min(1.0, round(measured / 100, 6)),
         components=rows,
         recommendations=_recommendations(rows)[:recommended_max] if is_project else (),
-        of_measured=round(100 * overall / measured, 2) if measured else 0.0,
+        of_measured=min(round(100 * overall / measured, 2), 100.0) if measured else 0.0,
     )
     return replace(made, summary=_summary(made, kind))
 

@@ -28,7 +28,7 @@ def prune(data_dir: Path, *arguments: str, **settings: str) -> subprocess.Comple
 
 async def fill(store: SessionStore) -> None:
     """Sessions that ended 10 to 200 days ago."""
-    for days in range(10, 210, 10):
+    for days in range(200, 0, -10):
         at, name = NOW - timedelta(days=days), f"s{days}"
         session = Session(name, "ada", "/work/a", "/work/a", "a", at, at, State.ENDED, at, has_handoff=True)
         await store.commit(Change(session, handoff=Handoff(name, "ada", "a", at, State.ENDED, "", (), (), "", "")))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.quality.collectors import collect, directory
+from services.quality.collectors import collect, scan
 from services.quality.collectors.directory import Place
 from services.quality.collectors.scan import look
 from services.quality.operations import directory_stamps, directory_watch
@@ -146,7 +146,7 @@ def test_where_the_kernel_reports_nothing_nothing_unchanged_is_listed_or_walked(
     blind(monkeypatch)
     looking = Looking([tmp_path])
     state = looking.look(shop, NOW).state
-    monkeypatch.setattr(directory, "_entries", lambda _: pytest.fail("a directory is listed"))
+    monkeypatch.setattr(scan, "_entries", lambda _: pytest.fail("a directory is listed"))
     for _ in range(2):
         seen = looking.last_look(shop)
         assert seen is not None
