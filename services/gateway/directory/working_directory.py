@@ -79,10 +79,14 @@ class Workplace:
 
         While the registry of projects does not answer, the project has the directory's name.
         """
+        place = await self.locate(asked)
+        return _labelled(place, await self.labels.of_or_name(_sighting_of(place)))
+
+    async def locate(self, asked: Asked) -> Place:
+        """The same with its name for a label: no project is looked up, and none is registered."""
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        place = await asyncio.to_thread(self._find, asked)
-        return _labelled(place, await self.labels.of_or_name(_sighting_of(place)))
+        return await asyncio.to_thread(self._find, asked)
 
     async def label(self, asked: Asked) -> str:
         """The label of the directory's project alone; empty for a directory that is none, or for no directory."""
