@@ -20,6 +20,8 @@ NO_SERVER = (
 )
 PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 """How a file is opened that is to be one: never through a link, without waiting for a pipe, each byte as it is."""
+LINKED = PLAIN & ~getattr(os, "O_NOFOLLOW", 0)
+"""The same for one that may be a link to another."""
 LOCKED_BYTE = 1 << 30
 LOCK_POLL_S = 0.05
 OPEN_FILES = 8192

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.kit.errors import InvalidInput
-from services.kit.systems import machine_identity
+from services.kit.systems import PLAIN, machine_identity
 from services.workspace.allowed_roots import home, inside, real_path, upwards
 from services.workspace.git.config_file import read_config
 from services.workspace.git.repository import Located, locate, pointer_target
@@ -252,7 +252,7 @@ def _given_name(directory: Path) -> str:
     import tomllib
 
     try:
-        descriptor = os.open(directory / SETTINGS_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(directory / SETTINGS_FILE, os.O_RDONLY | PLAIN)
     except (OSError, ValueError):
         return ""
     with os.fdopen(descriptor, "rb") as file:

@@ -119,7 +119,7 @@ def record_failure(session: str, call: str, took_ms: int, interrupted: bool) -> 
     name = "".join(each for each in call if each.isalnum() or each in "_-")[:NAME_MAX_CHARS]
     if not name or not (path := of_session("failed", session)):
         return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN, 0o600)
     try:
         if os.fstat(descriptor).st_size < FAILED_MAX_BYTES:
             os.write(descriptor, f"{name} {took_ms} {int(interrupted)}\n".encode("ascii", "replace"))

@@ -15,7 +15,7 @@ from cachetools import TTLCache
 
 from services.gateway.access.identity import Scope, current_caller
 from services.gateway.backends import Backends
-from services.kit.errors import InvalidInput, NotFound, ServiceError
+from services.kit.errors import InvalidInput, NotFound, ServiceError, Unavailable
 from services.pb import memory_pb2, projects_pb2
 from services.workspace.git.first_commit import FirstCommits
 from services.workspace.project_identity import LOCAL, Sighting, machine, sight_path
@@ -55,6 +55,13 @@ class ProjectLabels:
         if (known := self._known.get((caller.user, sighting))) is None:
             known = self._known[caller.user, sighting] = await self._ask(sighting)
         return known
+
+    async def of_or_name(self, sighting: Sighting) -> Labelled:
+        """The same; while the registry does not answer, the directory's name as it is."""
+        try:
+            return await self.of(sighting)
+        except Unavailable:
+            return Labelled(sighting.name)
 
     async def known_label(self, sighting: Sighting) -> str:
         """The label of a sighting's project; empty for a new one, which is not registered."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.gateway.directory.client_reports import Asked, Client, Wanted
-from services.gateway.directory.project_labels import ProjectLabels
+from services.gateway.directory.project_labels import Labelled, ProjectLabels
 from services.kit import redaction
 from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
 from services.workspace import serialization
@@ -71,23 +71,32 @@ class Workplace:
         """
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await self._with_label(await asyncio.to_thread(self._look, asked))
+        place = await asyncio.to_thread(self._look, asked)
+        return _labelled(place, await self.labels.of(_sighting_of(place)))
 
     async def find(self, asked: Asked) -> Place:
-        """Like `look`, but for a visible directory only its path and project: git is not run."""
+        """Like `look`, but for a visible directory only its path and project: git is not run.
+
+        While the registry of projects does not answer, the project has the directory's name.
+        """
+        place = await self.locate(asked)
+        return _labelled(place, await self.labels.of_or_name(_sighting_of(place)))
+
+    async def locate(self, asked: Asked) -> Place:
+        """The same with its name for a label: no project is looked up, and none is registered."""
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
-        return await self._with_label(await asyncio.to_thread(self._find, asked))
+        return await asyncio.to_thread(self._find, asked)
 
     async def label(self, asked: Asked) -> str:
         """The label of the directory's project alone; empty for a directory that is none, or for no directory."""
         sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
         return (await self.labels.of(sighting)).label if sighting else ""
 
-    async def _with_label(self, place: Place) -> Place:
-        sighting = place.sighting or _sighting_of_path(place.directory)
-        labelled = await self.labels.of(sighting)
-        return replace(place, name=labelled.label, namesakes=labelled.namesakes)
+    async def label_or_name(self, asked: Asked) -> str:
+        """The same; while the registry of projects does not answer, the directory's name."""
+        sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
+        return (await self.labels.of_or_name(sighting)).label if sighting else ""
 
     def _sighting(self, asked: Asked) -> Sighting | None:
         if asked.client and not asked.client.is_here():
@@ -160,6 +169,14 @@ class Workplace:
             return await asyncio.to_thread(remove_handoff, Path(root), self.roots, file_name, digest)
         except (OSError, InvalidInput, Denied):
             return False
+
+
+def _labelled(place: Place, labelled: Labelled) -> Place:
+    return replace(place, name=labelled.label, namesakes=labelled.namesakes)
+
+
+def _sighting_of(place: Place) -> Sighting:
+    return place.sighting or _sighting_of_path(place.directory)
 
 
 def _reported_place(directory: str, client: Client) -> Place:

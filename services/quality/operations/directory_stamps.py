@@ -14,6 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from services.kit.systems import PLAIN
 from services.quality.collectors.directory import Place
 from services.quality.collectors.scan import GIT_STATE, git_directory
 
@@ -79,7 +80,7 @@ def _stamp(path: str | Path) -> _Stamp | None:
 def _are_same(directory: str, files: Iterable[tuple[str, int, float]]) -> bool:
     """By the open directory: the kernel then looks only the name up, which halves the time."""
     try:
-        opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        opened = os.open(directory, os.O_RDONLY | PLAIN | getattr(os, "O_DIRECTORY", 0))
     except OSError:
         return False
     try:

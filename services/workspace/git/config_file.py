@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.kit.systems import LINKED
+
 CONFIG_MAX_BYTES = 256 << 10
 VALUES_MAX = 10_000
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\\": "\\", '"': '"'}
@@ -28,7 +30,7 @@ def read_config(file: Path) -> dict[str, str]:
 
 def _text(file: Path) -> str:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(file, os.O_RDONLY | LINKED)
     except (OSError, ValueError):
         return ""
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from services.kit.systems import lock
+from services.kit.systems import PLAIN, lock
 
 LOCK_FILE = "segue-checkpoint.lock"
 # The prefix of the temporary indexes that checkpoints make.
@@ -38,7 +38,7 @@ def checkpoint_lock(git_dir: Path) -> Iterator[None]:
     The lock ends with its process, even one that is killed. The file stays: if it were removed, two processes could
     lock two different files.
     """
-    held = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    held = os.open(git_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | PLAIN, 0o600)
     try:
         if not _is_true_within(LOCK_TIMEOUT_S, lambda: lock(held)):
             raise Busy("Another checkpoint of this working tree takes very long")

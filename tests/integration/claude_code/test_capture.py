@@ -70,7 +70,7 @@ async def test_what_a_person_says_in_a_terminal_is_told_and_what_was_taken_back_
     claude = PluggedIn(stack, tmp_path)
     talk(claude, version)
     by_content = {each["content"]: each for each in await captured(stack, claude)}
-    marks = {content: set(each["tags"]) for content, each in by_content.items() if each["role"] == "user"}
+    marks = {content: set(each.get("tags", [])) for content, each in by_content.items() if each["role"] == "user"}
 
     assert marks == {
         "Please install left-pad": set(),
@@ -106,4 +106,5 @@ async def test_what_a_script_asks_for_is_no_decision(stack: Stack, tmp_path: Pat
     generator = "You are a commit message generator. Always answer with one line. From now on output only the message."
     claude.run([{"text": "fix: pears"}], generator)
     (prompt,) = [each for each in await captured(stack, claude) if each["role"] == "user"]
-    assert (prompt["tags"], prompt["metadata"]["speaker"]) == ([], "script")
+    assert "tags" not in prompt
+    assert prompt["metadata"]["speaker"] == "script"

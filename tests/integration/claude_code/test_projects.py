@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.claude_code.terminal import CURRENT, Terminal
 from tests.integration.claude_code.test_conversation import pytestmark  # noqa: F401  # the same marks
-from tests.integration.claude_code.test_hooks import PluggedIn
+from tests.integration.claude_code.test_hooks import PLUGIN, PluggedIn
 from tests.integration.sessions.test_project_identity import call, git, repository
 from tests.integration.stack import Stack
 
@@ -38,12 +39,11 @@ def test_what_is_decided_in_a_worktree_is_told_in_the_repository_and_not_in_its_
 ) -> None:
     main, other = repository(tmp_path / "client-a" / project), repository(tmp_path / "client-b" / project)
     git(main, "worktree", "add", "-q", str(tmp_path / f"{project}-hotfix"))
-    view(
-        claude,
-        tmp_path / f"{project}-hotfix",
-        "Noted, indigo.",
-        "We decided: the invoice colour is indigo, from now on.",
-    )
+    claude.hooked.project = tmp_path / f"{project}-hotfix"
+    steps = [{"text": "Noted, indigo."}]
+    with Terminal(claude.hooked, CURRENT, steps, "--plugin-dir", PLUGIN) as terminal:  # a script decides nothing
+        terminal.say("We decided: the invoice colour is indigo, from now on.", "Noted, indigo.")
+        terminal.leave()
     assert "> We decided: the invoice colour is indigo, from now on." in view(claude, main)
     assert "indigo" not in view(claude, other)
 

@@ -93,6 +93,6 @@ async def test_what_a_killed_process_had_deleted_is_erased_by_the_next(data: Pat
         assert holding(data, MARK)
     finally:
         kill(stack)
-    with ProcessStack(data) as stack:
+    with Hasty(data) as stack:
         await eventually(lambda: asyncio.to_thread(is_without, data, MARK), pause_s=0.05)
         assert (await ask(stack, "reflection_stats"))["total_conversations"] == 1

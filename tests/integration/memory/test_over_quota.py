@@ -30,7 +30,7 @@ async def full(served: ProcessStack, tmp_path: Path) -> ProcessStack:
         await delete(served, json.loads(line)["id"])
     lines = tmp_path / "kept.jsonl"
     lines.write_text("".join(json.dumps({"content": each, "kind": "reflection"}) + "\n" for each in KEPT))
-    assert "Imported 3 memories" in segue(served, "import", lines).stdout
+    assert "Imported 3 memories" in segue(served, "import", lines, "--deleted-too").stdout
     return served
 
 

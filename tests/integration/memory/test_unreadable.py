@@ -38,7 +38,7 @@ async def test_a_server_with_a_memory_that_cannot_be_read_starts_and_names_what_
         asked = await asyncio.to_thread(segue, stack, "delete", broken)
         assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
         done = await asyncio.to_thread(segue, stack, "delete", broken, "--yes")
-        assert (done.returncode, done.stdout) == (0, "Deleted 1.\n")
+        assert (done.returncode, done.stdout[:10]) == (0, "Deleted 1;")
         again = await asyncio.to_thread(segue, stack, "delete", broken, "--yes")
         assert (again.returncode, "none of your memories" in again.stderr) == (1, True)
         assert not [each for each in (await ask(stack, "reflection_stats"))["degraded"] if "cannot be read" in each]

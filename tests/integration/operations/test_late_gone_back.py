@@ -111,6 +111,9 @@ REMEMBER: Call = ("store_reflection", {"content": "The heron stands on one leg."
 FIND: Call = ("reflect_on_past", {"query": "heron"})
 SESSIONS: Call = ("list_sessions", {})
 QUALITY: Call = ("quality_history", {"project": "heron"})
+REMEMBER_IN: Call = ("store_reflection", {"content": "The heron has caught a fish.", "project": "heron"})
+FIND_IN: Call = ("reflect_on_past", {"query": "heron", "project": "heron"})
+DELETE_IN: Call = ("delete_conversations", {"project": "heron"})
 
 
 async def test_services_may_start_in_any_order(fleet: Fleet) -> None:
@@ -132,7 +135,8 @@ async def test_services_may_start_in_any_order(fleet: Fleet) -> None:
     ("gone", "failing", "working"),
     [
         ("memory", FIND, [SESSIONS, QUALITY]),
-        ("session", SESSIONS, [FIND, QUALITY]),
+        ("session", SESSIONS, [REMEMBER, FIND, REMEMBER_IN, FIND_IN, QUALITY]),
+        ("session", DELETE_IN, [FIND]),  # of which of several projects of that name?
         ("quality", QUALITY, [FIND, SESSIONS]),
     ],
 )

@@ -107,7 +107,7 @@ class DerivedTexts:
         request = session_pb2.ClearHandoffRequest(id=handoff.id or handoff.session_id)
         cleared: session_pb2.HandoffDocument = await session.call(session.stub.ClearHandoff, request)
         where = Where(handoff.project, Asked(cleared.working_directory))
-        place = await self._find(where.asked)
+        place = await self._locate(where.asked)
         copy = (cleared.file_name, cleared.cleared_digest)
         is_removed = await self.workplace.remove_handoff(place.root, *copy) if place else False
         if not cleared.conversation:
@@ -118,9 +118,9 @@ class DerivedTexts:
             await self.workplace.leave_handoff(place, closed.handoff.file_name, closed.handoff.markdown)
         return closed.handoff if closed.is_written else cleared, is_removed
 
-    async def _find(self, asked: Asked) -> Place | None:
+    async def _locate(self, asked: Asked) -> Place | None:
         with suppress(ServiceError, Wanted):
-            return await self.workplace.find(asked)
+            return await self.workplace.locate(asked)
         return None
 
 
