@@ -22,7 +22,14 @@ from services.cli.directory.directory_work import DirectoryWork
 from services.cli.hooks.gateway import parse_address, post
 from services.cli.hooks.hook_table import HOOKS
 from services.gateway.workflows.briefing import estimated_tokens
-from services.workspace.directory_identity import IDENTITY_META, REPORT_META
+from services.workspace.directory_identity import (
+    DIRECTORY_META,
+    IDENTITY_META,
+    PROJECT_META,
+    REPORT_META,
+    directory_identity,
+)
+from services.workspace.project_identity import sighting_here
 from tests.hooked import DELIVERY, Hooked
 from tests.integration.person import decide
 from tests.integration.stack import Stack, client
@@ -224,7 +231,15 @@ async def test_the_handoff_names_the_files_that_tools_touched(hooked: Hooked, st
     hooked.say("Fix the pears.", "The pears are fixed.")
     hooked.hook("SessionEnd")
     hooked.settle()
-    following = await call(stack, "init", working_directory=str(hooked.project))
+    place = str(hooked.project)
+    meta: dict[str, Any] = {
+        DIRECTORY_META: place,
+        IDENTITY_META: directory_identity(place),
+        PROJECT_META: sighting_here(place),
+    }
+    meta[REPORT_META] = DirectoryWork().report(place)
+    async with client(stack) as mcp:  # told what the bridge tells: without it, a gateway elsewhere knows no directory
+        following = (await mcp.call_tool("init", meta=meta)).structured_content
     assert "The pears are fixed." in following["previous_handoff"]["summary"]
     assert not touched.exists()
 
