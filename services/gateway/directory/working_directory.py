@@ -72,7 +72,7 @@ class Workplace:
         if not asked.directory:
             raise InvalidInput("Which directory?", "Send working_directory, as an absolute path.")
         place = await asyncio.to_thread(self._look, asked)
-        return _labelled(place, await self.labels.of(_sighting_of(place)))
+        return _place_under(place, await self.labels.of(_sighting_of(place)))
 
     async def find(self, asked: Asked) -> Place:
         """Like `look`, but for a visible directory only its path and project: git is not run.
@@ -80,7 +80,7 @@ class Workplace:
         While the registry of projects does not answer, the project has the directory's name.
         """
         place = await self.locate(asked)
-        return _labelled(place, await self.labels.of_or_name(_sighting_of(place)))
+        return _place_under(place, await self.labels.of_or_name(_sighting_of(place)))
 
     async def locate(self, asked: Asked) -> Place:
         """The same with its name for a label: no project is looked up, and none is registered."""
@@ -171,7 +171,7 @@ class Workplace:
             return False
 
 
-def _labelled(place: Place, labelled: Labelled) -> Place:
+def _place_under(place: Place, labelled: Labelled) -> Place:
     return replace(place, name=labelled.label, namesakes=labelled.namesakes)
 
 

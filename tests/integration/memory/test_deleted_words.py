@@ -93,8 +93,9 @@ async def test_deleted_words_are_told_by_no_handoff(hooked: Hooked, stack: Stack
         assert WORD not in str(await contents(mcp, project))
         following = Hooked(hooked.project.parent, hooked.project.name, **hooked.environment)
         assert WORD not in following.context("SessionStart", source="startup")
-        assert WORD not in json.dumps(await call(mcp, "init", working_directory=str(hooked.project)))
         assert WORD not in str(await mcp.read_resource(f"segue://handoff/{project}"))
+        # On compose nobody knows whose directory this is: it is a second project of that name from here on.
+        assert WORD not in json.dumps(await call(mcp, "init", working_directory=str(hooked.project)))
         following.settle()
     assert not [path for path in handoffs.glob("*") if WORD in path.read_text()]
 
