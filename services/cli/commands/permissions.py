@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
+from services.cli.directory.place import place_here
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.transfer.delivery import plain
 from services.cli.transfer.permission_import import run_import
-from services.kit.systems import canonical_path
 
 call_timeout_s = 30.0
 Record = dict[str, Any]
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _test(operation: str, target: str) -> int:
-    asked = {"operation": operation, "target": target, "directory": canonical_path(".")}
+    asked = {"operation": operation, "target": target, **place_here()}
     answer, _ = Endpoint().call("/v1/permissions/test", json.dumps(asked).encode(), call_timeout_s)
     said = json.loads(answer)
     print(f"{said['decision']} ({said['security_level']}): {plain(said['reason'])}")
@@ -43,8 +43,9 @@ def _test(operation: str, target: str) -> int:
 
 
 def _show() -> int:
-    directory = quote(canonical_path("."), safe="")
-    answer, _ = Endpoint().call(f"/v1/permissions?directory={directory}", None, call_timeout_s)
+    here = place_here()
+    query = urlencode({**here, "place": json.dumps(here["place"])})
+    answer, _ = Endpoint().call(f"/v1/permissions?{query}", None, call_timeout_s)
     listing = json.loads(answer)
     for rule in listing["rules"]:
         print(line(rule))

@@ -13,9 +13,9 @@ from typing import Any
 
 from services.cli.commands.permissions import call_timeout_s, line
 from services.cli.commands.token import lifetime_s
+from services.cli.directory.place import place_here
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.kit.systems import canonical_path
 
 _id = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _decide(options: argparse.Namespace) -> int:
-    asked: dict[str, Any] = {"action": options.command, "directory": canonical_path(".")}
+    asked: dict[str, Any] = {"action": options.command, **place_here()}
     if options.command == "revoke":
         asked |= {"all": True} if options.what == "all" else {"id": options.what}
     elif not options.target and _id.fullmatch(options.what):

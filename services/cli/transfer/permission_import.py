@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.clients.claude_permissions import ClientRule, ClientRules, client_rules
+from services.cli.directory.place import place_here
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.transfer.delivery import plain
@@ -33,7 +34,7 @@ def run_import(options: argparse.Namespace) -> int:
         return 2
     if input(f"Record these {len(found.rules)}? [y/N] ").strip().lower() not in {"y", "yes"}:
         return 0
-    refused = [problem for rule in found.rules if (problem := _record(rule, directory))]
+    refused = [problem for rule in found.rules if (problem := _record(rule))]
     print(
         f"{len(found.rules) - len(refused)} recorded. `segue permissions` shows them, `segue revoke ID` takes one back."
     )
@@ -59,9 +60,9 @@ def _line(rule: ClientRule, directory: Path) -> str:
     return f"{decision:<5}  {plain(rule.rule)}  {where} ({plain(str(rule.file))}{comes_with_it})"
 
 
-def _record(rule: ClientRule, directory: Path) -> str:
+def _record(rule: ClientRule) -> str:
     """Records it; what is wrong with it where that fails. Warnings are printed."""
-    asked: dict[str, Any] = {"action": rule.action, "scope": rule.scope, "directory": str(directory)}
+    asked: dict[str, Any] = {"action": rule.action, "scope": rule.scope, **place_here()}
     body = json.dumps({**asked, "operation": rule.rule, "target": ""}).encode()
     try:
         answer, _ = Endpoint().call("/v1/permissions", body, call_timeout_s)

@@ -31,12 +31,25 @@ async def whereabouts(session: SessionBackend, workplace: Workplace, asked: Aske
         return Whereabouts(session_pb2.Which(session_id=found))
     place = await _place(workplace, asked)
     if place is None:
-        return Whereabouts(session_pb2.Which(working_directory=asked.directory))
+        return await _unseen(workplace, asked)
     if place.directory != asked.directory:  # links are resolved in the place's, as in a session's
         found = await _session_id(session, session_pb2.Which(working_directory=place.directory))
     if found:
         return Whereabouts(session_pb2.Which(session_id=found))
     return Whereabouts(session_pb2.Which(working_directory=place.directory), place.name, place.root)
+
+
+async def _unseen(workplace: Workplace, asked: Asked) -> Whereabouts:
+    """Where the gateway does not see the directory: as far as its client tells of the project."""
+    which = session_pb2.Which(working_directory=asked.directory)
+    seen = asked.client.sighting(asked.directory) if asked.client else None
+    if seen is None:
+        return Whereabouts(which)
+    try:
+        label = await workplace.label(asked)
+    except ServiceError:
+        return Whereabouts(which)
+    return Whereabouts(which, label, f"{seen.directory}/{seen.inside}" if seen.inside else seen.directory)
 
 
 async def _session_id(session: SessionBackend, which: session_pb2.Which) -> str:

@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway.answers.permission_shapes import PermissionsAnswer, ProposalShape, RuleAnswer, RuleShape
 from services.gateway.backends import SessionBackend
-from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.client_reports import Asked, Client
 from services.gateway.directory.whereabouts import Whereabouts, whereabouts
 from services.gateway.directory.working_directory import Workplace
-from services.gateway.endpoints.json_requests import caller_mistakes, fields
+from services.gateway.endpoints.json_requests import caller_mistakes, fields, json_value
 from services.kit.errors import InvalidInput
 from services.pb import session_pb2
+from services.workspace.directory_identity import PROJECT_META
 
 history_max = 20
 _texts = ("action", "id", "operation", "target", "scope", "directory")
@@ -39,8 +40,8 @@ class Decisions:
     async def check(self, request: Request) -> Response:
         """`{"operation", "target", "directory"}` → what the rules say, and why."""
         with caller_mistakes("The question"):
-            texts, _ = _read(await fields(request))
-        return JSONResponse(await self._check(texts))
+            texts, given = _read(await fields(request))
+        return JSONResponse(await self._check(texts, _asked(given)))
 
     async def decide(self, request: Request) -> Response:
         """`{"action": permit|deny|revoke, "id"}`, or for a new rule its operation, target, scope and directory."""
@@ -49,7 +50,7 @@ class Decisions:
         return JSONResponse(await self._decide(texts, given))
 
     async def _rules(self, request: Request) -> dict[str, Any]:
-        where = await self._where(request.query_params.get("directory", ""))
+        where = await self._where(_asked(request.query_params))
         asked = session_pb2.PermissionStatusRequest(
             project=where.project, root=where.root, which=where.which, history=history_max
         )
@@ -57,8 +58,8 @@ class Decisions:
             mode="json"
         )
 
-    async def _check(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        where = await self._where(texts["directory"])
+    async def _check(self, texts: Mapping[str, str], place: Asked) -> dict[str, Any]:
+        where = await self._where(place)
         asked = session_pb2.CheckPermissionRequest(
             operation=texts["operation"],
             target=texts["target"],
@@ -81,7 +82,7 @@ class Decisions:
         return await self._record(texts, given)
 
     async def _record(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
-        where = await self._where(texts["directory"])
+        where = await self._where(_asked(given))
         asked = session_pb2.RecordPermissionRequest(
             operation=texts["operation"],
             target=texts["target"],
@@ -110,10 +111,22 @@ class Decisions:
         answer = await self._session.call(self._session.stub.RevokePermission, asked)
         return {"revoked": answer.revoked}
 
-    async def _where(self, directory: str) -> Whereabouts:
-        if not directory:
+    async def _where(self, place: Asked) -> Whereabouts:
+        if not place.directory:
             return Whereabouts(session_pb2.Which())
-        return await whereabouts(self._session, self._workplace, Asked(directory))
+        return await whereabouts(self._session, self._workplace, place)
+
+
+def _asked(given: Mapping[str, Any]) -> Asked:
+    """The directory, with what the client sees of its project, if it tells."""
+    directory, identity, place = (given.get(name) or "" for name in ("directory", "identity", "place"))
+    if isinstance(place, str) and place:
+        place = json_value(place.encode("utf-8", "replace"), "place")
+    if not isinstance(directory, str) or not isinstance(identity, str):
+        raise InvalidInput("directory and identity are texts.")
+    directory = directory.encode("utf-8", "replace").decode()
+    client = Client(directory, identity, {PROJECT_META: place}) if identity and place else None
+    return Asked(directory, client)
 
 
 def _read(given: Mapping[str, Any]) -> tuple[dict[str, str], Mapping[str, Any]]:

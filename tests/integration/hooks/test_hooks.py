@@ -29,6 +29,7 @@ from services.workspace.directory_identity import (
     REPORT_META,
     directory_identity,
 )
+from services.workspace.git.first_commit import first_commit
 from services.workspace.project_identity import sighting_here
 from tests.hooked import DELIVERY, Hooked
 from tests.integration.person import decide
@@ -175,7 +176,9 @@ def rules(hooked: Hooked, *decisions: dict[str, Any]) -> None:
     """Records decisions as the user does, in the project."""
     for each in decisions:
         action = {"allow": "permit"}.get(each["decision"], each["decision"])
-        fields = {"scope": "session", **each, "directory": str(hooked.project)}
+        place = sighting_here(str(hooked.project), first_commit)
+        here = {"directory": str(hooked.project), "identity": directory_identity(str(hooked.project)), "place": place}
+        fields = {"scope": "session", **each, **here}
         answer = decide(address(hooked), action, **fields)
         assert answer["success"], answer
 
