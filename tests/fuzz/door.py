@@ -183,6 +183,15 @@ class Door:
             raise Wrong(f"{tool} {arguments!r:.2000}: {answer.error[:500]}")
         return answer.content
 
+    def whole_memory(self, id: str) -> dict[str, Any]:
+        """A memory with all of its content, which comes in parts where it is long."""
+        memory: dict[str, Any] = self.succeed("get_memory", id=id)["memory"]
+        chars = memory.get("content_chars") or 0
+        while len(memory["content"]) < chars:
+            part = self.succeed("get_memory", id=id, begin=len(memory["content"]), max_chars=200_000)["memory"]
+            memory["content"] += part["content"]
+        return memory
+
     def endpoint(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
         """Status and JSON of an endpoint of our own. Wrong for 500, and for an error that nobody can read."""
         status, answer = self.send(method, path, body)

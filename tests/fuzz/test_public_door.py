@@ -142,7 +142,7 @@ class PublicDoor(RuleBasedStateMachine):
 
     def _expect_found(self, promise: Promise, everywhere: bool) -> None:
         door = self.door(promise.owner)
-        memory = door.succeed("get_memory", id=promise.id)["memory"]
+        memory = door.whole_memory(promise.id)
         if promise.content is not None and comparable(memory["content"]) != comparable(promise.content):
             raise Wrong(f"stored {promise.content!r:.500}, kept {memory['content']!r:.500}")
         if (

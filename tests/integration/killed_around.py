@@ -27,7 +27,7 @@ from services.cli.hooks.state_files import HOOK_LOG, HOOKS_DIRECTORY  # noqa: E4
 
 COMMAND = ("sh", str(ROOT / "clients" / "claude-code" / "bin" / "segue"), "hook")
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
-BY_HAND = ("PermissionRequest", "PreCompact")
+BY_HAND = ("PermissionRequest", "PostToolUseFailure", "SubagentStart", "PreCompact", "PostCompact")
 """What does not come in a conversation without a terminal."""
 TIMES = ("before", "during", "hung", "after")
 START_TIMEOUT_S = 60.0

@@ -41,7 +41,7 @@ class Decisions:
         """`{"operation", "target", "directory"}` → what the rules say, and why."""
         with caller_mistakes("The question"):
             texts, given = _read(await fields(request))
-        return JSONResponse(await self._check(texts, _asked(given)))
+        return JSONResponse(await self._check(texts, _directory_of(given)))
 
     async def decide(self, request: Request) -> Response:
         """`{"action": permit|deny|revoke, "id"}`, or for a new rule its operation, target, scope and directory."""
@@ -50,7 +50,7 @@ class Decisions:
         return JSONResponse(await self._decide(texts, given))
 
     async def _rules(self, request: Request) -> dict[str, Any]:
-        where = await self._where(_asked(request.query_params))
+        where = await self._where(_directory_of(request.query_params))
         asked = session_pb2.PermissionStatusRequest(
             project=where.project, root=where.root, which=where.which, history=history_max
         )
@@ -82,7 +82,7 @@ class Decisions:
         return await self._record(texts, given)
 
     async def _record(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
-        where = await self._where(_asked(given))
+        where = await self._where(_directory_of(given))
         asked = session_pb2.RecordPermissionRequest(
             operation=texts["operation"],
             target=texts["target"],
@@ -117,7 +117,7 @@ class Decisions:
         return await whereabouts(self._session, self._workplace, place)
 
 
-def _asked(given: Mapping[str, Any]) -> Asked:
+def _directory_of(given: Mapping[str, Any]) -> Asked:
     """The directory, with what the client sees of its project, if it tells."""
     directory, identity, place = (given.get(name) or "" for name in ("directory", "identity", "place"))
     if isinstance(place, str) and place:

@@ -139,9 +139,9 @@ def _is_like(found: memory_pb2.Found, similarity_min: float = prompt_similarity_
 
 
 def _says_something(turn: Turn) -> bool:
-    """Whether a turn is worth telling by itself: no announcement, courtesy or handoff, and nothing taken back."""
+    """Whether a turn is worth telling by itself: not an announcement, a courtesy, a handoff, a script's, or taken back."""
     if "handoff" in turn.memory.tags or not turn.is_current:
         return False
     if turn.memory.role == "user":
-        return asks_for_something(turn.text)
+        return turn.is_persons and asks_for_something(turn.text)
     return turn.memory.role != "assistant" or turn.is_substantial

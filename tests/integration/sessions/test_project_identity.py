@@ -118,7 +118,7 @@ async def test_a_repository_is_one_project_in_all_its_trees_folders_clones_and_p
     git(main, "worktree", "add", "-q", str(tmp_path / f"{project}-hotfix"))
     git(main, "worktree", "add", "-q", str(main / ".claude" / "worktrees" / "spike"))
     git(tmp_path, "clone", "-q", f"file://{main}", "checkout")
-    git(tmp_path / "checkout", "remote", "set-url", "origin", f"https://me:secret@github.com/acme/{project}")
+    git(tmp_path / "checkout", "remote", "set-url", "origin", f"https://me:tangerine9@github.com/acme/{project}")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{main}", "shallow")
     git(tmp_path / "shallow", "remote", "set-url", "origin", f"ssh://git@github.com/acme/{project}.git")
     git(tmp_path, "clone", "-q", str(main), "beside")
@@ -128,7 +128,7 @@ async def test_a_repository_is_one_project_in_all_its_trees_folders_clones_and_p
         assert await name_of(stack, place) == project, place
     main.rename(tmp_path / "renamed")
     assert await name_of(stack, tmp_path / "renamed") == project
-    assert "secret" not in "".join(_texts(stack))
+    assert "tangerine9" not in "".join(_texts(stack))
 
 
 def _texts(stack: Stack) -> list[str]:
@@ -349,5 +349,5 @@ async def test_a_gateway_elsewhere_goes_by_what_the_client_sees(stack: Stack, tm
     assert "is green" not in elsewhere(stack, other, name=project, root=str(one), directory=str(one))
     claimed = {"remote": f"host/a/{project}", "first_commit": "0" * 40}
     assert "is green" not in elsewhere(stack, other, **claimed)  # it claims the remote, and has another history
-    assert "is green" not in elsewhere(stack, other, remote="https://me:secret@host/x/y")
-    assert "secret" not in "".join(_texts(stack))
+    assert "is green" not in elsewhere(stack, other, remote="https://me:tangerine9@host/x/y")
+    assert "tangerine9" not in "".join(_texts(stack))
