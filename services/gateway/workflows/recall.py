@@ -139,7 +139,7 @@ def _is_like(found: memory_pb2.Found, similarity_min: float = prompt_similarity_
 
 
 def _says_something(turn: Turn) -> bool:
-    """Whether a turn is worth telling by itself: not an announcement, a courtesy, a handoff, a script's, or taken back."""
+    """Whether a turn is worth telling by itself: no announcement, courtesy or handoff, and a person's or an agent's."""
     if "handoff" in turn.memory.tags or not turn.is_current:
         return False
     if turn.memory.role == "user":
