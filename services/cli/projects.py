@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from services.cli.confirmation import confirm
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.transfer.delivery import plain
@@ -102,7 +103,7 @@ def _agrees(what: str) -> bool:
     if not sys.stdin.isatty():
         print("segue project: nothing was merged; add --yes to merge without being asked.", file=sys.stderr)
         return False
-    return input(f"{what} This is final. Merge? [y/N] ").strip().lower() in {"y", "yes"}
+    return confirm(f"{what} This is final. Merge?")
 
 
 def _alias(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from services.cli.clients import claude_code
 from services.cli.clients.configuration import CLIENTS, Client
 from services.cli.clients.settings_file import BACKUP_SUFFIX, NotOurs, SettingsFile
+from services.cli.confirmation import confirm
 from services.cli.installation import hook_command
 
 CLAUDE_CODE = "claude-code"
@@ -93,7 +94,7 @@ def _ask_consent() -> bool:
     if not sys.stdin.isatty():
         print("Repeat with --yes to write this.", file=sys.stderr)
         return False
-    return input("Write this? [y/N] ").strip().lower() in {"y", "yes"}
+    return confirm("Write this?")
 
 
 def _leave(change: Change, problem: Exception) -> int:

@@ -6,10 +6,12 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from services.cli.clients.claude_permissions import ClientRule, ClientRules, client_rules
+from services.cli.confirmation import confirm
 from services.cli.directory.place import place_here
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
@@ -32,9 +34,10 @@ def run_import(options: argparse.Namespace) -> int:
     if not sys.stdin.isatty():
         print("segue permissions: only a person decides this: run it in a terminal.", file=sys.stderr)
         return 2
-    if input(f"Record these {len(found.rules)}? [y/N] ").strip().lower() not in {"y", "yes"}:
+    if not confirm(f"Record these {len(found.rules)}?"):
         return 0
-    refused = [problem for rule in found.rules if (problem := _record(rule))]
+    here = place_here()
+    refused = [problem for rule in found.rules if (problem := _record(rule, here))]
     print(
         f"{len(found.rules) - len(refused)} recorded. `segue permissions` shows them, `segue revoke ID` takes one back."
     )
@@ -60,9 +63,9 @@ def _line(rule: ClientRule, directory: Path) -> str:
     return f"{decision:<5}  {plain(rule.rule)}  {where} ({plain(str(rule.file))}{comes_with_it})"
 
 
-def _record(rule: ClientRule) -> str:
+def _record(rule: ClientRule, here: Mapping[str, Any]) -> str:
     """Records it; what is wrong with it where that fails. Warnings are printed."""
-    asked: dict[str, Any] = {"action": rule.action, "scope": rule.scope, **place_here()}
+    asked: dict[str, Any] = {"action": rule.action, "scope": rule.scope, **here}
     body = json.dumps({**asked, "operation": rule.rule, "target": ""}).encode()
     try:
         answer, _ = Endpoint().call("/v1/permissions", body, call_timeout_s)

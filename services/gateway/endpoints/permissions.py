@@ -23,7 +23,7 @@ from services.pb import session_pb2
 from services.workspace.directory_identity import PROJECT_META
 
 history_max = 20
-_texts = ("action", "id", "operation", "target", "scope", "directory")
+_texts = ("action", "id", "operation", "target", "scope")
 
 
 class Decisions:

@@ -22,8 +22,6 @@ LANGUAGES = {
     ".php": "php",
     ".swift": "swift",
 }
-SCRIPTS = frozenset({"python", "javascript", "typescript", "ruby", "php"})
-"""Languages whose compiler, if there is one, does not check every type."""
 _script_test = (
     r"(^|/)test\.{0}$|[.-](test|spec|e2e|e2e-spec|cy)\.{0}$"
     r"|(^|/)(__tests__|tests?|spec|e2e|cypress)/[^.]*(\.[\w-]+)*\.{0}$"

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from services.cli.confirmation import confirm
 from services.cli.gateway.mcp_call import CallFailed, Gateway, gateway_url
 
 
@@ -37,4 +38,4 @@ def _agrees(count: int) -> bool:
     if not sys.stdin.isatty():
         print("segue delete: nothing was deleted; add --yes to delete without being asked.", file=sys.stderr)
         return False
-    return input(f"Delete {count:,}? [y/N] ").strip().lower() in {"y", "yes"}
+    return confirm(f"Delete {count:,}?")
