@@ -146,6 +146,7 @@ def _accept_dialogs(hooked: Hooked, version: str) -> None:
         "hasCompletedOnboarding": True,
         "lastOnboardingVersion": version,
         "theme": "dark",
+        "bypassPermissionsModeAccepted": True,
         "customApiKeyResponses": {"approved": ["unused"], "rejected": []},
         "projects": {**settings.get("projects", {}), str(hooked.project.resolve()): project},
     }
