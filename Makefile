@@ -65,7 +65,7 @@ test-containers: dev ## What needs Docker
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
 
 test-arm: dev ## Segue on 64-bit ARM and on an older x86-64, emulated; fetches an ARM Python from Debian
-	$(bin)/python -m tests.arm.arm_python
+	$(bin)/python -m tests.arm.emulation
 	$(pytest) --numprocesses 2 --dist worksteal -m arm tests/arm
 
 test-mac: dev ## Hooks, connect, the server's life and what touches the system, as on a Mac

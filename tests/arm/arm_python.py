@@ -1,6 +1,6 @@
 """A Python for 64-bit ARM with the locked packages, in `.venv/arm`: Debian's own, unpacked and not installed.
 
-`python -m tests.arm.arm_python` makes it where it is missing. It needs Debian's apt and no rights.
+It needs Debian's apt and no rights.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.debian import run
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(sys.prefix) / "arm"
@@ -38,6 +39,7 @@ APT::Sandbox::User "root";
 APT::Install-Recommends "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
+Acquire::http::Timeout "30";
 """
 
 
@@ -71,11 +73,11 @@ def _unpack_system() -> None:
     (apt / "sources.list").write_text(f"deb{signed} {_mirror()} {RELEASE} main\n")
     environment = os.environ | {"APT_CONFIG": str(apt / "apt.conf")}
     for command in (("update",), ("install", "--yes", "--download-only", *PACKAGES)):
-        _run(["apt-get", "--quiet", *command], environment)
+        run(["apt-get", "--quiet", *command], environment)
     (SYSTEM / "usr" / "lib").mkdir(parents=True)
     (SYSTEM / "lib").symlink_to("usr/lib")
     for package in sorted((apt / "cache" / "archives").glob("*.deb")):
-        _run(["dpkg-deb", "--extract", str(package), str(HOME / "qemu" if "qemu" in package.name else SYSTEM)])
+        run(["dpkg-deb", "--extract", str(package), str(HOME / "qemu" if "qemu" in package.name else SYSTEM)])
     (HOME / "qemu" / "usr" / "bin" / "qemu-x86_64").rename(HOME / "qemu-x86_64")
     (HOME / "qemu" / "usr" / "bin" / "qemu-aarch64").rename(HOME / "qemu-aarch64")
     for done in (HOME / "qemu", apt):
@@ -84,7 +86,7 @@ def _unpack_system() -> None:
 
 def _mirror() -> str:
     """Where this machine has Debian's packages from."""
-    named = _run(["apt-get", "update", "--print-uris"])
+    named = run(["apt-get", "update", "--print-uris"])
     mirrors: list[str] = re.findall(r"'(\S+/debian/?)/dists/", named)
     if not mirrors:
         sys.exit("make test-arm fetches Debian's packages for ARM, and this machine's apt names no mirror of Debian")
@@ -98,16 +100,5 @@ def _install_packages() -> None:
     (HOME / "python" / "pyvenv.cfg").write_text(f"home = {SYSTEM / 'usr' / 'bin'}\nversion = {VERSION}\n")
     options = ["--python-platform", PLATFORM, "--python-version", VERSION, "--only-binary", ":all:", "--no-deps"]
     uv = str(Path(sys.executable).with_name("uv"))
-    _run([uv, "pip", "install", "--quiet", *options, "--require-hashes", "--target", str(site), "-r", str(LOCK)])
+    run([uv, "pip", "install", "--quiet", *options, "--require-hashes", "--target", str(site), "-r", str(LOCK)])
     (site / "segue.pth").write_text(f"{ROOT}\n")
-
-
-def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"make test-arm: {' '.join(command)} failed:\n{done.stderr}")
-    return done.stdout
-
-
-if __name__ == "__main__":
-    make()

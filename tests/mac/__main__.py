@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.debian import install, run
 from tests.mac.programs import write_programs
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,7 @@ TESTS = (
 )
 MARKS = "not linux and not containers and not conformance and not client and not slow"
 
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "--")
 ENTER = """
 mkdir "$1/proc" "$1/etc"
 cp /proc/cpuinfo "$1/proc"
@@ -50,17 +52,18 @@ exec "$@"
 
 def main() -> int:
     """The tests' exit status."""
-    compiler = shutil.which("cc") or sys.exit("make test-mac needs a C compiler: on Debian, apt install gcc libc6-dev")
+    if not (shutil.which("cc") and shutil.which("unshare")):
+        install("gcc", "libc6-dev", "util-linux")
+    run([*NAMESPACE, "true"])
     with tempfile.TemporaryDirectory(prefix="mac-") as name:
         at = Path(name)
         for directory in (HOME, TMPDIR):
             (at / directory).mkdir(parents=True)
         write_programs(at / "bin")
         library = ["-shared", "-fPIC", "-O1", "-o", str(at / "macos.so"), str(HERE / "macos.c")]
-        subprocess.run([compiler, *library, "-ldl"], check=True)
-        namespace = ["unshare", "--user", "--map-root-user", "--mount", "--"]
+        run(["cc", *library, "-ldl"])
         shell = ["sh", "-e", "-c", ENTER.format(open_files=OPEN_FILES), "mac", name]
-        done = subprocess.run([*namespace, *shell, *_pytest(at)], cwd=ROOT, env=_environment(at), check=False)
+        done = subprocess.run([*NAMESPACE, *shell, *_pytest(at)], cwd=ROOT, env=_environment(at), check=False)
     return done.returncode
 
 
