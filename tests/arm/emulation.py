@@ -20,7 +20,7 @@ REGISTER = (
 PLACE = "/proc/sys/fs/binfmt_misc"
 ENTER = f'mount -t binfmt_misc none {PLACE} && printf %s "$0" > {PLACE}/register && exec "$@"'
 """In a namespace, so that nothing of it is seen outside."""
-QUIET = {"QEMU_LD_PREFIX": str(SYSTEM), "PYTHONPYCACHEPREFIX": str(HOME / "pycache")}
+LIBRARIES = {"QEMU_LD_PREFIX": str(SYSTEM)}
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Processor:
     @property
     def environment(self) -> dict[str, str]:
         """What a process on it needs besides this process's own; none of Segue's settings."""
-        # With the bytecode of the first process the next ones start in half the time.
+        # Without bytecode each process compiles all of Segue.
         hidden = ("SEGUE_", "PYTHONDONTWRITEBYTECODE")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        return inherited | (QUIET | {"QEMU_CPU": self.cpu} if self.is_arm else {})
+        return inherited | (LIBRARIES | {"QEMU_CPU": self.cpu} if self.is_arm else {})
 
     def python(self, *arguments: str) -> list[str]:
         """The command that runs Python with Segue's packages on it."""

@@ -19,21 +19,29 @@ from tests.mac.programs import write_programs
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 OPEN_FILES = 256
+LIMIT_S = 1800.0
+"""A machine that is busy with others needs some of it."""
 HOME = "Users/Ada Me\u0301ndez"
 """With a space, and an accent as a sign of its own."""
 TMPDIR = "var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T"
 UNIT = (
-    *("cli", "gateway", "kit", "quality", "workspace"),
-    *("memory/embedder", "memory/operations", "memory/storage", "session/operations", "session/store"),
+    *("test_setup", "kit/test_systems", "kit/test_canonical_path", "kit/test_durable_files"),
+    *("cli/test_local_server", "cli/checkup/test_checkup", "cli/clients/test_install", "cli/hooks/test_hook_input"),
+    *("quality/operations/test_directory_scan", "quality/tool_runs/test_tool_runs"),
+    *("workspace/test_allowed_roots", "workspace/test_handoff_files", "workspace/test_project_identity"),
+    *("workspace/git/test_checkpoint", "workspace/git/test_state"),
+)
+INTEGRATION = (
+    *("connect/test_ends", "connect/test_restarts", "hooks/test_hooks"),
+    *("operations/test_one_process", "operations/test_idle_exit"),
 )
 TESTS = (
     "tests/mac",
-    *(f"tests/unit/{name}" for name in UNIT),
-    "tests/integration/hooks",
-    "tests/integration/connect",
-    "tests/integration/operations/test_one_process.py",
-    "tests/integration/operations/test_idle_exit.py",
+    *(f"tests/unit/{name}.py" for name in UNIT),
+    *(f"tests/integration/{name}.py" for name in INTEGRATION),
+    "--deselect=tests/unit/test_setup.py::test_every_locked_package_has_a_wheel",
 )
+"""What the profile can change: processes, locks, sockets, watching, names and homes, and the programs of a shell."""
 MARKS = "not linux and not containers and not conformance and not client and not slow"
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "--")
@@ -63,22 +71,17 @@ def main() -> int:
         library = ["-shared", "-fPIC", "-O1", "-o", str(at / "macos.so"), str(HERE / "macos.c")]
         run(["cc", *library, "-ldl"])
         shell = ["sh", "-e", "-c", ENTER.format(open_files=OPEN_FILES), "mac", name]
-        done = subprocess.run([*NAMESPACE, *shell, *_pytest(at)], cwd=ROOT, env=_environment(at), check=False)
+        command = [*NAMESPACE, *shell, *_pytest(at)]
+        try:
+            done = subprocess.run(command, cwd=ROOT, env=_environment(at), timeout=LIMIT_S, check=False)
+        except subprocess.TimeoutExpired:
+            sys.exit(f"make test-mac did not end in {LIMIT_S:.0f} s")
     return done.returncode
 
 
 def _pytest(at: Path) -> list[str]:
-    given = sys.argv[1:] or [
-        "-m",
-        MARKS,
-        "--numprocesses",
-        "auto",
-        "--maxprocesses",
-        "4",
-        "--dist",
-        "worksteal",
-        *TESTS,
-    ]
+    beside = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")  # a file shares its server
+    given = sys.argv[1:] or ["-m", MARKS, *beside, *TESTS]
     # Short, as whoever tests on a Mac has to choose it: a socket of a test's own must fit.
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--basetemp", str(at / "t"), *given]
 
