@@ -1,5 +1,7 @@
 """Runs pytest as on a Mac, with its own arguments or what `make test-mac` runs: `python -m tests.mac`.
 
+With `--last-failed` what failed there runs once more, alone.
+
 In a namespace of its own without /proc, but for what onnxruntime reads on Linux alone, where every program is loaded
 with `macos.c`. Needs Linux 5.11 or later, a C compiler and no rights.
 """
@@ -82,8 +84,10 @@ def main() -> int:
 def _pytest(at: Path) -> list[str]:
     beside = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")  # a file shares its server
     given = sys.argv[1:] or ["-m", MARKS, *beside, *TESTS]
+    if given == ["--last-failed"]:
+        given = ["-m", MARKS, *given, "--last-failed-no-failures", "none", *TESTS]
     # Short, as whoever tests on a Mac has to choose it: a socket of a test's own must fit.
-    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--basetemp", str(at / "t"), *given]
+    return [sys.executable, "-m", "pytest", "-o", f"cache_dir={ROOT}/.pytest_cache/mac", "--basetemp", str(at / "t"), *given]
 
 
 def _environment(at: Path) -> dict[str, str]:
