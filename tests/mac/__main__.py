@@ -87,7 +87,8 @@ def _pytest(at: Path) -> list[str]:
     if given == ["--last-failed"]:
         given = ["-m", MARKS, *given, "--last-failed-no-failures", "none", *TESTS]
     # Short, as whoever tests on a Mac has to choose it: a socket of a test's own must fit.
-    return [sys.executable, "-m", "pytest", "-o", f"cache_dir={ROOT}/.pytest_cache/mac", "--basetemp", str(at / "t"), *given]
+    own = ["-o", f"cache_dir={ROOT}/.pytest_cache/mac", "--basetemp", str(at / "t")]
+    return [sys.executable, "-m", "pytest", *own, *given]
 
 
 def _environment(at: Path) -> dict[str, str]:

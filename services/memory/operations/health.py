@@ -17,8 +17,8 @@ from services.memory.domain.memories import Stats
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.vectors.slot_vectors import slowness
-from services.memory.text.stemming import stemming_slowness
 from services.memory.operations.store_memories import NO_MODEL
+from services.memory.text.stemming import stemming_slowness
 
 disk_free_min_bytes = 256 * 1024 * 1024
 ids_max = 20

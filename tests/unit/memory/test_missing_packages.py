@@ -143,9 +143,7 @@ def test_without_cryptography_nothing_is_stored_in_clear_that_was_to_be_encrypte
 COMMAND = "import services.cli.__main__ as command\nsys.exit(command.main(sys.argv[2:]))"
 
 
-@pytest.mark.parametrize(
-    "hidden", ["duckdb", pytest.param("numpy", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("hidden", ["duckdb", pytest.param("numpy", marks=pytest.mark.slow)])
 def test_what_is_needed_and_missing_is_named_in_one_line(tmp_path: Path, hidden: str) -> None:
     script = f"import os\nos.environ['SEGUE_DATA_DIR'] = {str(tmp_path)!r}\n{COMMAND}"
     done = run(script, hidden, "serve", "--port", "0")
