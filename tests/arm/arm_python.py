@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.debian import LIMIT_S, run
+from tests.arm.debian import LIMIT_S, run
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(sys.prefix) / "arm"

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.debian import install, run
+from tests.arm.debian import install, run
 from tests.mac.programs import write_programs
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from services.session.permissions.matching import folded, matches, shortest
+from services.session.permissions.matching import fold, matches, shortest
 
 _home = re.compile(r"(/home/[^/]+|/Users/[^/]+|/root|/var/root|[A-Za-z]:/Users/[^/]+)(?=/|$)")
 _drive = re.compile(r"[A-Za-z]:/")
@@ -81,4 +81,4 @@ def _folded_ways(target: str, root: str) -> tuple[str, ...]:
 
 def _fold(paths: Iterator[str]) -> Iterator[str]:
     """As the most forgiving file system compares names."""
-    return map(folded, paths)
+    return map(fold, paths)

@@ -14,7 +14,7 @@ _PRIVATE = re.compile(r"/private(?=/(etc|tmp|var)(/|$))", re.IGNORECASE)
 """Where macOS has what `/etc`, `/tmp` and `/var` are links to, and the volume that `/Users` is on."""
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """As the most forgiving file system compares names: without case, in one form of Unicode."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 

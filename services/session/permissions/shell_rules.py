@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.session.domain.command_risk import only_reads
 from services.session.permissions.guesses import guessed_calls
-from services.session.permissions.matching import folded, matches, pieces, shortest
+from services.session.permissions.matching import fold, matches, pieces, shortest
 from services.session.permissions.programs import has_risky_option, without_global_options
 from services.session.permissions.shell import UNKNOWN, Call, read_command
 
@@ -111,7 +111,7 @@ def _meant(pattern: str) -> tuple[str, _Form] | None:
 
 
 def _form(words: Sequence[str]) -> tuple[str, _Form]:
-    name = folded(words[0])
+    name = fold(words[0])
     same = _SAME_OPTION.get(name, {})
     options: set[str] = set()
     operands: list[str] = []
@@ -131,7 +131,7 @@ def _form(words: Sequence[str]) -> tuple[str, _Form]:
 
 def _operand(word: str) -> str:
     """As a name of a file that some file systems do not tell from others; options differ by case."""
-    return folded(shortest(word))
+    return fold(shortest(word))
 
 
 def allows_command(patterns: Sequence[str], denied: Sequence[str], command: str) -> bool:

@@ -12,7 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.debian import install, run
+from tests.arm.debian import install, run
 
 HOME = Path(sys.prefix) / "windows"
 PYTHON = HOME / "python" / "python.exe"
