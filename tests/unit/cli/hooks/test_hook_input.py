@@ -320,7 +320,7 @@ def test_input_that_is_long_is_cut_to_what_is_needed() -> None:
     raw = json.dumps({"session_id": "s", "tool_input": {"command": "x" * 10**6, "content": "y" * 10**6}}).encode()
     sent = json.loads(hook_input.envelope(raw, tokens=5))
     assert sent["tokens"] == 5
-    assert len(sent["input"]["tool_input"]["command"]) == hook_input.TEXT_MAX_CHARS
+    assert len(sent["input"]["tool_input"]["command"]) == hook_input.COMMAND_MAX_CHARS
     assert "content" not in sent["input"]["tool_input"]
 
 
