@@ -303,3 +303,13 @@ async def test_a_clone_on_this_machine_is_of_its_origin_whichever_was_seen_first
     fork = replace(clone, root="/w/fork", directory="/w/fork", remote="h/me/api")
     assert await known.label(fork) == "me/api"
     assert [await known.label(each) for each in (again, clone, ACME)] == ["api"] * 3
+
+
+async def test_a_clone_in_the_place_that_its_origin_left_is_of_it(known: Registry) -> None:
+    bare = replace(ACME, remote="")
+    moved = replace(bare, root="/w/acme/web", directory="/w/acme/web", name="web")
+    assert [await known.label(each) for each in (bare, moved)] == ["api", "api"]
+    known.standing = {"/w/acme/web"}
+    assert await known.label(replace(bare, remote="local/m/w/acme/web")) == "api"
+    known.standing = {"/w/acme/api", "/w/acme/web"}
+    assert await known.label(moved) == "api"
