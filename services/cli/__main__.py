@@ -140,7 +140,14 @@ COMMANDS: Mapping[str, Command] = {
         (
             ("action", {"choices": ("list", "rename", "merge", "split", "alias"), "help": "what to do"}),
             ("project", {"nargs": "?", "metavar": "PROJECT", "help": "by label, name or alias; to merge, the source"}),
-            ("name", {"nargs": "?", "metavar": "NAME", "help": "the new name; to merge, the project it goes into; to split, the one that was merged into it"}),
+            (
+                "name",
+                {
+                    "nargs": "?",
+                    "metavar": "NAME",
+                    "help": "the new name; to merge, what it goes into; to split, what was merged into it",
+                },
+            ),
             ("--remove", {"action": "store_true", "help": "alias: take it away"}),
             ("--dry-run", {"action": "store_true", "help": "merge, split: show what would be moved, and move nothing"}),
             ("--yes", {"action": "store_true", "help": "merge without asking"}),

@@ -36,7 +36,7 @@ class Projects:
         return JSONResponse({"projects": shapes, "total": page.total, "next_cursor": page.next_cursor or None})
 
     async def change(self, request: Request) -> Response:
-        """`{"action": rename|merge|split|alias|unalias, "project", "name", "dry_run"?}` → the project, and what was moved."""
+        """`{"action": one of ACTIONS, "project", "name", "dry_run"?}` → the project, and what was moved."""
         with caller_mistakes("The change"):
             asked = await fields(request)
         names = [asked.get(each) for each in ("action", "project", "name")]

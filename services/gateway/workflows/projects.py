@@ -1,7 +1,7 @@
 """What a person changes of their projects, over all services: another label, two made one or two again, another name.
 
-The registry changes first and remembers what is still to be moved; memory and quality follow, and then it is settled. To
-split a project memory changes first. A change that was interrupted is finished by repeating it.
+The registry changes first and remembers what is still to be moved; memory and quality follow, and then it is settled.
+To split a project memory changes first. A change that was interrupted is finished by repeating it.
 """
 
 from __future__ import annotations
@@ -87,8 +87,7 @@ class ProjectWork:
         return ProjectChange(answer.project)
 
     async def _finish(self, changed: projects_pb2.ChangeResponse) -> ProjectChange:
-        """Moves memories and quality of earlier labels, of the project and of packages merged along with it, and settles
-        each."""
+        """Moves memories and quality of earlier labels, of the project and of packages merged along with it."""
         self.labels.forget()
         memories = sum([await self._settle(each) for each in changed.packages])
         memories += await self._settle(changed.project)
@@ -109,9 +108,7 @@ class ProjectWork:
         memory, quality = self.backends.memory, self.backends.quality
         memories = 0
         for label in labels:
-            asked = memory_pb2.MoveProjectRequest(
-                source=label, target=project.label, merges=label in project.merged
-            )
+            asked = memory_pb2.MoveProjectRequest(source=label, target=project.label, merges=label in project.merged)
             memories += (await memory.call(memory.stub.MoveProject, asked, move_timeout_s)).memories
             points = quality_pb2.MoveProjectRequest(source=label, target=project.label)
             await quality.call(quality.stub.MoveProject, points, move_timeout_s)

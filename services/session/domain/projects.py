@@ -93,6 +93,7 @@ class Project:
                 *(remote_key(each) for each in self.remotes),
                 *(commit_key(each) for each in self.first_commits),
                 *((left_key if each.is_left else root_key)(each.machine, each.path) for each in self.roots),
+                *(path_key(each.path) for each in self.roots if not each.is_left),
                 *(name_key(each) for each in (self.label, self.name, *self.names)),
                 *(alias_key(each) for each in (self.label, *self.aliases)),
                 *([package_key(self.repository, self.inside)] if self.repository else []),
@@ -210,6 +211,11 @@ def root_key(machine: str, path: str) -> str:
 def left_key(machine: str, path: str) -> str:
     """Of a directory that the project is in no longer."""
     return f"left:{machine}:{path}"
+
+
+def path_key(path: str) -> str:
+    """Of a directory on whatever machine."""
+    return f"path:{path}"
 
 
 def name_key(name: str) -> str:

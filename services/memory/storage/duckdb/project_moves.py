@@ -39,7 +39,7 @@ class MovingRow:
 def read_rows(connection: Connection, written: Rows, move: ProjectMove) -> list[MovingRow]:
     """The first rows to be moved, as they will be in the other project. Raises SealBroken for one that cannot be read."""
     chosen, values = _chosen(written, move)
-    found = connection.execute(f"SELECT * {chosen} ORDER BY sequence LIMIT {portion}", values)  # noqa: S608  # our own
+    found = connection.execute(f"SELECT * {chosen} ORDER BY sequence LIMIT {portion}", values)  # our own
     names = [each[0] for each in found.description or ()]
     return [_moving_row(connection, written, dict(zip(names, row, strict=True)), move) for row in found.fetchall()]
 
@@ -185,15 +185,13 @@ class ProjectMoves:
     async def count(self, move: ProjectMove) -> int:
         """How many memories it would move."""
         chosen, values = _chosen(self._written, move)
-        sql = f"SELECT count(*) {chosen}"  # noqa: S608  # our own
+        sql = f"SELECT count(*) {chosen}"  # our own
         counted: int = await self._write("move", lambda connection: connection.execute(sql, values).fetchall()[0][0])
         return counted
 
     async def read(self, move: ProjectMove) -> list[MovingRow]:
         """A portion of the rows to be moved, for another database."""
-        rows: list[MovingRow] = await self._write(
-            "move", lambda connection: read_rows(connection, self._written, move)
-        )
+        rows: list[MovingRow] = await self._write("move", lambda connection: read_rows(connection, self._written, move))
         return rows
 
     async def add(self, rows: Sequence[MovingRow]) -> list[int]:

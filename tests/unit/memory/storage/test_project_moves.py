@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from services.kit.errors import InvalidInput
+from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Chosen
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.queries import EVERYTHING
-from services.memory.domain.deletion_log import Removing
 from services.memory.domain.retention_policy import Rule
 from services.memory.domain.rows import ProjectMove
 from services.memory.domain.store import MemoryStore
@@ -69,12 +69,7 @@ async def test_what_was_merged_is_split_again_and_no_more(store: MemoryStore) ->
     assert await store.count_move(SPLIT) == 4
     assert len((await store.move_project(SPLIT)).removed) == 4
     assert len(merged.added) == 4
-    by_project = {
-        each: sorted(
-            found.content for found in (await store.visible("ann", await store.choose("ann", Chosen(project=each)))).values()
-        )
-        for each in ("p", OTHER)
-    }
+    by_project = {each: await _contents(store, each) for each in ("p", OTHER)}
     assert by_project == {"p": [f"of p {number}" for number in range(4)], OTHER: ["of the other", "said since"]}
     assert (await store.move_project(SPLIT)).removed == []
     await store.move_project(MOVE)  # a new name is no merger
@@ -95,6 +90,11 @@ async def test_what_was_deleted_stays_out_under_the_projects_new_name_and_not_of
     assert await store.find_existing([row("said and deleted", "p")]) == {}  # it is another project by now
     assert await store.find_existing([row("said and deleted", names[2])]) == {}
     assert await store.find_existing([row("said and deleted", names[1], user="bob")]) == {}
+
+
+async def _contents(store: MemoryStore, project: str) -> list[str]:  # noqa: F811
+    found = await store.visible("ann", await store.choose("ann", Chosen(project=project)))
+    return sorted(each.content for each in found.values())
 
 
 def _is_beside(name: str, shards: int) -> bool:

@@ -367,3 +367,32 @@ async def test_a_clone_in_the_place_that_its_origin_left_is_of_it(known: Registr
     assert await known.label(replace(bare, remote="local/m/w/acme/web")) == "api"
     known.standing = {"/w/acme/api", "/w/acme/web"}
     assert await known.label(moved) == "api"
+
+
+def of_path(path: str) -> Sighting:
+    """What a client tells that knows nothing but a path."""
+    return Sighting(path.rpartition("/")[2], "", path, path)
+
+
+async def test_a_path_alone_is_of_the_one_project_that_was_seen_there(known: Registry) -> None:
+    assert await known.label(ACME) == "api"
+    web = replace(ACME, inside="apps/web", package="web")
+    assert await known.label(web) == "api/web"
+    plain = Sighting("notes", "m", "/w/notes", "/w/notes")
+    assert await known.label(plain) == "notes"
+    before = (await known.registry.page("ada", "", 9, None)).projects
+    for path, label in (("/w/acme/api", "api"), ("/w/acme/api/src", "api"), ("/w/acme/api/apps/web/src", "api/web")):
+        assert await known.label(of_path(path)) == label
+    assert await known.label(of_path("/w/notes")) == "notes"
+    assert (await known.registry.page("ada", "", 9, None)).projects == before
+    assert await known.label(of_path("/w/notes/old")) == "old"  # a plain directory has only what is in itself
+    assert await known.label(of_path("/w/acme/api"), "bob") == "api"
+    assert len((await known.registry.page("bob", "", 9, None)).projects) == 1
+
+
+async def test_a_path_on_two_machines_is_of_neither(known: Registry) -> None:
+    assert await known.label(ACME) == "api"
+    assert await known.label(replace(BOLT, machine="n", root="/w/acme/api", directory="/w/acme/api")) == "bolt/api"
+    own = await known.label(of_path("/w/acme/api"))
+    assert own not in {"api", "bolt/api"}
+    assert await known.label(of_path("/w/acme/api")) == own

@@ -108,8 +108,7 @@ def _earlier_projects(
     sql = "SELECT earlier FROM earlier_projects WHERE user_id = ? AND project = ?"
     return {
         (user, project): [
-            written.read_name(column)
-            for (column,) in connection.execute(sql, [user, written.name(project)]).fetchall()
+            written.read_name(column) for (column,) in connection.execute(sql, [user, written.name(project)]).fetchall()
         ]
         for user, project in {(row.user, row.memory.project) for row in rows}
     }
