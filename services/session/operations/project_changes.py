@@ -140,9 +140,8 @@ class ProjectChanges:
         """Of the project, and of the packages that went with it."""
         made = [_separation(whole, merger)]
         for package in await self._packages(whole.user, whole):
-            for each in package.merged:
-                if each.project.repository == merger.project.id:
-                    made.append(_separation(package, each))
+            along = [each for each in package.merged if each.project.repository == merger.project.id]
+            made += [_separation(package, each) for each in along]
         return made
 
     async def _check_free(self, user: str, whole: Project, one: Project) -> None:

@@ -37,7 +37,7 @@ class MovingRow:
 
 
 def read_rows(connection: Connection, written: Rows, move: ProjectMove) -> list[MovingRow]:
-    """The first rows to be moved, as they will be in the other project. Raises SealBroken for one that cannot be read."""
+    """The first rows to be moved, as they will be in the other project. SealBroken for one that cannot be read."""
     chosen, values = _chosen(written, move)
     found = connection.execute(f"SELECT * {chosen} ORDER BY sequence LIMIT {portion}", values)  # our own
     names = [each[0] for each in found.description or ()]

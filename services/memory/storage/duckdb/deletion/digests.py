@@ -75,7 +75,8 @@ def deleted_places(connection: Connection, written: Rows, rows: Mapping[int, New
     digests = {place: _of_row(secret, row, earlier) for place, row in rows.items()}
     every = [each for its in digests.values() for each in its]
     sql = f"""
-        SELECT digest::TEXT, r.project, max(deleted_at) FROM deletion_digests d LEFT JOIN removals r ON r.number = d.removal
+        SELECT digest::TEXT, r.project, max(deleted_at)
+        FROM deletion_digests d LEFT JOIN removals r ON r.number = d.removal
         WHERE digest IN ({placeholders(every)}) GROUP BY ALL
     """  # noqa: S608  # marks only
     deleted: dict[str, list[tuple[str, datetime]]] = {}
