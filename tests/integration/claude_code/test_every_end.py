@@ -98,7 +98,6 @@ def test_each_conversation_in_terminals_leaves_one_handoff_and_the_next_is_told_
     with desk.open(["The limes were off by four."], "--resume", plums) as third:
         third.say("Please look into the limes.", "The limes were off by four.")
         third.leave()
-    assert f"Conversation `{plums}`" in desk.handoff("The limes were off by four.")
     words = [" ".join(secrets.token_hex(4) for _ in range(60)) for _ in range(40)]
     decision = {"kind": "conversation", "role": "user", "tags": ["decision"], "project": project}
     send_lines(stack, [{"content": f"From now on, the rule is: {each}.", **decision} for each in words])
@@ -106,6 +105,7 @@ def test_each_conversation_in_terminals_leaves_one_handoff_and_the_next_is_told_
     desk.claude.allow()
     view = json.dumps(desk.claude.run([{"text": "Hello."}], "What next?")[0]["messages"])
     assert "Unfinished" in desk.handoff("The figs are only half done.")
+    assert f"Conversation `{plums}`" in desk.handoff("The limes were off by four.")
     assert len(desk.handoffs) == 3
     order = ("figs are only half done", "limes were off by four", "From now on, the rule is")
     assert sorted(order, key=view.index) == list(order)
