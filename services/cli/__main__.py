@@ -136,13 +136,20 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "project": Command(
         "projects",
-        "your projects: lists them, gives one another name, makes two of them one",
+        "your projects: lists them, gives one another name, makes two of them one, or two again",
         (
-            ("action", {"choices": ("list", "rename", "merge", "alias"), "help": "what to do"}),
+            ("action", {"choices": ("list", "rename", "merge", "split", "alias"), "help": "what to do"}),
             ("project", {"nargs": "?", "metavar": "PROJECT", "help": "by label, name or alias; to merge, the source"}),
-            ("name", {"nargs": "?", "metavar": "NAME", "help": "the new name; to merge, the project it goes into"}),
+            (
+                "name",
+                {
+                    "nargs": "?",
+                    "metavar": "NAME",
+                    "help": "the new name; to merge, what it goes into; to split, what was merged into it",
+                },
+            ),
             ("--remove", {"action": "store_true", "help": "alias: take it away"}),
-            ("--dry-run", {"action": "store_true", "help": "merge: show what would be moved, and move nothing"}),
+            ("--dry-run", {"action": "store_true", "help": "merge, split: show what would be moved, and move nothing"}),
             ("--yes", {"action": "store_true", "help": "merge without asking"}),
             ("--json", {"action": "store_true", "help": "list: as JSON, for programs"}),
         ),

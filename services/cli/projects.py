@@ -1,4 +1,4 @@
-"""`segue project`: the projects of a user; lists them, gives one another name, makes two of them one."""
+"""`segue project`: the projects of a user; lists them, gives one another name, makes two of them one, or two again."""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ def _line(project: Answer) -> str:
         where = "stored before projects were told by their repositories, and several fit: merge it into the right one"
     elif project["unmoved"]:
         where += f"; not all is moved yet: segue project rename {project['label']} {project['label']}"
+    if project["merged"]:
+        where += f"; has what was {', '.join(project['merged'])}"
     seen = datetime.fromisoformat(project["seen_at"]).astimezone().strftime("%Y-%m-%d")
     return plain(f"{project['label']}{names}  {seen}  {where}")
 
@@ -90,12 +92,22 @@ def _merge(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(f"{what} of {plain(options.project)} would go to {label}. Nothing was changed.")
         return 0
-    if not options.yes and not _agrees(
-        f"{what} of {plain(options.project)} go to {label}, and cannot be told apart then."
-    ):
+    if not options.yes and not _agrees(f"{what} of {plain(options.project)} go to {label}."):
         return 1
     done = _change(**meant)
     print(f"{label} has them now: {done['memories']:,} memories and {done['sessions']:,} sessions moved.")
+    print(f"segue project split {label} {plain(options.project)} takes that back.")
+    return 0
+
+
+def _split(options: argparse.Namespace) -> int:
+    done = _change(action="split", project=options.project, name=options.name, dry_run=options.dry_run)
+    label = plain(done["project"]["label"])
+    what = f"{done['memories']:,} memories, {done['sessions']:,} sessions and {done['rules']:,} permission rules"
+    if options.dry_run:
+        print(f"{what} of {plain(options.project)} would go back to {label}. Nothing was changed.")
+    else:
+        print(f"{label} is a project of its own again, with {what}.")
     return 0
 
 
@@ -103,7 +115,7 @@ def _agrees(what: str) -> bool:
     if not sys.stdin.isatty():
         print("segue project: nothing was merged; add --yes to merge without being asked.", file=sys.stderr)
         return False
-    return confirm(f"{what} This is final. Merge?")
+    return confirm(f"{what} Merge?")
 
 
 def _alias(options: argparse.Namespace) -> int:
@@ -119,4 +131,4 @@ def _change(**asked: Any) -> Answer:
     return answer
 
 
-ACTIONS = {"list": _list, "rename": _rename, "merge": _merge, "alias": _alias}
+ACTIONS = {"list": _list, "rename": _rename, "merge": _merge, "split": _split, "alias": _alias}

@@ -13,6 +13,7 @@ from services.kit.names import plain_name
 from services.kit.transport import rpc
 from services.memory import deletion_messages, messages, part_messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
+from services.memory.domain.rows import ProjectMove
 from services.memory.operations.backups import Backups
 from services.memory.operations.correct_memories import Correcting
 from services.memory.operations.delete_memories import Deleting
@@ -130,10 +131,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     async def MoveProject(self, request: memory_pb2.MoveProjectRequest, _: Any) -> memory_pb2.MoveProjectResponse:
         names = [normalise_project_name(each) for each in (request.source, request.target)]
+        move = ProjectMove(rpc.caller.get(), *names, merges=request.merges, splits=request.splits)
         moving = MovingProject(self._storing, self._linking)
-        return memory_pb2.MoveProjectResponse(
-            memories=await moving.move(rpc.caller.get(), names[0], names[1], dry_run=request.dry_run)
-        )
+        return memory_pb2.MoveProjectResponse(memories=await moving.move(move, dry_run=request.dry_run))
 
     async def Stats(self, request: memory_pb2.StatsRequest, _: Any) -> memory_pb2.StatsResponse:
         since = request.since.ToDatetime(UTC) if request.HasField("since") else None

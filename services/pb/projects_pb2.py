@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aservices/pb/projects.proto\x12\x11segue.projects.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n\x08Sighting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\t\x12\x11\n\tdirectory\x18\x04 \x01(\t\x12\x15\n\ris_repository\x18\x05 \x01(\x08\x12\x0e\n\x06remote\x18\x06 \x01(\t\x12\x14\n\x0c\x66irst_commit\x18\x07 \x01(\t\x12\x1f\n\x17is_first_commit_unknown\x18\x08 \x01(\x08\x12\x0e\n\x06inside\x18\t \x01(\t\x12\x0f\n\x07package\x18\n \x01(\t\x12\x12\n\ngiven_name\x18\x0b \x01(\t\x12\x0f\n\x07is_gone\x18\x0c \x01(\x08\"\xed\x01\n\x0eResolveRequest\x12-\n\x08sighting\x18\x01 \x01(\x0b\x32\x1b.segue.projects.v1.Sighting\x12\x14\n\x0c\x63hecked_name\x18\x02 \x01(\t\x12+\n\x06others\x18\x03 \x03(\x0b\x32\x1b.segue.projects.v1.Sighting\x12\x11\n\tis_stored\x18\x04 \x01(\x08\x12\x19\n\x11\x61re_roots_checked\x18\x05 \x01(\x08\x12\x16\n\x0estanding_roots\x18\x06 \x03(\t\x12\x0f\n\x07origins\x18\x07 \x03(\t\x12\x12\n\nonly_known\x18\x08 \x01(\x08\"\xca\x01\n\x0fResolveResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.segue.projects.v1.Project\x12\x15\n\rname_to_check\x18\x02 \x01(\t\x12\x1c\n\x14\x64irectories_to_check\x18\x03 \x03(\t\x12\x16\n\x0eroots_to_check\x18\x04 \x03(\t\x12-\n\tnamesakes\x18\x05 \x03(\x0b\x32\x1a.segue.projects.v1.Project\x12\x0e\n\x06is_new\x18\x06 \x01(\x08\"R\n\x04Root\x12\x0f\n\x07machine\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12+\n\x07seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07remotes\x18\x04 \x03(\t\x12\x15\n\rfirst_commits\x18\x05 \x03(\t\x12&\n\x05roots\x18\x06 \x03(\x0b\x32\x17.segue.projects.v1.Root\x12\x0f\n\x07\x61liases\x18\x07 \x03(\t\x12\x12\n\nrepository\x18\x08 \x01(\t\x12\x0e\n\x06inside\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07seen_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07unmoved\x18\x0c \x03(\t\x12\x14\n\x0cis_contested\x18\r \x01(\x08\"8\n\x0b\x46indRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04here\x18\x02 \x01(\t\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\":\n\x0bListRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"`\n\x0cListResponse\x12,\n\x08projects\x18\x01 \x03(\x0b\x32\x1a.segue.projects.v1.Project\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x03\"B\n\rRenameRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tis_stored\x18\x03 \x01(\x08\"R\n\x0cMergeRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\x12\x11\n\tis_stored\x18\x04 \x01(\x08\">\n\x0c\x41liasRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0e\n\x06remove\x18\x03 \x01(\x08\"*\n\rSettleRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"^\n\x0e\x43hangeResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.segue.projects.v1.Project\x12\x10\n\x08sessions\x18\x02 \x01(\x03\x12\r\n\x05rules\x18\x03 \x01(\x03\x32\xc4\x04\n\x08Projects\x12U\n\x07Resolve\x12!.segue.projects.v1.ResolveRequest\x1a\".segue.projects.v1.ResolveResponse\"\x03\x90\x02\x02\x12G\n\x04\x46ind\x12\x1e.segue.projects.v1.FindRequest\x1a\x1a.segue.projects.v1.Project\"\x03\x90\x02\x01\x12L\n\x04List\x12\x1e.segue.projects.v1.ListRequest\x1a\x1f.segue.projects.v1.ListResponse\"\x03\x90\x02\x01\x12R\n\x06Rename\x12 .segue.projects.v1.RenameRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x12P\n\x05Merge\x12\x1f.segue.projects.v1.MergeRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x12P\n\x05\x41lias\x12\x1f.segue.projects.v1.AliasRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x12R\n\x06Settle\x12 .segue.projects.v1.SettleRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aservices/pb/projects.proto\x12\x11segue.projects.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n\x08Sighting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\t\x12\x11\n\tdirectory\x18\x04 \x01(\t\x12\x15\n\ris_repository\x18\x05 \x01(\x08\x12\x0e\n\x06remote\x18\x06 \x01(\t\x12\x14\n\x0c\x66irst_commit\x18\x07 \x01(\t\x12\x1f\n\x17is_first_commit_unknown\x18\x08 \x01(\x08\x12\x0e\n\x06inside\x18\t \x01(\t\x12\x0f\n\x07package\x18\n \x01(\t\x12\x12\n\ngiven_name\x18\x0b \x01(\t\x12\x0f\n\x07is_gone\x18\x0c \x01(\x08\"\xed\x01\n\x0eResolveRequest\x12-\n\x08sighting\x18\x01 \x01(\x0b\x32\x1b.segue.projects.v1.Sighting\x12\x14\n\x0c\x63hecked_name\x18\x02 \x01(\t\x12+\n\x06others\x18\x03 \x03(\x0b\x32\x1b.segue.projects.v1.Sighting\x12\x11\n\tis_stored\x18\x04 \x01(\x08\x12\x19\n\x11\x61re_roots_checked\x18\x05 \x01(\x08\x12\x16\n\x0estanding_roots\x18\x06 \x03(\t\x12\x0f\n\x07origins\x18\x07 \x03(\t\x12\x12\n\nonly_known\x18\x08 \x01(\x08\"\xca\x01\n\x0fResolveResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.segue.projects.v1.Project\x12\x15\n\rname_to_check\x18\x02 \x01(\t\x12\x1c\n\x14\x64irectories_to_check\x18\x03 \x03(\t\x12\x16\n\x0eroots_to_check\x18\x04 \x03(\t\x12-\n\tnamesakes\x18\x05 \x03(\x0b\x32\x1a.segue.projects.v1.Project\x12\x0e\n\x06is_new\x18\x06 \x01(\x08\"R\n\x04Root\x12\x0f\n\x07machine\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12+\n\x07seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcb\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07remotes\x18\x04 \x03(\t\x12\x15\n\rfirst_commits\x18\x05 \x03(\t\x12&\n\x05roots\x18\x06 \x03(\x0b\x32\x17.segue.projects.v1.Root\x12\x0f\n\x07\x61liases\x18\x07 \x03(\t\x12\x12\n\nrepository\x18\x08 \x01(\t\x12\x0e\n\x06inside\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07seen_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07unmoved\x18\x0c \x03(\t\x12\x14\n\x0cis_contested\x18\r \x01(\x08\x12\x0e\n\x06merged\x18\x0e \x03(\t\"8\n\x0b\x46indRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04here\x18\x02 \x01(\t\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\":\n\x0bListRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"`\n\x0cListResponse\x12,\n\x08projects\x18\x01 \x03(\x0b\x32\x1a.segue.projects.v1.Project\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x03\"B\n\rRenameRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tis_stored\x18\x03 \x01(\x08\"R\n\x0cMergeRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\x12\x11\n\tis_stored\x18\x04 \x01(\x08\">\n\x0cSplitRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"X\n\rSplitResponse\x12&\n\x05parts\x18\x01 \x03(\x0b\x32\x17.segue.projects.v1.Part\x12\x10\n\x08sessions\x18\x02 \x01(\x03\x12\r\n\x05rules\x18\x03 \x01(\x03\"C\n\x04Part\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.segue.projects.v1.Project\x12\x0e\n\x06source\x18\x02 \x01(\t\">\n\x0c\x41liasRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0e\n\x06remove\x18\x03 \x01(\x08\"*\n\rSettleRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"\x8c\x01\n\x0e\x43hangeResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.segue.projects.v1.Project\x12\x10\n\x08sessions\x18\x02 \x01(\x03\x12\r\n\x05rules\x18\x03 \x01(\x03\x12,\n\x08packages\x18\x04 \x03(\x0b\x32\x1a.segue.projects.v1.Project2\x90\x05\n\x08Projects\x12U\n\x07Resolve\x12!.segue.projects.v1.ResolveRequest\x1a\".segue.projects.v1.ResolveResponse\"\x03\x90\x02\x02\x12G\n\x04\x46ind\x12\x1e.segue.projects.v1.FindRequest\x1a\x1a.segue.projects.v1.Project\"\x03\x90\x02\x01\x12L\n\x04List\x12\x1e.segue.projects.v1.ListRequest\x1a\x1f.segue.projects.v1.ListResponse\"\x03\x90\x02\x01\x12R\n\x06Rename\x12 .segue.projects.v1.RenameRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x12P\n\x05Merge\x12\x1f.segue.projects.v1.MergeRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x12J\n\x05Split\x12\x1f.segue.projects.v1.SplitRequest\x1a .segue.projects.v1.SplitResponse\x12P\n\x05\x41lias\x12\x1f.segue.projects.v1.AliasRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x12R\n\x06Settle\x12 .segue.projects.v1.SettleRequest\x1a!.segue.projects.v1.ChangeResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,23 +55,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROOT']._serialized_start=768
   _globals['_ROOT']._serialized_end=850
   _globals['_PROJECT']._serialized_start=853
-  _globals['_PROJECT']._serialized_end=1168
-  _globals['_FINDREQUEST']._serialized_start=1170
-  _globals['_FINDREQUEST']._serialized_end=1226
-  _globals['_LISTREQUEST']._serialized_start=1228
-  _globals['_LISTREQUEST']._serialized_end=1286
-  _globals['_LISTRESPONSE']._serialized_start=1288
-  _globals['_LISTRESPONSE']._serialized_end=1384
-  _globals['_RENAMEREQUEST']._serialized_start=1386
-  _globals['_RENAMEREQUEST']._serialized_end=1452
-  _globals['_MERGEREQUEST']._serialized_start=1454
-  _globals['_MERGEREQUEST']._serialized_end=1536
-  _globals['_ALIASREQUEST']._serialized_start=1538
-  _globals['_ALIASREQUEST']._serialized_end=1600
-  _globals['_SETTLEREQUEST']._serialized_start=1602
-  _globals['_SETTLEREQUEST']._serialized_end=1644
-  _globals['_CHANGERESPONSE']._serialized_start=1646
-  _globals['_CHANGERESPONSE']._serialized_end=1740
-  _globals['_PROJECTS']._serialized_start=1743
-  _globals['_PROJECTS']._serialized_end=2323
+  _globals['_PROJECT']._serialized_end=1184
+  _globals['_FINDREQUEST']._serialized_start=1186
+  _globals['_FINDREQUEST']._serialized_end=1242
+  _globals['_LISTREQUEST']._serialized_start=1244
+  _globals['_LISTREQUEST']._serialized_end=1302
+  _globals['_LISTRESPONSE']._serialized_start=1304
+  _globals['_LISTRESPONSE']._serialized_end=1400
+  _globals['_RENAMEREQUEST']._serialized_start=1402
+  _globals['_RENAMEREQUEST']._serialized_end=1468
+  _globals['_MERGEREQUEST']._serialized_start=1470
+  _globals['_MERGEREQUEST']._serialized_end=1552
+  _globals['_SPLITREQUEST']._serialized_start=1554
+  _globals['_SPLITREQUEST']._serialized_end=1616
+  _globals['_SPLITRESPONSE']._serialized_start=1618
+  _globals['_SPLITRESPONSE']._serialized_end=1706
+  _globals['_PART']._serialized_start=1708
+  _globals['_PART']._serialized_end=1775
+  _globals['_ALIASREQUEST']._serialized_start=1777
+  _globals['_ALIASREQUEST']._serialized_end=1839
+  _globals['_SETTLEREQUEST']._serialized_start=1841
+  _globals['_SETTLEREQUEST']._serialized_end=1883
+  _globals['_CHANGERESPONSE']._serialized_start=1886
+  _globals['_CHANGERESPONSE']._serialized_end=2026
+  _globals['_PROJECTS']._serialized_start=2029
+  _globals['_PROJECTS']._serialized_end=2685
 # @@protoc_insertion_point(module_scope)

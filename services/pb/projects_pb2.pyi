@@ -228,6 +228,7 @@ class Project(_message.Message):
     SEEN_AT_FIELD_NUMBER: _builtins.int
     UNMOVED_FIELD_NUMBER: _builtins.int
     IS_CONTESTED_FIELD_NUMBER: _builtins.int
+    MERGED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     label: _builtins.str
     name: _builtins.str
@@ -256,6 +257,10 @@ class Project(_message.Message):
     def unmoved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """labels whose memories and quality are still to be moved to this one"""
 
+    @_builtins.property
+    def merged(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """labels of the projects that were merged into it, and can be split from it again"""
+
     def __init__(
         self,
         *,
@@ -272,10 +277,11 @@ class Project(_message.Message):
         seen_at: _timestamp_pb2.Timestamp | None = ...,
         unmoved: _abc.Iterable[_builtins.str] | None = ...,
         is_contested: _builtins.bool = ...,
+        merged: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "seen_at", b"seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "created_at", b"created_at", "first_commits", b"first_commits", "id", b"id", "inside", b"inside", "is_contested", b"is_contested", "label", b"label", "name", b"name", "remotes", b"remotes", "repository", b"repository", "roots", b"roots", "seen_at", b"seen_at", "unmoved", b"unmoved"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "created_at", b"created_at", "first_commits", b"first_commits", "id", b"id", "inside", b"inside", "is_contested", b"is_contested", "label", b"label", "merged", b"merged", "name", b"name", "remotes", b"remotes", "repository", b"repository", "roots", b"roots", "seen_at", b"seen_at", "unmoved", b"unmoved"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,6 +424,89 @@ class MergeRequest(_message.Message):
 Global___MergeRequest: _TypeAlias = MergeRequest  # noqa: Y015
 
 @_typing.final
+class SplitRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """label, name or alias"""
+    part: _builtins.str
+    """the project that was merged into it, by its label, name or an alias"""
+    dry_run: _builtins.bool
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        part: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "part", b"part", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitRequest: _TypeAlias = SplitRequest  # noqa: Y015
+
+@_typing.final
+class SplitResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    sessions: _builtins.int
+    """how many sessions are or would be moved"""
+    rules: _builtins.int
+    """and permission rules"""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """the project's own is the first"""
+
+    def __init__(
+        self,
+        *,
+        parts: _abc.Iterable[Global___Part] | None = ...,
+        sessions: _builtins.int = ...,
+        rules: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "rules", b"rules", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitResponse: _TypeAlias = SplitResponse  # noqa: Y015
+
+@_typing.final
+class Part(_message.Message):
+    """What is filed under another label again: of the project, and of each package that had been merged with another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """the label under which it is until then"""
+    @_builtins.property
+    def project(self) -> Global___Project: ...
+    def __init__(
+        self,
+        *,
+        project: Global___Project | None = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["project", b"project"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
 class AliasRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -472,6 +561,7 @@ class ChangeResponse(_message.Message):
     PROJECT_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    PACKAGES_FIELD_NUMBER: _builtins.int
     sessions: _builtins.int
     """how many sessions are or would be moved"""
     rules: _builtins.int
@@ -480,16 +570,21 @@ class ChangeResponse(_message.Message):
     def project(self) -> Global___Project:
         """as it is now; with dry_run, as it would be"""
 
+    @_builtins.property
+    def packages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Project]:
+        """merged along with it, of which something is still to be moved, too"""
+
     def __init__(
         self,
         *,
         project: Global___Project | None = ...,
         sessions: _builtins.int = ...,
         rules: _builtins.int = ...,
+        packages: _abc.Iterable[Global___Project] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["project", b"project"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "rules", b"rules", "sessions", b"sessions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["packages", b"packages", "project", b"project", "rules", b"rules", "sessions", b"sessions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,11 @@ class ProjectsStub:
                 request_serializer=services_dot_pb_dot_projects__pb2.MergeRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_projects__pb2.ChangeResponse.FromString,
                 _registered_method=True)
+        self.Split = channel.unary_unary(
+                '/segue.projects.v1.Projects/Split',
+                request_serializer=services_dot_pb_dot_projects__pb2.SplitRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_projects__pb2.SplitResponse.FromString,
+                _registered_method=True)
         self.Alias = channel.unary_unary(
                 '/segue.projects.v1.Projects/Alias',
                 request_serializer=services_dot_pb_dot_projects__pb2.AliasRequest.SerializeToString,
@@ -109,6 +114,13 @@ class ProjectsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Split(self, request, context):
+        """Takes a project out again that was merged into another one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Alias(self, request, context):
         """Adds another name for a project, or takes one away.
         """
@@ -150,6 +162,11 @@ def add_ProjectsServicer_to_server(servicer, server):
                     servicer.Merge,
                     request_deserializer=services_dot_pb_dot_projects__pb2.MergeRequest.FromString,
                     response_serializer=services_dot_pb_dot_projects__pb2.ChangeResponse.SerializeToString,
+            ),
+            'Split': grpc.unary_unary_rpc_method_handler(
+                    servicer.Split,
+                    request_deserializer=services_dot_pb_dot_projects__pb2.SplitRequest.FromString,
+                    response_serializer=services_dot_pb_dot_projects__pb2.SplitResponse.SerializeToString,
             ),
             'Alias': grpc.unary_unary_rpc_method_handler(
                     servicer.Alias,
@@ -297,6 +314,33 @@ class Projects:
             '/segue.projects.v1.Projects/Merge',
             services_dot_pb_dot_projects__pb2.MergeRequest.SerializeToString,
             services_dot_pb_dot_projects__pb2.ChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Split(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.projects.v1.Projects/Split',
+            services_dot_pb_dot_projects__pb2.SplitRequest.SerializeToString,
+            services_dot_pb_dot_projects__pb2.SplitResponse.FromString,
             options,
             channel_credentials,
             insecure,

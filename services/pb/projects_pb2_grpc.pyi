@@ -29,6 +29,8 @@ class ProjectsStub:
     """Gives a project another label; what is stored under the old one is moved, and the old one stays as an alias."""
     Merge: _aio.UnaryUnaryMultiCallable[_projects_pb2.MergeRequest, _projects_pb2.ChangeResponse]
     """Makes two projects one: what is stored under the source goes to the target."""
+    Split: _aio.UnaryUnaryMultiCallable[_projects_pb2.SplitRequest, _projects_pb2.SplitResponse]
+    """Takes a project out again that was merged into another one."""
     Alias: _aio.UnaryUnaryMultiCallable[_projects_pb2.AliasRequest, _projects_pb2.ChangeResponse]
     """Adds another name for a project, or takes one away."""
     Settle: _aio.UnaryUnaryMultiCallable[_projects_pb2.SettleRequest, _projects_pb2.ChangeResponse]
@@ -74,6 +76,14 @@ class ProjectsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_projects_pb2.MergeRequest, _abc.Awaitable[_projects_pb2.ChangeResponse]],
     ) -> _abc.Awaitable[_projects_pb2.ChangeResponse]:
         """Makes two projects one: what is stored under the source goes to the target."""
+
+    @_abc_1.abstractmethod
+    def Split(
+        self,
+        request: _projects_pb2.SplitRequest,
+        context: _aio.ServicerContext[_projects_pb2.SplitRequest, _abc.Awaitable[_projects_pb2.SplitResponse]],
+    ) -> _abc.Awaitable[_projects_pb2.SplitResponse]:
+        """Takes a project out again that was merged into another one."""
 
     @_abc_1.abstractmethod
     def Alias(

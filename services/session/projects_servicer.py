@@ -73,6 +73,15 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
         )
         return _change(await merging)
 
+    async def Split(self, request: pb.SplitRequest, _: Any) -> pb.SplitResponse:
+        splitting = self._changes.split(rpc.caller.get(), request.project, request.part, dry_run=request.dry_run)
+        split = await splitting
+        parts = [
+            pb.Part(project=project_message(each), source=source)
+            for each, source in zip(split.projects, split.sources, strict=True)
+        ]
+        return pb.SplitResponse(parts=parts, sessions=split.sessions, rules=split.rules)
+
     async def Alias(self, request: pb.AliasRequest, _: Any) -> pb.ChangeResponse:
         changing = self._changes.alias(rpc.caller.get(), request.project, request.alias, remove=request.remove)
         return _change(await changing)
@@ -97,6 +106,7 @@ def project_message(project: Project) -> pb.Project:
         seen_at=_time(project.seen_at),
         unmoved=project.unmoved,
         is_contested=project.is_contested,
+        merged=[each.project.label for each in project.merged],
     )
 
 
@@ -118,7 +128,12 @@ def _sighting(message: pb.Sighting) -> Sighting:
 
 
 def _change(changed: Changed) -> pb.ChangeResponse:
-    return pb.ChangeResponse(project=project_message(changed.project), sessions=changed.sessions, rules=changed.rules)
+    return pb.ChangeResponse(
+        project=project_message(changed.project),
+        sessions=changed.sessions,
+        rules=changed.rules,
+        packages=[project_message(each) for each in changed.packages],
+    )
 
 
 def _cursor(last: Project) -> str:

@@ -23,6 +23,7 @@ class ProjectShape(BaseModel):
     seen_at: str
     unmoved: list[str] = Field(description="Earlier labels under which something is still to be moved")
     contested: bool = Field(description="Stored before projects had identities, and several fit")
+    merged: list[str] = Field(description="Labels of projects that were merged into it, which a person can split again")
 
     @classmethod
     def of(cls, project: projects_pb2.Project) -> ProjectShape:
@@ -38,6 +39,7 @@ class ProjectShape(BaseModel):
             seen_at=iso(project.seen_at),
             unmoved=list(project.unmoved),
             contested=project.is_contested,
+            merged=list(project.merged),
         )
 
 

@@ -1,6 +1,6 @@
 """`/v1/projects`: the caller's projects, and what a person changes of them by `segue project`.
 
-That two projects become one is a person's to decide: no tool leads to it.
+That two projects become one, or two again, is a person's to decide: no tool leads to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from services.gateway.workflows.projects import ProjectChange, ProjectWork
 from services.kit.errors import InvalidInput
 
 listed_default, listed_max = 100, 1_000
-ACTIONS = ("rename", "merge", "alias", "unalias")
+ACTIONS = ("rename", "merge", "split", "alias", "unalias")
 
 
 class Projects:
@@ -36,7 +36,7 @@ class Projects:
         return JSONResponse({"projects": shapes, "total": page.total, "next_cursor": page.next_cursor or None})
 
     async def change(self, request: Request) -> Response:
-        """`{"action": rename|merge|alias|unalias, "project", "name", "dry_run"?}` → the project, and what was moved."""
+        """`{"action": one of ACTIONS, "project", "name", "dry_run"?}` → the project, and what was moved."""
         with caller_mistakes("The change"):
             asked = await fields(request)
         names = [asked.get(each) for each in ("action", "project", "name")]
@@ -48,6 +48,8 @@ class Projects:
     async def _carry_out(self, action: str, project: str, name: str, dry_run: bool) -> ProjectChange:
         if action == "merge":
             return await self._work.merge(project, name, dry_run=dry_run)
+        if action == "split":
+            return await self._work.split(project, name, dry_run=dry_run)
         if action == "rename":
             return await self._work.rename(project, name)
         return await self._work.alias(project, name, remove=action == "unalias")

@@ -1,7 +1,7 @@
-"""What a person changes of their projects, over all services: another label, two made one, another name.
+"""What a person changes of their projects, over all services: another label, two made one or two again, another name.
 
-The registry changes first and remembers what is still to be moved; memory and quality follow, and then it is settled. A
-change that was interrupted is finished by repeating it.
+The registry changes first and remembers what is still to be moved; memory and quality follow, and then it is settled.
+To split a project memory changes first. A change that was interrupted is finished by repeating it.
 """
 
 from __future__ import annotations
@@ -61,6 +61,24 @@ class ProjectWork:
             memories += (await memory.call(memory.stub.MoveProject, counted)).memories
         return ProjectChange(answer.project, memories, answer.sessions, answer.rules)
 
+    async def split(self, project: str, part: str, *, dry_run: bool) -> ProjectChange:
+        """Takes a project out again that was merged into another one, with the memories that came with it."""
+        projects, memory = self.backends.projects, self.backends.memory
+        request = projects_pb2.SplitRequest(project=project, part=part, dry_run=True)
+        would: projects_pb2.SplitResponse = await projects.call(projects.stub.Split, request)
+        memories = 0
+        for each in would.parts:
+            move = memory_pb2.MoveProjectRequest(
+                source=each.source, target=each.project.label, splits=True, dry_run=dry_run
+            )
+            memories += (await memory.call(memory.stub.MoveProject, move, move_timeout_s)).memories
+        if dry_run:
+            return ProjectChange(would.parts[0].project, memories, would.sessions, would.rules)
+        request.dry_run = False
+        done: projects_pb2.SplitResponse = await projects.call(projects.stub.Split, request, move_timeout_s)
+        self.labels.forget()
+        return ProjectChange(done.parts[0].project, memories, done.sessions, done.rules)
+
     async def alias(self, project: str, alias: str, *, remove: bool) -> ProjectChange:
         """Adds another name for the project, or takes one away."""
         projects = self.backends.projects
@@ -69,22 +87,28 @@ class ProjectWork:
         return ProjectChange(answer.project)
 
     async def _finish(self, changed: projects_pb2.ChangeResponse) -> ProjectChange:
-        """Moves memories and quality of the project's earlier labels, and settles each."""
+        """Moves memories and quality of earlier labels, of the project and of packages merged along with it."""
         self.labels.forget()
-        memories = await self._move(changed.project, changed.project.unmoved)
-        project = changed.project
-        for label in changed.project.unmoved:
-            settling = projects_pb2.SettleRequest(id=project.id, label=label)
-            projects = self.backends.projects
-            project = (await projects.call(projects.stub.Settle, settling)).project
+        memories = sum([await self._settle(each) for each in changed.packages])
+        memories += await self._settle(changed.project)
         self.labels.forget()
+        project = projects_pb2.Project()
+        project.CopyFrom(changed.project)
+        del project.unmoved[:]
         return ProjectChange(project, memories, changed.sessions, changed.rules)
+
+    async def _settle(self, project: projects_pb2.Project) -> int:
+        memories = await self._move(project, project.unmoved)
+        for label in project.unmoved:
+            settling = projects_pb2.SettleRequest(id=project.id, label=label)
+            await self.backends.projects.call(self.backends.projects.stub.Settle, settling)
+        return memories
 
     async def _move(self, project: projects_pb2.Project, labels: Sequence[str]) -> int:
         memory, quality = self.backends.memory, self.backends.quality
         memories = 0
         for label in labels:
-            asked = memory_pb2.MoveProjectRequest(source=label, target=project.label)
+            asked = memory_pb2.MoveProjectRequest(source=label, target=project.label, merges=label in project.merged)
             memories += (await memory.call(memory.stub.MoveProject, asked, move_timeout_s)).memories
             points = quality_pb2.MoveProjectRequest(source=label, target=project.label)
             await quality.call(quality.stub.MoveProject, points, move_timeout_s)

@@ -13,6 +13,7 @@ from services.gateway.workflows.conversations import Conversations, Where
 from services.gateway.workflows.handoffs.conversation_facts import Stored, Turn
 from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
 from services.gateway.workflows.handoffs.utterances import asks_for_something
+from services.gateway.workflows.reversals import reversed_places
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
 
@@ -32,8 +33,9 @@ _machine = re.compile(
     re.IGNORECASE,
 )
 """How clients begin what they put in a prompt's place: with an element of their own, or in their own words."""
-related_similarity_min = 0.3
-"""What belongs to open work is told unasked, so it takes more."""
+related_similarity_min, related_score_min = 0.3, 0.7
+"""What belongs to open work is told unasked, so it takes more: in the twenty days of `test_working_days.py` most of
+what scored from 0.2 to 0.7 did not belong, and most above it did."""
 PERSONS_SOURCES = frozenset({"", "user"})
 """Where a prompt comes from, as the client says it, if a person typed it; clients of before say nothing."""
 
@@ -56,10 +58,12 @@ class Recalling:
         )
         subject = _subject(handoffs)
         found = await self._search(subject or where.project, where.project, related_looked_at_max)
-        likely = [each.memory for each in found if not subject or _is_like(each, related_similarity_min)]
+        likely = [
+            each.memory for each in found if not subject or _is_like(each, related_similarity_min, related_score_min)
+        ]
         related = [each for each in likely if _says_something(Turn(each))][:related_max]
         return handoffs, [
-            Section("What was decided:", decided),
+            _decisions(decided),
             Section("What the user corrected:", corrected),
             Section("Related:", related),
         ]
@@ -72,7 +76,7 @@ class Recalling:
         decided, corrected = await asyncio.gather(
             self._latest_tagged(project, "decision"), self._latest_tagged(project, "correction")
         )
-        return [Section("What was decided:", decided), Section("What the user corrected:", corrected)]
+        return [_decisions(decided), Section("What the user corrected:", corrected)]
 
     async def for_prompt(self, project: str, prompt: str, conversation: str) -> Sequence[Section]:
         """What is remembered that answers to the prompt, of other conversations."""
@@ -117,6 +121,11 @@ class Recalling:
         return answer.results
 
 
+def _decisions(decided: Sequence[Stored]) -> Section:
+    places = reversed_places([each.content for each in decided])
+    return Section("What was decided:", decided, outdated=frozenset(decided[each].id for each in places))
+
+
 def is_typed(prompt: str, source: str) -> bool:
     """Whether a person typed the prompt: not the client, a script, a schedule or another agent."""
     return source in PERSONS_SOURCES and bool(prompt.strip()) and not _machine.match(prompt)
@@ -131,9 +140,11 @@ def _subject(handoffs: Sequence[session_pb2.HandoffDocument]) -> str:
     return " ".join(filter(None, [own, first.asked, *first.next_steps[:3], *first.open_questions[:3]]))
 
 
-def _is_like(found: memory_pb2.Found, similarity_min: float = prompt_similarity_min) -> bool:
+def _is_like(
+    found: memory_pb2.Found, similarity_min: float = prompt_similarity_min, score_min: float = prompt_score_min
+) -> bool:
     """Whether it is about the same. Without a model there is no similarity to go by."""
-    if found.score < prompt_score_min:
+    if found.score < score_min:
         return False
     return not found.HasField("similarity") or found.similarity >= similarity_min
 

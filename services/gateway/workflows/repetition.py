@@ -70,6 +70,20 @@ def without_sentences(text: str, points: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
+def without_headings(text: str) -> str:
+    """The text without what heads nothing any more at its end: `Open questions:`, where these are told elsewhere."""
+    lines = text.splitlines()
+    while lines:
+        kept = [each for each in _ends.split(lines[-1]) if each]
+        while kept and kept[-1].rstrip().endswith((":", "\uff1a")):
+            kept.pop()
+        if kept:
+            lines[-1] = _line(kept)
+            break
+        lines.pop()
+    return "\n".join(lines)
+
+
 def _is_most_of(point: str, sentence: str) -> bool:
     return point in sentence and 2 * len(point) >= len(sentence)
 

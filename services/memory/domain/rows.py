@@ -66,6 +66,18 @@ class Restated:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectMove:
+    """A user's memories of one project, to be filed under another. One that `merges` notes where they came from; one
+    that `splits` moves those back that came from its target."""
+
+    user: str
+    source: str
+    target: str
+    merges: bool = False
+    splits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """What a project's move changed: the sequences that are gone, and those under which the memories are now."""
 

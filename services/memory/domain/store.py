@@ -16,7 +16,7 @@ from services.memory.domain.deletion_log import Removal, Removing, Undoing, Undo
 from services.memory.domain.memories import Chosen, Memory, Stats, Tally, Version
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
-from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, Restated, Sequences
+from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, ProjectMove, Restated, Sequences
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,11 @@ class MemoryStore(Protocol):
         """Removes the link; False if it does not exist."""
         ...
 
-    async def move_project(self, user: str, source: str, target: str) -> Moved:
+    async def count_move(self, move: ProjectMove) -> int:
+        """How many memories it would move."""
+        ...
+
+    async def move_project(self, move: ProjectMove) -> Moved:
         """Files the user's memories, retention rule and links of one project under another, in one transaction where
-        both are in one database; may be repeated."""
+        both are in one database; one that splits moves memories alone. May be repeated."""
         ...

@@ -157,6 +157,7 @@ def _link_texts(row: Row) -> LinkTexts:
     return LinkTexts(*(row[name] for name in LinkTexts._fields))
 
 
+_names = ("project", "earlier")
 _reading: Mapping[str, Way] = {
     "memories": _read_memory,
     "deleted_memories": _read_memory,
@@ -165,6 +166,8 @@ _reading: Mapping[str, Way] = {
     "embeddings": _read_vectors,
     "project_links": lambda rows, row: {**row, **rows.read_link(row["user_id"], _link_texts(row))._asdict()},
     "removals": lambda rows, row: {**row, "project": rows.read_name(row["project"])},
+    "merged_memories": lambda rows, row: {**row, "project": rows.read_name(row["project"])},
+    "earlier_projects": lambda rows, row: {**row, **{each: rows.read_name(row[each]) for each in _names}},
     "retention": lambda rows, row: {**row, "project": rows.read_name(row["project"])},
 }
 _writing: Mapping[str, Way] = {
@@ -175,5 +178,7 @@ _writing: Mapping[str, Way] = {
     "embeddings": _write_vectors,
     "project_links": lambda rows, row: {**row, **rows.link(row["user_id"], _link_texts(row))._asdict()},
     "removals": lambda rows, row: {**row, "project": rows.name(row["project"])},
+    "merged_memories": lambda rows, row: {**row, "project": rows.name(row["project"])},
+    "earlier_projects": lambda rows, row: {**row, **{each: rows.name(row[each]) for each in _names}},
     "retention": lambda rows, row: {**row, "project": rows.name(row["project"])},
 }

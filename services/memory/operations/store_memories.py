@@ -15,7 +15,7 @@ from services.memory.domain.deletion_log import Reason, Removing, Undoing, Undon
 from services.memory.domain.memories import Memory, Outcome, id_key
 from services.memory.domain.partial_changes import DoneInPart, partial_removal_error, partial_store_error
 from services.memory.domain.retention_policy import Due
-from services.memory.domain.rows import Inserted, NewRow, Restated
+from services.memory.domain.rows import Inserted, NewRow, ProjectMove, Restated
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.entries import NewEntry, Reading, entry_of, reading
@@ -358,14 +358,14 @@ class Storing:
             raise partial_removal_error(part.error, len(part.done), len(sequences)) from part
         await self._unindex(sequences)
 
-    async def move_project(self, user: str, source: str, target: str) -> int:
+    async def move_project(self, move: ProjectMove) -> int:
         """Files the user's memories of one project under another; returns how many."""
         await self.settle()
-        return await self._whole(self._move_project(user, source, target))
+        return await self._whole(self._move_project(move))
 
-    async def _move_project(self, user: str, source: str, target: str) -> int:
+    async def _move_project(self, move: ProjectMove) -> int:
         async with self._restating:
-            moved = await self.store.move_project(user, source, target)
+            moved = await self.store.move_project(move)
             await self._unindex(moved.removed)
             if moved.added:
                 await self._index_stored(moved.added)

@@ -19,7 +19,7 @@ from services.memory.domain.memories import Memory, Stats
 from services.memory.domain.partial_changes import DoneInPart
 from services.memory.domain.project_links import Link
 from services.memory.domain.retention_policy import Due, Rule, Standing
-from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, Restated, Sequences
+from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, ProjectMove, Restated, Sequences
 from services.memory.domain.store import Inventory, MemoryStore
 from services.memory.storage.duckdb.store import SPILL, StoreSettings, open_store
 from services.memory.storage.shard_count import claim_shard_count
@@ -254,19 +254,25 @@ class ShardedStore(ShardedCorrections, ShardedDeletions):
     async def unlink(self, user: str, source: str, target: str) -> bool:
         return await self._shards[0].unlink(user, source, target)
 
-    async def move_project(self, user: str, source: str, target: str) -> Moved:
+    async def count_move(self, move: ProjectMove) -> int:
+        return await self._shards[shard_of(move.user, move.source, len(self._shards))].count_move(move)
+
+    async def move_project(self, move: ProjectMove) -> Moved:
         """Between two databases by portions: a portion is stored in the one before it is removed from the other."""
+        user, source, target = move.user, move.source, move.target
         of, to = (shard_of(user, each, len(self._shards)) for each in (source, target))
-        await self._shards[0].moves.tie(user, source, target)
+        if not move.splits:
+            await self._shards[0].moves.tie(user, source, target)
         if of == to:
-            moved = await self._shards[of].move_project(user, source, target)
+            moved = await self._shards[of].move_project(move)
             return Moved(*([self._everywhere(of, each) for each in its] for its in (moved.removed, moved.added)))
         removed: list[int] = []
         added: list[int] = []
-        while rows := await self._shards[of].moves.read(user, source, target):
+        while rows := await self._shards[of].moves.read(move):
             added += [self._everywhere(to, each) for each in await self._shards[to].moves.add(rows)]
             removed += [self._everywhere(of, each) for each in await self._shards[of].moves.drop(rows)]
-        await self._move_rule(user, source, target)
+        if not move.splits:
+            await self._move_rule(user, source, target)
         return Moved(removed, added)
 
     async def _move_rule(self, user: str, source: str, target: str) -> None:

@@ -32,7 +32,8 @@ steady_within = 1.0
 """A change of the overall quality up to this many points counts as steady."""
 
 _structure = re.compile(r"([\\`*\[\]<>|~])")
-_first = re.compile(r"^(?=[#>+\-=_:])|^(\d{1,9})(?=[.)])")
+_first = re.compile(r"^(?=[#>+\-=_:])|^(\d{1,9})(?=[.)](?:\s|$))")
+_span = re.compile(r"(?<=[\s(])(`[^`\\<>|~\[\]*]{1,200}`)(?!`)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def _markdown(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Facts, w
         _section("The client's own summary of what was before", _recap(facts.recap)),
         _section("Learnings", _learning_lines(facts.learnings)),
         _section("Quality", _quality(ending, checkpoints, facts.quality)),
-        _section("Files changed", _items(_code(name) for name in _changed_files(checkpoints, facts))),
+        _section("Files changed", _items(_code(name) for name in _changed_files(ending, checkpoints, facts))),
         _section("Git", _git(facts.git)),
     ]
     return _within(sections)
@@ -290,9 +291,11 @@ def _decisions(checkpoints: Sequence[Checkpoint]) -> list[str]:
     return [decision for each in checkpoints for decision in each.decisions]
 
 
-def _changed_files(checkpoints: Sequence[Checkpoint], facts: Facts) -> list[str]:
+def _changed_files(ending: Ending, checkpoints: Sequence[Checkpoint], facts: Facts) -> list[str]:
+    """What checkpoints and tools name, each once: below the directory by its path there."""
     from_checkpoints = [name for each in checkpoints for name in each.files_changed]
-    return sorted({*from_checkpoints, *facts.files_changed})
+    top = f"{ending.working_directory.rstrip('/')}/"
+    return sorted({name.removeprefix(top) for name in (*from_checkpoints, *facts.files_changed)})
 
 
 def _learning_lines(learnings: Learnings) -> list[str]:
@@ -351,8 +354,9 @@ def _items(lines: Iterable[str]) -> list[str]:
 
 
 def _text(text: str, most: int = item_max_chars) -> str:
-    """`text` as prose on one line; it cannot open a block or a span."""
-    escaped = _structure.sub(r"\\\1", _line(text, most))
+    """`text` as prose on one line; it cannot open a block, nor a span but of plain code."""
+    parts = _span.split(_line(text, most))  # every second one is a span
+    escaped = "".join(each if number % 2 else _structure.sub(r"\\\1", each) for number, each in enumerate(parts))
     return _first.sub(lambda found: f"{found[1]}\\" if found[1] else "\\", escaped)
 
 

@@ -59,8 +59,9 @@ def matching_project(sighting: Sighting, registered: Registered) -> Project | No
         if _goes_on(each, sighting):
             return each
     of_clone = [each for each in _whole(registered.at(_clone_key(sighting))) if _has_commit(each, sighting)]
-    at_home = [each for each in of_clone if sighting.root not in _left_roots(each, sighting.machine)]
-    return next(iter([*at_home, *of_remote]), None)
+    if not sighting.remote:  # it is where a clone's origin was: another one, if that has left the place
+        of_clone = [each for each in of_clone if sighting.root not in _left_roots(each, sighting.machine)]
+    return next(iter([*of_clone, *of_remote]), None)
 
 
 def _of_remote(sighting: Sighting, registered: Registered) -> list[Project]:

@@ -19,6 +19,8 @@ first_commits_max = 8
 roots_max = 64
 aliases_max = 32
 names_max = 8
+merged_max = 16
+"""How many of the projects that were merged into one can be split from it again."""
 projects_max = 20_000
 """The most projects of one user."""
 NOBODYS = "default"
@@ -81,6 +83,7 @@ class Project:
     inside: str = ""
     unmoved: tuple[str, ...] = ()
     is_contested: bool = False
+    merged: tuple[Merger, ...] = ()
 
     @property
     def keys(self) -> frozenset[str]:
@@ -90,11 +93,20 @@ class Project:
                 *(remote_key(each) for each in self.remotes),
                 *(commit_key(each) for each in self.first_commits),
                 *((left_key if each.is_left else root_key)(each.machine, each.path) for each in self.roots),
+                *(path_key(each.path) for each in self.roots if not each.is_left),
                 *(name_key(each) for each in (self.label, self.name, *self.names)),
                 *(alias_key(each) for each in (self.label, *self.aliases)),
                 *([package_key(self.repository, self.inside)] if self.repository else []),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """A project as it was when it was merged into another one, which had the keys that are `shared` already."""
+
+    project: Project
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +121,24 @@ class RegistryChange:
 
 @dataclass(frozen=True, slots=True)
 class Relabelling:
-    """What is stored by the session service under one label, as it is filed under another."""
+    """What is stored by the session service under one label, as it is filed under another: all of it, or what is of
+    directories in `roots`, and not in `others` that are nearer."""
 
     user: str
     source: str
     target: str
+    roots: tuple[str, ...] | None = None
+    others: tuple[str, ...] = ()
+
+    def takes(self, directory: str) -> bool:
+        """Whether what is of this directory is filed under the other label."""
+        return self.roots is None or _nearest(directory, self.roots) > _nearest(directory, self.others)
+
+
+def _nearest(directory: str, roots: Iterable[str]) -> int:
+    """How long the longest of the roots is that has the directory in it; 0 for none."""
+    containing = [each for each in roots if directory == each or directory.startswith((f"{each}/", f"{each}\\"))]
+    return max(map(len, containing), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +181,8 @@ class ProjectStore(Protocol):
         ...
 
     async def relabel(self, relabelling: Relabelling) -> int:
-        """Files sessions, handoffs, rules and their log under another label; returns how many sessions. May be
-        repeated."""
+        """Files sessions, handoffs, rules and their log under another label, as far as it takes them; returns how many
+        sessions. May be repeated."""
         ...
 
     async def session_roots(self, user: str, label: str) -> Mapping[str, int]:
@@ -186,6 +211,11 @@ def root_key(machine: str, path: str) -> str:
 def left_key(machine: str, path: str) -> str:
     """Of a directory that the project is in no longer."""
     return f"left:{machine}:{path}"
+
+
+def path_key(path: str) -> str:
+    """Of a directory on whatever machine."""
+    return f"path:{path}"
 
 
 def name_key(name: str) -> str:

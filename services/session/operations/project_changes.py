@@ -1,4 +1,4 @@
-"""What a person changes of their projects: another label, two made one, another name.
+"""What a person changes of their projects: another label, two made one, one split into two again, another name.
 
 The registry changes first, and remembers under `unmoved` what other services still have to move. Sessions, handoffs and
 rules follow; a call that was interrupted is gone on with by repeating it.
@@ -6,13 +6,14 @@ rules follow; a call that was interrupted is gone on with by repeating it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
 from services.kit.errors import AlreadyExists, InvalidInput, NotFound, OverQuota
 from services.session.domain.projects import (
+    Merger,
     Project,
     RegistryChange,
     Relabelling,
@@ -20,7 +21,12 @@ from services.session.domain.projects import (
     aliases_max,
     check_label,
     check_new_name,
+    commit_key,
+    merged_max,
+    name_key,
     package_key,
+    remote_key,
+    root_key,
 )
 from services.session.operations.project_registry import ProjectRegistry
 from services.session.operations.session_lookup import until_first
@@ -32,6 +38,19 @@ class Changed:
     """The project as it is after a change, and how many sessions and rules were or would be moved."""
 
     project: Project
+    sessions: int = 0
+    rules: int = 0
+    packages: Sequence[Project] = ()
+    """Packages that were merged along, of which other services still have to move something, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What was or would be split from a project: the labels that memories are filed under again, the project's own
+    first, and the labels where they are until then."""
+
+    projects: Sequence[Project]
+    sources: Sequence[str]
     sessions: int = 0
     rules: int = 0
 
@@ -88,11 +107,54 @@ class ProjectChanges:
             if dry_run:
                 sessions = sum((await self._store.projects.session_roots(user, one.label)).values())
                 return Changed(following, sessions, await self._rules(user, one.label))
-            await self._commit_merge(version, one, following)
-            return Changed(following)
+            return Changed(following, packages=await self._commit_merge(version, one, following))
 
         changed = await until_first(attempt)
-        return changed if dry_run else await self._refile(changed.project)
+        if dry_run:
+            return changed
+        for package in changed.packages:
+            await self._refile(package)
+        return replace(await self._refile(changed.project), packages=changed.packages)
+
+    async def split(self, user: str, name: str, part: str, *, dry_run: bool) -> Split:
+        """Takes a project out again that was merged into another one, with the keys that it brought, and the sessions,
+        handoffs and rules of its directories; with `dry_run` only says what would be moved."""
+
+        async def attempt() -> Split:
+            version = (await self._store.projects.find(user, [])).version
+            whole = await self._registry.find(user, name)
+            separations = await self._separations(whole, _merger_of(whole, part))
+            await self._check_free(user, whole, separations[0].one)
+            moved = [each for each in separations if each.source]
+            split = Split([each.one for each in moved], [each.source for each in moved])
+            if dry_run:
+                return replace(split, sessions=await self._sessions_of(moved))
+            counted = [await self._relabel(each.relabelling) for each in moved]
+            put = [each.rest for each in moved] + [each.one for each in separations]
+            await self._store.projects.commit(RegistryChange(user, version, put))
+            return replace(split, sessions=sum(each[0] for each in counted), rules=sum(each[1] for each in counted))
+
+        return await until_first(attempt)
+
+    async def _separations(self, whole: Project, merger: Merger) -> list[Separation]:
+        """Of the project, and of the packages that went with it."""
+        made = [_separation(whole, merger)]
+        for package in await self._packages(whole.user, whole):
+            along = [each for each in package.merged if each.project.repository == merger.project.id]
+            made += [_separation(package, each) for each in along]
+        return made
+
+    async def _check_free(self, user: str, whole: Project, one: Project) -> None:
+        found = await self._store.projects.find(user, [alias_key(one.label)])
+        if any(each.id != whole.id for each in found.at(alias_key(one.label))):
+            raise AlreadyExists(f"Another project is called {one.label} now.", "Give that one another name first.")
+
+    async def _sessions_of(self, separations: Sequence[Separation]) -> int:
+        count = 0
+        for each in separations:
+            roots = await self._store.projects.session_roots(each.one.user, each.source)
+            count += sum(number for root, number in roots.items() if each.relabelling.takes(root))
+        return count
 
     async def alias(self, user: str, name: str, alias: str, *, remove: bool) -> Changed:
         """Adds another name for the project, which no other has, or takes one away."""
@@ -140,18 +202,21 @@ class ProjectChanges:
                 raise
             return Project(str(uuid4()), user, label, label, self._now(), self._now())
 
-    async def _commit_merge(self, version: int, one: Project, following: Project) -> None:
-        """Writes the merged project, and takes the packages of the one that goes to it."""
+    async def _commit_merge(self, version: int, one: Project, following: Project) -> list[Project]:
+        """Writes the merged project, and takes the packages of the one that goes to it; returns those that were merged
+        with one of its own."""
         user = one.user
-        put, remove = [following], [one.id]
+        put, twins, remove = [following], [], [one.id]
         for package in await self._packages(user, one):
             twin = (await self._store.projects.find(user, [key := package_key(following.id, package.inside)])).at(key)
             if twin:
-                put.append(_merged_project(package, twin[0]))
+                twins.append(_merged_project(package, twin[0]))
                 remove.append(package.id)
             else:
-                put.append(replace(package, repository=following.id))
-        await self._store.projects.commit(RegistryChange(user, version, put, remove))
+                before = (*package.merged, Merger(package))[-merged_max:]
+                put.append(replace(package, repository=following.id, merged=before))
+        await self._store.projects.commit(RegistryChange(user, version, [*put, *twins], remove))
+        return twins
 
     async def _packages(self, user: str, repository: Project) -> list[Project]:
         page = await self._store.projects.page(user, 20_000)
@@ -161,14 +226,66 @@ class ProjectChanges:
         """After sessions, handoffs and rules of its earlier labels are filed under the project's."""
         sessions, rules = 0, 0
         for label in project.unmoved:
-            rules += await self._rules(project.user, label)
-            relabelling = Relabelling(project.user, label, project.label)
-            sessions += await until_first(lambda asked=relabelling: self._store.projects.relabel(asked))  # type: ignore[misc]
+            moved = await self._relabel(Relabelling(project.user, label, project.label))
+            sessions, rules = sessions + moved[0], rules + moved[1]
         return Changed(project, sessions, rules)
+
+    async def _relabel(self, asked: Relabelling) -> tuple[int, int]:
+        """Files sessions, handoffs and rules under another label; returns how many sessions and rules."""
+        ledger = await self._store.ledger(asked.user)
+        rules = sum(each.place.project == asked.source and asked.takes(each.place.root) for each in ledger.rules)
+        return await until_first(lambda: self._store.projects.relabel(asked)), rules
 
     async def _rules(self, user: str, label: str) -> int:
         ledger = await self._store.ledger(user)
         return sum(rule.place.project == label for rule in ledger.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """A merged project as two again; without `source` nothing was filed under another label, as of a package that only
+    got another repository."""
+
+    one: Project
+    rest: Project
+    source: str = ""
+
+    @property
+    def relabelling(self) -> Relabelling:
+        """What is the one's of all that is filed under the other."""
+        roots, others = (tuple(root.path for root in each.roots) for each in (self.one, self.rest))
+        return Relabelling(self.one.user, self.source, self.one.label, roots, others)
+
+
+def _merger_of(whole: Project, part: str) -> Merger:
+    """How the project of that label, name or alias was merged; NotFound, with those that were, if it was not."""
+    named = [each for each in whole.merged if part in {each.project.label, *each.project.aliases}]
+    named = named or [each for each in whole.merged if part.casefold() == each.project.name.casefold()]
+    if not named:
+        labels = ", ".join(each.project.label for each in whole.merged)
+        hint = f"These were merged into it: {labels}." if labels else "Nothing was merged into it."
+        raise NotFound(f"No {part} can be split from {whole.label}.", hint)
+    return named[-1]
+
+
+def _separation(whole: Project, merger: Merger) -> Separation:
+    """The two, each with what it brought; what the whole one has seen since stays with it."""
+    one = merger.project
+    brought = one.keys - set(merger.shared)
+    merged = tuple(each for each in whole.merged if each is not merger)
+    if one.id == whole.id:
+        return Separation(replace(whole, repository=one.repository, merged=merged), whole)
+    rest = replace(
+        whole,
+        remotes=tuple(each for each in whole.remotes if remote_key(each) not in brought),
+        first_commits=tuple(each for each in whole.first_commits if commit_key(each) not in brought),
+        roots=tuple(each for each in whole.roots if root_key(each.machine, each.path) not in brought),
+        aliases=tuple(each for each in whole.aliases if alias_key(each) not in brought),
+        names=tuple(each for each in whole.names if name_key(each) not in brought),
+        unmoved=tuple(each for each in whole.unmoved if each not in {one.label, *one.unmoved}),
+        merged=merged,
+    )
+    return Separation(one, rest, whole.label)
 
 
 def _merged_project(one: Project, other: Project) -> Project:
@@ -179,10 +296,11 @@ def _merged_project(one: Project, other: Project) -> Project:
         first_commits=tuple(dict.fromkeys([*one.first_commits, *other.first_commits])),
         roots=tuple(sorted({*one.roots, *other.roots}, key=lambda each: each.seen_at, reverse=True)),
         aliases=_aliases([*one.aliases, one.label, *other.aliases], other.label),
-        names=tuple(dict.fromkeys([one.name, *one.names, *other.names])),
+        names=tuple(each for each in dict.fromkeys([one.name, *one.names, *other.names]) if each != other.name),
         unmoved=_labels_to_move([*one.unmoved, one.label, *other.unmoved], other.label),
         seen_at=max(one.seen_at, other.seen_at),
         is_contested=False,
+        merged=(*other.merged, Merger(one, tuple(sorted(one.keys & other.keys))))[-merged_max:],
     )
 
 

@@ -42,6 +42,7 @@ from services.session.domain.projects import (
     left_key,
     name_key,
     package_key,
+    path_key,
     projects_max,
     root_key,
 )
@@ -129,6 +130,8 @@ class ProjectRegistry:
 
     async def _visible(self, user: str, sighting: Sighting) -> Sighting:
         """Of a directory that is gone: the project that was seen there, or in what contained it."""
+        if not sighting.machine and not sighting.is_gone:
+            return await self._on_some_machine(user, sighting)
         if not sighting.is_gone:
             return sighting
         paths = paths_upwards(sighting.directory)
@@ -141,6 +144,20 @@ class ProjectRegistry:
             if _is_within(there, is_itself=path == sighting.directory):
                 return replace(sighting, root=path, directory=path, is_first_commit_unknown=True)
         return replace(sighting, directory=sighting.root, is_gone=sighting.root == sighting.directory)
+
+    async def _on_some_machine(self, user: str, sighting: Sighting) -> Sighting:
+        """Of a path alone, from a client that tells no more: the one project that was seen there on a machine."""
+        paths = paths_upwards(sighting.directory)
+        found = await self._store.find(user, map(path_key, paths))
+        for path in paths:
+            there = found.at(path_key(path))
+            if not _is_within(there, is_itself=path == sighting.directory):
+                continue
+            machines = {root.machine for each in there for root in each.roots if root.path == path}
+            if len(there) > 1 or len(machines) > 1 or "" in machines:
+                break
+            return replace(sighting, machine=machines.pop(), root=path, directory=path, is_gone=True)
+        return sighting
 
     async def _resolve(self, user: str, sighting: Sighting, checked: Checked) -> Resolved:
         registered = await self._store.find(user, lookup_keys(sighting))

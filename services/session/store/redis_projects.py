@@ -97,7 +97,7 @@ class RedisProjects:
     async def relabel(self, relabelling: Relabelling) -> int:
         """See ProjectStore. In steps: one that was interrupted is gone on with by the next call."""
         user, source, target = relabelling.user, relabelling.source, relabelling.target
-        sessions = await self._sessions(user, source)
+        sessions = [each for each in await self._sessions(user, source) if relabelling.takes(each.root)]
         for session in sessions:
             await self._relabel_session(session, target)
         ids: list[str] = await translate_errors(self._client.zrange(keys.key("handoffs", user, source), 0, -1))
@@ -119,20 +119,26 @@ class RedisProjects:
     async def _relabel_handoff(self, id: str, asked: Relabelling) -> None:
         body = await translate_errors(self._client.get(keys.key("handoff", id)))
         source = keys.key("handoffs", asked.user, asked.source)
+        handoff = HANDOFF.validate_json(body) if body else None
+        if handoff and not asked.takes(handoff.working_directory):
+            return
         plan = Plan()
         plan.do("ZREM", source, id)
-        if body:
-            handoff = replace(HANDOFF.validate_json(body), project=asked.target)
+        if body and handoff:
             plan.expect(keys.key("handoff", id), "", body)
-            plan.do("SET", keys.key("handoff", id), HANDOFF.dump_json(handoff).decode())
+            following = HANDOFF.dump_json(replace(handoff, project=asked.target)).decode()
+            plan.do("SET", keys.key("handoff", id), following)
             plan.do("ZADD_LAST", keys.key("handoffs", asked.user, asked.target), id)
         await self._carry_out(plan)
 
     async def _relabel_conversation(self, key: str, asked: Relabelling) -> None:
+        body = await translate_errors(self._client.hget(key, "body"))
+        found = CONVERSATION.validate_json(body) if body else None
+        if found and not asked.takes(found.working_directory):
+            return
         plan = Plan()
         plan.do("ZREM", keys.key("open-conversations", asked.user, asked.source), key)
-        if body := await translate_errors(self._client.hget(key, "body")):
-            found = CONVERSATION.validate_json(body)
+        if found:
             plan_conversation(plan, Change(conversation=replace(found, project=asked.target)))
         await self._carry_out(plan)
 
@@ -141,7 +147,7 @@ class RedisProjects:
         pairs: list[str] = []
         for body in await translate_errors(self._client.lrange(key, 0, -1)):
             line = AUDITED.validate_json(body)
-            if line.place.project == asked.source:
+            if line.place.project == asked.source and asked.takes(line.place.root):
                 moved = replace(line, place=replace(line.place, project=asked.target))
                 pairs += [body, AUDITED.dump_json(moved).decode()]
         if pairs:

@@ -131,18 +131,21 @@ class SqliteProjects:
     def _relabel_sessions(self, connection: sqlite3.Connection, asked: Relabelling) -> int:
         sql = "SELECT id, body FROM sessions WHERE user = ? AND project = ?"
         rows = connection.execute(sql, (asked.user, self._bodies.name(asked.source))).fetchall()
-        for each, body in rows:
-            session = SESSION.validate_json(self._bodies.read(("session", each), body))
+        every = [SESSION.validate_json(self._bodies.read(("session", each), body)) for each, body in rows]
+        taken = [each for each in every if asked.takes(each.root)]
+        for session in taken:
             following: Session = replace(session, project=asked.target, version=session.version + 1)
-            body = self._bodies.body(("session", each), SESSION.dump_json(following).decode())  # noqa: PLW2901
-            values = (self._bodies.name(asked.target), following.version, body, each)
+            body = self._bodies.body(("session", session.id), SESSION.dump_json(following).decode())
+            values = (self._bodies.name(asked.target), following.version, body, session.id)
             connection.execute("UPDATE sessions SET project = ?, version = ?, body = ? WHERE id = ?", values)
-        return len(rows)
+        return len(taken)
 
     def _relabel_handoffs(self, connection: sqlite3.Connection, asked: Relabelling) -> None:
         sql = "SELECT id, body FROM handoffs WHERE user = ? AND project = ?"
         for each, body in connection.execute(sql, (asked.user, self._bodies.name(asked.source))).fetchall():
             handoff: Handoff = HANDOFF.validate_json(self._bodies.read(("handoff", each), body))
+            if not asked.takes(handoff.working_directory):
+                continue
             text = HANDOFF.dump_json(replace(handoff, project=asked.target)).decode()
             values = (self._bodies.name(asked.target), self._bodies.body(("handoff", each), text), each)
             connection.execute("UPDATE handoffs SET project = ?, body = ? WHERE id = ?", values)
@@ -152,6 +155,8 @@ class SqliteProjects:
         for each, body in connection.execute(sql, (asked.user, self._bodies.name(asked.source))).fetchall():
             whose = ("conversation", asked.user, each)
             conversation: Conversation = CONVERSATION.validate_json(self._bodies.read(whose, body))
+            if not asked.takes(conversation.working_directory):
+                continue
             following = replace(conversation, project=asked.target, version=conversation.version + 1)
             text = self._bodies.body(whose, CONVERSATION.dump_json(following).decode())
             values = (self._bodies.name(asked.target), following.version, text, asked.user, each)
@@ -162,6 +167,8 @@ class SqliteProjects:
         sql = "SELECT sequence, body FROM audit WHERE user = ? AND project = ?"
         for sequence, body in connection.execute(sql, (asked.user, self._bodies.name(asked.source))).fetchall():
             line: Audited = AUDITED.validate_json(self._bodies.read(("audit", asked.user), body))
+            if not asked.takes(line.place.root):
+                continue
             moved = replace(line, place=replace(line.place, project=asked.target))
             text = self._bodies.body(("audit", asked.user), AUDITED.dump_json(moved).decode())
             values = (self._bodies.name(asked.target), text, sequence)

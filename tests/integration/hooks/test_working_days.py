@@ -86,7 +86,7 @@ DAYS = [
         user("that's all for today, thank you!"),
         agent("You're welcome! Have a good evening."),
         end="clear",
-        expected=("MySQL",),
+        expected=("MySQL", "user, decided anew since:\n> Let's use Postgres"),
     ),
     day(
         user("/review the export branch"),
@@ -244,6 +244,7 @@ def test_each_day_begins_with_the_state_of_the_work(office: ClockedOffice) -> No
         for turn in planned["turns"]:  # type: ignore[attr-defined]
             desk._write(turn)
         desk.say()
+        office.set_clock(desk.hooked.transcript.began)
         finish(office, desk, str(planned["end"]))
         script(office) if number % 3 == 0 else None
         report.append(f"It left ({planned['end']}):\n\n~~~\n{desk.handoff}~~~\n")
@@ -269,5 +270,6 @@ def missing(briefing: str, expected: tuple[str, ...]) -> list[str]:
         "Gern gesch",
     )
     found += [f"{each!r} is told" for each in empty if each in briefing]
+    found += [f"{each!r} heads nothing" for each in said if each.endswith(":")]
     found += ["it is longer than the client shows"] if len(briefing) > 9_300 else []
     return found

@@ -288,6 +288,12 @@ async def test_a_project_is_renamed_merged_and_called_otherwise_by_the_command(
     assert "2 memories and 1 sessions moved" in done.stdout, done.stderr
     assert "crane" in briefing(stack, one)
     assert "heron" in briefing(stack, other)
+    done = segue(stack, "project", "split", f"{project}-new", f"bolt/{project}")
+    assert f"bolt/{project} is a project of its own again, with 2 memories, 2 sessions" in done.stdout, done.stderr
+    assert "crane" in briefing(stack, other)
+    assert "heron" not in briefing(stack, other)
+    assert "crane" not in briefing(stack, one)
+    assert segue(stack, "project", "merge", f"bolt/{project}", f"{project}-new", "--yes").returncode == 0
     assert segue(stack, "project", "alias", f"{project}-new", f"{project}-money").returncode == 0
     found = await call(stack, "list_projects", name=f"{project}-money")
     assert [each["label"] for each in found["projects"]] == [f"{project}-new"]

@@ -21,7 +21,9 @@ from services.gateway.workflows.handoffs.utterances import (
     is_substantial,
     points_of,
     refers_back,
+    statements,
 )
+from services.gateway.workflows.repetition import without_headings, without_sentences
 from services.pb import memory_pb2, session_pb2
 
 Stored = memory_pb2.StoredMemory
@@ -31,6 +33,7 @@ decisions_max = 20
 failures_max = 5
 asked_max_chars = 400
 answered_max_chars = 700
+found_max_chars = 200
 decision_max_chars = 300
 made_of_max = 100
 _ended_badly = re.compile(r" \((failed|interrupted|refused)(?: after [^)]*)?\)$")
@@ -88,12 +91,14 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
     answers = [turn for turn in map(Turn, talk.answers) if turn.is_main_agents]
     answered = _last_answer(answers)
     asked = _last_request(people or prompts, answered, answers)
+    before = _request_before(asked, people or prompts) if asked else None
+    found = _answer_between(before, asked, answers) if asked and before else None
     points = points_of(answered.text) if answered else Points()
     decided = [turn for turn in map(Turn, talk.decided) if turn.is_persons or turn.memory.role != "user"]
-    turns = [each for each in (asked, answered) if each]
+    turns = [each for each in (asked, answered, found) if each]
     return session_pb2.Facts(
-        asked=_with_before(asked, people or prompts) if asked else "",
-        answered=cut(answered.text, answered_max_chars) if answered else "",
+        asked=_with_before(asked, before) if asked else "",
+        answered=_what_was_said(answered, found, points) if answered else "",
         next_said=points.next,
         open_said=points.open,
         decisions=[cut(each.text, decision_max_chars) for each in reversed(decided)],
@@ -172,12 +177,34 @@ def _last_request(prompts: Sequence[Turn], answered: Turn | None, answers: Seque
     return next(iter([*asking, *first]), None)
 
 
-def _with_before(asked: Turn, prompts: Sequence[Turn]) -> str:
-    """The request; after the one before it, if it refers to that."""
+def _request_before(asked: Turn, prompts: Sequence[Turn]) -> Turn | None:
+    """The request before it, if it refers to that."""
     earlier = [each for each in prompts if each.at < asked.at and asks_for_something(each.text)]
     if not earlier or not refers_back(asked.text):
+        return None
+    return next((each for each in earlier if not refers_back(each.text)), earlier[0])
+
+
+def _answer_between(before: Turn, asked: Turn, answers: Sequence[Turn]) -> Turn | None:
+    """What the earlier request came to, which the later one builds on: `Fix it` says less than what was found."""
+    between = [each for each in answers if before.at < each.at < asked.at]
+    return next((each for each in between if each.is_substantial), None)
+
+
+def _what_was_said(answered: Turn, found: Turn | None, points: Points) -> str:
+    """The answer, without what is told as next or open; after what was found before that, in a sentence."""
+    rest = without_sentences(answered.text, [*points.next, *points.open])
+    said = without_headings(rest) if is_substantial(without_headings(rest)) else answered.text
+    lead = next(iter(statements(found.text)), "") if found and found is not answered else ""
+    if not lead:
+        return cut(said, answered_max_chars)
+    return f"{cut(lead, found_max_chars)} {cut(said, answered_max_chars - found_max_chars)}"
+
+
+def _with_before(asked: Turn, before: Turn | None) -> str:
+    """The request; after the one before it, if it refers to that."""
+    if before is None:
         return cut(asked.text, asked_max_chars)
-    before = next((each for each in earlier if not refers_back(each.text)), earlier[0])
     first = cut(before.text, asked_max_chars // 2)
     stop = "" if first.endswith((".", "?", "!", "…", "。")) else "."
     return f"{first}{stop} {cut(asked.text, asked_max_chars // 2)}"

@@ -144,6 +144,12 @@ def is_substantial(text: str) -> bool:
     return len(letters) >= (wide_letters_min if _wide.search(letters) else letters_min)
 
 
+def statements(text: str) -> list[str]:
+    """The sentences that say something, and neither announce, report in a word, ask, nor head what follows."""
+    found = (" ".join(_markup.sub("", _bullet.sub("", each)).split()) for each in sentences(text))
+    return [each for each in found if is_substantial(each) and not each.endswith(("?", "？", ":", "："))]
+
+
 def is_courtesy(text: str) -> bool:
     """Whether a text is thanks, consent, a goodbye or a report in a word, and nothing else."""
     return all(_idle.make_up(each) for each in clauses(text))

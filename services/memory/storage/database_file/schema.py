@@ -212,4 +212,19 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX deletion_digests_by_digest ON deletion_digests (digest);
     CREATE TABLE digest_key (secret TEXT NOT NULL);  -- sealed where texts are
     """,
+    # 7: under which projects memories were before: what was merged can be split again, and what was deleted of a
+    # project is kept out of it under another name, too
+    """
+    CREATE TABLE merged_memories (
+        key     UUID NOT NULL,                     -- as in memories
+        user_id TEXT NOT NULL,
+        project TEXT NOT NULL                      -- of which it was before that was merged into another
+    );
+    CREATE TABLE earlier_projects (
+        user_id TEXT NOT NULL,
+        project TEXT NOT NULL,
+        earlier TEXT NOT NULL,                     -- a project whose memories were moved to it
+        PRIMARY KEY (user_id, project, earlier)
+    );
+    """,
 )

@@ -17,7 +17,7 @@ import numpy as np
 
 from services.kit.encryption.vault import Vault
 from services.memory.domain.memories import Memory, Stats, id_key
-from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, Restated, Sequences
+from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, ProjectMove, Restated, Sequences
 from services.memory.domain.store import Inventory
 from services.memory.storage.database_file.compactor import Compaction
 from services.memory.storage.database_file.migration import earlier_databases
@@ -236,9 +236,12 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         sql = "SELECT DISTINCT project FROM memories WHERE user_id = ? OR shared"
         return sorted(self._rows.read_name(row[0]) for row in await self._select("projects", sql, user))
 
-    async def move_project(self, user: str, source: str, target: str) -> Moved:
+    async def count_move(self, move: ProjectMove) -> int:
+        return await self.moves.count(move)
+
+    async def move_project(self, move: ProjectMove) -> Moved:
         self._usage.forget()
-        return await self.moves.move(user, source, target)
+        return await self.moves.move(move)
 
     def _size(self) -> int:
         beside = (self._path, self._path.with_name(f"{self._path.name}.wal"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -145,3 +146,16 @@ def test_another_projects_memory_says_so_and_what_was_told_before_is_not_told() 
     assert "> (in the project billing)" in first.text
     again = compose(None, [Section("Related:", [said])], 500, Reader(known=first.digests))
     assert again.text == ""
+
+
+def test_a_heading_of_what_was_told_already_is_not_told() -> None:
+    handoff = Document(summary="Ready.", open_questions=["Which currency for the third?"])
+    related = Section("Related:", [memory("Open questions:\n- Which currency for the third?", "1")])
+    assert "Open questions" not in compose(handoff, [Section("What was decided:", []), related], 2_000).text
+
+
+def test_what_was_decided_anew_says_so() -> None:
+    decided = Section("What was decided:", [memory("MySQL it shall be.", "1"), memory("Postgres it shall be.", "2")])
+    told = compose(None, [replace(decided, outdated=frozenset("2"))], 2_000).text
+    assert told.count("decided anew since") == 1
+    assert told.index("MySQL") < told.index("decided anew since") < told.index("Postgres")

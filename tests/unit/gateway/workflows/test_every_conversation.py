@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from fastmcp.server.http import set_http_request
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
@@ -27,6 +27,7 @@ from services.gateway.workflows.hooks import HookEvent, Hooks
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import NotFound
 from services.pb import memory_pb2, quality_pb2, session_pb2
+from tests.fuzz.budget import tried
 from tests.session_service import SessionClient, open_service
 
 DIRECTORIES = {"/w/a": "a", "/w/a-hotfix": "a", "/w/b": "b"}
@@ -151,13 +152,15 @@ class Office:
         await self.start(self.places[conversation], gateway + 1, "clear")
 
     async def fork(self, conversation: str, gateway: int) -> None:
-        """As clients of before told it: the one that is forked begins again, and another one speaks."""
-        await self.tell(gateway, "SessionStart", conversation, "resume")
-        forked = f"c{len(self.places)}"
-        self.places[forked] = self.places[conversation]
-        self.open.append(forked)
+        """One goes on as another; clients of before said that the one that is forked begins again."""
+        if gateway == 0:
+            await self.start(self.places[conversation], gateway, "fork")
+        else:
+            await self.tell(gateway, "SessionStart", conversation, "resume")
+            self.places[f"c{len(self.places)}"] = self.places[conversation]
+            self.open.append(list(self.places)[-1])
         self.open.remove(conversation)
-        await self.speak(forked, gateway)
+        await self.speak(self.open[-1], gateway)
 
     async def kill(self, conversation: str, _: int) -> None:
         self.open.remove(conversation)
@@ -175,7 +178,7 @@ actions = st.tuples(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(60)
 @given(st.lists(actions, max_size=25))
 def test_each_conversation_with_words_is_in_exactly_one_handoff(happens: list[tuple[str, int, int]]) -> None:
     asyncio.run(run(happens))

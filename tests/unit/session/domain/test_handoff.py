@@ -72,6 +72,21 @@ hostile = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2.3.1 is tagged", "2.3.1 is tagged"),
+        ("2. tag it", "2\\. tag it"),
+        ("Run `make demo` (or `npm start`)", "Run `make demo` (or `npm start`)"),
+        ("Run `make demo", "Run \\`make demo"),
+        ("`a` is a block?", "\\`a\\` is a block?"),
+        ("see ``x`` and `<b>`", "see \\`\\`x\\`\\` and \\`\\<b\\>\\`"),
+    ],
+)
+def test_plain_text_reads_as_it_was_said(text: str, shown: str) -> None:
+    assert f"- {shown}\n" in written(SESSION, [], Facts(next_steps=(text,))).markdown
+
+
 @pytest.mark.parametrize("text", hostile)
 def test_hostile_text_changes_nothing_of_the_structure(text: str) -> None:
     stays_whole(text)
@@ -146,3 +161,9 @@ def test_it_says_where_it_was_left_and_whether_it_is_unfinished() -> None:
     assert (handoff.unfinished, handoff.branch, handoff.uncommitted) == (True, "feat/ping", ("ws/ping.py",))
     assert "- Unfinished: last heard of 2026-03-01 10:30 UTC" in handoff.markdown
     assert "in `/work/heron` on branch `feat/ping`" in handoff.markdown
+
+
+def test_a_file_below_the_directory_is_named_once_by_its_path_there() -> None:
+    facts = Facts(files_changed=("/work/heron/a.py", "b.py", "/work/heron/b.py", "/etc/hosts"))
+    changed = written(SESSION, [], facts).markdown.partition("## Files changed")[2]
+    assert changed.split() == ["-", "`/etc/hosts`", "-", "`a.py`", "-", "`b.py`"]

@@ -46,5 +46,6 @@ def test_a_project_is_found_by_all_that_tells_it() -> None:
     project = Project(
         "1", "ann", "acme/api", "Api", NOW, NOW, ("h/acme/api",), ("c1",), (Root("m", "/work/api", NOW),), ("billing",)
     )
-    expected = {"remote:h/acme/api", "commit:c1", root_key("m", "/work/api"), "name:api", "name:acme/api"}
+    places = {root_key("m", "/work/api"), "path:/work/api"}
+    expected = {"remote:h/acme/api", "commit:c1", *places, "name:api", "name:acme/api"}
     assert project.keys == expected | {alias_key("billing"), alias_key("acme/api")}

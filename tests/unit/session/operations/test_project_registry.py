@@ -209,7 +209,7 @@ async def test_renaming_keeps_the_earlier_name_as_an_alias(known: Registry) -> N
     assert (await known.changes.rename("ada", "billing", "billing")).sessions == 0
 
 
-async def test_merging_makes_one_of_two_for_good(known: Registry) -> None:
+async def test_merging_makes_one_of_two(known: Registry) -> None:
     await known.label(ACME)
     await known.label(BOLT)
     await known.worked_in("/w/bolt/api", label="bolt/api")
@@ -221,6 +221,60 @@ async def test_merging_makes_one_of_two_for_good(known: Registry) -> None:
     assert [await known.label(each) for each in (ACME, BOLT)] == ["api", "api"]
     assert (await known.registry.find("ada", "bolt/api")).label == "api"
     assert (await known.changes.merge("ada", "bolt/api", "api", dry_run=False)).sessions == 0
+
+
+async def test_what_was_merged_by_mistake_is_split_again(known: Registry) -> None:
+    copy = replace(BOLT, first_commit="c1")
+    for sighting in (ACME, copy):
+        await known.label(sighting)
+    before = [await known.project(each) for each in (ACME, copy)]
+    await known.worked_in("/w/bolt/api", label="bolt/api")
+    await known.worked_in("/w/acme/api", label="api")
+    await known.changes.merge("ada", "bolt/api", "acme/api", dry_run=False)
+    await known.worked_in("/w/bolt/api/src", label="api")  # since then
+    would = await known.changes.split("ada", "api", "bolt/api", dry_run=True)
+    assert ([each.label for each in would.projects], would.sources, would.sessions) == (["bolt/api"], ["api"], 2)
+    assert (await known.registry.page("ada", "", 9, None)).total == 1
+    done = await known.changes.split("ada", "api", "bolt/api", dry_run=False)
+    assert done.sessions == 2
+    assert [await known.label(each) for each in (ACME, copy)] == ["api", "bolt/api"]
+    assert [replace(await known.project(each), unmoved=()) for each in (ACME, copy)] == before
+    assert await known.store.projects.session_roots("ada", "bolt/api") == {"/w/bolt/api": 1, "/w/bolt/api/src": 1}
+    assert await known.store.projects.session_roots("ada", "api") == {"/w/acme/api": 1}
+    with pytest.raises(NotFound):
+        await known.changes.split("ada", "acme/api", "bolt/api", dry_run=False)
+
+
+async def test_packages_are_split_with_their_repository(known: Registry) -> None:
+    def package(whole: Sighting, name: str) -> Sighting:
+        return replace(whole, inside=f"apps/{name}", package=name)
+
+    every = [package(ACME, "web"), package(BOLT, "web"), package(BOLT, "cart")]
+    before = {each.id: each for each in [await known.project(each) for each in every]}
+    await known.worked_in("/w/bolt/api/apps/web", label="bolt/api/web")
+    await known.worked_in("/w/acme/api/apps/web", label="api/web")
+    merged = await known.changes.merge("ada", "bolt/api", "acme/api", dry_run=False)
+    assert [(each.label, each.unmoved) for each in merged.packages] == [("api/web", ("bolt/api/web",))]
+    assert await known.store.projects.session_roots("ada", "bolt/api/web") == {}
+    done = await known.changes.split("ada", "acme/api", "bolt/api", dry_run=False)
+    assert [each.label for each in done.projects] == ["bolt/api", "bolt/api/web"]
+    assert done.sources == ["api", "api/web"]
+    after = {each.id: replace(each, unmoved=()) for each in [await known.project(each) for each in every]}
+    assert after == before
+    assert await known.store.projects.session_roots("ada", "bolt/api/web") == {"/w/bolt/api/apps/web": 1}
+
+
+async def test_the_label_of_what_was_merged_may_be_taken_since(known: Registry) -> None:
+    await known.label(ACME)
+    await known.label(BOLT)
+    await known.changes.merge("ada", "bolt/api", "acme/api", dry_run=False)
+    await known.changes.alias("ada", "api", "bolt/api", remove=True)
+    assert await known.label(replace(BOLT, name="other", remote="h/x/other", first_commit="c9", root="/o")) == "other"
+    await known.changes.rename("ada", "other", "bolt/api")
+    with pytest.raises(AlreadyExists):
+        await known.changes.split("ada", "acme/api", "bolt/api", dry_run=True)
+    with pytest.raises(NotFound):
+        await known.changes.split("ada", "acme/api", "nothing", dry_run=True)
 
 
 async def test_packages_go_with_their_repository(known: Registry) -> None:
@@ -303,3 +357,42 @@ async def test_a_clone_on_this_machine_is_of_its_origin_whichever_was_seen_first
     fork = replace(clone, root="/w/fork", directory="/w/fork", remote="h/me/api")
     assert await known.label(fork) == "me/api"
     assert [await known.label(each) for each in (again, clone, ACME)] == ["api"] * 3
+
+
+async def test_a_clone_in_the_place_that_its_origin_left_is_of_it(known: Registry) -> None:
+    bare = replace(ACME, remote="")
+    moved = replace(bare, root="/w/acme/web", directory="/w/acme/web", name="web")
+    assert [await known.label(each) for each in (bare, moved)] == ["api", "api"]
+    known.standing = {"/w/acme/web"}
+    assert await known.label(replace(bare, remote="local/m/w/acme/web")) == "api"
+    known.standing = {"/w/acme/api", "/w/acme/web"}
+    assert await known.label(moved) == "api"
+
+
+def of_path(path: str) -> Sighting:
+    """What a client tells that knows nothing but a path."""
+    return Sighting(path.rpartition("/")[2], "", path, path)
+
+
+async def test_a_path_alone_is_of_the_one_project_that_was_seen_there(known: Registry) -> None:
+    assert await known.label(ACME) == "api"
+    web = replace(ACME, inside="apps/web", package="web")
+    assert await known.label(web) == "api/web"
+    plain = Sighting("notes", "m", "/w/notes", "/w/notes")
+    assert await known.label(plain) == "notes"
+    before = (await known.registry.page("ada", "", 9, None)).projects
+    for path, label in (("/w/acme/api", "api"), ("/w/acme/api/src", "api"), ("/w/acme/api/apps/web/src", "api/web")):
+        assert await known.label(of_path(path)) == label
+    assert await known.label(of_path("/w/notes")) == "notes"
+    assert (await known.registry.page("ada", "", 9, None)).projects == before
+    assert await known.label(of_path("/w/notes/old")) == "old"  # a plain directory has only what is in itself
+    assert await known.label(of_path("/w/acme/api"), "bob") == "api"
+    assert len((await known.registry.page("bob", "", 9, None)).projects) == 1
+
+
+async def test_a_path_on_two_machines_is_of_neither(known: Registry) -> None:
+    assert await known.label(ACME) == "api"
+    assert await known.label(replace(BOLT, machine="n", root="/w/acme/api", directory="/w/acme/api")) == "bolt/api"
+    own = await known.label(of_path("/w/acme/api"))
+    assert own not in {"api", "bolt/api"}
+    assert await known.label(of_path("/w/acme/api")) == own

@@ -2,13 +2,14 @@
 
 Each deleted memory leaves the digest of its id and that of its text, with its project and kind; both are HMACs under a
 random key of the database's own, which is sealed where texts are. Without the key nobody can guess a text from them.
+The project is the same under every name that it had: what was deleted under one is not stored under another.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -60,7 +61,8 @@ def let_in_new(connection: Connection, written: Rows, rows: Sequence[NewRow]) ->
     """Drops the digests of memories that are stored although they were deleted."""
     secret = _secret(connection, written) if rows else None
     if secret:
-        digests = [digest for row in rows for digest in _of_row(secret, row)]
+        earlier = _earlier_projects(connection, written, rows)
+        digests = [digest for row in rows for digest in _of_row(secret, row, earlier)]
         connection.execute(f"DELETE FROM deletion_digests WHERE digest IN ({placeholders(digests)})", digests)  # noqa: S608
 
 
@@ -69,18 +71,25 @@ def deleted_places(connection: Connection, written: Rows, rows: Mapping[int, New
     secret = _secret(connection, written) if rows else None
     if secret is None:
         return set()
-    digests = {place: _of_row(secret, row) for place, row in rows.items()}
-    every = [each for pair in digests.values() for each in pair]
+    earlier = _earlier_projects(connection, written, rows.values())
+    digests = {place: _of_row(secret, row, earlier) for place, row in rows.items()}
+    every = [each for its in digests.values() for each in its]
     sql = f"""
-        SELECT digest::TEXT, max(deleted_at) FROM deletion_digests
-        WHERE digest IN ({placeholders(every)}) GROUP BY digest
+        SELECT digest::TEXT, r.project, max(deleted_at)
+        FROM deletion_digests d LEFT JOIN removals r ON r.number = d.removal
+        WHERE digest IN ({placeholders(every)}) GROUP BY ALL
     """  # noqa: S608  # marks only
-    deleted = {digest: at.astimezone(UTC) for digest, at in connection.execute(sql, every).fetchall()}
-    return {
-        place
-        for place, (by_id, by_text) in digests.items()
-        if by_id in deleted or (by_text in deleted and rows[place].memory.timestamp <= deleted[by_text])
-    }
+    deleted: dict[str, list[tuple[str, datetime]]] = {}
+    for digest, column, at in connection.execute(sql, every).fetchall():
+        deleted.setdefault(digest, []).append((written.read_name(column) if column else "", at.astimezone(UTC)))
+
+    def is_deleted(place: int) -> bool:
+        memory, (by_id, *by_text) = rows[place].memory, digests[place]
+        names = {"", memory.project, *earlier[rows[place].user, memory.project]}  # not one that has its name since
+        said = [at for digest in by_text for whose, at in deleted.get(digest, ()) if whose in names]
+        return by_id in deleted or any(memory.timestamp <= at for at in said)
+
+    return {place for place in rows if is_deleted(place)}
 
 
 def deleted_ids(connection: Connection, written: Rows, user: str, ids: Sequence[str]) -> set[str]:
@@ -93,8 +102,24 @@ def deleted_ids(connection: Connection, written: Rows, user: str, ids: Sequence[
     return {digests[digest] for (digest,) in connection.execute(sql, list(digests)).fetchall()}
 
 
-def _of_row(secret: bytes, row: NewRow) -> tuple[str, str]:
-    return _id_digest(secret, row.user, row.memory.id), _text_digest(secret, row.user, row.memory)
+def _earlier_projects(
+    connection: Connection, written: Rows, rows: Iterable[NewRow]
+) -> dict[tuple[str, str], list[str]]:
+    """What the projects of these rows were called before, or what was merged into them; by user and project."""
+    sql = "SELECT earlier FROM earlier_projects WHERE user_id = ? AND project = ?"
+    return {
+        (user, project): [
+            written.read_name(column) for (column,) in connection.execute(sql, [user, written.name(project)]).fetchall()
+        ]
+        for user, project in {(row.user, row.memory.project) for row in rows}
+    }
+
+
+def _of_row(secret: bytes, row: NewRow, earlier: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    """The digest of its id, and that of its text in its project, under each name that this had."""
+    projects = [row.memory.project, *earlier[row.user, row.memory.project]]
+    texts = [_text_digest(secret, row.user, replace(row.memory, project=each)) for each in projects]
+    return [_id_digest(secret, row.user, row.memory.id), *texts]
 
 
 def _digests(

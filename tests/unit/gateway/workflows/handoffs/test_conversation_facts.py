@@ -75,7 +75,31 @@ def test_the_last_request_counts_though_nobody_answered_it() -> None:
 def test_a_request_that_points_back_is_told_with_the_one_before() -> None:
     found = facts(user("/review the export branch"), agent("Two findings: a and b, in the cursor."), user("Fix both."))
     assert found.asked == "/review the export branch. Fix both."
+    assert found.answered == "Two findings: a and b, in the cursor."
     assert facts(user("Fix both.")).asked == "Fix both."
+
+
+def test_what_was_found_is_told_with_what_was_done_about_it() -> None:
+    leak = "The leak is the cache of PDFs: its key has the time in it. It can be fixed. Shall I fix it?"
+    found = facts(
+        user("Why does the worker grow by 50 MB an hour?"),
+        agent("Let me take two heap snapshots."),
+        agent(leak),
+        user("Fix it"),
+        agent("The key is the invoice's id now. Next: cap the cache at 200 entries."),
+    )
+    expected = "The leak is the cache of PDFs: its key has the time in it. The key is the invoice's id now."
+    assert found.answered == expected
+    assert list(found.next_said) == ["cap the cache at 200 entries."]
+    assert "m2" in found.made_of
+
+
+def test_what_is_open_is_told_once_and_not_in_the_answer() -> None:
+    text = "The demo has three shops.\n\nOpen questions:\n- Which currency?\n- Shall refunds be shown?"
+    found = facts(ASK, agent(text))
+    assert found.answered == "The demo has three shops."
+    assert list(found.open_said) == ["Which currency?", "Shall refunds be shown?"]
+    assert facts(ASK, agent("Which currency do you want?")).answered == "Which currency do you want?"
 
 
 def test_a_decision_that_is_all_that_was_said_was_asked() -> None:
