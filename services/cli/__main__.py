@@ -62,7 +62,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "install": Command(
         "commands.install",
-        "registers Segue's server and hooks in Claude Code; prints the lines for other clients",
+        "registers Segue in Claude Code, Codex CLI and Gemini CLI; prints the lines for other clients",
         (*_SCOPES, ("--print", {"action": "store_true", "help": "print the lines, to add them by hand"})),
     ),
     "uninstall": Command(

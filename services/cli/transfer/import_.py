@@ -81,10 +81,13 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, options: argparse.Namespace) -> Asked:
         """The options."""
-        flags = (bool(getattr(options, name, False)) for name in ("deleted_too", "dry_run", "list"))
-        return cls(
-            [Path(path) for path in options.paths], options.project, *flags, getattr(options, "undo", None) or ""
-        )
+        paths = [Path(path) for path in options.paths]
+
+        def flag(name: str) -> bool:
+            return bool(getattr(options, name, False))
+
+        undo = str(getattr(options, "undo", None) or "")
+        return cls(paths, options.project, flag("deleted_too"), flag("dry_run"), flag("list"), undo)
 
 
 class Import:

@@ -43,15 +43,15 @@ class Database:
 
     def count(self, table: str) -> int:
         """The number of rows in a table."""
-        (row,) = self._rows(f"SELECT count(*) AS n FROM {_quoted(table)}")  # noqa: S608  # a quoted name
+        (row,) = self._rows(f"SELECT count(*) AS n FROM {_identifier(table)}")  # noqa: S608  # an identifier in quotes
         return int(row["n"])
 
     def rows(self, table: str, wanted: Sequence[str]) -> Iterator[Row]:
         """The rows in their order, with those of the wanted columns that the table has. Raises Unreadable."""
         names = [name for name in wanted if name in self.tables.get(table, ())]
         if names:
-            columns = ", ".join(map(_quoted, names))
-            yield from self._rows(f"SELECT {columns} FROM {_quoted(table)} ORDER BY rowid")  # noqa: S608  # as above
+            columns = ", ".join(map(_identifier, names))
+            yield from self._rows(f"SELECT {columns} FROM {_identifier(table)} ORDER BY rowid")  # noqa: S608  # as above
 
     def _tables(self) -> Mapping[str, Sequence[str]]:
         """Tables alone: a view computes, and a virtual table needs its program."""
@@ -62,7 +62,7 @@ class Database:
         return {name: self._columns(name) for name in names}
 
     def _columns(self, table: str) -> Sequence[str]:
-        found = self._rows(f"PRAGMA table_info({_quoted(table)})")
+        found = self._rows(f"PRAGMA table_info({_identifier(table)})")
         return [str(row["name"]) for row in found][:columns_max]
 
     def _rows(self, statement: str) -> Iterator[Row]:
@@ -139,5 +139,5 @@ def _confine(connection: sqlite3.Connection) -> None:
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
 
 
-def _quoted(name: str) -> str:
+def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

@@ -123,7 +123,7 @@ def _entries(lines: Iterable[Line], session: Session) -> Iterator[Entry]:
             yield Entry(line.number, draft.line.start if draft else line.end, problem=line.problem)
             continue
         payload = _payload(line.fields)
-        if text := _said(payload, session):
+        if text := _words(payload, session):
             if draft:
                 yield draft.entry(session)
             draft = Draft(line, payload, text)
@@ -133,7 +133,7 @@ def _entries(lines: Iterable[Line], session: Session) -> Iterator[Entry]:
         yield draft.entry(session)
 
 
-def _said(payload: Fields, session: Session) -> str:
+def _words(payload: Fields, session: Session) -> str:
     """The words of a message; nothing of one that the client wrote."""
     role, blocks = payload.get("role"), payload.get("content")
     if payload.get("type") != "message" or role not in ("user", "assistant") or not isinstance(blocks, list):

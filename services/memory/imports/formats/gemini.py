@@ -118,8 +118,8 @@ def _apply(number: int, fields: Fields, session: Fields, messages: Messages) -> 
     elif isinstance(fields.get("sessionId"), str):
         session.update({name: fields[name] for name in ("sessionId", "kind") if isinstance(fields.get(name), str)})
         _replace_all(number, fields, messages)
-    elif isinstance(key := fields.get("id"), str) and len(messages) < messages_max:
-        messages[key] = number, fields
+    elif isinstance(fields.get("id"), str) and len(messages) < messages_max:
+        messages[fields["id"]] = number, fields
 
 
 def _replace_all(number: int, fields: Fields, messages: Messages) -> None:

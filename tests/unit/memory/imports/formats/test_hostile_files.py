@@ -12,6 +12,7 @@ import pytest
 from services.memory.imports.containers import json_document, sqlite_copy, zip_archive
 from services.memory.imports.containers.unreadable import Unreadable
 from services.memory.imports.json_lines import ImportedMemory
+from services.memory.imports.sources import open_source
 from tests.unit.memory.imports.formats import files
 from tests.unit.memory.imports.formats.files import entries, memories
 
@@ -21,7 +22,7 @@ def test_an_export_that_is_cut_off_gives_what_is_whole_and_says_so(tmp_path: Pat
     path = tmp_path / "conversations.json"
     path.write_text(text[:-200])
     found: list[ImportedMemory] = []
-    with pytest.raises(Unreadable, match="not whole JSON"), files.open_source(path) as source:
+    with pytest.raises(Unreadable, match="not whole JSON"), open_source(path) as source:
         found.extend(entry.memory for entry in source.entries() if entry.memory)
 
     assert [each.content for each in found] == ["How deep is our well?", "Nine metres."]
@@ -185,7 +186,7 @@ def test_front_matter_of_any_form_gives_a_note_or_nothing(tmp_path: Path) -> Non
 
 
 def test_names_that_are_too_long_are_cut_and_too_many_tags_are_counted(tmp_path: Path) -> None:
-    memory = {"content": "x", "content_hash": "h", "tags": [f"{n}" + "t" * 300 for n in range(60)]}
+    memory: dict[str, object] = {"content": "x", "content_hash": "h", "tags": [f"{n}" + "t" * 300 for n in range(60)]}
     memory |= {"metadata": {"project": "p" * 500}, "memory_type": "note", "created_at": 1.0}
     (found,) = memories(files.written(tmp_path / "e.json", {"export_metadata": {}, "memories": [memory]}))
 
