@@ -16,6 +16,8 @@ RULING_FILES = re.compile(
     re.IGNORECASE,
 )
 """What decides which programs run on this machine, and as whom."""
+RULES_FILES = re.compile(r"(^|[/'\"(=])\.claude/segue(/|$)|(^|[/'\"(=])session\.sqlite\b", re.IGNORECASE)
+"""Where the rules themselves are, and what hooks tell of the person."""
 HARMLESS_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 
 
@@ -34,7 +36,7 @@ _PARTS_OF_DOCKER = "system|image|container|volume|network|builder|buildx|pod|sec
 _WRITES_IN_REDIS = "(?i:flush.*|del|unlink|shutdown|config|debug|eval|script|swapdb|restore|rename)"
 DESTROYERS = (
     Destroyer("rm", "", r"-\w*[rfR]\w*|--recursive|--force|--no-preserve-root", "removes without asking"),
-    Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"/[sq]|-recurse|-force|-r|-fo", "removes without asking"),
+    Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"(?i:/[sq]|-r\w*|-fo\w*)", "removes without asking"),
     Destroyer("find|gfind", "", r"-delete|-fprint0?|-fprintf|-fls", "acts on all found"),
     Destroyer(r"shred|srm|wipefs|mkfs(\.\w+)?|mke2fs|fdisk|parted|sgdisk|mkswap|blkdiscard", "", "", "destroys data"),
     Destroyer(r"newfs(_\w+)?|asr", "", "", "destroys data"),
@@ -53,7 +55,7 @@ DESTROYERS = (
     Destroyer("git", "", "--upload-pack.*|--receive-pack.*|ext::.*", "runs anything"),
     Destroyer("chmod", "", _OPENING, "opens files to others"),
     Destroyer("chown|chgrp|setfacl", "", r"-\w*R\w*|--recursive", "opens files to others"),
-    Destroyer("icacls|takeown|cacls", "", "/grant.*|/f|/reset|/r|/t", "opens files to others"),
+    Destroyer("icacls|takeown|cacls", "", "(?i:/grant.*|/f|/reset|/r|/t)", "opens files to others"),
     Destroyer("shutdown|reboot|halt|poweroff|telinit|stop-computer|restart-computer", "", "", "stops the machine"),
     Destroyer("pkill|killall", "", r"-[uUGt]|--(euid|uid|user|group)(=.*)?|\W*|\w", "ends many programs"),
     Destroyer("taskkill|stop-process", "", "", "ends programs by name"),
@@ -70,12 +72,16 @@ DESTROYERS = (
     Destroyer("aws|gcloud|az|gsutil", "", r"rm|rb|delete.*|terminate.*|--delete", "destroys what is stored elsewhere"),
     Destroyer("npm|yarn|pnpm|cargo|twine|gem|uv|poetry|hatch", "publish|upload|unpublish|yank|push", "", "publishes"),
     Destroyer("gh", "", "delete", "changes what others have"),
+    Destroyer("claude", "", r"--(allow-)?dangerously.*|(.*=)?bypassPermissions", "runs an agent unasked"),
+    Destroyer("claude", "mcp|plugin|plugins", "remove|uninstall|disable", "changes what is asked about"),
+    Destroyer("segue", "uninstall", "", "changes what is asked about"),
+    Destroyer("pkill|killall", "", r".*\bsegue\b.*", "ends what asks"),
     Destroyer("insmod|modprobe|nft|diskpart|format|bcdedit|vssadmin|wbadmin|cipher", "", "", "rules all"),
     Destroyer("format-volume|clear-disk|initialize-disk|remove-partition|reg|wmic|netsh", "", "", "rules all"),
     Destroyer("set-executionpolicy|schtasks", "", "", "rules all"),
     Destroyer("csrutil|nvram|spctl|dscl|osascript|pmset|systemsetup|kextload|fdesetup|bless", "", "", "rules all"),
     Destroyer("diskutil", r"(erase|partition|secureErase|zero|random)\w*|apfs|cs", "", "destroys data"),
-    Destroyer("tmutil", r"delete\w*|disable", "", "destroys backups"),
+    Destroyer("tmutil", r"delete\w*|disable\w*", "", "destroys backups"),
     Destroyer("defaults", "write|delete|import", "", "changes settings"),
     Destroyer("security", "delete.*|add-.*|import|unlock.*|dump-.*|find-.*password", "", "opens the keychain"),
     Destroyer("useradd|usermod|userdel|passwd|visudo|chsh|groupadd|sysadminctl", "", "", "changes who may what"),
