@@ -1,7 +1,8 @@
 """Clients besides Claude Code that have hooks: which of their events are ours, and the files that hold them.
 
-Observed with them: Codex CLI 0.171 (`hooks.json` beside its `config.toml`) and Gemini CLI 0.61 (`settings.json`). Their hooks get what Claude Code's get, on stdin, and take the same answer. Gemini has names of its own for three of the
-events, and counts in milliseconds.
+Observed with them: Codex CLI 0.171 (`hooks.json` beside its `config.toml`) and Gemini CLI 0.61 (`settings.json`).
+Their hooks get what Claude Code's get, on stdin, and take the same answer. Gemini has names of its own for three of
+the events, and counts in milliseconds.
 """
 
 from __future__ import annotations
