@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Installs, or uninstalls if `options.command` says so: 1 if something is left to the user."""
     program = _program(project=options.project)
     if options.client in HOOKED_CLIENTS and not getattr(options, "print", False):
-        return _hooked(HOOKED_CLIENTS[options.client], program, options)
+        return _change_hooks(HOOKED_CLIENTS[options.client], program, options)
     if options.client != CLAUDE_CODE:
         return _by_hand(CLIENTS[options.client], program, options.command)
     place = _place(project=options.project)
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     return _apply(changes, options, "Segue is installed in Claude Code. Restart it; `segue doctor` checks the result.")
 
 
-def _hooked(client: HookedClient, program: Program, options: argparse.Namespace) -> int:
+def _change_hooks(client: HookedClient, program: Program, options: argparse.Namespace) -> int:
     """Writes, or removes, the hooks of another client, and its server where the same file has it."""
     path = client.path(Path.cwd() if options.project else Path.home())
 
