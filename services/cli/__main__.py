@@ -62,7 +62,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "install": Command(
         "commands.install",
-        "registers Segue's server and hooks in Claude Code; prints the lines for other clients",
+        "registers Segue in Claude Code, Codex CLI and Gemini CLI; prints the lines for other clients",
         (*_SCOPES, ("--print", {"action": "store_true", "help": "print the lines, to add them by hand"})),
     ),
     "uninstall": Command(
@@ -75,11 +75,14 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "import": Command(
         "transfer.import_",
-        "Claude Code transcripts, or memories as JSON Lines; safe to repeat",
+        "what other programs remember: transcripts, databases, exports, notes; safe to repeat",
         (
-            ("paths", {"nargs": "+", "type": Path, "metavar": "PATH", "help": "a file, or a directory of transcripts"}),
+            ("paths", {"nargs": "*", "type": Path, "metavar": "PATH", "help": "a file, or a directory"}),
             ("--project", {"metavar": "NAME", "help": "file everything under this project"}),
             ("--deleted-too", {"action": "store_true", "help": "store also what was deleted before"}),
+            ("--dry-run", {"action": "store_true", "help": "say what is there, and store nothing"}),
+            ("--list", {"action": "store_true", "help": "the imports that can be undone"}),
+            ("--undo", {"metavar": "ID|last", "help": "delete what an import stored"}),
         ),
     ),
     "export": Command(

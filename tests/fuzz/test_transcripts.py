@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.memory.domain.memories import Kind, Memory, joint_memory
+from services.memory.imports.containers.unreadable import Unreadable
 from services.memory.imports.json_lines import START, ImportedMemory, Position
-from services.memory.imports.sources import Unreadable, read_memories
+from services.memory.imports.sources import read_memories
 from services.memory.text.file_mentions import file_paths
 from tests.claude_transcripts import Transcript, called, said
 from tests.fuzz.budget import tried

@@ -17,6 +17,8 @@ from services.cli.hooks.hook_table import settings
 
 SERVER_NAME = "segue"
 PLUGIN = "segue@segue"
+Entries = Callable[[str], Mapping[str, object]]
+"""Of a command, the hooks to register: for each event of the client, its entries."""
 CARRIED = ("SEGUE_URL", "SEGUE_TOKEN_FILE", "SEGUE_DATA_DIR")
 """Settings that hooks and server must have; SEGUE_TOKEN is a secret, and no file's to keep."""
 _connects = re.compile(r"(^|[/\\])segue(\.exe)?$")
@@ -82,12 +84,12 @@ def carried_along(text: str) -> dict[str, str]:
     return {name: str(given[name]) for name in CARRIED if name in given} if isinstance(given, dict) else {}
 
 
-def with_hooks(text: str, command: str, carried: Mapping[str, str]) -> str:
-    """The settings with our current hooks; those of an earlier version are replaced."""
-    wanted = settings(command)
+def with_hooks(text: str, command: str, carried: Mapping[str, str], entries: Entries = settings) -> str:
+    """The settings with our current hooks; those of an earlier version are replaced. `entries` are another client's."""
+    wanted = entries(command)
     text = _without_hooks(text, lambda event: event not in wanted)
-    for event, entries in wanted.items():
-        text = _with_hook(text, event, entries)
+    for event, entry in wanted.items():
+        text = _with_hook(text, event, entry)
     for name, value in carried.items():
         if _at(text, ("env", name)) != value:
             text = replace_value(_object(text), ("env", name), value)

@@ -1,6 +1,7 @@
 """`segue install CLIENT`: sets a client up for Segue; `segue uninstall` reverts it. Standard library only.
 
-Claude Code's own files are changed, after showing the difference; for other clients, the lines to add are printed.
+The files of Claude Code, Codex CLI and Gemini CLI are changed, after showing the difference; for others, the lines to
+add are printed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from services.cli.clients import claude_code
 from services.cli.clients.configuration import CLIENTS, Client
+from services.cli.clients.hooked_clients import HOOKED_CLIENTS, HookedClient
 from services.cli.clients.settings_file import BACKUP_SUFFIX, NotOurs, SettingsFile
 from services.cli.confirmation import confirm
 from services.cli.installation import hook_command
@@ -43,6 +45,8 @@ class Change(NamedTuple):
 def run(options: argparse.Namespace) -> int:
     """Installs, or uninstalls if `options.command` says so: 1 if something is left to the user."""
     program = _program(project=options.project)
+    if options.client in HOOKED_CLIENTS and not getattr(options, "print", False):
+        return _change_hooks(HOOKED_CLIENTS[options.client], program, options)
     if options.client != CLAUDE_CODE:
         return _by_hand(CLIENTS[options.client], program, options.command)
     place = _place(project=options.project)
@@ -58,6 +62,24 @@ def run(options: argparse.Namespace) -> int:
         return 1
     _warn(program, project=options.project)
     return _apply(changes, options, "Segue is installed in Claude Code. Restart it; `segue doctor` checks the result.")
+
+
+def _change_hooks(client: HookedClient, program: Program, options: argparse.Namespace) -> int:
+    """Writes, or removes, the hooks of another client, and its server where the same file has it."""
+    path = client.path(Path.cwd() if options.project else Path.home())
+
+    def add(text: str) -> str:
+        return client.with_entries(text, program.hook, program.path, program.carried)
+
+    if options.command == "uninstall":
+        edit = _as_before(path, client.without_entries, add)
+        return _apply([Change(path, edit, "")], options, "Segue has no entries there any more.")
+    _warn(program, project=options.project)
+    if program.carried:
+        names = " and ".join(program.carried)
+        print(f"segue: the hooks have {names} from the environment that {client.title} runs in.", file=sys.stderr)
+    after = f"Segue is installed in {client.title}. {client.left.format(program=program.path)}"
+    return _apply([Change(path, add, add("").rstrip())], options, after)
 
 
 def _apply(changes: list[Change], options: argparse.Namespace, after: str) -> int:

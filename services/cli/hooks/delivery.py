@@ -27,8 +27,9 @@ from services.cli.directory.reporter import call_here
 from services.cli.hooks import spool, state_files
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parse_address, post
 from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
-from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address, omissions
+from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address
 from services.cli.transfer.state import ImportState
+from services.cli.transfer.tally import omissions
 from services.memory.imports.clipping import clip_middle, public_text
 from services.memory.imports.tool_calls import Outcome
 from services.memory.imports.wrappers import summary_text

@@ -82,6 +82,8 @@ class Receipt:
     over_quota: str = ""
     deleted: int = 0
     """Not stored, since they were deleted before."""
+    ids: list[str] = field(default_factory=list)
+    """Of the memories that were stored, and not there before; empty from a gateway of an earlier version."""
 
     def add(self, other: Receipt, lines_before: int) -> None:
         """Adds the receipt of a later part of the same batch."""
@@ -89,6 +91,7 @@ class Receipt:
         self.duplicates += other.duplicates
         self.embedded += other.embedded
         self.deleted += other.deleted
+        self.ids += other.ids
         self.rejected += [refusal._replace(line=refusal.line + lines_before) for refusal in other.rejected]
         self.over_quota = other.over_quota
 
@@ -213,7 +216,8 @@ def _read_receipt(fields: Any) -> Receipt:
         Rejection(int(one["line"]), plain(one["error_code"]), plain(one["error"])) for one in fields["rejected"]
     ]
     counts = (int(fields["stored"]), int(fields["duplicates"]), int(fields["embedded"]))
-    return Receipt(*counts, rejected, deleted=int(fields.get("deleted", 0)))
+    ids = [str(each) for each in fields.get("ids", [])]
+    return Receipt(*counts, rejected, deleted=int(fields.get("deleted", 0)), ids=ids)
 
 
 def plain(text: object) -> str:

@@ -11,22 +11,27 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from services.cli.gateway.credentials import BadToken, credentials
 from services.cli.local_server import NotStarted, default_data_dir, ensure_server
-from services.cli.transfer.delivery import Delivery, NoRoom, NotDelivered, Receipt, Stopped, plain
+from services.cli.transfer.delivery import Delivery, NoRoom, NotDelivered, Receipt, Stopped
+from services.cli.transfer.import_log import ImportLog, NewImport, list_imports, undo_import
 from services.cli.transfer.places import Places
 from services.cli.transfer.progress import Done, ImportProgress
 from services.cli.transfer.state import ImportState
+from services.cli.transfer.tally import Survey, Tally, report, summary
 from services.memory.domain.memories import name_max_chars
-from services.memory.imports.json_lines import UNFINISHED, ImportedMemory, Position
-from services.memory.imports.sources import Entry, SourceFile, Unreadable, find_files, read_memories
+from services.memory.imports.containers.unreadable import UnknownFormat, Unreadable
+from services.memory.imports.formats.entries import Entry
+from services.memory.imports.json_lines import ImportedMemory, Position
+from services.memory.imports.sources import SourceFile, find_files, open_source
 from services.memory.imports.tool_calls import Outcome
 
 batch_max_lines = 64
@@ -36,12 +41,9 @@ server_start_timeout_s = 60.0
 state_interval_s = 2.0
 # How long batches in flight may take to arrive after Ctrl-C.
 farewell_timeout_s = 3.0
-reasons_max = 20
-origins_max = 10
 LOCAL = "local"
 AGAIN = "Run it again to continue from here; nothing is stored twice."
 MAKE_ROOM = "Or set how long they are kept (`segue retention`), or ask whoever runs this Segue for more."
-PLURALS = {"file": "files", "line": "lines", "memory": "memories", "text": "texts"}
 # The exit status of a command that was ended with Ctrl-C.
 INTERRUPTED = 130
 
@@ -66,58 +68,26 @@ class Batch:
         return not self.lines or (len(self.lines) < batch_max_lines and self.size + len(line) <= batch_max_bytes)
 
 
-@dataclass(slots=True)
-class Skipped:
-    """The number of lines skipped for one reason, and the first of them: `file:line` each."""
+class Asked(NamedTuple):
+    """What the command line asks for; a caller from before an option was there leaves it out."""
 
-    count: int = 0
-    origins: list[str] = field(default_factory=list)
+    paths: list[Path]
+    project: str | None
+    deleted_too: bool
+    dry_run: bool
+    lists: bool
+    undo: str
 
-    def add(self, origin: str) -> None:
-        """Counts a line."""
-        self.count += 1
-        if len(self.origins) < origins_max:
-            self.origins.append(origin)
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Asked:
+        """The options."""
+        paths = [Path(path) for path in options.paths]
 
-    def places(self) -> str:
-        """Their positions: the first in full, further ones in the same file as line numbers."""
-        said, last_file = [], ""
-        for file, _, line in (origin.rpartition(":") for origin in self.origins):
-            said.append(line if file == last_file else f"{file}:{line}")
-            last_file = file
-        more = self.count - len(self.origins)
-        return ", ".join(map(plain, said)) + (f" and {more:,} more" if more else "")
+        def flag(name: str) -> bool:
+            return bool(getattr(options, name, False))
 
-
-@dataclass(slots=True)
-class Tally:
-    """The totals of an import."""
-
-    stored: int = 0
-    duplicates: int = 0
-    embedded: int = 0
-    deleted: int = 0
-    files: int = 0
-    unchanged: int = 0
-    skipped: dict[str, Skipped] = field(default_factory=dict)
-    cut: Skipped = field(default_factory=Skipped)
-    unreadable: list[str] = field(default_factory=list)
-
-    def skip(self, reason: str, origin: str) -> None:
-        """Counts a skipped line; `reason` never quotes it."""
-        if reason not in self.skipped and len(self.skipped) >= reasons_max:
-            reason = "other reasons"
-        self.skipped.setdefault(reason, Skipped()).add(origin)
-
-    def take(self, batch: Batch, receipt: Receipt) -> None:
-        """Counts the results of a batch."""
-        self.stored += receipt.stored
-        self.duplicates += receipt.duplicates
-        self.embedded += receipt.embedded
-        self.deleted += receipt.deleted
-        for refusal in receipt.rejected:
-            origin = batch.origins[refusal.line] if 0 <= refusal.line < len(batch.origins) else "?"
-            self.skip(f"{refusal.code}: {refusal.reason}", origin)
+        undo = str(getattr(options, "undo", None) or "")
+        return cls(paths, options.project, flag("deleted_too"), flag("dry_run"), flag("list"), undo)
 
 
 class Import:
@@ -129,8 +99,14 @@ class Import:
         state: ImportState,
         project: str | None,
         outcomes: Mapping[str, Outcome] | None = None,
+        *,
+        record: NewImport | None = None,
+        survey: Survey | None = None,
     ) -> None:
+        """`record` notes what is stored, so that it can be undone; with `survey`, nothing is stored."""
         self._outcomes = outcomes
+        self._record = record
+        self._survey = survey
         self.tally = Tally()
         self._connect = connect
         self._delivery: Delivery | None = None
@@ -179,9 +155,14 @@ class Import:
 
     def _import_file(self, file: SourceFile) -> None:
         try:
-            for number, entry in enumerate(read_memories(file.path, self._state.start(file), self._outcomes)):
-                self.tally.files += not number
-                self._take(file, entry)
+            with open_source(file.path, self._state.start(file), self._outcomes, file.root) as source:
+                for number, entry in enumerate(source.entries()):
+                    if not number:
+                        self.tally.files += 1
+                        self.tally.formats[source.format.name] += 1
+                    self._take(file, entry)
+        except UnknownFormat as problem:
+            self._pass_over(file, problem)
         except Unreadable as problem:
             self.tally.unreadable.append(problem.message)
         except OSError as problem:
@@ -190,21 +171,33 @@ class Import:
         self._done.bytes_before += file.size
         self._done.bytes_of_file = 0
 
+    def _pass_over(self, file: SourceFile, problem: UnknownFormat) -> None:
+        """A file that was found below a directory may be anything; one that was named is asked for."""
+        if file.root:
+            self.tally.passed_over += 1
+        else:
+            self.tally.unreadable.append(problem.message)
+            self.tally.unknown = True
+
     def _take(self, file: SourceFile, entry: Entry) -> None:
         origin = f"{file.path}:{entry.line}"
         if entry.problem:
             self.tally.skip(entry.problem, origin)
         elif entry.link and self._project:
             self.tally.skip("a link, where everything is filed under one project", origin)
+        elif self._survey:
+            self._survey.take(entry, self._project or (entry.memory.project if entry.memory else ""))
         elif entry.link:
             self._add(entry.link.to_line(), origin)
         elif entry.memory:
             if "cut" in entry.memory.metadata:
                 self.tally.cut.add(origin)
+            if entry.is_untimed:
+                self.tally.untimed.add(origin)
             self._add(self._with_place(entry.memory).to_line(), origin)
         last = not (entry.problem or entry.memory or entry.link)
         self._batch.reached[file] = (entry.resume, last)
-        self._done.bytes_of_file = entry.resume.offset
+        self._done.bytes_of_file = max(entry.resume.offset, entry.bytes_read)
         self._progress.show()
 
     def _with_place(self, memory: ImportedMemory) -> ImportedMemory:
@@ -235,13 +228,20 @@ class Import:
             self._progress.show()
         self._under_way.popleft()
         answered = receipt.result()
-        self.tally.take(batch, answered)
+        self._count(batch, answered)
         self._done.memories = self.tally.stored + self.tally.duplicates
         if answered.over_quota:  # the next import reads from the beginning of this batch
             raise NoRoom(answered.over_quota)
         self._note(batch)
 
+    def _count(self, batch: Batch, receipt: Receipt) -> None:
+        self.tally.take(batch.origins, receipt)
+        if self._record:
+            self._record.note(receipt.ids)
+
     def _note(self, batch: Batch) -> None:
+        if self._survey:
+            return
         for file, (position, whole) in batch.reached.items():
             self._state.record_position(file, position, whole=whole)
         if time.monotonic() >= self._next_save:
@@ -266,7 +266,7 @@ class Import:
         wait([receipt for _, receipt in self._under_way], farewell_timeout_s)
         for batch, receipt in self._under_way:
             if receipt.done() and not receipt.exception():
-                self.tally.take(batch, receipt.result())
+                self._count(batch, receipt.result())
 
     def _close(self) -> None:
         self._save()
@@ -296,16 +296,36 @@ def connect(*, deleted_too: bool = False) -> Delivery:
 
 def run(options: argparse.Namespace) -> int:
     """Imports `options.paths`: 0 if everything was readable, 1 if not, 2 for wrong arguments."""
-    if not options.paths or len(options.project or "") > name_max_chars:
+    asked = Asked.of(options)
+    if asked.lists or asked.undo:
+        imports = ImportLog(default_data_dir(), gateway_address() or LOCAL)
+        return list_imports(imports) if asked.lists else undo_import(imports, asked.undo)
+    if not asked.paths or len(asked.project or "") > name_max_chars:
         print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
         return 2
+    return _survey(asked) if asked.dry_run else _import(asked)
+
+
+def _survey(asked: Asked) -> int:
+    """Says what an import of everything would bring, and stores nothing."""
+    survey = Survey()
+    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=True)
+    work = Import(connect, state, asked.project, survey=survey)
+    work.run(asked.paths)
+    for line in report(work.tally, ""):
+        print(line, file=sys.stderr)
+    print("\n".join(survey.lines(work.tally.files)), flush=True)
+    return int(bool(work.tally.unreadable))
+
+
+def _import(asked: Asked) -> int:
     began = time.monotonic()
-    deleted_too = getattr(options, "deleted_too", False)  # a caller from before it was there leaves it out
-    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=deleted_too)
-    work = Import(partial(connect, deleted_too=deleted_too), state, options.project)
+    state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=asked.deleted_too)
+    record = ImportLog(default_data_dir(), gateway_address() or LOCAL).begin(asked.paths)
+    work = Import(partial(connect, deleted_too=asked.deleted_too), state, asked.project, record=record)
     trouble, status = "", 0
     try:
-        work.run([Path(path) for path in options.paths])
+        work.run(asked.paths)
     except (KeyboardInterrupt, Stopped):
         trouble, status = f"interrupted. {AGAIN}", INTERRUPTED
     except NoRoom as problem:
@@ -315,45 +335,6 @@ def run(options: argparse.Namespace) -> int:
     for line in report(work.tally, trouble):
         print(line, file=sys.stderr)
     print(summary(work.tally, time.monotonic() - began), flush=True)
+    if undoing := record.end():
+        print(undoing, file=sys.stderr)
     return status or bool(work.tally.unreadable)
-
-
-def report(tally: Tally, trouble: str) -> Iterator[str]:
-    """The lines that a user may want to act on."""
-    yield from (f"segue import: {plain(path)}" for path in tally.unreadable)
-    for reason, skipped in sorted(tally.skipped.items(), key=lambda item: -item[1].count):
-        yield f"skipped {quantity(skipped.count, 'line')}: {reason} (at {skipped.places()})"
-    if tally.cut.count:
-        of = quantity(tally.cut.count, "text")
-        yield f"{of} over the limit: only the beginning and the end were stored (at {tally.cut.places()})"
-    if tally.embedded < tally.stored:
-        yield f"{quantity(tally.stored - tally.embedded, 'memory')} not embedded yet: found by words, not by meaning"
-    if tally.deleted:
-        yield f"{quantity(tally.deleted, 'memory')} not stored, deleted before: --deleted-too stores such, too"
-    if tally.unchanged:
-        yield f"{quantity(tally.unchanged, 'file')} unchanged since the last import"
-    if trouble:
-        yield f"segue import: {trouble}"
-
-
-def omissions(tally: Tally) -> Iterator[str]:
-    """What of the transcripts was not stored, and why; a line that is still being written is no omission."""
-    for reason, skipped in tally.skipped.items():
-        if reason != UNFINISHED:
-            yield f"skipped {quantity(skipped.count, 'line')}: {reason}"
-    if tally.cut.count:
-        yield f"{quantity(tally.cut.count, 'text')} over the limit: only the beginning and the end were stored"
-
-
-def summary(tally: Tally, elapsed_s: float) -> str:
-    """The last line."""
-    skipped = sum(reason.count for reason in tally.skipped.values())
-    return (
-        f"Imported {quantity(tally.stored, 'memory')} ({tally.duplicates:,} already there, {skipped:,} skipped)"
-        f" from {quantity(tally.files, 'file')} in {elapsed_s:.1f} s"
-    )
-
-
-def quantity(count: int, thing: str) -> str:
-    """A number with its noun, in English."""
-    return f"{count:,} {thing if count == 1 else PLURALS[thing]}"

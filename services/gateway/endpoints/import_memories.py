@@ -74,7 +74,7 @@ class Batch:
         self.rejected.append({"line": line, "error_code": failure(error)["error_code"], "error": error.message})
 
     def take(self, answer: memory_pb2.StoreResponse) -> dict[str, Any]:
-        """The result of every line, from the memory service's answer for the lines it was sent."""
+        """The result of every line, from the memory service's answer for those it was sent; `ids` are of new ones."""
         for part, refusals in (("memories", answer.refused_memories), ("links", answer.refused_links)):
             for each in refusals:
                 self.reject(self.lines[part][each.place], ERROR_NAMED.get(each.error, InvalidInput)(each.message))
@@ -84,7 +84,8 @@ class Batch:
         embedded = sum(outcome.embedding_generated for outcome in answer.outcomes) + answer.links_stored
         rejected = sorted(self.rejected, key=lambda each: int(each["line"]))
         counts = {"stored": stored, "duplicates": sent - stored - deleted, "deleted": deleted, "embedded": embedded}
-        return {**counts, "rejected": rejected}
+        new = [outcome.id for outcome in answer.outcomes if not (outcome.duplicate or outcome.was_deleted)]
+        return {**counts, "rejected": rejected, "ids": new}
 
 
 class BulkStore:

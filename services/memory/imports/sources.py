@@ -1,92 +1,57 @@
 """Import sources: finds the files, recognises their formats, and streams the memories in them.
 
-A file is a Claude Code transcript (`transcripts.py`) or JSON Lines of memories (`json_lines.py`), as its first objects
-show. Only one line is held in memory, so a file may be of any length. Standard library only.
+A directory gives the files that its formats have by name; a file that is named may be of any format. Standard library
+only.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import islice
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from services.kit.errors import InvalidInput, LimitExceeded
-from services.memory.domain.memories import (
-    Kind,
-    Memory,
-    Version,
-    accept,
-    clock_skew_max,
-    content_max_bytes,
-)
-from services.memory.imports.branches import branches_of
-from services.memory.imports.corrections import LISTS, TIMES, VERSIONS
-from services.memory.imports.json_lines import (
-    BYTE_ORDER_MARK,
-    START,
-    UNFINISHED,
-    ImportedLink,
-    ImportedMemory,
-    Line,
-    Position,
-    link_of,
-    memory_of,
-    read_lines,
-)
-from services.memory.imports.spoken_words import is_prompt
+from services.memory.imports.containers.sqlite_copy import last_change_ns
+from services.memory.imports.containers.unreadable import Unreadable
+from services.memory.imports.formats.entries import Entry
+from services.memory.imports.formats.known_formats import format_of
+from services.memory.imports.formats.opening import Format, Opening
+from services.memory.imports.json_lines import START, Position
 from services.memory.imports.tool_calls import Outcome
-from services.memory.imports.transcripts import (
-    Projects,
-    Reading,
-    Said,
-    conversation,
-    first_cwd,
-    is_transcript_line,
-)
 
 SUFFIX = ".jsonl"
-TOO_LARGE = "too large"
-CODEX_LINES = frozenset(("session_meta", "response_item", "event_msg", "turn_context"))
-# How much of a file is read to recognise its format.
-binary_probe_bytes = 8192
-head_max_lines = 100
-# How far before the resume position earlier lines are read.
-earlier_max_bytes = 512 * 1024
-
-
-class Unreadable(InvalidInput):
-    """A path that cannot be imported: missing, no permission, not text, or in neither of the two formats."""
+NOTES = (".md", ".markdown")
+DATABASES = (".db", ".sqlite", ".sqlite3")
+# Of JSON files in a directory, those that a client or an export names so.
+_documents = re.compile(r"session-.{1,200}\.json|logs\.json|conversations(?:-\d{1,4})?\.json", re.IGNORECASE)
 
 
 class SourceFile(NamedTuple):
-    """A file to import, as it was when it was found."""
+    """A file to import, as it was when it was found; `root` is the directory below which it was found."""
 
     path: Path
     size: int
     mtime_ns: int
     inode: int = 0
+    root: Path | None = None
 
 
-class Entry(NamedTuple):
-    """A memory or a project link, or the problem with a line; empty at the end of the file.
+class Source(NamedTuple):
+    """A file whose format is known."""
 
-    Once everything up to an entry is stored, reading can resume from its `resume`.
-    """
+    opening: Opening
+    format: Format
 
-    line: int
-    resume: Position
-    memory: ImportedMemory | None = None
-    problem: str = ""
-    link: ImportedLink | None = None
+    def entries(self) -> Iterator[Entry]:
+        """The memories; the last entry is empty. Raises Unreadable, and OSError if reading fails."""
+        return self.format.read(self.opening)
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
-    """The files at these paths, without repetitions; a directory yields all *.jsonl below it, sorted."""
+    """The files at these paths, without repetitions; a directory yields those below it that may be imported, sorted."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
         for found in _below(path) if _is_directory(path) else [_source_file(path)]:
@@ -98,28 +63,56 @@ def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
 
 
 def _below(root: Path) -> Iterator[SourceFile | Unreadable]:
-    """The files below a directory. Links are followed, and no directory is entered twice, so cycles end."""
+    """The files below a directory. Links are followed, and no directory is entered twice, so cycles end.
+
+    Notes and databases are taken only from inside the directory itself, wherever links lead. Notes beside transcripts
+    are the client's own.
+    """
     entered: set[tuple[int, int]] = set()
     denied: list[OSError] = []
+    notes: list[Path] = []
+    has_transcripts = False
+    inside = root.resolve()
     for folder, subfolders, names in os.walk(root, onerror=denied.append, followlinks=True):
         if (identity := _identity(Path(folder))) in entered:
             subfolders.clear()
             continue
         entered.add(identity)
-        subfolders.sort()
-        paths = (Path(folder, name) for name in sorted(names) if name.endswith(SUFFIX))
-        yield from (_source_file(path) for path in paths if not _is_special(path))
+        subfolders[:] = sorted(name for name in subfolders if name != ".git")
+        for path in (Path(folder, name) for name in sorted(names)):
+            if path.name.endswith(SUFFIX):
+                has_transcripts = True
+                yield from _regular(path, None)
+            elif _documents.fullmatch(path.name) or path.suffix.lower() in DATABASES:
+                yield from _regular(path, root) if _is_inside(path, inside) else ()
+            elif path.suffix.lower() in NOTES and _is_inside(path, inside):
+                notes.append(path)
+    for path in () if has_transcripts else notes:
+        yield from _regular(path, root)
     yield from (Unreadable(f"{error.filename}: {error.strerror}") for error in denied)
 
 
-def _source_file(path: Path) -> SourceFile | Unreadable:
+def _regular(path: Path, root: Path | None) -> Iterator[SourceFile | Unreadable]:
+    if not _is_special(path):
+        yield _source_file(path, root)
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+
+
+def _source_file(path: Path, root: Path | None = None) -> SourceFile | Unreadable:
     try:
         status = path.stat()
     except OSError as error:
         return Unreadable(f"{path}: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return Unreadable(f"{path}: neither a file nor a directory")
-    return SourceFile(path, status.st_size, status.st_mtime_ns, status.st_ino)
+    changed_ns = max(status.st_mtime_ns, last_change_ns(path) if path.suffix.lower() in DATABASES else 0)
+    return SourceFile(path, status.st_size, changed_ns, status.st_ino, root)
 
 
 def _is_directory(path: Path) -> bool:
@@ -146,6 +139,15 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+@contextmanager
+def open_source(
+    path: Path, start: Position = START, outcomes: Mapping[str, Outcome] | None = None, root: Path | None = None
+) -> Iterator[Source]:
+    """A file with its format, to be read from `start` on. Raises Unreadable, UnknownFormat among them, and OSError."""
+    with Opening(path, root, start, outcomes) as opening:
+        yield Source(opening, format_of(opening))
+
+
 def read_memories(
     path: Path, start: Position = START, outcomes: Mapping[str, Outcome] | None = None
 ) -> Iterator[Entry]:
@@ -154,156 +156,5 @@ def read_memories(
     Turns of a transcript that were taken back since `start` come again, marked as such. Raises Unreadable, and OSError
     if reading fails.
     """
-    with path.open("rb") as file:
-        _refuse_binary(path, file)
-        head = _head(path, file)
-        if _is_codex(head):
-            raise Unreadable(f"{path}: a transcript of Codex; Segue reads those of Claude Code")
-        if _is_transcript(head):
-            yield from _transcript_entries(file, Projects(path, first_cwd(head)), start, outcomes or {})
-            return
-        reached = [start]
-        yield from map(_line_entry, _track_position(read_lines(file, start), reached))
-        yield Entry(reached[0].lines, reached[0])
-
-
-def _transcript_entries(
-    file: BinaryIO, projects: Projects, start: Position, outcomes: Mapping[str, Outcome]
-) -> Iterator[Entry]:
-    """The entries of a transcript. What is written to it meanwhile comes the next time: its branches are not known."""
-    reached = [start]
-    earlier = _earlier_position(file, start)
-    branches = branches_of(_track_position(read_lines(file, earlier), reached), is_prompt)
-    if start.offset and branches.lacks_parents(start):
-        branches = branches_of(_track_position(read_lines(file), reached), is_prompt)
-    abandoned = branches.abandoned_turns()
-    fresh = abandoned - branches.abandoned_turns(start) if start.offset else set()
-    begin = min(start, branches.first_line(fresh) or start)
-    reading = Reading(projects, lambda fields: branches.turn(str(fields.get("uuid"))) in abandoned, outcomes)
-    before = list(_before(file, begin))
-    yield from _conversation_entries(conversation(_up_to(file, begin, reached[0]), reading, before))
-    yield Entry(reached[0].lines, reached[0])
-
-
-def _up_to(file: BinaryIO, begin: Position, end: Position) -> Iterator[Line]:
-    for line in read_lines(file, begin):
-        if line.start.offset >= end.offset and line.problem != UNFINISHED:
-            return
-        yield line
-
-
-def _refuse_binary(path: Path, file: BinaryIO) -> None:
-    if b"\0" in file.read(binary_probe_bytes):
-        raise Unreadable(f"{path}: not a text file")
-    file.seek(0)
-
-
-def _head(path: Path, file: BinaryIO) -> list[Line]:
-    """The file's first lines. Raises Unreadable if none of them is an object, or the beginning of one."""
-    head = list(islice(read_lines(file), head_max_lines))
-    file.seek(0)
-    begins = file.read(len(BYTE_ORDER_MARK) + 1).removeprefix(BYTE_ORDER_MARK).startswith(b"{")
-    if head and not any(line.fields is not None for line in head) and not (head[0].problem == UNFINISHED and begins):
-        raise Unreadable(f"{path}: neither a Claude Code transcript nor JSON Lines of memories")
-    return head
-
-
-def _is_transcript(head: Iterable[Line]) -> bool:
-    for fields in (line.fields for line in head if line.fields is not None):
-        if is_transcript_line(fields):
-            return True
-        if "content" in fields:
-            return False
-    return False
-
-
-def _is_codex(head: Iterable[Line]) -> bool:
-    found = (line.fields for line in head if line.fields is not None)
-    return any(isinstance(fields.get("payload"), dict) and fields.get("type") in CODEX_LINES for fields in found)
-
-
-def _track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
-    """The lines; records the position reached, since most lines of a transcript yield no entry."""
-    for line in lines:
-        reached[0] = line.end
-        yield line
-
-
-def _earlier_position(file: BinaryIO, start: Position) -> Position:
-    """A position between two lines before `start`: as far back as a failure may be that a later call fixed."""
-    begin = max(0, start.offset - earlier_max_bytes)
-    file.seek(begin)
-    passed = len(file.readline()) if begin else 0  # it may start in the middle of a line
-    between = file.read(max(0, start.offset - begin - passed)).count(b"\n")
-    return Position(min(start.offset, begin + passed), max(0, start.lines - between))
-
-
-def _before(file: BinaryIO, start: Position) -> Iterator[Line]:
-    """The lines before `start`."""
-    for line in read_lines(file, _earlier_position(file, start)) if start.offset else ():
-        if line.end.offset > start.offset or line.problem == UNFINISHED:
-            return
-        yield line
-
-
-def _conversation_entries(items: Iterable[Said | Line]) -> Iterator[Entry]:
-    for item in items:
-        if isinstance(item, Line):
-            yield Entry(item.number, item.end, problem=item.problem)
-        else:
-            yield _check_memory(item.line, item.resume, _without_future_time(item.memory))
-
-
-def _without_future_time(memory: ImportedMemory) -> ImportedMemory:
-    """The memory, without a time that a wrong clock gave it: it is then said when it is stored."""
-    latest = datetime.now(UTC) + clock_skew_max
-    is_ahead = memory.timestamp and datetime.fromisoformat(memory.timestamp) > latest
-    return replace(memory, timestamp="") if is_ahead else memory
-
-
-def _line_entry(line: Line) -> Entry:
-    if line.fields is None:
-        return Entry(line.number, line.end, problem=line.problem)
-    try:
-        if "link" in line.fields and "content" not in line.fields:
-            return Entry(line.number, line.end, link=link_of(line.fields))
-        return _check_memory(line.number, line.end, memory_of(line.fields))
-    except InvalidInput as problem:
-        return Entry(line.number, line.end, problem=problem.message)
-
-
-def _check_memory(line: int, resume: Position, memory: ImportedMemory) -> Entry:
-    """The memory if the memory service will accept it: a refused one would fail its whole batch."""
-    if len(memory.content.encode()) > content_max_bytes:
-        return Entry(line, resume, problem=TOO_LARGE)
-    try:
-        accept(_as_stored(memory, now := datetime.now(UTC)), now)
-    except (InvalidInput, LimitExceeded) as problem:
-        return Entry(line, resume, problem=problem.message.rstrip("."))
-    return Entry(line, resume, memory)
-
-
-def _as_stored(memory: ImportedMemory, now: datetime) -> Memory:
-    return Memory(
-        content=memory.content,
-        kind=Kind(memory.kind),
-        project=memory.project,
-        timestamp=datetime.fromisoformat(memory.timestamp) if memory.timestamp else now,
-        session_id=memory.session_id,
-        role=memory.role,
-        tags=memory.tags,
-        metadata=memory.metadata,
-        id=memory.id,
-        first_said=datetime.fromisoformat(memory.first_said) if memory.first_said else None,
-        **_corrections(memory.corrections),
-    )
-
-
-def _corrections(given: Mapping[str, Any]) -> dict[str, Any]:
-    lists = {name: tuple(given.get(name, ())) for name in LISTS}
-    times = {name: datetime.fromisoformat(given[name]) for name in TIMES if name in given}
-    versions = [
-        Version(each["content"], each["project"], tuple(each["tags"]), datetime.fromisoformat(each["changed_at"]))
-        for each in given.get(VERSIONS, ())
-    ]
-    return {**lists, **times, "versions": tuple(versions)}
+    with open_source(path, start, outcomes) as source:
+        yield from source.entries()

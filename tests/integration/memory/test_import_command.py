@@ -45,8 +45,8 @@ def state_file(tmp_path: Path) -> Path:
     return tmp_path / "data" / "imports.json"
 
 
-def run(*paths: Path | str, project: str | None = None) -> int:
-    return import_.run(argparse.Namespace(paths=list(paths), project=project))
+def run(*paths: Path | str, project: str | None = None, **options: Any) -> int:
+    return import_.run(argparse.Namespace(paths=list(paths), project=project, **options))
 
 
 def listed(path: Path, contents: Iterator[str] | list[str]) -> Path:
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_costs_only_itself(gateway: StandIn, tmp_path: Path,
     assert sorted(gateway.contents) == ["a", "b"]
     errors = capsys.readouterr().err
     assert f"segue import: {tmp_path / 'none'}: No such file or directory" in errors
-    assert f"segue import: {good.parent / 'binary.jsonl'}: not a text file" in errors
+    assert f"segue import: {good.parent / 'binary.jsonl'}: of no format that Segue knows" in errors
 
 
 def test_an_empty_file_is_no_trouble(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
@@ -397,3 +397,46 @@ def test_a_state_that_cannot_be_written_costs_only_speed(
 
 def test_nothing_to_import_is_a_usage_error(gateway: StandIn) -> None:
     assert run() == 2
+
+
+def test_a_dry_run_counts_and_stores_nothing(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    small_session().save(tmp_path / "projects" / "-home-ada-orchard" / "1.jsonl")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "well.md").write_text("---\ntitle: Well\ndate: 2026-02-03\n---\nNine metres deep\n")
+
+    assert run(tmp_path / "projects", tmp_path / "notes", dry_run=True) == 0
+    assert gateway.batches == []
+    output = capsys.readouterr()
+    assert "Would import 4 memories from 2 files: 3 conversations, 1 reflection" in output.out
+    assert "said between 2026-02-03 and 2026-03-01" in output.out
+    assert "Claude Code's transcripts: 1 file" in output.err
+    assert run(tmp_path / "projects") == 0
+    assert len(gateway.memories) == 3
+
+
+def test_what_is_not_known_is_refused_with_what_is(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+
+    assert run(tmp_path / "table.csv") == 1
+    errors = capsys.readouterr().err
+    assert "table.csv: of no format that Segue knows" in errors
+    assert "Segue imports:" in errors
+    for name in ("Codex CLI", "Gemini CLI", "mcp-memory-service", "claude-mem", "Markdown", "server-memory", "ChatGPT"):
+        assert name in errors
+
+
+def test_of_a_directory_what_is_not_known_is_passed_over(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "readme.md").write_text("No front matter\n")
+    (tmp_path / "well.md").write_text("---\ntitle: Well\n---\nNine metres deep\n")
+
+    assert run(tmp_path) == 0
+    assert gateway.contents == ["# Well\n\nNine metres deep"]
+    assert "1 file of no known format passed over" in capsys.readouterr().err
+
+
+def test_a_time_that_cannot_be_is_said(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "well.md").write_text("---\ntitle: Well\ndate: 9999-99-99\n---\nNine metres deep\n")
+
+    assert run(tmp_path / "well.md") == 0
+    assert "1 time that cannot be: stored as of now" in capsys.readouterr().err
+    assert "timestamp" not in next(iter(gateway.memories.values()))

@@ -17,6 +17,7 @@ import pytest
 from services.cli.__main__ import CLIENTS as NAMES
 from services.cli.clients.claude_code import has_hooks, has_server
 from services.cli.clients.configuration import CLIENTS
+from services.cli.clients.hooked_clients import HOOKED_CLIENTS
 from services.cli.clients.settings_file import BACKUP_SUFFIX
 from services.cli.hooks.hook_table import HOOKS
 
@@ -312,6 +313,39 @@ def test_other_clients_are_told_by_lines_of_their_own_format(machine: Machine, n
     assert server["args"] == ["connect"]
     assert server["env"] == {"SEGUE_URL": "http://gateway.example/mcp"}
     assert "uninstall" not in machine.run("uninstall", name).stdout
+
+
+@pytest.mark.parametrize("name", list(HOOKED_CLIENTS))
+def test_the_hooks_of_other_clients_come_and_go_to_the_byte(machine: Machine, name: str) -> None:
+    client = HOOKED_CLIENTS[name]
+    path = client.path(machine.home)
+    path.parent.mkdir()
+    before = (
+        '{"ui": {"theme": "x"},\n "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "hi"}]}]}}\n'
+    )
+    path.write_text(before)
+    first, again = machine.run("install", name, "--yes"), machine.run("install", name, "--yes")
+    hooks = read(path)["hooks"]
+
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert list(hooks) == list(client.events)
+    assert [len(entries) for entries in hooks.values()] == [2, 1, 1, 1, 1]
+    assert ("mcpServers" in read(path)) == client.has_server
+    assert "trust" in first.stdout
+    assert machine.run("uninstall", name, "--yes").returncode == 0
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize("name", list(HOOKED_CLIENTS))
+def test_the_hooks_of_other_clients_leave_no_file_that_was_not_there(machine: Machine, name: str) -> None:
+    machine.run("install", name, "--yes")
+    assert HOOKED_CLIENTS[name].path(machine.home).exists()
+    machine.run("uninstall", name, "--yes")
+    assert not HOOKED_CLIENTS[name].path(machine.home).exists()
+
+
+def test_every_hook_of_another_client_is_one_of_ours() -> None:
+    assert {ours for client in HOOKED_CLIENTS.values() for ours in client.events.values()} <= set(HOOKS)
 
 
 def test_the_command_line_names_every_client() -> None:

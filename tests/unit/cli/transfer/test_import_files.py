@@ -10,7 +10,8 @@ import pytest
 
 from services.cli.transfer import progress
 from services.cli.transfer.progress import Done, ImportProgress
-from services.memory.imports.sources import SourceFile, Unreadable, find_files
+from services.memory.imports.containers.unreadable import Unreadable
+from services.memory.imports.sources import SourceFile, find_files
 
 
 def found(*paths: Path) -> list[str]:

@@ -1,0 +1,171 @@
+"""What a file shows of itself when it is opened, for the formats to recognise it by; looked at once, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self
+
+from services.memory.imports.containers import sqlite_copy, zip_archive
+from services.memory.imports.containers.json_document import JsonDocument, Malformed
+from services.memory.imports.containers.sqlite_copy import Database
+from services.memory.imports.containers.unreadable import Unreadable
+from services.memory.imports.formats.entries import Entry
+from services.memory.imports.json_lines import START, Fields, Line, Position, read_lines
+from services.memory.imports.tool_calls import Outcome
+
+probe_bytes = 8192
+head_max_lines = 100
+head_max_bytes = 4 * 1024 * 1024
+note_max_bytes = 4 * 1024 * 1024
+
+
+class Document(NamedTuple):
+    """The beginning of a JSON document: its first value if it is a list, or its keys up to the first list."""
+
+    first: Any = None
+    keys: Mapping[str, Any] = {}
+    lists: frozenset[str] = frozenset()
+
+
+class Opening:
+    """A file that is about to be read. `root` is the directory that was named, if the file was found below one."""
+
+    def __init__(
+        self,
+        path: Path,
+        root: Path | None = None,
+        start: Position = START,
+        outcomes: Mapping[str, Outcome] | None = None,
+    ) -> None:
+        self.path = path
+        self.root = root
+        self.start = start
+        self.outcomes = outcomes or {}
+        self._stack = ExitStack()
+        with path.open("rb") as file:
+            self._probe = file.read(probe_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def head(self) -> list[Line]:
+        """The file's first lines, as objects."""
+        if self.is_binary:
+            return []
+        with self.path.open("rb") as file:
+            lines: list[Line] = []
+            for line in islice(read_lines(file), head_max_lines):
+                lines.append(line)
+                if line.end.offset > head_max_bytes:
+                    break
+            return lines
+
+    @property
+    def objects(self) -> Iterator[Fields]:
+        """The objects among the first lines."""
+        return (line.fields for line in self.head if line.fields is not None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has nothing but space, as far as it was looked at."""
+        return not self._probe.strip()
+
+    @property
+    def begins_object(self) -> bool:
+        """Whether the text begins with an object."""
+        return self._text_probe.startswith(b"{")
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is no text."""
+        return b"\0" in self._probe
+
+    @cached_property
+    def database(self) -> Database | None:
+        """The file as a SQLite database, from a copy that is removed when the file is closed."""
+        if not self._probe.startswith(sqlite_copy.MAGIC):
+            return None
+        return self._stack.enter_context(sqlite_copy.open_copy(self.path))
+
+    @cached_property
+    def note_text(self) -> str:
+        """The text of a Markdown file; empty for other files."""
+        if self.path.suffix.lower() not in {".md", ".markdown"} or self.is_binary:
+            return ""
+        with self.path.open("rb") as file:
+            data = file.read(note_max_bytes + 1)
+        if len(data) > note_max_bytes:
+            raise Unreadable(f"{self.path}: a note of over {note_max_bytes:,} bytes")
+        return data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the JSON documents in the file: itself, or the conversations in a zip archive."""
+        if self._probe.startswith(zip_archive.MAGIC):
+            with zip_archive.open_archive(self.path) as archive:
+                return tuple(each.filename for each in zip_archive.conversation_members(self.path, archive))
+        return ("",) if self._text_probe[:1] in (b"[", b"{") else ()
+
+    @cached_property
+    def document(self) -> Document:
+        """The beginning of the first of its JSON documents."""
+        if not self.names:
+            return Document()
+        with self.open_document(self.names[0]) as document:
+            try:
+                return _document(document)
+            except Malformed:
+                return Document()
+
+    @contextmanager
+    def open_document(self, name: str) -> Iterator[JsonDocument]:
+        """One of its JSON documents, to be read from its beginning."""
+        with ExitStack() as stack:
+            file: BinaryIO
+            if name:
+                archive = stack.enter_context(zip_archive.open_archive(self.path))
+                file = stack.enter_context(zip_archive.open_member(archive, archive.getinfo(name)))
+            else:
+                file = stack.enter_context(self.path.open("rb"))
+            yield JsonDocument(f"{self.path}{f' ({name})' if name else ''}", file)
+
+    @property
+    def _text_probe(self) -> bytes:
+        return self._probe.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _document(document: JsonDocument) -> Document:
+    if document.opening() == "[":
+        return Document(first=next(iter(document.elements()), None))
+    keys: dict[str, Any] = {}
+    for key in document.members():
+        if document.begins_list():
+            return Document(keys=keys, lists=frozenset((key,)))
+        keys[key] = document.value()
+    return Document(keys=keys)
+
+
+class Format(Protocol):
+    """A format of files. `name` is what it is called, and `where` says where its program keeps such files."""
+
+    name: str
+    where: str
+
+    def evidence(self, opening: Opening) -> str:
+        """What shows that the file is of this format; empty if it is not."""
+        ...
+
+    def read(self, opening: Opening) -> Iterator[Entry]:
+        """The entries of the file; the last one is empty. Raises Unreadable, and OSError if reading fails."""
+        ...
