@@ -118,6 +118,11 @@ class Words:
             [self._term_slots(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows
         )
 
+    def occurs(self, term: str, searched: Selection) -> bool:
+        """Whether the term stands anywhere in the searched part."""
+        key = term_key(term)
+        return any(bool(searched.holds(piece.slots[piece.find(key)]).any()) for piece in self._pieces)
+
     def _term_slots(self, term: str, searched: Selection) -> Held:
         key = term_key(term)
         found = [(piece, where) for piece in self._pieces if (where := piece.find(key)).stop]

@@ -17,14 +17,14 @@ from services.memory.domain.queries import EVERYTHING, Query
 from services.memory.domain.rows import NewRow
 from services.memory.embedder import DIMENSIONS
 from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.index.asked import Candidates
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked, Candidates
 from services.memory.operations.memory_embeddings import Said, memory_vectors, texts_of
+from services.memory.search.index_query import IndexQueries
 from services.memory.search.result_list import ranking
 from services.memory.search.scoring import rank
-from services.memory.text.dialogue import words_of
-from services.memory.text.terms import date_spans, query_terms
+from services.memory.text.terms import parted_words, query_terms, terms
 from tests.performance.rows import Row
 
 HERE = Path(__file__).parent
@@ -78,9 +78,26 @@ Answers = dict[Question, dict[str, list[str]]]
 
 
 def texts() -> list[str]:
-    """What is embedded: of each memory its content, the same in its context, and its chunks; and each question."""
+    """What is embedded: of each memory its content, the same in its context, and its chunks; and each question, with
+    its words that occur nowhere in a project, and the others."""
     contents = (text for said in _said(list(memories())) for text in texts_of(said))
-    return list(dict.fromkeys([*contents, *(question.text for question in questions())]))
+    words = {name: {term for each in its for term in terms(each.content)} for name, its in _by_project().items()}
+    asked = (
+        text
+        for question in questions()
+        for project in (question.project, _another(question.project))
+        for text in (question.text, *_parts(question.text, words[project]))
+    )
+    return list(dict.fromkeys([*contents, *asked]))
+
+
+def _by_project() -> Mapping[str, list[Memory]]:
+    return {name: [each for each in memories() if each.project == name] for name in PROJECTS}
+
+
+def _parts(question: str, words: set[str]) -> list[str]:
+    missing, others = parted_words(question, frozenset(query_terms(question)) - words)
+    return [" ".join(missing), " ".join(others)]
 
 
 def _said(stored: Sequence[Memory]) -> list[Said]:
@@ -112,17 +129,18 @@ async def answers_by(embeddings: NDArray[np.float32]) -> Answers:
     known: Any = _Known(dict(zip(texts(), embeddings, strict=True)))
     stored, asked = list(memories()), list(questions())
     vectors = await memory_vectors(known, _said(stored))
-    queries = await known.embed([question.text for question in asked])
     with MemoryIndex(DIMENSIONS) as index:
         rows = [
             NewRow(memory, "ann", vectors[place].content, vectors[place].context) for place, memory in enumerate(stored)
         ]
         await index.add([new_entry(place, row.user, row.memory, *_packed(row)) for place, row in enumerate(rows)])
         found: Answers = {}
-        for question, vector in zip(asked, queries, strict=True):
-            wanted = Asked(query_terms(question.text), words_of(question.text), vector, date_spans(question.text))
-            candidates = await index.candidates("ann", [question.project], wanted, EVERYTHING)
-            elsewhere = await index.candidates("ann", [_another(question.project)], wanted, EVERYTHING)
+        queries = IndexQueries(index, known)
+        for question in asked:
+            candidates, elsewhere = [
+                await index.candidates("ann", [project], await queries.of("ann", [project], question.text), EVERYTHING)
+                for project in (question.project, _another(question.project))
+            ]
             orders = {**_orders(candidates, question), "elsewhere": _orders(elsewhere, question)["shown"]}
             found[question] = {name: [stored[place].id for place in places] for name, places in orders.items()}
     return found
@@ -141,13 +159,13 @@ def _packed(row: NewRow) -> tuple[bytes, bytes]:
 
 def _orders(candidates: Candidates, question: Question) -> dict[str, list[int]]:
     signals = candidates.signals
-    assert signals.vector is not None
+    vector = np.zeros(len(signals.words)) if signals.vector is None else signals.vector
     scores = rank(signals, NOW.timestamp())
     by_both = ranking(candidates, scores, Query(question.text))
     usual = ranking(candidates, scores, Query(question.text, min_score=None))
     return {
         "words alone": candidates.sequence[np.argsort(-signals.words, kind="stable")].tolist(),
-        "meaning alone": candidates.sequence[np.argsort(-signals.vector, kind="stable")].tolist(),
+        "meaning alone": candidates.sequence[np.argsort(-vector, kind="stable")].tolist(),
         "search": by_both.sequences,
         "shown": usual.sequences,
     }

@@ -105,7 +105,7 @@ def test_the_order_of_candidates_does_not_matter(words: list[float], random: Any
 
 def _moved(signals: Signals, name: str, order: list[int], moved: NDArray[np.int64]) -> Any:
     value = getattr(signals, name)
-    if name in {"term_shares", "dates"}:
+    if name in {"term_shares", "dates", "unmet"}:
         return value
     shuffled = value[..., order]
     return np.where(shuffled >= 0, moved[shuffled], -1) if name.endswith(("before", "after")) else shuffled
