@@ -179,6 +179,10 @@ class MemoryIndex:
         """Those of `terms` that occur nowhere in what is searched."""
         return await self._run("absent", lambda parts: parts.absent(user, projects, terms))
 
+    async def misspelt(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
+        """Those of `words` that are probably meant to be others, which occur in what is searched."""
+        return await self._run("misspelt", lambda parts: parts.misspelt(user, projects, words))
+
     async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""
         return await self._run("matching", lambda parts: parts.matching(user, projects, asked, only))

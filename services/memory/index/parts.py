@@ -25,6 +25,7 @@ from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals, unmet
 from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
+from services.memory.text.misspellings import meant_terms
 from services.memory.text.terms import terms
 
 depth = 100
@@ -32,6 +33,8 @@ depth = 100
 reach = 1
 """Neighbours on each side in the session that become candidates, too."""
 selections_max = 8
+misspelt_max = 4
+"""Words that are looked for under other spellings: two milliseconds each."""
 compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
 
@@ -184,7 +187,12 @@ class Parts:
     def absent(self, user: str, projects: Sequence[str], terms: Sequence[str]) -> frozenset[str]:
         """Those of `terms` that occur nowhere in what is searched."""
         searched = self._selection(user, projects, EVERYTHING)
-        return frozenset(term for term in terms if not self._words.occurs(term, searched))
+        return frozenset(term for term in terms if not self._words.occurs([term], searched))
+
+    def misspelt(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
+        """Those of `words` that are probably meant to be others, which occur in what is searched."""
+        searched = self._selection(user, projects, EVERYTHING)
+        return [word for word in words[:misspelt_max] if self._words.occurs(meant_terms(word), searched)]
 
     def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""

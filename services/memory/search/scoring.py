@@ -52,7 +52,7 @@ WEIGHTS: Mapping[str, float] = {
     "nearest": 10.0,
     # What is asked for by words that occur nowhere: the subject may be known, and this of it is not. The same for all
     # results.
-    "unmet": -40.0,
+    "unmet": -50.0,
 }
 
 PASSAGE_REACH = 2
@@ -75,7 +75,7 @@ NEAR_BY_WORDS = 0.43
 
 UNMET_USUAL = 0.2
 """What is unmet of questions that are answered, too: an answer has other words than its question."""
-NEARER_UNMET = 8.0
+NEARER_UNMET = 5.0
 """Words that occur nowhere and yet bring the nearest memory nearer are met by others that mean the same: so many times
 the cosine that they add. Found with the weight, on questions with an answer and without."""
 

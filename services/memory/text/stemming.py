@@ -1,6 +1,7 @@
 """Stems of words: English ones in ASCII, and those of other scripts by the language that most texts in them have.
 
-Russian, Arabic and Greek by tantivy's stemmers, Hindi by Snowball's (tantivy has none for it).
+Russian and Greek by tantivy's stemmers, Hindi by Snowball's (tantivy has none for it), Arabic by NLTK's ISRI stemmer,
+which finds the root: a plural that changes the whole word shares it with its singular.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import tantivy
 
 _ARABIC_MARKS = re.compile(r"[\u0640\u064b-\u065f\u0670]")
+_ARABIC_VOWELS = re.compile(r"[\u0640\u064b-\u0652\u0670]")
 _ARABIC_SAME = str.maketrans({0x649: 0x64A, 0x671: 0x627})  # alef maqsura is ya, alef wasla is alef
 _SCRIPTS = (
     (re.compile(r"[\u0400-\u052f]+"), "russian"),
@@ -40,10 +42,10 @@ def _stem_in_script(word: str) -> str:
 
 
 def _arabic_stem(word: str) -> str:
-    """Alef with hamza and without, ya and alef maqsura are one; vowel marks say nothing."""
-    plain = _ARABIC_MARKS.sub("", unicodedata.normalize("NFD", word)).translate(_ARABIC_SAME)
-    stem = stem_in("arabic", plain)
-    return stem or plain
+    """Letters with hamza and without, ya and alef maqsura are one in the stem; vowel marks say nothing."""
+    vowelless = _ARABIC_VOWELS.sub("", unicodedata.normalize("NFC", word)).translate(_ARABIC_SAME)
+    stem = str(_isri().stem(vowelless)) or vowelless
+    return _ARABIC_MARKS.sub("", unicodedata.normalize("NFD", stem)) or word
 
 
 def stem_in(language: str, word: str) -> str:
@@ -56,6 +58,13 @@ def stem_in(language: str, word: str) -> str:
 def _stemmer(language: str) -> tantivy.TextAnalyzer:
     raw = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
     return raw.filter(tantivy.Filter.stemmer(language)).build()
+
+
+@cache
+def _isri() -> Any:
+    from nltk.stem.isri import ISRIStemmer  # takes half a second, for texts in this script alone
+
+    return ISRIStemmer()
 
 
 @cache

@@ -21,7 +21,7 @@ from services.memory.text.compounds import german_stems, german_terms, is_functi
 from services.memory.text.stemming import suffix_stem
 from services.memory.text.word_forms import joined_forms
 
-TERMS_VERSION = 4
+TERMS_VERSION = 5
 QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
 QUERY_CHARS_READ_FOR_DATES = 2_000
