@@ -60,7 +60,7 @@ async def asked(index: MemoryIndex, text: str, embedder: Recorder | None, projec
         ("Which Kubernetes version?", "Kubernetes version", None),
         ("Which browser is it?", "browser", None),  # said in another project
         ("Is the databse deployed by Jenkins?", "", None),  # a slip
-        ("Where is the database since March 2026?", "", None),  # when, not what
+        ("Where is the database in March 2026?", "", None),  # when, not what
     ],
 )
 async def test_the_words_that_occur_nowhere_are_parted_from_the_others(
