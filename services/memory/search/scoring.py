@@ -7,6 +7,7 @@ a project, so scores of different searches are comparable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -163,7 +164,8 @@ def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) 
     """
     others = USUAL_COSINE if without is None else float(np.nan_to_num(without, nan=USUAL_COSINE).max(initial=0.0))
     nearer = float(np.nan_to_num(cosines, nan=USUAL_COSINE).max(initial=0.0)) - others
-    return max(max(cosine, 0.0) * max(share, 0.0) ** 0.5 - NEARER_UNMET * max(nearer, 0.0), 0.0)
+    asked_for = max(cosine, 0.0) * math.sqrt(max(share, 0.0))
+    return max(asked_for - NEARER_UNMET * max(nearer, 0.0), 0.0)
 
 
 def evidence(signals: Signals) -> Floats:
