@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from services.memory.domain.memories import Kind, Memory
 from services.memory.domain.queries import EVERYTHING, Filter
 from services.memory.embedder import DIMENSIONS
+from services.memory.index.asked import Asked
 from services.memory.index.catalogue import Entry
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.labels import Label
-from services.memory.index.parts import Asked, Parts
+from services.memory.index.parts import Parts
 from services.memory.index.postings import document
 from services.memory.index.snapshot import read_snapshot, write_snapshot
 from services.memory.index.vectors.embeddings import compared_min, compared_share

@@ -13,10 +13,11 @@ from services.memory.text.chunks import Span
 
 query_max_chars = 10_000
 limit_max = 50
-best_min_score = 0.15
+best_min_score = 0.1
 """The score that the best result must have where the caller names none; otherwise nothing is found. Chosen so that of
-the answered questions of three sets fewer than three in a hundred are lost in each, and in all one in a hundred; of
-questions about something else half to nine in ten find nothing then (tests/performance/conversations.py)."""
+the answered questions of three sets fewer than three in a hundred are lost in each, and in all two; of questions about
+something else nine in ten find nothing then, of those that ask for what nobody said of a known subject two in three or
+more (tests/performance/conversations.py, tests/performance/corpora/coding)."""
 shown_min_score = 0.05
 """The score that every other result must have then: of those that answer, none had less."""
 path_max_chars = 1_000

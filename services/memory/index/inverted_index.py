@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import count
@@ -116,6 +116,15 @@ class Words:
         """The postings of the terms in the searched part."""
         return Matches(
             [self._term_slots(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows
+        )
+
+    def occurs(self, terms: Collection[str], searched: Selection) -> bool:
+        """Whether any of the terms stands anywhere in the searched part."""
+        keys = np.fromiter(map(term_key.__wrapped__, terms), np.uint64, len(terms))  # most are asked for only once
+        return any(
+            bool(searched.holds(piece.slots[piece.find(key)]).any())
+            for piece in self._pieces
+            for key in piece.known(keys).tolist()
         )
 
     def _term_slots(self, term: str, searched: Selection) -> Held:

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from services.kit.observability import telemetry
 from services.memory.domain.queries import Author, Filter
 from services.memory.domain.rows import Embedded
+from services.memory.index.asked import Asked, Candidates
 from services.memory.index.catalogue import Timeline
 from services.memory.index.contents import Contents
 from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts
-from services.memory.index.parts import Around, Asked, Candidates, Parts
+from services.memory.index.parts import Around, Parts
 from services.memory.index.pruning import without_removed
 from services.memory.search.voids import NO_VOIDS, Voids
 
@@ -173,6 +174,14 @@ class MemoryIndex:
     async def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
         """Those of `names` that are projects with memories among what is searched."""
         return await self._run("projects_named", lambda parts: parts.projects_named(user, projects, names))
+
+    async def absent(self, user: str, projects: Sequence[str], terms: Sequence[str]) -> frozenset[str]:
+        """Those of `terms` that occur nowhere in what is searched."""
+        return await self._run("absent", lambda parts: parts.absent(user, projects, terms))
+
+    async def misspelt(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
+        """Those of `words` that are probably meant to be others, which occur in what is searched."""
+        return await self._run("misspelt", lambda parts: parts.misspelt(user, projects, words))
 
     async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import TypeAlias, TypeVar
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
+from services.memory.index.asked import Asked, Candidates
 from services.memory.index.catalogue import Catalogue, Timeline, same_s
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
@@ -23,47 +23,23 @@ from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
-from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals
+from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals, unmet
 from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
-from services.memory.text.terms import DateSpan, terms
-from services.memory.text.wording import Wordings
+from services.memory.text.misspellings import meant_terms
+from services.memory.text.terms import terms
 
 depth = 100
 """Candidates taken by each signal; an answer ranked lower by all of them is not found."""
 reach = 1
 """Neighbours on each side in the session that become candidates, too."""
 selections_max = 8
+misspelt_max = 4
+"""Words that are looked for under other spellings: two milliseconds each."""
 compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
 
 Result = TypeVar("Result")
 Around: TypeAlias = tuple[list[int], list[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What may answer: sequences, and what ranking needs to know of each. `answers` marks what was looked for among
-    them; `total` counts all that there is of that. `chunk` is the number of the nearest chunk, -1 for the beginning."""
-
-    sequence: NDArray[np.int64]
-    wording: Wordings
-    signals: Signals
-    answers: NDArray[np.bool_]
-    total: int
-    chunk: NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query for the index; `vector` has unit length, or is None without an embedding; it `is_degraded` where
-    that is for want of room. It names `projects`."""
-
-    terms: Sequence[str]
-    words: frozenset[str]
-    vector: NDArray[np.float32] | None
-    dates: Sequence[DateSpan] = ()
-    projects: Sequence[str] = ()
-    is_degraded: bool = False
 
 
 class Parts:
@@ -208,6 +184,16 @@ class Parts:
         slots = self._selection(user, projects, EVERYTHING).slots
         return [name for name in names if self._catalogue.of_projects([name], slots).any()]
 
+    def absent(self, user: str, projects: Sequence[str], terms: Sequence[str]) -> frozenset[str]:
+        """Those of `terms` that occur nowhere in what is searched."""
+        searched = self._selection(user, projects, EVERYTHING)
+        return frozenset(term for term in terms if not self._words.occurs([term], searched))
+
+    def misspelt(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
+        """Those of `words` that are probably meant to be others, which occur in what is searched."""
+        searched = self._selection(user, projects, EVERYTHING)
+        return [word for word in words[:misspelt_max] if self._words.occurs(meant_terms(word), searched)]
+
     def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""
         searched = self._selection(user, projects, only)
@@ -272,8 +258,25 @@ class Parts:
             linked=self._linked_mask(projects, chosen),
             in_named_project=self._catalogue.of_projects(asked.projects, chosen),
             dates=asked.dates,
+            unmet=self._unmet(user, asked, matches, chosen, context_vector),
         )
         return signals, chunk
+
+    def _unmet(
+        self,
+        user: str,
+        asked: Asked,
+        matches: Matches,
+        chosen: Slots,
+        cosines: NDArray[np.float64] | None,
+    ) -> float:
+        """How much of what is asked for occurs nowhere; 0 where that is not known."""
+        absent = asked.absent
+        if absent is None or cosines is None:
+            return 0.0
+        share = sum(its for term, its in zip(asked.terms, matches.term_shares, strict=True) if term in absent.terms)
+        without = None if absent.others is None else self._cosines(user, absent.others, chosen)[1]
+        return unmet(absent.cosine, float(share), cosines, without)
 
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
         """The searched memories; cached if there is no filter, until something changes."""

@@ -17,8 +17,8 @@ from services.memory.domain.queries import Filter
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.imports.decisions import DECISION, marks
+from services.memory.index.asked import Asked
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.text.dialogue import words_of
 from services.memory.text.terms import query_terms, terms
 

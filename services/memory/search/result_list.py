@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.memory.domain.queries import Query, Sort
+from services.memory.index.asked import Candidates
 from services.memory.index.catalogue import Timeline
-from services.memory.index.parts import Candidates
 from services.memory.search.scoring import MATCHING_COSINE
 
 rows_max = 20_000

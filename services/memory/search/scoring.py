@@ -7,6 +7,7 @@ a project, so scores of different searches are comparable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -50,6 +51,9 @@ WEIGHTS: Mapping[str, float] = {
     "project": 2.0,
     # How near the nearest memory is: whether there is anything on the subject at all. The same for all results.
     "nearest": 10.0,
+    # What is asked for by words that occur nowhere: the subject may be known, and this of it is not. The same for all
+    # results.
+    "unmet": -50.0,
 }
 
 PASSAGE_REACH = 2
@@ -67,8 +71,14 @@ NEAR_COSINE = 0.4
 """About the cosine of the nearest memory to a question that has no answer; an answered one has a nearer one as a
 rule."""
 
-NEAR_BY_WORDS = 0.55
+NEAR_BY_WORDS = 0.43
 """What stands for the cosine of the nearest where nothing is known of meanings: words have to say it all then."""
+
+UNMET_USUAL = 0.2
+"""What is unmet of questions that are answered, too: an answer has other words than its question."""
+NEARER_UNMET = 5.0
+"""Words that occur nowhere and yet bring the nearest memory nearer are met by others that mean the same: so many times
+the cosine that they add. Found with the weight, on questions with an answer and without."""
 
 MIDDLE, SLOPE = 11.5, 2.5
 """The sum with a score of one half, and the sum that multiplies the odds by e. Of memories that answer a question nine
@@ -99,7 +109,8 @@ class Signals:
     query vector. `holds` has a row for each of the query's terms, `term_shares` what each is of their summed idf.
     `length` counts the memory's terms. `before` and `after` are the places of the neighbours in the session among the
     candidates, -1 for none. `linked` marks those of a project that is only linked to the one asked for. `dates` are
-    those that the query names, `in_named_project` marks the memories of projects that it names.
+    those that the query names, `in_named_project` marks the memories of projects that it names. `unmet` is how much of
+    the query is asked for in words that occur nowhere (see `unmet`).
     """
 
     words: Floats
@@ -120,6 +131,7 @@ class Signals:
     linked: Mask
     in_named_project: Mask
     dates: Sequence[DateSpan]
+    unmet: float = 0.0
 
 
 def rank(signals: Signals, now_s: float) -> Floats:
@@ -132,13 +144,28 @@ def rank(signals: Signals, now_s: float) -> Floats:
 def _answerable(signals: Signals, found: Floats) -> float:
     """What speaks for there being an answer, the same for all candidates: it changes no order.
 
-    How near the nearest is; and that the best has much to say speaks for it alone, so it is taken off again.
+    How near the nearest is, and how much of the query is unmet; and that the best has much to say speaks for it alone,
+    so it is taken off again.
     """
     if not len(found):
         return 0.0
     known = signals.context_vector is not None
     near = float(_cosines(signals.context_vector, signals).max()) if known else NEAR_BY_WORDS
-    return WEIGHTS["nearest"] * (near - NEAR_COSINE) - float(_substance(signals)[np.argmax(found)])
+    lacking = WEIGHTS["unmet"] * max(signals.unmet - UNMET_USUAL, 0.0)
+    return WEIGHTS["nearest"] * (near - NEAR_COSINE) + lacking - float(_substance(signals)[np.argmax(found)])
+
+
+def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) -> float:
+    """How much of a query is asked for in words that occur nowhere, 0 to 1.
+
+    `cosine` is that of their meaning with the whole query's, `share` theirs of the summed idf; together they tell
+    "cloud" from "exactly". `cosines` are those of the candidates with the query, `without` those with its other words,
+    None if there are none that say anything.
+    """
+    others = USUAL_COSINE if without is None else float(np.nan_to_num(without, nan=USUAL_COSINE).max(initial=0.0))
+    nearer = float(np.nan_to_num(cosines, nan=USUAL_COSINE).max(initial=0.0)) - others
+    asked_for = max(cosine, 0.0) * math.sqrt(max(share, 0.0))
+    return max(asked_for - NEARER_UNMET * max(nearer, 0.0), 0.0)
 
 
 def evidence(signals: Signals) -> Floats:

@@ -1,4 +1,4 @@
-"""Search: the query's terms and embedding, candidates with their signals, scoring, and the rows of the best."""
+"""Search: candidates with their signals, scoring, and the rows of the best."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from opentelemetry import trace
 
-from services.kit.errors import InvalidInput, LimitExceeded, NotFound
+from services.kit.errors import InvalidInput, NotFound
 from services.kit.observability import telemetry
 from services.memory.domain.memories import Memory, Surroundings, neighbours_max
 from services.memory.domain.queries import (
@@ -29,17 +27,14 @@ from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.operations.link_projects import Linking
 from services.memory.search.excerpts import sought_of
 from services.memory.search.force import mark, replacements_first
+from services.memory.search.index_query import IndexQueries
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
 from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
 from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
-from services.memory.text.dialogue import words_of
-from services.memory.text.project_names import possible_names, without_names
-from services.memory.text.terms import date_spans, query_terms
 
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
@@ -83,6 +78,10 @@ class Searching:
         return Answer(page.content, took_s * 1e3)
 
     @property
+    def _index_queries(self) -> IndexQueries:
+        return IndexQueries(self.index, self.embedder)
+
+    @property
     def _pages(self) -> ResultPages:
         return ResultPages(self.store, self.index)
 
@@ -120,7 +119,7 @@ class Searching:
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
         if query.is_list:
             return list_ranking(await self.index.timeline(user, projects, query.filter))
-        asked = await self._index_query(user, projects, query.text)
+        asked = await self._index_queries.of(user, projects, query.text)
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
@@ -131,15 +130,6 @@ class Searching:
             scores = replacements_first(candidates.sequence, said_s, scores, self.index.voids)
         made = ranking(candidates, scores, query)
         return replace(made, exact=made.exact and not self.index.unread, is_degraded=asked.is_degraded)
-
-    async def _index_query(self, user: str, projects: Sequence[str], text: str) -> Asked:
-        names = possible_names(text)
-        named = await self.index.projects_named(user, projects, names) if names else []
-        terms = query_terms(without_names(text, named)) or query_terms(text)
-        embedding = await self._query_embedding(text)
-        meaning = embedding if embedding is not None and embedding.any() else None
-        is_degraded = embedding is None and self.embedder is not None
-        return Asked(terms, words_of(text), meaning, date_spans(text), named, is_degraded)
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""
@@ -165,24 +155,13 @@ class Searching:
             nearest=None if page.found else await self._pages.nearest(user, ranking),
         )
 
-    async def _query_embedding(self, text: str) -> NDArray[np.float32] | None:
-        """The query's embedding, zeros for a script that the model does not know; None if there is none now."""
-        if self.embedder is None:
-            return None
-        try:
-            embedding: NDArray[np.float32] = (await self.embedder.embed([text]))[0]
-        except LimitExceeded:  # the embedder's queue is full
-            trace.get_current_span().set_attribute("segue.degraded", "embedding queue full")
-            return None
-        return embedding
-
     async def _counts(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> FacetCounts:
         """What is counted: all that matches, and what was found besides; with a `min_score` what reaches that alone."""
         found = np.asarray(ranking.sequences, np.int64)
         if query.is_list:
             found = (await self.index.timeline(user, projects, query.filter)).sequence
         elif not query.min_score and len(ranking):
-            asked = await self._index_query(user, projects, query.text)
+            asked = await self._index_queries.of(user, projects, query.text)
             found = np.union1d(found, await self.index.matching(user, projects, asked, query.filter))
         return await self.index.count(found)
 

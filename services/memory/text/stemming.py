@@ -1,7 +1,8 @@
 """Stems of words: English ones in ASCII, and those of other scripts by the language that most texts in them have.
 
-English, German, Russian, Arabic and Greek by tantivy's stemmers, Hindi by snowballstemmer (tantivy has none for it).
-Both have the same algorithms: where tantivy is missing snowballstemmer gives the same stems, in fifty times as long.
+English, German, Russian and Greek by tantivy's stemmers, Hindi by snowballstemmer (tantivy has none for it). Both have
+the same algorithms: where tantivy is missing snowballstemmer gives the same stems, in fifty times as long. Arabic by
+NLTK's ISRI stemmer, which finds the root: a plural that changes the whole word shares it with its singular.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ except ImportError:  # it may be missing, see stemming_slowness
     tantivy = None  # type: ignore[assignment]
 
 _ARABIC_MARKS = re.compile(r"[\u0640\u064b-\u065f\u0670]")
+_ARABIC_VOWELS = re.compile(r"[\u0640\u064b-\u0652\u0670]")
 _ARABIC_SAME = str.maketrans({0x649: 0x64A, 0x671: 0x627})  # alef maqsura is ya, alef wasla is alef
 _SCRIPTS = (
     (re.compile(r"[\u0400-\u052f]+"), "russian"),
@@ -46,10 +48,10 @@ def _stem_in_script(word: str) -> str:
 
 
 def _arabic_stem(word: str) -> str:
-    """Alef with hamza and without, ya and alef maqsura are one; vowel marks say nothing."""
-    plain = _ARABIC_MARKS.sub("", unicodedata.normalize("NFD", word)).translate(_ARABIC_SAME)
-    stem = stem_in("arabic", plain)
-    return stem or plain
+    """Letters with hamza and without, ya and alef maqsura are one in the stem; vowel marks say nothing."""
+    vowelless = _ARABIC_VOWELS.sub("", unicodedata.normalize("NFC", word)).translate(_ARABIC_SAME)
+    stem = str(_isri().stem(vowelless)) or vowelless
+    return _ARABIC_MARKS.sub("", unicodedata.normalize("NFD", stem)) or word
 
 
 def stem_in(language: str, word: str) -> str:
@@ -74,6 +76,13 @@ def _stemmer(language: str) -> Callable[[str], str]:
         return stems[0] if stems else word
 
     return stem
+
+
+@cache
+def _isri() -> Any:
+    from nltk.stem.isri import ISRIStemmer  # takes half a second, for texts in this script alone
+
+    return ISRIStemmer()
 
 
 @cache

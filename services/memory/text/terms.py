@@ -21,7 +21,7 @@ from services.memory.text.compounds import german_stems, german_terms, is_functi
 from services.memory.text.stemming import suffix_stem
 from services.memory.text.word_forms import joined_forms
 
-TERMS_VERSION = 4
+TERMS_VERSION = 5
 QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
 QUERY_CHARS_READ_FOR_DATES = 2_000
@@ -133,6 +133,7 @@ _UNSPACED += "\U00020000-\U0003134f"
 _PICTURES = "[\u2600-\u27bf\U0001f300-\U0001faff]"  # emoji are words of their own
 
 _NAME = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+(?:[-./'][\w{_MARKS}{_UNSPACED}]+)*(?:\+\+|\#(?!\w))?|{_PICTURES}")
+_LETTER = re.compile(r"[^\W\d_]")
 _SEPARATORS = "/.-'_"  # from the outermost level of a name to the innermost
 _SCRIPT_RUN = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _STARTS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
@@ -194,6 +195,25 @@ def query_terms(query: str) -> list[str]:
     else:
         found = chain(chain.from_iterable(map(_name_terms, telling or names)), _plain_numbers(query))
     return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
+
+
+def parted_words(query: str, absent: frozenset[str]) -> tuple[list[str], list[str]]:
+    """The words of a query all of whose terms are `absent`, and the others in order; none, where they say nothing.
+
+    Numbers and months are among the others: they say when, or which.
+    """
+    names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
+    terms_of = _german_name_terms if is_german(query) else _name_terms
+    telling = {name for name in names if _tells(name)}
+    missing = {name for name in telling if absent.issuperset(terms_of(name))}
+    others = [name for name in names if name not in missing]
+    return list(dict.fromkeys(name for name in names if name in missing)), others if telling - missing else []
+
+
+def _tells(name: str) -> bool:
+    folded = name.casefold()
+    is_word = len(name) > 1 and _LETTER.search(name) is not None
+    return is_word and folded not in STOP_WORDS and folded not in _MONTHS and not is_function_word(name)
 
 
 def _names(text: str) -> Iterator[str]:

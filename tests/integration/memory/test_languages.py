@@ -9,8 +9,12 @@ import pytest
 from services.memory.embedder.onnx import OnnxEmbedder
 from tests.performance.corpora.languages import languages, measure, pairs
 
-LEAST = {"arabic": (20, 65), "german": (70, 95), "hindi": (85, 95), "russian": (85, 95)}
+LEAST = {"arabic": (85, 95), "german": (70, 95), "hindi": (85, 95), "russian": (85, 95)}
 """Found first and among five, in percent: what bigrams do for the others, stemmers do not quite."""
+
+SILENT_LEAST = {"german": 0, "arabic": 80}
+"""Of queries about something else, in percent: the model reads German letters, and some words; and the rules of chess
+are the same word in Arabic as databases."""
 
 
 def test_each_set_has_thirty_notes_and_their_queries() -> None:
@@ -27,4 +31,4 @@ async def test_notes_are_found_by_other_forms_of_their_words(model_directory: Pa
         found = await measure(embedder, language)
     assert found.first >= first
     assert found.among_five >= among_five
-    assert found.silent >= (0 if language == "german" else 100)  # the model reads German letters, and some words
+    assert found.silent >= SILENT_LEAST.get(language, 100)

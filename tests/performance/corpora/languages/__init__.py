@@ -12,12 +12,10 @@ from services.memory.embedder import DIMENSIONS
 from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.operations.memory_embeddings import Said, memory_vectors
+from services.memory.search.index_query import IndexQueries
 from services.memory.search.result_list import ranking
 from services.memory.search.scoring import rank
-from services.memory.text.dialogue import words_of
-from services.memory.text.terms import date_spans, query_terms
 from tests.performance.rows import Row
 
 HERE = Path(__file__).parent
@@ -78,9 +76,7 @@ async def measure(embedder: OnnxEmbedder, language: str) -> Found:
 
 async def _order(embedder: OnnxEmbedder, index: MemoryIndex, query: str) -> list[int]:
     """What is shown, best first."""
-    vector = (await embedder.embed([query]))[0]
-    meaning = vector if vector.any() else None
-    wanted = Asked(query_terms(query), words_of(query), meaning, date_spans(query))
+    wanted = await IndexQueries(index, embedder).of("ann", ["p"], query)
     candidates = await index.candidates("ann", ["p"], wanted, EVERYTHING)
     made = ranking(candidates, rank(candidates.signals, NOW.timestamp()), Query(query, min_score=None))
     return made.sequences[: made.shown]

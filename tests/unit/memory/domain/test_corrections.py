@@ -26,6 +26,7 @@ from services.memory.operations.export import Exporting
 from services.memory.operations.link_projects import Linking
 from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations
+from tests.fuzz.budget import tried
 from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, noted, said, served
 
 NPM, PNPM = "We use npm as the package manager", "We use pnpm as the package manager"
@@ -521,6 +522,7 @@ def test_what_is_in_force_follows_the_model_in(history: Sequence[Step]) -> None:
 
 
 @pytest.mark.slow
+@tried(20)
 @given(steps)
 def test_what_is_in_force_follows_the_model_in_any_history(history: Sequence[Step]) -> None:
     run(history)

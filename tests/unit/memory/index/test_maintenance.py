@@ -18,9 +18,9 @@ from services.memory.domain.queries import EVERYTHING, Filter
 from services.memory.domain.rows import Embedded, NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.index import maintenance as limits
+from services.memory.index.asked import Asked
 from services.memory.index.maintenance import Indexing, open_indexing
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.index.snapshot import SnapshotFile, SnapshotUnusable, read_snapshot
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from services.memory.domain.memories import Kind, Memory
 from services.memory.domain.queries import EVERYTHING
 from services.memory.domain.rows import Embedded
+from services.memory.index.asked import Asked, Candidates
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked, Candidates
 from services.memory.search.scoring import rank
 from services.memory.text.terms import query_terms
 

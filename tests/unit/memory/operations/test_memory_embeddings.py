@@ -13,10 +13,10 @@ from services.memory.domain.queries import EVERYTHING, Query
 from services.memory.domain.rows import NewRow
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.index.asked import Asked
 from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.maintenance import Indexing
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.index.snapshot import SnapshotFile
 from services.memory.operations.embedding_backfill import DONE, UPKEEP, Backfill
 from services.memory.operations.memory_embeddings import Said, memory_vectors, texts_at_once

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from services.gateway.answers.compact_text import search_result
 from services.gateway.answers.search_results import SearchAnswer
-from services.memory.domain.queries import Query
+from services.memory.domain.queries import Query, Sort
 from services.memory.search.answer_tokens import estimated_tokens
 from services.pb import memory_pb2
 from tests.unit.memory.operations.test_store_memories import served
@@ -78,11 +78,24 @@ async def test_max_tokens_bounds_all_that_a_client_is_sent(tmp_path: Path, token
         assert sum(tokens(tokenizer, answer)) <= most * 1.15  # BERT's makes a token of each mark of JSON
 
 
-async def test_the_best_result_is_shown_however_few_tokens_there_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [1, 100])
+async def test_the_best_result_is_shown_however_few_tokens_there_are(tmp_path: Path, most: int) -> None:
     async with served(tmp_path) as service:
-        await service.stored(LOG + "the ferret pipeline")
-        answer = await service.search("ann", asked(max_tokens=1))
+        await service.stored(LOG + "the ferret pipeline", *NOTES)
+        answer = await service.search("ann", asked(max_tokens=most))
+        assert len(answer.results) == 1
+        assert answer.truncated
         assert "ferret pipeline" in answer.results[0].memory.content
+
+
+async def test_of_a_template_each_copy_with_another_name_is_shown(tmp_path: Path) -> None:
+    template = "The review of customer {} praises the quick delivery, the packing and the support. " * 3
+    async with served(tmp_path) as service:
+        await service.stored(*(template.replace("{}", f"Name{number}") for number in range(20)))
+        for given in ({}, {"sort": Sort.NEWEST}):
+            answer = await service.search("ann", asked("customer review", limit=50, min_score=0.0, **given))
+            assert len({each.memory.id for each in answer.results}) == answer.total_found == 20
+            assert not any(each.folded for each in answer.results)
 
 
 async def test_a_large_result_does_not_hide_the_small_ones(tmp_path: Path) -> None:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.memory.search.scoring import DATE_REACH_DAYS, FLOOR, HALF_LIFE_DAYS, LINKED, Signals, decay, rank
+from services.memory.search.scoring import (
+    DATE_REACH_DAYS,
+    FLOOR,
+    HALF_LIFE_DAYS,
+    LINKED,
+    UNMET_USUAL,
+    Signals,
+    decay,
+    rank,
+    unmet,
+)
 from services.memory.text.terms import DateSpan, date_spans
 
 NOW_S = 1.7e9
@@ -105,7 +115,7 @@ def test_the_order_of_candidates_does_not_matter(words: list[float], random: Any
 
 def _moved(signals: Signals, name: str, order: list[int], moved: NDArray[np.int64]) -> Any:
     value = getattr(signals, name)
-    if name in {"term_shares", "dates"}:
+    if name in {"term_shares", "dates", "unmet"}:
         return value
     shuffled = value[..., order]
     return np.where(shuffled >= 0, moved[shuffled], -1) if name.endswith(("before", "after")) else shuffled
@@ -204,6 +214,31 @@ def test_a_good_answer_scores_near_1_and_what_has_nothing_to_do_with_the_query_n
     assert rank(alike(1, **good, **held(0, count=1)), NOW_S)[0] > 0.9
     unrelated = {name: np.asarray([value]) for name, value in zip(MEASURED, (0.0, 0.0, 0.1, 0.1, 0.1), strict=True)}
     assert rank(alike(1, **unrelated), NOW_S)[0] < 0.1
+
+
+def test_what_is_asked_for_in_words_that_occur_nowhere_lowers_all_scores_and_changes_no_order() -> None:
+    signals = alike(4, words=np.asarray([0.4, 0.9, 0.1, 0.6]))
+    scores = [rank(replace(signals, unmet=each), NOW_S) for each in (0.0, UNMET_USUAL, 0.3, 0.9)]
+    assert (scores[0] == scores[1]).all()
+    assert (scores[1] > scores[2]).all()
+    assert (scores[2] > scores[3]).all()
+    assert len({tuple(np.argsort(each)) for each in scores}) == 1
+
+
+def test_a_word_is_unmet_as_far_as_it_is_the_meaning_and_brings_nothing_nearer() -> None:
+    near, as_near, far = np.asarray([0.2, 0.5]), np.asarray([0.1, 0.55]), np.asarray([0.2, 0.3])
+    assert unmet(0.8, 0.5, near, as_near) == pytest.approx(0.8 * 0.5**0.5)
+    assert unmet(0.8, 0.9, near, as_near) > unmet(0.8, 0.5, near, as_near) > unmet(0.2, 0.5, near, as_near)
+    assert unmet(0.8, 0.5, near, far) == 0.0  # without it nothing is as near: others mean the same
+    assert unmet(0.8, 1.0, np.asarray([0.5]), None) == 0.0
+    assert unmet(0.8, 1.0, np.asarray([0.16]), None) > 0.5
+    assert unmet(-0.1, 0.5, near, as_near) == 0.0
+
+
+@given(st.floats(-1, 1), st.floats(0, 1), st.lists(st.floats(-1, 1), max_size=4))
+def test_what_is_unmet_is_between_0_and_1(cosine: float, share: float, cosines: list[float]) -> None:
+    assert 0.0 <= unmet(cosine, share, np.asarray(cosines), np.asarray(cosines) / 2) <= 1.0
+    assert 0.0 <= unmet(cosine, share, np.asarray(cosines), None) <= 1.0
 
 
 def test_without_an_embedder_words_decide() -> None:

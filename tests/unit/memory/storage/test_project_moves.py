@@ -17,8 +17,8 @@ from services.memory.domain.queries import EVERYTHING
 from services.memory.domain.retention_policy import Rule
 from services.memory.domain.rows import ProjectMove
 from services.memory.domain.store import MemoryStore
+from services.memory.index.asked import Asked
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.move_project import MovingProject
 from services.memory.operations.store_memories import Storing

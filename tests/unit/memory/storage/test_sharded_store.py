@@ -18,8 +18,8 @@ from services.memory.domain.memories import Chosen, Kind, Memory
 from services.memory.domain.partial_changes import DoneInPart, partial_store_error
 from services.memory.domain.queries import EVERYTHING
 from services.memory.domain.rows import Embedded, NewRow
+from services.memory.index.asked import Asked
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.parts import Asked
 from services.memory.operations.delete_memories import Deleting
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
