@@ -72,11 +72,8 @@ def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Fi
 
 def _programs(text: str) -> Iterator[str]:
     """The absolute paths in the commands of Segue's hooks."""
-    for command in claude_code.hook_commands(text):
-        try:
-            yield from (word for word in shlex.split(command) if Path(word).is_absolute())
-        except ValueError:
-            continue
+    for words in claude_code.hook_words(text):
+        yield from (word for word in words if Path(word).is_absolute())
 
 
 def _firing(seen: Path) -> Finding:

@@ -20,6 +20,19 @@ def test_nulls_titles_and_defaults_that_are_null_go_and_all_else_stays() -> None
     assert brief_input(schema) == {"type": "object", "properties": {"n": brief}, "required": []}
 
 
+def test_what_may_be_null_in_an_answer_stays_so() -> None:
+    maybe = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
+    item = {"anyOf": [{"$ref": "#/$defs/Item"}, {"type": "null"}], "default": None, "title": "Item"}
+    word = {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}
+    schema = {"$defs": {"Item": ITEM}, "type": "object", "properties": {"text": maybe, "item": item, "word": word}}
+    short = {"text": {"type": ["string", "null"]}, "item": {"type": ["object", "null"]}, "word": {}}
+    assert brief_output(schema, whole=False)["properties"] == short
+    whole = brief_output(schema, whole=True)["properties"]
+    assert whole["item"] == {"anyOf": [{"$ref": "#/$defs/Item"}, {"type": "null"}]}
+    assert whole["text"] == short["text"]
+    assert whole["word"] == word
+
+
 def test_a_property_that_is_called_as_a_word_of_schemas_is_a_property() -> None:
     named = {"type": "string", "default": ""}
     schema = {"type": "object", "properties": {"title": named, "default": named, "anyOf": named}}
