@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
@@ -18,8 +17,14 @@ WAITING = "no server has taken what was said since {since}, and it is not stored
 
 def with_notice(answer: bytes) -> bytes:
     """The hook's answer, with a line to the user if capture has stopped and they were not told."""
-    if not (trouble := _unsaid_trouble()):
+    try:
+        trouble = _unsaid_trouble()
+    except OSError:  # the briefing must not be lost over it
         return answer
+    if not trouble:
+        return answer
+    import json
+
     try:
         said = json.loads(answer or b"{}")
     except ValueError:
