@@ -14,7 +14,7 @@ beside := --numprocesses 4 --dist worksteal
 # Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev check format test test-all test-arm test-mac test-windows test-containers test-load test-conformance torture soak fuzz bench proto lock clean
+.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-containers test-load test-conformance torture soak fuzz bench proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ test-all: dev ## The same with what is slow and all examples of the properties
 
 test-containers: dev ## What needs Docker
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
+
+test-again: dev ## What failed in the run before, alone
+	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) --last-failed --last-failed-no-failures none
 
 test-arm: dev ## Segue on 64-bit ARM and on an older x86-64, emulated; fetches an ARM Python from Debian
 	$(bin)/python -m tests.arm.arm_python

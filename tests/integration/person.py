@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -26,19 +29,50 @@ def decide(url: str, action: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
+_IN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
 def segue(
-    *arguments: str, environment: Mapping[str, str], cwd: Path, terminal: bool = True, types: str = ""
+    *arguments: str, environment: Mapping[str, str], cwd: Path, terminal: bool = True, agrees: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """`segue` in a terminal in which this is typed, or without one as a program runs it."""
-    command = [sys.executable, "-m", "services.cli", *arguments]
+    """`segue` in a terminal of a person, who types the number that is asked for or something else; or in none."""
     where = {**environment, "PYTHONPATH": str(Path(__file__).parents[2])}
     ours, theirs = pty.openpty()
+    command = ["-m", "services.cli", *arguments]
+    if terminal:
+        command = ["-c", _IN_TERMINAL, str(theirs), *command]
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        env=where,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        pass_fds=[theirs],
+    )
+    typist = Thread(target=_type_number, args=(ours, agrees), daemon=True)
+    typist.start()
     try:
-        os.write(ours, types.encode())
-        stdin = theirs if terminal else subprocess.DEVNULL
-        return subprocess.run(
-            command, env=where, cwd=cwd, stdin=stdin, capture_output=True, text=True, timeout=120, check=False
-        )
+        stdout, stderr = process.communicate(timeout=120)
     finally:
+        process.kill()
+        os.close(theirs)  # and so the typist reads to the end
+        typist.join()
         os.close(ours)
-        os.close(theirs)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def _type_number(terminal: int, agrees: bool) -> None:
+    seen = ""
+    with suppress(OSError):
+        while data := os.read(terminal, 1024):
+            seen += data.decode("utf-8", "replace")
+            if asked := re.search(r"Type (\d+) to do so: ", seen):
+                os.write(terminal, f"{asked[1] if agrees else 'y'}\n".encode())
+                seen = ""

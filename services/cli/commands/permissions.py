@@ -60,7 +60,7 @@ def _show() -> int:
 
 def line(rule: Record) -> str:
     """A rule on one line: its id, what it says of what, where, since and until when."""
-    target = f"({plain(rule['pattern'])})" if rule["pattern"] else ""
+    target = f"({printable(rule['pattern'])})" if rule["pattern"] else ""
     exactly = " exactly" if rule["exact"] else ""
     where = f"project {plain(rule['project'])}" if rule["scope"] == "project" else rule["scope"]
     since = f"since {rule['created_at'][:10]}" if rule["created_at"] else ""
@@ -68,3 +68,8 @@ def line(rule: Record) -> str:
     source = ", learned" if rule["source"] == "learned" else ""
     what = f"{rule['decision']:<5}  {plain(rule['operation'])}{target}{exactly}"
     return f"{rule['id']}  {what}  {where}, {since}{until}{source}"
+
+
+def printable(text: str) -> str:
+    """All of a text, on one line and without what a terminal obeys: nothing is cut off that is decided on."""
+    return "".join(character if character.isprintable() else "?" for character in text)

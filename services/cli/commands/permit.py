@@ -1,6 +1,6 @@
 """`segue permit`, `segue deny`, `segue revoke`: a person decides what may be done without asking.
 
-What widens takes a terminal: a coding agent that runs commands has none, and its own hook asks about these commands.
+What widens takes a terminal, in which a number is typed that stands there: a coding agent that runs commands has none.
 """
 
 from __future__ import annotations
@@ -9,27 +9,26 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from services.cli.commands.permissions import call_timeout_s, line
+from services.cli.commands.permissions import call_timeout_s, line, printable
 from services.cli.commands.token import lifetime_s
 from services.cli.directory.place import place_here
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
+from services.cli.person import NobodyThere, confirm_by_person
 
 _id = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def run(options: argparse.Namespace) -> int:
     """Does what `options.command` says to a proposal, a rule, or an operation and its target."""
-    if options.command != "deny" and not sys.stdin.isatty():
-        print(f"segue {options.command}: only a person decides this: run it in a terminal.", file=sys.stderr)
-        return 2
     try:
         return _decide(options)
-    except CallFailed as problem:
+    except (CallFailed, NobodyThere) as problem:
         print(f"segue {options.command}: {problem}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(problem, NobodyThere) else 1
 
 
 def _decide(options: argparse.Namespace) -> int:
@@ -46,9 +45,29 @@ def _decide(options: argparse.Namespace) -> int:
             "exact": options.exact,
             "expires_in_s": lifetime_s(options.expires),
         }
-    answer, _ = Endpoint().call("/v1/permissions", json.dumps(asked).encode(), call_timeout_s)
+    endpoint = Endpoint()
+    if options.command != "deny" and not confirm_by_person(_what(endpoint, asked)):
+        print(f"segue {options.command}: nothing is changed.", file=sys.stderr)
+        return 1
+    answer, _ = endpoint.call("/v1/permissions", json.dumps(asked).encode(), call_timeout_s)
     print("\n".join(_answer_lines(json.loads(answer))))
     return 0
+
+
+def _what(endpoint: Endpoint, asked: Mapping[str, Any]) -> str:
+    """What the decision does, whole: a model may have written it."""
+    if asked.get("all"):
+        return "This takes back all rules, of all projects: also what you denied."
+    if "id" not in asked:
+        target = f"({printable(asked['target'])})" if asked["target"] else ""
+        return f"This allows {printable(asked['operation'])}{target}, scope {asked['scope']}."
+    listing = json.loads(endpoint.call("/v1/permissions", None, call_timeout_s)[0])
+    if asked["action"] == "revoke":
+        return next((f"This takes back: {line(each)}" for each in listing["rules"] if each["id"] == asked["id"]), "")
+    for each in listing["proposals"]:
+        if each["id"] == asked["id"]:
+            return f"{'This takes back' if each['revokes'] else 'This is to hold'}: {line(each['rule'])}"
+    return ""
 
 
 def _answer_lines(answer: dict[str, Any]) -> list[str]:

@@ -16,6 +16,8 @@ if MYPY:
 INPUT_MAX_BYTES = 16 << 20
 SENT_WHOLE_MAX_BYTES = 256 * 1024
 TEXT_MAX_CHARS = 20_000
+COMMAND_MAX_CHARS = 131_072
+"""No longer one runs: a shell takes 128 KiB in an argument. What is cut off of a command nobody judges."""
 SUMMARY_MAX_CHARS = 250_000
 DURATION_MAX_MS = 10**9
 # The fields that are used; the rest, such as what a tool wrote or read, is not sent.
@@ -47,7 +49,11 @@ def fields(raw: bytes) -> dict[str, Any]:
     client_input = _parse_input(raw)
     kept = _texts(client_input, KEPT) | _texts(client_input, ("compact_summary",), SUMMARY_MAX_CHARS)
     tool_input = client_input.get("tool_input")
-    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL)} if isinstance(tool_input, dict) else kept
+    return (
+        {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL, COMMAND_MAX_CHARS)}
+        if isinstance(tool_input, dict)
+        else kept
+    )
 
 
 def failed_call(raw: bytes) -> tuple[str, int, bool]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.clients.claude_permissions import ClientRule, ClientRules, client_rules
-from services.cli.confirmation import confirm
 from services.cli.directory.place import place_here
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
+from services.cli.person import NobodyThere, confirm_by_person
 from services.cli.transfer.delivery import plain
 
 call_timeout_s = 30.0
@@ -31,11 +31,12 @@ def run_import(options: argparse.Namespace) -> int:
         return 1 if found.unreadable else 0
     if options.dry_run:
         return 0
-    if not sys.stdin.isatty():
-        print("segue permissions: only a person decides this: run it in a terminal.", file=sys.stderr)
+    try:
+        if not confirm_by_person(f"This records these {len(found.rules)}."):
+            return 0
+    except NobodyThere as problem:
+        print(f"segue permissions: {problem}", file=sys.stderr)
         return 2
-    if not confirm(f"Record these {len(found.rules)}?"):
-        return 0
     here = place_here()
     refused = [problem for rule in found.rules if (problem := _record(rule, here))]
     print(

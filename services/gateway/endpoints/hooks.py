@@ -23,6 +23,7 @@ from services.kit.errors import InvalidInput
 INJECTED = "Segue-Injected"
 """The header with the size of the briefing, for the hook to record."""
 text_max_chars = 20_000
+command_max_chars = 131_072
 files_max = 200
 tokens_max = 10_000
 within_max_ms = 60_000
@@ -56,7 +57,6 @@ def parse_event(body: bytes) -> HookEvent:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("input"), dict):
         raise InvalidInput("The body is not a hook envelope.")
     client: dict[str, Any] = envelope["input"]
-    tool_input = client.get("tool_input")
     files = envelope.get("files")
     return HookEvent(
         directory=_text(envelope, "directory") or _text(client, "cwd"),
@@ -64,7 +64,7 @@ def parse_event(body: bytes) -> HookEvent:
         source=_text(client, "source"),
         mode=_text(client, "permission_mode"),
         tool=_text(client, "tool_name"),
-        tool_input={key: _text(tool_input, key) for key in tool_input} if isinstance(tool_input, dict) else {},
+        tool_input=_tool_input(client.get("tool_input")),
         prompt=_text(client, "prompt"),
         delivery=_text(envelope, "delivery"),
         files=[each for each in files if isinstance(each, str)][:files_max] if isinstance(files, list) else [],
@@ -79,9 +79,15 @@ def parse_event(body: bytes) -> HookEvent:
     )
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
+def _tool_input(told: object) -> dict[str, str]:
+    """What the tool is to do; of a command all, for what is cut off would not be judged."""
+    named = told if isinstance(told, dict) else {}
+    return {key: _text(named, key, command_max_chars if key == "command" else text_max_chars) for key in named}
+
+
+def _text(fields: dict[str, Any], name: str, most_chars: int = text_max_chars) -> str:
     value = fields.get(name)
-    return value.encode("utf-8", "replace").decode()[:text_max_chars] if isinstance(value, str) else ""
+    return value.encode("utf-8", "replace").decode()[:most_chars] if isinstance(value, str) else ""
 
 
 def _number(fields: dict[str, Any], name: str, most: int) -> int:

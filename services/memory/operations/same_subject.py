@@ -1,7 +1,7 @@
 """Finds the older decision on the same subject as a new one, so that whoever stores it can say that it is replaced.
 
 Measured on 55 pairs of decisions, the later of which changes the earlier, among 50 others: it names the right one for
-45 of the pairs and never another, and one for 4 of the 50, which replace nothing.
+45 of the pairs (43 on a processor without VNNI) and never another, and one for 4 of the 50, which replace nothing.
 """
 
 from __future__ import annotations

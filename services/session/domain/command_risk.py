@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
 
 from services.session.permissions.destroyers import (
     COPIERS,
@@ -20,10 +21,12 @@ from services.session.permissions.destroyers import (
     MESSAGE_OPTIONS,
     OWN_SERVICE,
     READING_ONLY,
+    RULES_FILES,
     RULING_FILES,
     UNREADABLE_SOURCES,
     WRITERS,
 )
+from services.session.permissions.guesses import guessed_calls
 from services.session.permissions.programs import (
     CARRIERS,
     carried_command,
@@ -44,7 +47,17 @@ _SHELL = re.compile(r"(ba|da|z|k|fi|c|tc)?sh")
 _WRITERS = re.compile(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
 _SQL = re.compile(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
 _FORK_BOMB = re.compile(r":\s?\(\s?\)\s?\{")
-_DECIDING = re.compile(r"(segue|services\.cli)\W+(permit|revoke|permissions\W+import)\b")
+_NEAR_DECISION = re.compile(r"segue|services|cli|permit|revoke|permissions|hooks|/v1|%", re.IGNORECASE)
+_DECIDING = re.compile(
+    r"(?:segue|services[./]cli|\bcli)\b(?:[/.]\w{1,20})*(?:\.exe)?(?:\s+[-\w.=:/*]{1,60}){0,12}?"
+    r"\s+(?:permit|revoke|permissions\s+(?:\S{1,40}\s+)?import|hook\s+P\w+)\b|\bcli/hook\.py\b"
+)
+_DECIDING_CODE = re.compile(r"services[./]cli\b.*\b(permit|revoke)\b|\b(segue|services[./]cli)\s+\0", re.DOTALL)
+_ENDPOINT = re.compile(
+    r"/v1/(?:[./]|\w{1,40}/\.\./)*(?:permissions|hooks/)|/v1/ ?\+ ?(?:permissions|hooks)", re.IGNORECASE
+)
+_LOOK = FOUND_BY | {"cd", "less", "more", "find", "tree", "segue", "git", "readlink", "realpath", "sha256sum", "sort"}
+_ONLY_READ = (DATA_PROGRAMS - {"curl", "wget", "http", "docker", "podman", "kubectl", "uv", "poetry"}) | {"rg", "awk"}
 _QUOTED = re.compile(r"""(['"`])(.*?)\1""", re.DOTALL)
 _WRITTEN = re.compile(r">[>|&]?\s*([^\s;|&<>]+)")
 _BETWEEN = re.compile(r"(\|\|?|&&?|[;\n(){}`]|\$\()")
@@ -86,20 +99,26 @@ def destroys_by_text(command: str) -> str:
 
 
 def decides_rules(command: str) -> bool:
-    """Whether the command changes what may be done without asking: by `segue`, its endpoint, or its files."""
+    """Whether the command changes what may be done without asking: by `segue`, its endpoints, or what hooks tell it."""
     line = read_command(command)
-    if "/v1/permissions" in command or (not line.is_understood and _DECIDING.search(command)):
+    if (not line.is_understood and _names_decision(command)) or any(map(RULES_FILES.search, line.written)):
         return True
-    return any(_decides(call.words) for call in line.calls)
+    if any(call.name not in _LOOK and any(map(RULES_FILES.search, call.words[1:])) for call in line.calls):
+        return True
+    calls = (*line.calls, *guessed_calls(command))
+    return any(call.name not in _ONLY_READ and _names_decision(" ".join(call.words)) for call in calls)
 
 
-def _decides(words: Sequence[str]) -> bool:
-    after = words[1:] if words and program_name(words[0]) == "segue" else None
-    if after is None and "services.cli" in words:
-        after = words[words.index("services.cli") + 1 :]
-    if not after:
+def _names_decision(text: str) -> bool:
+    """Whether a program that gets this text may decide in a person's place."""
+    if not _NEAR_DECISION.search(text):
         return False
-    return after[0] in {"permit", "revoke"} or (after[0] == "permissions" and "import" in after)
+    plain = re.sub(r"['\"`\\,\[\]()]+", " ", text)
+    return bool(
+        _DECIDING.search(plain)
+        or _DECIDING_CODE.search(plain)
+        or _ENDPOINT.search(unquote(re.sub(r"['\"\\]", "", text)))
+    )
 
 
 def _danger(call: Call) -> str:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from services.session.domain.command_risk import decides_rules, destroys, destroys_by_text, only_reads
-from services.session.permissions.destroyers import RULING_FILES
+from services.session.permissions.destroyers import RULES_FILES, RULING_FILES
 
 target_judged_max_chars = 16_384
 """A longer target is not judged but taken as critical."""
@@ -97,15 +97,24 @@ def classify(operation: str, target: str = "", root: str = "") -> Judgement:
     name = operation_name(operation)
     if len(target) > target_judged_max_chars:
         return Judgement(Level.CRITICAL, "the target is too long to be judged")
-    if name in FILES_WRITTEN and RULING_FILES.search(_path(target)):
-        return Judgement(Level.CRITICAL, "the file rules what runs on this machine")
-    if name in FILES_WRITTEN | FILES_READ and _SECRET_FILES.search(_path(target)):
-        return Judgement(Level.HIGH, "the file may hold secrets")
-    if name in FILES_WRITTEN and _is_outside(_path(target), root):
-        return Judgement(Level.HIGH, "the file is outside of the project")
+    if name in FILES_WRITTEN | FILES_READ and (judgement := _of_file(name, _path(target), root)):
+        return judgement
     if name in SHELLS or name not in OPERATIONS:
         return _command(name, target)
     return Judgement(OPERATIONS[name], f"{name} is a known operation")
+
+
+def _of_file(name: str, path: str, root: str) -> Judgement | None:
+    """What is known of a file; None where it is an ordinary one."""
+    if name in FILES_WRITTEN and RULES_FILES.search(path):
+        return Judgement(Level.CRITICAL, "it changes what may be done without asking", is_persons=True)
+    if name in FILES_WRITTEN and RULING_FILES.search(path):
+        return Judgement(Level.CRITICAL, "the file rules what runs on this machine")
+    if _SECRET_FILES.search(path):
+        return Judgement(Level.HIGH, "the file may hold secrets")
+    if name in FILES_WRITTEN and _is_outside(path, root):
+        return Judgement(Level.HIGH, "the file is outside of the project")
+    return None
 
 
 def _command(name: str, target: str) -> Judgement:

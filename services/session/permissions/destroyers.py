@@ -16,6 +16,8 @@ RULING_FILES = re.compile(
     re.IGNORECASE,
 )
 """What decides which programs run on this machine, and as whom."""
+RULES_FILES = re.compile(r"(^|[/'\"(=])\.claude/segue(/|$)|(^|[/'\"(=])session\.sqlite\b", re.IGNORECASE)
+"""Where the rules themselves are, and what hooks tell of the person."""
 HARMLESS_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 
 
@@ -70,6 +72,10 @@ DESTROYERS = (
     Destroyer("aws|gcloud|az|gsutil", "", r"rm|rb|delete.*|terminate.*|--delete", "destroys what is stored elsewhere"),
     Destroyer("npm|yarn|pnpm|cargo|twine|gem|uv|poetry|hatch", "publish|upload|unpublish|yank|push", "", "publishes"),
     Destroyer("gh", "", "delete", "changes what others have"),
+    Destroyer("claude", "", r"--(allow-)?dangerously.*|(.*=)?bypassPermissions", "runs an agent unasked"),
+    Destroyer("claude", "mcp|plugin|plugins", "remove|uninstall|disable", "changes what is asked about"),
+    Destroyer("segue", "uninstall", "", "changes what is asked about"),
+    Destroyer("pkill|killall", "", r".*\bsegue\b.*", "ends what asks"),
     Destroyer("insmod|modprobe|nft|diskpart|format|bcdedit|vssadmin|wbadmin|cipher", "", "", "rules all"),
     Destroyer("format-volume|clear-disk|initialize-disk|remove-partition|reg|wmic|netsh", "", "", "rules all"),
     Destroyer("set-executionpolicy|schtasks", "", "", "rules all"),

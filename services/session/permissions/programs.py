@@ -41,6 +41,15 @@ CARRIERS: Mapping[str, str] = {
     "then": "",
     "noglob": "",
     "nocorrect": "",
+    "!": "",
+    "setarch": "",
+    "linux32": "",
+    "linux64": "",
+    "i386": "",
+    "x86_64": "",
+    "setpriv": "reuid|regid|groups|inh-caps|ambient-caps|bounding-set|securebits|pdeathsig|selinux-label",
+    "prlimit": "",
+    "numactl": "",
 }
 """Programs that run the command in their arguments, with the options of theirs that take a value."""
 _OPERANDS_BEFORE = {"timeout": 1, "gtimeout": 1, "taskset": 1, "chrt": 1, "flock": 1, "chroot": 1}
@@ -99,8 +108,17 @@ RISKY_WORDS: Mapping[str, frozenset[str]] = {
     "git": frozenset({"foreach", "bisect", "filter-branch", "difftool", "mergetool", "daemon", "instaweb", "--"})
     - {"--"}
 }
+_AWK = re.compile(r"system\s*\(|getline|[>|]\s*[\"(]")
+_RISKY_PROGRAMS: Mapping[str, re.Pattern[str]] = {
+    "sed": re.compile(r"(^|[;\n{}0-9$/!,])\s*[ewW](\s+\S|$)|^s(.).*\3.*\3[gpiImM0-9]*[ew]", re.DOTALL),
+    **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), _AWK),
+}
+"""What in a program's own language writes a file or runs another program."""
 _SHELLS = re.compile(r"(ba|da|z|k|fi|c|tc|a|mk)?sh")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_CALLBACKS = {"mapfile": "-C", "readarray": "-C", "compgen": "-C", "complete": "-C", "bind": "-x"}
+"""Builtins with the option whose value they run."""
+_split_option = re.compile(r"-[A-Za-z0]*S(.*)|--split-string(?:=(.*))?", re.DOTALL)
 _script_flag = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 
 
@@ -149,7 +167,7 @@ def _after_options(words: Sequence[str], with_value: str, operands: int) -> Sequ
         if word == "--":
             at += 1
             break
-        if word.startswith("-") and len(word) > 1:
+        if word.startswith("-"):
             at += 2 if takes_value and takes_value.fullmatch(word) else 1
         elif operands:
             operands -= 1
@@ -163,16 +181,28 @@ def script_of(words: Sequence[str]) -> str | None:
     """The text that a call runs as a command line; None for none."""
     name = program_name(words[0]) if words else ""
     if name == "eval":
-        return " ".join(words[1:])
+        return " ".join(words[1 + (words[1:2] == ("--",)) :])
     if name == "trap":
-        return words[1] if len(words) > 1 and words[1] not in {"-l", "-p", "-", ""} else None
-    if name == "env" and any(word in {"-S", "--split-string"} for word in words[:-1]):
-        at = next(at for at, word in enumerate(words) if word in {"-S", "--split-string"})
-        return words[at + 1]
-    if is_shell_program(name) or name in {"su", "script", "watch", "runuser"}:
+        given = words[1 + (words[1:2] == ("--",)) :]
+        return given[0] if given and given[0] not in {"-l", "-p", "-", ""} else None
+    if name == "env":
+        return _split_string(words)
+    if name in _CALLBACKS:
+        return next((words[at + 1] for at, word in enumerate(words[:-1]) if word == _CALLBACKS[name]), None)
+    if is_shell_program(name) or name in {"su", "script", "watch", "runuser", "flock", "sg"}:
         flags = [at for at, word in enumerate(words[:-1]) if _script_flag.fullmatch(word) or word == "--command"]
         if flags:
             return next((word for word in words[flags[0] + 1 :] if not word.startswith(("-", "+"))), None)
+    return None
+
+
+def _split_string(words: Sequence[str]) -> str | None:
+    """What `env -S` makes words of, with those that follow."""
+    for at, word in enumerate(words[1:], 1):
+        if found := _split_option.fullmatch(word):
+            return " ".join((found[1] or found[2] or "", *words[at + 1 :])).strip()
+        if not word.startswith("-"):
+            return None
     return None
 
 
@@ -190,6 +220,8 @@ def has_risky_option(words: Sequence[str]) -> bool:
     name = program_name(words[0])
     risky = RISKY.get(name, "").split("|")
     if not set(words[1:]).isdisjoint(RISKY_WORDS.get(name, frozenset())):
+        return True
+    if name in _RISKY_PROGRAMS and any(_RISKY_PROGRAMS[name].search(word) for word in words[1:]):
         return True
     return any(_is_risky(word, risky) for word in words[1:] if word.startswith("-"))
 

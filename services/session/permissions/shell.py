@@ -12,6 +12,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.session.permissions.programs import (
+    CARRIERS,
+    RISKY,
     carried_command,
     is_shell_program,
     program_name,
@@ -27,6 +29,9 @@ UNKNOWN = "\0"
 depth_max = 4
 """Of commands in the argument of another."""
 calls_max = 200
+carried_words_max = 20_000
+"""Of all calls in the arguments of others."""
+text_max_chars = 16_384
 signs_max = 2500
 """Beyond it the grammar may take a second: what it does not understand costs it the square of the length."""
 _signs = re.compile(r"[|&()<>\[\]@]")
@@ -44,9 +49,16 @@ _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirec
 _OWN_INPUT = frozenset({"command", "command_substitution", "function_definition"})
 """What is within these reads nothing of a pipe around them."""
 _READS = frozenset({"<", "<&", "<&-"})
+_place_option = re.compile(r"(?:-[Ii]|--replace(?:-str)?=?)(.*)", re.DOTALL)
 _unreadable = re.compile(r"[\0\r]|[^\s\\](?:\\\\)*\\\n\S")
 """What a shell drops or treats otherwise than the grammar, as a line that goes on within a word."""
-_CHANGES_NAMES = frozenset({"alias", "hash", "enable"})
+_NOT_UNDERSTOOD = frozenset({"alias", "hash", "enable", "coproc"})
+"""They change what names mean; and of the last the grammar knows nothing."""
+_EVALUATES = frozenset(
+    ("let", "declare", "typeset", "local", "readonly", "unset", "read", "mapfile", "readarray", "wait", "compgen")
+)
+"""What stands in brackets in their arguments the shell expands, also where it was quoted."""
+_READS_WORDS = frozenset({"xargs", "parallel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +96,18 @@ class CommandLine:
     is_understood: bool
 
 
-@lru_cache(maxsize=512)
 def read_command(text: str) -> CommandLine:
     """The command line's calls, outer ones before those that they carry."""
-    return _read(text, 0)
+    return _read_short(text) if len(text) <= text_max_chars else CommandLine((), (), False)
 
 
-def _read(text: str, depth: int) -> CommandLine:
+@lru_cache(maxsize=512)
+def _read_short(text: str) -> CommandLine:
+    return _read(text, 0, text_max_chars)
+
+
+def _read(text: str, depth: int, left: int) -> CommandLine:
+    """`left` is how many characters of commands in arguments are still read."""
     if len(_signs.findall(text)) > signs_max:
         return CommandLine((), (), False)
     source = text.encode("utf-8", "replace")
@@ -99,6 +116,8 @@ def _read(text: str, depth: int) -> CommandLine:
     written: list[str] = []
     is_understood = not (root.has_error or _unreadable.search(text))
     for spot in _spots(root):
+        if len(calls) > calls_max:
+            break
         node = spot.node
         if node.type == "command":
             calls.append(_call(spot))
@@ -106,12 +125,13 @@ def _read(text: str, depth: int) -> CommandLine:
             calls.append(Call((node.children[0].type, *(_word(each)[0] for each in node.named_children))))
         elif node.type == "test_command":
             calls.append(Call(("test",)))
+            is_understood = is_understood and not _hides_substitution((node.text or b"").decode("utf-8", "replace"))
         elif node.type == "file_redirect":
             written += _write_targets(node)
         elif node.type in {"variable_assignment", "compound_statement"} and not _inner(node):
             is_understood = is_understood and node.type != "compound_statement"
     line = CommandLine(tuple(calls[:calls_max]), tuple(written), is_understood and len(calls) <= calls_max)
-    return _with_carried(line, depth)
+    return _with_carried(line, depth, left)
 
 
 @cache
@@ -298,28 +318,57 @@ _QUOTED: Mapping[str, Callable[[Node, str], str]] = {
 }
 
 
-def _with_carried(line: CommandLine, depth: int) -> CommandLine:
+def _with_carried(line: CommandLine, depth: int, left: int) -> CommandLine:
     """With the calls that stand in arguments: of `env`, `xargs`, `find -exec`, and in the text for `bash -c`."""
     calls, written, is_understood = list(line.calls), list(line.written), line.is_understood
+    words_left = carried_words_max
     for number, call in enumerate(calls):  # it grows meanwhile
-        if number >= calls_max:
+        if number >= calls_max or words_left < 0:
             is_understood = False
             break
-        is_understood = is_understood and call.name not in _CHANGES_NAMES
+        is_understood = is_understood and _is_plain(call)
         for words in carried_command(call.words):
             assigned, rest = split_assignments(words)
+            words_left -= len(rest)
             if rest:
-                calls.append(replace(call, words=tuple(rest), assigns=call.assigns or assigned, carried=True))
+                inner_call = replace(call, words=tuple(rest), assigns=call.assigns or assigned, carried=True)
+                calls.append(_completed(inner_call, call.words) if call.name in _READS_WORDS else inner_call)
         script = script_of(call.words)
-        if script is None and call.fed is not None and is_shell_program(call.name):
+        if script is None and call.fed is not None and (is_shell_program(call.name) or call.name in {"source", "."}):
             script = call.fed
         if script is None:
             continue
-        if UNKNOWN in script or depth >= depth_max:
+        left -= len(script)
+        if UNKNOWN in script or depth >= depth_max or left < 0:
             is_understood = False
             continue
-        inner = _read(script, depth + 1)
+        inner = _read(script, depth + 1, left)
         calls += [replace(each, carried=True) for each in inner.calls]
         written += inner.written
         is_understood = is_understood and inner.is_understood
     return CommandLine(tuple(calls), tuple(written), is_understood)
+
+
+def _is_plain(call: Call) -> bool:
+    """Whether the call runs what its words say."""
+    if call.name in _NOT_UNDERSTOOD:
+        return False
+    evaluates = call.name in _EVALUATES or (call.name in {"printf", "test", "["} and "-v" in call.words[:-1])
+    return not evaluates or not any("$(" in word or "`" in word for word in call.words)
+
+
+def _hides_substitution(test: str) -> bool:
+    """Whether a text in a test, which may be arithmetic, has a substitution in quotes that then happens."""
+    return any("$(" in quoted or "`" in quoted for quoted in re.findall(r"'([^']*)'", test))
+
+
+def _completed(call: Call, carrier: Sequence[str]) -> Call:
+    """What `xargs` runs: more words follow, and stand for the place that is named in those that are there."""
+    place = "{}"
+    for option, value in zip(carrier, (*carrier[1:], ""), strict=True):
+        if found := _place_option.fullmatch(option):
+            place = found[1] or (value if option in {"-I", "--replace-str"} else place)
+            break
+    words = tuple(word.replace(place, UNKNOWN) for word in call.words)
+    may_do_more = call.name in CARRIERS or call.name in RISKY or is_shell_program(call.name) or call.name == "segue"
+    return replace(call, words=(*words, UNKNOWN) if may_do_more else words, has_glob=True)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.session.domain.command_risk import only_reads
+from services.session.permissions.guesses import guessed_calls
 from services.session.permissions.matching import matches, pieces
 from services.session.permissions.programs import has_risky_option, without_global_options
 from services.session.permissions.shell import UNKNOWN, Call, read_command
@@ -22,6 +23,9 @@ _SAME_OPTION = {
     "docker": {"-f": "--force"},
 }
 """Other names of the same option."""
+named_max = 1000
+"""A command line that the grammar does not understand, and that names a program more often, runs it."""
+way_max_chars = 500
 _LONG_OPTIONS = frozenset({"find", "java", "terraform", "go"})
 """Programs whose options of several letters take one dash."""
 
@@ -41,16 +45,25 @@ def denies_command(pattern: str, exact: bool, command: str) -> bool:
     if not exact and matches(" ".join(pattern.split()), plain):
         return True
     line = read_command(command)
-    if any(_denies_call(pattern, exact, call) for call in line.calls):
+    if any(_denies_call(pattern, exact, call) for call in (*line.calls, *guessed_calls(command))):
         return True
     return not line.is_understood and not exact and _denies_text(pattern, command)
 
 
 def _denies_text(pattern: str, command: str) -> bool:
-    """What the grammar does not understand, taken apart at every character that means something."""
-    unquoted = re.sub(r"['\"\\]", "", command)
-    ways = [" ".join(way.split()) for text in (command, unquoted) for way in pieces(text)]
-    return any(matches(" ".join(pattern.split()), way) for way in ways)
+    """What the grammar does not understand: wherever the program is named, with what stands behind it."""
+    texts = (command, re.sub(r"['\"\\]", "", command))
+    meant = _meant(pattern)
+    if meant is None or "*" in meant[0]:
+        ways = {" ".join(way.split()) for text in texts for way in pieces(text)}
+        return any(matches(" ".join(pattern.split()), way) for way in ways)
+    named = re.compile(rf"(?<![\w.-]){re.escape(meant[0])}(?![\w-])", re.IGNORECASE)
+    for text in texts:
+        for number, found in enumerate(named.finditer(text)):
+            words = pieces(text[found.start() : found.start() + way_max_chars])[0].split()
+            if number >= named_max or _denies_call(pattern, False, Call(tuple(words))):
+                return True
+    return False
 
 
 def _denies_call(pattern: str, exact: bool, call: Call) -> bool:

@@ -25,8 +25,8 @@ from tests.patience import PATIENCE_S
 DOWN, UP, ENTER, TAB, ESCAPE, CLEAR = "\x1b[B", "\x1b[A", "\r", "\t", "\x1b", "\x15"
 _control = re.compile(r"\x1b\[[0-9;?<>=]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78]")
 CURRENT, OLDER = "2.1.332", "2.1.197"
-KEY_S, SETTLES_S = 0.4, 1.0
-"""A person's pace, and how long the screen must rest before the next key; nothing is asserted of them."""
+KEY_S, SETTLES_S, LEAVES_S = 0.4, 1.0, 30.0
+"""A person's pace, how long the screen must rest before the next key, and how long a closed client may still take."""
 
 
 class Terminal:
@@ -57,7 +57,12 @@ class Terminal:
         self._model.kill()
         self._model.wait()
         os.kill(self._pid, signal.SIGHUP)
-        os.waitpid(self._pid, 0)
+        deadline = time.monotonic() + LEAVES_S
+        while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
+            self._read(KEY_S)  # a client whose last words nobody reads does not end
+            time.sleep(0.01)
         os.close(self._terminal)
 
     def press(self, *keys: str) -> None:
@@ -141,6 +146,7 @@ def _accept_dialogs(hooked: Hooked, version: str) -> None:
         "hasCompletedOnboarding": True,
         "lastOnboardingVersion": version,
         "theme": "dark",
+        "bypassPermissionsModeAccepted": True,
         "customApiKeyResponses": {"approved": ["unused"], "rejected": []},
         "projects": {**settings.get("projects", {}), str(hooked.project.resolve()): project},
     }

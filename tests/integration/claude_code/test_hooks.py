@@ -40,13 +40,13 @@ class PluggedIn:
         settings = {"env": environment, "permissions": {"allow": rules}}
         (self.hooked.home / ".claude" / "settings.json").write_text(json.dumps(settings))
 
-    def run(self, steps: Sequence[dict[str, Any]], prompt: str = "go") -> Requests:
+    def run(self, steps: Sequence[dict[str, Any]], prompt: str = "go", *arguments: str) -> Requests:
         """One conversation, with all that its hooks left behind done; what the model was sent."""
         script, log = self.hooked.home / "script.json", self.hooked.home / "log.jsonl"
         script.write_text(json.dumps(steps))
         log.unlink(missing_ok=True)
         where = ["--project", self.hooked.project, "--home", self.hooked.home, "--script", script, "--log", log]
-        command = [CLIENT / "run", *where, "--prompt", prompt, "--", "--plugin-dir", PLUGIN]
+        command = [CLIENT / "run", *where, "--prompt", prompt, "--", "--plugin-dir", PLUGIN, *arguments]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         self.hooked.settle()

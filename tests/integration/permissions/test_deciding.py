@@ -105,6 +105,16 @@ async def test_what_widens_takes_a_terminal(here: ProcessStack, hooked: Hooked, 
     assert [await check(here, hooked, each) for each in ("make pears", "make plums")] == ["ask", "deny"]
 
 
+async def test_only_who_types_the_number_that_is_shown_widens_anything(here: ProcessStack, hooked: Hooked) -> None:
+    for environment, agrees, code in (
+        (hooked.environment, False, 1),
+        ({**hooked.environment, "CLAUDECODE": "1"}, True, 2),  # a shell of an agent, in a terminal that it made
+    ):
+        done = segue("permit", "Bash", "make pears", environment=environment, cwd=hooked.project, agrees=agrees)
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert await check(here, hooked, "make pears") == "ask"
+
+
 @pytest.mark.parametrize("mode", ["default", "acceptEdits", "bypassPermissions", "dontAsk"])
 async def test_the_client_is_made_to_ask_about_what_would_widen(hooked: Hooked, mode: str) -> None:
     asked = {tool: {"tool_name": tool, "permission_mode": mode} for tool in (RECORD, REVOKE)}
@@ -203,9 +213,9 @@ async def test_the_clients_own_rules_are_recorded_once_the_user_has_seen_them(
     expected = ["deny   Bash(git push:*)", "deny   Read(./.env)", "allow  Bash(make plums:*)"]
     assert [line.partition("  in ")[0] for line in shown.stdout.splitlines()[:3]] == expected
     assert segue("permissions", "import", terminal=False, **around).returncode == 2
-    assert "0 recorded" not in segue("permissions", "import", types="n\n", **around).stdout
+    assert "0 recorded" not in segue("permissions", "import", agrees=False, **around).stdout
     assert await check(here, hooked, "make plums -j2") == "ask"
-    done = segue("permissions", "import", types="y\n", **around)
+    done = segue("permissions", "import", agrees=True, **around)
     assert (done.returncode, done.stderr, "3 recorded" in done.stdout) == (0, "", True)
     assert [await check(here, hooked, each) for each in ("make plums -j2", "git -C . push")] == ["allow", "deny"]
     read = {"file_path": str(hooked.project / ".env")}
