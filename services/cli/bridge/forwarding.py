@@ -49,8 +49,8 @@ INTERRUPTED = (502, 503, 504)  # a proxy's answers while its gateway is down
 class Timeouts(NamedTuple):
     """Timeouts in seconds."""
 
-    start_s: float = 55.0
-    """For the local server, which is started if it is not running; clients themselves wait a minute for a call."""
+    start_s: float = 120.0
+    """For the local server, which is started if it is not running; a client that waits for less cancels its call."""
     restart_s: float = 10.0
     """For another gateway that was reachable before."""
     silence_s: float = 60.0
