@@ -77,6 +77,6 @@ class StoredLists:
         return self._stored()[TOOLS]["tools"]
 
     def _stored(self) -> Mapping[str, Any]:
-        if self._shipped is None:
-            self._shipped = json.loads(SHIPPED.read_bytes())
-        return self._shipped
+        shipped: Mapping[str, Any] = self._shipped or json.loads(SHIPPED.read_bytes())
+        self._shipped = shipped
+        return shipped

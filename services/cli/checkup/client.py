@@ -44,8 +44,8 @@ def client(data_dir: Path) -> Iterator[Finding]:
                 )
     if found := version_finding(client_version(), TRIED, OLDEST):
         yield found
-    plugin = any(map(claude_code.has_plugin, settings))
-    installed = (plugin and plugin_finding(_own_files())) or _installation_finding(settings, servers)
+    unloadable = plugin_finding(_own_files()) if any(map(claude_code.has_plugin, settings)) else None
+    installed = unloadable or _installation_finding(settings, servers)
     yield installed
     written, now = transcripts_of(_own_files()), time.time()
     if installed.status == OK:

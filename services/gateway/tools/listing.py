@@ -81,7 +81,7 @@ class Listing(Middleware):
     """Lists the tools of the chosen sets, as far as the caller's scope allows them."""
 
     def __init__(self, sets: Iterable[str] = SETS) -> None:
-        self._chosen = frozenset().union(*(SETS[each] for each in sets))
+        self._chosen = frozenset(name for each in sets for name in SETS[each])
         self._shown: dict[str, Tool] = {}
 
     async def on_list_tools(
