@@ -68,11 +68,11 @@ test-again: dev ## What failed in the run before, alone
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) --last-failed --last-failed-no-failures none
 
 test-arm: dev ## Segue on 64-bit ARM and on an older x86-64, emulated; fetches an ARM Python from Debian
-	$(bin)/python -m tests.arm.arm_python
+	$(bin)/python -m tests.arm.emulation
 	$(pytest) --numprocesses 2 --dist worksteal -m arm tests/arm
 
 test-mac: dev ## Hooks, connect, the server's life and what touches the system, as on a Mac
-	$(bin)/python -m tests.mac
+	$(bin)/python -m tests.mac $(AGAIN)
 
 test-windows: dev ## A client's commands by a Python for Windows, under Wine
 	$(bin)/python -m tests.integration.windows.wine

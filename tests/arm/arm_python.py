@@ -1,6 +1,6 @@
 """A Python for 64-bit ARM with the locked packages, in `.venv/arm`: Debian's own, unpacked and not installed.
 
-`python -m tests.arm.arm_python` makes it where it is missing. It needs Debian's apt and no rights.
+It needs Debian's apt and no rights.
 """
 
 from __future__ import annotations
@@ -11,16 +11,28 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+from tests.arm.debian import LIMIT_S, run
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(sys.prefix) / "arm"
 LOCK = ROOT / "deploy" / "requirements" / "dev.txt"
-RELEASE, VERSION = "trixie", "3.13"
-PACKAGES = ("python3.13", "libstdc++6", "qemu-user:amd64")
-"""The earlier release's qemu, 7.2, crashes on importing onnxruntime."""
+QEMU_RELEASE = "trixie"
+"""The earlier release's, 7.2, crashes on importing onnxruntime."""
+OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON_RELEASES = {"3.11": "bookworm", "3.13": "trixie"}
+VERSION = OWN_VERSION if OWN_VERSION in PYTHON_RELEASES else "3.13"
+"""This Python's version where Debian has it: then this one compiles for both, which takes an emulated one minutes."""
+RELEASES = sorted({QEMU_RELEASE, PYTHON_RELEASES[VERSION]})
+PACKAGES = (f"python{VERSION}", "libstdc++6", "qemu-user:amd64")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PLATFORM = "aarch64-manylinux_2_28"
+
+EXTRACT = 'mkdir -p "$1" && dpkg-deb --fsys-tarfile "$0" | tar --extract --keep-directory-symlink --directory "$1"'
+"""Packages that have a directory `/lib` leave it the link that it is."""
+NOT_IMPORTED = r"/(mypy|mypyc|testcontainers|docker|onnx/(backend|reference|test)|grpc_tools|tests?|idlelib|lib2to3)/"
 
 SYSTEM = HOME / "system"
 PYTHON = HOME / "python" / "bin" / "python"
@@ -38,6 +50,7 @@ APT::Sandbox::User "root";
 APT::Install-Recommends "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
+Acquire::http::Timeout "30";
 """
 
 
@@ -68,14 +81,15 @@ def _unpack_system() -> None:
     (apt / "status").touch()
     (apt / "apt.conf").write_text(APT.format(at=apt))
     signed = f" [signed-by={KEYRING}]" if KEYRING.exists() else ""
-    (apt / "sources.list").write_text(f"deb{signed} {_mirror()} {RELEASE} main\n")
+    mirror = _mirror()
+    (apt / "sources.list").write_text("".join(f"deb{signed} {mirror} {release} main\n" for release in RELEASES))
     environment = os.environ | {"APT_CONFIG": str(apt / "apt.conf")}
     for command in (("update",), ("install", "--yes", "--download-only", *PACKAGES)):
-        _run(["apt-get", "--quiet", *command], environment)
+        run(["apt-get", "--quiet", *command], environment)
     (SYSTEM / "usr" / "lib").mkdir(parents=True)
     (SYSTEM / "lib").symlink_to("usr/lib")
     for package in sorted((apt / "cache" / "archives").glob("*.deb")):
-        _run(["dpkg-deb", "--extract", str(package), str(HOME / "qemu" if "qemu" in package.name else SYSTEM)])
+        run(["sh", "-c", EXTRACT, str(package), str(HOME / "qemu" if "qemu" in package.name else SYSTEM)])
     (HOME / "qemu" / "usr" / "bin" / "qemu-x86_64").rename(HOME / "qemu-x86_64")
     (HOME / "qemu" / "usr" / "bin" / "qemu-aarch64").rename(HOME / "qemu-aarch64")
     for done in (HOME / "qemu", apt):
@@ -84,7 +98,7 @@ def _unpack_system() -> None:
 
 def _mirror() -> str:
     """Where this machine has Debian's packages from."""
-    named = _run(["apt-get", "update", "--print-uris"])
+    named = run(["apt-get", "update", "--print-uris"])
     mirrors: list[str] = re.findall(r"'(\S+/debian/?)/dists/", named)
     if not mirrors:
         sys.exit("make test-arm fetches Debian's packages for ARM, and this machine's apt names no mirror of Debian")
@@ -98,16 +112,10 @@ def _install_packages() -> None:
     (HOME / "python" / "pyvenv.cfg").write_text(f"home = {SYSTEM / 'usr' / 'bin'}\nversion = {VERSION}\n")
     options = ["--python-platform", PLATFORM, "--python-version", VERSION, "--only-binary", ":all:", "--no-deps"]
     uv = str(Path(sys.executable).with_name("uv"))
-    _run([uv, "pip", "install", "--quiet", *options, "--require-hashes", "--target", str(site), "-r", str(LOCK)])
+    run([uv, "pip", "install", "--quiet", *options, "--require-hashes", "--target", str(site), "-r", str(LOCK)])
     (site / "segue.pth").write_text(f"{ROOT}\n")
-
-
-def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"make test-arm: {' '.join(command)} failed:\n{done.stderr}")
-    return done.stdout
-
-
-if __name__ == "__main__":
-    make()
+    if VERSION == OWN_VERSION:
+        compiles = [sys.executable, "-m", "compileall", "-q", "-j", "0", "-x", NOT_IMPORTED]
+        places = [str(site), str(SYSTEM / "usr" / "lib" / f"python{VERSION}")]
+        with suppress(subprocess.TimeoutExpired):  # the rest is compiled when it is imported
+            subprocess.run([*compiles, *places], capture_output=True, timeout=LIMIT_S, check=False)

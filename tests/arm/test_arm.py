@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,8 @@ NATIVE = {
     "tree-sitter": "session/domain/test_command_risk.py",
 }
 """What is quick enough for an emulated processor; onnxruntime, tokenizers and SQLite are what the server runs on."""
-SLOW_S = 1800
+SLOW_S = 540
+"""Less than a test may take, so that what hangs is ended with it."""
 
 
 def test_the_packages_that_are_compiled_pass_the_tests_of_what_uses_them() -> None:
@@ -66,7 +68,10 @@ def data(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> Ite
         text=True,
     ) as server:
         assert server.stdout
+        too_late = threading.Timer(SLOW_S, server.kill)
+        too_late.start()
         line = server.stdout.readline()
+        too_late.cancel()
         assert line.startswith("Segue is ready"), line
         yield directory
         server.send_signal(signal.SIGTERM)

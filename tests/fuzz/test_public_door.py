@@ -76,12 +76,15 @@ class PublicDoor(RuleBasedStateMachine):
         if data.draw(st.integers(0, 4)) == 0:
             fields["shared"] = True
         answer = self.door(user).call(f"store_{kind}", fields)
+        was_late = "DEADLINE_EXCEEDED" in answer.error  # on a busy machine, where it may have been stored all the same
+        if was_late:
+            answer = self.door(user).call(f"store_{kind}", fields)
         if answer.error:
             if "\ud800" <= max(content) <= "\udfff" or len(content.encode("utf-8", "replace")) > 256 * 1024:
                 return
             raise Wrong(f"not stored: {answer.error[:300]} for {fields!r:.1000}")
         stored = answer.content
-        if stored["duplicate"]:
+        if stored["duplicate"] and not was_late:
             raise Wrong(f"never said before, and called a duplicate: {fields!r:.1000}")
         whole = stored["redactions"] == 0 and "<private" not in content
         name = stored[f"{kind}_id"]

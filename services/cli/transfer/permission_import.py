@@ -34,8 +34,8 @@ def run_import(options: argparse.Namespace) -> int:
     try:
         if not confirm_by_person(f"This records these {len(found.rules)}."):
             return 0
-    except NobodyThere as problem:
-        print(f"segue permissions: {problem}", file=sys.stderr)
+    except NobodyThere as absence:
+        print(f"segue permissions: {absence}", file=sys.stderr)
         return 2
     here = place_here()
     refused = [problem for rule in found.rules if (problem := _record(rule, here))]

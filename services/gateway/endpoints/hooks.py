@@ -79,9 +79,9 @@ def parse_event(body: bytes) -> HookEvent:
     )
 
 
-def _tool_input(told: object) -> dict[str, str]:
+def _tool_input(given: object) -> dict[str, str]:
     """What the tool is to do; of a command all, for what is cut off would not be judged."""
-    named = told if isinstance(told, dict) else {}
+    named = given if isinstance(given, dict) else {}
     return {key: _text(named, key, command_max_chars if key == "command" else text_max_chars) for key in named}
 
 

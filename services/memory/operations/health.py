@@ -18,6 +18,7 @@ from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.vectors.slot_vectors import slowness
 from services.memory.operations.store_memories import NO_MODEL
+from services.memory.text.stemming import stemming_slowness
 
 disk_free_min_bytes = 256 * 1024 * 1024
 ids_max = 20
@@ -144,7 +145,7 @@ class Condition:
             return PartHealth("degraded", f"memories that cannot be read, and are not found: {broken:,}")
         if unread := self.indexing.unread:
             return PartHealth("degraded", f"being rebuilt: {unread:,} memories are found by meaning alone until then")
-        why = self.supervisor.troubles.get("index", "") or slowness()
+        why = self.supervisor.troubles.get("index", "") or slowness() or stemming_slowness()
         return PartHealth("degraded" if why else "healthy", why)
 
     async def _cache(self) -> PartHealth:

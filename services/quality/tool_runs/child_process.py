@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,8 @@ from services.workspace.process import observe_child
 
 output_max_bytes = 16 * 1024 * 1024
 read_bytes = 1 << 16
+rest_s = 1.0
+"""How long the rest of a child's output is read after its end, where something that it left still holds the pipe."""
 
 Outcome = Literal["finished", "timed out", "too much output", "killed", "not started"]
 
@@ -84,27 +86,29 @@ async def run_child(child: Child) -> Ended:
 
 
 async def _run(child: Child) -> Ended:
-    began = time.monotonic()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *_wrapped_command(confinement.CONFINED if child.is_confined else confinement.LIMITED, child.command),
-            cwd=child.directory,
-            env=_environment(child),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT if child.with_errors else asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError:
-        return Ended("not started", confinement.NOT_RUN, b"", 0.0)
-    output = bytearray()
-    try:
-        async with asyncio.timeout(child.timeout_s):
-            outcome = await _read_output(process, output, child.until)
-    except TimeoutError:
-        outcome = "timed out"
-    finally:
-        await _end(process)
+    began, output = time.monotonic(), bytearray()
+    async with _pipe() as (reader, write_end):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *_wrapped_command(confinement.CONFINED if child.is_confined else confinement.LIMITED, child.command),
+                cwd=child.directory,
+                env=_environment(child),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=asyncio.subprocess.STDOUT if child.with_errors else asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            return Ended("not started", confinement.NOT_RUN, b"", 0.0)
+        finally:
+            os.close(write_end)
+        try:
+            async with asyncio.timeout(child.timeout_s):
+                outcome = await _outcome(process, reader, output, child.until)
+        except TimeoutError:
+            outcome = "timed out"
+        finally:
+            await _end(process)
     code = process.returncode or 0
     if outcome == "finished":
         outcome = _ending(code)
@@ -131,20 +135,61 @@ def _environment(child: Child) -> Mapping[str, str]:
     return {**kept, **ours, "NO_COLOR": "1", "COLUMNS": "200", "CI": "true"}
 
 
-async def _read_output(process: asyncio.subprocess.Process, output: bytearray, until: bytes) -> Outcome:
-    assert process.stdout  # noqa: S101  # given by PIPE
-    while chunk := await process.stdout.read(read_bytes):
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """What reads it, and the end to write into. With asyncio's own pipes a child that has ended is waited for until
+    all that it left behind have ended, too."""
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    try:
+        file = os.fdopen(read_end, "rb", buffering=0)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, file)
+    except BaseException:
+        os.close(write_end)
+        raise
+    try:
+        yield reader, write_end
+    finally:
+        transport.close()
+
+
+async def _outcome(
+    process: asyncio.subprocess.Process, reader: asyncio.StreamReader, output: bytearray, until: bytes
+) -> Outcome:
+    """Once the child has ended, so has its run, whatever it has left behind that still holds the pipe."""
+    reading = asyncio.create_task(_read_output(reader, output, until))
+    exiting = asyncio.create_task(process.wait())
+    try:
+        await asyncio.wait((reading, exiting), return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            _kill_group(process)
+            await asyncio.wait((reading,), timeout=rest_s)
+        outcome = reading.result() if reading.done() else "finished"
+        if outcome == "finished" and not (until and until in output):
+            await exiting
+        return outcome
+    finally:
+        reading.cancel()
+        exiting.cancel()
+
+
+async def _read_output(reader: asyncio.StreamReader, output: bytearray, until: bytes) -> Outcome:
+    while chunk := await reader.read(read_bytes):
         output += chunk
         if len(output) > output_max_bytes:
             return "too much output"
         if until and until in output:
-            return "finished"
-    await process.wait()
+            break
     return "finished"
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kills the process group, even if the child has finished, to end what it left behind."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _kill_group(process)
     await process.wait()
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses where all have ended and none was waited for
+        os.killpg(process.pid, signal.SIGKILL)

@@ -36,7 +36,7 @@ _PARTS_OF_DOCKER = "system|image|container|volume|network|builder|buildx|pod|sec
 _WRITES_IN_REDIS = "(?i:flush.*|del|unlink|shutdown|config|debug|eval|script|swapdb|restore|rename)"
 DESTROYERS = (
     Destroyer("rm", "", r"-\w*[rfR]\w*|--recursive|--force|--no-preserve-root", "removes without asking"),
-    Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"/[sq]|-recurse|-force|-r|-fo", "removes without asking"),
+    Destroyer("rd|rmdir|del|erase|remove-item|ri", "", r"(?i:/[sq]|-r\w*|-fo\w*)", "removes without asking"),
     Destroyer("find|gfind", "", r"-delete|-fprint0?|-fprintf|-fls", "acts on all found"),
     Destroyer(r"shred|srm|wipefs|mkfs(\.\w+)?|mke2fs|fdisk|parted|sgdisk|mkswap|blkdiscard", "", "", "destroys data"),
     Destroyer(r"newfs(_\w+)?|asr", "", "", "destroys data"),
@@ -55,7 +55,7 @@ DESTROYERS = (
     Destroyer("git", "", "--upload-pack.*|--receive-pack.*|ext::.*", "runs anything"),
     Destroyer("chmod", "", _OPENING, "opens files to others"),
     Destroyer("chown|chgrp|setfacl", "", r"-\w*R\w*|--recursive", "opens files to others"),
-    Destroyer("icacls|takeown|cacls", "", "/grant.*|/f|/reset|/r|/t", "opens files to others"),
+    Destroyer("icacls|takeown|cacls", "", "(?i:/grant.*|/f|/reset|/r|/t)", "opens files to others"),
     Destroyer("shutdown|reboot|halt|poweroff|telinit|stop-computer|restart-computer", "", "", "stops the machine"),
     Destroyer("pkill|killall", "", r"-[uUGt]|--(euid|uid|user|group)(=.*)?|\W*|\w", "ends many programs"),
     Destroyer("taskkill|stop-process", "", "", "ends programs by name"),
@@ -81,7 +81,7 @@ DESTROYERS = (
     Destroyer("set-executionpolicy|schtasks", "", "", "rules all"),
     Destroyer("csrutil|nvram|spctl|dscl|osascript|pmset|systemsetup|kextload|fdesetup|bless", "", "", "rules all"),
     Destroyer("diskutil", r"(erase|partition|secureErase|zero|random)\w*|apfs|cs", "", "destroys data"),
-    Destroyer("tmutil", r"delete\w*|disable", "", "destroys backups"),
+    Destroyer("tmutil", r"delete\w*|disable\w*", "", "destroys backups"),
     Destroyer("defaults", "write|delete|import", "", "changes settings"),
     Destroyer("security", "delete.*|add-.*|import|unlock.*|dump-.*|find-.*password", "", "opens the keychain"),
     Destroyer("useradd|usermod|userdel|passwd|visudo|chsh|groupadd|sysadminctl", "", "", "changes who may what"),

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from services.session.permissions.matching import matches
+from services.session.permissions.matching import fold, matches, shortest
 
 _home = re.compile(r"(/home/[^/]+|/Users/[^/]+|/root|/var/root|[A-Za-z]:/Users/[^/]+)(?=/|$)")
 _drive = re.compile(r"[A-Za-z]:/")
@@ -55,9 +54,10 @@ def _absolute(path: str, root: str) -> str:
 def _ways(target: str, root: str) -> Iterator[str]:
     """The target as it may be written: as it is, from the root of the file system, and from the home directory."""
     absolute = _absolute(target, root)
-    yield from (target, absolute)
-    if home := _home.match(absolute):
-        yield f"~{absolute[home.end() :]}"
+    short = shortest(absolute)
+    yield from (target, absolute, short, f"/private{short}")
+    if home := _home.match(short):
+        yield f"~{short[home.end() :]}"
 
 
 def _patterns(pattern: str, root: str) -> Iterator[str]:
@@ -81,5 +81,4 @@ def _folded_ways(target: str, root: str) -> tuple[str, ...]:
 
 def _fold(paths: Iterator[str]) -> Iterator[str]:
     """As the most forgiving file system compares names."""
-    for path in paths:
-        yield unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    return map(fold, paths)

@@ -47,11 +47,11 @@ _reference = re.compile(r"\"\$\{?(\w{1,64}|@)\[[@*]\]\}?\"|\"\$(@)\"|\$\{?(\w{1,
 
 def guessed_calls(command: str) -> tuple[Call, ...]:
     """Calls that the command line may make besides those that are read in it."""
-    return _guessed(command) if len(command) <= text_max_chars else ()
+    return _guess(command) if len(command) <= text_max_chars else ()
 
 
 @lru_cache(maxsize=256)
-def _guessed(command: str) -> tuple[Call, ...]:
+def _guess(command: str) -> tuple[Call, ...]:
     line = read_command(command)
     texts = list(islice(_texts(command, line.calls), texts_max))
     found = [call for text in texts for call in read_command(text).calls]

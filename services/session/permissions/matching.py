@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 CONTROL = re.compile(r"[;&|`$<>(){}\n\r\\!#]")
 """What lets a command line do more than its first words say."""
+
+_DATA_VOLUME = re.compile(r"/System/Volumes/Data(?=/)", re.IGNORECASE)
+_PRIVATE = re.compile(r"/private(?=/(etc|tmp|var)(/|$))", re.IGNORECASE)
+"""Where macOS has what `/etc`, `/tmp` and `/var` are links to, and the volume that `/Users` is on."""
+
+
+def fold(text: str) -> str:
+    """As the most forgiving file system compares names: without case, in one form of Unicode."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def shortest(path: str) -> str:
+    """The same path without the parts that macOS lets one leave out."""
+    start = _DATA_VOLUME.match(path)
+    short = path[start.end() :] if start else path
+    start = _PRIVATE.match(short)
+    return short[start.end() :] if start else short
 
 
 def pieces(command: str) -> Sequence[str]:

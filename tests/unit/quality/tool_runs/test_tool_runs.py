@@ -70,16 +70,24 @@ while not (os.path.exists('beat') and os.path.getsize('beat')):
     time.sleep(0.01)
 {then}
 """
+LAST_BEAT = "2999"
 
 
+@pytest.mark.parametrize("is_confined", [True, False])
 @pytest.mark.parametrize("leave", ["pass", "os.setsid()"])
-@pytest.mark.parametrize("then", ["os._exit(0)", "time.sleep(600)"])
-async def test_what_a_tool_leaves_behind_ends_with_it(tmp_path: Path, leave: str, then: str) -> None:
-    if leave != "pass" and not await can_confine():
-        pytest.skip("this kernel gives us no process namespace, without which what leaves the group stays")
-    ended = await run(tmp_path, FORKS.format(leave=leave, then=then), timeout_s=1.0)
-    assert ended.outcome == ("finished" if then == "os._exit(0)" else "timed out")
-    await it_is_silent(tmp_path)
+@pytest.mark.parametrize(("then", "outcome"), [("os._exit(0)", "finished"), ("time.sleep(600)", "timed out")])
+async def test_what_a_tool_leaves_behind_ends_with_it_or_is_not_waited_for(
+    tmp_path: Path, is_confined: bool, leave: str, then: str, outcome: str
+) -> None:
+    if is_confined and not await can_confine():
+        pytest.skip("this kernel gives us no process namespace")
+    command = [sys.executable, "-c", FORKS.format(leave=leave, then=then)]
+    limit_s = 20.0 if outcome == "finished" else 1.5
+    ended = await run_child(Child(command, tmp_path, tmp_path, limit_s, is_confined))
+    assert ended.outcome == outcome
+    assert LAST_BEAT not in (tmp_path / "beat").read_text()
+    if is_confined or leave == "pass":  # without a namespace, what leaves the group stays
+        await it_is_silent(tmp_path)
 
 
 async def it_is_silent(tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ from tests.unit.session.book import Book
         "format C:",
         "diskpart /s wipe.txt",
         "reg delete HKLM\\\\Software /f",
+        "Remove-Item -Recurse -Force build",
+        "powershell -Command 'Remove-Item -Recurse C:/x'",
+        "RD /S /Q build",
+        "tmutil disablelocal",
     ],
 )
 def test_what_destroys_on_another_system_is_critical(command: str) -> None:
@@ -64,6 +68,40 @@ def test_a_keychain_is_no_ordinary_file_to_read() -> None:
 @pytest.mark.parametrize("path", ["/private/var/folders/zz/x/T/a.py", "/work/heron/docs/Library/a.md"])
 def test_what_only_looks_like_it_is_not(path: str) -> None:
     assert classify("Write", path).level is not Level.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("operation", "denied", "target"),
+    [
+        ("Edit", "/etc/hosts", "/private/etc/hosts"),
+        ("Edit", "/private/var/db/x", "/var/db/x"),
+        ("Edit", "/private/*", "/tmp/x"),
+        ("Edit", "/tmp/*", "/PRIVATE/tmp/x"),
+        ("Edit", "/Users/ada/x", "/System/Volumes/Data/Users/ada/x"),
+        ("Edit", "/System/Volumes/Data/Users/ada/x", "/users/ada/x"),
+        ("Read", "~/.ssh/*", "/System/Volumes/Data/Users/ada/.ssh/id"),
+        ("Bash", "cat .env", "cat .ENV"),
+        ("Bash", "cat -- .env", "cat -- .Env"),
+        ("Bash", "cat caf\u00e9/*", "cat Cafe\u0301/a"),
+        ("Bash", "rm -rf /etc/x", "rm -r -f /private/etc/x"),
+    ],
+)
+def test_a_deny_holds_for_every_name_that_macos_has_for_a_file(operation: str, denied: str, target: str) -> None:
+    denying, allowing = Book(), Book()
+    denying.deny(operation, denied)
+    assert denying.verdict(operation, target) == "deny"
+    allowing.allow(operation, denied)
+    assert allowing.verdict(operation, target) != "allow"
+
+
+@pytest.mark.parametrize(
+    ("operation", "denied", "target"),
+    [("Bash", "git branch -D *", "git branch -d old"), ("Edit", "/etc/x", "/private/usr/etc/x")],
+)
+def test_a_deny_holds_for_no_other_by_that(operation: str, denied: str, target: str) -> None:
+    book = Book()
+    book.deny(operation, denied)
+    assert book.verdict(operation, target) != "deny"
 
 
 FORMS: st.SearchStrategy[Literal["NFC", "NFD"]] = st.sampled_from(["NFC", "NFD"])
