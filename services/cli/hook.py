@@ -15,7 +15,7 @@ import time
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from services.cli.hooks import dialogs, hook_input, spool, state_files
+from services.cli.hooks import capture_notice, dialogs, hook_input, spool, state_files
 from services.cli.hooks.hook_table import HOOKS, OFF
 from services.cli.hooks.state_files import log
 from services.kit.systems import CAN_SERVE
@@ -77,9 +77,11 @@ def _within_ms() -> int:
 
 def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
     try:
+        raw = hook_input.read_input(0)
+        event = event or hook_input.event_name(raw)  # a client that does not pass arguments on
         if event not in HOOKS:
             log(event[: state_files.NAME_MAX_CHARS], "there is no such hook")
-        elif said := _answer_event(event):
+        elif said := _answer_event(event, raw):
             answer.append(said)
     except Exception as problem:  # the client's own work continues, whatever fails here
         log(event, str(problem) if type(problem).__module__.startswith("services.") else type(problem).__name__)
@@ -87,19 +89,19 @@ def _work(event: str, answer: list[bytes], done: _thread.LockType) -> None:
         done.release()
 
 
-def _answer_event(event: str) -> bytes:
-    raw = hook_input.read_input(0)
+def _answer_event(event: str, raw: bytes) -> bytes:
     if not is_on(event):
         return b""
     state_files.record_run(event)
     if event in LEFT_FOR_LATER:
-        return _leave(event, raw)
+        said = _leave(event, raw)
+        return capture_notice.with_notice(said) if event == "Stop" else said
     if event == "PermissionRequest":
         return dialogs.note_dialog(raw)
     if event == "PreToolUse":
         return _permit(event, raw)
     if event == "SessionStart":
-        return _start(raw, hook_input.session(raw))
+        return capture_notice.with_notice(_start(raw, hook_input.session(raw)))
     return _ask(event, raw).body if event == "SubagentStart" else _go_on(event, raw, hook_input.session(raw))
 
 

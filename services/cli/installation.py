@@ -5,7 +5,6 @@ The plugin's copy in the client's own folder does not know the virtual environme
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -17,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 HOOK = ROOT / "services" / "cli" / "hook.py"
 
 
-def hook_command() -> str:
-    """The shell command before an event's name: `segue hook` without the startup costs of Python and a command line."""
+def hook_program() -> tuple[str, ...]:
+    """What runs before an event's name: `segue hook` without the startup costs of Python and a command line."""
     if not CAN_SERVE:  # Windows: so that any of its shells takes it
-        return f'"{Path(sys.executable).as_posix()}" -I -S "{HOOK.as_posix()}"'
-    return f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(HOOK))}"
+        return (Path(sys.executable).as_posix(), "-I", "-S", HOOK.as_posix())
+    return (sys.executable, "-I", "-S", str(HOOK))
 
 
 def note(data_dir: Path) -> None:

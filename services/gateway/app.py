@@ -62,7 +62,7 @@ from services.gateway.tools import (
     search,
     session,
 )
-from services.gateway.tools.loading import Loading
+from services.gateway.tools.listing import Listing
 from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.projects import ProjectWork
@@ -155,7 +155,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     """The MCP server with all its tools and routes; calls pass `first` before they are looked at."""
     workplace = Workplace(settings.allowed_roots, ProjectLabels(backends, settings.allowed_roots))
     arguments = ProjectArguments(backends.session, workplace)
-    middleware = [*first, Scoping(), arguments, Permitting(backends.session, workplace), Loading()]
+    middleware = [*first, Scoping(), arguments, Permitting(backends.session, workplace), Listing(settings.tool_sets)]
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends, workplace)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.gateway.limits.connection_timeouts import ConnectionTimeouts
+from services.gateway.tools.listing import SETS
 
 
 class GatewaySettings(BaseSettings):
@@ -51,6 +53,11 @@ class GatewaySettings(BaseSettings):
     checkpoints_on_ref: bool = Field(
         False, description="Whether checkpoints are committed to refs/segue/checkpoints, beside the branch"
     )
+    tools: str = Field(
+        "all",
+        description="The sets of tools that clients are shown: all, or core, sessions, search, memory, projects, "
+        "permissions, quality, operations, separated by commas",
+    )
     handoff_tokens: int = Field(1500, ge=0, description="How many tokens of memories init returns at most")
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")
@@ -85,6 +92,14 @@ class GatewaySettings(BaseSettings):
             raise ValueError(f"there is no time zone {name}")
         return name
 
+    @field_validator("tools")
+    @classmethod
+    def _check_tools(cls, names: str) -> str:
+        unknown = set(_words(names)) - {"all", *SETS}
+        if unknown or not _words(names):
+            raise ValueError(f"the sets of tools are all, or {', '.join(SETS)}")
+        return names
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.auth == "jwt":
@@ -93,6 +108,11 @@ class GatewaySettings(BaseSettings):
             if self.jwt_algorithm.startswith("HS"):
                 raise ValueError("SEGUE_GATEWAY_JWT_ALGORITHM is symmetric: whoever checks such a token could make one")
         return self
+
+    @property
+    def tool_sets(self) -> Collection[str]:
+        """`tools` as names of sets."""
+        return SETS if "all" in _words(self.tools) else _words(self.tools)
 
     @property
     def hosts(self) -> list[str] | None:
@@ -115,3 +135,7 @@ class GatewaySettings(BaseSettings):
     def allowed_roots(self) -> list[Path]:
         """`roots` as a list."""
         return [Path(each).expanduser() for each in self.roots.split(":") if each]
+
+
+def _words(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]

@@ -14,6 +14,7 @@ from services.cli.__main__ import main
 from services.cli.clients import claude_code
 from services.cli.clients.json_text import parse, replace_value, without
 from services.cli.clients.settings_file import BACKUP_SUFFIX
+from services.cli.hooks.hook_table import settings
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import mutated, mutated_json
 
@@ -28,7 +29,8 @@ SETTINGS = {
     "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "say done"}]}], "PreToolUse": []},
     "permissions": {"allow": ["Bash(ls:*)"], "deny": []},
 }
-COMMAND = "/usr/local/bin/segue hook"
+PROGRAM = ("/usr/local/bin/segue", "hook")
+HOOKS = settings(PROGRAM)
 CARRIED = {"SEGUE_URL": "https://segue.example/mcp"}
 
 
@@ -60,11 +62,11 @@ def test_hooks_are_put_in_once_and_taken_out_whole(text: str) -> None:
         return
     try:
         before = claude_code.without_hooks(text, CARRIED)
-        installed = claude_code.with_hooks(before, COMMAND, CARRIED)
+        installed = claude_code.with_hooks(before, HOOKS, CARRIED)
     except ValueError:
         return
     assert claude_code.has_hooks(installed)
-    assert claude_code.with_hooks(installed, COMMAND, CARRIED) == installed
+    assert claude_code.with_hooks(installed, HOOKS, CARRIED) == installed
     _expect_nothing_lost(before, installed)
     after = claude_code.without_hooks(installed, CARRIED)
     assert not claude_code.has_hooks(after)
@@ -77,11 +79,11 @@ def test_the_server_is_put_in_once_and_taken_out_whole(text: str) -> None:
     if not _is_taken(text):
         return
     try:
-        installed = claude_code.with_server(text, COMMAND.split(maxsplit=1)[0], CARRIED)
+        installed = claude_code.with_server(text, PROGRAM[0], CARRIED)
     except (ValueError, claude_code.Taken):
         return
     assert claude_code.has_server(installed)
-    assert claude_code.with_server(installed, COMMAND.split(maxsplit=1)[0], CARRIED) == installed
+    assert claude_code.with_server(installed, PROGRAM[0], CARRIED) == installed
     if not claude_code.has_server(text):
         _expect_nothing_lost(text, installed)
         assert _furnished(claude_code.without_server(installed)) == _furnished(text)

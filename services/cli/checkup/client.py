@@ -12,11 +12,16 @@ from datetime import datetime
 from pathlib import Path
 
 from services.cli.checkup.finding import BROKEN, DEGRADED, MAKE_ROOM, OK, Finding, modification_times
+from services.cli.checkup.plugin import plugin_finding
+from services.cli.checkup.transcripts import deleted_soon, transcripts_of, unseen, version_finding
 from services.cli.clients import claude_code
+from services.cli.clients.client_version import OLDEST, TRIED, client_version
 from services.cli.clients.settings_file import NotOurs, SettingsFile
 from services.cli.durations import ago
 from services.cli.hooks import spool
 from services.cli.hooks.state_files import HOOK_LOG, HOOKS_DIRECTORY, OVER_QUOTA, is_on
+from services.cli.transfer.import_ import LOCAL, gateway_address
+from services.cli.transfer.state import ImportState
 
 INSTALL, UNINSTALL = "segue install claude-code", "segue uninstall claude-code"
 RECENT_S = 86_400
@@ -37,10 +42,17 @@ def client(data_dir: Path) -> Iterator[Finding]:
                 yield Finding(
                     "claude-code", BROKEN, f"{path}: {problem}; Claude Code cannot read it either", f"nano {path}"
                 )
-    installed = _installation_finding(settings, servers)
+    if found := version_finding(client_version(), TRIED, OLDEST):
+        yield found
+    unloadable = plugin_finding(_own_files()) if any(map(claude_code.has_plugin, settings)) else None
+    installed = unloadable or _installation_finding(settings, servers)
     yield installed
+    written, now = transcripts_of(_own_files()), time.time()
     if installed.status == OK:
-        yield _firing(data_dir / HOOKS_DIRECTORY / "seen")
+        seen = data_dir / HOOKS_DIRECTORY / "seen"
+        last_hook = max(modification_times(seen.glob("*")).values(), default=0.0)
+        yield unseen(written, last_hook, now) or _firing(seen)
+    yield from deleted_soon(written, settings, ImportState(data_dir, gateway_address() or LOCAL), now)
     troubles = _recent_troubles(data_dir / HOOK_LOG, time.time())
     yield from _troubles(data_dir / HOOK_LOG, troubles)
     yield from _waiting(data_dir / HOOKS_DIRECTORY / "spool", time.time(), troubles)
@@ -49,6 +61,11 @@ def client(data_dir: Path) -> Iterator[Finding]:
 
 def _config_dir() -> str | None:
     return os.environ.get("CLAUDE_CONFIG_DIR")
+
+
+def _own_files() -> Path:
+    """The directory of the client's own files."""
+    return Path(_config_dir() or Path.home() / ".claude")
 
 
 def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Finding:
@@ -72,11 +89,8 @@ def _installation_finding(settings: Sequence[str], servers: Sequence[str]) -> Fi
 
 def _programs(text: str) -> Iterator[str]:
     """The absolute paths in the commands of Segue's hooks."""
-    for command in claude_code.hook_commands(text):
-        try:
-            yield from (word for word in shlex.split(command) if Path(word).is_absolute())
-        except ValueError:
-            continue
+    for words in claude_code.hook_words(text):
+        yield from (word for word in words if Path(word).is_absolute())
 
 
 def _firing(seen: Path) -> Finding:

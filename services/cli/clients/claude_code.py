@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.cli.clients.json_text import replace_value, without
-from services.cli.hooks.hook_table import settings
 
 SERVER_NAME = "segue"
 PLUGIN = "segue@segue"
-Entries = Callable[[str], Mapping[str, object]]
-"""Of a command, the hooks to register: for each event of the client, its entries."""
 CARRIED = ("SEGUE_URL", "SEGUE_TOKEN_FILE", "SEGUE_DATA_DIR")
 """Settings that hooks and server must have; SEGUE_TOKEN is a secret, and no file's to keep."""
 _connects = re.compile(r"(^|[/\\])segue(\.exe)?$")
@@ -84,9 +82,8 @@ def carried_along(text: str) -> dict[str, str]:
     return {name: str(given[name]) for name in CARRIED if name in given} if isinstance(given, dict) else {}
 
 
-def with_hooks(text: str, command: str, carried: Mapping[str, str], entries: Entries = settings) -> str:
-    """The settings with our current hooks; those of an earlier version are replaced. `entries` are another client's."""
-    wanted = entries(command)
+def with_hooks(text: str, wanted: Mapping[str, object], carried: Mapping[str, str]) -> str:
+    """The settings with these hooks, for each event its entry; our earlier ones are replaced."""
     text = _without_hooks(text, lambda event: event not in wanted)
     for event, entry in wanted.items():
         text = _with_hook(text, event, entry)
@@ -130,15 +127,30 @@ def _our_hooks(text: str) -> list[tuple[tuple[Any, ...], bool]]:
         for place, entry in enumerate(entries if isinstance(entries, list) else ()):
             inner = entry.get("hooks") if isinstance(entry, dict) else None
             for number, hook in enumerate(inner if isinstance(inner, list) else ()):
-                if isinstance(hook, dict) and _hook.search(str(hook.get("command", ""))):
+                if isinstance(hook, dict) and _hook.search(_command_line(hook)):
                     found.append((("hooks", event, place, "hooks", number), len(inner or ()) == 1))
     return found
 
 
-def hook_commands(text: str) -> list[str]:
-    """The commands of our hooks."""
+def _command_line(hook: Mapping[str, Any]) -> str:
+    """What a hook runs, in words."""
+    arguments = hook.get("args")
+    words = arguments if isinstance(arguments, list) else []
+    return " ".join(map(str, [hook.get("command", ""), *words]))
+
+
+def hook_words(text: str) -> list[list[str]]:
+    """The words of our hooks' commands."""
     entries = _at(text, ("hooks",))
-    return [entries[event][place]["hooks"][number]["command"] for (_, event, place, _, number), _ in _our_hooks(text)]
+    found = [entries[event][place]["hooks"][number] for (_, event, place, _, number), _ in _our_hooks(text)]
+    return [[str(each["command"]), *map(str, each["args"])] if "args" in each else _split(each) for each in found]
+
+
+def _split(hook: Mapping[str, Any]) -> list[str]:
+    try:
+        return shlex.split(str(hook["command"]))
+    except ValueError:
+        return []
 
 
 def has_hooks(text: str) -> bool:

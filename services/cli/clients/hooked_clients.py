@@ -7,7 +7,8 @@ the events, and counts in milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,13 +33,13 @@ class HookedClient(NamedTuple):
         """Its file below a home, or a project's directory."""
         return base / self.folder / self.file
 
-    def entries(self, command: str) -> Mapping[str, object]:
-        """The hooks to register."""
-        return {theirs: [self._entry(f"{command} {ours}")] for theirs, ours in self.events.items()}
+    def entries(self, hook: Sequence[str]) -> Mapping[str, object]:
+        """The hooks to register, each of which runs `hook` followed by the event's name."""
+        return {theirs: [self._entry(shlex.join([*hook, ours]))] for theirs, ours in self.events.items()}
 
-    def with_entries(self, text: str, command: str, program: str, carried: Mapping[str, str]) -> str:
+    def with_entries(self, text: str, hook: Sequence[str], program: str, carried: Mapping[str, str]) -> str:
         """The file with our hooks, and with our server where the same file has it. Raises Taken, ValueError."""
-        text = claude_code.with_hooks(text, command, {}, self.entries)
+        text = claude_code.with_hooks(text, self.entries(hook), {})
         return claude_code.with_server(text, program, carried) if self.has_server else text
 
     def without_entries(self, text: str) -> str:

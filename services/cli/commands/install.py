@@ -10,16 +10,18 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from services.cli.clients import claude_code
+from services.cli.clients.client_version import client_version
 from services.cli.clients.configuration import CLIENTS, Client
 from services.cli.clients.hooked_clients import HOOKED_CLIENTS, HookedClient
 from services.cli.clients.settings_file import BACKUP_SUFFIX, NotOurs, SettingsFile
 from services.cli.confirmation import confirm
-from services.cli.installation import hook_command
+from services.cli.hooks.hook_table import settings as hook_settings
+from services.cli.installation import hook_program
 
 CLAUDE_CODE = "claude-code"
 Edit = Callable[[str], str]
@@ -30,7 +32,7 @@ class Program(NamedTuple):
     """How a client runs Segue: the program, the hooks' command, and the settings that both need."""
 
     path: str
-    hook: str
+    hook: Sequence[str]
     carried: Mapping[str, str]
 
 
@@ -133,7 +135,7 @@ def _additions(place: claude_code.Place, program: Program) -> Iterator[Change]:
         return claude_code.with_server(text, program.path, program.carried)
 
     def settings(text: str) -> str:
-        return claude_code.with_hooks(text, program.hook, program.carried)
+        return claude_code.with_hooks(text, hook_settings(program.hook, client_version()), program.carried)
 
     for path, edit in ((place.servers, servers), (place.settings, settings)):
         yield Change(path, edit, edit("").rstrip())
@@ -149,7 +151,7 @@ def _removals(place: claude_code.Place) -> Iterator[Change]:
         return claude_code.without_hooks(text, carried)
 
     def with_hooks(text: str) -> str:
-        return claude_code.with_hooks(text, "segue hook", carried)
+        return claude_code.with_hooks(text, hook_settings(("segue", "hook"), client_version()), carried)
 
     def with_server(text: str) -> str:
         return claude_code.with_server(text, "segue", carried)
@@ -198,12 +200,12 @@ def _program(*, project: bool) -> Program:
     A user's own file names this very installation.
     """
     if project:
-        return Program("segue", "segue hook", {})
+        return Program("segue", ("segue", "hook"), {})
     places = (Path(sys.executable).with_name(name) for name in ("segue", "segue.exe"))
     beside = next((str(place) for place in places if place.exists()), None)
     found = beside or shutil.which("segue") or "segue"
     carried = {name: os.environ[name] for name in claude_code.CARRIED if os.environ.get(name)}
-    return Program(found, hook_command(), carried)
+    return Program(found, hook_program(), carried)
 
 
 def _warn(program: Program, *, project: bool) -> None:

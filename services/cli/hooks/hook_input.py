@@ -82,6 +82,12 @@ def session(raw: bytes) -> str:
     return found[1:].partition(b'"')[0][:100].decode("ascii", "replace") if found.startswith(b'"') else ""
 
 
+def event_name(raw: bytes) -> str:
+    """The event that the client names in its input. Raises NotUnderstood."""
+    named = _parse_input(raw).get("hook_event_name")
+    return named if isinstance(named, str) else ""
+
+
 def envelope(raw: bytes, **meant: int) -> bytes:
     """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:

@@ -8,13 +8,13 @@ from pathlib import Path
 from services.cli.hooks.hook_table import HOOKS, settings
 
 FILE = Path(__file__).resolve().parents[3] / "clients" / "claude-code" / "hooks" / "hooks.json"
-COMMAND = 'sh "${CLAUDE_PLUGIN_ROOT}/bin/segue" hook'
+PROGRAM = ("${CLAUDE_PLUGIN_ROOT}/bin/segue", "hook")
 
 
 def content() -> str:
     """What the file says."""
     described = {"description": f"Segue's {len(HOOKS)} hooks; each says nothing and gets out of the way in trouble"}
-    return json.dumps({**described, "hooks": settings(COMMAND)}, indent=2) + "\n"
+    return json.dumps({**described, "hooks": settings(PROGRAM)}, indent=2) + "\n"
 
 
 if __name__ == "__main__":

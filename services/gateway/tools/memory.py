@@ -25,14 +25,14 @@ content_chars, neighbour_chars = 8_000, 300
 characters_max = 2**31 - 1
 
 LinkType = Literal["related", "continuation", "reference"]
-Linked = Annotated[str, Field(description="A project that has memories")]
-Content = Annotated[str, Field(description="The text to remember, at most 256 KiB")]
-Project = Annotated[str | None, Field(description="The project it belongs to; the working directory's when left out")]
-InProject = Annotated[str | None, Field(description="Only this project; all of them when left out")]
+Linked = str
+Content = Annotated[str, Field(description="At most 256 KiB")]
+Project = Annotated[str | None, Field(description="The working directory's when left out")]
+InProject = Annotated[str | None, Field(description="All when left out")]
 Tags = Annotated[list[str] | None, Field(description="Words to find it by")]
-Shared = Annotated[bool | None, Field(description="Whether every user of this Segue may read it; private by default")]
-Replaces = Annotated[list[str] | None, Field(description="Ids of memories that no longer hold because of it")]
-Moment = Annotated[str | None, Field(description="When it was said: ISO 8601 with an offset; now when left out")]
+Shared = Annotated[bool | None, Field(description="With all users of this Segue")]
+Replaces = Annotated[list[str] | None, Field(description="Ids of what no longer holds now")]
+Moment = Annotated[str | None, Field(description="ISO 8601; now when left out")]
 
 
 def register(mcp: FastMCP, memory: MemoryBackend) -> None:
@@ -48,17 +48,14 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def store_conversation(  # noqa: PLR0913, PLR0917  # the contract's parameters
         content: Content,
         project: Project = None,
-        session_id: Annotated[str | None, Field(description="The session it was said in")] = None,
-        role: Annotated[str | None, Field(description="Who said it: user or assistant")] = None,
+        session_id: str | None = None,
+        role: Annotated[str | None, Field(description="user or assistant")] = None,
         timestamp: Moment = None,
-        metadata: Annotated[dict[str, Any] | None, Field(description="Anything else to keep with it")] = None,
+        metadata: dict[str, Any] | None = None,
         shared: Shared = None,
         replaces: Replaces = None,
     ) -> memory_results.ConversationStored:
-        """Remember a piece of conversation.
-
-        The same text again in the same project and session is one memory, said again: later, with more metadata.
-        """
+        """Remember a piece of conversation. The same text again in one session is one memory."""
         outcome = await _store(
             memory,
             memory_pb2.NewMemory(
@@ -89,10 +86,9 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
         shared: Shared = None,
         replaces: Replaces = None,
     ) -> memory_results.ReflectionStored:
-        """Remember an insight, a decision or a lesson, in your own words, so that later sessions can find it.
+        """Remember a decision, an insight or a lesson in your own words, for later sessions.
 
-        The same text again is one memory, said again: it is as new as its last time, and has the tags of all.
-        Where the answer has may_replace, and the new one replaces one of these, call again with its id in replaces.
+        If the answer names one in may_replace that no longer holds, call again with its id in replaces.
         """
         new = memory_pb2.NewMemory(
             content=encodable(content),
@@ -118,12 +114,12 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
 def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_reads, output_schema=memory_results.MemoryAnswer.model_json_schema())
     async def get_memory(
-        id: Annotated[str, Field(description="The memory's id")],
-        neighbours: Annotated[int, Field(ge=0, le=20, description="How many before and after, of its session")] = 2,
-        begin: Annotated[int, Field(ge=0, description="Where in a long content to begin, in characters")] = 0,
-        max_chars: Annotated[int, Field(ge=1, description="How much of the content at most")] = content_chars,
+        id: str,
+        neighbours: Annotated[int, Field(ge=0, le=20, description="How many before and after it")] = 2,
+        begin: Annotated[int, Field(ge=0, description="The first character of the part")] = 0,
+        max_chars: Annotated[int, Field(ge=1)] = content_chars,
     ) -> ToolResult:
-        """One memory, with what was said before and after it in the same session. A long one in parts, by begin."""
+        """One memory whole, with what was said before and after it. A long one comes in parts."""
         request = memory_pb2.GetRequest(
             id=id,
             neighbours=neighbours,
@@ -163,10 +159,10 @@ def _register_reading(mcp: FastMCP, memory: MemoryBackend) -> None:
 def _register_sharing(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_adds)
     async def share_memory(
-        id: Annotated[str, Field(description="A memory of yours")],
-        shared: Annotated[bool, Field(description="Whether every user of this Segue may read it")] = True,
+        id: Annotated[str, Field(description="Of yours")],
+        shared: bool = True,
     ) -> memory_results.SharedAnswer:
-        """Share a memory with everyone on this Segue, or make it private again. Only its author can."""
+        """Share a memory with all users of this Segue, or make it private again."""
         await memory.call(memory.stub.Share, memory_pb2.ShareRequest(id=encodable(id), shared=shared))
         return memory_results.SharedAnswer(id=id, shared=shared)
 
@@ -176,10 +172,10 @@ def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def link_projects(
         source_project: Linked,
         target_project: Linked,
-        dependency_type: Annotated[LinkType, Field(description="How the source stands to the target")] = "related",
-        description: Annotated[str | None, Field(description="What they have to do with each other")] = None,
+        dependency_type: LinkType = "related",
+        description: str | None = None,
     ) -> memory_results.LinkAnswer:
-        """Link two projects, so that a search in one finds what is known in the other. Linking again replaces it."""
+        """Link two projects, so that a search in one finds what is known in the other."""
         link = memory_pb2.Link(
             source=encodable(source_project),
             target=encodable(target_project),
@@ -199,7 +195,7 @@ def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
 
     @mcp.tool(annotations=_removes)
     async def unlink_projects(source_project: Linked, target_project: Linked) -> memory_results.UnlinkAnswer:
-        """Take a link between two projects away; their memories stay."""
+        """Remove a link between projects."""
         request = memory_pb2.UnlinkRequest(source=encodable(source_project), target=encodable(target_project))
         answer: memory_pb2.UnlinkResponse = await memory.call(memory.stub.UnlinkProjects, request)
         return memory_results.UnlinkAnswer(unlinked=answer.unlinked)

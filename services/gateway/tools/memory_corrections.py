@@ -14,7 +14,7 @@ from services.gateway.tools.memory import Content, Project, Tags, encodable
 from services.pb import memory_pb2
 
 _changes = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-Own = Annotated[str, Field(description="A memory of yours")]
+Own = Annotated[str, Field(description="Of yours")]
 
 
 class UpdatedAnswer(Result):
@@ -38,9 +38,9 @@ def register(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def update_memory(
         id: Own, content: Content | None = None, tags: Tags = None, project: Project = None
     ) -> UpdatedAnswer:
-        """Correct a memory's text, tags or project; what is left out stays. get_memory shows what it was before.
+        """Correct a memory's text, tags or project; what is left out stays.
 
-        If something new holds instead, store that with replaces: then both are kept, each with its time.
+        If something new holds instead, store that with replaces: both are kept, each with its time.
         """
         request = memory_pb2.UpdateRequest(
             id=encodable(id),
@@ -56,7 +56,7 @@ def register(mcp: FastMCP, memory: MemoryBackend) -> None:
     async def withdraw(
         id: Own, withdrawn: Annotated[bool, Field(description="False: it holds again")] = True
     ) -> WithdrawnAnswer:
-        """Take a memory back that no longer holds, with nothing in its place. It is still found, and marked."""
+        """Take back a memory that no longer holds, with nothing in its place; it stays, marked."""
         request = memory_pb2.WithdrawRequest(id=encodable(id), withdrawn=withdrawn)
         answer: memory_pb2.WithdrawResponse = await memory.call(memory.stub.Withdraw, request)
         return WithdrawnAnswer(memory=MemoryShape.of(answer.memory))

@@ -142,17 +142,16 @@ def register(mcp: FastMCP, memory: MemoryBackend, derived: DerivedTexts) -> None
     @mcp.tool(annotations=_removes, output_schema=DeletionAnswer.model_json_schema())
     async def delete_conversations(  # noqa: PLR0913, PLR0917  # the contract's parameters
         ctx: Context,
-        ids: Annotated[list[str] | None, Field(description="These memories")] = None,
-        project: Annotated[str | None, Field(description="Those of this project")] = None,
-        before: Annotated[str | None, Field(description="Those last said before: ISO 8601 with an offset")] = None,
-        include_reflections: Annotated[bool, Field(description="Reflections, too; what ids name goes anyway")] = False,
-        confirm: Annotated[bool, Field(description="Delete; false only counts")] = False,
-        confirmation_token: Annotated[str | None, Field(description="What the call with confirm=false gave")] = None,
+        ids: list[str] | None = None,
+        project: str | None = None,
+        before: Annotated[str | None, Field(description="ISO 8601 with an offset")] = None,
+        include_reflections: Annotated[bool, Field(description="Those in ids go anyway")] = False,
+        confirm: Annotated[bool, Field(description="false only counts")] = False,
+        confirmation_token: Annotated[str | None, Field(description="From the call without confirm")] = None,
     ) -> DeletionAnswer | InputRequiredResult:
-        """Delete memories: conversations, and reflections where that is said or an id names one.
+        """Delete memories and what was made of them. A call without confirm says what would go, and gives the token.
 
-        With confirm=false it says how many of what, where, from when, with examples, and gives the token that confirms.
-        What was made of them goes, too. undelete brings all back until it is erased, within minutes.
+        undelete brings it back within minutes, before it is erased.
         """
         if confirm and not confirmation_token:
             raise InvalidInput("confirm=true needs a confirmation_token.", "Call with confirm=false to get one.")
@@ -178,10 +177,10 @@ def register(mcp: FastMCP, memory: MemoryBackend, derived: DerivedTexts) -> None
 
     @mcp.tool(annotations=_brings_back)
     async def undelete(
-        ids: Annotated[list[str] | None, Field(description="These memories")] = None,
-        last: Annotated[bool, Field(description="All that was deleted last")] = False,
+        ids: list[str] | None = None,
+        last: Annotated[bool, Field(description="All deleted last")] = False,
     ) -> UndeletionAnswer:
-        """Bring back what was deleted, as long as it is not erased. Handoffs that were cleared stay so."""
+        """Bring back what was deleted, as long as it is not erased."""
         request = memory_pb2.UndeleteRequest(ids=ids or [], last=last)
         answer: memory_pb2.UndeleteResponse = await memory.call(memory.stub.Undelete, request)
         return UndeletionAnswer.of(answer)

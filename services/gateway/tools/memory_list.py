@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from fastmcp import FastMCP
@@ -14,7 +14,7 @@ from services.gateway.answers import compact_text
 from services.gateway.answers.memory_results import MemoryShape, Result
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools.memory import InProject, encodable
-from services.gateway.tools.search import InSession, Limit, OfFile, Since, Tags, Until, excerpt_chars, span_times
+from services.gateway.tools.search import InSession, Limit, Next, OfFile, Since, Tags, Until, excerpt_chars, span_times
 from services.pb import memory_pb2
 
 reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -43,20 +43,18 @@ def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     @mcp.tool(annotations=reads, output_schema=ListAnswer.model_json_schema())
     async def list_memories(  # noqa: PLR0913, PLR0917  # what a list can be of
         project: InProject = None,
-        kind: Annotated[Literal["conversation", "reflection"] | None, Field(description="Only of this kind")] = None,
+        kind: Literal["conversation", "reflection"] | None = None,
         tags: Tags = None,
         session_id: InSession = None,
         file_path: OfFile = None,
         since: Since = None,
         until: Until = None,
-        author: Annotated[
-            Literal["mine", "shared", "all"], Field(description="Yours, what others share, or both")
-        ] = "all",
-        order: Annotated[Literal["newest", "oldest"], Field(description="What comes first")] = "newest",
+        author: Literal["mine", "shared", "all"] = "all",
+        order: Literal["newest", "oldest"] = "newest",
         limit: Limit = 20,
-        cursor: Annotated[str | None, Field(description="next_cursor of the same call before")] = None,
+        cursor: Next = None,
     ) -> ToolResult:
-        """List memories in order of time, without a query: the latest decisions, a whole session."""
+        """List memories in order of time, without a query: the latest, or a whole session."""
         earliest, latest = await span_times(since, until, zone)
         given = memory_pb2.Filter(
             content_type=kind or "",

@@ -25,12 +25,12 @@ def register(mcp: FastMCP, backends: Backends) -> None:
 
     @mcp.tool(annotations=_reads)
     async def health_check() -> HealthAnswer:
-        """Whether every part works, measured now, and what is degraded."""
+        """Whether every part of Segue works."""
         return await health(backends)
 
     @mcp.tool(annotations=_reads)
     async def system_metrics() -> MetricsAnswer:
-        """How much Segue does and how quickly, over the last five minutes: calls, queries, embeddings, caches."""
+        """Rates, times and caches of the last five minutes."""
         measured = await measure(backends)
         return MetricsAnswer(
             requests_per_minute=round(measured.requests_per_minute, 2),

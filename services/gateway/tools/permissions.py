@@ -24,8 +24,8 @@ _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _adds = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 _removes = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
-Operation = Annotated[str, Field(description="What is to be done, such as git_commit or bash")]
-Target = Annotated[str | None, Field(description="To what: a path, a command; * is anything where a rule is recorded")]
+Operation = Annotated[str, Field(description="Such as git_commit or bash")]
+Target = Annotated[str | None, Field(description="A path or a command; in a rule * is anything")]
 
 
 def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> None:
@@ -35,7 +35,7 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
     async def check_permission(
         context: Context, operation: Operation, target: Target = None, working_directory: Directory = None
     ) -> shapes.DecisionAnswer:
-        """Whether an operation may be done without asking the user: allow, ask or deny, and why."""
+        """Whether something may be done unasked: allow, ask or deny, and why."""
         where = await whereabouts(session, workplace, Asked.of(working_directory, context))
         request = session_pb2.CheckPermissionRequest(
             operation=encodable(operation),
@@ -58,17 +58,16 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
     async def record_permission(  # noqa: PLR0913, PLR0917  # the contract's parameters
         context: Context,
         operation: Operation,
-        decision: Annotated[Literal["allow", "deny"], Field(description="What the user decided")],
+        decision: Literal["allow", "deny"],
         target: Target = None,
-        scope: Annotated[Literal["session", "project", "always"], Field(description="How far it holds")] = "session",
-        expires_in_s: Annotated[float | None, Field(ge=1, description="Seconds; never when left out")] = None,
+        scope: Literal["session", "project", "always"] = "session",
+        expires_in_s: Annotated[float | None, Field(ge=1)] = None,
         working_directory: Directory = None,
-        exact: Annotated[bool, Field(description="Whether * in the target is a *")] = False,
+        exact: Annotated[bool, Field(description="* in target is a *")] = False,
     ) -> shapes.RuleAnswer | InputRequiredResult:
-        """Record that the user denied something, or propose that it be allowed: only the user makes an allow hold.
+        """Record that the user denied something, or propose an allow: only the user makes that hold.
 
-        Where the client has dialogs, the user is asked at once. The answer's status says what came of it, and
-        how_to_decide what to tell the user."""
+        The answer's status says what came of it, and how_to_decide what to tell the user."""
         where = await whereabouts(session, workplace, Asked.of(working_directory, context))
         request = session_pb2.RecordPermissionRequest(
             operation=encodable(operation),
@@ -87,19 +86,19 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
 
     @mcp.tool(annotations=_reads)
     async def permission_status(
-        project: Annotated[str | None, Field(description="Only what holds in this project")] = None,
+        project: str | None = None,
     ) -> shapes.PermissionsAnswer:
-        """What is allowed and denied, by which rules, and how that came about."""
+        """What is allowed and denied, by which rules, and why."""
         request = session_pb2.PermissionStatusRequest(project=encodable(project or ""), history=50)
         return shapes.PermissionsAnswer.of(await session.call(session.stub.PermissionStatus, request))
 
     @mcp.tool(annotations=_removes)
     async def revoke_permission(
         context: Context,
-        rule_id: Annotated[str | None, Field(description="This rule")] = None,
+        rule_id: str | None = None,
         all: Annotated[bool, Field(description="Every rule")] = False,  # the contract's name
     ) -> shapes.RevokedAnswer | InputRequiredResult:
-        """Take an allow or a proposal back, or all of them. That a deny goes is proposed: the user decides."""
+        """Take an allow or a proposal back. Removing a deny is proposed: the user decides."""
         if not rule_id and not all:
             raise InvalidInput("Say which rule, or all=true.", "permission_status lists the rules.")
         request = session_pb2.RevokePermissionRequest(

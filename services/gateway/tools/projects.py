@@ -24,22 +24,22 @@ def register(mcp: FastMCP, work: ProjectWork) -> None:
 
     @mcp.tool(annotations=_reads)
     async def list_projects(
-        name: Annotated[str | None, Field(description="Only those of this name, label or alias")] = None,
-        limit: Annotated[int, Field(ge=1, le=100, description="How many at most")] = 20,
-        cursor: Annotated[str | None, Field(description="next_cursor of the same call before")] = None,
+        name: Annotated[str | None, Field(description="Or label, or alias")] = None,
+        limit: Annotated[int, Field(ge=1, le=100)] = 20,
+        cursor: str | None = None,
     ) -> ProjectsAnswer:
-        """Your projects, the one seen last first: what each is called, its repository, and where it was seen."""
+        """Your projects, the one seen last first."""
         page = await work.page(encodable(name or ""), limit, encodable(cursor or ""))
         shapes = [ProjectShape.of(each) for each in page.projects]
         return ProjectsAnswer(projects=shapes, total=page.total, next_cursor=page.next_cursor or None)
 
     @mcp.tool(annotations=_changes)
     async def name_project(
-        project: Annotated[str, Field(description="A project, by label, name or alias")],
-        name: Annotated[str, Field(description="What it is called from now on")],
-        alias: Annotated[bool, Field(description="Whether it keeps its label, and this is one more name")] = False,
+        project: Annotated[str, Field(description="Label, name or alias")],
+        name: str,
+        alias: Annotated[bool, Field(description="One more name, instead of another")] = False,
     ) -> ProjectAnswer:
-        """Give a project another name, as the user asks for it. What is stored of it moves along."""
+        """Rename a project, as the user asks for it. What is stored of it moves along."""
         named, label = encodable(project), encodable(name)
         changed = await (work.alias(named, label, remove=False) if alias else work.rename(named, label))
         return ProjectAnswer(project=ProjectShape.of(changed.project), memories_moved=changed.memories)

@@ -32,9 +32,9 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
     async def quality_check(
         context: Context,
         working_directory: Directory = None,
-        run_tools: Annotated[bool, Field(description="Run the project's own tests and linters; takes minutes")] = False,
+        run_tools: Annotated[bool, Field(description="Run its tests and linters; takes minutes")] = False,
     ) -> shapes.QualityAnswer:
-        """Score a project from 0 to 100 by evidence. What was not measured earns nothing and is listed."""
+        """Score a project from 0 to 100 by evidence; what was not measured earns nothing."""
         place = await workplace.find(Asked.of(working_directory, context))
         if place.project is None:
             raise InvalidInput(f"Nothing is known of this directory: {place.trouble}.")
@@ -63,10 +63,10 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
     @mcp.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
     async def quality_history(
         context: Context,
-        project: Annotated[str | None, Field(description="The project; the working directory's when left out")] = None,
-        limit: Annotated[int, Field(ge=1, le=1000, description="How many points at most")] = 50,
+        project: Annotated[str | None, Field(description="The working directory's when left out")] = None,
+        limit: Annotated[int, Field(ge=1, le=1000)] = 50,
     ) -> shapes.HistoryAnswer:
-        """How a project's quality went over time, its trend with confidence, and a forecast."""
+        """A project's quality over time, its trend, and a forecast."""
         name = project or (await workplace.find(Asked.of(None, context))).name
         request = quality_pb2.HistoryRequest(project=encodable(name), limit=limit)
         answer: quality_pb2.HistoryResponse = await quality.call(quality.stub.History, request)

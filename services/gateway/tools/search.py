@@ -28,24 +28,20 @@ than 1,200 tokens as text, with all that is said of them."""
 quick_chars = 600
 context_chars = 60
 
-Wanted = Annotated[str, Field(description="What to look for: a question or a few words")]
-Anything = Annotated[str, Field(description="What to look for; left out, all that the filters pass, newest first")]
-Score = Annotated[
-    float | None,
-    Field(ge=0, le=1, description="Leave out what scores less; as usual when left out, 0 leaves nothing out"),
-]
-Limit = Annotated[int, Field(ge=1, le=50, description="How many results at most")]
-Tokens = Annotated[int | None, Field(ge=1, description="How many tokens all of the answer has at most")]
-Related = Annotated[bool, Field(description="Look in linked projects, too")]
-Tags = Annotated[list[str] | None, Field(description="Only what has all of these tags")]
-ContentType = Annotated[
-    Literal["code", "conversation", "reflection"] | None, Field(description="Only what holds code, or is of this kind")
-]
-Since = Annotated[str | None, Field(description="Said then or later: ISO 8601, or words such as yesterday, last week")]
-Until = Annotated[str | None, Field(description="Said then or earlier: ISO 8601, or words such as in March")]
-InSession = Annotated[str | None, Field(description="Only what was said in this session")]
-OfFile = Annotated[str | None, Field(description="Only what names this file or directory")]
-Cursor = Annotated[str, Field(description="The cursor of an earlier answer")]
+Wanted = Annotated[str, Field(description="A question or a few words")]
+Anything = Annotated[str, Field(description="Left out: all that passes, newest first")]
+Score = Annotated[float | None, Field(ge=0, le=1, description="Least score; 0 shows all")]
+Limit = Annotated[int, Field(ge=1, le=50)]
+Tokens = Annotated[int | None, Field(ge=1, description="Of the whole answer")]
+Related = bool
+Tags = Annotated[list[str] | None, Field(description="All of these")]
+ContentType = Literal["code", "conversation", "reflection"] | None
+Since = Annotated[str | None, Field(description="ISO 8601, or words: yesterday, last week")]
+Until = str | None
+InSession = str | None
+OfFile = Annotated[str | None, Field(description="A file or directory that it names")]
+Cursor = str
+Next = Annotated[str | None, Field(description="next_cursor of the same call before")]
 
 
 def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
@@ -97,12 +93,12 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
         since: Since = None,
         until: Until = None,
         file_path: OfFile = None,
-        role: Annotated[str | None, Field(description="Only what was said by: user or assistant")] = None,
-        sort: Annotated[Literal["relevance", "newest"], Field(description="The order of the results")] = "relevance",
-        cursor: Annotated[str | None, Field(description="next_cursor of the same call before")] = None,
-        facets: Annotated[bool, Field(description="Count what was found by project, type, tag and month")] = False,
+        role: Annotated[str | None, Field(description="user or assistant")] = None,
+        sort: Literal["relevance", "newest"] = "relevance",
+        cursor: Next = None,
+        facets: Annotated[bool, Field(description="Count by project, type, tag, month")] = False,
     ) -> ToolResult:
-        """Search with filters, in pages, with counts. Filters apply first: what passes them is what is ranked."""
+        """Search with filters, in pages, with counts."""
         earliest, latest = await span_times(since, until, zone)
         given = memory_pb2.Filter(
             content_type=content_type or "",
@@ -153,7 +149,7 @@ async def span_times(since: str | None, until: str | None, zone: ZoneInfo) -> tu
 def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_reads, output_schema=search_results.QuickAnswer.model_json_schema())
     async def quick_search(query: Wanted, project: InProject = None, min_score: Score = None) -> ToolResult:
-        """Whether there is anything on a subject, and the best of it: few tokens. get_more_results gives the rest."""
+        """Whether there is anything on a subject, and the best of it, in few tokens; get_more_results has the rest."""
         request = memory_pb2.SearchRequest(
             query=encodable(query),
             limit=1,
@@ -168,7 +164,7 @@ def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:
 
     @mcp.tool(annotations=_reads, output_schema=search_results.MoreAnswer.model_json_schema())
     async def get_more_results(cursor: Cursor, limit: Limit = 3) -> ToolResult:
-        """The next results of an earlier search. What others store meanwhile does not change their order."""
+        """The next results of an earlier search."""
         request = memory_pb2.MoreRequest(
             cursor=encodable(cursor),
             limit=limit,
@@ -181,11 +177,11 @@ def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:
 def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_file(
-        file_path: Annotated[str, Field(description="A file or directory, whole or the end of its path")],
+        file_path: Annotated[str, Field(description="A path, or the end of one")],
         limit: Limit = 10,
         project: InProject = None,
     ) -> ToolResult:
-        """What is remembered about a file: the memories that name it, by text or in their metadata."""
+        """What is remembered about a file or directory."""
         request = memory_pb2.SearchRequest(
             query=encodable(file_path),
             limit=limit,
@@ -202,11 +198,11 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
 
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_concept(
-        concept: Annotated[str, Field(description="A subject, such as authentication or retry policy")],
+        concept: Annotated[str, Field(description="Such as retry policy")],
         limit: Limit = 10,
         project: InProject = None,
     ) -> ToolResult:
-        """What is remembered on a subject, whatever words it was said in; its tags count as well."""
+        """What is remembered on a subject, whatever words it was said in."""
         request = memory_pb2.SearchRequest(
             query=encodable(concept),
             limit=limit,

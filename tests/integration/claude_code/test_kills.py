@@ -45,7 +45,7 @@ class Client:
 
     def converse(self, shift: int) -> list[dict[str, Any]]:
         """A conversation; what the client printed of it, hook by hook."""
-        hooks: Any = settings(" ".join(self.command(shift)))
+        hooks: Any = settings(self.command(shift))
         for entry in hooks.values():
             action = entry[0]["hooks"][0]
             action["timeout"] = PATIENCE_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_uninstall_finds_what_the_user_moved_and_what_an_earlier_version_wrote(f
     assert furnished.uninstall().returncode == 0
     left = read(furnished.settings)["hooks"]
     assert set(left) == {"Stop", "PostToolUse"}
-    assert left["PostToolUse"] == [{"matcher": "*", "hooks": [mine]}]
+    assert left["PostToolUse"] == [{"matcher": HOOKS["PostToolUse"].matcher, "hooks": [mine]}]
     assert "segue" not in read(furnished.servers)["mcpServers"]
 
 
@@ -273,11 +274,39 @@ def test_a_projects_files_name_no_path_of_this_machine(machine: Machine) -> None
     assert machine.install("--project", SEGUE_URL="http://gateway.example/mcp").returncode == 0
     servers, settings = machine.project / ".mcp.json", machine.project / ".claude" / "settings.json"
     assert read(servers)["mcpServers"]["segue"]["command"] == "segue"
-    assert read(settings)["hooks"]["Stop"][0]["hooks"][0]["command"] == "segue hook Stop"
+    hook = read(settings)["hooks"]["Stop"][0]["hooks"][0]
+    assert (hook["command"], hook["args"]) == ("segue", ["hook", "Stop"])
     assert str(ROOT) not in servers.read_text() + settings.read_text()
     assert not machine.servers.exists()
     assert machine.uninstall("--project").returncode == 0
     assert not servers.exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "in_exec_form", "missing"),
+    [
+        ("2.1.332", True, set()),
+        ("2.1.100", False, {"PostToolUseFailure", "SubagentStart", "PostCompact"}),
+        ("2.0.1", False, {"PostToolUseFailure", "SubagentStart", "PostCompact", "PermissionRequest"}),
+        ("of today", True, set()),
+    ],
+)
+def test_an_older_client_gets_what_it_knows(
+    machine: Machine, version: str, in_exec_form: bool, missing: set[str]
+) -> None:
+    client = machine.home / "claude"
+    client.write_text(f"#!/bin/sh\necho '{version} (Claude Code)'\n")
+    client.chmod(0o755)
+    assert machine.install(SEGUE_CLAUDE_PROGRAM=str(client)).returncode == 0
+    hooks = read(machine.settings)["hooks"]
+    assert set(HOOKS) - set(hooks) == missing
+    stop = hooks["Stop"][0]["hooks"][0]
+    command = [stop["command"], *stop.get("args", [])] if in_exec_form else shlex.split(stop["command"])
+    assert ("args" in stop) == in_exec_form
+    assert command[-2:] == [str(ROOT / "services" / "cli" / "hook.py"), "Stop"]
+    assert has_hooks(machine.settings.read_text())
+    assert machine.uninstall().returncode == 0
+    assert not machine.settings.exists()
 
 
 def test_where_the_gateway_is_goes_along_and_the_token_does_not(furnished: Machine) -> None:
