@@ -130,8 +130,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.ListLinksResponse(links=[messages.link_message(each) for each in links])
 
     async def MoveProject(self, request: memory_pb2.MoveProjectRequest, _: Any) -> memory_pb2.MoveProjectResponse:
-        names = [normalise_project_name(each) for each in (request.source, request.target)]
-        move = ProjectMove(rpc.caller.get(), *names, merges=request.merges, splits=request.splits)
+        source, target = normalise_project_name(request.source), normalise_project_name(request.target)
+        move = ProjectMove(rpc.caller.get(), source, target, merges=request.merges, splits=request.splits)
         moving = MovingProject(self._storing, self._linking)
         return memory_pb2.MoveProjectResponse(memories=await moving.move(move, dry_run=request.dry_run))
 

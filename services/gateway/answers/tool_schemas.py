@@ -23,7 +23,7 @@ def brief_input(schema: Schema) -> dict[str, Any]:
 
 def brief_output(schema: Schema, *, whole: bool) -> dict[str, Any]:
     """A tool's output schema: the names and types of its fields, and, if `whole`, what its items consist of."""
-    brief = _brief(schema)
+    brief: dict[str, Any] = _brief(schema)
     brief.pop("description", None)
     if whole:
         return brief
