@@ -99,9 +99,9 @@ class Bridge:
         self._reporter = Reporter(self._directories.current, identify=url is not None)
         self._renewal = threading.Lock()
         self._lists = StoredLists(default_data_dir())
-        self._owed: Message | None = None
+        self._deferred_handshake: Message | None = None
         """The handshake that the client has an answer to, and the gateway has not seen."""
-        self._owed_lock = threading.Lock()
+        self._handshake_lock = threading.Lock()
         self._is_warming = False
 
     def forward(self, lines: Iterable[bytes]) -> None:
@@ -170,7 +170,7 @@ class Bridge:
         if answer is None:
             return None
         if call.is_handshake:
-            self._owed = call.message
+            self._deferred_handshake = call.message
         self._repeating.learn(call.message, answer)
         if not self._is_warming:
             self._is_warming = True
@@ -179,7 +179,7 @@ class Bridge:
 
     def _is_starting(self, call: Call) -> bool:
         """Whether no server is there yet for this client. One that restarts later is waited for."""
-        if self._owed:
+        if self._deferred_handshake:
             return True
         begins = call.is_handshake or (call.version and not self._reached)
         return bool(begins) and read_server(default_data_dir()) is None
@@ -205,13 +205,13 @@ class Bridge:
             self._is_warming = False
 
     def _settle_handshake(self) -> None:
-        """Makes the handshake that is owed to the gateway; of several calls, the first one does."""
-        with self._owed_lock:
-            if not self._owed:
+        """Makes the handshake that the gateway has not had yet; of several calls, the first one does."""
+        with self._handshake_lock:
+            if not self._deferred_handshake:
                 return
-            self._post(Call({**self._owed, "id": "segue-handshake"}), None, lambda _: None)
+            self._post(Call({**self._deferred_handshake, "id": "segue-handshake"}), None, lambda _: None)
             if self._session is not None:
-                self._owed = None
+                self._deferred_handshake = None
                 self._notify({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def _deliver(self, call: Call) -> None:

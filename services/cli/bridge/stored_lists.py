@@ -1,7 +1,7 @@
 """What the bridge answers by itself while the local server starts: the handshake, and the lists of what there is.
 
 A client shows its model the tools of servers that answer at once, and a server that starts from nothing takes seconds.
-The answers of this version's gateway are in `lists.json` (made by `python -m tests.stored_lists`); a gateway that shows
+The answers of this version's gateway are in `lists.json` (made by `python -m tests.integration.connect.stored_lists`); a gateway that shows
 other tools, by its settings, is remembered in the data directory.
 """
 
@@ -36,7 +36,7 @@ class StoredLists:
     def answer(self, request: Message) -> Message | None:
         """The stored answer; None where only a gateway has one."""
         method, params = request.get("method"), request.get("params")
-        stored = self._stored()
+        stored = self._shipped_lists()
         asked = params.get("protocolVersion") if isinstance(params, dict) else None
         result: Message
         if method == "initialize":
@@ -74,9 +74,9 @@ class StoredLists:
                     return noted["tools"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass  # nothing is remembered, or of another version
-        return self._stored()[TOOLS]["tools"]
+        return self._shipped_lists()[TOOLS]["tools"]
 
-    def _stored(self) -> Mapping[str, Any]:
+    def _shipped_lists(self) -> Mapping[str, Any]:
         shipped: Mapping[str, Any] = self._shipped or json.loads(SHIPPED.read_bytes())
         self._shipped = shipped
         return shipped

@@ -111,7 +111,7 @@ def settings(program: Sequence[str], version: tuple[int, ...] | None = None) -> 
 
 
 def _entry(program: Sequence[str], event: str, hook: Hook, in_exec_form: bool) -> dict[str, object]:
-    run: dict[str, object] = {"command": " ".join([*map(_quoted, program), event])}
+    run: dict[str, object] = {"command": " ".join([*map(_quote, program), event])}
     if in_exec_form:
         run = {"command": program[0], "args": [*program[1:], event]}
     action = {
@@ -123,7 +123,7 @@ def _entry(program: Sequence[str], event: str, hook: Hook, in_exec_form: bool) -
     return {**({"matcher": hook.matcher} if hook.matcher else {}), "hooks": [action]}
 
 
-def _quoted(word: str) -> str:
+def _quote(word: str) -> str:
     """The word for a shell: as it is where it is plain, else between quotes that Windows' shells know as well."""
     if word and all(each.isalnum() or each in "/._-:+=@%" for each in word):
         return word

@@ -13,7 +13,7 @@ from services.cli.bridge.messages import Message
 from services.cli.bridge.stored_lists import DISCOVER, LISTS, REMEMBERED, SHIPPED, TOOLS, StoredLists
 from services.gateway.app import open_gateway
 from services.gateway.config import GatewaySettings
-from tests import stored_lists
+from tests.integration.connect import stored_lists
 
 
 def request(method: str, **params: Any) -> Message:
@@ -35,7 +35,7 @@ async def test_stored_answers_are_the_gateways_own_in_both_eras(tmp_path: Path) 
     lists = StoredLists(tmp_path)
     async with open_gateway(GatewaySettings(port=0)) as gateway:
         told = await asyncio.to_thread(stored_lists.content, gateway.url)
-        assert SHIPPED.read_text() == told, "run `python -m tests.stored_lists`"
+        assert SHIPPED.read_text() == told, "run `python -m tests.integration.connect.stored_lists`"
         for method in (DISCOVER, *LISTS):
             real = await asyncio.to_thread(stored_lists.standalone, gateway.url, method)
             assert result(lists, standalone(method)) == real

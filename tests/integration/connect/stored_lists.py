@@ -1,4 +1,4 @@
-"""Writes what `segue connect` answers while a server starts: `python -m tests.stored_lists`."""
+"""Writes what `segue connect` answers while a server starts: `python -m tests.integration.connect.stored_lists`."""
 
 from __future__ import annotations
 
