@@ -124,7 +124,7 @@ class Words:
         return any(
             bool(searched.holds(piece.slots[piece.find(key)]).any())
             for piece in self._pieces
-            for key in piece.known(keys).tolist()
+            for key in piece.common_keys(keys).tolist()
         )
 
     def _term_slots(self, term: str, searched: Selection) -> Held:

@@ -41,7 +41,7 @@ class Postings:
         for field in fields(self):
             yield field.name, getattr(self, field.name)
 
-    def known(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def common_keys(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Those of `keys` that any slot contains."""
         places = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
         return keys[self.keys[places] == keys] if len(self.keys) else keys[:0]
