@@ -1,8 +1,8 @@
 """What the bridge answers by itself while the local server starts: the handshake, and the lists of what there is.
 
 A client shows its model the tools of servers that answer at once, and a server that starts from nothing takes seconds.
-The answers of this version's gateway are in `lists.json` (made by `python -m tests.integration.connect.stored_lists`); a gateway that shows
-other tools, by its settings, is remembered in the data directory.
+The answers of this version's gateway are in `lists.json` (made by `python -m tests.integration.connect.stored_lists`);
+a gateway that shows other tools, by its settings, is remembered in the data directory.
 """
 
 from __future__ import annotations

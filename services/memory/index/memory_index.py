@@ -179,9 +179,9 @@ class MemoryIndex:
         """Those of `terms` that occur nowhere in what is searched."""
         return await self._run("absent", lambda parts: parts.absent(user, projects, terms))
 
-    async def misspelt(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
+    async def misspellings(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
         """Those of `words` that are probably meant to be others, which occur in what is searched."""
-        return await self._run("misspelt", lambda parts: parts.misspelt(user, projects, words))
+        return await self._run("misspellings", lambda parts: parts.misspellings(user, projects, words))
 
     async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""

@@ -189,7 +189,7 @@ class Parts:
         searched = self._selection(user, projects, EVERYTHING)
         return frozenset(term for term in terms if not self._words.occurs([term], searched))
 
-    def misspelt(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
+    def misspellings(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
         """Those of `words` that are probably meant to be others, which occur in what is searched."""
         searched = self._selection(user, projects, EVERYTHING)
         return [word for word in words[:misspelt_max] if self._words.occurs(meant_terms(word), searched)]

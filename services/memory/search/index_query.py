@@ -39,7 +39,7 @@ class IndexQueries:
         """The same with its vector; without it, for a script that the model does not know."""
         absent = await self.index.absent(user, projects, asked.terms)
         missing, others = parted_words(text, absent)
-        if missing and (misspelt := await self.index.misspelt(user, projects, missing)):
+        if missing and (misspelt := await self.index.misspellings(user, projects, missing)):
             absent -= frozenset(query_terms(" ".join(misspelt)))
             missing, others = parted_words(text, absent)
         parts = [" ".join(words) for words in (missing, others) if words] if missing else []

@@ -204,13 +204,13 @@ def parted_words(query: str, absent: frozenset[str]) -> tuple[list[str], list[st
     """
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     terms_of = _german_name_terms if is_german(query) else _name_terms
-    telling = {name for name in names if _tells(name)}
+    telling = {name for name in names if _has_meaning(name)}
     missing = {name for name in telling if absent.issuperset(terms_of(name))}
     others = [name for name in names if name not in missing]
     return list(dict.fromkeys(name for name in names if name in missing)), others if telling - missing else []
 
 
-def _tells(name: str) -> bool:
+def _has_meaning(name: str) -> bool:
     folded = name.casefold()
     is_word = len(name) > 1 and _LETTER.search(name) is not None
     return is_word and folded not in STOP_WORDS and folded not in _MONTHS and not is_function_word(name)
