@@ -31,7 +31,7 @@ IN_CLEAR = {
     ("project_links", "type"),
     ("sealing", "data_key"),
     *(("removals", name) for name in ("user_id", "actor", "reason", "ids")),
-    ("retention", "user_id"),
+    *((table, "user_id") for table in ("retention", "merged_memories", "earlier_projects")),
     *(("upkeep", name) for name in ("name", "value")),
 }
 """Columns that stay readable. A column that is new belongs here, or into `rows.py` and into UNREADABLE."""
@@ -40,7 +40,8 @@ UNREADABLE = {
     ("digest_key", "secret"),
     *(("embeddings", name) for name in ("content", "context")),
     *(("project_links", name) for name in ("source", "target", "description")),
-    *((table, "project") for table in ("removals", "retention")),
+    *((table, "project") for table in ("removals", "retention", "merged_memories", "earlier_projects")),
+    ("earlier_projects", "earlier"),
 }
 
 
