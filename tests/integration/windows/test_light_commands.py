@@ -106,8 +106,8 @@ def test_installing_adds_what_runs_and_uninstalling_takes_it_away(windows: Windo
     said(segue(windows, "install", "claude-code", "--yes", SEGUE_URL=url))
     written = settings.read_bytes()
     hooks = json.loads(written)["hooks"]
-    command = hooks["Stop"][0]["hooks"][0]["command"]
-    assert "hook.py" in command
+    hook = hooks["Stop"][0]["hooks"][0]
+    assert "hook.py" in " ".join([hook["command"], *hook.get("args", [])])
     assert json.loads(written)["env"]["SEGUE_URL"] == url
     said(segue(windows, "install", "claude-code", "--yes", SEGUE_URL=url))
     assert settings.read_bytes() == written
