@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.calls import call
-from tests.integration.claude_code.terminal import CURRENT, OLDER, Terminal
+from tests.integration.claude_code.terminal import CURRENT, Terminal
 from tests.integration.claude_code.test_conversation import pytestmark  # noqa: F401  # the same marks
 from tests.integration.claude_code.test_hooks import PLUGIN, PluggedIn
 from tests.integration.memory.test_exact_lists import send_lines
@@ -24,7 +24,7 @@ from tests.integration.stack import Stack, segue
 RECAP = "<analysis>Fruit.</analysis>\n<summary>The plums of the client's own summary are weighed.</summary>"
 
 
-@pytest.fixture(params=[CURRENT, pytest.param(OLDER, marks=pytest.mark.slow)])
+@pytest.fixture(params=[CURRENT])
 def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CLAUDE_CODE_VERSION", request.param)
     return str(request.param)
@@ -106,7 +106,7 @@ def test_each_conversation_in_terminals_leaves_one_handoff_and_the_next_is_told_
     view = json.dumps(desk.claude.run([{"text": "Hello."}], "What next?")[0]["messages"])
     assert "Unfinished" in desk.handoff("The figs are only half done.")
     assert f"Conversation `{plums}`" in desk.handoff("The limes were off by four.")
-    assert len(desk.handoffs) == 3
+    assert len([each for each in desk.handoffs if "What next?" not in each]) == 3
     order = ("figs are only half done", "limes were off by four", "From now on, the rule is")
     assert sorted(order, key=view.index) == list(order)
     assert "persisted-output" not in view
