@@ -23,7 +23,7 @@ from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
-from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals, unmet
+from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals, telling_share, unmet
 from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
 from services.memory.text.misspellings import meant_terms
 from services.memory.text.terms import terms
@@ -258,7 +258,7 @@ class Parts:
             linked=self._linked_mask(projects, chosen),
             in_named_project=self._catalogue.of_projects(asked.projects, chosen),
             dates=asked.dates,
-            unmet=self._unmet(user, asked, matches, chosen, context_vector),
+            unmet=self._unmet(user, asked, matches, chosen, context_vector) * telling_share(len(searched)),
         )
         return signals, chunk
 

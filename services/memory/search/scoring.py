@@ -79,6 +79,8 @@ UNMET_USUAL = 0.2
 NEARER_UNMET = 5.0
 """Words that occur nowhere and yet bring the nearest memory nearer are met by others that mean the same: so many times
 the cosine that they add. Found with the weight, on questions with an answer and without."""
+FEW_MEMORIES = 10
+"""Of so many, half as much is told by a word that occurs nowhere as of very many."""
 
 MIDDLE, SLOPE = 11.5, 2.5
 """The sum with a score of one half, and the sum that multiplies the odds by e. Of memories that answer a question nine
@@ -166,6 +168,11 @@ def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) 
     nearer = float(np.nan_to_num(cosines, nan=USUAL_COSINE).max(initial=0.0)) - others
     asked_for = max(cosine, 0.0) * math.sqrt(max(share, 0.0))
     return max(asked_for - NEARER_UNMET * max(nearer, 0.0), 0.0)
+
+
+def telling_share(memories: int) -> float:
+    """How much the absence of a word tells among so many memories, 0 to 1: of a few, most words are absent."""
+    return memories / (memories + FEW_MEMORIES)
 
 
 def evidence(signals: Signals) -> Floats:

@@ -20,6 +20,7 @@ from services.memory.search.scoring import (
     Signals,
     decay,
     rank,
+    telling_share,
     unmet,
 )
 from services.memory.text.terms import DateSpan, date_spans
@@ -223,6 +224,12 @@ def test_what_is_asked_for_in_words_that_occur_nowhere_lowers_all_scores_and_cha
     assert (scores[1] > scores[2]).all()
     assert (scores[2] > scores[3]).all()
     assert len({tuple(np.argsort(each)) for each in scores}) == 1
+
+
+def test_of_a_few_memories_absent_words_tell_little() -> None:
+    assert telling_share(0) == 0
+    assert telling_share(3) < 0.3
+    assert 0.9 < telling_share(200) < 1
 
 
 def test_a_word_is_unmet_as_far_as_it_is_the_meaning_and_brings_nothing_nearer() -> None:
