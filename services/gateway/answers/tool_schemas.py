@@ -7,7 +7,7 @@ clients check answers by the brief ones: what may be null in an answer stays so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -18,12 +18,12 @@ _names = frozenset({"properties", "$defs"})
 
 def brief_input(schema: Schema) -> dict[str, Any]:
     """A tool's input schema without what no caller needs."""
-    return {name: value for name, value in _brief(_without_nulls(schema)).items() if name != "additionalProperties"}
+    return {name: value for name, value in _brief(schema, _not_null).items() if name != "additionalProperties"}
 
 
 def brief_output(schema: Schema, *, whole: bool) -> dict[str, Any]:
     """A tool's output schema: the names and types of its fields, and, if `whole`, what its items consist of."""
-    brief: dict[str, Any] = _brief(schema)
+    brief: dict[str, Any] = _brief(schema, _one_type)
     brief.pop("description", None)
     if whole:
         return brief
@@ -31,20 +31,30 @@ def brief_output(schema: Schema, *, whole: bool) -> dict[str, Any]:
     return {name: value for name, value in brief.items() if name != "$defs"} | {"properties": properties}
 
 
-def _brief(value: Any, *, of_names: bool = False) -> Any:
-    """The schema without titles and defaults that are null; `of_names`: the keys are the names of properties."""
+def _brief(value: Any, choose: Callable[[dict[str, Any]], dict[str, Any]], *, of_names: bool = False) -> Any:
+    """The schema without titles and defaults that are null, its choices by `choose`; `of_names`: the keys are the names
+    of properties."""
     if isinstance(value, list):
-        return [_brief(each) for each in value]
+        return [_brief(each, choose) for each in value]
     if not isinstance(value, Mapping):
         return value
     if of_names:
-        return {name: _brief(each) for name, each in value.items()}
+        return {name: _brief(each, choose) for name, each in value.items()}
     kept = {
-        name: _brief(each, of_names=name in _names)
+        name: _brief(each, choose, of_names=name in _names)
         for name, each in value.items()
         if name != "title" and not (name == "default" and each is None)
     }
-    return _one_type(kept)
+    return choose(kept)
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A choice without null; what is left, where that is one."""
+    if "anyOf" not in schema:
+        return schema
+    plain = [each for each in schema["anyOf"] if each != _null]
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**plain[0], **rest} if len(plain) == 1 else {**rest, "anyOf": plain}
 
 
 def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
@@ -55,22 +65,6 @@ def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     rest = {name: value for name, value in schema.items() if name != "anyOf"}
     return {**plain[0], **rest, "type": [plain[0]["type"], "null"]}
-
-
-def _without_nulls(value: Any, *, of_names: bool = False) -> Any:
-    if isinstance(value, list):
-        return [_without_nulls(each) for each in value]
-    if not isinstance(value, Mapping):
-        return value
-    kept = {
-        name: _without_nulls(each, of_names=name in _names and not of_names)
-        for name, each in value.items()
-        if of_names or name != "anyOf"
-    }
-    choices = () if of_names else [_without_nulls(each) for each in value.get("anyOf", ()) if each != _null]
-    if len(choices) == 1:
-        return {**choices[0], **kept}
-    return {**kept, **({"anyOf": choices} if choices else {})}
 
 
 def _shallow(value: Mapping[str, Any]) -> dict[str, Any]:
