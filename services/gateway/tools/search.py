@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from fastmcp import FastMCP
@@ -174,6 +174,22 @@ def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:
         return compact_text.more_result(search_results.MoreAnswer.of(await memory.call(memory.stub.More, request)))
 
 
+def _subject_request(subject: str, project: str | None, limit: int, **more: Any) -> memory_pb2.SearchRequest:
+    return memory_pb2.SearchRequest(
+        query=encodable(subject),
+        limit=limit,
+        project=encodable(project or ""),
+        include_related_projects=True,
+        content_max_chars=excerpt_chars(limit),
+        context_max_chars=context_chars,
+        **more,
+    )
+
+
+async def _subject_result(memory: MemoryBackend, request: memory_pb2.SearchRequest) -> ToolResult:
+    return compact_text.search_result(search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request)))
+
+
 def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_file(
@@ -182,19 +198,9 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
         project: InProject = None,
     ) -> ToolResult:
         """What is remembered about a file or directory."""
-        request = memory_pb2.SearchRequest(
-            query=encodable(file_path),
-            limit=limit,
-            project=encodable(project or ""),
-            include_related_projects=True,
-            filter=memory_pb2.Filter(file_path=encodable(file_path)),
-            min_score=0.0,  # it names the file
-            content_max_chars=excerpt_chars(limit),
-            context_max_chars=context_chars,
-        )
-        return compact_text.search_result(
-            search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request))
-        )
+        named = memory_pb2.Filter(file_path=encodable(file_path))
+        request = _subject_request(file_path, project, limit, filter=named, min_score=0.0)  # it names the file
+        return await _subject_result(memory, request)
 
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_concept(
@@ -203,14 +209,4 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
         project: InProject = None,
     ) -> ToolResult:
         """What is remembered on a subject, whatever words it was said in."""
-        request = memory_pb2.SearchRequest(
-            query=encodable(concept),
-            limit=limit,
-            project=encodable(project or ""),
-            include_related_projects=True,
-            content_max_chars=excerpt_chars(limit),
-            context_max_chars=context_chars,
-        )
-        return compact_text.search_result(
-            search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request))
-        )
+        return await _subject_result(memory, _subject_request(concept, project, limit))

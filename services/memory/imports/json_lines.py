@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
@@ -121,6 +121,13 @@ def read_lines(file: BinaryIO, start: Position = START) -> Iterator[Line]:
         elif not data:
             yield Line(start, end, None, "line too long") if complete else Line(start, start, None, UNFINISHED)
         start = end
+
+
+def track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
+    """The lines; records the position reached, since most lines of a transcript yield no entry."""
+    for line in lines:
+        reached[0] = line.end
+        yield line
 
 
 def _pass_over(file: BinaryIO) -> tuple[int, bool]:

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 from services.memory.imports.containers.unreadable import Unreadable
 
 value_max_chars = 64 * 1024 * 1024
-chunk_max_bytes = 1024 * 1024
+opening_max_bytes, chunk_max_bytes = 64 * 1024, 1024 * 1024
+"""Read at the beginning, by which many files are recognised, and from then on."""
 keys_max = 1000
 WHITE = " \t\r\n"
 BYTE_ORDER_MARK = "\ufeff"
@@ -33,7 +34,7 @@ class JsonDocument:
 
     def opening(self) -> str:
         """The first character that is no space: `[`, `{`, or another; empty for an empty file."""
-        self._more(chunk_max_bytes)
+        self._more(min(opening_max_bytes, chunk_max_bytes))
         self._text = self._text.removeprefix(BYTE_ORDER_MARK)
         return self._next_character()
 

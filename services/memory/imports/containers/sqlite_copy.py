@@ -96,7 +96,7 @@ def open_copy(path: Path) -> Iterator[Database]:
 def last_change_ns(path: Path) -> int:
     """When the log beside the database was written last, in ns; 0 if there is none."""
     try:
-        return path.with_name(path.name + LOG).stat().st_mtime_ns
+        return _log_of(path).stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -108,8 +108,7 @@ def _copy(path: Path, copy: Path) -> None:
         if sum(size for size, _ in before) > database_max_bytes:
             raise Unreadable(f"{path}: over {database_max_bytes:,} bytes")
         shutil.copyfile(path, copy)
-        log = path.with_name(path.name + LOG)
-        target = copy.with_name(copy.name + LOG)
+        log, target = _log_of(path), _log_of(copy)
         target.unlink(missing_ok=True)
         if log.is_file() and not log.is_symlink():
             shutil.copyfile(log, target)
@@ -120,13 +119,17 @@ def _copy(path: Path, copy: Path) -> None:
 
 def _state(path: Path) -> list[tuple[int, int]]:
     found = []
-    for each in (path, path.with_name(path.name + LOG)):
+    for each in (path, _log_of(path)):
         try:
             status = each.stat()
         except FileNotFoundError:
             continue
         found.append((status.st_size, status.st_mtime_ns))
     return found
+
+
+def _log_of(database: Path) -> Path:
+    return database.with_name(database.name + LOG)
 
 
 def _confine(connection: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from services.memory.imports.branches import branches_of
 from services.memory.imports.formats.entries import Entry, timely_entry
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.json_lines import UNFINISHED, Line, Position, read_lines
+from services.memory.imports.json_lines import UNFINISHED, Line, Position, read_lines, track_position
 from services.memory.imports.spoken_words import is_prompt
 from services.memory.imports.tool_calls import Outcome
 from services.memory.imports.transcripts import Projects, Reading, Said, conversation, first_cwd, is_transcript_line
@@ -55,13 +55,6 @@ def _transcript_entries(
     before = list(_before(file, begin))
     yield from _conversation_entries(conversation(_up_to(file, begin, reached[0]), reading, before))
     yield Entry(reached[0].lines, reached[0])
-
-
-def track_position(lines: Iterable[Line], reached: list[Position]) -> Iterator[Line]:
-    """The lines; records the position reached, since most lines of a transcript yield no entry."""
-    for line in lines:
-        reached[0] = line.end
-        yield line
 
 
 def _up_to(file: BinaryIO, begin: Position, end: Position) -> Iterator[Line]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from services.memory.imports.formats.entries import Entry, Record
 from services.memory.imports.formats.exports import conversations
+from services.memory.imports.formats.file_entries import text_of, whole_file
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import text_of, whole_file
 
 SOURCE = "claude"
 ROLES = {"human": "user", "assistant": "assistant"}

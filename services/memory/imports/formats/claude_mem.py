@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from services.memory.domain.memories import Kind
 from services.memory.imports.containers.sqlite_copy import Database
 from services.memory.imports.formats.entries import Entry, Record
+from services.memory.imports.formats.file_entries import text_of, texts_of, whole_file
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import text_of, texts_of, whole_file
 
 SOURCE = "claude-mem"
 SESSIONS, SUMMARIES, PROMPTS = "sdk_sessions", "session_summaries", "user_prompts"

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.memory.imports.formats.claude_code import track_position
 from services.memory.imports.formats.entries import Entry, Record
+from services.memory.imports.formats.file_entries import line_entries, text_of
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import text_of
-from services.memory.imports.json_lines import Fields, Line, read_lines
+from services.memory.imports.json_lines import Fields, Line
 from services.memory.imports.transcripts import last_part
 
 SOURCE = "codex"
@@ -92,11 +91,8 @@ class Codex:
 
     def read(self, opening: Opening) -> Iterator[Entry]:
         """The messages from `opening.start` on."""
-        session, reached = _session(opening.objects), [opening.start]
-        with opening.path.open("rb") as file:
-            lines = track_position(read_lines(file, opening.start), reached)
-            yield from _entries(lines, session)
-        yield Entry(reached[0].lines, reached[0])
+        session = _session(opening.objects)
+        return line_entries(opening, lambda lines: _entries(lines, session))
 
 
 def _session(head: Iterable[Fields]) -> Session:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from services.memory.imports.containers.json_document import Malformed
-from services.memory.imports.containers.unreadable import Unreadable
 from services.memory.imports.formats.entries import Entry, Record
 from services.memory.imports.formats.opening import Opening
 
@@ -17,18 +15,14 @@ def conversations(opening: Opening, records: Callable[[Fields], Iterable[Record]
     """The entries of every conversation; their lines are the conversations' numbers."""
     number, before, size = 0, 0, opening.path.stat().st_size
     for name in opening.names:
-        with opening.open_document(name) as document:
-            try:
-                document.opening()
-                for conversation in document.elements():
-                    number += 1
-                    # Of a zip it is unknown how much is still packed: half of the rest, ever again.
-                    read = size - size * size // (size + before + document.bytes_read) if name else document.bytes_read
-                    if not isinstance(conversation, dict):
-                        yield Entry(number, opening.start, problem="not a conversation", bytes_read=read)
-                        continue
-                    for record in records(conversation):
-                        yield record.entry(number, bytes_read=read)
-            except Malformed as problem:
-                raise Unreadable(f"{opening.path}: not whole JSON ({problem})") from None
+        with opening.read_document(name) as document:
+            for conversation in document.elements():
+                number += 1
+                # Of a zip it is unknown how much is still packed: half of the rest, ever again.
+                read = size - size * size // (size + before + document.bytes_read) if name else document.bytes_read
+                if not isinstance(conversation, dict):
+                    yield Entry(number, opening.start, problem="not a conversation", bytes_read=read)
+                    continue
+                for record in records(conversation):
+                    yield record.entry(number, bytes_read=read)
             before += document.bytes_read

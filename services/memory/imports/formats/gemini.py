@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.memory.imports.containers.json_document import Malformed
 from services.memory.imports.containers.unreadable import Unreadable
 from services.memory.imports.formats.entries import Entry, Record
+from services.memory.imports.formats.file_entries import text_of, whole_file
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import text_of, whole_file
 from services.memory.imports.json_lines import UNFINISHED, read_lines
 from services.memory.imports.transcripts import last_part
 
@@ -86,12 +85,8 @@ def _chat_entries(opening: Opening) -> Iterator[Entry]:
 
 
 def _apply_whole(opening: Opening, session: Fields, messages: Messages) -> None:
-    with opening.open_document("") as document:
-        try:
-            document.opening()
-            found = document.value()
-        except Malformed as problem:
-            raise Unreadable(f"{opening.path}: not whole JSON ({problem})") from None
+    with opening.read_document() as document:
+        found = document.value()
     _apply(1, found if isinstance(found, dict) else {}, session, messages)
     for place, (key, (_, message)) in enumerate(list(messages.items()), 1):
         messages[key] = place, message
@@ -193,24 +188,20 @@ def _directory(opening: Opening) -> str:
 
 def _log_entries(opening: Opening) -> Iterator[Entry]:
     directory = _directory(opening)
-    with opening.open_document("") as document:
-        try:
-            document.opening()
-            for number, fields in enumerate(document.elements(), 1):
-                text = text_of(fields.get("message")) if isinstance(fields, dict) else ""
-                if not text or fields.get("type") != "user" or _command.fullmatch(text):
-                    continue
-                session = text_of(fields.get("sessionId"))
-                record = Record(
-                    SOURCE,
-                    "\0".join((session, "log", str(fields.get("messageId")))),
-                    _without_additions(text),
-                    role="user",
-                    session_id=session,
-                    time=fields.get("timestamp"),
-                    project=last_part(directory),
-                    directory=directory,
-                )
-                yield record.entry(number, bytes_read=document.bytes_read)
-        except Malformed as problem:
-            raise Unreadable(f"{opening.path}: not whole JSON ({problem})") from None
+    with opening.read_document() as document:
+        for number, fields in enumerate(document.elements(), 1):
+            text = text_of(fields.get("message")) if isinstance(fields, dict) else ""
+            if not text or fields.get("type") != "user" or _command.fullmatch(text):
+                continue
+            session = text_of(fields.get("sessionId"))
+            record = Record(
+                SOURCE,
+                "\0".join((session, "log", str(fields.get("messageId")))),
+                _without_additions(text),
+                role="user",
+                session_id=session,
+                time=fields.get("timestamp"),
+                project=last_part(directory),
+                directory=directory,
+            )
+            yield record.entry(number, bytes_read=document.bytes_read)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from services.memory.domain.memories import Kind
 from services.memory.imports.containers.front_matter import Note, note_of
 from services.memory.imports.formats.entries import Entry, Record
+from services.memory.imports.formats.file_entries import whole_file
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import whole_file
 
 SOURCE = "markdown"
 CREATED = ("created", "created_at", "date", "created at")

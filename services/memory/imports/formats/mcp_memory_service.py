@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.memory.domain.memories import Kind
-from services.memory.imports.containers.json_document import Malformed
-from services.memory.imports.containers.unreadable import Unreadable
 from services.memory.imports.formats.entries import Entry, Record, small_details
+from services.memory.imports.formats.file_entries import text_of, texts_of, whole_file
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import text_of, texts_of, whole_file
 
 SOURCE = "mcp-memory-service"
 TABLE, KEY_COLUMNS = "memories", ("content_hash", "content", "memory_type", "created_at")
@@ -69,22 +67,18 @@ def _row_entries(opening: Opening) -> Iterator[Entry]:
 
 
 def _export_entries(opening: Opening) -> Iterator[Entry]:
-    with opening.open_document(opening.names[0]) as document:
-        try:
-            document.opening()
-            for key in document.members():
-                if key != "memories" or not document.begins_list():
-                    document.value()
-                    continue
-                for number, fields in enumerate(document.elements(), 1):
-                    read = document.bytes_read
-                    if isinstance(fields, dict):
-                        found = _record(fields, texts_of(fields.get("tags")), fields.get("metadata"))
-                        yield found.entry(number, bytes_read=read)
-                    else:
-                        yield Entry(number, opening.start, problem="not an object", bytes_read=read)
-        except Malformed as problem:
-            raise Unreadable(f"{opening.path}: not whole JSON ({problem})") from None
+    with opening.read_document(opening.names[0]) as document:
+        for key in document.members():
+            if key != "memories" or not document.begins_list():
+                document.value()
+                continue
+            for number, fields in enumerate(document.elements(), 1):
+                read = document.bytes_read
+                if isinstance(fields, dict):
+                    found = _record(fields, texts_of(fields.get("tags")), fields.get("metadata"))
+                    yield found.entry(number, bytes_read=read)
+                else:
+                    yield Entry(number, opening.start, problem="not an object", bytes_read=read)
 
 
 def _record(fields: dict[str, Any], tags: tuple[str, ...], metadata: object) -> Record:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from services.kit.errors import InvalidInput
-from services.memory.imports.formats.claude_code import track_position
 from services.memory.imports.formats.entries import Entry, checked_entry
+from services.memory.imports.formats.file_entries import line_entries
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.json_lines import UNFINISHED, Line, link_of, memory_of, read_lines
+from services.memory.imports.json_lines import UNFINISHED, Line, link_of, memory_of
 
 OWN_KEYS = frozenset(("content", "link"))
 
@@ -30,10 +31,7 @@ class MemoryLines:
 
     def read(self, opening: Opening) -> Iterator[Entry]:
         """The entries from `opening.start` on."""
-        reached = [opening.start]
-        with opening.path.open("rb") as file:
-            yield from map(_line_entry, track_position(read_lines(file, opening.start), reached))
-        yield Entry(reached[0].lines, reached[0])
+        return line_entries(opening, partial(map, _line_entry))
 
 
 def _line_entry(line: Line) -> Entry:

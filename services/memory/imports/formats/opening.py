@@ -140,6 +140,16 @@ class Opening:
                 file = stack.enter_context(self.path.open("rb"))
             yield JsonDocument(f"{self.path}{f' ({name})' if name else ''}", file)
 
+    @contextmanager
+    def read_document(self, name: str = "") -> Iterator[JsonDocument]:
+        """The same at its first value. Raises Unreadable while it is read, if it is not JSON or ends too early."""
+        with self.open_document(name) as document:
+            try:
+                document.opening()
+                yield document
+            except Malformed as problem:
+                raise Unreadable(f"{self.path}: not whole JSON ({problem})") from None
+
     @property
     def _text_probe(self) -> bytes:
         return self._probe.removeprefix(b"\xef\xbb\xbf").lstrip()

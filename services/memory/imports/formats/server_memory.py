@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.memory.domain.memories import Kind
-from services.memory.imports.formats.claude_code import track_position
 from services.memory.imports.formats.entries import Entry, Record
+from services.memory.imports.formats.file_entries import line_entries, text_of, texts_of
 from services.memory.imports.formats.opening import Opening
-from services.memory.imports.formats.whole_file import text_of, texts_of
-from services.memory.imports.json_lines import Fields, Line, Position, read_lines
+from services.memory.imports.json_lines import Fields, Line, Position
 
 SOURCE = "server-memory"
 ENTITY, RELATION = "entity", "relation"
@@ -27,11 +26,8 @@ class ServerMemory:
 
     def read(self, opening: Opening) -> Iterator[Entry]:
         """A memory for each observation and each relation."""
-        time, reached = opening.path.stat().st_mtime, [opening.start]
-        with opening.path.open("rb") as file:
-            for line in track_position(read_lines(file, opening.start), reached):
-                yield from _entries(line, time)
-        yield Entry(reached[0].lines, reached[0])
+        time = opening.path.stat().st_mtime
+        return line_entries(opening, lambda lines: (entry for line in lines for entry in _entries(line, time)))
 
 
 def _is_of_graph(fields: Fields) -> bool:
