@@ -38,6 +38,8 @@ class Consent(Enum):
 
 async def consent_of_person(context: Context, question: str) -> Consent | InputRequiredResult:
     """What the person chose. A tool returns an InputRequiredResult: the client calls it again, with the answer."""
+    if context.request_context is None:  # the page calls: a person has just pressed its button
+        return Consent.NOT_ASKED
     session = context.session
     capabilities = session.client_capabilities
     if capabilities is None or capabilities.elicitation is None:
