@@ -233,6 +233,11 @@ COMMANDS: Mapping[str, Command] = {
             ("--directory", {"type": Path, "metavar": "DIR", "help": "where a separate memory service keeps its data"}),
         ),
     ),
+    "dashboard": Command(
+        "commands.dashboard",
+        "opens the web page, by a link that works once",
+        (("--print", {"action": "store_true", "help": "only print the link"}),),
+    ),
     "status": Command("commands.status", "the state of server, sessions, memories, and the model's last briefing"),
     "stop": Command("commands.stop", "stops this machine's server; a client that needs one starts it again"),
     "doctor": Command(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
 
@@ -73,7 +74,10 @@ class BrowserSessions:
         token = bearer_token.PREFIX + code
         if not self._is_local or not bearer_token.is_token(token):
             raise wrong
-        record = await self._record(token)
+        try:
+            record = await self._record(token)
+        except Unauthenticated:
+            raise wrong from None
         if record.user != LINK_USER or not await self._revoke(record.id):
             raise wrong
         return await self._create_token(LOCAL_USER, LOCAL.scope.word, local_session_s)
@@ -94,7 +98,8 @@ class BrowserSessions:
         """Ends this browser's session; a user's own token goes on elsewhere."""
         value = self.cookie(scope)
         if self._is_local and value:
-            await self._revoke((await self._record(value)).id)
+            with suppress(Unauthenticated):
+                await self._revoke((await self._record(value)).id)
 
     def give(self, response: Response, scope: Scope, value: str) -> None:
         """Hands the cookie to the browser."""

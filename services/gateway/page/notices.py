@@ -58,14 +58,14 @@ class Notice(NamedTuple):
     """What happened."""
 
     kind: str
-    count: int = 1
+    number: int = 1
     ids: Sequence[str] = ()
 
     @property
     def words(self) -> str:
         """As the page says it."""
         one, several = WORDS[self.kind]
-        return one if self.count == 1 else several.format(f"{self.count:,}")
+        return one if self.number == 1 else several.format(f"{self.number:,}")
 
     @property
     def undo(self) -> str:
@@ -76,7 +76,7 @@ class Notice(NamedTuple):
 def leave(response: Response, notice: Notice, *, is_secure: bool = False) -> None:
     """Has the next page say it."""
     ids = notice.ids if len(notice.ids) <= ids_max else ()
-    value = f"{notice.kind}!{notice.count}!{'.'.join(ids)}"
+    value = f"{notice.kind}!{notice.number}!{'.'.join(ids)}"
     set_cookie(response, COOKIE, value, kept_s, is_secure=is_secure)
 
 

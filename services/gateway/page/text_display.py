@@ -14,6 +14,8 @@ _odd = re.compile(
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _fence = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]{0,20})[^\n`]*$")
+_fences = re.compile(r"^ {0,3}(?:`{3,}|~{3,})[^`\n]*$", re.MULTILINE)
+_gaps = re.compile(r"\n\s*\n")
 _word = re.compile(r"[^\W_]{2,}")
 query_words_max = 24
 stem_max_chars = 6
@@ -28,7 +30,7 @@ class Block(NamedTuple):
 
 
 def plain(text: object) -> str:
-    """The text with what is invisible written out: an escape as ␛, a right-to-left override as [U+202E]."""
+    """The text with what is invisible written out: an escape as [ESC], a right-to-left override as [U+202E]."""
     return _odd.sub(_name, str(text))
 
 
@@ -36,7 +38,7 @@ def _name(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code == 0x0D:
         return ""  # the end of a line, as Windows writes it
-    return chr(0x2400 + code) if code < 0x20 else f"[U+{code:04X}]"
+    return "[ESC]" if code == 0x1B else f"[U+{code:04X}]"
 
 
 def one_line(text: object, most: int = 200) -> str:
@@ -69,9 +71,9 @@ def _block(lines: Sequence[str], *, is_code: bool, language: str = "") -> Iterab
 
 
 def highlight(text: str, query: str) -> Markup:
-    """The text as HTML, with the words of a query marked, also in other forms of them."""
+    """An excerpt as HTML, with the words of a query marked, also in other forms of them; without fences."""
     wanted = {_stem(each) for each in _word.findall(query.casefold())[:query_words_max]}
-    shown = plain(text)
+    shown = _gaps.sub("\n", _fences.sub("", plain(text))).strip()
     if not wanted:
         return escape(shown)
     parts: list[str] = []

@@ -18,7 +18,8 @@ async function sendZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!shown || !zone || sessionStorage.getItem("zone")) return;
   sessionStorage.setItem("zone", zone);
-  if ((await send("/page/zone", { zone, quietly: "1" })) && zone !== shown) location.reload();
+  const clock = (timeZone) => new Date().toLocaleString("en", { timeZone });
+  if ((await send("/page/zone", { zone, quietly: "1" })) && clock(zone) !== clock(shown)) location.reload();
 }
 
 // --- keys ----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -33,7 +33,8 @@ class ProjectPages:
         asked = query_texts(request.query_params, "name", "cursor")
         given = {name: each or None for name, each in asked.items()}
         found = await self._parts.tools.call("list_projects", limit=listed_max, **given)
-        return self._parts.show(request, "projects.html", asked=asked, **found)
+        others = {} if asked["name"] or asked["cursor"] else await self._unseen(found["projects"])
+        return self._parts.show(request, "projects.html", asked=asked, others=others, **found)
 
     async def show(self, request: Request) -> Response:
         """One project."""
@@ -60,6 +61,13 @@ class ProjectPages:
             link_kinds=LINKS,
             base=_base(label),
         )
+
+    async def _unseen(self, known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Projects that memories name and of which no directory was seen, with their number of memories."""
+        found = await self._parts.tools.call("advanced_search", limit=1, facets=True)
+        counts = (found["facets"] or {"project": {}})["project"]
+        labels = {name for each in known for name in (each["label"], *each["aliases"])}
+        return {name: count for name, count in counts.items() if name and name not in labels}
 
     async def name(self, request: Request) -> Response:
         """Another label, or one more name, or one less."""
