@@ -17,7 +17,7 @@ _talk = (
         "assistant",
         "The gateway retries on every error, also on a decline. I split the two: a timeout is retried, a decline is "
         "not.\n\n```python\nclass Declined(PaymentError):\n    retryable = False\n\n\ndef charge(order, attempt=0):\n"
-        '    try:\n        return gateway.charge(order.total, key=f"{order.id}-{attempt}")\n    except GatewayTimeout:\n'
+        "    try:\n        return gateway.charge(order.total, key=(order.id, attempt))\n    except GatewayTimeout:\n"
         "        if attempt == 2:\n            raise\n        return charge(order, attempt + 1)\n```\n\n"
         "The tests for the timeout pass, and there is a new one for the decline.",
     ),

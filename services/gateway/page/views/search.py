@@ -36,7 +36,7 @@ class Search:
 
     async def show(self, request: Request) -> Response:
         """What is asked for by the address; without a question, the latest."""
-        asked: dict[str, Any] = query_texts(request.query_params, "q", *FILTERS, "sort", "cursor")
+        asked: dict[str, Any] = query_texts(request.query_params, "q", *FILTERS, "sort", "linked", "cursor")
         asked["tag"] = [each for each in request.query_params.getlist("tag") if each.strip()]
         problem, found = None, None
         try:
@@ -71,6 +71,7 @@ def _arguments(asked: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "query": asked["q"],
         "limit": results_max,
         "project": asked["project"] or None,
+        "include_related_projects": bool(asked["linked"]),
         "content_type": asked["kind"] or None,
         "role": asked["role"] or None,
         "session_id": asked["session"] or None,
