@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -72,7 +73,8 @@ def _block(lines: Sequence[str], *, is_code: bool, language: str = "") -> Iterab
 
 def highlight(text: str, query: str) -> Markup:
     """An excerpt as HTML, with the words of a query marked, also in other forms of them; without fences."""
-    wanted = {_stem(each) for each in _word.findall(query.casefold())[:query_words_max]}
+    words = (each for each in _word.findall(query.casefold()) if len(each) > 2 or not each.isascii())
+    wanted = {_stem(each) for each in islice(words, query_words_max)}
     shown = _gaps.sub("\n", _fences.sub("", plain(text))).strip()
     if not wanted:
         return escape(shown)

@@ -93,4 +93,5 @@ if (document.querySelector("main[data-live]")) {
   events.addEventListener("change", refresh);
   addEventListener("pagehide", () => events.close());
 }
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 sendZone();

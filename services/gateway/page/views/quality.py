@@ -82,7 +82,7 @@ def _report(assessed: Assessed | None) -> dict[str, Any] | None:
             "measured_at": iso(each.measured_at) if each.HasField("measured_at") else None,
         }
         for each in report.components
-        if not each.not_applicable
+        if each.weight and not each.not_applicable
     ]
     return {
         "overall": report.overall_score,

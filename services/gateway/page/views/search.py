@@ -36,7 +36,7 @@ class Search:
 
     async def show(self, request: Request) -> Response:
         """What is asked for by the address; without a question, the latest."""
-        asked: dict[str, Any] = query_texts(request.query_params, "q", *FILTERS, "sort", "linked", "cursor")
+        asked: dict[str, Any] = query_texts(request.query_params, "q", *FILTERS, "sort", "linked", "all", "cursor")
         asked["tag"] = [each for each in request.query_params.getlist("tag") if each.strip()]
         problem, found = None, None
         try:
@@ -80,6 +80,7 @@ def _arguments(asked: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "since": span_of_day(since, zone, is_end=False) if since else None,
         "until": span_of_day(until, zone, is_end=True) if until else None,
         "sort": "newest" if asked["sort"] == "newest" else "relevance",
+        "min_score": 0.0 if asked["all"] else None,
         "cursor": asked["cursor"] or None,
         "facets": True,
     }
