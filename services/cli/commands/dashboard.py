@@ -13,8 +13,8 @@ from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 
 call_timeout_s = 30.0
-signs_in_by_token = frozenset({401, 403})
-is_off = 404
+no_token, is_off = 401, frozenset({403, 404})
+"""The status of who has no token yet; and those of a server without a page."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,9 +37,9 @@ def _path(gateway: Endpoint) -> str:
         body, _ = gateway.call("/v1/page/links", b"{}", call_timeout_s)
     except CallFailed as problem:
         status = problem.__cause__.code if isinstance(problem.__cause__, HTTPError) else 0
-        if status in signs_in_by_token:
+        if status == no_token:
             return "/page/sign-in"
-        if status == is_off:
+        if status in is_off:
             raise CallFailed(
                 "the page is off (SEGUE_GATEWAY_PAGE), or the server is of an earlier version"
             ) from problem

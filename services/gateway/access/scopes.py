@@ -42,7 +42,7 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens/revoke"): Scope.ADMIN,
-    ("POST", "/v1/page/links"): Scope.ADMIN,
+    ("POST", "/v1/page/links"): Scope.READ,
     ("GET", "/metrics"): Scope.READ,
     ("POST", "/v1/hooks/SessionStart"): Scope.WRITE,
     ("POST", "/v1/hooks/UserPromptSubmit"): Scope.READ,

@@ -33,9 +33,11 @@ class SignIn:
         self._public_url = public_url
 
     async def links(self, _: Request) -> Response:
-        """`POST /v1/page/links` → the address that opens the page, once, for the machine's own user."""
+        """`POST /v1/page/links` → the address that opens the page: once, for the machine's own user; for who has a
+        token, the one where it is asked for."""
         code = await self._browsers.create_code()
-        return JSONResponse({"path": f"{PAGE}/enter?code={code}"}, headers={"cache-control": "no-store"})
+        path = f"{PAGE}/enter?code={code}" if code else SIGN_IN
+        return JSONResponse({"path": path}, headers={"cache-control": "no-store"})
 
     async def enter(self, request: Request) -> Response:
         """Who comes by the link gets a cookie for it."""
