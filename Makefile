@@ -109,7 +109,7 @@ bench: dev ## Measure search quality, speed and memory
 
 pictures: dev ## Make the pictures of the page in the README anew
 	@$(chromium)
-	$(bin)/python -m tests.pictures
+	$(bin)/python -m tests.integration.page.pictures
 
 proto: dev ## Generate services/pb from proto/
 	PATH="$$PWD/$(bin):$$PATH" $(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. proto/*.proto

@@ -47,9 +47,10 @@ from services.gateway.limits.rate_limits import Allowances, RateLimits
 from services.gateway.middleware import Guards, guards, register_issuer, verifier
 from services.gateway.page.entry import Entry
 from services.gateway.page.parts import Parts, Workflows
-from services.gateway.page.routes import register_page
+from services.gateway.page.routes import ServerParts, register_page
 from services.gateway.page.tool_calls import Tools
 from services.gateway.session_fallback import SessionFallback
+from services.gateway.telemetry.last_hour import LastHour
 from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
 from services.gateway.tools import (
@@ -72,6 +73,7 @@ from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.projects import ProjectWork
 from services.gateway.workflows.sessions import Sessions
 from services.gateway.workflows.shown_briefings import ShownBriefings
+from services.kit.background_task import background_task
 from services.kit.errors import Unavailable
 from services.kit.health.polling import publish_health
 from services.kit.observability import event_loop_lag
@@ -92,6 +94,7 @@ class GatewayApp:
         self.activity = activity
         self.readiness = readiness
         self.background = Background()
+        self.last_hour = LastHour()
         self._leave_s = leave_s
 
     def idle_s(self) -> float:
@@ -150,6 +153,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         mcp = build(settings, backends, [tracing, ErrorResults(), RateLimits(allowances), arguments], app)
         await _know_tools(mcp, tracing, arguments)
         await stack.enter_async_context(event_loop_lag.measure_lag())
+        await stack.enter_async_context(background_task("the figures of the last hour", app.last_hour.keep))
         await stack.enter_async_context(publish_health("gateway", app.readiness.look))
         guarded = guards(settings, backends, allowances)
         await stack.enter_async_context(_serve(mcp, settings, guarded, listening, app.activity))
@@ -194,7 +198,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
         workflows = Workflows(sessions, projects_work, decisions, retention, export, shown)
         entry = Entry.of(settings, verifier(settings, backends), backends.access)
         parts = Parts(Tools(mcp), backends, workflows, entry.browsers, entry.renderer, entry.public_url)
-        register_page(mcp, parts, entry, backup, lambda: app.readiness.is_stopping)
+        register_page(mcp, parts, entry, ServerParts(backup, app.last_hour, lambda: app.readiness.is_stopping))
     _register_probes(mcp, app)
     return mcp
 

@@ -14,8 +14,9 @@ from starlette.responses import HTMLResponse, Response
 
 from services import __version__
 from services.gateway.access.browser_sessions import BrowserSessions, form_token
-from services.gateway.page import notices, text_display, time_display
+from services.gateway.page import notices
 from services.gateway.page.assets import Assets
+from services.gateway.page.display import text_display, time_display
 from services.gateway.page.policy import HEADERS
 from services.gateway.page.viewer import Viewer, viewer_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fastmcp import FastMCP
 from starlette.requests import Request
@@ -29,13 +30,23 @@ from services.gateway.page.views.removals import Removals
 from services.gateway.page.views.search import Search
 from services.gateway.page.views.sessions import SessionPages
 from services.gateway.page.views.today import Today
+from services.gateway.telemetry.last_hour import LastHour
 from services.gateway.telemetry.tracing import trace_endpoint
 
 
-def register_page(mcp: FastMCP, parts: Parts, entry: Entry, backup: Backup, is_stopping: Callable[[], bool]) -> None:
+@dataclass(frozen=True, slots=True)
+class ServerParts:
+    """What the page shows and does of the server itself."""
+
+    backup: Backup
+    last_hour: LastHour
+    is_stopping: Callable[[], bool]
+
+
+def register_page(mcp: FastMCP, parts: Parts, entry: Entry, server: ServerParts) -> None:
     """Adds the page's routes to `mcp`."""
-    routes = [*_entry(entry), *_reading(parts, backup, is_stopping), *_memory(parts), *_project(parts)]
-    for method, path, endpoint in [*routes, *_changing(parts, backup)]:
+    routes = [*_entry(entry), *_reading(parts, server), *_memory(parts), *_project(parts)]
+    for method, path, endpoint in [*routes, *_changing(parts, server)]:
         mcp.custom_route(path, [method])(trace_endpoint(method, path, _with_failure_pages(endpoint, parts)))
 
 
@@ -57,11 +68,11 @@ def _entry(entry: Entry) -> Routes:
     ]
 
 
-def _reading(parts: Parts, backup: Backup, is_stopping: Callable[[], bool]) -> Routes:
+def _reading(parts: Parts, server: ServerParts) -> Routes:
     sessions, projects, export = SessionPages(parts), ProjectPages(parts), ExportPage(parts)
     return [
         ("GET", "/page/today", Today(parts).show),
-        ("GET", "/page/live", Live(parts, is_stopping).__call__),
+        ("GET", "/page/live", Live(parts, server.is_stopping).__call__),
         ("GET", "/page/search", Search(parts).show),
         ("GET", "/page/sessions", sessions.list),
         ("GET", "/page/session/{id}", sessions.session),
@@ -71,7 +82,7 @@ def _reading(parts: Parts, backup: Backup, is_stopping: Callable[[], bool]) -> R
         ("GET", "/page/project/{label:path}", projects.show),
         ("GET", "/page/permissions", Permissions(parts).show),
         ("GET", "/page/quality", Quality(parts).show),
-        ("GET", "/page/health", Health(parts, backup).show),
+        ("GET", "/page/health", Health(parts, server.backup, server.last_hour).show),
         ("GET", "/page/removals", Removals(parts).show),
         ("GET", "/page/export", export.show),
         ("GET", "/page/export/memories.jsonl", export.download),
@@ -102,14 +113,14 @@ def _project(parts: Parts) -> Routes:
     ]
 
 
-def _changing(parts: Parts, backup: Backup) -> Routes:
+def _changing(parts: Parts, server: ServerParts) -> Routes:
     permissions = Permissions(parts)
     return [
         ("POST", "/page/permissions/decide", permissions.decide),
         ("POST", "/page/permissions/record", permissions.record),
         ("POST", "/page/permissions/revoke", permissions.revoke),
         ("POST", "/page/quality/measure", Quality(parts).measure),
-        ("POST", "/page/health/backup", Health(parts, backup).back_up),
+        ("POST", "/page/health/backup", Health(parts, server.backup, server.last_hour).back_up),
     ]
 
 

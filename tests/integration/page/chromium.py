@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -30,13 +30,18 @@ def open_chromium() -> Iterator[Browser]:
 class Troubles(list[str]):
     """What the browser complained of, and each request for another host."""
 
+    def note_dialog(self, dialog: Dialog) -> None:
+        """A page that asks something in a dialog of the browser's own runs a script that is not ours."""
+        self.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
 
 def watched(context: BrowserContext, origin: str) -> tuple[Page, Troubles]:
     """A tab, and what goes wrong in it."""
     page, troubles = context.new_page(), Troubles()
     page.set_default_timeout(patience_ms)
     page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("dialog", troubles.note_dialog)
     page.on("console", lambda message: troubles.append(message.text) if "Content Security" in message.text else None)
     context.on("request", lambda asked: None if asked.url.startswith((origin, "data:")) else troubles.append(asked.url))
     return page, troubles

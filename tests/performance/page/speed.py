@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from services.memory.embedder.build import build_model
@@ -39,7 +40,7 @@ def rows(data: Path, size: int) -> Rows:
         browser = HttpBrowser(stack.url)
         browser.enter(Person(stack.url).link())
         for name, address in PAGES.items():
-            took = asyncio.run(timed(lambda number, to=address: _open(browser, to, number), times))
+            took = asyncio.run(timed(partial(_open, browser, address), times))
             yield Row(f"page of {name} at {size:,}", took.p50, "ms p50", f"p95 {took.p95:.0f}")
 
 

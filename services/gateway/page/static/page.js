@@ -89,9 +89,17 @@ async function refresh() {
 }
 
 if (document.querySelector("main[data-live]")) {
-  const events = new EventSource("/page/live");
-  events.addEventListener("change", refresh);
-  addEventListener("pagehide", () => events.close());
+  // Only while it is seen: a browser has six connections for a host, and there may be many tabs.
+  let events;
+  const listen = () => {
+    events?.close();
+    if (document.hidden) return;
+    events = new EventSource("/page/live");
+    events.addEventListener("change", refresh);
+  };
+  listen();
+  document.addEventListener("visibilitychange", () => { listen(); refresh(); });
+  addEventListener("pagehide", () => events?.close());
 }
 document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 sendZone();

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.answers.memory_results import MemoryShape
+from services.gateway.page.display.memories import all_whole
 from services.gateway.page.forms import query_texts
-from services.gateway.page.memories import all_whole
 from services.gateway.page.parts import Parts
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2

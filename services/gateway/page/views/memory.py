@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.page.memories import all_whole, metadata_lines, whole
+from services.gateway.page.display.memories import all_whole, metadata_lines, whole
 from services.gateway.page.parts import Parts
 from services.gateway.page.tool_calls import Refused
 from services.kit.errors import NotFound
@@ -46,7 +46,9 @@ class Memory:
         name = str(request.path_params["id"])
         found = await self._read(name, whole_max_chars if is_whole else shown_max_chars)
         memory = whole(found["memory"])
-        older, newer = await asyncio.gather(self._related(memory["replaces"]), self._related(memory["replaced_by"]))
+        older, newer = await asyncio.gather(
+            self._memories_named(memory["replaces"]), self._memories_named(memory["replaced_by"])
+        )
         return self._parts.show(
             request,
             "memory.html",
@@ -59,7 +61,7 @@ class Memory:
             older=older,
             newer=newer,
             form=form if memory["author"] is None else "",
-            typed=typed or _typed(memory),
+            typed=typed or _typed_fields(memory),
             problem=problem,
             base=f"/page/memory/{name}",
         )
@@ -73,7 +75,7 @@ class Memory:
             removed = ("It may have been deleted: Removals lists what was.", "Search for its words.")
             raise NotFound("There is no memory of yours with this address.", *removed) from error
 
-    async def _related(self, ids: Iterable[str]) -> list[dict[str, Any]]:
+    async def _memories_named(self, ids: Iterable[str]) -> list[dict[str, Any]]:
         """The first of these memories; one that is gone since is left out."""
 
         async def read(id: str) -> list[dict[str, Any]]:
@@ -87,5 +89,5 @@ class Memory:
         return [memory for each in lists for memory in each]
 
 
-def _typed(memory: Mapping[str, Any]) -> Mapping[str, str]:
+def _typed_fields(memory: Mapping[str, Any]) -> Mapping[str, str]:
     return {"content": memory["content"], "tags": ", ".join(memory["tags"]), "project": memory["project"]}

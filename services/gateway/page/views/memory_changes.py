@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.answers.memory_results import iso
-from services.gateway.page.memories import tags_of
+from services.gateway.page.display.memories import tags_of
 from services.gateway.page.notices import Notice
 from services.gateway.page.parts import Parts
 from services.gateway.page.tool_calls import Refused

@@ -85,14 +85,14 @@ class ProjectPages:
         fields, work = await self._parts.form(request), self._parts.workflows.projects
         label, name, is_dry = request.path_params["label"], _name(fields), not fields.has("confirmed")
         changed = await work.merge(label, name, dry_run=is_dry)
-        return self._answer(request, changed, "merge", name) if is_dry else self._moved(changed)
+        return self._answer(request, changed, "merge", name) if is_dry else self._to_merged(changed)
 
     async def split(self, request: Request) -> Response:
         """The same for a project that was merged into this one."""
         fields, work = await self._parts.form(request), self._parts.workflows.projects
         label, name, is_dry = request.path_params["label"], _name(fields), not fields.has("confirmed")
         changed = await work.split(label, name, dry_run=is_dry)
-        return self._answer(request, changed, "split", name) if is_dry else self._moved(changed)
+        return self._answer(request, changed, "split", name) if is_dry else self._to_merged(changed)
 
     async def link(self, request: Request) -> Response:
         """A link to another project, or none any more."""
@@ -125,7 +125,7 @@ class ProjectPages:
             base=_base(label),
         )
 
-    def _moved(self, changed: ProjectChange) -> Response:
+    def _to_merged(self, changed: ProjectChange) -> Response:
         return self._parts.go(_base(changed.project.label), Notice("moved", changed.memories))
 
 

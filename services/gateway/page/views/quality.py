@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from services.gateway.answers.memory_results import iso
 from services.gateway.directory.client_reports import Asked, Wanted
-from services.gateway.page import charts
+from services.gateway.page.display import charts
+from services.gateway.page.display.time_display import parse
 from services.gateway.page.forms import query_texts
 from services.gateway.page.notices import Notice
 from services.gateway.page.parts import Parts
 from services.gateway.page.rendering import address
-from services.gateway.page.time_display import parse
 from services.gateway.workflows.quality import Assessed, assess, recommendations
 from services.kit.errors import ServiceError
 

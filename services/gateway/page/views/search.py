@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.gateway.page.display.memories import all_whole
+from services.gateway.page.display.time_display import span_of_day
 from services.gateway.page.forms import query_texts
-from services.gateway.page.memories import all_whole
 from services.gateway.page.parts import Parts
-from services.gateway.page.time_display import span_of_day
 from services.gateway.page.tool_calls import Refused
 from services.kit.errors import InvalidInput
 

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.answers.session_results import HandoffShape, SessionShape, when
+from services.gateway.page.display.memories import all_whole
 from services.gateway.page.forms import query_texts
-from services.gateway.page.memories import all_whole
 from services.gateway.page.parts import Parts
 from services.gateway.page.views.today import conversations_of
 from services.kit.errors import InvalidInput, NotFound

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from services.gateway.access.identity import current_user
 from services.gateway.answers.memory_results import iso
-from services.gateway.page.memories import all_whole
+from services.gateway.page.display.memories import all_whole
+from services.gateway.page.display.time_display import midnight
 from services.gateway.page.parts import Parts
-from services.gateway.page.time_display import midnight
 from services.gateway.page.tool_calls import Refused
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2

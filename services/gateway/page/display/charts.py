@@ -50,3 +50,11 @@ def _x(time_s: float, first: float, last: float) -> float:
 def _y(value: float, most: float) -> float:
     share = min(max(value / most if most else 0.0, 0.0), 1.0)
     return top + (1 - share) * (height - top - bottom)
+
+
+def round_up(value: float) -> float:
+    """The end of an axis: the next of 1, 2, 5, 10, 20, 50 and so on."""
+    size = 1.0
+    while size < value:
+        size *= 2.5 if f"{size:e}".startswith("2") else 2
+    return size
