@@ -70,7 +70,8 @@ test-browser: dev ## The web page in Chromium, with JavaScript and without; pict
 	@$(chromium)
 	$(pytest) -m 'browser and not containers'
 
-test-containers: dev ## What needs Docker
+test-containers: dev ## What needs Docker; the page there needs Chromium, too
+	@$(chromium)
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
 
 test-again: dev ## What failed in the run before, alone

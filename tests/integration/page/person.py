@@ -48,7 +48,7 @@ class Person:
 
     def hook(self, event: str, conversation: str, directory: str, **envelope: Any) -> Answer:
         """What a hook is answered."""
-        told = {name: envelope.pop(name) for name in ("prompt", "source") if name in envelope}
+        told: dict[str, Any] = {name: envelope.pop(name) for name in ("prompt", "source") if name in envelope}
         given: dict[str, Any] = {"session_id": conversation, "cwd": directory, **told}
         body: dict[str, Any] = {"directory": directory, "input": given, **envelope}
         return self.ask("POST", f"/v1/hooks/{event}", body)

@@ -25,7 +25,7 @@ def test_sums_are_of_tool_calls_alone() -> None:
 def test_a_minute_is_what_came_since_the_look_before() -> None:
     hour = LastHour()
     hour.add(Sums(100, 5, 1), NOW)
-    assert hour.minutes == ()
+    assert len(hour.minutes) == 0
     hour.add(Sums(110, 6, 2), NOW + timedelta(minutes=1))
     hour.add(Sums(110, 6, 2), NOW + timedelta(minutes=2))
     first, second = hour.minutes
