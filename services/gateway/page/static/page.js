@@ -78,8 +78,8 @@ async function refresh() {
   const main = document.querySelector("main[data-live]");
   const busy = document.querySelector(".pick:checked, .notice") || main.contains(document.activeElement) && document.activeElement !== main;
   if (busy || document.hidden) return;
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (!answer.ok) return;
+  const answer = await fetch(location.href).catch(() => null); // the server may have left
+  if (!answer?.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
   const open = all("details", main).map((each) => each.open);
   if (!fresh) return;
