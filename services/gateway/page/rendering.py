@@ -33,8 +33,6 @@ PAGES = (
     ("export", "Export"),
 )
 """The pages that each page leads to, by their addresses below `/page/`."""
-
-
 _times = (time_display.clock, time_display.hour, time_display.ago, time_display.day)
 
 
@@ -80,9 +78,9 @@ class Renderer:
 
 
 def here(request: Request) -> str:
-    """The address of the page, with its query."""
-    query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
+    """The address of the page as it was asked for, with its query."""
+    path, query = request.scope["raw_path"].decode("latin-1"), request.url.query
+    return f"{path}?{query}" if query else path
 
 
 def address(path: str, given: Mapping[str, Any] | None = None, **changes: Any) -> str:

@@ -170,6 +170,17 @@ def test_a_conversation_is_told_in_order(filled: Filled, browser: HttpBrowser) -
     assert places == sorted(places)
 
 
+def test_a_change_leads_back_to_where_it_was_made_whatever_that_is_called(filled: Filled, browser: HttpBrowser) -> None:
+    name = 'odd?name#with%2F and/é "quotes"'
+    (made,) = filled.person.imports([line("Said in an odd place.", datetime.now(UTC), session_id=name, role="user")])
+    address = f"/page/conversation/{quote(name, safe='')}"
+    page = browser.open(address)
+    done = browser.press(page, "/page/memories/change", "No longer holds", {"id": made})
+    assert "One memory no longer holds." in done.words
+    assert "Said in an odd place." in done.words
+    assert done.address == address
+
+
 def test_a_session_shows_its_checkpoints(filled: Filled, browser: HttpBrowser) -> None:
     words = shown(browser.open(f"/page/session/{filled.made.session}"))
     assert "Declines are no longer retried" in words
