@@ -495,6 +495,7 @@ def test_a_day_is_the_users_day(clocked: Callable[..., ClockedOffice]) -> None:
     assert "2026-11-26" not in told
 
 
+@pytest.mark.slow
 def test_a_laptop_that_slept_goes_on_and_tells_nothing_twice(clocked: Callable[..., ClockedOffice]) -> None:
     office = clocked()
     desk = office.open("orchard")

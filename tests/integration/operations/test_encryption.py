@@ -173,6 +173,7 @@ def test_a_server_refuses_a_key_that_others_can_read_before_it_writes_anything(
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"server.lock", "program"}
 
 
+@pytest.mark.slow
 async def test_what_is_there_is_encrypted_by_the_command_that_the_refusal_names(
     data: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
