@@ -80,6 +80,7 @@ def test_a_call_that_reads_or_is_idempotent_is_repeated_when_the_server_dies_of_
     assert text(connection.call(1, tool, name="once", times=1)) == "2"
 
 
+@pytest.mark.slow
 def test_a_read_is_repeated_at_a_gateway_elsewhere_that_comes_back(
     server: ServerInfo, data_dir: Path, connect: Connect
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_read_is_repeated_at_a_gateway_elsewhere_that_comes_back(
     assert text(connection.answer(1)) == "2"
 
 
+@pytest.mark.slow
 def test_a_call_that_the_server_always_dies_of_is_not_repeated_for_ever(data_dir: Path, connect: Connect) -> None:
     connection = listed(connect(command=connect_locally()).opened())
     assert "did not answer" in connection.call(1, "perish_reading", name="always", times=100)["error"]["message"]
@@ -116,6 +118,7 @@ def test_a_gateway_that_left_is_waited_for_and_then_named(server: ServerInfo, da
     assert text(connection.call(2, "echo", text="back")) == "back"
 
 
+@pytest.mark.slow
 def test_what_the_server_sends_of_its_own_accord_arrives_after_it_came_back(
     server: ServerInfo, data_dir: Path, connect: Connect
 ) -> None:
@@ -170,6 +173,7 @@ def road(server: ServerInfo) -> Iterator[Road]:
     made.close()
 
 
+@pytest.mark.slow
 def test_a_connection_that_died_in_silence_is_given_up_and_the_next_call_goes_through(
     road: Road, connect: Connect
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_connection_that_died_in_silence_is_given_up_and_the_next_call_goes_th
     assert text(connection.call(2, "echo", text="awake")) == "awake"
 
 
+@pytest.mark.slow
 def test_who_listens_notices_a_road_that_was_lost_in_silence(road: Road, data_dir: Path, connect: Connect) -> None:
     connection = connect(command=connect_with_timeouts(road.url, silence_s=4.0)).opened()
     log = data_dir / "server.log"

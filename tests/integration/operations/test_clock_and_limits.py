@@ -117,6 +117,7 @@ def connections(address: tuple[str, int], count: int) -> Iterator[socket.socket]
         yield socket.create_connection(address, timeout=10)
 
 
+@pytest.mark.slow
 async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are_some(data: Path) -> None:
     stack = ProcessStack(data, SEGUE_GATEWAY_HEAD_TIMEOUT_S="1")
     with tempfile.TemporaryFile("w+") as stack.stderr, stack, ExitStack() as held:

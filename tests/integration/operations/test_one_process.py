@@ -154,6 +154,7 @@ def named(data: Path) -> Path:
     return data.rename(above / "data")
 
 
+@pytest.mark.slow
 async def test_a_data_directory_may_have_nearly_any_name(named: Path) -> None:
     with ProcessStack(named) as stack:
         async with Client(stack.url) as mcp:
