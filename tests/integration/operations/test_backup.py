@@ -107,6 +107,7 @@ def page_status(stack: Stack, query: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 async def test_an_export_imported_elsewhere_exports_the_same(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "here") as stack:
         await fill(stack)
