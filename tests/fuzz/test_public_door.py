@@ -128,7 +128,7 @@ class PublicDoor(RuleBasedStateMachine):
         forms = [f"{word} {beside} {odd}", f"{beside} {word}", f"{word}\n{odd}\n{odd}"]
         if not is_known(known.END_OF_LONG_TEXTS):
             forms += [f"{odd} {word}", f"{'word ' * 30_000}{word}"]
-        return word, data.draw(st.sampled_from([form for form in forms if word in without_private(form)]))
+        return word, data.draw(st.sampled_from([form for form in forms if word in without_private(form)[0]]))
 
     # --- finding -------------------------------------------------------------------------------
 

@@ -163,7 +163,8 @@ PIECES = (
     ),
     *("eyJ", "AKIA", "password: ", "-----BEGIN ", "def f(", "$(", "2026-03-01 ", "\n"),
 )
-small, large = 6_000, 24_000
+small, large = 20_000, 80_000
+"""Characters; both are beyond what a grammar reads, so that both are read the same way."""
 _numbers = itertools.count()
 
 
