@@ -32,6 +32,7 @@ def test_the_local_server_is_started_by_the_handshake_and_when_it_left_by_the_ne
     data_dir: Path, connect: Connect
 ) -> None:
     connection = connect(command=connect_locally()).opened()
+    until(lambda: read_server(data_dir))
     first = read_server(data_dir)
     assert first
     kill(data_dir, first)
@@ -67,8 +68,9 @@ def test_a_call_that_may_have_been_carried_out_is_not_repeated(
 
 
 def listed(connection: Connection) -> Connection:
-    """A client that asked for the tools, so that the bridge knows which of them may be called again."""
-    assert connection.request("list", "tools/list")["result"]["tools"]
+    """A client that asked this server for its tools, so that the bridge knows which of them may be called again."""
+    assert text(connection.call("before", "echo", text="here")) == "here"  # until then others are listed
+    assert "perish_storing" in {each["name"] for each in connection.request("list", "tools/list")["result"]["tools"]}
     return connection
 
 
