@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from services.gateway.access.scopes import is_page
 from services.kit import bearer_token
+from tests.integration.access.test_issuer import AUDIENCE, KeyServer
 from tests.integration.page.conftest import Filled
 from tests.integration.page.http_browser import HttpBrowser
 from tests.integration.page.person import Person
@@ -236,6 +238,25 @@ def test_a_backup_takes_an_admin(team: TeamStack, tmp_path: Path) -> None:
     assert "Back up now" not in writer.open("/page/health").words
     assert writer.post("/page/health/backup", {"directory": str(tmp_path)}, follow=False).status == 403
     assert not list(tmp_path.iterdir())
+
+
+def test_a_user_of_an_issuer_signs_in_by_their_token(tmp_path: Path) -> None:
+    keys = KeyServer()
+    keys.rotate("one")
+    public = "https://segue.example"
+    issuer = {"SEGUE_GATEWAY_JWT_ISSUER": keys.url, "SEGUE_GATEWAY_JWT_AUDIENCE": AUDIENCE}
+    more = {"SEGUE_GATEWAY_AUTH": "jwt", "SEGUE_GATEWAY_JWT_ALGORITHM": "ES256", "SEGUE_GATEWAY_PUBLIC_URL": public}
+    with ProcessStack(tmp_path / "data", **issuer, **more) as stack:
+        browser = HttpBrowser(stack.url)
+        browser.origin = public  # behind TLS
+        assert browser.sign_in(keys.sign(aud="another")).status == 401
+        assert "ada" in browser.sign_in(keys.sign()).words
+        assert all("secure" in each.lower() for each in browser.set_cookies)
+        short = HttpBrowser(stack.url)
+        short.origin = public
+        short.sign_in(keys.sign(exp=int(time.time()) + 5))
+        until(lambda: short.open("/page/today").status == 401)
+    keys.close()
 
 
 # --- the command, and the setting -------------------------------------------------------------------

@@ -99,6 +99,11 @@ def test_search_finds_what_the_tool_finds_in_its_order(filled: Filled, browser: 
     assert "mark" in [tag for tag, _ in page.elements]
 
 
+def test_a_time_that_a_question_names_is_said(filled: Filled, browser: HttpBrowser) -> None:
+    words = shown(browser.open("/page/search?q=what+was+said+of+invoices+3+days+ago"))
+    assert "what was said “3 days ago” comes first" in words
+
+
 def test_a_filter_stands_in_the_address_and_can_be_taken_away(filled: Filled, browser: HttpBrowser) -> None:
     every = browser.open("/page/search?kind=reflection&tag=decision")
     assert "tag: decision" in every.words
