@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from services.memory.embedder.build import build_model
 from tests.integration.page.http_browser import HttpBrowser
 from tests.integration.page.person import Person
 from tests.integration.stack import ProcessStack
-from tests.integration.whole import index_settled
 from tests.performance.corpora.synthetic import PROJECT, fill
 from tests.performance.rows import Row, Rows, timed
 
@@ -36,9 +36,9 @@ PAGES = {
 def rows(data: Path, size: int) -> Rows:
     """Of a data directory with so many memories."""
     with ProcessStack(data) as stack:
-        asyncio.run(_settled(stack))
-        browser = HttpBrowser(stack.url)
-        browser.enter(Person(stack.url).link())
+        person, browser = Person(stack.url), HttpBrowser(stack.url)
+        _settle(person)
+        browser.enter(person.link())
         for name, address in PAGES.items():
             took = asyncio.run(timed(partial(_open, browser, address), times))
             yield Row(f"page of {name} at {size:,}", took.p50, "ms p50", f"p95 {took.p95:.0f}")
@@ -50,11 +50,10 @@ async def _open(browser: HttpBrowser, address: str, number: int) -> None:
     assert page.status == 200, page.words
 
 
-async def _settled(stack: ProcessStack) -> None:
-    from fastmcp import Client
-
-    async with Client(stack.url) as mcp:
-        await index_settled(mcp)
+def _settle(person: Person) -> None:
+    """Waits until the index has read every text."""
+    while person.tool("health_check").get("checks", {}).get("index", {}).get("status") != "healthy":
+        time.sleep(1)
 
 
 def main() -> None:

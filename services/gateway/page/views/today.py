@@ -16,6 +16,7 @@ from services.gateway.page.display.memories import all_whole
 from services.gateway.page.display.time_display import midnight
 from services.gateway.page.parts import Parts
 from services.gateway.page.tool_calls import Refused
+from services.gateway.telemetry.readiness import Readiness
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, session_pb2
 
@@ -33,16 +34,15 @@ class Today:
         """Of the viewer's day. A part whose service is away says so, and the others are shown."""
         begin = midnight(self._parts.viewer(request).zone)
         tools, workflows = self._parts.tools, self._parts.workflows
-        stats, stored, at_work, pending, permissions, shown, health = await asyncio.gather(
+        stats, stored, at_work, pending, permissions, shown, services = await asyncio.gather(
             _or_none(self._stats(begin.isoformat())),
             _or_none(tools.call("list_memories", since=begin.isoformat(), author="mine", limit=listed_max)),
             _or_none(self._conversations()),
             _or_none(self._pending()),
             _or_none(tools.call("permission_status")),
             _or_none(workflows.shown.latest(current_user(), workflows.sessions.derived_texts)),
-            _or_none(tools.call("health_check")),
+            Readiness(self._parts.backends).look(),
         )
-        checks = (health or {"checks": {}})["checks"]
         return self._parts.show(
             request,
             "today.html",
@@ -55,7 +55,7 @@ class Today:
             proposals=permissions["proposals"] if permissions else [],
             shown=shown,
             shown_since=workflows.shown.began_at.isoformat(),
-            troubles=[(name, each) for name, each in checks.items() if each["status"] != "healthy"],
+            troubles=[(name, each) for name, each in services.items() if each.status != "healthy"],
         )
 
     async def _stats(self, since: str) -> dict[str, Any]:
