@@ -233,6 +233,16 @@ COMMANDS: Mapping[str, Command] = {
             ("--directory", {"type": Path, "metavar": "DIR", "help": "where a separate memory service keeps its data"}),
         ),
     ),
+    "explain": Command(
+        "commands.explain",
+        "why a search finds what it finds, and why not another memory",
+        (
+            ("query", {"metavar": "QUERY", "help": "what is searched for"}),
+            ("--project", {"metavar": "NAME", "help": "where; left out: everywhere"}),
+            ("--id", {"metavar": "ID", "help": "a memory that should be among the results"}),
+            ("--limit", {"type": int, "default": 5, "help": "how many results (%(default)s)"}),
+        ),
+    ),
     "status": Command("commands.status", "the state of server, sessions, memories, and the model's last briefing"),
     "stop": Command("commands.stop", "stops this machine's server; a client that needs one starts it again"),
     "doctor": Command(

@@ -30,6 +30,7 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/v1/permissions"): Scope.WRITE,
     ("POST", "/v1/permissions/test"): Scope.READ,
     ("GET", "/v1/overview"): Scope.READ,
+    ("POST", "/v1/explain"): Scope.READ,
     ("GET", "/v1/projects"): Scope.READ,
     ("POST", "/v1/projects"): Scope.WRITE,
     ("POST", "/v1/backup"): Scope.ADMIN,
