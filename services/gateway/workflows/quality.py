@@ -71,6 +71,16 @@ def _is_broad(rule: session_pb2.Rule) -> bool:
     return allows and rule.scope == "always" and not rule.HasField("expires_at")
 
 
+async def latest_summary(backends: Backends, project: str) -> str:
+    """What the last recorded score is of, and what would be next; empty where none is known."""
+    request = quality_pb2.HistoryRequest(project=project, limit=1)
+    try:
+        history: quality_pb2.HistoryResponse = await backends.quality.call(backends.quality.stub.History, request)
+    except ServiceError:
+        return ""
+    return history.points[-1].summary if history.points else ""
+
+
 async def assess(backends: Backends, place: Place, operation_id: str = "", kind: str = "check") -> Assessed:
     """The place's quality; with `operation_id` it is recorded as a point of the project's history."""
     if place.project is None:
@@ -82,6 +92,7 @@ async def assess(backends: Backends, place: Place, operation_id: str = "", kind:
         permissions=await permission_facts(backends, place.name),
         operation_id=operation_id,
         kind=kind,
+        label=place.name,
     )
     try:
         answer: quality_pb2.CheckResponse = await backends.quality.call(backends.quality.stub.Check, request)
