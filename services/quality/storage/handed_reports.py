@@ -89,7 +89,10 @@ class DuckHandedReports:
 
         def read() -> Sequence[HandedEvidence]:
             rows = self._connection.execute(_evidence, [user, project]).fetchall()
-            return [HandedEvidence(*row[:5], measured_at=row[5].astimezone(UTC)) for row in rows]
+            return [
+                HandedEvidence(commit, name, value, source, detail, at.astimezone(UTC))
+                for commit, name, value, source, detail, at in rows
+            ]
 
         return await self._history.run("handed in", read)
 
@@ -106,7 +109,7 @@ class DuckHandedReports:
             _refuse_too_much(*connection.execute(_size, [user, project, commit]).fetchall()[0])
             self._drop_earlier(user, project)
             rows = connection.execute(_reports, [user, project, commit]).fetchall()
-        return [HandedReport(*row[:4], measured_at=row[4].astimezone(UTC)) for row in rows]
+        return [HandedReport(name, content, job, lines, at.astimezone(UTC)) for name, content, job, lines, at in rows]
 
     def _drop_earlier(self, user: str, project: str) -> None:
         commits = [row[0] for row in self._connection.execute(_commits, [user, project]).fetchall()]

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.quality.collectors.coverage import parse_coverage_json, parse_go
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
 from services.quality.collectors.languages import CONVENTIONS
 from services.quality.collectors.lint import parse_clippy, parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
+from services.quality.collectors.report_files.coverage_json import parse_coverage_json
+from services.quality.collectors.report_files.coverage_text import parse_go
 from services.quality.collectors.reports import Parse, Parsed, expect, read_json
 from services.quality.collectors.tests import parse_junit
 from services.quality.collectors.tools import asked_for, find, json_object, pyproject
