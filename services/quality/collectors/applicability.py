@@ -164,7 +164,7 @@ def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evid
     left_out = {"notebooks": OF_NOTEBOOKS, "infrastructure": OF_INFRASTRUCTURE}.get(kind_, frozenset())
     if name in left_out:
         return _as_unasked(each, f"the project is made of {kind_}")
-    if kind_ == NO_CODE and name in NEEDS_CODE and (each.measured or each.detail[:3] == "no "):
+    if kind_ == NO_CODE and name in NEEDS_CODE and (each.measured or each.detail.startswith("no ")):
         return no_measurement(name, WITHOUT_CODE)
     if not each.applies or kind_ == NO_CODE:
         return each

@@ -95,7 +95,7 @@ def source(place: Place) -> list[Evidence]:
         _annotations(place, tally, note),
         _share(place, "docstrings", tally.documented, tally.public, (note,))
         if python
-        else not_applicable("docstrings", "not written in Python"),
+        else not_applicable("docstrings", "no Python in what it is written in"),
     ]
 
 
