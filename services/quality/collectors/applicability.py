@@ -29,6 +29,8 @@ _manifest = re.compile(r"(^|/)(package\.json|tsconfig[^/]*\.json|composer\.json|
 NEEDS_CODE = frozenset(
     "test_coverage lint types annotations complexity tests_passed tests_present docstrings".split()  # noqa: SIM905
 )
+OF_CODE = frozenset({"dependencies", "vulnerabilities", "security_lint"})
+"""What nobody advises where there is no code."""
 OF_NOTEBOOKS = NEEDS_CODE - {"lint"}
 """What a book or an analysis in notebooks is not asked for."""
 OF_INFRASTRUCTURE = NEEDS_CODE - {"lint"} | {"dependencies"}
@@ -90,6 +92,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
 }
 OTHERWISE = {"lint": "Any linter's SARIF report is read.", "tests_passed": "A JUnit report (junit.xml) is read."}
 OTHERWISE |= {"vulnerabilities": "`osv-scanner --format json . > osv-scanner.json` leaves a report."}
+OTHERWISE |= {"security_lint": "A security scanner's SARIF report (semgrep.sarif, trivy.sarif) is read."}
 OTHERWISE |= {"test_coverage": "A report in lcov's or Cobertura's format is read."}
 
 
@@ -164,9 +167,9 @@ def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evid
     left_out = {"notebooks": OF_NOTEBOOKS, "infrastructure": OF_INFRASTRUCTURE}.get(kind_, frozenset())
     if name in left_out:
         return _as_unasked(each, f"the project is made of {kind_}")
-    if kind_ == NO_CODE and name in NEEDS_CODE and (each.measured or each.detail.startswith("no ")):
-        return no_measurement(name, WITHOUT_CODE)
-    if not each.applies or kind_ == NO_CODE:
+    if kind_ == NO_CODE:
+        return no_measurement(name, WITHOUT_CODE) if _is_of_code(each) else each
+    if not each.applies:
         return each
     if name in LANGUAGES_OF and languages and not LANGUAGES_OF[name] & set(languages):
         return _as_unasked(each, f"not for {', '.join(languages[:3])}")
@@ -174,6 +177,13 @@ def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evid
         return each
     advice = next((ADVICE[name][each] for each in languages if name in ADVICE and each in ADVICE[name]), "")
     return replace(each, advice=advice or OTHERWISE.get(name, ""))
+
+
+def _is_of_code(each: Evidence) -> bool:
+    """Whether evidence of a project without code says something of code, or waits for some."""
+    if each.name in NEEDS_CODE:
+        return each.measured or each.detail.startswith("no ")
+    return each.name in OF_CODE and each.applies and not each.measured
 
 
 def _as_unasked(each: Evidence, reason: str) -> Evidence:

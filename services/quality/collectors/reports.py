@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from services.quality.collectors.change_times import date_files
+from services.quality.collectors.change_times import date_files, last_commit_s
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files.paths import resolved_paths
@@ -196,17 +195,8 @@ def _committed_at(place: Place, file: File, parsed: Parsed) -> list[datetime]:
         raise Unmeasured("is committed, and this shallow clone does not say since when")
     time_s = known.times.get(file.path)
     if time_s is None:
-        time_s = _last_commit_s(place, file) or known.earliest
+        time_s = last_commit_s(place, file) or known.earliest
     return [datetime.fromtimestamp(time_s, UTC)]
-
-
-def _last_commit_s(place: Place, file: File) -> float | None:
-    if place.repository is None:
-        return None
-    path = os.path.relpath(place.root / file.path, place.repository.root)
-    finished = place.repository.git("log", "-1", "--no-show-signature", "--format=%ct", "HEAD", "--", path)
-    stamp = finished.output.strip()
-    return float(min(int(stamp), 2**33)) if finished.ok and stamp.isdigit() else None
 
 
 def with_paths_here(place: Place, parsed: Parsed, base: str = "") -> Parsed:

@@ -130,7 +130,8 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         "security_lint", Group.SECURITY, 2.5, "findings", ((0, 1), (5, 0)),
-        "Fix the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
+        "Fix the security findings", "{value:.0f} of medium severity and above",
+        "Leave a security scanner's report (bandit.json, or SARIF).",
     ),
     Component(
         "permissions", Group.PERMISSIONS, 0, "1, less a quarter for each broad rule", SHARE,
