@@ -93,9 +93,8 @@ def not_applicable(name: str, reason: str) -> Evidence:
 def only_possible(evidence: Evidence) -> Evidence:
     """The evidence if its value is possible, else unmeasured: 300 % coverage is not a measurement."""
     if evidence.measured and not 0 <= evidence.value <= _finite(MAXIMUM[evidence.name]):
-        return no_measurement(
-            evidence.name, f"{evidence.value} is not a possible value of {evidence.name}", evidence.source
-        )
+        reason = f"{evidence.value} is not a possible value of {evidence.name}"
+        return replace(no_measurement(evidence.name, reason, evidence.source), applies=evidence.applies)
     return evidence
 
 

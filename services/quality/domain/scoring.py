@@ -284,7 +284,8 @@ def _component_evidence(evidence: Mapping[str, Evidence], component: Component, 
     if kind == NO_CODE and component.group == Group.VELOCITY:
         return not_applicable(given.name, WITHOUT_CODE)
     if given.measured and share(TRUST, given.age_s) == 0:
-        return no_measurement(given.name, f"is {given.age_s / _DAY_S:.0f} days older than its sources", given.source)
+        reason = f"is {given.age_s / _DAY_S:.0f} days older than its sources"
+        return replace(no_measurement(given.name, reason, given.source), applies=given.applies)
     return given
 
 
