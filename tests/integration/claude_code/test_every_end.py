@@ -70,6 +70,7 @@ def delete_all(stack: Stack, text: str, project: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_each_conversation_in_terminals_leaves_one_handoff_and_the_next_is_told_of_it(
     stack: Stack, tmp_path: Path, project: str, version: str, request: pytest.FixtureRequest
 ) -> None:

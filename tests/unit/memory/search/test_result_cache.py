@@ -233,6 +233,7 @@ def page_of(number: int) -> EncodedPage:
     return EncodedPage(encoded_results(Results(found, 50, "hybrid", 0.0)), "hybrid")
 
 
+@pytest.mark.slow
 def test_pages_take_no_more_than_they_may_whatever_is_in_them() -> None:
     cache = SearchCache(None, Generations(None))
     cache.keep_page("warm", page_of(0))
