@@ -45,6 +45,8 @@ class Assessed:
         return recommendations(self.report)[:5] if self.report else []
 
 
+summary_timeout_s = 0.5
+"""A briefing does not wait longer for what it can do without."""
 COVERAGE = ("measured_score", "evidence_coverage", "summary")
 PARTS = ("project_health", "permissions_score", "tools_availability")
 
@@ -75,7 +77,9 @@ async def latest_summary(backends: Backends, project: str) -> str:
     """What the last recorded score is of, and what would be next; empty where none is known."""
     request = quality_pb2.HistoryRequest(project=project, limit=1)
     try:
-        history: quality_pb2.HistoryResponse = await backends.quality.call(backends.quality.stub.History, request)
+        history: quality_pb2.HistoryResponse = await backends.quality.call(
+            backends.quality.stub.History, request, summary_timeout_s
+        )
     except ServiceError:
         return ""
     return history.points[-1].summary if history.points else ""

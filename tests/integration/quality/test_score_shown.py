@@ -78,3 +78,13 @@ async def test_the_briefing_says_it_too(here: ProcessStack, tmp_path: Path) -> N
     assert "The project's quality, by its evidence:\n> " in context
     assert OF in context
     assert "Next: " in context
+
+
+async def test_a_directory_of_a_project_has_its_score_and_its_history(here: ProcessStack, shop: Path) -> None:
+    write(shop, "README.md", "Lanterns. " * 100)
+    whole = (await call(here, "quality_check", working_directory=str(shop)))["report"]
+    part = (await call(here, "quality_check", working_directory=str(shop / "shop")))["report"]
+    assert part["overall_score"] == whole["overall_score"]
+    name = (await call(here, "init", working_directory=str(shop / "shop")))["project_context"]["name"]
+    points = (await call(here, "quality_history", project=name))["points"]
+    assert [each["overall_score"] for each in points[-2:]] == [whole["overall_score"]] * 2
