@@ -75,7 +75,7 @@ def continuous_integration(root: Path, _: str) -> object:
     return write(root, ".github/workflows/ci.yml", "on: push\n")
 
 
-def annotations(typed: bool, told: bool) -> Step:
+def types_and_words(typed: bool, told: bool) -> Step:
     def step(root: Path, language: str) -> object:
         if language == "javascript" and typed:  # one file after another becomes TypeScript
             return write(root, f"src/typed{int(told)}.ts", source("typescript", 2))
@@ -100,8 +100,8 @@ LADDERS: dict[str, Sequence[Step]] = {
     "tests_present": (nothing, with_tests(1), with_tests(3)),
     "readme": (nothing, readme(20), readme(400)),
     "continuous_integration": (nothing, continuous_integration),
-    "annotations": (annotations(False, False), annotations(True, False), annotations(True, True)),
-    "docstrings": (annotations(False, False), annotations(False, True)),
+    "annotations": (types_and_words(False, False), types_and_words(True, False), types_and_words(True, True)),
+    "docstrings": (types_and_words(False, False), types_and_words(False, True)),
     "dependencies": (dependencies(0), dependencies(1), dependencies(2)),
 }
 
@@ -137,11 +137,11 @@ def test_tidier_git_never_scores_less(root: Path, language: str) -> None:
     commit(root, "wip", days_ago=3)
     write(root, main_file(language), source(language, 3))
     scores = [overall(root)]
-    for step in (
-        lambda: commit(root, "update", days_ago=3), lambda: commit(root, "Add a cart that sums prices", days_ago=2),
-        lambda: (write(root, "settings.env", "TOKEN=${TOKEN}\n"), commit(root, "Read the token from the environment")),
-    ):  # fmt: skip
-        step()  # type: ignore[no-untyped-call]
+    subjects = ("update", "Add a cart that sums prices", "Read the token from the environment")
+    for days_ago, subject in zip((3, 2, 0), subjects, strict=True):
+        if not days_ago:
+            write(root, "settings.env", "TOKEN=${TOKEN}\n")
+        commit(root, subject, days_ago=days_ago)
         scores.append(overall(root))
     assert scores == sorted(scores)
     assert scores[-1] > scores[0]
