@@ -31,6 +31,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.backup import Backup
+from services.gateway.endpoints.ci_reports import CiReports
 from services.gateway.endpoints.explain import Explain
 from services.gateway.endpoints.export import Export
 from services.gateway.endpoints.hooks import HookEndpoint
@@ -176,6 +177,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     registry = Projects(ProjectWork(backends, workplace.labels))
     _route(mcp, "GET", "/v1/projects", registry.list)
     _route(mcp, "POST", "/v1/projects", registry.change)
+    _route(mcp, "POST", "/v1/reports", CiReports(backends, workplace.labels).__call__)
     decisions = Decisions(backends.session, workplace)
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
     _route(mcp, "POST", "/v1/permissions", decisions.decide)

@@ -33,6 +33,7 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/v1/explain"): Scope.READ,
     ("GET", "/v1/projects"): Scope.READ,
     ("POST", "/v1/projects"): Scope.WRITE,
+    ("POST", "/v1/reports"): Scope.WRITE,
     ("POST", "/v1/backup"): Scope.ADMIN,
     ("GET", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens"): Scope.ADMIN,

@@ -22,6 +22,7 @@ from services.gateway.workflows.handoffs.conversation_facts import facts_of
 from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
 from services.gateway.workflows.hook_events import LATER, Handler, HookEvent, Said
 from services.gateway.workflows.permission_hooks import PermissionHooks
+from services.gateway.workflows.quality import latest_summary
 from services.gateway.workflows.recall import Recalling, is_typed
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import NotFound, ServiceError
@@ -101,9 +102,14 @@ class Hooks:
         if event.ends_wait:
             await self._conversations.await_end(event.session, where)
         await self._conversations.settle(event.session, where)
-        handoffs, sections = await self._recalling.for_start(where) if event.tokens else ((), ())
-        others = [each for each in handoffs if each.conversation != event.session]
-        briefing = compose(others, sections, event.tokens, self._reader(event, where))
+        if not event.tokens:
+            briefing = NOTHING
+        else:
+            (handoffs, sections), quality = await asyncio.gather(
+                self._recalling.for_start(where), latest_summary(self._sessions.backends, where.project)
+            )
+            others = [each for each in handoffs if each.conversation != event.session]
+            briefing = compose(others, sections, event.tokens, self._reader(event, where), quality)
         if event.session and where.directory:
             await self._conversations.hear(event.session, where, begins=True, digests=briefing.digests)
         return briefing
