@@ -12,7 +12,7 @@ from services.pb import session_pb2 as pb
 from services.pb import session_pb2_grpc
 from services.session import messages
 from services.session.domain.conversations import Heard, Reason
-from services.session.domain.permissions import Recorded, Rule, Scope, Verdict
+from services.session.domain.permissions import Recorded, Rule, Scope, Verdict, denies_version
 from services.session.domain.sessions import NewCheckpoint, Opening
 from services.session.operations.conversation_log import Closing, checkpoints_handed_off_max
 from services.session.operations.health import Condition
@@ -155,7 +155,13 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             reason=decision.reason,
             rule=messages.rule(decision.rule) if decision.rule else None,
             is_persons=decision.is_persons,
+            denies_version=decision.denies_version,
         )
+
+    async def DeniesAt(self, request: pb.DeniesAtRequest, _: Any) -> pb.DeniesAtResponse:
+        asked = Asked("", "", messages.which(request.which), plain_name(request.project), request.root)
+        rules = await self._deciding.denies_at(rpc.caller.get(), asked)
+        return pb.DeniesAtResponse(version=denies_version(rules), rules=[messages.rule(rule) for rule in rules])
 
     async def RecordPermission(self, request: pb.RecordPermissionRequest, _: Any) -> pb.RecordPermissionResponse:
         if request.decision not in {Verdict.ALLOW, Verdict.DENY}:

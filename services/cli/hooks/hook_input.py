@@ -1,6 +1,7 @@
 """The input of a hook: read up to a limit, reduced to the fields that are used, and put into an envelope.
 
-The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "input": what the client told}`.
+The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "denies", "input"}`, the last of which is
+what the client told.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def event_name(raw: bytes) -> str:
     return named if isinstance(named, str) else ""
 
 
-def envelope(raw: bytes, **meant: int) -> bytes:
+def envelope(raw: bytes, **meant: int | str) -> bytes:
     """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:
         import json
@@ -97,8 +98,10 @@ def envelope(raw: bytes, **meant: int) -> bytes:
     directory = here()
     is_elsewhere = os.environ.get("SEGUE_URL", "").strip()  # what that gateway sees shows by the identity
     meta = f'"meta": {_meta(directory)}, ' if is_elsewhere else ""
-    numbers = "".join(f'"{name}": {value}, ' for name, value in meant.items())
-    return f'{{"directory": {_json_string(directory)}, {meta}{numbers}"input": '.encode() + raw + b"}"
+    others = "".join(
+        f'"{name}": {_json_string(value) if isinstance(value, str) else value}, ' for name, value in meant.items()
+    )
+    return f'{{"directory": {_json_string(directory)}, {meta}{others}"input": '.encode() + raw + b"}"
 
 
 def _meta(directory: str) -> str:

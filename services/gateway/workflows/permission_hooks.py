@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 from services.gateway.directory.whereabouts import Whereabouts, whereabouts
+from services.gateway.workflows.deny_copies import copy_of_denies
 from services.gateway.workflows.hook_events import HookEvent, Said
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import Conflict, LimitExceeded, NotFound
@@ -33,12 +35,13 @@ class PermissionHooks:
         words; what no rule covers is the client's to decide. Where the user turned dialogs off, only denies hold."""
         if not event.tool:
             return None
-        said = await self._check_permission(event)
-        if said.decision == "deny":
-            return _permission("deny", f"Segue: {said.reason}. The user takes the rule back: segue revoke.")
-        if said.is_persons or _widens(event):
-            return _permission("ask", "Segue: it changes what may be done without asking, which only you decide.")
-        return None if event.mode in unasked_modes else _opinion(said)
+        where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
+        checked = await self._check_permission(event, where)
+        said = _answer(event, checked)
+        if event.denies_version in {None, checked.denies_version}:
+            return said
+        copy = await copy_of_denies(self._sessions, where, event.denies_version)
+        return replace(said or Said({}), denies=copy) if copy else said
 
     async def permission_request(self, event: HookEvent) -> None:
         """Counts that the user allowed a command in the client's own dialog. One time is leave for that time alone; it
@@ -48,7 +51,8 @@ class PermissionHooks:
         is_learned = event.delivery and event.tool in learned_of and event.target and "*" not in event.target
         if not is_learned:
             return
-        said = await self._check_permission(event)
+        where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
+        said = await self._check_permission(event, where)
         if said.decision != "ask" or said.security_level == "critical":
             return
         session = self._sessions.backends.session
@@ -79,9 +83,8 @@ class PermissionHooks:
         with suppress(NotFound, Conflict, LimitExceeded):  # nothing was to be decided, or it was already
             await session.call(session.stub.DecideProposal, request)
 
-    async def _check_permission(self, event: HookEvent) -> session_pb2.CheckPermissionResponse:
+    async def _check_permission(self, event: HookEvent, where: Whereabouts) -> session_pb2.CheckPermissionResponse:
         """What the rules say of the call; a deny also of the file that a link leads to, where the gateway sees it."""
-        where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
         said = await self._check(event.tool, event.target, where)
         if said.decision == "deny" or not event.is_on_file:
             return said
@@ -100,6 +103,14 @@ class PermissionHooks:
         )
         said: session_pb2.CheckPermissionResponse = await session.call(session.stub.CheckPermission, request)
         return said
+
+
+def _answer(event: HookEvent, said: session_pb2.CheckPermissionResponse) -> Said | None:
+    if said.decision == "deny":
+        return _permission("deny", f"Segue: {said.reason}. The user takes the rule back: segue revoke.")
+    if said.is_persons or _widens(event):
+        return _permission("ask", "Segue: it changes what may be done without asking, which only you decide.")
+    return None if event.mode in unasked_modes else _opinion(said)
 
 
 def _opinion(said: session_pb2.CheckPermissionResponse) -> Said | None:

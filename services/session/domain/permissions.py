@@ -5,6 +5,7 @@ A deny beats an allow. A critical operation is allowed only for the one target t
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from collections.abc import Sequence
@@ -13,18 +14,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.kit.errors import InvalidInput, TooLarge
-from services.session.domain.operation_risk import (
+from services.session.domain.operation_risk import Level, classify
+from services.session.permissions.file_rules import allows_file, denies_file
+from services.session.permissions.matching import CONTROL, is_of_domain, matches, pieces
+from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
-    Level,
-    classify,
     has_shell_grammar,
+    is_same_file_operation,
+    is_same_operation,
     is_shell,
     operation_name,
 )
-from services.session.permissions.file_rules import allows_file, denies_file
-from services.session.permissions.matching import CONTROL, matches, pieces
-from services.session.permissions.naming import is_of_domain, is_same_file_operation, is_same_operation
 from services.session.permissions.shell_rules import allows_command, denies_command
 
 operation_max_chars = 200
@@ -146,6 +147,8 @@ class Decision:
     reason: str
     rule: Rule | None = None
     is_persons: bool = False
+    denies_version: str = ""
+    """Of the denies that hold at the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ def judge_request(operation: str, target: str, place: Place) -> Request:
 
 def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
     """What the rules say of the request: deny before allow, and else to ask for all but what only reads."""
-    live = [rule for rule in ledger.rules if is_live(rule, now) and holds_at(rule, request.place)]
+    live = _live_at(ledger, request.place, now)
     for rule in live:
         if rule.verdict is Verdict.DENY and denies(rule, request.operation, request.target, request.place.root):
             return Decision(Verdict.DENY, request.level, f"{_origin(rule)} denies it", rule)
@@ -199,6 +202,20 @@ def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
     if request.level is Level.LOW:
         return Decision(Verdict.ALLOW, request.level, f"it only reads: {request.why}")
     return Decision(Verdict.ASK, request.level, f"no rule covers it: {request.why}")
+
+
+def denies_at(ledger: Ledger, place: Place, now: datetime) -> list[Rule]:
+    """The denies that hold at a place."""
+    return [rule for rule in _live_at(ledger, place, now) if rule.verdict is Verdict.DENY]
+
+
+def denies_version(denies: Sequence[Rule]) -> str:
+    """The same for the same rules; empty without any."""
+    return hashlib.sha256("".join(rule.id for rule in denies).encode()).hexdigest()[:16] if denies else ""
+
+
+def _live_at(ledger: Ledger, place: Place, now: datetime) -> list[Rule]:
+    return [rule for rule in ledger.rules if is_live(rule, now) and holds_at(rule, place)]
 
 
 def live_rules(ledger: Ledger, project: str, now: datetime) -> list[Rule]:

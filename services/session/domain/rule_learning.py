@@ -29,7 +29,7 @@ from services.session.domain.permissions import (
     mask,
     pattern_max_chars,
 )
-from services.session.permissions.naming import is_same_file_operation
+from services.session.permissions.operation_kinds import is_same_file_operation
 
 rules_max = 500
 """What one user may have; denies stay in them after they expire, for what was denied is never learned."""

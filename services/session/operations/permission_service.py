@@ -18,6 +18,8 @@ from services.session.domain.permissions import (
     Rule,
     Verdict,
     check,
+    denies_at,
+    denies_version,
     holds_at,
     judge_request,
     live_rules,
@@ -97,7 +99,10 @@ class Deciding:
         async def attempt() -> Decision:
             place, session = await self._place(user, asked)
             request = judge_request(asked.operation, asked.target, place)
-            decision = check(await self._store.ledger(user), request, self._finding.now())
+            ledger, now = await self._store.ledger(user), self._finding.now()
+            decision = replace(
+                check(ledger, request, now), denies_version=denies_version(denies_at(ledger, place, now))
+            )
             audited = self._audit_line(user, "check", request, decision)
             heartbeat = self._finding.heartbeat(session) if session else None
             lines = [audited] if decision.rule or decision.verdict is not Verdict.ALLOW else []
@@ -105,6 +110,11 @@ class Deciding:
             return decision
 
         return await until_first(attempt)
+
+    async def denies_at(self, user: str, asked: Asked) -> Sequence[Rule]:
+        """The denies that hold at a place."""
+        place, _ = await self._place(user, asked)
+        return denies_at(await self._store.ledger(user), place, self._finding.now())
 
     async def record(self, user: str, asked: Asked, recorded: Recorded, operation_id: str) -> Made:
         """The rule that the decision made, or proposed where a model made it; what was learned by it is in the log."""

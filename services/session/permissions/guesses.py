@@ -6,36 +6,17 @@ A guess may be wrong. It counts for denies, and for what only a person may do; n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice, pairwise
 
-from services.session.permissions.programs import is_shell_program, script_of
+from services.session.permissions.programs import INTERPRETERS, RUNS_WORDS, is_shell_program, script_of
 from services.session.permissions.shell import UNKNOWN, Call, calls_max, read_command, text_max_chars
 
 texts_max = 20
 words_max = 40
 """Of a call; behind so many options nobody hides a command by accident."""
 
-_ANY: frozenset[str] = frozenset()
-_RUN = frozenset({"run", "exec"})
-_EXEC = frozenset({"exec", "x", "dlx"})
-RUNS_WORDS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("npx", "bunx", "pnpx", "uvx", "ssh", "autossh", "mosh", "unbuffer", "rlwrap", "xvfb-run"), _ANY),
-    **dict.fromkeys(("systemd-run", "systemd-inhibit", "dbus-run-session", "proxychains", "proxychains4"), _ANY),
-    **dict.fromkeys(("torsocks", "firejail", "bwrap", "fakeroot", "faketime", "valgrind", "perf", "dotenv"), _ANY),
-    **dict.fromkeys(("hyperfine", "entr", "tmux", "screen", "script", "concurrently", "nodemon", "watchexec"), _ANY),
-    **dict.fromkeys(("cross-env", "expect", "start-stop-daemon", "setpriv", "prlimit", "numactl", "wsl", "cmd"), _ANY),
-    **dict.fromkeys(("npm", "pnpm", "yarn", "bun", "mise", "asdf", "rbenv", "pyenv", "bundle", "direnv"), _EXEC),
-    **dict.fromkeys(("uv", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "conda", "mamba", "pixi"), _RUN),
-    **dict.fromkeys(("docker", "podman", "docker-compose", "kubectl", "oc"), _RUN),
-    **dict.fromkeys(("vagrant", "gcloud", "heroku", "fly", "flyctl"), frozenset({"ssh", "run", "console"})),
-}
-"""Programs that run a command of which the words, or the text, stand somewhere behind these words of theirs."""
-_INTERPRETERS = re.compile(
-    r"(python|pypy|perl|ruby|node|php|lua)[\d.]*|deno|bun|[gmn]?awk|sed|ex|vim?|nvim|emacs|g?make|tar|expect|tclsh"
-    r"|osascript|gdb|rsync|psql|mysql|sqlite3|ed|m4|R|Rscript|julia|pwsh|powershell"
-)
 _between_strings = re.compile(r"""["']\s*,\s*["']""")
 _between_commands = re.compile(r"[\"'`;\n(){}\[\]=!&|]+")
 _assignment = re.compile(
@@ -112,7 +93,7 @@ def _in_words(call: Call) -> Iterator[Call]:
             yield Call(words[at:], carried=True)
             if " " in words[at].strip():
                 yield from read_command(words[at]).calls
-    if _INTERPRETERS.fullmatch(call.name):
+    if INTERPRETERS.fullmatch(call.name):
         text = _between_strings.sub(" ", "\n".join((*words[1:], call.fed or "")))
         pieces = (piece.split() for piece in _between_commands.split(text))
         yield from (Call(tuple(piece), carried=True) for piece in pieces if piece and UNKNOWN not in piece[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 CONTROL = re.compile(r"[;&|`$<>(){}\n\r\\!#]")
 """What lets a command line do more than its first words say."""
@@ -47,3 +48,8 @@ def matches(pattern: str, text: str) -> bool:
             return False
         at = found + len(piece)
     return True
+
+
+def is_of_domain(pattern: str, target: str) -> bool:
+    """Whether an address is of the host that `domain:example.org` names."""
+    return pattern.startswith("domain:") and urlsplit(target).hostname == pattern.removeprefix("domain:").casefold()

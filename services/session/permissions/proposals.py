@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from services.kit.errors import InvalidInput, NotFound
-from services.session.domain.operation_risk import is_decided_by_target, operation_name
+from services.session.domain.operation_risk import is_decided_by_target
 from services.session.domain.permissions import Ledger, Proposal, Recorded, Request, Rule, Scope, Verdict, is_live
 from services.session.domain.rule_learning import (
     drop_expired,
@@ -22,6 +22,7 @@ from services.session.domain.rule_learning import (
     with_rule,
 )
 from services.session.permissions.naming import canonical_name
+from services.session.permissions.operation_kinds import operation_name
 
 proposals_max = 50
 """Of one user; the oldest goes for a new one."""
