@@ -1500,6 +1500,7 @@ class CheckPermissionResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     IS_PERSONS_FIELD_NUMBER: _builtins.int
+    MAY_BE_DENIED_FIELD_NUMBER: _builtins.int
     DENIES_VERSION_FIELD_NUMBER: _builtins.int
     decision: _builtins.str
     """allow, ask, deny"""
@@ -1508,6 +1509,8 @@ class CheckPermissionResponse(_message.Message):
     reason: _builtins.str
     is_persons: _builtins.bool
     """it decides what may be done without asking: no rule allows that"""
+    may_be_denied: _builtins.bool
+    """`rule` is a deny that it may come under"""
     denies_version: _builtins.str
     """of the denies that hold there, as DeniesAt says it"""
     @_builtins.property
@@ -1520,11 +1523,12 @@ class CheckPermissionResponse(_message.Message):
         reason: _builtins.str = ...,
         rule: Global___Rule | None = ...,
         is_persons: _builtins.bool = ...,
+        may_be_denied: _builtins.bool = ...,
         denies_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "denies_version", b"denies_version", "is_persons", b"is_persons", "reason", b"reason", "rule", b"rule", "security_level", b"security_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "denies_version", b"denies_version", "is_persons", b"is_persons", "may_be_denied", b"may_be_denied", "reason", b"reason", "rule", b"rule", "security_level", b"security_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

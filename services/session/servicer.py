@@ -155,6 +155,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             reason=decision.reason,
             rule=messages.rule(decision.rule) if decision.rule else None,
             is_persons=decision.is_persons,
+            may_be_denied=decision.may_be_denied,
             denies_version=decision.denies_version,
         )
 

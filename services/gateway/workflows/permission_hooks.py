@@ -32,7 +32,8 @@ class PermissionHooks:
 
     async def pre_tool_use(self, event: HookEvent) -> Said | None:
         """What the user's rules say: allow or deny. What is critical is asked about unless it was allowed in so many
-        words; what no rule covers is the client's to decide. Where the user turned dialogs off, only denies hold."""
+        words, and so is what may be denied; what no rule covers is the client's to decide. Where the user turned
+        dialogs off, only denies hold."""
         if not event.tool:
             return None
         where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
@@ -115,7 +116,7 @@ def _answer(event: HookEvent, said: session_pb2.CheckPermissionResponse) -> Said
 
 def _opinion(said: session_pb2.CheckPermissionResponse) -> Said | None:
     is_allowed = said.decision == "allow" and said.HasField("rule")
-    if said.security_level == "critical" and not is_allowed:
+    if said.may_be_denied or (said.security_level == "critical" and not is_allowed):
         return _permission("ask", f"Segue: {said.reason}.")
     return _permission("allow", f"Segue: {said.reason}.") if is_allowed else None
 

@@ -26,7 +26,7 @@ from services.session.permissions.operation_kinds import (
     is_shell,
     operation_name,
 )
-from services.session.permissions.shell_rules import allows_command, denies_command
+from services.session.permissions.shell_rules import allows_command, denies_command, may_be_denied
 
 operation_max_chars = 200
 pattern_max_chars = 500
@@ -147,6 +147,8 @@ class Decision:
     reason: str
     rule: Rule | None = None
     is_persons: bool = False
+    may_be_denied: bool = False
+    """`rule` is a deny that it may come under."""
     denies_version: str = ""
     """Of the denies that hold at the place."""
 
@@ -199,6 +201,9 @@ def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
         return Decision(Verdict.ASK, request.level, f"only a person may: {request.why}", is_persons=True)
     if allow := _allowing(live, request):
         return Decision(Verdict.ALLOW, request.level, f"{_origin(allow)} allows it", allow)
+    if unsure := _may_deny(live, request):
+        why = f"it may be what {_origin(unsure)} denies, by words that only the shell knows"
+        return Decision(Verdict.ASK, request.level, why, unsure, may_be_denied=True)
     if request.level is Level.LOW:
         return Decision(Verdict.ALLOW, request.level, f"it only reads: {request.why}")
     return Decision(Verdict.ASK, request.level, f"no rule covers it: {request.why}")
@@ -307,6 +312,14 @@ def denies(rule: Rule, operation: str, target: str, root: str = "") -> bool:
         ways += [unquoted, *pieces(target), *pieces(unquoted)]
     is_host = is_of_domain(rule.pattern, target)
     return is_host or any(matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
+
+
+def _may_deny(live: Sequence[Rule], request: Request) -> Rule | None:
+    """The first deny of commands that this one may come under."""
+    if not has_shell_grammar(request.operation):
+        return None
+    denied = (rule for rule in live if rule.verdict is Verdict.DENY and rule.operation == request.operation)
+    return next((rule for rule in denied if may_be_denied(rule.pattern, request.target)), None)
 
 
 def _origin(rule: Rule) -> str:

@@ -50,6 +50,14 @@ def matches(pattern: str, text: str) -> bool:
     return True
 
 
+def without_escapes(text: str) -> str:
+    """The text with `\\n`, `\\x41` and their like as what they stand for; as it is where one stands for nothing."""
+    try:
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    except UnicodeDecodeError:
+        return text
+
+
 def is_of_domain(pattern: str, target: str) -> bool:
     """Whether an address is of the host that `domain:example.org` names."""
     return pattern.startswith("domain:") and urlsplit(target).hostname == pattern.removeprefix("domain:").casefold()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from services.session.permissions.call_forms import NamedCall, is_named, may_be_named, named_call
 from services.session.permissions.file_rules import denies_file
-from services.session.permissions.matching import is_of_domain, matches, pieces
+from services.session.permissions.matching import is_of_domain, matches, pieces, without_escapes
 from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
@@ -37,6 +37,7 @@ _CHANGES_RULES = (
 """Two things that a command names, in whatever order, which changes what may be done without asking."""
 _LOOK = frozenset({"grep", "rg", "git", "echo", "cat", "ls", "tail", "head", "less", "cd"})
 """Programs whose arguments are only words to them."""
+_RUN_SETTING = re.compile(r"\w(COMMAND|EDITOR|PAGER|ENV|ASKPASS)=")
 _quotes = re.compile(r"['\"\\]")
 
 
@@ -94,7 +95,8 @@ def _judge(deny: KeptDeny, name: str, target: str) -> Holds:
     ways = {target, posixpath.normpath(target)}
     if is_shell(name):
         ways |= {*pieces(target), *pieces(_quotes.sub("", target))}
-    is_denied = is_of_domain(deny.pattern, target) or any(matches(_single_spaces(deny.pattern), _single_spaces(way)) for way in ways)
+    pattern = _single_spaces(deny.pattern)
+    is_denied = is_of_domain(deny.pattern, target) or any(matches(pattern, _single_spaces(way)) for way in ways)
     return Holds.DENY if is_denied else Holds.NOTHING
 
 
@@ -106,7 +108,8 @@ def _judge_command(deny: KeptDeny, command: str) -> Holds:
         return Holds.DENY
     if meant and any(may_be_named(meant, words) for words in calls):
         return Holds.ASK
-    return Holds.ASK if not is_plain(calls) and _is_spoken_of(deny.pattern, command) else Holds.NOTHING
+    is_whole = is_plain(calls) and not _RUN_SETTING.search(command)
+    return Holds.ASK if not is_whole and _is_spoken_of(deny.pattern, command) else Holds.NOTHING
 
 
 @lru_cache(maxsize=512)
@@ -122,7 +125,8 @@ def _calls(command: str) -> list[tuple[str, ...]]:
 
 def _is_spoken_of(pattern: str, command: str) -> bool:
     """Whether all words that the pattern names stand somewhere in the command, however they are quoted there."""
-    text = _quotes.sub("", command.replace("\\\n", "")).casefold()
+    plain = command.replace("\\\n", "")
+    text = _quotes.sub("", f"{plain}\n{without_escapes(plain)}").casefold()
     named = [part for part in re.split(r"[*\s]+", _quotes.sub("", pattern).casefold()) if part]
     words = [part for part in named if not part.startswith("-")] or named
     return all(re.search(rf"(?<![\w.-]){re.escape(part)}(?![\w-])", text) for part in words)

@@ -61,11 +61,13 @@ _EXEC = frozenset({"exec", "x", "dlx"})
 RUNS_WORDS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("npx", "bunx", "pnpx", "uvx", "ssh", "autossh", "mosh", "unbuffer", "rlwrap", "xvfb-run"), _ANY),
     **dict.fromkeys(("systemd-run", "systemd-inhibit", "dbus-run-session", "proxychains", "proxychains4"), _ANY),
+    **dict.fromkeys(("gosu", "su-exec", "chpst", "setuidgid", "runuser", "nix-shell", "at", "tini", "dumb-init"), _ANY),
     **dict.fromkeys(("torsocks", "firejail", "bwrap", "fakeroot", "faketime", "valgrind", "perf", "dotenv"), _ANY),
     **dict.fromkeys(("hyperfine", "entr", "tmux", "screen", "script", "concurrently", "nodemon", "watchexec"), _ANY),
     **dict.fromkeys(("cross-env", "expect", "start-stop-daemon", "setpriv", "prlimit", "numactl", "wsl", "cmd"), _ANY),
     **dict.fromkeys(("npm", "pnpm", "yarn", "bun", "mise", "asdf", "rbenv", "pyenv", "bundle", "direnv"), _EXEC),
     **dict.fromkeys(("uv", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "conda", "mamba", "pixi"), _RUN),
+    "nix": frozenset({"develop", "run", "shell", "-c", "--command"}),
     **dict.fromkeys(("docker", "podman", "docker-compose", "kubectl", "oc"), _RUN),
     **dict.fromkeys(("vagrant", "gcloud", "heroku", "fly", "flyctl"), frozenset({"ssh", "run", "console"})),
 }

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from services.session.permissions.git_runs import git_runs
+from services.session.permissions.matching import without_escapes
 from services.session.permissions.programs import (
     CARRIERS,
     INTERPRETERS,
@@ -27,7 +29,7 @@ depth_max = 4
 
 _OPENERS = frozenset({"if", "then", "do", "else", "elif", "while", "until", "!", "{", "function"})
 """Words before a command that are none of it."""
-_READS_TEXT = frozenset({"eval", "source", ".", "alias", "trap", "exec", "su", "runuser", "sg"})
+_READS_TEXT = frozenset(("eval", "source", ".", "alias", "trap", "exec", "su", "runuser", "sg", "batch", "crontab"))
 _within_string = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
 _heredoc = re.compile(r"<<(-?)[ \t]*(['\"\\]?)([\w.-]+)\2")
 _unclear = re.compile(r"[$`{\0]")
@@ -48,7 +50,8 @@ def _may_run_more(words: Sequence[str]) -> bool:
     behind = RUNS_WORDS.get(name)
     runs_words = behind is not None and (not behind or not behind.isdisjoint(words))
     is_runner = runs_words or name in CARRIERS or name in _READS_TEXT or INTERPRETERS.fullmatch(name)
-    return bool(is_runner or is_shell_program(name) or any(map(_unclear.search, words)))
+    is_own = words[0].startswith(("./", "../", "~"))  # the command may have written it
+    return bool(is_runner or is_own or is_shell_program(name) or any(map(_unclear.search, words)))
 
 
 def _calls_in(command: str, depth: int) -> Iterator[Sequence[str]]:
@@ -73,6 +76,8 @@ def _with_carried(words: Sequence[str], depth: int) -> Iterator[Sequence[str]]:
         yield from _with_carried(carried, depth + 1)
     if script := script_of(words):
         yield from _calls_in(script, depth + 1)
+    for meant in git_runs(words) if program_name(words[0]) == "git" else ():
+        yield from _calls_in(meant, depth + 1) if isinstance(meant, str) else _with_carried(meant, depth + 1)
 
 
 class _Reading:
@@ -133,7 +138,7 @@ class _Reading:
         text = self._text[self._at + 1 : end]
         if (self._word or "").endswith("$"):
             self._word = (self._word or "")[:-1]
-            text = _without_escapes(text)
+            text = without_escapes(text)
         self._add(text, 0)
         self._at = end + 1
 
@@ -194,10 +199,3 @@ class _Reading:
             self._runs_shell = self._runs_shell or any(is_shell_program(program_name(word)) for word in self._words)
             yield tuple(self._words)
         self._words, self._skips = [], False
-
-
-def _without_escapes(text: str) -> str:
-    try:
-        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
-    except UnicodeDecodeError:
-        return UNKNOWN

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from services.session.domain.command_risk import only_reads
-from services.session.permissions.call_forms import NamedCall, is_named, named_call
-from services.session.permissions.guesses import guessed_calls
+from services.session.permissions.call_forms import NamedCall, is_named, may_be_named, named_call
+from services.session.permissions.guesses import guessed_calls, guessed_max
 from services.session.permissions.matching import matches, pieces
 from services.session.permissions.programs import has_risky_option
 from services.session.permissions.shell import UNKNOWN, Call, read_command
+from services.session.permissions.shell_texts import with_known_values
 
 named_max = 1000
 """A command line that the grammar does not understand, and that names a program more often, runs it."""
@@ -25,10 +26,20 @@ def denies_command(pattern: str, exact: bool, command: str) -> bool:
     plain = " ".join(command.split())
     if not exact and matches(" ".join(pattern.split()), plain):
         return True
-    line = read_command(command)
-    if any(_denies_call(pattern, exact, call) for call in (*line.calls, *guessed_calls(command))):
+    line, guesses = read_command(command), guessed_calls(command)
+    if any(_denies_call(pattern, exact, call) for call in (*line.calls, *guesses)):
         return True
-    return not line.is_understood and not exact and _denies_text(pattern, command)
+    is_understood = line.is_understood and len(guesses) < guessed_max
+    return not is_understood and not exact and _denies_text(pattern, command)
+
+
+def may_be_denied(pattern: str, command: str) -> bool:
+    """Whether a call in the command may be what the pattern names, by what only the shell knows when it runs it."""
+    meant = _meant(pattern)
+    calls = read_command(with_known_values(command)).calls if meant else ()
+    return meant is not None and any(
+        may_be_named(meant, call.words) for call in calls if call.words and (call.has_glob or not call.is_known)
+    )
 
 
 def _denies_text(pattern: str, command: str) -> bool:
