@@ -144,7 +144,7 @@ def _permit(run: _Run) -> bytes:
 
 def _go_on(event: str, raw: bytes, session: str) -> bytes:
     if event == "PostToolUse" and dialogs.take_dialog(raw) and is_on("PermissionRequest"):
-        _leave("PermissionRequest", raw)  # it ran: the user allowed it
+        _leave("PermissionRequest", raw, proposals=hook_input.proposals(raw))  # it ran: the user allowed it
     if event == "PostToolUseFailure":
         state_files.record_failure(session, *hook_input.failed_call(raw))
     if not _is_due(event, raw) and not state_files.is_briefing_due(session):
@@ -162,11 +162,11 @@ def is_on(event: str) -> bool:
     return event == "UserPromptSubmit" or state_files.is_on(os.environ.get(hook.setting, hook.default))
 
 
-def _leave(event: str, raw: bytes) -> bytes:
+def _leave(event: str, raw: bytes, **more: object) -> bytes:
     """Spools an event that stores or ends something: the client does not wait for that."""
     import json
 
-    spool.put(event, hook_input.envelope(json.dumps(hook_input.fields(raw)).encode()))
+    spool.put(event, hook_input.envelope(json.dumps(hook_input.fields(raw) | more).encode()))
     spool.deliver()
     return b""
 

@@ -1863,19 +1863,27 @@ class DecideProposalRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    IS_SHOWN_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     RULE_ID_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
     ACCEPT_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """of the proposal; else the newest that is about the same:"""
+    """of the proposal"""
+    is_shown: _builtins.bool
+    """What a dialog showed of it: another one is not decided by that."""
     operation: _builtins.str
     target: _builtins.str
     scope: _builtins.str
+    exact: _builtins.bool
     rule_id: _builtins.str
     """of the rule to be taken back"""
+    all: _builtins.bool
+    """that every rule be"""
     accept: _builtins.bool
     """else it goes"""
     operation_id: _builtins.str
@@ -1883,16 +1891,19 @@ class DecideProposalRequest(_message.Message):
         self,
         *,
         id: _builtins.str = ...,
+        is_shown: _builtins.bool = ...,
         operation: _builtins.str = ...,
         target: _builtins.str = ...,
         scope: _builtins.str = ...,
+        exact: _builtins.bool = ...,
         rule_id: _builtins.str = ...,
+        all: _builtins.bool = ...,
         accept: _builtins.bool = ...,
         operation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "id", b"id", "operation", b"operation", "operation_id", b"operation_id", "rule_id", b"rule_id", "scope", b"scope", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "all", b"all", "exact", b"exact", "id", b"id", "is_shown", b"is_shown", "operation", b"operation", "operation_id", b"operation_id", "rule_id", b"rule_id", "scope", b"scope", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,7 +19,7 @@ from services.session.operations.health import Condition
 from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Asked, Deciding
 from services.session.operations.session_lookup import Finding
-from services.session.permissions.proposals import Meant
+from services.session.permissions.proposals import Shown
 
 
 class SessionServicer(session_pb2_grpc.SessionServicer):
@@ -205,8 +205,10 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         )
 
     async def DecideProposal(self, request: pb.DecideProposalRequest, _: Any) -> pb.DecideProposalResponse:
-        meant = Meant(request.id, request.operation, request.target, request.scope, request.rule_id)
-        decided = await self._deciding.decide(rpc.caller.get(), meant, request.accept, request.operation_id)
+        shown = Shown(request.operation, request.target, request.scope, request.exact, request.rule_id, request.all)
+        decided = await self._deciding.decide(
+            rpc.caller.get(), request.id, request.accept, request.operation_id, shown if request.is_shown else None
+        )
         return pb.DecideProposalResponse(proposal=messages.proposal(decided))
 
     async def Check(self, _: pb.CheckRequest, __: Any) -> pb.CheckResponse:

@@ -20,6 +20,7 @@ TEXT_MAX_CHARS = 20_000
 COMMAND_MAX_CHARS = 131_072
 """No longer one runs: a shell takes 128 KiB in an argument. What is cut off of a command nobody judges."""
 SUMMARY_MAX_CHARS = 250_000
+PROPOSALS_MAX = 50
 DURATION_MAX_MS = 10**9
 # The fields that are used; the rest, such as what a tool wrote or read, is not sent.
 KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
@@ -27,6 +28,9 @@ KEPT_OF_TOOL = (
     *("command", "file_path", "notebook_path", "path", "url", "pattern"),
     *("operation", "target", "decision", "scope", "rule_id"),  # of our own tools that propose rules
 )
+
+
+FLAGS_OF_TOOL = ("exact", "all")
 
 
 class NotUnderstood(Exception):
@@ -50,11 +54,27 @@ def fields(raw: bytes) -> dict[str, Any]:
     client_input = _parse_input(raw)
     kept = _texts(client_input, KEPT) | _texts(client_input, ("compact_summary",), SUMMARY_MAX_CHARS)
     tool_input = client_input.get("tool_input")
-    return (
-        {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL, COMMAND_MAX_CHARS)}
-        if isinstance(tool_input, dict)
-        else kept
-    )
+    if not isinstance(tool_input, dict):
+        return kept
+    flags = {name: "true" for name in FLAGS_OF_TOOL if tool_input.get(name) is True}
+    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL, COMMAND_MAX_CHARS) | flags}
+
+
+def proposals(raw: bytes) -> list[str]:
+    """The ids of what our own tool has proposed by this call, as its answer says; of no other part of the answer."""
+    import json
+
+    answer = _parse_input(raw).get("tool_response")
+    try:
+        said = json.loads(answer) if isinstance(answer, str) else answer
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(said, dict):
+        return []
+    rule, others = said.get("rule"), said.get("proposed")
+    made = [rule] if said.get("status") == "proposed" else others if isinstance(others, list) else []
+    ids = [each.get("id") for each in made if isinstance(each, dict)]
+    return [each for each in ids if isinstance(each, str)][:PROPOSALS_MAX]
 
 
 def failed_call(raw: bytes) -> tuple[str, int, bool]:

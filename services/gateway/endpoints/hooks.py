@@ -28,6 +28,7 @@ DENIES = "Segue-Denies"
 text_max_chars = 20_000
 command_max_chars = 131_072
 files_max = 200
+proposals_max = 50
 tokens_max = 10_000
 within_max_ms = 60_000
 recap_max_chars = 4_000
@@ -68,7 +69,6 @@ def parse_event(body: bytes) -> HookEvent:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("input"), dict):
         raise InvalidInput("The body is not a hook envelope.")
     client: dict[str, Any] = envelope["input"]
-    files = envelope.get("files")
     return HookEvent(
         directory=_text(envelope, "directory") or _text(client, "cwd"),
         session=_text(client, "session_id"),
@@ -78,7 +78,8 @@ def parse_event(body: bytes) -> HookEvent:
         tool_input=_tool_input(client.get("tool_input")),
         prompt=_text(client, "prompt"),
         delivery=_text(envelope, "delivery"),
-        files=[each for each in files if isinstance(each, str)][:files_max] if isinstance(files, list) else [],
+        files=_list(envelope, "files", files_max),
+        proposals=_list(client, "proposals", proposals_max),
         tokens=_number(envelope, "tokens", tokens_max),
         prompt_tokens=_number(envelope, "prompt_tokens", tokens_max),
         within_s=_number(envelope, "within_ms", within_max_ms) / 1e3,
@@ -100,6 +101,11 @@ def _tool_input(given: object) -> dict[str, str]:
 def _text(fields: dict[str, Any], name: str, most_chars: int = text_max_chars) -> str:
     value = fields.get(name)
     return value.encode("utf-8", "replace").decode()[:most_chars] if isinstance(value, str) else ""
+
+
+def _list(fields: dict[str, Any], name: str, most: int) -> list[str]:
+    values = fields.get(name)
+    return [each for each in values if isinstance(each, str)][:most] if isinstance(values, list) else []
 
 
 def _number(fields: dict[str, Any], name: str, most: int) -> int:

@@ -37,6 +37,8 @@ class HookEvent:
     """Of the user's clock; 0 says nothing of it."""
     recap: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    proposals: Sequence[str] = ()
+    """Of rules, which the call made."""
     denies_version: str | None = None
     """Of the copy of the user's denies that the hook has; None for a hook that keeps none."""
 

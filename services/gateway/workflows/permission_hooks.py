@@ -71,18 +71,23 @@ class PermissionHooks:
             await session.call(session.stub.RecordPermission, allowed)
 
     async def _accept_proposal(self, event: HookEvent) -> None:
-        """The client showed its user what the model proposes, and they let it."""
+        """The client showed its user what the model proposes, and they let it: what that very call proposed."""
         session, told = self._sessions.backends.session, event.tool_input
-        request = session_pb2.DecideProposalRequest(
-            operation=told.get("operation", ""),
-            target=told.get("target", ""),
-            scope=told.get("scope", ""),
-            rule_id=told.get("rule_id", ""),
-            accept=True,
-            operation_id=f"hook-{event.delivery}",
-        )
-        with suppress(NotFound, Conflict, LimitExceeded):  # nothing was to be decided, or it was already
-            await session.call(session.stub.DecideProposal, request)
+        for number, proposal in enumerate(event.proposals):
+            request = session_pb2.DecideProposalRequest(
+                id=proposal,
+                is_shown=True,
+                operation=told.get("operation", ""),
+                target=told.get("target", ""),
+                scope=told.get("scope", ""),
+                exact=told.get("exact") == "true",
+                rule_id=told.get("rule_id", ""),
+                all=told.get("all") == "true",
+                accept=True,
+                operation_id=f"hook-{event.delivery}-{number}",
+            )
+            with suppress(NotFound, Conflict, LimitExceeded):  # it was decided already, or is denied meanwhile
+                await session.call(session.stub.DecideProposal, request)
 
     async def _check_permission(self, event: HookEvent, where: Whereabouts) -> session_pb2.CheckPermissionResponse:
         """What the rules say of the call; a deny also of the file that a link leads to, where the gateway sees it."""

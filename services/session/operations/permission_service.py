@@ -39,7 +39,7 @@ from services.session.domain.sessions import (
 from services.session.operations.events import PERMISSION_DECIDED, Event
 from services.session.operations.session_lookup import Finding, until_first
 from services.session.permissions.naming import canonical_name, warnings
-from services.session.permissions.proposals import Meant, decide, propose, withdraw
+from services.session.permissions.proposals import Shown, decide, propose, withdraw
 from services.session.store import Change, SessionStore
 from services.session.store.records import PROPOSAL, RULE
 
@@ -192,12 +192,14 @@ class Deciding:
         proposed = [PROPOSAL.validate_python(each) for each in answer.details.get("proposed", [])]
         return Revoked(int(answer.details["revoked"]), proposed)
 
-    async def decide(self, user: str, meant: Meant, accept: bool, operation_id: str) -> Proposal:
+    async def decide(
+        self, user: str, proposal_id: str, accept: bool, operation_id: str, shown: Shown | None = None
+    ) -> Proposal:
         """The proposal, as a person accepted or declined it."""
 
         async def attempt(id: str) -> Answer:
             now = self._finding.now()
-            ledger, proposal = decide(await self._store.ledger(user), meant, accept, now)
+            ledger, proposal = decide(await self._store.ledger(user), proposal_id, accept, now, shown)
             action = "decline" if not accept else "revoke" if proposal.revokes else "record"
             lines = [self._of_rule(user, action, proposal.rule, f"you {'accepted' if accept else 'declined'} it")]
             details = {"proposal": PROPOSAL.dump_python(proposal, mode="json")}

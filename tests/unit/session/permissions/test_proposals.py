@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.kit.errors import Conflict, InvalidInput, NotFound
 from services.session.domain.permissions import Ledger, Recorded, Scope, Verdict, check, judge_request
 from services.session.domain.rule_learning import record
-from services.session.permissions.proposals import Meant, decide, proposals_max, propose, withdraw
+from services.session.permissions.proposals import decide, proposals_max, propose, withdraw
 from tests.fuzz.budget import tried
 from tests.unit.session.book import HERE, LEARN_AFTER, NOW, PLACES, Book
 
@@ -85,7 +85,7 @@ def test_an_accepted_proposal_holds_for_its_time_from_then_on() -> None:
     request = judge_request("Bash", "make", HERE)
     ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, expires_in_s=60, by_person=False), NOW)
     later = NOW + timedelta(hours=1)
-    ledger, proposal = decide(ledger, Meant(rule.id), True, later)
+    ledger, proposal = decide(ledger, rule.id, True, later)
     assert ledger.proposals == ()
     assert proposal.rule.expires_at == later + timedelta(seconds=60)
     assert check(ledger, request, later).verdict is Verdict.ALLOW
@@ -96,7 +96,7 @@ def test_a_proposal_that_a_deny_contradicts_meanwhile_does_not_hold() -> None:
     ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, by_person=False), NOW)
     ledger, _, _ = record(ledger, request, Recorded(Verdict.DENY), NOW, LEARN_AFTER)
     with pytest.raises(Conflict, match="deny beats"):
-        decide(ledger, Meant(rule.id), True, NOW)
+        decide(ledger, rule.id, True, NOW)
 
 
 def test_the_oldest_proposals_make_room() -> None:
