@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from uuid import uuid4
 
 from fastmcp import Context
 from mcp_types import InputRequiredResult
 
-from services.gateway.access.consent import Consent, consent_of_person, quotation
+from services.gateway.access.consent import Consent, code_of, consent_of_person, quotation
 from services.gateway.answers import permission_shapes as shapes
 from services.gateway.backends import SessionBackend
 from services.pb import session_pb2
 
 DECIDED = (Consent.YES, Consent.NO)
 conversations_max = 100
+_until = re.compile(r", until \d{4}-[-\d]+T[\d:.+]+")
 
 
 async def decide_allow(
@@ -23,7 +25,7 @@ async def decide_allow(
     """The answer of `record_permission`: decided, where it was a proposal and the user answered."""
     if answer.status != "proposed" or await _have_hooks_asked(session, which):
         return answer
-    said = await consent_of_person(context, allow_question(answer.rule))
+    said = await consent_of_person(context, *_with_code(allow_question(answer.rule)))
     if isinstance(said, InputRequiredResult):
         return said
     if said not in DECIDED:
@@ -39,7 +41,7 @@ async def decide_revocations(
     rules = [each.rule for each in answer.proposed]
     if not rules or await _have_hooks_asked(session, session_pb2.Which()):
         return answer
-    said = await consent_of_person(context, revocation_question(rules))
+    said = await consent_of_person(context, *_with_code(revocation_question(rules)))
     if isinstance(said, InputRequiredResult):
         return said
     if said not in DECIDED:
@@ -62,6 +64,12 @@ async def _have_hooks_asked(session: SessionBackend, which: session_pb2.Which) -
     )
 
 
+def _with_code(question: str) -> tuple[str, str]:
+    """The question with the number that says yes to it, and the number: the same when the tool is called again."""
+    code = code_of(_until.sub("", question))
+    return f"{question} Type {code} to do so.", code
+
+
 def allow_question(rule: shapes.RuleShape) -> str:
     """What the user decides about an allow. A model's words are in it, quoted."""
     return f"May the agent do this without asking: {_description(rule)}?"
@@ -76,7 +84,7 @@ def _description(rule: shapes.RuleShape) -> str:
     target = quotation(rule.pattern) if rule.pattern else "anything"
     everywhere = {"always": "in every project", "session": "in this session"}
     where = everywhere.get(rule.scope) or f"in the project {quotation(rule.project or '')}"
-    until = f", until {rule.expires_at}" if rule.expires_at else ""
+    until = f", until {rule.expires_at}" if rule.expires_at else ""  # the one part that differs from call to call
     return f"{quotation(rule.operation)} on {target}, {where}{until}"
 
 
