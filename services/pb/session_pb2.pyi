@@ -1600,6 +1600,7 @@ class RecordPermissionRequest(_message.Message):
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     BY_PERSON_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
+    ONLY_COUNTED_FIELD_NUMBER: _builtins.int
     operation: _builtins.str
     target: _builtins.str
     """a pattern: * is anything; critical operations take it as it is"""
@@ -1616,6 +1617,8 @@ class RecordPermissionRequest(_message.Message):
     """else an allow is only proposed"""
     exact: _builtins.bool
     """* in the target is a *"""
+    only_counted: _builtins.bool
+    """it makes no rule, and counts towards one for exactly this target"""
     @_builtins.property
     def which(self) -> Global___Which: ...
     def __init__(
@@ -1632,10 +1635,11 @@ class RecordPermissionRequest(_message.Message):
         operation_id: _builtins.str = ...,
         by_person: _builtins.bool = ...,
         exact: _builtins.bool = ...,
+        only_counted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["which", b"which"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_person", b"by_person", "decision", b"decision", "exact", b"exact", "expires_in_s", b"expires_in_s", "operation", b"operation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "scope", b"scope", "target", b"target", "which", b"which"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_person", b"by_person", "decision", b"decision", "exact", b"exact", "expires_in_s", b"expires_in_s", "only_counted", b"only_counted", "operation", b"operation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "scope", b"scope", "target", b"target", "which", b"which"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -171,7 +171,8 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         if scope not in set(Scope):
             raise InvalidInput(f"scope is none of {', '.join(Scope)}.")
         verdict = Verdict(request.decision)
-        recorded = Recorded(verdict, Scope(scope), request.expires_in_s, request.exact, request.by_person)
+        is_counted = request.only_counted and request.by_person
+        recorded = Recorded(verdict, Scope(scope), request.expires_in_s, request.exact, request.by_person, is_counted)
         made = await self._deciding.record(
             rpc.caller.get(), _permission_question(request), recorded, request.operation_id
         )

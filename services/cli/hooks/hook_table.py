@@ -64,9 +64,9 @@ HOOKS = {
         matcher=f"^(?!({OF_THE_CLIENT})$)",
     ),
     "PermissionRequest": Hook(
-        "notes what you are asked about: the same command or address, allowed three times in a project, becomes a rule",
+        "notes what you are asked about: the same command, address or file to read, allowed thrice, becomes a rule",
         "SEGUE_HOOK_PERMISSION_REQUEST",
-        matcher=f"Bash|WebFetch|{PERMISSION_TOOLS}",
+        matcher=f"Bash|PowerShell|WebFetch|Read|{PERMISSION_TOOLS}",
         since=(2, 0, 45),
     ),
     "PostToolUse": Hook(

@@ -20,10 +20,10 @@ _until = re.compile(r", until \d{4}-[-\d]+T[\d:.+]+")
 
 
 async def decide_allow(
-    context: Context, session: SessionBackend, which: session_pb2.Which, answer: shapes.RuleAnswer
+    context: Context, session: SessionBackend, which: session_pb2.Which, directory: str, answer: shapes.RuleAnswer
 ) -> shapes.RuleAnswer | InputRequiredResult:
     """The answer of `record_permission`: decided, where it was a proposal and the user answered."""
-    if answer.status != "proposed" or await _have_hooks_asked(session, which):
+    if answer.status != "proposed" or await _have_hooks_asked(session, which, directory):
         return answer
     said = await consent_of_person(context, *_with_code(allow_question(answer.rule)))
     if isinstance(said, InputRequiredResult):
@@ -39,7 +39,7 @@ async def decide_revocations(
 ) -> shapes.RevokedAnswer | InputRequiredResult:
     """The answer of `revoke_permission`: the denies are gone, or stay, where the user answered."""
     rules = [each.rule for each in answer.proposed]
-    if not rules or await _have_hooks_asked(session, session_pb2.Which()):
+    if not rules or await _have_hooks_asked(session, session_pb2.Which(), ""):
         return answer
     said = await consent_of_person(context, *_with_code(revocation_question(rules)))
     if isinstance(said, InputRequiredResult):
@@ -51,15 +51,16 @@ async def decide_revocations(
     return shapes.RevokedAnswer(revoked=answer.revoked + (len(rules) if said is Consent.YES else 0), proposed=[])
 
 
-async def _have_hooks_asked(session: SessionBackend, which: session_pb2.Which) -> bool:
+async def _have_hooks_asked(session: SessionBackend, which: session_pb2.Which, directory: str) -> bool:
     """Whether a conversation with our hooks is at work there, or anywhere: they had the client ask before the call."""
     request = session_pb2.ListConversationsRequest(limit=conversations_max)
     found: session_pb2.ListConversationsResponse = await session.call(session.stub.ListConversations, request)
     at_work = [each for each in found.conversations if each.is_open and not each.is_quiet]
-    if not (which.session_id or which.working_directory):
+    places = {which.working_directory, directory} - {""}
+    if not (which.session_id or places):
         return bool(at_work)
     return any(
-        each.session_id == which.session_id if which.session_id else each.working_directory == which.working_directory
+        each.working_directory in places or (which.session_id and each.session_id == which.session_id)
         for each in at_work
     )
 

@@ -11,16 +11,14 @@ from services.gateway.directory.whereabouts import Whereabouts, whereabouts
 from services.gateway.workflows.deny_copies import copy_of_denies
 from services.gateway.workflows.hook_events import HookEvent, Said
 from services.gateway.workflows.sessions import Sessions
-from services.kit.errors import Conflict, LimitExceeded, NotFound
+from services.kit.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from services.pb import session_pb2
 
-learned_of = frozenset({"Bash", "WebFetch"})
+learned_of = frozenset({"Bash", "PowerShell", "WebFetch", "Read"})
 """Tools whose target is all that the user was asked about."""
 deciding_tools = ("__record_permission", "__revoke_permission")
 unasked_modes = frozenset({"bypassPermissions", "dontAsk"})
 """Of the client: the user chose that nothing is asked."""
-counted_for_s = 1e-3
-"""How long one allow in a dialog holds beyond it: it is only counted."""
 LEVELS = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 
 
@@ -45,8 +43,9 @@ class PermissionHooks:
         return replace(said or Said({}), denies=copy) if copy else said
 
     async def permission_request(self, event: HookEvent) -> None:
-        """Counts that the user allowed a command in the client's own dialog. One time is leave for that time alone; it
-        takes as many as the session service learns after to make a rule, for this very command in this project."""
+        """Counts that the user allowed a command, an address or a file to read in the client's own dialog. One time is
+        leave for that time alone; it takes as many as the session service learns after to make a rule, for this very
+        target in this project."""
         if event.delivery and event.tool.endswith(deciding_tools):
             await self._accept_proposal(event)
         is_learned = event.delivery and event.tool in learned_of and event.target and "*" not in event.target
@@ -54,20 +53,22 @@ class PermissionHooks:
             return
         where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
         said = await self._check_permission(event, where)
-        if said.decision != "ask" or said.security_level == "critical":
+        if said.HasField("rule") or said.is_persons or said.security_level == "critical":
             return
         session = self._sessions.backends.session
         allowed = session_pb2.RecordPermissionRequest(
             operation=event.tool,
             target=event.target,
             decision="allow",
-            scope="session",
-            expires_in_s=counted_for_s,
-            which=event.which,
+            scope="project",
+            project=where.project,
+            root=where.root,
+            only_counted=True,
+            which=where.which,
             operation_id=f"hook-{event.delivery}",
             by_person=True,
         )
-        with suppress(Conflict, LimitExceeded):  # a rule that came between, too long a command, or too many rules
+        with suppress(Conflict, LimitExceeded, InvalidInput):  # a rule came between, it is too long, or of no project
             await session.call(session.stub.RecordPermission, allowed)
 
     async def _accept_proposal(self, event: HookEvent) -> None:

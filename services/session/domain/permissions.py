@@ -16,7 +16,7 @@ from enum import StrEnum
 from services.kit.errors import InvalidInput, TooLarge
 from services.session.domain.operation_risk import Level, classify
 from services.session.permissions.file_rules import allows_file, denies_file
-from services.session.permissions.matching import CONTROL, is_of_domain, matches, pieces
+from services.session.permissions.matching import CONTROL, allows_address, is_of_domain, matches, pieces
 from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
@@ -106,7 +106,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often the user allowed the same in the same project; `subject` empty is the operation as a whole."""
+    """How often the user allowed the same in the same project; `subject` is a digest, or empty for all targets."""
 
     operation: str
     subject: str
@@ -162,11 +162,13 @@ class Recorded:
     expires_in_s: float = 0.0
     exact: bool = False
     by_person: bool = True
+    is_only_counted: bool = False
+    """It makes no rule by itself: it counts towards one that is learned, for exactly this target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """One line of the audit log: check, record, learn, revoke, propose or decline. The target is cut and masked."""
+    """One line of the audit log: check, record, learn, revoke, propose or decline. The target is without contents."""
 
     at: datetime
     user: str
@@ -269,7 +271,7 @@ def _is_named(rule: Rule, request: Request) -> bool:
         return not has_shell_grammar(request.operation) and not CONTROL.search(request.target) and _fits(rule, request)
     if request.operation in FILES_READ | FILES_WRITTEN:
         return allows_file(rule.pattern, request.target, request.place.root)
-    return is_of_domain(rule.pattern, request.target) or _fits(rule, request)
+    return allows_address(rule.pattern, request.target) if request.operation == "webfetch" else _fits(rule, request)
 
 
 def _fits(rule: Rule, request: Request) -> bool:

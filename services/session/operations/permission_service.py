@@ -38,6 +38,7 @@ from services.session.domain.sessions import (
 )
 from services.session.operations.events import PERMISSION_DECIDED, Event
 from services.session.operations.session_lookup import Finding, until_first
+from services.session.permissions.audit_text import without_contents
 from services.session.permissions.naming import canonical_name, warnings
 from services.session.permissions.proposals import Shown, decide, propose, withdraw
 from services.session.store import Change, SessionStore
@@ -235,7 +236,7 @@ class Deciding:
             user=user,
             action=action,
             operation=mask(request.operation),
-            target=mask(request.target),
+            target=mask(without_contents(request.operation, request.target)),
             place=_shorten(request.place),
             verdict=decision.verdict,
             level=decision.level,
@@ -249,7 +250,7 @@ class Deciding:
             user=user,
             action=action,
             operation=rule.operation,
-            target=mask(rule.pattern),
+            target=mask(without_contents(rule.operation, rule.pattern)),
             place=_shorten(rule.place),
             verdict=rule.verdict,
             level=rule.level,

@@ -61,3 +61,14 @@ def without_escapes(text: str) -> str:
 def is_of_domain(pattern: str, target: str) -> bool:
     """Whether an address is of the host that `domain:example.org` names."""
     return pattern.startswith("domain:") and urlsplit(target).hostname == pattern.removeprefix("domain:").casefold()
+
+
+def allows_address(pattern: str, target: str) -> bool:
+    """Whether an allow of `pattern` holds for an address: a `*` at the end of its host reaches into no other host."""
+    if is_of_domain(pattern, target):
+        return True
+    host = pattern.partition("://")[2].partition("/")[0]
+    if not matches(pattern or "*", target) or "*" not in host:
+        return matches(pattern or "*", target)
+    given = urlsplit(target).netloc
+    return given == host[:-1] if host.endswith("*") and host != "*" else "@" not in given and matches(host, given)

@@ -95,6 +95,10 @@ class Terminal:
         """The screen's text without spaces."""
         return "".join(_control.sub("", self._screen).split())
 
+    def found(self, pattern: str) -> list[str]:
+        """What of the screen's text, without spaces, the pattern names."""
+        return re.findall(pattern, self.squeezed)
+
     def choose(self, option: str) -> None:
         """Moves to a numbered option of the dialog that is on the screen."""
         numbers = re.findall(rf"(\d)\.{re.escape(''.join(option.split()))}", self.squeezed)

@@ -96,6 +96,25 @@ async def test_an_allow_is_taken_back_by_a_tool(here: ProcessStack, hooked: Hook
     assert await check(here, hooked, "make pears") == "ask"
 
 
+async def test_with_two_sessions_a_rule_is_for_the_directory_that_is_named(
+    here: ProcessStack, hooked: Hooked, tmp_path: Path
+) -> None:
+    other = Hooked(tmp_path, f"{hooked.project.name}-other", **hooked.environment)
+    other.environment["CLAUDE_PROJECT_DIR"] = str(other.project)
+    other.begin()
+    assert await refused(here, "record_permission", **{**MAKE, "decision": "deny"}) == "INVALID_INPUT"
+    await propose(here, other, decision="deny")
+    assert [await check(here, each, "make pears") for each in (hooked, other)] == ["ask", "deny"]
+
+
+async def test_a_rule_of_a_session_ends_with_it(here: ProcessStack, hooked: Hooked) -> None:
+    decide(here.url, "permit", **{**MAKE, "scope": "session"}, directory=str(hooked.project))
+    assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("allow", "allow")
+    session = (await call(here, "init", working_directory=str(hooked.project)))["session_id"]
+    await call(here, "end", session_id=session)
+    assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("ask", "None")
+
+
 @pytest.mark.parametrize("arguments", [("permit", "Bash", "make pears"), ("revoke", "all")])
 async def test_what_widens_takes_a_terminal(here: ProcessStack, hooked: Hooked, arguments: tuple[str, ...]) -> None:
     await propose(here, hooked, decision="deny", target="make plums")
@@ -177,7 +196,7 @@ async def test_that_a_deny_goes_is_decided_in_the_dialog_that_was_about_it(here:
         (await propose(here, hooked, decision="deny", target=target))["rule"]["id"] for target in ("make a", "make b")
     ]
     answers = [await call(here, "revoke_permission", rule_id=each) for each in (first, second)]
-    told = {"tool_name": REVOKE, "tool_input": {"rule_id": first}}
+    told: dict[str, Any] = {"tool_name": REVOKE, "tool_input": {"rule_id": first}}
     run_after_dialog(hooked, answers[1], **told)
     run_after_dialog(hooked, answers[0], **{**told, "tool_input": {}})
     assert [await check(here, hooked, each) for each in ("make a", "make b")] == ["deny", "deny"]
