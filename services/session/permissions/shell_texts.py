@@ -169,13 +169,13 @@ def _values(command: str) -> Iterator[tuple[str, str]]:
     for found in islice(_loop.finditer(command), values_max):  # the first of its values stands for all
         yield found[1], found[2].split()[0] if found[2].split() else ""
     if given := _parameters.search(command):
-        yield from _numbered(given[1].split())
+        yield from _by_number(given[1].split())
     if (reading := _reading.search(command)) and (text := _here_string.search(command)):
         names, words = reading[1].split(), text[1].strip("'\"").split()
         yield from zip(names, [*words[: len(names) - 1], " ".join(words[len(names) - 1 :])], strict=False)
 
 
-def _numbered(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _by_number(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield from (("@", " ".join(words)), ("*", " ".join(words)))
     yield from ((str(at), word) for at, word in enumerate(words[:9], 1))
 
@@ -185,14 +185,14 @@ def _with_arguments(call: Call) -> Iterator[str]:
     script = script_of(call.words) if is_shell_program(call.name) else None
     if script and "$" in script and script in call.words:
         given = call.words[call.words.index(script) + 1 :]
-        yield _with_numbers(script, {"0": given[0] if given else "", **dict(_numbered(given[1:]))})
+        yield _with_numbers(script, {"0": given[0] if given else "", **dict(_by_number(given[1:]))})
 
 
 def _with_function_arguments(command: str, calls: Sequence[Call]) -> Iterator[str]:
     """The command line with what a function of its own is given."""
     names = {found[1] or found[2] for found in islice(_function.finditer(command), values_max)}
     for call in islice((call for call in calls if call.name in names and len(call.words) > 1), values_max):
-        yield _with_numbers(command, dict(_numbered([word for word in call.words[1:] if UNKNOWN not in word])))
+        yield _with_numbers(command, dict(_by_number([word for word in call.words[1:] if UNKNOWN not in word])))
 
 
 def _with_numbers(text: str, values: Mapping[str, str]) -> str:

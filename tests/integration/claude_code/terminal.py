@@ -95,7 +95,7 @@ class Terminal:
         """The screen's text without spaces."""
         return "".join(_control.sub("", self._screen).split())
 
-    def found(self, pattern: str) -> list[str]:
+    def matches(self, pattern: str) -> list[str]:
         """What of the screen's text, without spaces, the pattern names."""
         return re.findall(pattern, self.squeezed)
 
