@@ -32,6 +32,7 @@ from services.memory.domain.queries import (
     Found,
     ListQuery,
     PageBounds,
+    Period,
     Query,
     Results,
     Sort,
@@ -116,7 +117,12 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         is_list=request.is_list,
         content_max_chars=request.content_max_chars,
         context_max_chars=request.context_max_chars,
+        period=_period(request.period) if request.HasField("period") else None,
     )
+
+
+def _period(given: memory_pb2.Period) -> Period:
+    return Period(given.since.ToDatetime(UTC), given.until.ToDatetime(UTC), given.rest)
 
 
 def more_bounds(request: memory_pb2.MoreRequest) -> PageBounds:
@@ -276,6 +282,7 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         facets=facets,
         at_least=not results.exact,
         nearest=found_message(results.nearest) if results.nearest else None,
+        in_period=results.in_period,
     )
 
 

@@ -436,6 +436,7 @@ class SearchRequest(_message.Message):
     IS_LIST_FIELD_NUMBER: _builtins.int
     CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     CONTEXT_MAX_CHARS_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     limit: _builtins.int
     min_score: _builtins.float
@@ -457,6 +458,8 @@ class SearchRequest(_message.Message):
     context_max_chars: _builtins.int
     @_builtins.property
     def filter(self) -> Global___Filter: ...
+    @_builtins.property
+    def period(self) -> Global___Period: ...
     def __init__(
         self,
         *,
@@ -474,16 +477,48 @@ class SearchRequest(_message.Message):
         is_list: _builtins.bool = ...,
         content_max_chars: _builtins.int = ...,
         context_max_chars: _builtins.int = ...,
+        period: Global___Period | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "filter", b"filter", "min_score", b"min_score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "filter", b"filter", "min_score", b"min_score", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "project", b"project", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "period", b"period", "project", b"project", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
 
 Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
+
+@_typing.final
+class Period(_message.Message):
+    """The time that a query names in words, and the query without them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REST_FIELD_NUMBER: _builtins.int
+    rest: _builtins.str
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """exclusive"""
+
+    def __init__(
+        self,
+        *,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        rest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rest", b"rest", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Period: _TypeAlias = Period  # noqa: Y015
 
 @_typing.final
 class Filter(_message.Message):
@@ -670,6 +705,7 @@ class SearchResponse(_message.Message):
     FACETS_FIELD_NUMBER: _builtins.int
     AT_LEAST_FIELD_NUMBER: _builtins.int
     NEAREST_FIELD_NUMBER: _builtins.int
+    IN_PERIOD_FIELD_NUMBER: _builtins.int
     total_found: _builtins.int
     search_strategy: _builtins.str
     took_ms: _builtins.float
@@ -678,6 +714,8 @@ class SearchResponse(_message.Message):
     next_cursor: _builtins.str
     at_least: _builtins.bool
     """whether there are at least `total_found`, not exactly so many"""
+    in_period: _builtins.bool
+    """whether the query's period counted: there is something in it"""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Found]: ...
     @_builtins.property
@@ -703,10 +741,11 @@ class SearchResponse(_message.Message):
         facets: _abc.Mapping[_builtins.str, Global___Facet] | None = ...,
         at_least: _builtins.bool = ...,
         nearest: Global___Found | None = ...,
+        in_period: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["nearest", b"nearest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "facets", b"facets", "nearest", b"nearest", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "facets", b"facets", "in_period", b"in_period", "nearest", b"nearest", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

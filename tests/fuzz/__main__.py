@@ -15,6 +15,8 @@ from tests.fuzz.budget import SCALE_SETTING
 
 ROUND_SCALE = 30
 """How many times the examples of `make test-all` a round tries: some minutes."""
+HANGS_AFTER_S = 7_200
+"""One test of a round takes many times what it may in `make test`."""
 EXAMPLES = ".hypothesis"
 
 
@@ -37,6 +39,7 @@ def main() -> int:
 
 def _round(seed: int, scale: str) -> int:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
+    command += ["-o", f"faulthandler_timeout={HANGS_AFTER_S}"]
     environment = {**os.environ, SCALE_SETTING: scale}
     return subprocess.run(
         [*command, str(Path(__file__).parent), *sys.argv[1:]], env=environment, check=False

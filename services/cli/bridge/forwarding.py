@@ -1,7 +1,9 @@
 """Forwards every message of a client to a gateway over Streamable HTTP, and the responses to the client.
 
-The bridge answers requests itself only when no gateway can. It supports both versions of the protocol: the one with a
-handshake, whose session id it stores, renews after a restart and ends, and 2026-07-28, where requests are stateless.
+The bridge answers requests itself only when no gateway can, or not yet: while the local server starts, it answers the
+handshake and lists from stored ones, and makes the real handshake when there is a server. It supports both versions of
+the protocol: the one with a handshake, whose session id it stores, renews after a restart and ends, and 2026-07-28,
+where requests are stateless.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from services.cli.bridge.messages import (
     routing,
 )
 from services.cli.bridge.repeating import Repeating
+from services.cli.bridge.stored_lists import TOOLS, StoredLists
 from services.cli.directory.reporter import Reporter
 from services.cli.gateway.credentials import BadToken, credentials
 from services.cli.local_server import SERVE_COMMAND, NotStarted, default_data_dir, ensure_server, read_server
@@ -46,8 +49,8 @@ INTERRUPTED = (502, 503, 504)  # a proxy's answers while its gateway is down
 class Timeouts(NamedTuple):
     """Timeouts in seconds."""
 
-    start_s: float = 25.0
-    """For the local server, which is started if it is not running."""
+    start_s: float = 120.0
+    """For the local server, which is started if it is not running; a client that waits for less cancels its call."""
     restart_s: float = 10.0
     """For another gateway that was reachable before."""
     silence_s: float = 60.0
@@ -95,6 +98,11 @@ class Bridge:
         self._directories = Directories(lambda message: self._output.write(encode(message)))
         self._reporter = Reporter(self._directories.current, identify=url is not None)
         self._renewal = threading.Lock()
+        self._lists = StoredLists(default_data_dir())
+        self._deferred_handshake: Message | None = None
+        """The handshake that the client has an answer to, and the gateway has not seen."""
+        self._handshake_lock = threading.Lock()
+        self._is_warming = False
 
     def forward(self, lines: Iterable[bytes]) -> None:
         """Forwards all lines, gives running calls a moment to finish, and ends the session."""
@@ -142,7 +150,10 @@ class Bridge:
     def _serve(self, call: Call) -> None:
         """Makes sure that the request is answered, whatever happens."""
         try:
-            self._deliver(call)
+            if stored := self._stored_answer(call):
+                self._output.write(encode(stored))
+            else:
+                self._deliver(call)
         except Failure as failure:
             self._fail(call, str(failure))
         except Exception as problem:  # a bug here must not leave the client waiting
@@ -150,6 +161,58 @@ class Bridge:
         finally:
             self._in_flight.pop(json.dumps(call.id), None)
             call.done.set()
+
+    def _stored_answer(self, call: Call) -> Message | None:
+        """The answer to give while the local server starts, which then is started; None if a gateway is to answer."""
+        if self._url or not self._is_starting(call):
+            return None
+        answer = self._lists.answer(call.message)
+        if answer is None:
+            return None
+        if call.is_handshake:
+            self._deferred_handshake = call.message
+        self._repeating.learn(call.message, answer)
+        if not self._is_warming:
+            self._is_warming = True
+            threading.Thread(target=self._warm_up, daemon=True).start()
+        return answer
+
+    def _is_starting(self, call: Call) -> bool:
+        """Whether no server is there yet for this client. One that restarts later is waited for."""
+        if self._deferred_handshake:
+            return True
+        begins = call.is_handshake or (call.version and not self._reached)
+        return bool(begins) and read_server(default_data_dir()) is None
+
+    def _warm_up(self) -> None:
+        """Starts the server, makes the handshake with it, and says so if it shows other tools than the stored ones."""
+        try:
+            self._address(start=True)
+            self._settle_handshake()
+            listed: list[Message] = []
+            self._post(
+                Call({"jsonrpc": "2.0", "id": "segue-tools", "method": TOOLS, "params": {}}),
+                self._session,
+                lambda line: listed.append(json.loads(line)),
+            )
+        except (Failure, SessionLost, ValueError) as problem:
+            note(f"the local server does not answer yet: {problem}")
+        else:
+            tools = next((each["result"].get("tools") for each in listed if "result" in each), None)
+            if tools is not None and self._lists.remember(tools) and self._session:
+                self._output.write(encode({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}))
+        finally:
+            self._is_warming = False
+
+    def _settle_handshake(self) -> None:
+        """Makes the handshake that the gateway has not had yet; of several calls, the first one does."""
+        with self._handshake_lock:
+            if not self._deferred_handshake:
+                return
+            self._post(Call({**self._deferred_handshake, "id": "segue-handshake"}), None, lambda _: None)
+            if self._session is not None:
+                self._deferred_handshake = None
+                self._notify({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def _deliver(self, call: Call) -> None:
         """Sends the request until it is answered, even if the gateway restarts and loses the session."""
@@ -177,6 +240,7 @@ class Bridge:
 
     def _attempt(self, call: Call) -> None:
         """Sends the request, and once more in a new session if the gateway lost the earlier one."""
+        self._settle_handshake()
         session = self._session
         try:
             return self._post(call, session, self._output.write)
@@ -245,9 +309,12 @@ class Bridge:
 
     def _notify(self, message: Message) -> None:
         """Sends a message that gets no answer. It belongs to the current session: none is started or renewed for it."""
+        method = message.get("method", "an answer")
+        if method == "notifications/cancelled" and self._cancel_call(message.get("params")):
+            return
         self._handshake_over.wait()
-        method, session = message.get("method", "an answer"), self._session
-        if (method == "notifications/cancelled" and self._cancel_call(message.get("params"))) or session is None:
+        session = self._session
+        if session is None:  # there is no gateway yet that the message could mean anything to
             return
         try:
             exchange = Exchange(self._address(start=False), min(ORDERED_TIMEOUT_S, self._timeouts.silence_s))

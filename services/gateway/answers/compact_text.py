@@ -26,6 +26,7 @@ def search_result(answer: SearchAnswer) -> ToolResult:
     """Of a search."""
     count = f"{'' if answer.total_is_exact else 'at least '}{answer.total_found} found"
     notes = [f"{count}, {len(answer.results)} shown" if len(answer.results) < answer.total_found else count]
+    notes += _period_notes(answer)
     notes += ["by words alone"] if answer.search_strategy == "text_fallback" and answer.results else []
     notes += [f"next_cursor {answer.next_cursor}"] if answer.next_cursor else []
     lines = [_head(notes, answer.results)] if answer.results else _nothing(answer.nearest)
@@ -39,7 +40,8 @@ def quick_result(answer: QuickAnswer) -> ToolResult:
     if answer.top_result is None:
         return both(answer, "\n".join(_nothing(answer.nearest)))
     count = f"{'' if answer.total_is_exact else 'at least '}{answer.total_count} found"
-    notes = [count, *([f"more by get_more_results, cursor {answer.cursor}"] if answer.cursor else [])]
+    notes = [count, *_period_notes(answer)]
+    notes += [f"more by get_more_results, cursor {answer.cursor}"] if answer.cursor else []
     return both(answer, "\n".join([_head(notes, [answer.top_result]), *_result_lines([answer.top_result])]))
 
 
@@ -73,6 +75,12 @@ def _head(notes: Sequence[str], results: Sequence[SearchResult]) -> str:
     cut = any(each.content_truncated for each in results)
     rest = " Of a part, get_memory has the rest." if cut else ""
     return f"{', '.join(notes)}. {_data}{rest}"
+
+
+def _period_notes(answer: SearchAnswer | QuickAnswer) -> list[str]:
+    if answer.period is None:
+        return []
+    return [f'"{answer.period.words}" is {answer.period.since[:16]} to {answer.period.until[:16]}']
 
 
 def _nothing(nearest: SearchResult | None) -> list[str]:

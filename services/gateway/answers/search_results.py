@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.gateway.answers.memory_results import Lean, MemoryShape, Result, memory_fields
+from services.gateway.arguments.query_times import QueryTime
 from services.pb import memory_pb2
 
 metadata_entries_max, metadata_value_max_chars = 8, 200
@@ -58,6 +59,19 @@ class SearchResult(MemoryShape):
         )
 
 
+class PeriodShape(BaseModel):
+    """The time that a query names in words, as it was understood: what was said then comes first."""
+
+    words: str
+    since: str
+    until: str
+
+    @classmethod
+    def of(cls, named: QueryTime | None) -> PeriodShape | None:
+        """The same period."""
+        return cls(words=named.words, since=named.begin, until=named.end) if named else None
+
+
 class SearchAnswer(Result):
     """Answer of the searches."""
 
@@ -70,11 +84,12 @@ class SearchAnswer(Result):
     suggestions: list[str]
     nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, too little to be shown")
     next_cursor: str | None = Field(description="For get_more_results, where the answer's size left results out")
+    period: PeriodShape | None = Field(None, description="The time that the query names, as it was understood")
 
     @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse) -> SearchAnswer:
-        """The same answer."""
-        return cls(**_search_fields(answer))
+    def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> SearchAnswer:
+        """The same answer, to a query that names this time."""
+        return cls(**_search_fields(answer), period=PeriodShape.of(named))
 
 
 def nearest(answer: memory_pb2.SearchResponse) -> SearchResult | None:
@@ -112,11 +127,12 @@ class AdvancedAnswer(SearchAnswer):
     facets: FacetsShape | None
 
     @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse) -> AdvancedAnswer:
-        """The same answer."""
+    def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> AdvancedAnswer:
+        """The same answer, to a query that names this time."""
         facets = {name: {each.value: each.count for each in facet.counts} for name, facet in answer.facets.items()}
         return cls(
             **_search_fields(answer),
+            period=PeriodShape.of(named),
             facets=FacetsShape(**facets) if facets else None,
         )
 
@@ -130,10 +146,11 @@ class QuickAnswer(Result):
     has_more: bool
     nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, too little to be shown")
     cursor: str | None = Field(description="For get_more_results")
+    period: PeriodShape | None = Field(None, description="The time that the query names, as it was understood")
 
     @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse) -> QuickAnswer:
-        """The same answer."""
+    def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> QuickAnswer:
+        """The same answer, to a query that names this time."""
         return cls(
             total_count=answer.total_found,
             total_is_exact=not answer.at_least,
@@ -141,6 +158,7 @@ class QuickAnswer(Result):
             has_more=bool(answer.next_cursor),
             nearest=nearest(answer),
             cursor=answer.next_cursor or None,
+            period=PeriodShape.of(named),
         )
 
 

@@ -14,6 +14,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers import compact_text, search_results
+from services.gateway.arguments.query_times import QueryTime, query_time
 from services.gateway.arguments.time_expressions import span, timestamp
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools.memory import InProject, encodable
@@ -46,13 +47,25 @@ Next = Annotated[str | None, Field(description="next_cursor of the same call bef
 
 def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     """Adds the search tools to `mcp`; words for time are read in `zone`."""
-    _register_search(mcp, memory)
+    _register_search(mcp, memory, zone)
     _register_advanced(mcp, memory, zone)
-    _register_quick(mcp, memory)
-    _register_subjects(mcp, memory)
+    _register_quick(mcp, memory, zone)
+    _register_subjects(mcp, memory, zone)
 
 
-def _register_search(mcp: FastMCP, memory: MemoryBackend) -> None:
+async def _answer(
+    memory: MemoryBackend, request: memory_pb2.SearchRequest, zone: ZoneInfo
+) -> tuple[memory_pb2.SearchResponse, QueryTime | None]:
+    """The answer to a search, and the time that its query names, if something was said then."""
+    named = await asyncio.to_thread(query_time, request.query, datetime.now(UTC), zone)
+    if named:
+        since, until = timestamp(named.span.begin, "since"), timestamp(named.span.end, "until")
+        request.period.CopyFrom(memory_pb2.Period(since=since, until=until, rest=named.rest))
+    answer: memory_pb2.SearchResponse = await memory.call(memory.stub.Search, request)
+    return answer, named if answer.in_period else None
+
+
+def _register_search(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def reflect_on_past(  # the contract's parameters
         query: Wanted,
@@ -73,9 +86,7 @@ def _register_search(mcp: FastMCP, memory: MemoryBackend) -> None:
             content_max_chars=excerpt_chars(limit),
             context_max_chars=context_chars,
         )
-        return compact_text.search_result(
-            search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request))
-        )
+        return compact_text.search_result(search_results.SearchAnswer.of(*await _answer(memory, request, zone)))
 
 
 def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
@@ -125,9 +136,7 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
             facets=facets,
             is_list=query.strip() in {"", "*"},
         )
-        return compact_text.search_result(
-            search_results.AdvancedAnswer.of(await memory.call(memory.stub.Search, request))
-        )
+        return compact_text.search_result(search_results.AdvancedAnswer.of(*await _answer(memory, request, zone)))
 
 
 def excerpt_chars(limit: int) -> int:
@@ -146,7 +155,7 @@ async def span_times(since: str | None, until: str | None, zone: ZoneInfo) -> tu
     )
 
 
-def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:
+def _register_quick(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     @mcp.tool(annotations=_reads, output_schema=search_results.QuickAnswer.model_json_schema())
     async def quick_search(query: Wanted, project: InProject = None, min_score: Score = None) -> ToolResult:
         """Whether there is anything on a subject, and the best of it, in few tokens; get_more_results has the rest."""
@@ -160,7 +169,7 @@ def _register_quick(mcp: FastMCP, memory: MemoryBackend) -> None:
             content_max_chars=quick_chars,
             context_max_chars=context_chars,
         )
-        return compact_text.quick_result(search_results.QuickAnswer.of(await memory.call(memory.stub.Search, request)))
+        return compact_text.quick_result(search_results.QuickAnswer.of(*await _answer(memory, request, zone)))
 
     @mcp.tool(annotations=_reads, output_schema=search_results.MoreAnswer.model_json_schema())
     async def get_more_results(cursor: Cursor, limit: Limit = 3) -> ToolResult:
@@ -186,11 +195,7 @@ def _subject_request(subject: str, project: str | None, limit: int, **more: Any)
     )
 
 
-async def _subject_result(memory: MemoryBackend, request: memory_pb2.SearchRequest) -> ToolResult:
-    return compact_text.search_result(search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request)))
-
-
-def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
+def _register_subjects(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_file(
         file_path: Annotated[str, Field(description="A path, or the end of one")],
@@ -200,7 +205,9 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
         """What is remembered about a file or directory."""
         named = memory_pb2.Filter(file_path=encodable(file_path))
         request = _subject_request(file_path, project, limit, filter=named, min_score=0.0)  # it names the file
-        return await _subject_result(memory, request)
+        return compact_text.search_result(
+            search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request))
+        )
 
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_concept(
@@ -209,4 +216,5 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend) -> None:
         project: InProject = None,
     ) -> ToolResult:
         """What is remembered on a subject, whatever words it was said in."""
-        return await _subject_result(memory, _subject_request(concept, project, limit))
+        request = _subject_request(concept, project, limit)
+        return compact_text.search_result(search_results.SearchAnswer.of(*await _answer(memory, request, zone)))

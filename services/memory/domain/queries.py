@@ -69,12 +69,26 @@ class Filter:
         return bool(self.session_id or self.since or self.until)
 
     @property
+    def period_s(self) -> tuple[float, float] | None:
+        """Its first second since 1970 and the first after it, where both are given."""
+        return (self.since.timestamp(), self.until.timestamp()) if self.since and self.until else None
+
+    @property
     def is_about_something(self) -> bool:
         """Whether it names what is looked for, so that all it passes answers, whatever its score."""
         return bool(self.tags or self.session_id or self.file_path)
 
 
 EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The time that a query names in words, `until` exclusive, and the query without them."""
+
+    since: datetime
+    until: datetime
+    rest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,15 @@ class Query:
     is_list: bool = False
     content_max_chars: int = 0
     context_max_chars: int = 0
+    period: Period | None = None
+    """What was said then comes first; where there is nothing of then, its words are words like others."""
+
+    @property
+    def within(self) -> Filter | None:
+        """The filter that passes what was said in the period as well; None where the query has none."""
+        if self.period is None or self.sort is Sort.NEWEST or self.filter.since or self.filter.until:
+            return None
+        return replace(self.filter, since=self.period.since, until=self.period.until)
 
     @property
     def bounds(self) -> PageBounds:
@@ -172,6 +195,8 @@ class Results:
     facets: Facets = field(default_factory=dict)
     exact: bool = True
     nearest: Found | None = None
+    in_period: bool = False
+    """Whether the query's period counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +232,7 @@ def check_query(query: Query) -> Query:
     checked_limit(query.limit)
     at_most(len(query.text), query_max_chars, "query", "characters")
     check_filter(query.filter)
+    check_filter(query.within or query.filter)
     return query
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.memory.domain.queries import Filter
 from services.memory.search.scoring import Signals
 from services.memory.text.terms import DateSpan
 from services.memory.text.wording import Wordings
@@ -26,7 +27,7 @@ class AbsentWords:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A query for the index; `vector` has unit length, or is None without an embedding; it `is_degraded` where
-    that is for want of room. It names `projects`."""
+    that is for want of room. It names `projects`. What passes the filter `within` was said when the query says."""
 
     terms: Sequence[str]
     words: frozenset[str]
@@ -35,6 +36,7 @@ class Asked:
     projects: Sequence[str] = ()
     is_degraded: bool = False
     absent: AbsentWords | None = None
+    within: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,10 @@ class MemoryIndex:
         """All that the filter passes, in the order of time; of one moment in the order of storing."""
         return await self._run("timeline", lambda parts: parts.timeline(user, projects, only, author))
 
+    async def holds_any(self, user: str, projects: Sequence[str], only: Filter) -> bool:
+        """Whether the filter passes anything."""
+        return await self._run("holds_any", lambda parts: parts.holds_any(user, projects, only))
+
     async def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
         """Those of `names` that are projects with memories among what is searched."""
         return await self._run("projects_named", lambda parts: parts.projects_named(user, projects, names))

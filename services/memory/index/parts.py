@@ -157,7 +157,11 @@ class Parts:
         """The candidates: the best by words and by both vectors, and their neighbours in the session."""
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
-        chosen = self._with_neighbours([matches.best(depth), *self._nearest(user, asked.vector, searched)], searched)
+        found = [matches.best(depth), *self._nearest(user, asked.vector, searched)]
+        if asked.within:
+            then = self._selection(user, projects, asked.within)
+            found += [self._words.ask(asked.terms, then).best(depth), *self._nearest(user, asked.vector, then)]
+        chosen = self._with_neighbours(found, searched)
         chosen = self._with_replacements(chosen, searched)
         signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
         return self._candidates(chosen, signals, chosen, len(searched), chunk)
@@ -178,6 +182,10 @@ class Parts:
         if author is not Author.ALL:
             slots = slots[self._catalogue.of_user(user, slots) == (author is Author.MINE)]
         return self._catalogue.timeline(slots)
+
+    def holds_any(self, user: str, projects: Sequence[str], only: Filter) -> bool:
+        """Whether the filter passes anything."""
+        return len(self._selection(user, projects, only)) > 0
 
     def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
         """Those of `names` that are projects with memories among what is searched."""
@@ -258,6 +266,7 @@ class Parts:
             linked=self._linked_mask(projects, chosen),
             in_named_project=self._catalogue.of_projects(asked.projects, chosen),
             dates=asked.dates,
+            period=asked.within.period_s if asked.within else None,
             unmet=self._unmet(user, asked, matches, chosen, context_vector) * telling_share(len(searched)),
         )
         return signals, chunk
@@ -370,8 +379,6 @@ class Parts:
         if not len(chosen):
             return before >= 0
         return np.asarray((before >= 0) & self._catalogue.column("asks")[before] & searched.holds(before))
-
-    # --- as plain arrays --------------------------------------------------------------------------
 
     def contents(self) -> Contents:
         """A copy of all parts; later changes do not show in it."""

@@ -27,7 +27,7 @@ _row = np.dtype(
         ("chunk", "<i2"),
     ]
 )
-_header = struct.Struct("<???qqqd")
+_header = struct.Struct("<????qqqd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Ranking:
     similarity (nan where there is none), has_words. The first `shown` are results; each of the others is folded `under`
     one of these. All that was found are `total`, exactly or at least; without a query it `is_list`. Where nothing is
     found, `nearest` is what scored best (-1 for nothing at all), with its score. One that `is_degraded` lacks the
-    meaning of the query, which the embedder had no room for; it is cached nowhere.
+    meaning of the query, which the embedder had no room for; it is cached nowhere. `in_period`: the time that the query
+    names counted.
     """
 
     rows: NDArray[np.void]
@@ -48,6 +49,7 @@ class Ranking:
     nearest: int = -1
     nearest_score: float = 0.0
     is_degraded: bool = False
+    in_period: bool = False
 
     def __len__(self) -> int:
         return self.shown
@@ -84,14 +86,14 @@ class Ranking:
     def pack(self) -> bytes:
         """All of it as bytes."""
         numbers = (self.shown, self.total, self.nearest, self.nearest_score)
-        return _header.pack(self.hybrid, self.exact, self.is_list, *numbers) + self.rows.tobytes()
+        return _header.pack(self.hybrid, self.exact, self.is_list, self.in_period, *numbers) + self.rows.tobytes()
 
 
 def unpack(content: bytes) -> Ranking:
     """What `pack` made; ValueError for other bytes."""
-    hybrid, exact, is_list, shown, total, nearest, nearest_score = _header.unpack_from(content)
+    hybrid, exact, is_list, in_period, shown, total, nearest, nearest_score = _header.unpack_from(content)
     rows = np.frombuffer(content, _row, offset=_header.size)
-    return Ranking(rows, hybrid, shown, total, exact, is_list, nearest, nearest_score)
+    return Ranking(rows, hybrid, shown, total, exact, is_list, nearest, nearest_score, in_period=in_period)
 
 
 def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:

@@ -47,6 +47,8 @@ WEIGHTS: Mapping[str, float] = {
     "substance": 4.0,
     # The memory is from a date that the query names.
     "date": 6.0,
+    # The memory is not from the period that the query names in words, such as last week; grows with the distance.
+    "outside": -6.0,
     # It belongs to a project that the query names.
     "project": 2.0,
     # How near the nearest memory is: whether there is anything on the subject at all. The same for all results.
@@ -62,6 +64,8 @@ SUBSTANCE_TERMS = 20
 """The number of terms at which a memory has half of its substance."""
 DATE_REACH_DAYS = 30
 """Events are discussed before and after their date: beyond this distance the date says nothing about a memory."""
+PERIOD_REACH_S = 2 * 86_400.0
+"""Who says last week may mean a day or two before it."""
 YEARS_MAX = 100
 """How many years a date without a year is looked for in, from the latest candidate's backwards."""
 USUAL_COSINE = 0.15
@@ -111,8 +115,9 @@ class Signals:
     query vector. `holds` has a row for each of the query's terms, `term_shares` what each is of their summed idf.
     `length` counts the memory's terms. `before` and `after` are the places of the neighbours in the session among the
     candidates, -1 for none. `linked` marks those of a project that is only linked to the one asked for. `dates` are
-    those that the query names, `in_named_project` marks the memories of projects that it names. `unmet` is how much of
-    the query is asked for in words that occur nowhere (see `unmet`).
+    those that the query names, `period` is the one that it means by words (seconds since 1970), `in_named_project`
+    marks the memories of projects that it names. `unmet` is how much of the query is asked for in words that occur
+    nowhere (see `unmet`).
     """
 
     words: Floats
@@ -133,6 +138,7 @@ class Signals:
     linked: Mask
     in_named_project: Mask
     dates: Sequence[DateSpan]
+    period: tuple[float, float] | None = None
     unmet: float = 0.0
 
 
@@ -191,6 +197,7 @@ def evidence(signals: Signals) -> Floats:
         + WEIGHTS["speaker"] * signals.by_named_speaker
         + _substance(signals)
         + WEIGHTS["date"] * _nearness(signals)
+        + WEIGHTS["outside"] * _distance(signals)
         + WEIGHTS["project"] * signals.in_named_project
     )
 
@@ -237,6 +244,15 @@ def _nearness(signals: Signals) -> Floats:
             away = np.maximum(first.toordinal() - days, days - last.toordinal() - 1) - 1
             nearness = np.maximum(nearness, 1 - np.maximum(away, 0) / DATE_REACH_DAYS)
     return nearness
+
+
+def _distance(signals: Signals) -> Floats:
+    """0 for memories from the query's period, rising to 1 with the distance in time."""
+    if signals.period is None:
+        return np.zeros(len(signals.timestamp_s))
+    since_s, until_s = signals.period
+    away_s = np.maximum(np.maximum(since_s - signals.timestamp_s, signals.timestamp_s - until_s), 0.0)
+    return np.asarray(np.where(away_s > 0, np.clip(0.5 + away_s / PERIOD_REACH_S / 2, 0.5, 1.0), 0.0))
 
 
 def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:

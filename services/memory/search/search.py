@@ -15,6 +15,7 @@ from services.memory.domain.memories import Memory, Surroundings, neighbours_max
 from services.memory.domain.queries import (
     EVERYTHING,
     Facets,
+    Filter,
     PageBounds,
     Query,
     Results,
@@ -25,6 +26,7 @@ from services.memory.domain.queries import (
 )
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
+from services.memory.index.asked import Asked
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.link_projects import Linking
@@ -35,6 +37,7 @@ from services.memory.search.result_cache import EncodedPage, SearchCache, query_
 from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
 from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
+from services.memory.text.subjects import has_subject
 
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
@@ -119,7 +122,19 @@ class Searching:
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
         if query.is_list:
             return list_ranking(await self.index.timeline(user, projects, query.filter))
-        asked = await self._index_queries.of(user, projects, query.text)
+        if query.within and await self.index.holds_any(user, projects, query.within):
+            return replace(await self._ranking_of_period(user, projects, query, query.within), in_period=True)
+        return await self._ranking_of(user, projects, query, await self._index_queries.of(user, projects, query.text))
+
+    async def _ranking_of_period(self, user: str, projects: Sequence[str], query: Query, within: Filter) -> Ranking:
+        """Of a query that names a time in which something was said: all of that, where it has no other subject."""
+        rest = query.period.rest if query.period else ""
+        if not has_subject(rest):
+            return list_ranking(await self.index.timeline(user, projects, within))
+        asked = await self._index_queries.of(user, projects, rest)
+        return await self._ranking_of(user, projects, query, replace(asked, within=within))
+
+    async def _ranking_of(self, user: str, projects: Sequence[str], query: Query, asked: Asked) -> Ranking:
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
@@ -153,6 +168,7 @@ class Searching:
             next_cursor=_cursor(name, page.following, ranking),
             facets=await self._facets(user, counts) if counts else {},
             nearest=None if page.found else await self._pages.nearest(user, ranking),
+            in_period=ranking.in_period,
         )
 
     async def _counts(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> FacetCounts:

@@ -167,9 +167,11 @@ class SqliteStore:
         return [record.validate_json(body) for body in await self._run("SELECT", read)]
 
     async def commit(self, change: Change) -> None:
-        await self._run("COMMIT", lambda connection: self._commits.commit(connection, change))
-        if change.events:
-            self._has_events.set()
+        try:
+            await self._run("COMMIT", lambda connection: self._commits.commit(connection, change))
+        finally:  # a caller that gives up does not stop a commit that is being made
+            if change.events:
+                self._has_events.set()
 
     async def earlier_answer(self, user: str, operation_id: str) -> Answer | None:
         sql = "SELECT body, 'answer', user, operation_id FROM answers WHERE user = ? AND operation_id = ?"
@@ -300,9 +302,13 @@ class SqliteStore:
         while True:
             await self._has_events.wait()
             self._has_events.clear()
-            if found := await self._every(
-                EVENT, "SELECT body, 'event' FROM outbox ORDER BY sequence LIMIT ?", events_taken_max
-            ):
+            sql = "SELECT body, 'event' FROM outbox ORDER BY sequence LIMIT ?"
+            try:
+                found = await self._every(EVENT, sql, events_taken_max)
+            except BaseException:
+                self._has_events.set()
+                raise
+            if found:
                 self._has_events.set()  # until none are found
                 return found
 

@@ -99,6 +99,14 @@ class Terminal:
         """What of the screen's text, without spaces, the pattern names."""
         return re.findall(pattern, self.squeezed)
 
+    def clear(self) -> None:
+        """Begins anew, and waits until the hooks of both conversations are through: an older client loses what is typed
+        before."""
+        self.say("/clear")
+        self._read(SETTLES_S)
+        self._hooked.settle()
+        self._read(SETTLES_S)
+
     def choose(self, option: str) -> None:
         """Moves to a numbered option of the dialog that is on the screen."""
         numbers = re.findall(rf"(\d)\.{re.escape(''.join(option.split()))}", self.squeezed)

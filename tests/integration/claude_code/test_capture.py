@@ -64,6 +64,7 @@ async def captured(stack: Stack, claude: PluggedIn) -> list[dict[str, Any]]:
     return results
 
 
+@pytest.mark.slow
 async def test_what_a_person_says_in_a_terminal_is_told_and_what_was_taken_back_is_not(
     stack: Stack, tmp_path: Path, version: str
 ) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.calls import call
-from tests.integration.claude_code.terminal import CURRENT, Terminal
+from tests.integration.claude_code.terminal import CURRENT, OLDER, Terminal
 from tests.integration.claude_code.test_conversation import pytestmark  # noqa: F401  # the same marks
 from tests.integration.claude_code.test_hooks import PLUGIN, PluggedIn
 from tests.integration.memory.test_exact_lists import send_lines
@@ -24,7 +24,7 @@ from tests.integration.stack import Stack, segue
 RECAP = "<analysis>Fruit.</analysis>\n<summary>The plums of the client's own summary are weighed.</summary>"
 
 
-@pytest.fixture(params=[CURRENT])
+@pytest.fixture(params=[CURRENT, OLDER])
 def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CLAUDE_CODE_VERSION", request.param)
     return str(request.param)
@@ -70,6 +70,7 @@ def delete_all(stack: Stack, text: str, project: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_each_conversation_in_terminals_leaves_one_handoff_and_the_next_is_told_of_it(
     stack: Stack, tmp_path: Path, project: str, version: str, request: pytest.FixtureRequest
 ) -> None:
@@ -81,7 +82,7 @@ def test_each_conversation_in_terminals_leaves_one_handoff_and_the_next_is_told_
     answers = ["The pears were off by one.", "The plums are in the cellar.", "The plums were off by two.", RECAP]
     with desk.open(answers) as first:
         first.say("Please look into the pears.", "The pears were off by one.")
-        first.say("/clear")
+        first.clear()
         first.say("Please look into the plums.", "The plums are in the cellar.")
         first.say("Please count all the plums.", "The plums were off by two.")
         desk.claude.hooked.settle()

@@ -176,6 +176,7 @@ def test_what_only_looks_dangerous_runs_where_the_client_allows_it(claude: Plugg
     )
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_a_conversation_disturbs_it_in_nothing(
     tmp_path: Path, model_directory: Path
 ) -> None:

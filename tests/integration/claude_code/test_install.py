@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.integration.claude_code.test_conversation import CLIENT, pytestmark
 from tests.integration.stack import ROOT, ProcessStack
 
 __all__ = ["pytestmark"]
 
 
+@pytest.mark.slow
 def test_the_client_connects_and_runs_the_hooks_after_install_and_neither_after_uninstall(tmp_path: Path) -> None:
     home, project = tmp_path / "home", tmp_path / "shop"
     home.mkdir()

@@ -57,6 +57,7 @@ def test_headless_the_client_does_as_the_table_says(
     assert "denies it" in str(requests[-1]["messages"])
 
 
+@pytest.mark.slow
 def test_in_a_terminal_the_person_is_asked_as_the_table_says_and_three_answers_are_learned(
     claude: PluggedIn,
     version: str,  # noqa: F811
@@ -84,6 +85,7 @@ def test_in_a_terminal_the_person_is_asked_as_the_table_says_and_three_answers_a
     assert files(claude) == {"allowed", "other"}
 
 
+@pytest.mark.slow
 def test_in_a_terminal_without_dialogs_only_what_changes_rules_is_asked(
     claude: PluggedIn,
     version: str,  # noqa: F811

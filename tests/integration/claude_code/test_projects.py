@@ -34,6 +34,7 @@ def view(claude: PluggedIn, project: Path, text: str = "Hello.", prompt: str = "
     return json.dumps(claude.run([{"text": text}], prompt)[0]["messages"])
 
 
+@pytest.mark.slow
 def test_what_is_decided_in_a_worktree_is_told_in_the_repository_and_not_in_its_namesake(
     claude: PluggedIn, tmp_path: Path, project: str
 ) -> None:

@@ -12,7 +12,8 @@ from mcp.shared.inbound import decode_header_value
 from services.cli.bridge.forwarding import IN_FLIGHT_MAX
 from services.cli.bridge.messages import header_value
 from tests.bridged import CONNECT, ERAS, Connect, StandInGateway, client_of, connect_locally, text, tool_call
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
+from tests.stand_in_server import STAND_IN
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -47,9 +48,45 @@ def test_a_gateway_out_of_reach_is_named_in_every_answer(connect: Connect, url: 
 
 def test_a_local_server_that_cannot_start_is_answered_with_its_last_words(connect: Connect) -> None:
     broken = (sys.executable, "-c", "raise SystemExit('no disk left')")
-    error = connect(command=connect_locally(broken)).handshake()["error"]
+    connection = connect(command=connect_locally(broken)).opened()  # answered by what is stored
+    error = connection.call(1, "init")["error"]
     assert error["code"] == -32000
     assert "no disk left" in error["message"]
+
+
+def test_lists_are_there_before_the_server_and_a_call_waits_for_it(connect: Connect, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    lines = (
+        "import os, time",
+        f"while not os.path.exists({str(gate)!r}):",
+        "    time.sleep(0.02)",
+        f"os.execv({STAND_IN[0]!r}, {list(STAND_IN)!r})",
+    )
+    waits = "\n".join(lines)
+    connection = connect(command=connect_locally((sys.executable, "-c", waits), start_s=PATIENCE_S))
+    assert connection.handshake()["result"]["serverInfo"]["name"] == "segue"
+    listed = connection.request(1, "tools/list")["result"]["tools"]
+    assert {"init", "reflect_on_past"} <= {tool["name"] for tool in listed}
+    assert connection.request(2, "prompts/list")["result"]["prompts"]
+    assert connection.request(3, "resources/templates/list")["result"]["resourceTemplates"]
+    assert connection.request(4, "ping")["result"] == {}
+    connection.send({"id": 5, **tool_call("echo", text="at last")})
+    connection.send({"id": 6, **tool_call("echo", text="never mind")})
+    connection.send({"method": "notifications/cancelled", "params": {"requestId": 6}})
+    assert connection.request(7, "ping")["result"] == {}  # stdin is read on
+    gate.touch()
+    assert text(connection.answer(5)) == "at last"
+    connection.message(lambda message: message.get("method") == "notifications/tools/list_changed")
+    assert "echo" in {tool["name"] for tool in connection.request(8, "tools/list")["result"]["tools"]}
+
+
+def test_a_client_without_a_handshake_gets_its_lists_before_the_server(connect: Connect) -> None:
+    connection = connect(command=connect_locally((sys.executable, "-c", "import time; time.sleep(600)"), start_s=1))
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    assert connection.request(1, "server/discover", _meta=meta)["result"]["supportedVersions"] == ["2026-07-28"]
+    listed = connection.request(2, "tools/list", _meta=meta)["result"]
+    assert listed["resultType"] == "complete"
+    assert len(listed["tools"]) > 25
 
 
 def test_what_the_gateway_refuses_is_answered_with_its_words_or_its_status(

@@ -46,6 +46,7 @@ def test_the_end_of_stdin_ends_it_while_the_server_starts(data_dir: Path, connec
         connection = connect(command=connect_locally())
         connection.send({"id": 0, "method": "initialize", "params": {}})
         assert connection.end() == 0
+    assert connection.answer(0)["result"]["serverInfo"]["name"] == "segue"  # by what is stored
     assert connection.lines.empty()
 
 
@@ -162,9 +163,18 @@ def test_many_starts_at_once_share_one_server_and_their_ends_leave_nothing(home:
     for client in clients:
         assert client.stdout
         assert "result" in json.loads(client.stdout.readline())
+    until(lambda: read_server(home / "data"))
     server = read_server(home / "data")
     assert server
     assert {pid for pid, command in processes(mark).items() if "stand_in" in command.split()[1]} == {server.pid}
+    until(lambda: "Started server process" in (home / "data" / "server.log").read_text())
+    for number, client in enumerate(clients):  # each of them has come through
+        assert client.stdin
+        assert client.stdout
+        client.stdin.write(lines({"id": number, **tool_call("echo", text="here")}))
+        client.stdin.flush()
+        while json.loads(client.stdout.readline()).get("id") != number:
+            pass
     assert (home / "data" / "server.log").read_text().count("Started server process") == 1
     for client in random.Random(8).sample(clients, starts // 2):
         client.kill()
@@ -174,5 +184,10 @@ def test_many_starts_at_once_share_one_server_and_their_ends_leave_nothing(home:
     assert set(processes(mark)) == {server.pid}
     os.kill(server.pid, signal.SIGTERM)
     until(lambda: not processes(mark))
-    assert {path.name for path in (home / "data").iterdir()} == {"server.lock", "server.log", "start.lock"}
+    assert {path.name for path in (home / "data").iterdir()} == {
+        "listed_tools.json",
+        "server.lock",
+        "server.log",
+        "start.lock",
+    }
     assert not list((home / "tmp").iterdir())

@@ -32,6 +32,7 @@ def test_the_local_server_is_started_by_the_handshake_and_when_it_left_by_the_ne
     data_dir: Path, connect: Connect
 ) -> None:
     connection = connect(command=connect_locally()).opened()
+    until(lambda: read_server(data_dir))
     first = read_server(data_dir)
     assert first
     kill(data_dir, first)
@@ -67,8 +68,9 @@ def test_a_call_that_may_have_been_carried_out_is_not_repeated(
 
 
 def listed(connection: Connection) -> Connection:
-    """A client that asked for the tools, so that the bridge knows which of them may be called again."""
-    assert connection.request("list", "tools/list")["result"]["tools"]
+    """A client that asked this server for its tools, so that the bridge knows which of them may be called again."""
+    assert text(connection.call("before", "echo", text="here")) == "here"  # until then others are listed
+    assert "perish_storing" in {each["name"] for each in connection.request("list", "tools/list")["result"]["tools"]}
     return connection
 
 
@@ -80,6 +82,7 @@ def test_a_call_that_reads_or_is_idempotent_is_repeated_when_the_server_dies_of_
     assert text(connection.call(1, tool, name="once", times=1)) == "2"
 
 
+@pytest.mark.slow
 def test_a_read_is_repeated_at_a_gateway_elsewhere_that_comes_back(
     server: ServerInfo, data_dir: Path, connect: Connect
 ) -> None:
@@ -90,6 +93,7 @@ def test_a_read_is_repeated_at_a_gateway_elsewhere_that_comes_back(
     assert text(connection.answer(1)) == "2"
 
 
+@pytest.mark.slow
 def test_a_call_that_the_server_always_dies_of_is_not_repeated_for_ever(data_dir: Path, connect: Connect) -> None:
     connection = listed(connect(command=connect_locally()).opened())
     assert "did not answer" in connection.call(1, "perish_reading", name="always", times=100)["error"]["message"]
@@ -116,6 +120,7 @@ def test_a_gateway_that_left_is_waited_for_and_then_named(server: ServerInfo, da
     assert text(connection.call(2, "echo", text="back")) == "back"
 
 
+@pytest.mark.slow
 def test_what_the_server_sends_of_its_own_accord_arrives_after_it_came_back(
     server: ServerInfo, data_dir: Path, connect: Connect
 ) -> None:
@@ -170,6 +175,7 @@ def road(server: ServerInfo) -> Iterator[Road]:
     made.close()
 
 
+@pytest.mark.slow
 def test_a_connection_that_died_in_silence_is_given_up_and_the_next_call_goes_through(
     road: Road, connect: Connect
 ) -> None:
@@ -182,6 +188,7 @@ def test_a_connection_that_died_in_silence_is_given_up_and_the_next_call_goes_th
     assert text(connection.call(2, "echo", text="awake")) == "awake"
 
 
+@pytest.mark.slow
 def test_who_listens_notices_a_road_that_was_lost_in_silence(road: Road, data_dir: Path, connect: Connect) -> None:
     connection = connect(command=connect_with_timeouts(road.url, silence_s=4.0)).opened()
     log = data_dir / "server.log"

@@ -54,6 +54,7 @@ def test_a_session_goes_on_at_a_gateway_that_never_saw_its_handshake(tmp_path: P
         assert {"init", "store_reflection"} <= {tool["name"] for tool in tools}
 
 
+@pytest.mark.slow
 def test_a_stream_of_a_session_from_elsewhere_is_not_offered(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "one") as one:
         with pytest.raises(HTTPError) as refused:
@@ -62,6 +63,7 @@ def test_a_stream_of_a_session_from_elsewhere_is_not_offered(tmp_path: Path) -> 
         refused.value.close()
 
 
+@pytest.mark.slow
 async def test_a_gateway_that_is_leaving_says_so_and_serves_what_still_comes(tmp_path: Path) -> None:
     async with open_embedded(tmp_path, GatewaySettings(port=0)) as app:
         assert await status(app, "/accepting") == 200

@@ -327,7 +327,9 @@ def test_no_sentence_is_told_twice_and_no_announcement_at_all(office: Office, re
         assert told.count(sentence) == 1, told
 
 
-@pytest.mark.parametrize("tokens", ["1500", "5000", "10000"])
+@pytest.mark.parametrize(
+    "tokens", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("1500", "10000")), "5000"]
+)
 def test_a_briefing_is_what_the_client_shows_whole(office: Office, repository: Path, tokens: str) -> None:
     desk = office.open(repository.name)
     desk.start()
@@ -465,6 +467,7 @@ def clocked(clock: Path, tmp_path: Path) -> Iterator[Callable[..., ClockedOffice
         office.stack.__exit__()
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumped_does_not_choose_the_last_handoff(clocked: Callable[..., ClockedOffice]) -> None:
     office = clocked()
     true = office.now
@@ -495,6 +498,7 @@ def test_a_day_is_the_users_day(clocked: Callable[..., ClockedOffice]) -> None:
     assert "2026-11-26" not in told
 
 
+@pytest.mark.slow
 def test_a_laptop_that_slept_goes_on_and_tells_nothing_twice(clocked: Callable[..., ClockedOffice]) -> None:
     office = clocked()
     desk = office.open("orchard")

@@ -330,6 +330,7 @@ def test_without_a_server_a_conversation_starts_one_and_is_told_later(alone: Hoo
     assert following.context("UserPromptSubmit", prompt="And now?") == ""
 
 
+@pytest.mark.slow
 def test_a_killed_server_costs_no_hook_more_than_a_line(alone: Hooked) -> None:
     alone.begin()
     server = local_server.read_server(alone.data)
@@ -348,6 +349,7 @@ def test_a_killed_server_costs_no_hook_more_than_a_line(alone: Hooked) -> None:
     assert "No pears are lost." in given
 
 
+@pytest.mark.slow
 def test_many_conversations_at_once_start_one_server_and_leave_no_process(alone: Hooked) -> None:
     conversations = [another(alone) for _ in range(conversations_at_once)]
     with ThreadPoolExecutor(8) as pool:

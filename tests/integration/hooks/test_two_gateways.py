@@ -53,6 +53,7 @@ def at(desk: Desk, gateway: dict[str, str]) -> Desk:
     return desk
 
 
+@pytest.mark.slow
 async def test_conversations_of_two_gateways_keep_a_session_open_and_each_leaves_its_handoff(
     office: Office,  # noqa: F811
     repository: Path,  # noqa: F811

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from fastmcp import Client
 
 from tests.integration.calls import ask
@@ -82,6 +83,7 @@ async def test_what_was_deleted_is_gone_from_answers_at_once_and_from_every_file
         assert not holding(data, MARK, TAG, "zeppelin.py")
 
 
+@pytest.mark.slow
 async def test_what_a_killed_process_had_deleted_is_erased_by_the_next(data: Path) -> None:
     stack = ProcessStack(data)  # which would erase it in ten minutes
     stack.__enter__()

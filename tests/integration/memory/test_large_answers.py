@@ -17,6 +17,7 @@ from tests.integration.stack import ProcessStack
 from tests.patience import PATIENCE_S
 
 COUNT, CHARACTERS = 36, 240_000
+pytestmark = pytest.mark.slow
 _words = ("otter", "lantern", "quarry", "saffron", "turbine", "willow", "harpoon", "glacier", "violet", "anvil")
 
 

@@ -116,6 +116,7 @@ async def test_a_text_that_is_too_large_is_named_and_passed_over(data: Path, tmp
         assert f"{path}:2" in done.stderr
 
 
+@pytest.mark.slow
 async def test_hooks_get_through_and_turns_wait_in_the_transcript(full: ProcessStack, tmp_path: Path) -> None:
     hooked = Hooked(tmp_path, SEGUE_DATA_DIR=str(full.data_dir))
     hooked.begin()

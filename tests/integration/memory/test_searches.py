@@ -263,3 +263,35 @@ async def test_words_for_time_mean_the_users_days(stack: Stack, project: str) ->
     assert await found(since="2 days ago") == {"opal 0"}
     assert await found(since="last 5 days") == {"opal 0", "opal 3"}
     assert await found(until="2 weeks ago") == {"opal 40"}
+
+
+@pytest.mark.parametrize("tool", ["reflect_on_past", "quick_search", "advanced_search", "search_by_concept"])
+async def test_a_query_may_say_when_in_words(stack: Stack, project: str, tool: str) -> None:
+    now = datetime.now(UTC)
+    for days in (60, 1, 0):
+        said = f"The heron gate was closed for a repair, as of {days} days before."
+        timestamp = (now - timedelta(days=days)).isoformat()
+        await remember(stack, project, said, timestamp=timestamp, session_id=f"{project}-{days}")
+    subject = {"concept" if tool == "search_by_concept" else "query": "why was the heron gate closed yesterday"}
+    found = await call(stack, tool, project=project, **subject)
+    first = found["top_result"] if tool == "quick_search" else found["results"][0]
+    assert "1 days before" in first["content"]
+    assert found["period"]["words"] == "yesterday"
+    assert datetime.fromisoformat(found["period"]["since"]) <= now - timedelta(days=1)
+    plain = await call(stack, tool, project=project, **dict.fromkeys(subject, "why was the heron gate closed"))
+    assert plain.get("period") is None
+
+
+async def test_what_was_said_at_a_time_is_asked_for_without_a_subject(stack: Stack, project: str) -> None:
+    now = datetime.now(UTC)
+    for days, bird in ((30, "crane"), (1, "heron"), (1, "egret")):
+        timestamp = (now - timedelta(days=days)).isoformat()
+        await remember(stack, project, f"A {bird} stood at the weir.", timestamp=timestamp)
+    answer = await call(stack, "reflect_on_past", query="what happened yesterday?", project=project)
+    assert {each["content"] for each in answer["results"]} == {
+        "A heron stood at the weir.",
+        "A egret stood at the weir.",
+    }
+    assert (answer["total_found"], answer["total_is_exact"], answer["search_strategy"]) == (2, True, "list")
+    nothing = await call(stack, "reflect_on_past", query="what happened three weeks ago?", project=project)
+    assert nothing.get("period") is None

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from urllib.error import HTTPError
 
+import pytest
 from fastmcp import Client
 
 from tests.integration.calls import ask
@@ -33,6 +34,7 @@ async def remember(mcp: Client, number: int) -> str:  # type: ignore[type-arg]
     return str((stored.structured_content or {})["conversation_id"])
 
 
+@pytest.mark.slow
 async def test_a_backup_made_while_serving_gives_everything_back_elsewhere(tmp_path: Path) -> None:
     meanwhile: list[str] = []
     (tmp_path / "project").mkdir()
@@ -105,6 +107,7 @@ def page_status(stack: Stack, query: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 async def test_an_export_imported_elsewhere_exports_the_same(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "here") as stack:
         await fill(stack)

@@ -60,6 +60,7 @@ async def store(stack: ProcessStack, content: str) -> dict[str, Any]:
     return await ask(stack, "store_conversation", content=content, project="clocks", session_id="s")
 
 
+@pytest.mark.slow
 async def test_a_clock_set_back_loses_nothing_and_stops_nothing(data: Path, tmp_path: Path, clock: Clock) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -87,6 +88,7 @@ async def test_a_clock_set_back_loses_nothing_and_stops_nothing(data: Path, tmp_
         assert [each["state"] for each in sessions["sessions"]] == ["ended"]
 
 
+@pytest.mark.slow
 async def test_retention_removes_nothing_by_a_clock_that_is_years_ahead(data: Path, clock: Clock) -> None:
     retention = {"SEGUE_MEMORY_RETENTION_DAYS": "90"}
     with ProcessStack(data, **clock.environment, **retention) as stack:
@@ -115,6 +117,7 @@ def connections(address: tuple[str, int], count: int) -> Iterator[socket.socket]
         yield socket.create_connection(address, timeout=10)
 
 
+@pytest.mark.slow
 async def test_without_files_left_it_stays_up_says_so_and_goes_on_when_there_are_some(data: Path) -> None:
     stack = ProcessStack(data, SEGUE_GATEWAY_HEAD_TIMEOUT_S="1")
     with tempfile.TemporaryFile("w+") as stack.stderr, stack, ExitStack() as held:

@@ -128,6 +128,7 @@ async def test_without_a_key_all_that_is_sought_is_found(data: Path, tmp_path: P
     assert set(sought) - seen <= {"float32"}  # embeddings are kept in half precision alone
 
 
+@pytest.mark.slow
 async def test_with_a_key_nothing_is_found_and_the_key_alone_brings_it_back(
     data: Path, tmp_path: Path, model_directory: Path, key_file: Path
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_server_refuses_a_key_that_others_can_read_before_it_writes_anything(
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"server.lock", "program"}
 
 
+@pytest.mark.slow
 async def test_what_is_there_is_encrypted_by_the_command_that_the_refusal_names(
     data: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def small_disk(at: Path, options: str) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("options", "reason"), [("size=48m", "No space left"), ("size=48m,ro", "Read-only")])
+@pytest.mark.slow
 def test_a_disk_that_takes_nothing_is_said_at_the_start_and_what_it_was_is_gone_with_it(
     tmp_path: Path, options: str, reason: str
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_disk_that_takes_nothing_is_said_at_the_start_and_what_it_was_is_gone_
             pass
 
 
+@pytest.mark.slow
 async def test_a_full_disk_refuses_stores_answers_searches_and_recovers(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=64m") as disk, ProcessStack(disk) as stack:
         async with Client(stack.url) as mcp:

@@ -56,6 +56,7 @@ def begin_import(at: tuple[str, int]) -> socket.socket:
     return connection
 
 
+@pytest.mark.slow
 def test_an_import_that_takes_longer_than_the_idle_time_is_finished(
     server: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:

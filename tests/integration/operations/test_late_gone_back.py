@@ -116,7 +116,19 @@ FIND_IN: Call = ("reflect_on_past", {"query": "heron", "project": "heron"})
 DELETE_IN: Call = ("delete_conversations", {"project": "heron"})
 
 
+@pytest.fixture
+async def whole(fleet: Fleet) -> Fleet:
+    """The fleet, of which all services run."""
+    for name in {"gateway", "memory", "session", "quality"} - set(fleet.processes):
+        fleet.start(name)
+    await until(fleet.is_as, "the fleet")
+    return fleet
+
+
+@pytest.mark.slow
 async def test_services_may_start_in_any_order(fleet: Fleet) -> None:
+    for name in list(fleet.processes):
+        fleet.kill(name)
     fleet.start("gateway")
     await until(lambda: fleet.is_as("session", "memory", degraded=("quality",)), "the gateway")
     fleet.start("memory")
@@ -131,6 +143,7 @@ async def test_services_may_start_in_any_order(fleet: Fleet) -> None:
         assert not await fleet.code(tool, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gone", "failing", "working"),
     [
@@ -141,17 +154,17 @@ async def test_services_may_start_in_any_order(fleet: Fleet) -> None:
     ],
 )
 async def test_without_a_service_the_others_go_on_and_it_may_come_back(
-    fleet: Fleet, gone: str, failing: Call, working: list[Call]
+    whole: Fleet, gone: str, failing: Call, working: list[Call]
 ) -> None:
-    fleet.kill(gone)
-    assert await fleet.code(failing[0], **failing[1]) == f"{gone.upper()}_UNAVAILABLE"
+    whole.kill(gone)
+    assert await whole.code(failing[0], **failing[1]) == f"{gone.upper()}_UNAVAILABLE"
     for tool, arguments in working:
-        assert not await fleet.code(tool, **arguments)
+        assert not await whole.code(tool, **arguments)
     away = {"degraded": (gone,)} if gone == "quality" else {}
-    assert await fleet.is_as(*([] if away else [gone]), **away)
-    fleet.start(gone)
-    await until(fleet.is_as, gone)
-    assert not await fleet.code(failing[0], **failing[1])
+    assert await whole.is_as(*([] if away else [gone]), **away)
+    whole.start(gone)
+    await until(whole.is_as, gone)
+    assert not await whole.code(failing[0], **failing[1])
 
 
 # --- Redis, as the services see it --------------------------------------------------------------

@@ -120,6 +120,7 @@ def test_a_database_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert "schema 99" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_database_held_by_another_process_is_said(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     with duckdb.connect(tmp_path / "memory" / "memory.duckdb"):
@@ -153,6 +154,7 @@ def named(data: Path) -> Path:
     return data.rename(above / "data")
 
 
+@pytest.mark.slow
 async def test_a_data_directory_may_have_nearly_any_name(named: Path) -> None:
     with ProcessStack(named) as stack:
         async with Client(stack.url) as mcp:

@@ -349,6 +349,7 @@ def test_logs_and_metrics_are_sent_too(tmp_path: Path) -> None:
     assert "no embedding model" in json.dumps(logs)
 
 
+@pytest.mark.slow
 async def test_a_collector_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
     nowhere = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "SEGUE_MEMORY_MODEL_BUILD": "false"}
     with ProcessStack(tmp_path, **nowhere) as stack:  # which must end by itself, too

@@ -93,6 +93,7 @@ def short() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_again_and_again_leaves_nothing_outside_of_its_directory(short: Path) -> None:
     command = [sys.executable, "-m", "services.cli", "serve", "--host", "::1", "--port", "0"]
     settings = {"SEGUE_DATA_DIR": str(short / "data"), "TMPDIR": str(short / "tmp"), "SEGUE_MEMORY_MODEL_BUILD": "no"}

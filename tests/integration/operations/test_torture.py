@@ -9,6 +9,7 @@ import pytest
 from tests.torture.run import Torture
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_in_two_kills(data: Path) -> None:
     torture = Torture(data, seed=6)
     for _ in range(2):

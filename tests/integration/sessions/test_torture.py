@@ -92,6 +92,7 @@ def kill(stack: ProcessStack) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 async def test_what_was_acknowledged_of_a_session_survives_a_kill(
     tmp_path: Path, model_directory: Path, seed: int
 ) -> None:

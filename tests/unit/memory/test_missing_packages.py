@@ -111,6 +111,7 @@ def test_without_what_builds_the_model_either(tmp_path: Path) -> None:
     assert "package to build one is missing" in degraded(told)["embedding_service"]
 
 
+@pytest.mark.slow
 def test_without_numkong_searches_find_the_same_more_slowly(home: Path) -> None:
     usual, slow = memory(ANY, home), memory("numkong", home)
     assert degraded(usual) == {}
@@ -119,12 +120,14 @@ def test_without_numkong_searches_find_the_same_more_slowly(home: Path) -> None:
     assert slow["scores"] == pytest.approx(usual["scores"], abs=0.005)
 
 
+@pytest.mark.slow
 def test_without_tantivy_words_have_the_same_stems(home: Path) -> None:
     usual, slow = memory(ANY, home), memory("tantivy", home)
     assert "tantivy" in degraded(slow)["index"]
     assert slow["scores"] == usual["scores"]
 
 
+@pytest.mark.slow
 def test_without_cryptography_what_is_not_encrypted_works(home: Path, tmp_path: Path) -> None:
     assert degraded(memory("cryptography", home)) == {}
     (tmp_path / "s").mkdir(mode=0o700)

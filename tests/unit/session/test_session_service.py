@@ -611,7 +611,9 @@ async def test_work_in_the_background_goes_on_after_the_store_had_too_much_to_do
         await client.start()
         with closing(sqlite3.connect(tmp_path / "session.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            notes = [pb.CheckpointRequest(which=pb.Which(working_directory="/work/a"), note=name) for name in "abcd"]
+            notes = [
+                pb.CheckpointRequest(which=pb.Which(working_directory="/work/a"), note=name) for name in "abcdefgh"
+            ]
 
             async def crowd() -> None:
                 while True:  # a call is given up in seconds, and a sweep may have come before all of them

@@ -149,6 +149,7 @@ async def test_encrypting_rotating_and_decrypting_lose_nothing(
 
 
 @pytest.mark.parametrize("home", [2], indirect=True)
+@pytest.mark.slow
 async def test_numbers_go_on_where_they_were(home: Path, keys: list[Path]) -> None:
     *_, last = await everything(home, None)
     assert key("encrypt", keys[0]) == 0
@@ -161,6 +162,7 @@ async def test_numbers_go_on_where_they_were(home: Path, keys: list[Path]) -> No
 
 @pytest.mark.parametrize("moved", range(4))
 @pytest.mark.parametrize("home", [2], indirect=True)
+@pytest.mark.slow
 async def test_a_change_that_was_interrupted_while_files_were_replaced_goes_on(
     home: Path, keys: list[Path], tmp_path: Path, moved: int
 ) -> None:

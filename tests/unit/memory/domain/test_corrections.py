@@ -32,7 +32,7 @@ from tests.unit.memory.operations.test_restatements import MARCH, STORES, Servic
 NPM, PNPM = "We use npm as the package manager", "We use pnpm as the package manager"
 
 
-@pytest.fixture(params=[*STORES.values()], ids=[*STORES])
+@pytest.fixture(params=STORES)
 async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Service]:
     async with served(tmp_path, *request.param) as opened:
         yield opened

@@ -25,7 +25,9 @@ from tests.unit.memory.rows import NOW, PROJECTS, VECTOR, row
 VAULT = Vault(bytes(range(32)))
 
 
-@pytest.fixture(params=[(1, None), (3, None), (2, VAULT)], ids=["one", "three", "two sealed"])
+@pytest.fixture(
+    params=[(1, None), pytest.param((3, None), marks=pytest.mark.slow), (2, VAULT)], ids=["one", "three", "two sealed"]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
     count, vault = request.param
     async with open_shards(tmp_path, count, StoreSettings(vault=vault)) as opened:

@@ -372,6 +372,7 @@ def test_a_text_that_is_neither_is_refused(tmp_path: Path, text: str) -> None:
         list(read_memories(tmp_path / "m.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     with path.open("w") as file:

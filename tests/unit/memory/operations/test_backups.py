@@ -30,7 +30,7 @@ OWN, OTHER = "00c0ffee", "0000beef"
 DAILY = timedelta(days=1)
 
 
-@pytest.fixture(params=[1, 3])
+@pytest.fixture(params=[1, pytest.param(3, marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
     (tmp_path / "here").mkdir()
     async with open_shards(tmp_path / "here", request.param, StoreSettings()) as opened:

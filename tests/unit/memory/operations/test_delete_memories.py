@@ -70,7 +70,7 @@ async def opened(home: Path, shards: int = 1, vault: Vault | None = None) -> Asy
         yield Deletions(service)
 
 
-@pytest.fixture(params=[*STORES.values()], ids=[*STORES])
+@pytest.fixture(params=STORES)
 async def memories(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Deletions]:
     async with opened(tmp_path, *request.param) as it:
         yield it

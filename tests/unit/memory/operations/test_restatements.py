@@ -35,7 +35,11 @@ from tests.fakes import FakeEmbedder
 
 MARCH = datetime(2026, 3, 1, 9, tzinfo=UTC)
 AUGUST = datetime(2026, 8, 1, 9, tzinfo=UTC)
-STORES = {"one": (1, None), "three": (3, None), "two sealed": (2, Vault(bytes(range(32))))}
+STORES = [
+    pytest.param((1, None), id="one"),
+    pytest.param((3, None), id="three", marks=pytest.mark.slow),
+    pytest.param((2, Vault(bytes(range(32)))), id="two sealed"),
+]
 
 
 @dataclass
@@ -85,7 +89,7 @@ async def served(home: Path, shards: int = 1, vault: Vault | None = None) -> Asy
             )
 
 
-@pytest.fixture(params=[*STORES.values()], ids=[*STORES])
+@pytest.fixture(params=STORES)
 async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Service]:
     async with served(tmp_path, *request.param) as opened:
         yield opened
@@ -282,15 +286,15 @@ async def test_said_at_once_by_many_it_is_one_memory_with_all_that_they_say(serv
     assert len(held) == len(await vectors(service)) == 1
 
 
-@pytest.mark.parametrize(("shards", "vault"), STORES.values(), ids=STORES)
+@pytest.mark.parametrize("kept", STORES)
 async def test_an_index_from_a_snapshot_of_before_hears_of_it_at_the_start(
-    tmp_path: Path, shards: int, vault: Vault | None
+    tmp_path: Path, kept: tuple[int, Vault | None]
 ) -> None:
-    async with served(tmp_path, shards, vault) as service:
+    async with served(tmp_path, *kept) as service:
         await service.remember(noted("The ebb is early", MARCH, "sea"), noted("The flood is late", MARCH, "sea"))
         await service.indexing.write(1)
         await service.remember(noted("The ebb is early", AUGUST), noted("The flood is late", MARCH, "river"))
-    async with served(tmp_path, shards, vault) as service:  # as after a kill: no other snapshot was written
+    async with served(tmp_path, *kept) as service:  # as after a kill: no other snapshot was written
         assert [each.content for each in await service.found("early", since=AUGUST)] == ["The ebb is early"]
         assert [each.content for each in await service.found("late", tags=("river",))] == ["The flood is late"]
         held, _ = await service.index.held_sequences()

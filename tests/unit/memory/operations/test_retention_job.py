@@ -39,7 +39,7 @@ NINETY = Rule(days=90, is_default=True)
 NONE = Rule(is_default=True)
 
 
-@pytest.fixture(params=[1, 3])
+@pytest.fixture(params=[1, pytest.param(3, marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
     async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
         yield opened

@@ -30,7 +30,7 @@ from services.memory.storage.redis_cache import open_shared_cache
 from tests.fakes import FakeShared
 from tests.patience import eventually
 
-ROWS = unpack(bytes(35)).rows.dtype
+ROWS = unpack(bytes(36)).rows.dtype
 PAGE = EncodedPage(b"as it is sent", "hybrid")
 
 
@@ -233,6 +233,7 @@ def page_of(number: int) -> EncodedPage:
     return EncodedPage(encoded_results(Results(found, 50, "hybrid", 0.0)), "hybrid")
 
 
+@pytest.mark.slow
 def test_pages_take_no_more_than_they_may_whatever_is_in_them() -> None:
     cache = SearchCache(None, Generations(None))
     cache.keep_page("warm", page_of(0))

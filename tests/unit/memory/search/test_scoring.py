@@ -108,7 +108,13 @@ def test_the_order_of_candidates_does_not_matter(words: list[float], random: Any
     moved = np.argsort(order)
     holds, answers = np.asarray([words]) > 0.5, np.asarray(words) > 0.3
     signals = in_a_session(
-        count, words=np.asarray(words), holds=holds, term_shares=np.ones(1), answers=answers, dates=date_spans("in May")
+        count,
+        words=np.asarray(words),
+        holds=holds,
+        term_shares=np.ones(1),
+        answers=answers,
+        dates=date_spans("in May"),
+        period=(NOW_S - DAY_S, NOW_S),
     )
     shuffled = replace(signals, **{field.name: _moved(signals, field.name, order, moved) for field in fields(signals)})
     assert rank(shuffled, NOW_S) == pytest.approx(rank(signals, NOW_S)[order])
@@ -116,7 +122,7 @@ def test_the_order_of_candidates_does_not_matter(words: list[float], random: Any
 
 def _moved(signals: Signals, name: str, order: list[int], moved: NDArray[np.int64]) -> Any:
     value = getattr(signals, name)
-    if name in {"term_shares", "dates", "unmet"}:
+    if name in {"term_shares", "dates", "period", "unmet"}:
         return value
     shuffled = value[..., order]
     return np.where(shuffled >= 0, moved[shuffled], -1) if name.endswith(("before", "after")) else shuffled
@@ -262,3 +268,14 @@ def test_a_memory_without_a_vector_is_ranked_by_its_words() -> None:
 
 def test_nothing_to_rank_is_no_error() -> None:
     assert rank(alike(0), NOW_S).shape == (0,)
+
+
+def test_what_is_outside_of_the_period_that_is_asked_for_loses_more_the_farther_it_is() -> None:
+    away_s = np.asarray([0.0, 0.5, 1.0, 1.5, 3.0, 400.0]) * DAY_S
+    period = (NOW_S - DAY_S, NOW_S)
+    before = rank(alike(6, timestamp_s=NOW_S - away_s, period=period), NOW_S)
+    assert before[0] == pytest.approx(before[1], rel=0.01)
+    assert before[1] == pytest.approx(before[2], rel=0.01)
+    assert np.all(np.diff(before[2:]) < 0)
+    without = rank(alike(6, timestamp_s=NOW_S - away_s), NOW_S)
+    assert before[:3] == pytest.approx(without[:3])

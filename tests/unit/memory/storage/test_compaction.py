@@ -29,7 +29,7 @@ BY_ANN = Removing("ann")
 SECRET = "the walrus pays in amber"
 
 
-@pytest.fixture(params=[1, 3])
+@pytest.fixture(params=[1, pytest.param(3, marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
     async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
         yield opened

@@ -29,7 +29,7 @@ from services.memory.storage.sharded_store import open_shards
 from tests.unit.memory.rows import row
 
 
-@pytest.fixture(params=[1, 3])
+@pytest.fixture(params=[1, pytest.param(3, marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
     async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
         yield opened

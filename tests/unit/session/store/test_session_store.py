@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from services.kit.encryption.vault import Vault
-from services.kit.errors import NotReady, Unavailable
+from services.kit.errors import NotReady, RateLimited, Unavailable
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
@@ -24,7 +26,7 @@ from services.session.operations.events import SESSION_ENDED, Event
 from services.session.store import Change, Listing, SessionStore, Stale, audit_max
 from services.session.store.records import SESSION
 from services.session.store.redis import open_redis
-from services.session.store.sqlite import open_sqlite
+from services.session.store.sqlite import SqliteStore, open_sqlite
 
 BEGAN = datetime(2026, 3, 1, 9, 30, 0, 123456, tzinfo=UTC)
 VAULT = Vault(bytes(range(32)))
@@ -295,6 +297,32 @@ async def test_events_come_in_the_order_of_the_changes_until_they_are_settled(st
     await store.events.settle(events[2:])
     await store.commit(Change(events=[replace(events[0], id="new")]))
     assert [each.id for each in await store.events.take()] == ["new"]
+
+
+async def test_the_event_of_a_change_whose_caller_gave_up_is_found_without_another_change(tmp_path: Path) -> None:
+    session, path = new(), tmp_path / "session.sqlite"
+    async with open_sqlite(path, queue_max=1) as sqlite:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            change = Change(session=session, events=[Event(SESSION_ENDED, "ada", BEGAN, "s1", {})])
+            waiting = asyncio.create_task(sqlite.take())
+            await asyncio.sleep(0.2)  # it finds nothing
+            committing = asyncio.create_task(sqlite.commit(change))
+            await asyncio.sleep(0.2)  # the thread waits for the other program
+            committing.cancel()
+            await asyncio.wait([committing])
+            other.execute("ROLLBACK")
+        async with asyncio.timeout(10):
+            (event,) = await _taken(sqlite, waiting)
+    assert event.session_id == "s1"
+
+
+async def _taken(sqlite: SqliteStore, first: asyncio.Task[Sequence[Event]]) -> Sequence[Event]:
+    """As the relay does it: once more after each failure."""
+    try:
+        return await first
+    except RateLimited:
+        return await _taken(sqlite, asyncio.create_task(sqlite.take()))
 
 
 async def test_nothing_is_wrong_with_a_store_that_is_set_up_well(store: SessionStore) -> None:
