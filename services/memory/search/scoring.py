@@ -178,7 +178,7 @@ def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) 
 
 def telling_share(memories: int) -> float:
     """How much the absence of a word tells among so many memories, 0 to 1: of a few, most words are absent."""
-    return memories / (memories + FEW_MEMORIES)
+    return memories**2 / (memories**2 + FEW_MEMORIES**2)
 
 
 def evidence(signals: Signals) -> Floats:
