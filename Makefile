@@ -14,7 +14,7 @@ beside := --numprocesses 4 --dist worksteal
 # Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-containers test-load test-conformance torture soak fuzz bench proto lock clean
+.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-browser test-containers test-load test-conformance torture soak fuzz bench pictures proto lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -56,12 +56,22 @@ format: dev ## Format and fix what can be fixed
 	$(bin)/ruff format .
 
 test: dev ## Everything that needs no Docker, but for what is slow
-	$(pytest) $(beside) -m 'not containers and not conformance and not arm and not wine and not slow'
+	$(pytest) $(beside) -m 'not containers and not conformance and not arm and not wine and not browser and not slow'
 
 test-all: dev ## The same with what is slow and all examples of the properties
-	SEGUE_TEST_EXAMPLES=all $(pytest) $(beside) -m 'not containers and not conformance and not arm and not wine'
+	SEGUE_TEST_EXAMPLES=all $(pytest) $(beside) -m 'not containers and not conformance and not arm and not wine and not browser'
 
-test-containers: dev ## What needs Docker
+# Debian's Chromium; as root it is installed where it is missing.
+chromium := command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+  || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium fonts-liberation >/dev/null; } \
+  || { echo 'The browser is missing; on Debian: apt install chromium' >&2; exit 1; }
+
+test-browser: dev ## The web page in Chromium, with JavaScript and without; pictures of all pages in reports/page
+	@$(chromium)
+	$(pytest) -m 'browser and not containers'
+
+test-containers: dev ## What needs Docker; the page there needs Chromium, too
+	@$(chromium)
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
 
 test-again: dev ## What failed in the run before, alone
@@ -97,6 +107,10 @@ fuzz: dev ## Send Segue whatever there is for an hour, SEGUE_FUZZ_S seconds, and
 
 bench: dev ## Measure search quality, speed and memory
 	$(bin)/python -m tests.performance.bench
+
+pictures: dev ## Make the pictures of the page in the README anew
+	@$(chromium)
+	$(bin)/python -m tests.integration.page.pictures
 
 proto: dev ## Generate services/pb from proto/
 	PATH="$$PWD/$(bin):$$PATH" $(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. proto/*.proto

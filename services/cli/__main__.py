@@ -243,6 +243,11 @@ COMMANDS: Mapping[str, Command] = {
             ("--limit", {"type": int, "default": 5, "help": "how many results (%(default)s)"}),
         ),
     ),
+    "dashboard": Command(
+        "commands.dashboard",
+        "opens the web page, by a link that works once",
+        (("--print", {"action": "store_true", "help": "only print the link"}),),
+    ),
     "status": Command("commands.status", "the state of server, sessions, memories, and the model's last briefing"),
     "stop": Command("commands.stop", "stops this machine's server; a client that needs one starts it again"),
     "doctor": Command(

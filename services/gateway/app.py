@@ -46,8 +46,13 @@ from services.gateway.errors import ErrorResults
 from services.gateway.limits.connection_timeouts import protocol_with_timeouts, refusals, waiting_max
 from services.gateway.limits.quotas import Quotas
 from services.gateway.limits.rate_limits import Allowances, RateLimits
-from services.gateway.middleware import Guards, guards, register_issuer
+from services.gateway.middleware import Guards, guards, register_issuer, verifier
+from services.gateway.page.entry import Entry
+from services.gateway.page.parts import Parts, Workflows
+from services.gateway.page.routes import ServerParts, register_page
+from services.gateway.page.tool_calls import Tools
 from services.gateway.session_fallback import SessionFallback
+from services.gateway.telemetry.last_hour import LastHour
 from services.gateway.telemetry.readiness import Readiness
 from services.gateway.telemetry.tracing import Tracing, only_ours, trace_endpoint
 from services.gateway.tools import (
@@ -69,6 +74,8 @@ from services.gateway.workflows.background_tasks import Background, drain_on_exi
 from services.gateway.workflows.hooks import Hooks
 from services.gateway.workflows.projects import ProjectWork
 from services.gateway.workflows.sessions import Sessions
+from services.gateway.workflows.shown_briefings import ShownBriefings
+from services.kit.background_task import background_task
 from services.kit.errors import Unavailable
 from services.kit.health.polling import publish_health
 from services.kit.observability import event_loop_lag
@@ -89,6 +96,7 @@ class GatewayApp:
         self.activity = activity
         self.readiness = readiness
         self.background = Background()
+        self.last_hour = LastHour()
         self._leave_s = leave_s
 
     def idle_s(self) -> float:
@@ -111,7 +119,7 @@ class Activity:
     @contextmanager
     def request(self, scope: Scope) -> Iterator[None]:
         """Counts a request as running for the duration of the block."""
-        only_listens = scope["method"] == "GET" and scope["path"].rstrip("/") == "/mcp"
+        only_listens = scope["method"] == "GET" and scope["path"].rstrip("/") in {"/mcp", "/page/live"}
         self._last_s = asyncio.get_running_loop().time()
         self._under_way += not only_listens
         try:
@@ -147,6 +155,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[GatewayApp]:
         mcp = build(settings, backends, [tracing, ErrorResults(), RateLimits(allowances), arguments], app)
         await _know_tools(mcp, tracing, arguments)
         await stack.enter_async_context(event_loop_lag.measure_lag())
+        await stack.enter_async_context(background_task("the figures of the last hour", app.last_hour.keep))
         await stack.enter_async_context(publish_health("gateway", app.readiness.look))
         guarded = guards(settings, backends, allowances)
         await stack.enter_async_context(_serve(mcp, settings, guarded, listening, app.activity))
@@ -161,12 +170,14 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     mcp = FastMCP("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends, workplace)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else None
+    shown = ShownBriefings()
     for event, handler in Hooks(sessions, app.background, zone).handlers.items():
-        _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler).__call__)
+        _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler, event, shown).__call__)
     bulk = BulkStore(backends.memory, workplace.labels, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)
-    _route(mcp, "GET", "/v1/memories", Export(backends.memory).__call__)
-    _route(mcp, "POST", "/v1/backup", Backup(backends.memory, settings.backup_timeout_s).__call__)
+    export, backup = Export(backends.memory), Backup(backends.memory, settings.backup_timeout_s)
+    _route(mcp, "GET", "/v1/memories", export.__call__)
+    _route(mcp, "POST", "/v1/backup", backup.__call__)
     retention = RetentionEndpoints(backends.memory, workplace.labels)
     _route(mcp, "GET", "/v1/removals", retention.removals)
     _route(mcp, "GET", "/v1/retention", retention.rules)
@@ -174,7 +185,8 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/overview", Overview(backends, workplace.labels).__call__)
     explain = Explain(backends.memory, workplace.labels, zone or local_zone())
     _route(mcp, "POST", "/v1/explain", explain.__call__)
-    registry = Projects(ProjectWork(backends, workplace.labels))
+    projects_work = ProjectWork(backends, workplace.labels)
+    registry = Projects(projects_work)
     _route(mcp, "GET", "/v1/projects", registry.list)
     _route(mcp, "POST", "/v1/projects", registry.change)
     _route(mcp, "POST", "/v1/reports", CiReports(backends, workplace.labels).__call__)
@@ -187,6 +199,11 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/tokens", tokens.list)
     _route(mcp, "POST", "/v1/tokens/revoke", tokens.revoke)
     register_issuer(mcp, settings)
+    if settings.page:
+        workflows = Workflows(sessions, projects_work, decisions, retention, export, shown)
+        entry = Entry.of(settings, verifier(settings, backends), backends.access)
+        parts = Parts(Tools(mcp), backends, workflows, entry.browsers, entry.renderer, entry.public_url)
+        register_page(mcp, parts, entry, ServerParts(backup, app.last_hour, lambda: app.readiness.is_stopping))
     _register_probes(mcp, app)
     return mcp
 

@@ -58,6 +58,7 @@ class GatewaySettings(BaseSettings):
         description="The sets of tools that clients are shown: all, or core, sessions, search, memory, projects, "
         "permissions, quality, operations, separated by commas",
     )
+    page: bool = Field(True, description="Whether the web page is served, at /page")
     handoff_tokens: int = Field(1500, ge=0, description="How many tokens of memories init returns at most")
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")

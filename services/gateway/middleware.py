@@ -17,6 +17,8 @@ from services.gateway.backends import Backends
 from services.gateway.config import GatewaySettings
 from services.gateway.limits.rate_limits import Allowances, RouteRateLimits
 from services.gateway.limits.request_size import BodyLimit, HeadLimit
+from services.gateway.page.entry import Entry
+from services.gateway.page.failures import PageFailures
 
 Guards: TypeAlias = Callable[[ASGIApp], ASGIApp]
 
@@ -27,10 +29,11 @@ def guards(settings: GatewaySettings, backends: Backends, allowances: Allowances
 
     def guard(app: ASGIApp) -> ASGIApp:
         app = RouteRateLimits(BodyLimit(WholeCharacters(app), settings.body_max_bytes), allowances)
-        authentication = Authentication(
-            app, _verifier(settings, backends), challenge if _tells_issuer(settings) else ""
-        )
-        return HeadLimit(authentication, settings.head_max_bytes)
+        by = verifier(settings, backends)
+        entry = Entry.of(settings, by, backends.access) if settings.page else None
+        told = challenge if _tells_issuer(settings) else ""
+        app = HeadLimit(Authentication(app, by, told, entry.browsers if entry else None), settings.head_max_bytes)
+        return PageFailures(app, entry.renderer, entry.sign_in) if entry else app
 
     return guard
 
@@ -51,7 +54,8 @@ def _issuer(settings: GatewaySettings) -> Issuer:
     return Issuer(*addresses, settings.jwt_algorithm, settings.jwt_user_claim, settings.jwt_scopes_claim, default)
 
 
-def _verifier(settings: GatewaySettings, backends: Backends) -> Verifier | None:
+def verifier(settings: GatewaySettings, backends: Backends) -> Verifier | None:
+    """What tells callers by their tokens; None where everybody is the machine's own user."""
     if settings.auth == "jwt":
         return IssuedTokens(_issuer(settings))
     return TokenVerifier(backends.access) if settings.auth == "tokens" else None

@@ -33,6 +33,7 @@ from tests.performance import (
 )
 from tests.performance.corpora import calibration, coding, languages
 from tests.performance.corpora.synthetic import fill
+from tests.performance.page import speed
 from tests.performance.rows import Row, Rows
 
 
@@ -95,6 +96,7 @@ def _sizes(directory: Path) -> Iterator[Row]:
         measured = searches.measure(data, size)
         first = first or measured
         yield from searches.rows(measured, first)
+        yield from speed.rows(data, size)
         shutil.rmtree(data)
 
 

@@ -50,7 +50,7 @@ class Hook:
 
 HOOKS = {
     "SessionStart": Hook(
-        "begins the session; the last handoff, decisions and related memories go to the model",
+        "begins the session; the last handoff, decisions, related memories and the last quality score go to the model",
         "SEGUE_HOOK_SESSION_START",
     ),
     "UserPromptSubmit": Hook(

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.access.identity import LOCAL, Caller
-from services.gateway.access.scopes import needed_for
+from services.gateway.access.scopes import is_page, needed_for
 from services.gateway.errors import failure_response
 from services.kit.errors import Denied, ServiceError, Unauthenticated
 from services.kit.transport.rpc import Internal
@@ -28,13 +28,25 @@ class Verifier(Protocol):
         ...
 
 
-class Authentication:
-    """Authenticates requests; without a verifier, every request is made as the machine's own user."""
+class Browsers(Protocol):
+    """Resolves a browser's cookie to its user."""
 
-    def __init__(self, app: ASGIApp, verifier: Verifier | None, challenge: str = "") -> None:
+    async def caller(self, scope: Scope) -> Caller:
+        """The caller of a request for the page; raises what a verifier raises."""
+        ...
+
+
+class Authentication:
+    """Authenticates requests; without a verifier, every request is made as the machine's own user. On the page's
+    addresses a browser is asked for its cookie instead."""
+
+    def __init__(
+        self, app: ASGIApp, verifier: Verifier | None, challenge: str = "", browsers: Browsers | None = None
+    ) -> None:
         self._app = app
         self._verifier = verifier
         self._challenge = challenge
+        self._browsers = browsers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -53,6 +65,8 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:
+        if self._browsers and is_page(scope["path"]):
+            return await self._browsers.caller(scope)
         if self._verifier is None:
             return LOCAL
         return await self._verifier.verify(_token(scope))

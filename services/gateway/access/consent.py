@@ -42,6 +42,8 @@ async def consent_of_person(context: Context, question: str, code: str = "") -> 
 
     With a `code` they say yes by typing it: a client that fills forms in by itself has said nothing.
     """
+    if context.request_context is None:  # the page calls: a person has just pressed its button
+        return Consent.NOT_ASKED
     form = _form_to_type(code) if code else _form
     session = context.session
     capabilities = session.client_capabilities

@@ -69,10 +69,16 @@ def current_caller() -> Caller:
     return caller
 
 
+def caller_of(scope: Mapping[str, Any]) -> Caller | None:
+    """The caller of an ASGI request; None if the route needs no authentication."""
+    caller = scope.get(_key)
+    return caller if isinstance(caller, Caller) else None
+
+
 def user_of(scope: Mapping[str, Any]) -> str | None:
     """The user of an ASGI request; None if the route needs no authentication."""
-    caller = scope.get(_key)
-    return caller.user if isinstance(caller, Caller) else None
+    caller = caller_of(scope)
+    return caller.user if caller else None
 
 
 def current_user() -> str:

@@ -16,6 +16,12 @@ from services.gateway.access.jwt_verifier import METADATA_PATH
 
 OPEN = frozenset({"/health", "/ready", "/accepting", METADATA_PATH})
 """Paths that need no authentication: health, and where to get a token."""
+PAGE = "/page"
+"""The web page's addresses begin with it; a browser proves who it is by a cookie there."""
+PAGE_OPEN = frozenset({"/page/enter", "/page/sign-in"})
+"""What a browser is shown that has no cookie yet; and all below `/page/assets/`."""
+PAGE_OWN = frozenset({"/page/sign-out", "/page/zone"})
+"""What every signed-in browser may change: nothing but its own cookies."""
 
 ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/mcp"): Scope.READ,
@@ -38,6 +44,7 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens/revoke"): Scope.ADMIN,
+    ("POST", "/v1/page/links"): Scope.READ,
     ("GET", "/metrics"): Scope.READ,
     ("POST", "/v1/hooks/SessionStart"): Scope.WRITE,
     ("POST", "/v1/hooks/UserPromptSubmit"): Scope.READ,
@@ -93,7 +100,20 @@ TOOLS: Mapping[str, Scope] = {
 def needed_for(method: str, path: str) -> Scope | None:
     """The scope that a request requires; None if it needs no authentication."""
     path = path.rstrip("/")
+    if is_page(path):
+        return _needed_for_page(method, path)
     return None if path in OPEN else ROUTES.get(("GET" if method == "HEAD" else method, path), Scope.ADMIN)
+
+
+def is_page(path: str) -> bool:
+    """Whether the address is one of the web page's."""
+    return path == PAGE or path.startswith(f"{PAGE}/")
+
+
+def _needed_for_page(method: str, path: str) -> Scope | None:
+    if path in PAGE_OPEN or path.startswith(f"{PAGE}/assets/"):
+        return None
+    return Scope.READ if method in {"GET", "HEAD"} or path in PAGE_OWN else Scope.WRITE
 
 
 class Scoping(Middleware):

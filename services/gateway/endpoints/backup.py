@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,12 +23,16 @@ class Backup:
 
     async def __call__(self, request: Request) -> Response:
         """Answers once the backup is on the disk."""
+        return JSONResponse(await self.write((await fields(request)).get("directory")))
+
+    async def write(self, given: object) -> dict[str, Any]:
+        """Writes a backup below a directory; where it is, and how large."""
         current_caller().require(Scope.ADMIN, "A backup")  # it contains every user's memories
-        directory = _directory((await fields(request)).get("directory"))
+        directory = _directory(given)
         with caller_mistakes("directory"):
             asked = memory_pb2.BackupRequest(directory=directory)
         made = await self._memory.call(self._memory.stub.Backup, asked, self._timeout_s)
-        return JSONResponse({"path": made.path, "memories": made.memories, "bytes": made.bytes})
+        return {"path": made.path, "memories": made.memories, "bytes": made.bytes}
 
 
 def _directory(directory: object) -> str:

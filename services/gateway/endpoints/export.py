@@ -29,16 +29,19 @@ class Export:
 
     async def __call__(self, request: Request) -> Response:
         """One page."""
-        after, limit = _number(request, "after", 0), _number(request, "limit", page_default)
+        body, following = await self.page(_number(request, "after", 0), _number(request, "limit", page_default))
+        headers = {NEXT: str(following)} if following else {}
+        return Response(body, media_type="application/x-ndjson", headers=headers)
+
+    async def page(self, after: int, limit: int = page_default) -> tuple[bytes, int]:
+        """The lines of a page, and where the next one begins; 0 after the last."""
         with caller_mistakes("limit"):
             asked = memory_pb2.ExportRequest(after=after, limit=limit)
         page = await self._memory.call(self._memory.stub.Export, asked)
         lines = [_memory(each) for each in page.memories]
         if not page.next:
             lines += await self._links()
-        body = b"".join(_encode_line(line) for line in lines)
-        headers = {NEXT: str(page.next)} if page.next else {}
-        return Response(body, media_type="application/x-ndjson", headers=headers)
+        return b"".join(_encode_line(line) for line in lines), page.next
 
     async def _links(self) -> Iterator[dict[str, Any]]:
         answer = await self._memory.call(self._memory.stub.ListLinks, memory_pb2.ListLinksRequest())

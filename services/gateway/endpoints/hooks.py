@@ -15,10 +15,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.access.identity import current_user
 from services.gateway.directory.client_reports import Wanted
 from services.gateway.endpoints.json_requests import json_value
 from services.gateway.workflows.briefing import estimated_characters
 from services.gateway.workflows.hook_events import Handler, HookEvent, Said
+from services.gateway.workflows.shown_briefings import ShownBriefings
 from services.kit.errors import InvalidInput
 
 INJECTED = "Segue-Injected"
@@ -40,13 +42,18 @@ class HookEndpoint:
     """The endpoint of one event."""
 
     handler: Handler
+    event: str
+    shown: ShownBriefings
 
     async def __call__(self, request: Request) -> Response:
         """Handles the event and returns the hook's output."""
+        told = parse_event(await request.body())
         try:
-            said = await self.handler(parse_event(await request.body()))
+            said = await self.handler(told)
         except Wanted as wanted:
             return JSONResponse({"wanted": wanted.what}, 428)
+        if said and said.briefing.text:
+            self.shown.note(current_user(), self.event, told.directory, told.session, said.briefing)
         return Response(status_code=204) if said is None else _response(said)
 
 

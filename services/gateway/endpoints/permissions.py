@@ -23,7 +23,7 @@ from services.pb import session_pb2
 from services.workspace.directory_identity import PROJECT_META
 
 history_max = 20
-_texts = ("action", "id", "operation", "target", "scope")
+TEXTS = ("action", "id", "operation", "target", "scope")
 
 
 class Decisions:
@@ -41,13 +41,13 @@ class Decisions:
         """`{"operation", "target", "directory"}` → what the rules say, and why."""
         with caller_mistakes("The question"):
             texts, given = _read(await fields(request))
-        return JSONResponse(await self._check(texts, _directory_of(given)))
+        return JSONResponse(await self.answer(texts, _directory_of(given)))
 
     async def decide(self, request: Request) -> Response:
         """`{"action": permit|deny|revoke, "id"}`, or for a new rule its operation, target, scope and directory."""
         with caller_mistakes("The decision"):
             texts, given = _read(await fields(request))
-        return JSONResponse(await self._decide(texts, given))
+        return JSONResponse(await self.carry_out(texts, given))
 
     async def _rules(self, request: Request) -> dict[str, Any]:
         where = await self._where(_directory_of(request.query_params))
@@ -58,7 +58,8 @@ class Decisions:
             mode="json"
         )
 
-    async def _check(self, texts: Mapping[str, str], place: Asked) -> dict[str, Any]:
+    async def answer(self, texts: Mapping[str, str], place: Asked) -> dict[str, Any]:
+        """What the rules say of an `operation` on a `target` there, and why."""
         where = await self._where(place)
         asked = session_pb2.CheckPermissionRequest(
             operation=texts["operation"],
@@ -72,7 +73,8 @@ class Decisions:
         said = {"decision": answer.decision, "security_level": answer.security_level, "reason": answer.reason}
         return {**said, "rule": rule}
 
-    async def _decide(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    async def carry_out(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+        """What a person decides: `texts` has all of TEXTS, `given` what else the decision says."""
         if texts["action"] not in {"permit", "deny", "revoke"}:
             raise InvalidInput("action is permit, deny or revoke.")
         if texts["action"] == "revoke":
@@ -131,9 +133,9 @@ def _directory_of(given: Mapping[str, Any]) -> Asked:
 
 def _read(given: Mapping[str, Any]) -> tuple[dict[str, str], Mapping[str, Any]]:
     """The texts of the body, empty where they are missing, and all of it. InvalidInput for another kind of value."""
-    texts = {name: given.get(name) or "" for name in _texts}
+    texts = {name: given.get(name) or "" for name in TEXTS}
     if not all(isinstance(each, str) for each in texts.values()):
-        raise InvalidInput(f"{', '.join(_texts)} are texts.")
+        raise InvalidInput(f"{', '.join(TEXTS)} are texts.")
     expires_in_s = given.get("expires_in_s") or 0
     if isinstance(expires_in_s, bool) or not isinstance(expires_in_s, int | float):
         raise InvalidInput("expires_in_s is a number of seconds.")

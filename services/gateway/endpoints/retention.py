@@ -26,34 +26,45 @@ class RetentionEndpoints:
 
     async def removals(self, request: Request) -> Response:
         """The deletion log, newest first: `?project=` and `?limit=`."""
-        return JSONResponse(await self._removals(request))
+        limit = request.query_params.get("limit", str(removals_default))
+        if not (limit.isascii() and limit.isdigit() and len(limit) < 6):
+            raise InvalidInput("limit is not a number in range.")
+        listed = await self.removal_list(request.query_params.get("project", ""), int(limit))
+        return JSONResponse({"removals": listed})
 
     async def rules(self, _: Request) -> Response:
         """Every retention rule, the default first, and what each would remove."""
+        return JSONResponse(await self.rule_list())
+
+    async def rule_list(self) -> dict[str, Any]:
+        """The same as fields."""
         answer: memory_pb2.ListRetentionResponse = await self._memory.call(
             self._memory.stub.ListRetention, memory_pb2.ListRetentionRequest()
         )
         rules = [_rule(each) for each in answer.retentions]
-        return JSONResponse({"rules": rules, "waiting": answer.waiting or None})
+        return {"rules": rules, "waiting": answer.waiting or None}
 
     async def set_rule(self, request: Request) -> Response:
         """`{"project", "days"?, "size_mb"?, "reflections"?}`, or `{"project", "reset": true}` → the rule in force."""
         with caller_mistakes("The rule"):
-            asked = _retention_request(await fields(request))
+            given = await fields(request)
+        return JSONResponse(await self.change_rule(given))
+
+    async def change_rule(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Sets a rule from these fields; the rule in force."""
+        with caller_mistakes("The rule"):
+            asked = _retention_request(given)
         asked.retention.project = await self._label(asked.retention.project)
-        return JSONResponse(_rule(await self._memory.call(self._memory.stub.SetRetention, asked)))
+        return _rule(await self._memory.call(self._memory.stub.SetRetention, asked))
 
     async def _label(self, project: str) -> str:
         return await self._labels.meant(project) if project.strip() else project
 
-    async def _removals(self, request: Request) -> dict[str, Any]:
-        limit = request.query_params.get("limit", str(removals_default))
-        if not (limit.isascii() and limit.isdigit() and len(limit) < 6):
-            raise InvalidInput("limit is not a number in range.")
-        project = await self._label(request.query_params.get("project", ""))
-        asked = memory_pb2.RemovalsRequest(project=project, limit=int(limit))
+    async def removal_list(self, project: str, limit: int) -> list[dict[str, Any]]:
+        """What was removed, the latest first."""
+        asked = memory_pb2.RemovalsRequest(project=await self._label(project), limit=limit)
         answer: memory_pb2.RemovalsResponse = await self._memory.call(self._memory.stub.Removals, asked)
-        return {"removals": [_removal(each) for each in answer.removals]}
+        return [_removal(each) for each in answer.removals]
 
 
 def _retention_request(fields: dict[str, Any]) -> memory_pb2.SetRetentionRequest:

@@ -16,7 +16,7 @@ from fastmcp import FastMCP
 from starlette.routing import Route
 
 from services.gateway.access.exposure import refuse_exposure
-from services.gateway.access.scopes import OPEN, ROUTES, TOOLS
+from services.gateway.access.scopes import OPEN, ROUTES, TOOLS, is_page
 from services.gateway.app import Activity, GatewayApp, build, open_gateway, register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
@@ -207,7 +207,9 @@ async def test_every_route_has_its_scope() -> None:
         mcp = build(GatewaySettings(), backends, [], app)
         routes = [route for route in mcp.http_app().routes if isinstance(route, Route)]
     served = {(method, route.path) for route in routes for method in route.methods or () if method != "HEAD"}
-    assert served - {(method, path) for method, path in served if path in OPEN} <= ROUTES.keys()
+    pages = {(method, path) for method, path in served if is_page(path)}
+    assert ("GET", "/page/today") in pages
+    assert served - pages - {(method, path) for method, path in served if path in OPEN} <= ROUTES.keys()
 
 
 @pytest.mark.parametrize("scope", ["read", "write", "admin"])

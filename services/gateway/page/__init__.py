@@ -1,0 +1,1 @@
+"""The web page: what is remembered, to see, correct and delete. A client of the tools and workflows, for browsers."""

@@ -1,0 +1,1 @@
+"""The web page, by a plain HTTP client and by Chromium."""
