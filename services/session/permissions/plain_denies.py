@@ -30,9 +30,10 @@ text_max_chars = 131_072
 
 _RULES_FILES = re.compile(r"\.claude/segue/|\bsession\.sqlite\b")
 _CHANGES_RULES = (
-    (re.compile(r"\bsegue\b"), re.compile(r"\b(permit|revoke|hook)\b|\bpermissions\s.{0,80}\bimport\b")),
-    (re.compile(r"/v1/"), re.compile(r"\b(permissions|hooks)\b|%")),
-    (re.compile(r"\bcli\b"), re.compile(r"\b(permit|revoke|hook)\b")),
+    (re.compile(r"\bsegue\b"), re.compile(r"\b(permit|revoke|hook|dashboard)\b|\bpermissions\s.{0,80}\bimport\b")),
+    (re.compile(r"/v1/"), re.compile(r"\b(permissions|hooks|page)\b|%")),
+    (re.compile(r"/page/"), re.compile(r"/page/\S*\b(enter|permissions)\b|%")),
+    (re.compile(r"\bcli\b"), re.compile(r"\b(permit|revoke|hook|dashboard)\b")),
 )
 """Two things that a command names, in whatever order, which changes what may be done without asking."""
 _LOOK = frozenset({"grep", "rg", "git", "echo", "cat", "ls", "tail", "head", "less", "cd"})

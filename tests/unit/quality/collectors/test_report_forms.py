@@ -57,7 +57,7 @@ KOVER = """<report name="x"><group name="app"><package name="org/x"><sourcefile 
 <line nr="1" ci="4"/></sourcefile></package></group></report>"""
 WITHOUT_LINES = """<report name="x"><package name="org/x"><counter type="LINE" missed="1" covered="1"/></package>
 <counter type="INSTRUCTION" missed="10" covered="10"/><counter type="LINE" missed="2" covered="2"/></report>"""
-CLOVER_CONDITIONS = """<coverage generated="{stamp}"><project><file path="src/A.java"><line num="1" type="cond" truecount="1"
+CLOVER_CONDITIONS = """<coverage generated="STAMP"><project><file path="src/A.java"><line num="1" type="cond" truecount="1"
 falsecount="0"/><line num="2" type="stmt" count="0"/></file></project><testproject><file path="src/A.java">
 <line num="3" type="stmt" count="0"/></file></testproject></coverage>"""
 CLOVER_TOTALS = """<coverage generated="1" clover="4"><project><metrics statements="8" coveredstatements="4"/></project>
@@ -82,7 +82,7 @@ COVERAGE: list[tuple[str, str, object]] = [
     ("src/a.js", "coverage.xml", GENERIC),
     ("src/main/kotlin/org/x/Cart.kt", "build/reports/kover/report.xml", KOVER),
     ("src/main/java/org/x/A.java", "target/site/jacoco-it/jacoco.xml", WITHOUT_LINES),
-    ("src/A.java", "target/site/clover/clover.xml", CLOVER_CONDITIONS.format(stamp=f"{time.time():.0f}")),
+    ("src/A.java", "target/site/clover/clover.xml", CLOVER_CONDITIONS),
     ("src/A.php", "build/logs/clover.xml", CLOVER_TOTALS),
     ("src/a.js", "coverage/coverage-final.json", {"/app/src/a.js": FINAL}),
     ("src/a.js", "coverage/coverage-final.json", {"src/a.js": {"data": FINAL}}),
@@ -100,12 +100,13 @@ COVERAGE: list[tuple[str, str, object]] = [
 
 
 @pytest.mark.parametrize(
-    ("source", "path", "content"), COVERAGE, ids=lambda each: each if isinstance(each, str) else ""
+    ("source", "path", "content"), COVERAGE, ids=lambda each: each if isinstance(each, str) and len(each) < 60 else ""
 )
 def test_coverage_is_read_in_every_form(project: Path, source: str, path: str, content: object) -> None:
     write(project, source, JS)
     write(project, "go.mod", "module example.com/m\n")
-    write(project, path, content if isinstance(content, str) else json.dumps(content))
+    text = content if isinstance(content, str) else json.dumps(content)
+    write(project, path, text.replace("STAMP", f"{time.time():.0f}"))
     assert value(project, "test_coverage") == 50
 
 
