@@ -233,6 +233,16 @@ COMMANDS: Mapping[str, Command] = {
             ("--directory", {"type": Path, "metavar": "DIR", "help": "where a separate memory service keeps its data"}),
         ),
     ),
+    "explain": Command(
+        "commands.explain",
+        "why a search finds what it finds, and why not another memory",
+        (
+            ("query", {"metavar": "QUERY", "help": "what is searched for"}),
+            ("--project", {"metavar": "NAME", "help": "where; left out: everywhere"}),
+            ("--id", {"metavar": "ID", "help": "a memory that should be among the results"}),
+            ("--limit", {"type": int, "default": 5, "help": "how many results (%(default)s)"}),
+        ),
+    ),
     "dashboard": Command(
         "commands.dashboard",
         "opens the web page, by a link that works once",

@@ -31,6 +31,8 @@ from services.gateway.config import GatewaySettings
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.backup import Backup
+from services.gateway.endpoints.ci_reports import CiReports
+from services.gateway.endpoints.explain import Explain
 from services.gateway.endpoints.export import Export
 from services.gateway.endpoints.hooks import HookEndpoint
 from services.gateway.endpoints.import_memories import BulkStore
@@ -181,10 +183,13 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/retention", retention.rules)
     _route(mcp, "POST", "/v1/retention", retention.set_rule)
     _route(mcp, "GET", "/v1/overview", Overview(backends, workplace.labels).__call__)
+    explain = Explain(backends.memory, workplace.labels, zone or local_zone())
+    _route(mcp, "POST", "/v1/explain", explain.__call__)
     projects_work = ProjectWork(backends, workplace.labels)
     registry = Projects(projects_work)
     _route(mcp, "GET", "/v1/projects", registry.list)
     _route(mcp, "POST", "/v1/projects", registry.change)
+    _route(mcp, "POST", "/v1/reports", CiReports(backends, workplace.labels).__call__)
     decisions = Decisions(backends.session, workplace)
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
     _route(mcp, "POST", "/v1/permissions", decisions.decide)

@@ -7,6 +7,7 @@ from services.memory.domain.memories import Memory
 from services.memory.domain.queries import MemoryList
 from services.memory.messages import memory_message
 from services.memory.search.excerpts import excerpt
+from services.memory.search.explanation import Explained, Explanation
 from services.memory.text.chunks import Span
 from services.pb import memory_pb2
 
@@ -30,4 +31,26 @@ def list_message(listed: MemoryList, content_max_chars: int) -> memory_pb2.ListR
         memories=[beginning(each, content_max_chars) for each in listed.memories],
         total=listed.total,
         next_cursor=listed.next_cursor,
+    )
+
+
+def explanation(found: Explanation, content_max_chars: int) -> memory_pb2.ExplainResponse:
+    """Why a search finds what it finds."""
+    return memory_pb2.ExplainResponse(
+        results=[_explained_message(each, content_max_chars) for each in found.results],
+        terms=found.terms,
+        by_meaning=found.by_meaning,
+        named=_explained_message(found.named, content_max_chars) if found.named else None,
+        whereabouts=found.whereabouts,
+        middle=found.middle,
+        slope=found.slope,
+    )
+
+
+def _explained_message(found: Explained, content_max_chars: int) -> memory_pb2.Explained:
+    return memory_pb2.Explained(
+        memory=beginning(found.memory, content_max_chars),
+        score=found.score,
+        evidence=[memory_pb2.Evidence(name=name, value=value) for name, value in found.evidence.items()],
+        age=found.age,
     )

@@ -23,6 +23,7 @@ from services.memory.operations.link_projects import Linking
 from services.memory.operations.move_project import MovingProject
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
+from services.memory.search.explanation import explain
 from services.memory.search.memory_list import Listing
 from services.memory.search.search import Searching
 from services.pb import memory_pb2, memory_pb2_grpc
@@ -99,6 +100,12 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
         query = messages.query(request)
         return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
+
+    async def Explain(self, request: memory_pb2.ExplainRequest, _: Any) -> memory_pb2.ExplainResponse:
+        query = messages.query(request.search)
+        return part_messages.explanation(
+            await explain(self._searching, rpc.caller.get(), query, request.id.strip()), query.content_max_chars
+        )
 
     async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
         listed = await self._listing.list(rpc.caller.get(), messages.list_query(request))

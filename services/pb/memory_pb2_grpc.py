@@ -44,6 +44,11 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/segue.memory.v1.Memory/Explain',
+                request_serializer=services_dot_pb_dot_memory__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ExplainResponse.FromString,
+                _registered_method=True)
         self.List = channel.unary_unary(
                 '/segue.memory.v1.Memory/List',
                 request_serializer=services_dot_pb_dot_memory__pb2.ListRequest.SerializeToString,
@@ -163,6 +168,13 @@ class MemoryServicer:
 
     def Search(self, request, context):
         """Finds memories by meaning and by words.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Why a search finds what it finds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -328,6 +340,11 @@ def add_MemoryServicer_to_server(servicer, server):
                     request_deserializer=services_dot_pb_dot_memory__pb2.SearchRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.SearchResponse.SerializeToString,
             ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ExplainRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ExplainResponse.SerializeToString,
+            ),
             'List': grpc.unary_unary_rpc_method_handler(
                     servicer.List,
                     request_deserializer=services_dot_pb_dot_memory__pb2.ListRequest.FromString,
@@ -488,6 +505,33 @@ class Memory:
             '/segue.memory.v1.Memory/Search',
             services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/Explain',
+            services_dot_pb_dot_memory__pb2.ExplainRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

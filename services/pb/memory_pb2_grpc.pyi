@@ -21,6 +21,8 @@ class MemoryStub:
     """Stores memories durably, in order; an answer means they survive a kill."""
     Search: _aio.UnaryUnaryMultiCallable[_memory_pb2.SearchRequest, _memory_pb2.SearchResponse]
     """Finds memories by meaning and by words."""
+    Explain: _aio.UnaryUnaryMultiCallable[_memory_pb2.ExplainRequest, _memory_pb2.ExplainResponse]
+    """Why a search finds what it finds."""
     List: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListRequest, _memory_pb2.ListResponse]
     """Memories in the order of time, without a query."""
     More: _aio.UnaryUnaryMultiCallable[_memory_pb2.MoreRequest, _memory_pb2.SearchResponse]
@@ -80,6 +82,14 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_memory_pb2.SearchRequest, _abc.Awaitable[_memory_pb2.SearchResponse]],
     ) -> _abc.Awaitable[_memory_pb2.SearchResponse]:
         """Finds memories by meaning and by words."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _memory_pb2.ExplainRequest,
+        context: _aio.ServicerContext[_memory_pb2.ExplainRequest, _abc.Awaitable[_memory_pb2.ExplainResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ExplainResponse]:
+        """Why a search finds what it finds."""
 
     @_abc_1.abstractmethod
     def List(

@@ -33,6 +33,7 @@ class CheckRequest(_message.Message):
     PROJECT_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     working_directory: _builtins.str
     """Absolute; where it is out of this service's sight, `evidence` says what is there."""
     evidence: _builtins.str
@@ -44,6 +45,8 @@ class CheckRequest(_message.Message):
     operation_id: _builtins.str
     kind: _builtins.str
     """of the point: check (when empty) or checkpoint"""
+    label: _builtins.str
+    """The project whose reports by CI count; `project` when empty."""
     @_builtins.property
     def permissions(self) -> Global___PermissionFacts: ...
     def __init__(
@@ -56,10 +59,11 @@ class CheckRequest(_message.Message):
         project: _builtins.str = ...,
         operation_id: _builtins.str = ...,
         kind: _builtins.str = ...,
+        label: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["permissions", b"permissions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "kind", b"kind", "operation_id", b"operation_id", "permissions", b"permissions", "project", b"project", "run_tools", b"run_tools", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "kind", b"kind", "label", b"label", "operation_id", b"operation_id", "permissions", b"permissions", "project", b"project", "run_tools", b"run_tools", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -366,6 +370,7 @@ class RecordRequest(_message.Message):
     EVIDENCE_COVERAGE_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     operation_id: _builtins.str
     kind: _builtins.str
@@ -378,6 +383,8 @@ class RecordRequest(_message.Message):
     commit: _builtins.str
     rules: _builtins.int
     """the version of the rules that made the score; 1 when it is not set"""
+    summary: _builtins.str
+    """the score, of how much, and what would be next"""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp:
         """now when it is not set"""
@@ -396,10 +403,11 @@ class RecordRequest(_message.Message):
         evidence_coverage: _builtins.float = ...,
         commit: _builtins.str = ...,
         rules: _builtins.int = ...,
+        summary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project", b"project", "project_health", b"project_health", "rules", b"rules", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project", b"project", "project_health", b"project_health", "rules", b"rules", "summary", b"summary", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -460,6 +468,198 @@ class ThresholdEvent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ThresholdEvent: _TypeAlias = ThresholdEvent  # noqa: Y015
+
+@_typing.final
+class HandInRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    MEASURED_AT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    commit: _builtins.str
+    """7 to 64 hexadecimal digits"""
+    job: _builtins.str
+    """Tells the jobs of one commit apart, whose reports have the same names."""
+    evidence: _builtins.str
+    """Values of which there is no report: a JSON list of {name, value, detail}."""
+    lines: _builtins.int
+    """How many lines of source there are, to which findings are related."""
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandedReport]: ...
+    @_builtins.property
+    def measured_at(self) -> _timestamp_pb2.Timestamp:
+        """now when it is not set"""
+
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        commit: _builtins.str = ...,
+        job: _builtins.str = ...,
+        reports: _abc.Iterable[Global___HandedReport] | None = ...,
+        evidence: _builtins.str = ...,
+        lines: _builtins.int = ...,
+        measured_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measured_at", b"measured_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence", b"evidence", "job", b"job", "lines", b"lines", "measured_at", b"measured_at", "project", b"project", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandInRequest: _TypeAlias = HandInRequest  # noqa: Y015
+
+@_typing.final
+class HandedReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """of the file, with the directories that tell its format"""
+    content: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandedReport: _TypeAlias = HandedReport  # noqa: Y015
+
+@_typing.final
+class HandInResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandedEvidence]:
+        """All that is known of that commit now, from all jobs."""
+
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedReport]: ...
+    def __init__(
+        self,
+        *,
+        evidence: _abc.Iterable[Global___HandedEvidence] | None = ...,
+        refused: _abc.Iterable[Global___RefusedReport] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandInResponse: _TypeAlias = HandInResponse  # noqa: Y015
+
+@_typing.final
+class RefusedReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedReport: _TypeAlias = RefusedReport  # noqa: Y015
+
+@_typing.final
+class HandedInRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandedInRequest: _TypeAlias = HandedInRequest  # noqa: Y015
+
+@_typing.final
+class HandedInResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandedEvidence]:
+        """of the last commits"""
+
+    def __init__(
+        self,
+        *,
+        evidence: _abc.Iterable[Global___HandedEvidence] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandedInResponse: _TypeAlias = HandedInResponse  # noqa: Y015
+
+@_typing.final
+class HandedEvidence(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    MEASURED_AT_FIELD_NUMBER: _builtins.int
+    commit: _builtins.str
+    name: _builtins.str
+    value: _builtins.float
+    source: _builtins.str
+    detail: _builtins.str
+    @_builtins.property
+    def measured_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        commit: _builtins.str = ...,
+        name: _builtins.str = ...,
+        value: _builtins.float = ...,
+        source: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        measured_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measured_at", b"measured_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "detail", b"detail", "measured_at", b"measured_at", "name", b"name", "source", b"source", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandedEvidence: _TypeAlias = HandedEvidence  # noqa: Y015
 
 @_typing.final
 class MoveProjectRequest(_message.Message):
@@ -571,6 +771,7 @@ class Point(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     overall_score: _builtins.float
     project_health: _builtins.float
     permissions_score: _builtins.float
@@ -581,6 +782,7 @@ class Point(_message.Message):
     operation_id: _builtins.str
     rules: _builtins.int
     """the version of the rules that made the score"""
+    summary: _builtins.str
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -596,10 +798,11 @@ class Point(_message.Message):
         kind: _builtins.str = ...,
         operation_id: _builtins.str = ...,
         rules: _builtins.int = ...,
+        summary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "rules", b"rules", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "evidence_coverage", b"evidence_coverage", "kind", b"kind", "operation_id", b"operation_id", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "rules", b"rules", "summary", b"summary", "timestamp", b"timestamp", "tools_availability", b"tools_availability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,16 @@ class QualityStub:
                 request_serializer=services_dot_pb_dot_quality__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_quality__pb2.HistoryResponse.FromString,
                 _registered_method=True)
+        self.HandIn = channel.unary_unary(
+                '/segue.quality.v1.Quality/HandIn',
+                request_serializer=services_dot_pb_dot_quality__pb2.HandInRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.HandInResponse.FromString,
+                _registered_method=True)
+        self.HandedIn = channel.unary_unary(
+                '/segue.quality.v1.Quality/HandedIn',
+                request_serializer=services_dot_pb_dot_quality__pb2.HandedInRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.HandedInResponse.FromString,
+                _registered_method=True)
         self.MoveProject = channel.unary_unary(
                 '/segue.quality.v1.Quality/MoveProject',
                 request_serializer=services_dot_pb_dot_quality__pb2.MoveProjectRequest.SerializeToString,
@@ -97,6 +107,20 @@ class QualityServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HandIn(self, request, context):
+        """Takes reports that CI made of a project at a commit; the same again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HandedIn(self, request, context):
+        """What CI has handed in for a project: for a service that does not keep it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MoveProject(self, request, context):
         """Files the points of one project under another.
         """
@@ -133,6 +157,16 @@ def add_QualityServicer_to_server(servicer, server):
                     servicer.History,
                     request_deserializer=services_dot_pb_dot_quality__pb2.HistoryRequest.FromString,
                     response_serializer=services_dot_pb_dot_quality__pb2.HistoryResponse.SerializeToString,
+            ),
+            'HandIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.HandIn,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.HandInRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.HandInResponse.SerializeToString,
+            ),
+            'HandedIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.HandedIn,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.HandedInRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.HandedInResponse.SerializeToString,
             ),
             'MoveProject': grpc.unary_unary_rpc_method_handler(
                     servicer.MoveProject,
@@ -253,6 +287,60 @@ class Quality:
             '/segue.quality.v1.Quality/History',
             services_dot_pb_dot_quality__pb2.HistoryRequest.SerializeToString,
             services_dot_pb_dot_quality__pb2.HistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HandIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/HandIn',
+            services_dot_pb_dot_quality__pb2.HandInRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.HandInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HandedIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/HandedIn',
+            services_dot_pb_dot_quality__pb2.HandedInRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.HandedInResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,6 +25,10 @@ class QualityStub:
     """Adds a point to the project's history; the same operation adds one once."""
     History: _aio.UnaryUnaryMultiCallable[_quality_pb2.HistoryRequest, _quality_pb2.HistoryResponse]
     """The project's points, oldest first, and where they are heading."""
+    HandIn: _aio.UnaryUnaryMultiCallable[_quality_pb2.HandInRequest, _quality_pb2.HandInResponse]
+    """Takes reports that CI made of a project at a commit; the same again changes nothing."""
+    HandedIn: _aio.UnaryUnaryMultiCallable[_quality_pb2.HandedInRequest, _quality_pb2.HandedInResponse]
+    """What CI has handed in for a project: for a service that does not keep it."""
     MoveProject: _aio.UnaryUnaryMultiCallable[_quality_pb2.MoveProjectRequest, _quality_pb2.MoveProjectResponse]
     """Files the points of one project under another."""
     Health: _aio.UnaryUnaryMultiCallable[_quality_pb2.HealthRequest, _quality_pb2.HealthResponse]
@@ -62,6 +66,22 @@ class QualityServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_quality_pb2.HistoryRequest, _abc.Awaitable[_quality_pb2.HistoryResponse]],
     ) -> _abc.Awaitable[_quality_pb2.HistoryResponse]:
         """The project's points, oldest first, and where they are heading."""
+
+    @_abc_1.abstractmethod
+    def HandIn(
+        self,
+        request: _quality_pb2.HandInRequest,
+        context: _aio.ServicerContext[_quality_pb2.HandInRequest, _abc.Awaitable[_quality_pb2.HandInResponse]],
+    ) -> _abc.Awaitable[_quality_pb2.HandInResponse]:
+        """Takes reports that CI made of a project at a commit; the same again changes nothing."""
+
+    @_abc_1.abstractmethod
+    def HandedIn(
+        self,
+        request: _quality_pb2.HandedInRequest,
+        context: _aio.ServicerContext[_quality_pb2.HandedInRequest, _abc.Awaitable[_quality_pb2.HandedInResponse]],
+    ) -> _abc.Awaitable[_quality_pb2.HandedInResponse]:
+        """What CI has handed in for a project: for a service that does not keep it."""
 
     @_abc_1.abstractmethod
     def MoveProject(

@@ -1377,6 +1377,7 @@ class Rule(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     operation: _builtins.str
     pattern: _builtins.str
@@ -1393,6 +1394,8 @@ class Rule(_message.Message):
     session_id: _builtins.str
     exact: _builtins.bool
     """* in the pattern is a *"""
+    root: _builtins.str
+    """the directory that relative paths belong to"""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1412,10 +1415,11 @@ class Rule(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         exact: _builtins.bool = ...,
+        root: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "decision", b"decision", "exact", b"exact", "expires_at", b"expires_at", "id", b"id", "level", b"level", "operation", b"operation", "pattern", b"pattern", "project", b"project", "scope", b"scope", "session_id", b"session_id", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "decision", b"decision", "exact", b"exact", "expires_at", b"expires_at", "id", b"id", "level", b"level", "operation", b"operation", "pattern", b"pattern", "project", b"project", "root", b"root", "scope", b"scope", "session_id", b"session_id", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1496,6 +1500,8 @@ class CheckPermissionResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     IS_PERSONS_FIELD_NUMBER: _builtins.int
+    MAY_BE_DENIED_FIELD_NUMBER: _builtins.int
+    DENIES_VERSION_FIELD_NUMBER: _builtins.int
     decision: _builtins.str
     """allow, ask, deny"""
     security_level: _builtins.str
@@ -1503,6 +1509,10 @@ class CheckPermissionResponse(_message.Message):
     reason: _builtins.str
     is_persons: _builtins.bool
     """it decides what may be done without asking: no rule allows that"""
+    may_be_denied: _builtins.bool
+    """`rule` is a deny that it may come under"""
+    denies_version: _builtins.str
+    """of the denies that hold there, as DeniesAt says it"""
     @_builtins.property
     def rule(self) -> Global___Rule: ...
     def __init__(
@@ -1513,14 +1523,67 @@ class CheckPermissionResponse(_message.Message):
         reason: _builtins.str = ...,
         rule: Global___Rule | None = ...,
         is_persons: _builtins.bool = ...,
+        may_be_denied: _builtins.bool = ...,
+        denies_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "is_persons", b"is_persons", "reason", b"reason", "rule", b"rule", "security_level", b"security_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "denies_version", b"denies_version", "is_persons", b"is_persons", "may_be_denied", b"may_be_denied", "reason", b"reason", "rule", b"rule", "security_level", b"security_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckPermissionResponse: _TypeAlias = CheckPermissionResponse  # noqa: Y015
+
+@_typing.final
+class DeniesAtRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHICH_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """Where there is no session: the project, and its directory."""
+    root: _builtins.str
+    @_builtins.property
+    def which(self) -> Global___Which: ...
+    def __init__(
+        self,
+        *,
+        which: Global___Which | None = ...,
+        project: _builtins.str = ...,
+        root: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["which", b"which"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "root", b"root", "which", b"which"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeniesAtRequest: _TypeAlias = DeniesAtRequest  # noqa: Y015
+
+@_typing.final
+class DeniesAtResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """another one whenever other denies hold there; empty without any"""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]: ...
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        rules: _abc.Iterable[Global___Rule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeniesAtResponse: _TypeAlias = DeniesAtResponse  # noqa: Y015
 
 @_typing.final
 class RecordPermissionRequest(_message.Message):
@@ -1537,6 +1600,7 @@ class RecordPermissionRequest(_message.Message):
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     BY_PERSON_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
+    ONLY_COUNTED_FIELD_NUMBER: _builtins.int
     operation: _builtins.str
     target: _builtins.str
     """a pattern: * is anything; critical operations take it as it is"""
@@ -1553,6 +1617,8 @@ class RecordPermissionRequest(_message.Message):
     """else an allow is only proposed"""
     exact: _builtins.bool
     """* in the target is a *"""
+    only_counted: _builtins.bool
+    """it makes no rule, and counts towards one for exactly this target"""
     @_builtins.property
     def which(self) -> Global___Which: ...
     def __init__(
@@ -1569,10 +1635,11 @@ class RecordPermissionRequest(_message.Message):
         operation_id: _builtins.str = ...,
         by_person: _builtins.bool = ...,
         exact: _builtins.bool = ...,
+        only_counted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["which", b"which"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_person", b"by_person", "decision", b"decision", "exact", b"exact", "expires_in_s", b"expires_in_s", "operation", b"operation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "scope", b"scope", "target", b"target", "which", b"which"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_person", b"by_person", "decision", b"decision", "exact", b"exact", "expires_in_s", b"expires_in_s", "only_counted", b"only_counted", "operation", b"operation", "operation_id", b"operation_id", "project", b"project", "root", b"root", "scope", b"scope", "target", b"target", "which", b"which"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1800,19 +1867,27 @@ class DecideProposalRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    IS_SHOWN_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     RULE_ID_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
     ACCEPT_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """of the proposal; else the newest that is about the same:"""
+    """of the proposal"""
+    is_shown: _builtins.bool
+    """What a dialog showed of it: another one is not decided by that."""
     operation: _builtins.str
     target: _builtins.str
     scope: _builtins.str
+    exact: _builtins.bool
     rule_id: _builtins.str
     """of the rule to be taken back"""
+    all: _builtins.bool
+    """that every rule be"""
     accept: _builtins.bool
     """else it goes"""
     operation_id: _builtins.str
@@ -1820,16 +1895,19 @@ class DecideProposalRequest(_message.Message):
         self,
         *,
         id: _builtins.str = ...,
+        is_shown: _builtins.bool = ...,
         operation: _builtins.str = ...,
         target: _builtins.str = ...,
         scope: _builtins.str = ...,
+        exact: _builtins.bool = ...,
         rule_id: _builtins.str = ...,
+        all: _builtins.bool = ...,
         accept: _builtins.bool = ...,
         operation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "id", b"id", "operation", b"operation", "operation_id", b"operation_id", "rule_id", b"rule_id", "scope", b"scope", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "all", b"all", "exact", b"exact", "id", b"id", "is_shown", b"is_shown", "operation", b"operation", "operation_id", b"operation_id", "rule_id", b"rule_id", "scope", b"scope", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -134,6 +134,11 @@ class SessionStub:
                 request_serializer=services_dot_pb_dot_session__pb2.RevokePermissionRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_session__pb2.RevokePermissionResponse.FromString,
                 _registered_method=True)
+        self.DeniesAt = channel.unary_unary(
+                '/segue.session.v1.Session/DeniesAt',
+                request_serializer=services_dot_pb_dot_session__pb2.DeniesAtRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_session__pb2.DeniesAtResponse.FromString,
+                _registered_method=True)
         self.DecideProposal = channel.unary_unary(
                 '/segue.session.v1.Session/DecideProposal',
                 request_serializer=services_dot_pb_dot_session__pb2.DecideProposalRequest.SerializeToString,
@@ -285,6 +290,13 @@ class SessionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeniesAt(self, request, context):
+        """The denies that hold at a place, for a copy that holds while nobody answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DecideProposal(self, request, context):
         """What a person says to a proposal. Never called for a model.
         """
@@ -401,6 +413,11 @@ def add_SessionServicer_to_server(servicer, server):
                     servicer.RevokePermission,
                     request_deserializer=services_dot_pb_dot_session__pb2.RevokePermissionRequest.FromString,
                     response_serializer=services_dot_pb_dot_session__pb2.RevokePermissionResponse.SerializeToString,
+            ),
+            'DeniesAt': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeniesAt,
+                    request_deserializer=services_dot_pb_dot_session__pb2.DeniesAtRequest.FromString,
+                    response_serializer=services_dot_pb_dot_session__pb2.DeniesAtResponse.SerializeToString,
             ),
             'DecideProposal': grpc.unary_unary_rpc_method_handler(
                     servicer.DecideProposal,
@@ -953,6 +970,33 @@ class Session:
             '/segue.session.v1.Session/RevokePermission',
             services_dot_pb_dot_session__pb2.RevokePermissionRequest.SerializeToString,
             services_dot_pb_dot_session__pb2.RevokePermissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeniesAt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.session.v1.Session/DeniesAt',
+            services_dot_pb_dot_session__pb2.DeniesAtRequest.SerializeToString,
+            services_dot_pb_dot_session__pb2.DeniesAtResponse.FromString,
             options,
             channel_credentials,
             insecure,

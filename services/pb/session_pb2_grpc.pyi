@@ -56,6 +56,8 @@ class SessionStub:
     RecordPermission: _aio.UnaryUnaryMultiCallable[_session_pb2.RecordPermissionRequest, _session_pb2.RecordPermissionResponse]
     PermissionStatus: _aio.UnaryUnaryMultiCallable[_session_pb2.PermissionStatusRequest, _session_pb2.PermissionStatusResponse]
     RevokePermission: _aio.UnaryUnaryMultiCallable[_session_pb2.RevokePermissionRequest, _session_pb2.RevokePermissionResponse]
+    DeniesAt: _aio.UnaryUnaryMultiCallable[_session_pb2.DeniesAtRequest, _session_pb2.DeniesAtResponse]
+    """The denies that hold at a place, for a copy that holds while nobody answers."""
     DecideProposal: _aio.UnaryUnaryMultiCallable[_session_pb2.DecideProposalRequest, _session_pb2.DecideProposalResponse]
     """What a person says to a proposal. Never called for a model."""
     Check: _aio.UnaryUnaryMultiCallable[_session_pb2.CheckRequest, _session_pb2.CheckResponse]
@@ -217,6 +219,14 @@ class SessionServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.RevokePermissionRequest,
         context: _aio.ServicerContext[_session_pb2.RevokePermissionRequest, _abc.Awaitable[_session_pb2.RevokePermissionResponse]],
     ) -> _abc.Awaitable[_session_pb2.RevokePermissionResponse]: ...
+
+    @_abc_1.abstractmethod
+    def DeniesAt(
+        self,
+        request: _session_pb2.DeniesAtRequest,
+        context: _aio.ServicerContext[_session_pb2.DeniesAtRequest, _abc.Awaitable[_session_pb2.DeniesAtResponse]],
+    ) -> _abc.Awaitable[_session_pb2.DeniesAtResponse]:
+        """The denies that hold at a place, for a copy that holds while nobody answers."""
 
     @_abc_1.abstractmethod
     def DecideProposal(

@@ -14,11 +14,13 @@ from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
 from services.kit.transport import rpc
 from services.pb import quality_pb2_grpc
+from services.quality.collectors.report_files.handed_in import handed_evidence
 from services.quality.collectors.security import FindSecrets
 from services.quality.config import QualitySettings
 from services.quality.operations.health import Condition
 from services.quality.operations.quality_check import Checking
 from services.quality.servicer import QualityServicer
+from services.quality.storage.handed_reports import DuckHandedReports, HandedReports
 from services.quality.storage.history import History, open_history
 from services.quality.storage.remote_history import open_peer_history
 from services.quality.tool_runs.runs import Runs
@@ -42,14 +44,14 @@ async def open_quality(
     """Serves quality on the configured address until the context exits."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("quality"))
-        history, directory = await _open_history(stack, settings)
+        history, handed_reports, directory = await _open_history(stack, settings)
         runs = await stack.enter_async_context(Runs(settings.run_timeout_s))
         checking = Checking(
             settings.allowed_roots, runs, run_tools_allowed=settings.run_tools, find_secrets=find_secrets
         )
         stack.callback(checking.close)
         condition = Condition(history, directory)
-        servicer = QualityServicer(checking, history, condition)
+        servicer = QualityServicer(checking, history, handed_reports, condition)
         health = Health("segue.quality.v1.Quality")
 
         def register(server: rpc.Server) -> None:
@@ -62,10 +64,11 @@ async def open_quality(
         yield QualityApp(health)
 
 
-async def _open_history(stack: AsyncExitStack, settings: QualitySettings) -> tuple[History, Path | None]:
-    """The history, its own or that of another service; and the directory of its own."""
+async def _open_history(stack: AsyncExitStack, settings: QualitySettings) -> tuple[History, HandedReports, Path | None]:
+    """The history and what CI handed in, its own or another service's; and the directory of its own."""
     if settings.history_target:
         peer = open_peer_history(settings.history_target, settings.history_timeout_s)
-        return await stack.enter_async_context(peer), None
+        return *await stack.enter_async_context(peer), None
     home = private_directory(settings.home)
-    return await stack.enter_async_context(open_history(home / "quality.duckdb")), home
+    history = await stack.enter_async_context(open_history(home / "quality.duckdb"))
+    return history, DuckHandedReports(history, handed_evidence), home

@@ -3,23 +3,71 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.pb import quality_pb2
+from services.quality.domain.handed_in import VALUES, HandedEvidence, HandedReport, HandIn, checked_values
 from services.quality.domain.scoring import Scored
 from services.quality.domain.trend import Crossing, Forecast, Point, Trend
 from services.quality.operations.quality_check import Permissions, Question, Report
 from services.quality.storage.history import Recorded
 
 
-def question(request: quality_pb2.CheckRequest) -> Question:
-    """The question in a request."""
+def question(request: quality_pb2.CheckRequest, handed_in: Sequence[HandedEvidence] = ()) -> Question:
+    """The question in a request, with what CI handed in of its project."""
     facts = None
     if request.HasField("permissions"):
         facts = Permissions(request.permissions.rules, request.permissions.broad_rules)
-    return Question(request.working_directory, request.evidence, request.run_tools, facts)
+    return Question(request.working_directory, request.evidence, request.run_tools, facts, handed_in)
+
+
+def hand_in(request: quality_pb2.HandInRequest, now: datetime) -> HandIn:
+    """What a job hands in, still unchecked but for its values. Raises InvalidInput, TooLarge."""
+    measured_at = request.measured_at.ToDatetime(UTC) if request.HasField("measured_at") else now
+    files = [(each.name, each.content) for each in request.reports]
+    if request.evidence:
+        files.append((VALUES, checked_values(request.evidence)))
+    reports = [HandedReport(name, content, request.job, request.lines, measured_at) for name, content in files]
+    return HandIn(request.commit.strip().lower(), reports, now)
+
+
+def hand_in_request(project: str, handed: HandIn) -> quality_pb2.HandInRequest:
+    """The request that hands in the same elsewhere."""
+    first = handed.reports[0]
+    return quality_pb2.HandInRequest(
+        project=project,
+        commit=handed.commit,
+        job=first.job,
+        reports=[
+            quality_pb2.HandedReport(name=each.name, content=each.content)
+            for each in handed.reports
+            if each.name != VALUES
+        ],
+        evidence=next((each.content.decode() for each in handed.reports if each.name == VALUES), ""),
+        lines=first.lines,
+        measured_at=_time(first.measured_at or handed.received_at),
+    )
+
+
+def handed_message(evidence: HandedEvidence) -> quality_pb2.HandedEvidence:
+    """The message of what CI says of one thing."""
+    return quality_pb2.HandedEvidence(
+        commit=evidence.commit,
+        name=evidence.name,
+        value=evidence.value,
+        source=evidence.source,
+        detail=evidence.detail,
+        measured_at=_time(evidence.measured_at),
+    )
+
+
+def handed_evidence(message: quality_pb2.HandedEvidence) -> HandedEvidence:
+    """What CI says of one thing."""
+    measured_at = message.measured_at.ToDatetime(UTC)
+    return HandedEvidence(message.commit, message.name, message.value, message.source, message.detail, measured_at)
 
 
 def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
@@ -83,6 +131,7 @@ def record_request(project: str, point: Point) -> quality_pb2.RecordRequest:
         evidence_coverage=point.coverage,
         commit=point.commit,
         rules=point.rules,
+        summary=point.summary,
     )
 
 
@@ -99,6 +148,7 @@ def point_message(point: Point) -> quality_pb2.Point:
         kind=point.kind,
         operation_id=point.operation_id,
         rules=point.rules,
+        summary=point.summary,
     )
 
 
@@ -115,6 +165,7 @@ def point(message: quality_pb2.Point | quality_pb2.RecordRequest, now: datetime 
         kind=message.kind,
         operation_id=message.operation_id,
         rules=message.rules or 1,
+        summary=message.summary,
     )
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from services.kit.errors import InvalidInput
+from services.kit.errors import DeadlineExceeded, InvalidInput, Unavailable
 from services.kit.names import plain_name
 from services.kit.observability import telemetry
 from services.kit.transport import rpc
 from services.pb import quality_pb2, quality_pb2_grpc
 from services.quality import messages
+from services.quality.domain.handed_in import HandedEvidence, check_hand_in
 from services.quality.domain.scoring import RULES
 from services.quality.domain.trend import Point, crossings, trend, under_latest_rules
 from services.quality.operations.health import Condition
 from services.quality.operations.quality_check import Checking, Report
-from services.quality.storage.history import History, check_point, points_max
+from services.quality.storage.handed_reports import HandedReports
+from services.quality.storage.history import History, check_point, points_max, summary_max_chars
 from services.workspace import process
 
 points_default = 50
@@ -27,9 +29,12 @@ points_default = 50
 class QualityServicer(quality_pb2_grpc.QualityServicer):
     """Each method implements the rpc of its name in quality.proto."""
 
-    def __init__(self, checking: Checking, history: History, condition: Condition) -> None:
+    def __init__(
+        self, checking: Checking, history: History, handed_reports: HandedReports, condition: Condition
+    ) -> None:
         self._checking = checking
         self._history = history
+        self._handed_reports = handed_reports
         self._condition = condition
 
     async def Check(self, request: quality_pb2.CheckRequest, _: Any) -> quality_pb2.CheckResponse:
@@ -65,7 +70,8 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
         process.watch.set(telemetry.child_process)
         if bool(request.project) != bool(request.operation_id):
             raise InvalidInput("To record a check, give both its project and its operation.")
-        report = await self._checking.check(messages.question(request), progress)
+        handed = await self._handed_in(plain_name(request.label or request.project))
+        report = await self._checking.check(messages.question(request, handed), progress)
         recorded = None
         if request.project:
             point = _point(report, request)
@@ -75,6 +81,26 @@ class QualityServicer(quality_pb2_grpc.QualityServicer):
             recorded = messages.recorded_message(outcome)
         took_ms = (time.perf_counter() - began) * 1e3
         return quality_pb2.CheckResponse(report=messages.report_message(report, took_ms), recorded=recorded)
+
+    async def _handed_in(self, project: str) -> Sequence[HandedEvidence]:
+        """What CI says of the project; nothing while that cannot be read."""
+        try:
+            return await self._handed_reports.of(rpc.caller.get(), project) if project else ()
+        except (Unavailable, DeadlineExceeded):
+            return ()
+
+    async def HandIn(self, request: quality_pb2.HandInRequest, _: Any) -> quality_pb2.HandInResponse:
+        project = plain_name(request.project)
+        handed = check_hand_in(messages.hand_in(request, datetime.now(UTC)), project)
+        outcome = await self._handed_reports.hand_in(rpc.caller.get(), project, handed)
+        return quality_pb2.HandInResponse(
+            evidence=[messages.handed_message(each) for each in outcome.evidence],
+            refused=[quality_pb2.RefusedReport(name=name, reason=reason) for name, reason in outcome.refused],
+        )
+
+    async def HandedIn(self, request: quality_pb2.HandedInRequest, _: Any) -> quality_pb2.HandedInResponse:
+        known = await self._handed_reports.of(rpc.caller.get(), plain_name(request.project))
+        return quality_pb2.HandedInResponse(evidence=[messages.handed_message(each) for each in known])
 
     async def Record(self, request: quality_pb2.RecordRequest, _: Any) -> quality_pb2.RecordResponse:
         point = _checked_point(request.project, messages.point(request, datetime.now(UTC)))
@@ -126,4 +152,5 @@ def _point(report: Report, request: quality_pb2.CheckRequest) -> Point:
         kind=request.kind or "check",
         operation_id=request.operation_id,
         rules=RULES,
+        summary=score.summary[:summary_max_chars],
     )

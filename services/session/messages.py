@@ -186,6 +186,7 @@ def rule(record: Rule) -> pb.Rule:
         created_at=_time(record.created_at),
         expires_at=_time(record.expires_at),
         exact=record.exact,
+        root=record.place.root,
     )
 
 

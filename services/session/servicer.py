@@ -12,14 +12,14 @@ from services.pb import session_pb2 as pb
 from services.pb import session_pb2_grpc
 from services.session import messages
 from services.session.domain.conversations import Heard, Reason
-from services.session.domain.permissions import Recorded, Rule, Scope, Verdict
+from services.session.domain.permissions import Recorded, Rule, Scope, Verdict, denies_version
 from services.session.domain.sessions import NewCheckpoint, Opening
 from services.session.operations.conversation_log import Closing, checkpoints_handed_off_max
 from services.session.operations.health import Condition
 from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Asked, Deciding
 from services.session.operations.session_lookup import Finding
-from services.session.permissions.proposals import Meant
+from services.session.permissions.proposals import Shown
 
 
 class SessionServicer(session_pb2_grpc.SessionServicer):
@@ -155,7 +155,14 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
             reason=decision.reason,
             rule=messages.rule(decision.rule) if decision.rule else None,
             is_persons=decision.is_persons,
+            may_be_denied=decision.may_be_denied,
+            denies_version=decision.denies_version,
         )
+
+    async def DeniesAt(self, request: pb.DeniesAtRequest, _: Any) -> pb.DeniesAtResponse:
+        asked = Asked("", "", messages.which(request.which), plain_name(request.project), request.root)
+        rules = await self._deciding.denies_at(rpc.caller.get(), asked)
+        return pb.DeniesAtResponse(version=denies_version(rules), rules=[messages.rule(rule) for rule in rules])
 
     async def RecordPermission(self, request: pb.RecordPermissionRequest, _: Any) -> pb.RecordPermissionResponse:
         if request.decision not in {Verdict.ALLOW, Verdict.DENY}:
@@ -164,7 +171,8 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         if scope not in set(Scope):
             raise InvalidInput(f"scope is none of {', '.join(Scope)}.")
         verdict = Verdict(request.decision)
-        recorded = Recorded(verdict, Scope(scope), request.expires_in_s, request.exact, request.by_person)
+        is_counted = request.only_counted and request.by_person
+        recorded = Recorded(verdict, Scope(scope), request.expires_in_s, request.exact, request.by_person, is_counted)
         made = await self._deciding.record(
             rpc.caller.get(), _permission_question(request), recorded, request.operation_id
         )
@@ -198,8 +206,10 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         )
 
     async def DecideProposal(self, request: pb.DecideProposalRequest, _: Any) -> pb.DecideProposalResponse:
-        meant = Meant(request.id, request.operation, request.target, request.scope, request.rule_id)
-        decided = await self._deciding.decide(rpc.caller.get(), meant, request.accept, request.operation_id)
+        shown = Shown(request.operation, request.target, request.scope, request.exact, request.rule_id, request.all)
+        decided = await self._deciding.decide(
+            rpc.caller.get(), request.id, request.accept, request.operation_id, shown if request.is_shown else None
+        )
         return pb.DecideProposalResponse(proposal=messages.proposal(decided))
 
     async def Check(self, _: pb.CheckRequest, __: Any) -> pb.CheckResponse:

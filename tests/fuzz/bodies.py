@@ -63,6 +63,17 @@ def bodies(shop: str) -> dict[str, list[Any]]:
             {"project": "wild", "days": 400, "size_mb": 50.5, "reflections": False},
             {"project": "wild", "reset": True},
         ],
+        "/v1/reports": [
+            {
+                "project": "wild",
+                "commit": "1a2b3c4d",
+                "job": "unit",
+                "lines": 100,
+                "measured_at": "2026-03-01T09:30:00+01:00",
+                "reports": [{"name": "junit.xml", "content": '<testsuite><testcase name="a"/></testsuite>'}],
+                "evidence": [{"name": "test_coverage", "value": 80.5, "detail": "of lines"}],
+            }
+        ],
         "/v1/tokens": [{"user": "dora", "scope": "read", "expires_in_s": 60}],
         "/v1/tokens/revoke": [{"which": "nobody"}],
         "/v1/backup": [{"directory": 1}],

@@ -22,6 +22,8 @@ from services.quality.domain.scoring import score
 from services.workspace.dependencies.lock_status import dependency_files
 from tests.fuzz.budget import tried
 from tests.fuzz.mutations import encoded, mutated, mutated_json
+from tests.unit.quality.collectors.test_report_forms import COVERAGE, FINDINGS
+from tests.unit.quality.collectors.test_report_forms import RESULTS as OTHER_RESULTS
 
 JSON_REPORTS: dict[str, Any] = {
     "coverage.json": {
@@ -140,8 +142,11 @@ def place(project: Path) -> Place:
     return look(project, [project.parent], limit_s=3600)
 
 
-reports = st.sampled_from(sorted(JSON_REPORTS)).flatmap(lambda name: mutated_json([JSON_REPORTS[name]]).map(encoded))
-contents = reports | mutated(list(BYTES.values()))
+OTHERS = [content for _, _, content, *_ in (*COVERAGE, *FINDINGS)] + [content for _, content in OTHER_RESULTS]
+OTHER_JSON = [*JSON_REPORTS.values(), *(each for each in OTHERS if not isinstance(each, str))]
+OTHER_TEXT = [*BYTES.values(), *(each.encode() for each in OTHERS if isinstance(each, str))]
+reports = st.sampled_from(OTHER_JSON).flatmap(lambda report: mutated_json([report]).map(encoded))
+contents = reports | mutated(OTHER_TEXT)
 
 
 @tried(50)

@@ -15,6 +15,7 @@ from services.cli import local_server
 from services.cli.durations import ago
 from services.cli.gateway.overview import NoOverview, overview
 from services.cli.hooks.state_files import HOOKS_DIRECTORY
+from services.cli.transfer.delivery import plain
 from services.kit.systems import canonical_path
 
 ANSWER_TIMEOUT_S = 3.0
@@ -54,7 +55,9 @@ def _query() -> dict[str, str]:
 
 
 def _score(quality: Any) -> str:
-    """The score, and of how many points; servers of earlier versions say 100."""
+    """The score, of how many points, and what would be next; servers of earlier versions say less."""
+    if summary := quality.get("summary"):
+        return plain(summary.partition(". Next: ")[0])
     measured = 100 * quality.get("evidence_coverage", 1.0)
     return f"{quality['overall_score']:.0f} of the {measured:.0f} points that were measured"
 

@@ -15,7 +15,7 @@ from services.kit.systems import PLAIN, lock
 
 DIALOGS_MAX = 32
 KEPT_S = 3600
-TOOLS = ("Bash", "WebFetch")
+TOOLS = ("Bash", "PowerShell", "WebFetch", "Read")
 """Of other tools a target says less than the dialog showed: of an edit it is the file, without what changes in it."""
 DECIDING = ("__record_permission", "__revoke_permission")
 """The endings of our own tools' names in whose dialog the user decides on a proposal."""

@@ -1,6 +1,7 @@
 """The input of a hook: read up to a limit, reduced to the fields that are used, and put into an envelope.
 
-The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "input": what the client told}`.
+The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "denies", "input"}`, the last of which is
+what the client told.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ TEXT_MAX_CHARS = 20_000
 COMMAND_MAX_CHARS = 131_072
 """No longer one runs: a shell takes 128 KiB in an argument. What is cut off of a command nobody judges."""
 SUMMARY_MAX_CHARS = 250_000
+PROPOSALS_MAX = 50
 DURATION_MAX_MS = 10**9
 # The fields that are used; the rest, such as what a tool wrote or read, is not sent.
 KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
@@ -26,6 +28,9 @@ KEPT_OF_TOOL = (
     *("command", "file_path", "notebook_path", "path", "url", "pattern"),
     *("operation", "target", "decision", "scope", "rule_id"),  # of our own tools that propose rules
 )
+
+
+FLAGS_OF_TOOL = ("exact", "all")
 
 
 class NotUnderstood(Exception):
@@ -49,11 +54,27 @@ def fields(raw: bytes) -> dict[str, Any]:
     client_input = _parse_input(raw)
     kept = _texts(client_input, KEPT) | _texts(client_input, ("compact_summary",), SUMMARY_MAX_CHARS)
     tool_input = client_input.get("tool_input")
-    return (
-        {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL, COMMAND_MAX_CHARS)}
-        if isinstance(tool_input, dict)
-        else kept
-    )
+    if not isinstance(tool_input, dict):
+        return kept
+    flags = {name: "true" for name in FLAGS_OF_TOOL if tool_input.get(name) is True}
+    return {**kept, "tool_input": _texts(tool_input, KEPT_OF_TOOL, COMMAND_MAX_CHARS) | flags}
+
+
+def proposals(raw: bytes) -> list[str]:
+    """The ids of what our own tool has proposed by this call, as its answer says; of no other part of the answer."""
+    import json
+
+    answer = _parse_input(raw).get("tool_response")
+    try:
+        said = json.loads(answer) if isinstance(answer, str) else answer
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(said, dict):
+        return []
+    rule, others = said.get("rule"), said.get("proposed")
+    made = [rule] if said.get("status") == "proposed" else others if isinstance(others, list) else []
+    ids = [each.get("id") for each in made if isinstance(each, dict)]
+    return [each for each in ids if isinstance(each, str)][:PROPOSALS_MAX]
 
 
 def failed_call(raw: bytes) -> tuple[str, int, bool]:
@@ -88,7 +109,7 @@ def event_name(raw: bytes) -> str:
     return named if isinstance(named, str) else ""
 
 
-def envelope(raw: bytes, **meant: int) -> bytes:
+def envelope(raw: bytes, **meant: int | str) -> bytes:
     """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:
         import json
@@ -97,8 +118,10 @@ def envelope(raw: bytes, **meant: int) -> bytes:
     directory = here()
     is_elsewhere = os.environ.get("SEGUE_URL", "").strip()  # what that gateway sees shows by the identity
     meta = f'"meta": {_meta(directory)}, ' if is_elsewhere else ""
-    numbers = "".join(f'"{name}": {value}, ' for name, value in meant.items())
-    return f'{{"directory": {_json_string(directory)}, {meta}{numbers}"input": '.encode() + raw + b"}"
+    others = "".join(
+        f'"{name}": {_json_string(value) if isinstance(value, str) else value}, ' for name, value in meant.items()
+    )
+    return f'{{"directory": {_json_string(directory)}, {meta}{others}"input": '.encode() + raw + b"}"
 
 
 def _meta(directory: str) -> str:

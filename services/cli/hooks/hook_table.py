@@ -20,6 +20,10 @@ OF_THE_CLIENT = (
 )
 """Tools that only concern the client's own lists and dialogs: no rule is about them, and they touch no file."""
 WITH_FILES = "Bash|PowerShell|WebFetch|Read|Edit|MultiEdit|Write|NotebookEdit|Agent|Task"
+CLIENT_TIMEOUT_S = 5
+"""After this the client gives up on a hook; a hook gives up on itself after a second."""
+TIMEOUTS_S = {"PreToolUse": 30}
+"""The same where a deny holds by the hook: on a machine that is so busy it is better to wait."""
 PERMISSION_TOOLS = "mcp__.*__(record|revoke)_permission"
 
 
@@ -46,7 +50,7 @@ class Hook:
 
 HOOKS = {
     "SessionStart": Hook(
-        "begins the session; the last handoff, decisions and related memories go to the model",
+        "begins the session; the last handoff, decisions, related memories and the last quality score go to the model",
         "SEGUE_HOOK_SESSION_START",
     ),
     "UserPromptSubmit": Hook(
@@ -60,9 +64,9 @@ HOOKS = {
         matcher=f"^(?!({OF_THE_CLIENT})$)",
     ),
     "PermissionRequest": Hook(
-        "notes what you are asked about: the same command or address, allowed three times in a project, becomes a rule",
+        "notes what you are asked about: the same command, address or file to read, allowed thrice, becomes a rule",
         "SEGUE_HOOK_PERMISSION_REQUEST",
-        matcher=f"Bash|WebFetch|{PERMISSION_TOOLS}",
+        matcher=f"Bash|PowerShell|WebFetch|Read|{PERMISSION_TOOLS}",
         since=(2, 0, 45),
     ),
     "PostToolUse": Hook(
@@ -96,9 +100,6 @@ HOOKS = {
     "SessionEnd": Hook("stores the last turns, and ends the conversation with a handoff", "SEGUE_HOOK_SESSION_END"),
 }
 
-CLIENT_TIMEOUT_S = 5
-"""After this the client gives up on a hook; a hook gives up on itself after a second."""
-
 
 def settings(program: Sequence[str], version: tuple[int, ...] | None = None) -> dict[str, object]:
     """The client's `hooks` setting, where `program` followed by the event's name is what to run.
@@ -117,7 +118,7 @@ def _entry(program: Sequence[str], event: str, hook: Hook, in_exec_form: bool) -
     action = {
         "type": "command",
         **run,
-        "timeout": CLIENT_TIMEOUT_S,
+        "timeout": TIMEOUTS_S.get(event, CLIENT_TIMEOUT_S),
         **({"async": True} if hook.asynchronous else {}),
     }
     return {**({"matcher": hook.matcher} if hook.matcher else {}), "hooks": [action]}

@@ -14,6 +14,7 @@ HOOKS_DIRECTORY = "hooks"
 `touched/SESSION`, the files a conversation touched; `beat/SESSION`, whose time is when it last said that it lives;
 `failed/SESSION`, which of its tool calls failed, how long they took, and whether they were interrupted;
 `asked/SESSION`, digests of what its user is asked about;
+`denies/GATEWAY/DIRECTORY`, the denies that hold there while no gateway answers;
 `owed/SESSION`, that it was not told at its start what it should be; `injected`, by which hook the model was last given
 how many tokens and memories, whose time says when.
 """

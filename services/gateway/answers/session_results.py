@@ -26,12 +26,13 @@ class ProjectContext(BaseModel):
     type: str
     root: str
     health_score: float | None = Field(description="0 to 100; null where it was not measured")
+    health_summary: str | None = Field(description="The score, of how much, and what would be next")
     structure_analysis: dict[str, Any]
     measured: bool = Field(description="False where the gateway does not see the directory")
     namesakes: list[str] = Field(default=[], description="Other projects of its name")
 
     @classmethod
-    def of(cls, place: Place, health: float | None) -> ProjectContext:
+    def of(cls, place: Place, quality: quality_pb2.Report | None) -> ProjectContext:
         """Of a place."""
         project, git = place.project, place.git
         if project is None:
@@ -41,6 +42,7 @@ class ProjectContext(BaseModel):
                 type="unknown",
                 root=place.directory,
                 health_score=None,
+                health_summary=None,
                 structure_analysis=structure,
                 measured=False,
                 namesakes=list(place.namesakes),
@@ -62,7 +64,8 @@ class ProjectContext(BaseModel):
             name=place.name,
             type=project.type,
             root=project.root,
-            health_score=health,
+            health_score=quality.project_health if quality else None,
+            health_summary=quality.summary if quality else None,
             structure_analysis=structure,
             measured=True,
             namesakes=list(place.namesakes),
@@ -177,6 +180,7 @@ class EndAnswer(Result):
     """Answer of `end`."""
 
     final_quality_score: float | None
+    final_quality_summary: str | None
     learning_captured: Learned
     handoff_file_created: bool
     handoff_file_path: str | None

@@ -8,6 +8,7 @@ the process is.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +19,18 @@ from services.gateway.access.identity import current_user
 from services.gateway.directory.client_reports import Wanted
 from services.gateway.endpoints.json_requests import json_value
 from services.gateway.workflows.briefing import estimated_characters
-from services.gateway.workflows.hook_events import LATER, Handler, HookEvent
+from services.gateway.workflows.hook_events import Handler, HookEvent, Said
 from services.gateway.workflows.shown_briefings import ShownBriefings
 from services.kit.errors import InvalidInput
 
 INJECTED = "Segue-Injected"
 """The header with the size of the briefing, for the hook to record."""
+DENIES = "Segue-Denies"
+"""The header with the length of the copy of denies, which ends the body."""
 text_max_chars = 20_000
 command_max_chars = 131_072
 files_max = 200
+proposals_max = 50
 tokens_max = 10_000
 within_max_ms = 60_000
 recap_max_chars = 4_000
@@ -48,14 +52,22 @@ class HookEndpoint:
             said = await self.handler(told)
         except Wanted as wanted:
             return JSONResponse({"wanted": wanted.what}, 428)
-        if said is None or said is LATER:
-            return Response(status_code=202 if said else 204)
-        briefing = said.briefing
-        if briefing.text:
-            self.shown.note(current_user(), self.event, told.directory, told.session, briefing)
-        characters = estimated_characters(briefing.text)
-        given = f"tokens={briefing.tokens} memories={len(briefing.memory_ids)} characters={characters}"
-        return JSONResponse(said.answer, headers={INJECTED: given} if briefing.text else None)
+        if said and said.briefing.text:
+            self.shown.note(current_user(), self.event, told.directory, told.session, said.briefing)
+        return Response(status_code=204) if said is None else _response(said)
+
+
+def _response(said: Said) -> Response:
+    """The hook's output, and after it what the hook keeps."""
+    briefing = said.briefing
+    characters = estimated_characters(briefing.text)
+    given = f"tokens={briefing.tokens} memories={len(briefing.memory_ids)} characters={characters}"
+    headers = {INJECTED: given} if briefing.text else {}
+    answer = json.dumps(said.answer).encode() if said.answer else b""
+    kept = json.dumps(said.denies).encode() if said.denies is not None else b""
+    headers |= {DENIES: str(len(kept))} if kept else {}
+    status = 202 if not said.is_ready else 200 if answer or kept else 204
+    return Response(answer + kept, status, headers, "application/json" if answer else None)
 
 
 def parse_event(body: bytes) -> HookEvent:
@@ -64,7 +76,6 @@ def parse_event(body: bytes) -> HookEvent:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("input"), dict):
         raise InvalidInput("The body is not a hook envelope.")
     client: dict[str, Any] = envelope["input"]
-    files = envelope.get("files")
     return HookEvent(
         directory=_text(envelope, "directory") or _text(client, "cwd"),
         session=_text(client, "session_id"),
@@ -74,7 +85,8 @@ def parse_event(body: bytes) -> HookEvent:
         tool_input=_tool_input(client.get("tool_input")),
         prompt=_text(client, "prompt"),
         delivery=_text(envelope, "delivery"),
-        files=[each for each in files if isinstance(each, str)][:files_max] if isinstance(files, list) else [],
+        files=_list(envelope, "files", files_max),
+        proposals=_list(client, "proposals", proposals_max),
         tokens=_number(envelope, "tokens", tokens_max),
         prompt_tokens=_number(envelope, "prompt_tokens", tokens_max),
         within_s=_number(envelope, "within_ms", within_max_ms) / 1e3,
@@ -83,6 +95,7 @@ def parse_event(body: bytes) -> HookEvent:
         utc_offset_s=_offset(envelope),
         recap=_text(client, "compact_summary")[:recap_max_chars],
         meta=meta if isinstance(meta := envelope.get("meta"), dict) else {},
+        denies_version=_text(envelope, "denies") if "denies" in envelope else None,
     )
 
 
@@ -95,6 +108,11 @@ def _tool_input(given: object) -> dict[str, str]:
 def _text(fields: dict[str, Any], name: str, most_chars: int = text_max_chars) -> str:
     value = fields.get(name)
     return value.encode("utf-8", "replace").decode()[:most_chars] if isinstance(value, str) else ""
+
+
+def _list(fields: dict[str, Any], name: str, most: int) -> list[str]:
+    values = fields.get(name)
+    return [each for each in values if isinstance(each, str)][:most] if isinstance(values, list) else []
 
 
 def _number(fields: dict[str, Any], name: str, most: int) -> int:

@@ -81,7 +81,8 @@ def _quality(history: quality_pb2.HistoryResponse | None) -> dict[str, Any] | No
     if not history or not history.points:
         return None
     point = history.points[-1]
-    named = {"overall_score": point.overall_score, "evidence_coverage": point.evidence_coverage}
+    named: dict[str, Any] = {"overall_score": point.overall_score, "evidence_coverage": point.evidence_coverage}
+    named |= {"summary": point.summary} if point.summary else {}
     return {**named, "timestamp": iso(point.timestamp)}
 
 

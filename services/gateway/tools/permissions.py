@@ -68,7 +68,8 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
         """Record that the user denied something, or propose an allow: only the user makes that hold.
 
         The answer's status says what came of it, and how_to_decide what to tell the user."""
-        where = await whereabouts(session, workplace, Asked.of(working_directory, context))
+        asked = Asked.of(working_directory, context)
+        where = await whereabouts(session, workplace, asked)
         request = session_pb2.RecordPermissionRequest(
             operation=encodable(operation),
             target=encodable(target or ""),
@@ -82,7 +83,7 @@ def register(mcp: FastMCP, session: SessionBackend, workplace: Workplace) -> Non
             exact=exact,
         )
         answer = shapes.RuleAnswer.of(await session.call(session.stub.RecordPermission, request))
-        return await decide_allow(context, session, where.which, answer)
+        return await decide_allow(context, session, where.which, asked.directory, answer)
 
     @mcp.tool(annotations=_reads)
     async def permission_status(

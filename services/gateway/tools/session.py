@@ -85,6 +85,7 @@ def _register_end(mcp: FastMCP, sessions: Sessions) -> None:
         learned = {name: ended.learned[name] for name in ("insights", "solutions", "patterns")}
         return shapes.EndAnswer(
             final_quality_score=ended.quality.report.overall_score if ended.quality.report else None,
+            final_quality_summary=ended.quality.report.summary if ended.quality.report else None,
             learning_captured=shapes.Learned(**learned),
             handoff_file_created=ended.handoff_path is not None,
             handoff_file_path=ended.handoff_path,
@@ -100,11 +101,10 @@ def _register_end(mcp: FastMCP, sessions: Sessions) -> None:
 def _init_answer(begun: Begun) -> shapes.InitAnswer:
     statuses = {each.status for each in begun.place.dependencies}
     degraded = [trouble for trouble in (begun.quality.trouble, begun.memory_trouble) if trouble]
-    health = begun.quality.report.project_health if begun.quality.report else None
     return shapes.InitAnswer(
         session_id=begun.session.id,
         resumed=begun.resumed,
-        project_context=shapes.ProjectContext.of(begun.place, health),
+        project_context=shapes.ProjectContext.of(begun.place, begun.quality.report),
         dependencies_synced=None if not statuses or "unknown" in statuses else statuses == {"agrees"},
         dependency_status=[
             {"manifest": each.manifest, "lock": each.lock, "status": each.status, "reason": each.reason}
@@ -162,7 +162,6 @@ def _register_status(mcp: FastMCP, backends: Backends, sessions: Sessions) -> No
         asked = Asked.of(None, context).at(session.working_directory if session else meant.working_directory)
         place = await sessions.workplace.look(asked) if asked.directory else None
         quality = await assess(backends, place) if place else None
-        health = quality.report.project_health if quality and quality.report else None
         permissions = session_pb2.PermissionStatusRequest(project=place.name if place else "")
         allowed: session_pb2.PermissionStatusResponse = await backends.session.call(
             backends.session.stub.PermissionStatus, permissions
@@ -170,7 +169,7 @@ def _register_status(mcp: FastMCP, backends: Backends, sessions: Sessions) -> No
         return shapes.StatusAnswer(
             session_active=session is not None and session.state == "active",
             session=shapes.SessionShape.of(session) if session else None,
-            project_context=shapes.ProjectContext.of(place, health) if place else None,
+            project_context=shapes.ProjectContext.of(place, quality.report if quality else None) if place else None,
             available_tools=list(place.tools) if place else [],
             memory_system_status=await _memory(backends),
             permissions_status={"security_level": allowed.security_level, "rules": len(allowed.rules)},

@@ -90,16 +90,22 @@ def estimated_characters(text: str) -> int:
 
 
 def compose(
-    handoffs: Sequence[session_pb2.HandoffDocument], sections: Iterable[Section], tokens: int, reader: Reader
+    handoffs: Sequence[session_pb2.HandoffDocument],
+    sections: Iterable[Section],
+    tokens: int,
+    reader: Reader,
+    quality: str = "",
 ) -> Briefing:
-    """The handoffs, unfinished work first, then the sections, one item at a time until the budget is spent.
+    """The handoffs, unfinished work first, then the sections, one item at a time until the budget is spent; last the
+    project's `quality`, in a line for which there is always room.
 
     No sentence is told twice, nor one that the reader was told before.
     """
     name = f"segue-memories-{secrets.token_hex(4)}"
     opening, closing = f"<{name}>\n{_note}", f"</{name}>"
     lines = _Lines(tokens, characters_max)
-    lines.reserve(opening, closing)
+    standing = f"The project's quality, by its evidence:\n{quote(quality, point_max_chars)}" if quality else ""
+    lines.reserve(opening, closing, *filter(None, [standing]))
     known = KnownSentences(reader.known)
     sections = list(sections)
     later = KnownSentences()  # what the first section tells, the handoffs need not tell
@@ -111,6 +117,9 @@ def compose(
     shown: list[str] = []
     for section in sections:
         shown += _add_section(lines, section, reader, known, points)
+    if standing and known.fresh(quality):
+        lines.kept.append(standing)
+        known.add(quality)
     if not lines.kept:
         return NOTHING
     sources = [each for handoff in handoffs for each in handoff.made_of]

@@ -37,6 +37,10 @@ class HookEvent:
     """Of the user's clock; 0 says nothing of it."""
     recap: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    proposals: Sequence[str] = ()
+    """Of rules, which the call made."""
+    denies_version: str | None = None
+    """Of the copy of the user's denies that the hook has; None for a hook that keeps none."""
 
     @property
     def which(self) -> session_pb2.Which:
@@ -69,8 +73,12 @@ class Said:
 
     answer: dict[str, Any]
     briefing: Briefing = NOTHING
+    denies: Mapping[str, Any] | None = None
+    """A copy of the user's denies, where the hook has another."""
+    is_ready: bool = True
+    """Whether the briefing is."""
 
 
-LATER = Said({})
+LATER = Said({}, is_ready=False)
 """The briefing is not ready: ask again."""
 Handler = Callable[[HookEvent], Awaitable[Said | None]]

@@ -10,18 +10,23 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta, timezone, tzinfo
+from typing import Any
 
 from services.gateway.access.identity import current_user
 from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.directory.client_reports import Wanted
+from services.gateway.directory.whereabouts import whereabouts
 from services.gateway.workflows.background_tasks import Background
 from services.gateway.workflows.briefing import NOTHING, Briefing, Reader, compose
 from services.gateway.workflows.conversations import Conversations, Where
+from services.gateway.workflows.deny_copies import copy_of_denies
 from services.gateway.workflows.handoffs.conversation_facts import facts_of
 from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
 from services.gateway.workflows.hook_events import LATER, Handler, HookEvent, Said
 from services.gateway.workflows.permission_hooks import PermissionHooks
+from services.gateway.workflows.quality import latest_summary
 from services.gateway.workflows.recall import Recalling, is_typed
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import NotFound, ServiceError
@@ -80,7 +85,15 @@ class Hooks:
             session = await self._sessions.init(event.call_directory, "")
             return Said({"cleared_copies": list(session.cleared_copies)}) if session.cleared_copies else None
         self._background.begin(user, self._begin(event, begun))
-        return await self._take_briefing(event, "SessionStart")
+        said, denies = await asyncio.gather(self._take_briefing(event, "SessionStart"), self._denies(event))
+        return said if denies is None else replace(said or Said({}), denies=denies)
+
+    async def _denies(self, event: HookEvent) -> Mapping[str, Any] | None:
+        """The copy of the user's denies that the hook is to keep, where it has another."""
+        if event.denies_version is None:
+            return None
+        where = await whereabouts(self._sessions.backends.session, self._sessions.workplace, event.call_directory)
+        return await copy_of_denies(self._sessions, where, event.denies_version)
 
     def _is_echo(self, user: str, event: HookEvent) -> bool:
         """Whether the client told the same a moment ago: one that has the hooks twice, by a plugin and by hand."""
@@ -101,9 +114,14 @@ class Hooks:
         if event.ends_wait:
             await self._conversations.await_end(event.session, where)
         await self._conversations.settle(event.session, where)
-        handoffs, sections = await self._recalling.for_start(where) if event.tokens else ((), ())
-        others = [each for each in handoffs if each.conversation != event.session]
-        briefing = compose(others, sections, event.tokens, self._reader(event, where))
+        if not event.tokens:
+            briefing = NOTHING
+        else:
+            (handoffs, sections), quality = await asyncio.gather(
+                self._recalling.for_start(where), latest_summary(self._sessions.backends, where.project)
+            )
+            others = [each for each in handoffs if each.conversation != event.session]
+            briefing = compose(others, sections, event.tokens, self._reader(event, where), quality)
         if event.session and where.directory:
             await self._conversations.hear(event.session, where, begins=True, digests=briefing.digests)
         return briefing

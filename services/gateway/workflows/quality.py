@@ -45,6 +45,8 @@ class Assessed:
         return recommendations(self.report)[:5] if self.report else []
 
 
+summary_timeout_s = 0.5
+"""A briefing does not wait longer for what it can do without."""
 COVERAGE = ("measured_score", "evidence_coverage", "summary")
 PARTS = ("project_health", "permissions_score", "tools_availability")
 
@@ -71,6 +73,18 @@ def _is_broad(rule: session_pb2.Rule) -> bool:
     return allows and rule.scope == "always" and not rule.HasField("expires_at")
 
 
+async def latest_summary(backends: Backends, project: str) -> str:
+    """What the last recorded score is of, and what would be next; empty where none is known."""
+    request = quality_pb2.HistoryRequest(project=project, limit=1)
+    try:
+        history: quality_pb2.HistoryResponse = await backends.quality.call(
+            backends.quality.stub.History, request, summary_timeout_s
+        )
+    except ServiceError:
+        return ""
+    return history.points[-1].summary if history.points else ""
+
+
 async def assess(backends: Backends, place: Place, operation_id: str = "", kind: str = "check") -> Assessed:
     """The place's quality; with `operation_id` it is recorded as a point of the project's history."""
     if place.project is None:
@@ -82,6 +96,7 @@ async def assess(backends: Backends, place: Place, operation_id: str = "", kind:
         permissions=await permission_facts(backends, place.name),
         operation_id=operation_id,
         kind=kind,
+        label=place.name,
     )
     try:
         answer: quality_pb2.CheckResponse = await backends.quality.call(backends.quality.stub.Check, request)

@@ -33,11 +33,11 @@ _TYPE_NAME = (
     r"[0-9]{1,5}(?:$|_|[A-Z][a-z])"
 )
 
-# `${NAME}`, `$(command)`, `{{ name }}`, `{name}`, `<your token>`, `%(name)s`, `$NAME`, `[list]`, and what
-# a shell puts in place of a variable that is set: `${NAME:+is-set}`
+# `${NAME}`, `$(command)`, `{{ name }}`, `{name}`, `<your token>`, `%(name)s`, `$NAME`, `[list]`, what a shell puts in
+# place of a variable that is set, `${NAME:+is-set}`, and what a build replaces: `$next-version$`, `@version@`
 _TEMPLATE = (
     r"\$\{|\$\(|\{\{|#\{|\{[A-Za-z_][\w.()\[\]!:]*\}|<[A-Za-z][\w .-]*>|%\([A-Za-z]|^%[sd]|%[sd]$|^%\w+%$"
-    r"|^\$[A-Za-z_]\w*$|^\[.*\][\w*+\\]*$|^[+?][A-Za-z_-]+$"
+    r"|^\$[A-Za-z_]\w*$|^\$[A-Za-z][\w.-]*\$$|^@[A-Za-z][\w.-]*@$|^\[.*\][\w*+\\]*$|^[+?][A-Za-z_-]+$"
 )
 _NAMED_DIGEST = r"sha(?:1|256|384|512)[-:]"
 _PATH_OR_URL = r"(?:\.{0,2}|~)/[\w.]+(?:/|$)|[A-Za-z]:\\|\w[\w+.-]*://|[:@%][A-Za-z_]\w*$"
@@ -111,7 +111,7 @@ def credentials(value: str, bare: bool) -> bool:  # noqa: ARG001 - as above
 
 def is_placeholder(value: str) -> bool:
     """A placeholder instead of a secret: `changeme`, `your-token-here`, `xxxx`, `<token>`, `***`, `[redacted: …]`."""
-    folded = value.lower()
+    folded = lazy_pattern("%[0-9a-f]{2}").sub(" ", value.lower())
     if len(set(folded)) <= 3 or any(mark in folded for mark in _STAND_IN_MARKS):
         return True
     if value.startswith(_ELLIPSES) or value.endswith(_ELLIPSES):

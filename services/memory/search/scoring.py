@@ -146,10 +146,10 @@ def rank(signals: Signals, now_s: float) -> Floats:
     """The score of each candidate, 0 to 1; `now_s` in seconds since 1970."""
     shares = decay(now_s - signals.timestamp_s) * np.where(signals.linked, LINKED, 1.0)
     found = evidence(signals)
-    return np.asarray(shares / (1.0 + np.exp((MIDDLE - found - _answerable(signals, found)) / SLOPE)))
+    return np.asarray(shares / (1.0 + np.exp((MIDDLE - found - answerable(signals, found)) / SLOPE)))
 
 
-def _answerable(signals: Signals, found: Floats) -> float:
+def answerable(signals: Signals, found: Floats) -> float:
     """What speaks for there being an answer, the same for all candidates: it changes no order.
 
     How near the nearest is, and how much of the query is unmet; and that the best has much to say speaks for it alone,
@@ -178,28 +178,34 @@ def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) 
 
 def telling_share(memories: int) -> float:
     """How much the absence of a word tells among so many memories, 0 to 1: of a few, most words are absent."""
-    return memories / (memories + FEW_MEMORIES)
+    return memories**2 / (memories**2 + FEW_MEMORIES**2)
 
 
 def evidence(signals: Signals) -> Floats:
     """The sum of all evidence for each candidate."""
+    return np.asarray(sum(contributions(signals).values()))
+
+
+def contributions(signals: Signals) -> Mapping[str, Floats]:
+    """What each kind of evidence adds to the sum, for each candidate."""
     vector, own = _cosines(signals.vector, signals), _own(signals)
     # A memory of no session is a session by itself.
-    session_words = np.where(signals.in_session, signals.session_words, signals.words)
-    session_vector = np.where(signals.in_session, _cosines(signals.session_vector, signals), vector)
-    return np.asarray(
-        own
-        + WEIGHTS["answers"] * signals.answers * _at(own, signals.before)
-        + WEIGHTS["passage"] * _passage(signals)
-        + WEIGHTS["session_words"] * session_words
-        + WEIGHTS["session_vector"] * session_vector
-        + WEIGHTS["asks"] * signals.asks
-        + WEIGHTS["speaker"] * signals.by_named_speaker
-        + _substance(signals)
-        + WEIGHTS["date"] * _nearness(signals)
-        + WEIGHTS["outside"] * _distance(signals)
-        + WEIGHTS["project"] * signals.in_named_project
-    )
+    measured: Mapping[str, Floats] = {
+        "words": signals.words,
+        "vector": vector,
+        "context_vector": _cosines(signals.context_vector, signals),
+        "answers": signals.answers * _at(own, signals.before),
+        "passage": _passage(signals),
+        "session_words": np.where(signals.in_session, signals.session_words, signals.words),
+        "session_vector": np.where(signals.in_session, _cosines(signals.session_vector, signals), vector),
+        "asks": signals.asks.astype(np.float64),
+        "speaker": signals.by_named_speaker.astype(np.float64),
+        "substance": signals.length / (signals.length + SUBSTANCE_TERMS),
+        "date": _nearness(signals),
+        "outside": _distance(signals),
+        "project": signals.in_named_project.astype(np.float64),
+    }
+    return {name: np.asarray(WEIGHTS[name] * value) for name, value in measured.items()}
 
 
 def _substance(signals: Signals) -> Floats:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.kit.errors import InvalidInput, NotFound
 from services.kit.observability import telemetry
@@ -15,7 +16,6 @@ from services.memory.domain.memories import Memory, Surroundings, neighbours_max
 from services.memory.domain.queries import (
     EVERYTHING,
     Facets,
-    Filter,
     PageBounds,
     Query,
     Results,
@@ -26,7 +26,7 @@ from services.memory.domain.queries import (
 )
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
-from services.memory.index.asked import Asked
+from services.memory.index.asked import Asked, Candidates
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.link_projects import Linking
@@ -34,7 +34,8 @@ from services.memory.search.excerpts import sought_of
 from services.memory.search.force import mark, replacements_first
 from services.memory.search.index_query import IndexQueries
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
-from services.memory.search.result_list import Ranking, list_ranking, ranking, rows_max
+from services.memory.search.result_list import Ranking, list_ranking, rows_max
+from services.memory.search.result_list import ranking as ranked
 from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
 from services.memory.text.subjects import has_subject
@@ -120,21 +121,37 @@ class Searching:
         return made
 
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
+        asked = await self.question(user, projects, query)
+        if asked is None:
+            within = query.filter if query.is_list else query.within or query.filter
+            listed = list_ranking(await self.index.timeline(user, projects, within))
+            return replace(listed, in_period=not query.is_list)
+        candidates, scores = await self.candidates(user, projects, query, asked)
+        made = ranked(candidates, scores, query)
+        return replace(
+            made,
+            exact=made.exact and not self.index.unread,
+            is_degraded=asked.is_degraded,
+            in_period=asked.within is not None,
+        )
+
+    async def question(self, user: str, projects: Sequence[str], query: Query) -> Asked | None:
+        """What the query asks of the index; None where it has no subject: all that the filter passes is asked for.
+
+        A time that it names counts where something was said then; its words are no words to look for.
+        """
         if query.is_list:
-            return list_ranking(await self.index.timeline(user, projects, query.filter))
-        if query.within and await self.index.holds_any(user, projects, query.within):
-            return replace(await self._ranking_of_period(user, projects, query, query.within), in_period=True)
-        return await self._ranking_of(user, projects, query, await self._index_queries.of(user, projects, query.text))
+            return None
+        if query.period is None or query.within is None or not await self.index.holds_any(user, projects, query.within):
+            return await self._index_queries.of(user, projects, query.text)
+        if not has_subject(query.period.rest):
+            return None
+        return replace(await self._index_queries.of(user, projects, query.period.rest), within=query.within)
 
-    async def _ranking_of_period(self, user: str, projects: Sequence[str], query: Query, within: Filter) -> Ranking:
-        """Of a query that names a time in which something was said: all of that, where it has no other subject."""
-        rest = query.period.rest if query.period else ""
-        if not has_subject(rest):
-            return list_ranking(await self.index.timeline(user, projects, within))
-        asked = await self._index_queries.of(user, projects, rest)
-        return await self._ranking_of(user, projects, query, replace(asked, within=within))
-
-    async def _ranking_of(self, user: str, projects: Sequence[str], query: Query, asked: Asked) -> Ranking:
+    async def candidates(
+        self, user: str, projects: Sequence[str], query: Query, asked: Asked
+    ) -> tuple[Candidates, NDArray[np.float64]]:
+        """The candidates, and the score of each."""
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
         else:
@@ -143,8 +160,7 @@ class Searching:
         if query.sort is Sort.RELEVANCE:
             said_s = candidates.signals.timestamp_s
             scores = replacements_first(candidates.sequence, said_s, scores, self.index.voids)
-        made = ranking(candidates, scores, query)
-        return replace(made, exact=made.exact and not self.index.unread, is_degraded=asked.is_degraded)
+        return candidates, scores
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""

@@ -6,12 +6,12 @@ What cannot apply leaves the weights and is not advised: nobody can leave a type
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from services.quality.collectors.directory import File, Place, Unmeasured
-from services.quality.collectors.languages import LANGUAGES, is_test, says_it_is_generated
+from services.quality.collectors.languages import LANGUAGES, is_aside, is_test, says_it_is_generated
 from services.quality.domain.evidence import CODE, NO_CODE, WITHOUT_CODE, Evidence, no_measurement, not_applicable
 
 LIBRARY_BYTES_MIN = 8_000
@@ -29,6 +29,8 @@ _manifest = re.compile(r"(^|/)(package\.json|tsconfig[^/]*\.json|composer\.json|
 NEEDS_CODE = frozenset(
     "test_coverage lint types annotations complexity tests_passed tests_present docstrings".split()  # noqa: SIM905
 )
+OF_CODE = frozenset({"dependencies", "vulnerabilities", "security_lint"})
+"""What nobody advises where there is no code."""
 OF_NOTEBOOKS = NEEDS_CODE - {"lint"}
 """What a book or an analysis in notebooks is not asked for."""
 OF_INFRASTRUCTURE = NEEDS_CODE - {"lint"} | {"dependencies"}
@@ -90,17 +92,28 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
 }
 OTHERWISE = {"lint": "Any linter's SARIF report is read.", "tests_passed": "A JUnit report (junit.xml) is read."}
 OTHERWISE |= {"vulnerabilities": "`osv-scanner --format json . > osv-scanner.json` leaves a report."}
+OTHERWISE |= {"security_lint": "A security scanner's SARIF report (semgrep.sarif, trivy.sarif) is read."}
 OTHERWISE |= {"test_coverage": "A report in lcov's or Cobertura's format is read."}
 
 
 def main_languages(place: Place) -> tuple[str, ...]:
-    """The languages that the project is written in, the one with most source first."""
-    sizes = {
-        language: sum(file.size for file in files if not is_test(file.path)) or sum(file.size for file in files)
-        for language, files in place.by_language.items()
-    }
+    """The languages that the project is written in, the one with most source first. Tests, scripts and documents count
+    only where there is nothing else."""
+    sizes = (
+        _sizes(place, lambda path: not is_test(path) and not is_aside(path))
+        or _sizes(place, lambda path: not is_test(path))
+        or _sizes(place, lambda _: True)
+    )
     total = sum(sizes.values())
     return tuple(sorted((each for each in sizes if sizes[each] >= main_share * total), key=lambda each: -sizes[each]))
+
+
+def _sizes(place: Place, counts: Callable[[str], bool]) -> dict[str, int]:
+    """The bytes of each language in the files whose paths count."""
+    sizes = {
+        language: sum(file.size for file in files if counts(file.path)) for language, files in place.by_language.items()
+    }
+    return {language: size for language, size in sizes.items() if size}
 
 
 def kind(place: Place) -> str:
@@ -152,13 +165,27 @@ def with_applicability(place: Place, evidence: Mapping[str, Evidence]) -> tuple[
 def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evidence:
     name = each.name
     left_out = {"notebooks": OF_NOTEBOOKS, "infrastructure": OF_INFRASTRUCTURE}.get(kind_, frozenset())
-    if name in left_out and (not each.measured or not each.value):
-        return not_applicable(name, f"the project is made of {kind_}")
-    if kind_ == NO_CODE and name in NEEDS_CODE and (each.measured or each.detail[:3] == "no "):
-        return no_measurement(name, WITHOUT_CODE)
-    if each.measured or not each.applies or kind_ == NO_CODE:
+    if name in left_out:
+        return _as_unasked(each, f"the project is made of {kind_}")
+    if kind_ == NO_CODE:
+        return no_measurement(name, WITHOUT_CODE) if _is_of_code(each) else each
+    if not each.applies:
         return each
     if name in LANGUAGES_OF and languages and not LANGUAGES_OF[name] & set(languages):
-        return not_applicable(name, f"not for {', '.join(languages[:3])}")
+        return _as_unasked(each, f"not for {', '.join(languages[:3])}")
+    if each.measured:
+        return each
     advice = next((ADVICE[name][each] for each in languages if name in ADVICE and each in ADVICE[name]), "")
     return replace(each, advice=advice or OTHERWISE.get(name, ""))
+
+
+def _is_of_code(each: Evidence) -> bool:
+    """Whether evidence of a project without code says something of code, or waits for some."""
+    if each.name in NEEDS_CODE:
+        return each.measured or each.detail.startswith("no ")
+    return each.name in OF_CODE and each.applies and not each.measured
+
+
+def _as_unasked(each: Evidence, reason: str) -> Evidence:
+    """What nobody asks of such a project; if it is measured all the same, it may raise the score."""
+    return replace(each, applies=False) if each.measured else not_applicable(each.name, reason)

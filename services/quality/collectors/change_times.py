@@ -84,6 +84,16 @@ def change_times(place: Place, known: History | None) -> Callable[[File], float]
     return changed_at
 
 
+def last_commit_s(place: Place, file: File) -> float | None:
+    """When a file was committed last, in seconds since the epoch; None if git does not say."""
+    if place.repository is None:
+        return None
+    path = os.path.relpath(place.root / file.path, place.repository.root)
+    finished = place.repository.git("log", "-1", "--no-show-signature", "--format=%ct", "HEAD", "--", path)
+    stamp = finished.output.strip()
+    return float(min(int(stamp), 2**33)) if finished.ok and stamp.isdigit() else None
+
+
 def date_files(place: Place) -> None:
     """Has `place.changed_at` go by what git knows; asks git once, whichever collector is first."""
     with place.guard:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.quality.collectors.change_times import last_commit_s
 from services.quality.collectors.directory import Place
 from services.quality.domain.evidence import Evidence, no_measurement, not_applicable
 from services.workspace.dependencies.lock_status import LIBRARY, dependency_files
 from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.dependencies.workspaces import packages
 
+AGES_SHOWN = 3
 WITHOUT_LOCKS = ("pom.xml", "build.gradle", "build.gradle.kts", "environment.yml", "environment.yaml", "CMakeLists.txt")
 """Manifests of tools that have no lock, or none that is known here."""
 
@@ -25,7 +27,9 @@ def dependencies(place: Place) -> list[Evidence]:
     if not known:
         return [_unknown(place, files)]
     good = sum(file.status == "agrees" for file in known)
-    detail = "; ".join(f"{file.manifest}: {file.reason or file.status}{_age(place, file)}" for file in files)
+    ages = [_age(place, file) for file in files[:AGES_SHOWN]]
+    described = zip(files, [*ages, *[""] * len(files)], strict=False)
+    detail = "; ".join(f"{file.manifest}: {file.reason or file.status}{age}" for file, age in described)
     source = ", ".join(dict.fromkeys(file.lock or file.manifest for file in known))
     share = round(good / len(known), 4)
     return [Evidence("dependencies", share, True, source[:300], place.now, detail=detail[:300])]
@@ -42,9 +46,12 @@ def _unknown(place: Place, files: Sequence[DependencyFile]) -> Evidence:
 
 
 def _age(place: Place, file: DependencyFile) -> str:
-    """The age of the lock, by its modification time."""
+    """The age of the lock, by what git knows of it, else by its own time."""
     lock = next((each for each in place.files if each.path == file.lock), None)
-    return f", locked {max(0.0, place.now.timestamp() - lock.modified) / 86_400:.0f} days ago" if lock else ""
+    if lock is None:
+        return ""
+    changed_s = min(lock.modified, last_commit_s(place, lock) or lock.modified)
+    return f", locked {max(0.0, place.now.timestamp() - changed_s) / 86_400:.0f} days ago"
 
 
 def _that_count(root: Path, files: Sequence[DependencyFile]) -> list[DependencyFile]:

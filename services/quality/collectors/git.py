@@ -13,6 +13,7 @@ from services.kit.errors import ServiceError
 from services.quality.collectors.change_times import is_shallow, status_of
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.domain.evidence import Evidence, no_measurement
+from services.workspace.git.filtered_files import touched_files, without_touched
 from services.workspace.git.repository import Repository, find_repository
 from services.workspace.git.status import Status
 
@@ -71,13 +72,14 @@ def _git_facts(place: Place) -> GitFound:
     if not tracked:
         reason = "git tracks nothing here"
         return GitFound([no_measurement(name, reason, "git") for name in NAMES], {"state": "untracked"}, tracked)
-    days, subjects = _history(repository, place.now)
+    days, subjects, committed_at = _history(repository, place.now)
+    status = without_touched(status, touched_files(repository, status), with_likely=True)
     evidence = [
         _activity(repository, days, place.now),
         _uncommitted_changes(status, place.now),
         _subjects(subjects, place.now),
     ]
-    return GitFound(evidence, _facts(status), tracked)
+    return GitFound(evidence, {**_facts(status), "committed_at": committed_at}, tracked)
 
 
 def _activity(repository: Repository, days: int, now: datetime) -> Evidence:
@@ -127,21 +129,23 @@ def _says_what_changed(subject: str) -> bool:
     return (has_words or is_wide or own != text.strip(" .:!-_")) and columns <= subject_columns_max
 
 
-def _history(repository: Repository, now: datetime) -> tuple[int, list[str]]:
-    """The number of days with a commit out of the last 30, and the subjects of the last commits, newest first."""
+def _history(repository: Repository, now: datetime) -> tuple[int, list[str], str]:
+    """The number of days with a commit out of the last 30, the subjects of the last commits, newest first, and when the
+    last one was made."""
     options = (f"--max-count={commits_max}", "-z", "--no-show-signature", "--no-mailmap", "--format=%ct %s")
     finished = repository.git("log", *options, "--end-of-options", "HEAD", "--")
     if not finished.ok:
         raise Unmeasured("git log failed")
-    days, subjects = set(), []
+    days, subjects, committed_at = set(), [], ""
     for record in finished.output.decode("utf-8", "replace").split("\0"):
         stamp, _, subject = record.partition(" ")
         if stamp.isdigit():
             time = datetime.fromtimestamp(min(int(stamp), 2**33), UTC)
             subjects.append(subject)
+            committed_at = committed_at or time.isoformat()
             if now - active_within < time <= now:
                 days.add(time.date())
-    return min(len(days), active_within.days), subjects
+    return min(len(days), active_within.days), subjects, committed_at
 
 
 def _tracked_paths(place: Place, repository: Repository) -> list[str]:

@@ -8,10 +8,22 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from services.quality.collectors.directory import Place, Unmeasured
+from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import languages_of
+from services.quality.collectors.report_files import finding_forms as forms
+from services.quality.collectors.report_files.text import text_of
 from services.quality.collectors.report_files.xml import read_xml
-from services.quality.collectors.reports import Format, Parse, Parsed, expect, find_reports, number, own_time, read_json
+from services.quality.collectors.reports import (
+    Format,
+    Parse,
+    Parsed,
+    expect,
+    find_reports,
+    is_named,
+    number,
+    own_time,
+    read_json,
+)
 from services.quality.collectors.reports import read_json_lines as json_lines
 from services.quality.domain.evidence import Evidence
 
@@ -25,7 +37,7 @@ _issue_levels = {"MEDIUM", "HIGH"}
 def lint(place: Place) -> list[Evidence]:
     """Findings of linters and of type checkers per 1,000 lines."""
     return [
-        find_reports(place, LINT).evidence("lint", per_thousand_lines(place), "no linter's report"),
+        find_reports(place, LINT).evidence("lint", per_thousand_lines(place), _missing(place, "linter's report", LINT)),
         find_reports(place, TYPES).evidence("types", per_thousand_lines(place), "no type checker's report"),
     ]
 
@@ -123,7 +135,7 @@ def _mapping(row: object) -> dict[str, Any]:
 
 def parse_tsc(place: Place, content: bytes) -> Parsed:
     """`tsc --pretty false`: one line per error, nothing where all is in order."""
-    text = content.decode("utf-8", "replace")
+    text = text_of(content)
     found = [match["path"] for line in text.splitlines() if (match := _tsc_line.match(line))]
     if not found and text.strip() and not _tsc_end.search(text):
         raise Unmeasured("contains no line of tsc")
@@ -210,10 +222,10 @@ def parse_golangci(_: Place, content: bytes) -> Parsed:
 def parse_clippy(_: Place, content: bytes) -> Parsed:
     """`cargo clippy --message-format json`: compiler messages that are warnings or errors."""
     found, is_cargo = [], False
-    for line in content.splitlines():
-        if not line.startswith(b"{"):
+    for line in text_of(content).splitlines():
+        if not line.startswith("{"):
             continue
-        row = _mapping(read_json(line))
+        row = _mapping(read_json(line.encode()))
         is_cargo |= "reason" in row
         message = _mapping(row.get("message") or {}) if row.get("reason") == "compiler-message" else {}
         spans = message.get("spans")
@@ -266,11 +278,31 @@ def parse_osv(place: Place, content: bytes) -> Parsed:
     return Parsed(known, languages=tuple(sorted(place.by_language)), detail=f"{known} vulnerabilities")
 
 
+def parse_lint_json(place: Place, content: bytes) -> Parsed:
+    """A linter's JSON in one of the known forms: people name their reports as they like."""
+    report = read_json(content)
+    first = report[0] if isinstance(report, list) and report else report
+    keys = first.keys() if isinstance(first, dict) else set()
+    for marks, parse in LINT_JSON:
+        if marks <= keys:
+            return parse(place, content)
+    raise Unmeasured("does not have the format of such a report")
+
+
 def _json(tool: str, parse: Parse) -> Format:
     return Format(tool, (f"{tool}.json", f"{tool}-*.json", f"{tool}_*.json"), parse)
 
 
+LINT_JSON: tuple[tuple[frozenset[str], Parse], ...] = (
+    (frozenset({"filename", "code"}), parse_ruff),
+    (frozenset({"filePath", "messages"}), parse_eslint),
+    (frozenset({"check_name", "location"}), forms.parse_code_climate),
+    (frozenset({"message-id", "path"}), forms.parse_pylint),
+    (frozenset({"Issues"}), parse_golangci),
+    (frozenset({"runs", "version"}), parse_sarif),
+)
 SECURITY_TOOLS = ("bandit", "gosec", "semgrep", "codeql", "trivy", "snyk", "brakeman")
+XML_FINDINGS = ("pmd*.xml", "*spotbugs*.xml", "*findbugs*.xml", "cppcheck*.xml")
 LINT = (
     _json("ruff", parse_ruff),
     _json("eslint", parse_eslint),
@@ -278,26 +310,81 @@ LINT = (
     _json("golangci", parse_golangci),
     _json("clippy", parse_clippy),
     _json("rubocop", parse_rubocop),
+    _json("pylint", forms.parse_pylint),
+    _json("phpstan", forms.parse_phpstan),
+    _json("psalm", forms.parse_psalm),
+    _json("swiftlint", forms.parse_swiftlint),
+    _json("staticcheck", forms.parse_staticcheck),
+    Format("biome", ("biome-*.json", "biome_*.json"), forms.parse_biome),
+    Format("flake8", ("flake8*.txt", "pycodestyle*.txt", "flake8*.log"), forms.parse_text_lines),
+    Format(
+        "Code Climate", ("*code-quality*.json", "*codequality*.json", "*codeclimate*.json"), forms.parse_code_climate
+    ),
     Format(
         "Checkstyle",
-        ("checkstyle*.xml", "build/reports/checkstyle/*.xml", "phpcs*.xml", "ktlint*.xml"),
+        (
+            *("*checkstyle*.xml", "build/reports/checkstyle/*.xml", "phpcs*.xml", "ktlint*.xml", "*detekt*.xml"),
+            *("build/reports/ktlint/*/*.xml", "eslint*.xml", "scalastyle*.xml", "stylelint*.xml"),
+        ),
         parse_checkstyle,
     ),
+    Format(
+        "PMD, SpotBugs or cppcheck",
+        (*XML_FINDINGS, "build/reports/pmd/*.xml", "build/reports/spotbugs/*.xml"),
+        forms.parse_finding_xml,
+    ),
     Format("SARIF", ("*.sarif", "*.sarif.json"), parse_sarif, but=tuple(f"{tool}*" for tool in SECURITY_TOOLS)),
+    Format("a linter's JSON", ("*lint-report*.json", "*lint-results*.json", "lint.json"), parse_lint_json),
 )
 TYPES = (
     _json("mypy", parse_mypy_json),
     Format("mypy", ("mypy.xml", "mypy-*.xml", "mypy_*.xml", "junit-mypy.xml"), parse_mypy_junit),
     _json("pyright", parse_pyright),
+    _json("basedpyright", parse_pyright),
     Format("tsc", ("tsc.txt", "tsc.log", "tsc-*.txt"), parse_tsc),
 )
 SECURITY_LINT = (
     _json("bandit", parse_bandit),
+    _json("gosec", forms.parse_gosec),
+    _json("brakeman", forms.parse_brakeman),
+    _json("semgrep", forms.parse_semgrep),
     Format("SARIF", tuple(f"{tool}*.sarif" for tool in SECURITY_TOOLS), parse_sarif),
 )
 AUDITS = (
     _json("pip-audit", parse_pip_audit),
     _json("npm-audit", parse_npm_audit),
+    _json("pnpm-audit", parse_npm_audit),
     _json("cargo-audit", parse_cargo_audit),
     _json("osv-scanner", parse_osv),
+    _json("trivy", forms.parse_trivy),
+    _json("grype", forms.parse_grype),
+    _json("dependency-check", forms.parse_dependency_check),
+    _json("composer-audit", forms.parse_composer_audit),
+    _json("bundle-audit", forms.parse_bundler_audit),
+    _json("bundler-audit", forms.parse_bundler_audit),
+    _json("govulncheck", forms.parse_govulncheck),
 )
+_unread = re.compile(
+    r"[^/]*(lint|checkstyle|pmd|spotbugs|rubocop|clippy|sonar|stylecop|credo|findings)[^/]*"
+    r"\.(txt|log|html|json|xml|ya?ml|csv|md|sarif)",
+    re.IGNORECASE,
+)
+
+
+def _missing(place: Place, what: str, formats: Sequence[Format]) -> str:
+    """Why there is no evidence: no report at all, or one in a form that is not read."""
+    names = [file.path for file in place.reports if _unread.fullmatch(file.path.rpartition("/")[2])]
+    names = [
+        path for path in names if not _is_configuration(path) and not any(is_named_so(path, form) for form in formats)
+    ]
+    return f"no {what} that is read; {names[0]} is in another form" if names else f"no {what}"
+
+
+def _is_configuration(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.startswith(".") or "config" in name or name in {"lint.yml", "lint.yaml", "lint.sh"}
+
+
+def is_named_so(path: str, form: Format) -> bool:
+    """Whether a path has a name of that format."""
+    return is_named(File(path, 0, 0.0), form)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from services.quality.collectors.change_times import date_files
+from services.quality.collectors.change_times import date_files, last_commit_s
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files.paths import resolved_paths
+from services.quality.collectors.report_files.text import text_of
 from services.quality.domain.evidence import Evidence, clock_skew_max, no_measurement
 
 report_max_bytes = 8 * 1024 * 1024
 reports_tried_max = 200
 reports_bytes_max = 64 * 1024 * 1024
 paths_checked_max = 200
+detail_max = 300
+OTHER_FORMAT = "does not have the format of such a report"
 STILL_FRESH_S = 3_600.0
 NOT_ANY_MORE_S = 90 * 86_400.0
 """How much older than its sources a report may be to say anything; as the score's trust."""
+WESTERNMOST = timedelta(hours=12)
+"""By how much the clocks of the last zone are behind UTC."""
 
 
 class NothingRan(Unmeasured):
@@ -43,6 +47,8 @@ class Parsed:
     taken_at: datetime | None = None
     detail: str = ""
     lines: Mapping[str, Mapping[int, bool]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    """Of tests, where the report names no files."""
 
 
 Parse: TypeAlias = Callable[[Place, bytes], Parsed]
@@ -58,6 +64,8 @@ class Format:
     is_fallback: bool = False
     but: tuple[str, ...] = ()
     """Names that the patterns fit, and that are of another format."""
+    is_guess: bool = False
+    """Whether files of these names may well be something else, of which nothing is to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +103,12 @@ class Reports:
             source=", ".join(sources[:5]) + (f" and {len(sources) - 5} more" if len(sources) > 5 else ""),
             measured_at=min(taken.measured_at for taken in self.taken),
             age_s=max(taken.age_s for taken in self.taken),
-            detail=details() or "; ".join(found[:3]) + more,
+            detail="; ".join(filter(None, (details() or "; ".join(found[:3]) + more, self._not_read())))[:detail_max],
         )
+
+    def _not_read(self) -> str:
+        """What was refused although others were accepted: it may say otherwise."""
+        return f"not read: {'; '.join(self.refused[:2])}" if self.refused else ""
 
 
 def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
@@ -120,7 +132,8 @@ def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
             found.taken.append(_take_report(place, file, form, content))
         except Unmeasured as reason:
             found.is_conclusive |= isinstance(reason, NothingRan)
-            found.refused.append(f"{file.path} {reason}")
+            if not (form.is_guess and str(reason) == OTHER_FORMAT):
+                found.refused.append(f"{file.path} {reason}")
     found.taken = _current(found.taken)
     return found
 
@@ -145,6 +158,8 @@ def _says_the_same(later: Taken, earlier: Taken) -> bool:
         return False
     if not earlier.parsed.total:  # findings: a tool that finds nothing names no file
         return earlier.age_s > STILL_FRESH_S
+    if not earlier.parsed.paths and earlier.parsed.names:  # at least half of its tests ran again
+        return 2 * len(earlier.parsed.names & later.parsed.names) >= len(earlier.parsed.names)
     covers = set(later.parsed.paths)
     return bool(covers) and set(earlier.parsed.paths) <= covers
 
@@ -180,17 +195,8 @@ def _committed_at(place: Place, file: File, parsed: Parsed) -> list[datetime]:
         raise Unmeasured("is committed, and this shallow clone does not say since when")
     time_s = known.times.get(file.path)
     if time_s is None:
-        time_s = _last_commit_s(place, file) or known.earliest
+        time_s = last_commit_s(place, file) or known.earliest
     return [datetime.fromtimestamp(time_s, UTC)]
-
-
-def _last_commit_s(place: Place, file: File) -> float | None:
-    if place.repository is None:
-        return None
-    path = os.path.relpath(place.root / file.path, place.repository.root)
-    finished = place.repository.git("log", "-1", "--no-show-signature", "--format=%ct", "HEAD", "--", path)
-    stamp = finished.output.strip()
-    return float(min(int(stamp), 2**33)) if finished.ok and stamp.isdigit() else None
 
 
 def with_paths_here(place: Place, parsed: Parsed, base: str = "") -> Parsed:
@@ -224,23 +230,23 @@ def _refuse_future(place: Place, time: datetime) -> None:
 def read_json(content: bytes) -> Any:
     """The JSON value; Unmeasured if it is invalid."""
     try:
-        return json.loads(content)
+        return json.loads(text_of(content))
     except (ValueError, RecursionError) as error:
         raise Unmeasured("is not valid JSON") from error
 
 
 def read_json_lines(content: bytes) -> list[Any]:
     """One JSON value per line; Unmeasured if one is invalid."""
-    return [read_json(line) for line in content.splitlines() if line.strip()]
+    return [read_json(line.encode()) for line in text_of(content).splitlines() if line.strip()]
 
 
 def own_time(text: object, now: datetime | None = None) -> datetime | None:
-    """The timestamp in a report. One without an offset is taken for UTC, and for now where it would be later."""
+    """The timestamp in a report. One without an offset is of some zone: taken for the latest that it can be."""
     try:
-        time = datetime.fromisoformat(str(text))
+        time = datetime.fromisoformat(str(text).strip())
         if time.tzinfo:
             return time.astimezone(UTC)
-        return min(time.replace(tzinfo=UTC), now) if now else None
+        return min(time.replace(tzinfo=UTC) + WESTERNMOST, now) if now else None
     except (ValueError, OverflowError):  # also the first or last day of the calendar
         return None
 
@@ -257,12 +263,12 @@ def epoch_time(value: object) -> datetime | None:
 def expect(value: object, kind: type) -> Any:
     """The value, if it has the expected type, else Unmeasured."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise Unmeasured("does not have the format of such a report")
+        raise Unmeasured(OTHER_FORMAT)
     return value
 
 
 def number(value: object) -> float:
     """A count, else Unmeasured."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
-        raise Unmeasured("does not have the format of such a report")
+        raise Unmeasured(OTHER_FORMAT)
     return float(value)

@@ -49,11 +49,13 @@ MANIFESTS = frozenset(
 )
 REPORT_DIRECTORIES = [
     *(".", "reports", "report", ".reports", "artifacts", "test-results", "test-reports", "results", "coverage"),
-    *("htmlcov", "build", "build/reports", "build/reports/*", "build/reports/jacoco/*", "build/test-results"),
-    *("build/test-results/*", "target", "target/nextest/default", "target/nextest/ci", "target/tarpaulin"),
-    *("target/llvm-cov", "target/surefire-reports", "target/failsafe-reports", "target/site/jacoco"),
-    *("target/site/jacoco-aggregate", "TestResults", "TestResults/*", "Testing/*", "build/Testing/*"),
-    *("build/logs", "tmp", "cypress/results", ".pytest_cache/v/cache"),
+    *("reports/*", "report/*", "artifacts/*", "test-results/*", "test-reports/*", "results/*", "coverage/*"),
+    *("htmlcov", "build", "build/reports", "build/reports/*", "build/reports/*/*", "build/test-results"),
+    *("build/test-results/*", "build/coverage", "target", "target/nextest/*", "target/tarpaulin", "target/llvm-cov"),
+    *("target/surefire-reports", "target/failsafe-reports", "target/site/*", "target/test-reports"),
+    *("target/*/coverage-report", "target/*/scoverage-report", "TestResults", "TestResults/*", "Testing/*"),
+    *("build/Testing/*", "build/logs", "spec/reports", "test/reports", "tests/reports", "tests/_output", "tmp", "out"),
+    *("cypress/results", "playwright-report", ".pytest_cache/v/cache"),
 ]
 """Where reports are usual, below each package; `*` is any directory."""
 GIT_STATE = ("HEAD", "logs/HEAD", "index", "packed-refs")

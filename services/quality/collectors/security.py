@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -40,6 +41,8 @@ _likely_suffixes = frozenset(
 _locks = frozenset(
     ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "poetry.lock", "Cargo.lock", "go.sum"]
 )
+_prose_suffixes = frozenset([".md", ".rst", ".txt", ".adoc", ".mdx"])
+_dummy = re.compile(r"dummy|example|sample|fake|placeholder", re.IGNORECASE)
 _text_suffixes = _likely_suffixes | frozenset(
     [".py", ".js", ".ts", ".jsx", ".tsx", ".go", ".rs", ".java", ".rb", ".php", ".md", ".txt", ".sql", ".cs", ".kt"]
 )
@@ -88,4 +91,15 @@ def _count(place: Place, file: File, find: FindSecrets) -> int:
         text = place.text(file.path, file_max_bytes)
     except Unmeasured:
         return 0
-    return 0 if "\0" in text else len(find(text))
+    is_prose = _name(file)[1] in _prose_suffixes
+    return 0 if "\0" in text else sum(not _is_example(text, each, is_prose) for each in find(text))
+
+
+def _is_example(text: str, secret: object, is_prose: bool) -> bool:
+    """Whether it is a password that a document shows, or that its line calls a dummy. A token or a key never is: they
+    are told by their form, whatever is written around them."""
+    kind, start = getattr(secret, "kind", ""), getattr(secret, "start", None)
+    if not isinstance(kind, str) or not kind.startswith("password") or not isinstance(start, int):
+        return False
+    begin, end = text.rfind("\n", 0, start) + 1, text.find("\n", start)
+    return is_prose or bool(_dummy.search(text[begin : end if end >= 0 else len(text)]))

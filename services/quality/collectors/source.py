@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from services.quality.collectors.applicability import main_languages
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import is_aside, is_test, language_of, says_it_is_generated
 from services.quality.domain.evidence import Evidence, no_measurement, not_applicable
@@ -74,8 +75,12 @@ class Tally:
 
 
 def source(place: Place) -> list[Evidence]:
-    """The shares of complex functions, of functions with annotations, and of public names with docstrings."""
-    python, others = _own(place.sources("python")), _own(_others(place))
+    """The shares of complex functions, of functions with annotations, and of public names with docstrings.
+
+    Python counts where the project is written in it, not where another has a script.
+    """
+    is_python = "python" in main_languages(place)
+    python, others = _own(place.sources("python")) if is_python else [], _own(_others(place))
     if not python and not others:
         names = ("complexity", "annotations", "docstrings")
         if known := ", ".join(sorted(place.by_language)):
@@ -90,7 +95,7 @@ def source(place: Place) -> list[Evidence]:
         _annotations(place, tally, note),
         _share(place, "docstrings", tally.documented, tally.public, (note,))
         if python
-        else not_applicable("docstrings", "no Python source"),
+        else not_applicable("docstrings", "no Python in what it is written in"),
     ]
 
 
@@ -102,13 +107,16 @@ def _share(place: Place, name: str, some: int, total: int, notes: Sequence[str])
 
 
 def _annotations(place: Place, tally: Tally, note: str) -> Evidence:
-    """Weighted by size: Python by its functions; JavaScript has no annotations beside TypeScript, which always does."""
+    """Weighted by size: Python by its functions, TypeScript always has them. JavaScript can have none: beside Python it
+    does not count, and the part that TypeScript has of both is more than anybody asks for."""
     sizes = {
         language: sum(file.size for file in _own(files))
         for language, files in place.by_language.items()
         if language in ANNOTATED
     }
-    if not tally.functions:
+    if tally.functions:
+        sizes.pop("javascript", None)
+    else:
         sizes.pop("python", None)
     if set(sizes) <= {"javascript"}:
         return not_applicable("annotations", "no source in a language with optional types")
@@ -118,7 +126,8 @@ def _annotations(place: Place, tally: Tally, note: str) -> Evidence:
         return no_measurement("annotations", "no functions", "source")
     value = sum(size * shares.get(language, 1.0) for language, size in sizes.items()) / total
     detail = "; ".join(filter(None, (", ".join(sorted(sizes)), note)))
-    return Evidence("annotations", round(value, 4), True, "source", place.now, detail=detail)
+    is_asked = bool(tally.functions)
+    return Evidence("annotations", round(value, 4), True, "source", place.now, detail=detail, applies=is_asked)
 
 
 def spread(files: Sequence[File], total_max_bytes: int, each_max_bytes: int = file_max_bytes) -> list[File]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import CONVENTIONS, is_aside, is_support, languages_of
-from services.quality.collectors.report_files.xml import read_xml
+from services.quality.collectors.report_files.test_forms import (
+    Ends,
+    parse_nunit,
+    parse_results_json,
+    parse_tap,
+    parse_xunit_net,
+)
+from services.quality.collectors.report_files.xml import first_element, read_xml
 from services.quality.collectors.reports import Format, NothingRan, Parsed, expect, find_reports, own_time, read_json
 from services.quality.domain.evidence import Evidence, no_measurement
 
@@ -16,6 +23,7 @@ rust_files_read_max = 300
 rust_file_max_bytes = 256 * 1024
 JVM_SOURCES = {"java": (".java", ".kt", ".scala", ".groovy")}
 NOT_RUN = {"notrun", "disabled", "skipped", "suppressed", "ignored", "pending"}
+FAILED_WORDS = {"failed", "failure", "fail", "error"}
 
 
 def tests(place: Place) -> list[Evidence]:
@@ -86,31 +94,38 @@ class _Cases:
 
     place: Place
     all: list[_Case] = field(default_factory=list)
+    is_suite_empty: bool = False
     paths: dict[str, None] = field(default_factory=dict)
     times: list[datetime] = field(default_factory=list)
 
     def element(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "testcase":
             self._begin(attributes)
-        elif name in {"failure", "error", "skipped"} and self.all:
+        elif name in {"failure", "error", "skipped"} and (self.all or name != "skipped"):
+            if self.is_suite_empty or not self.all:  # the suite itself failed, before its first test
+                self._begin({"name": f"suite {len(self.all)}"})
             case = self.all[-1]
             case.failures += name == "failure"
             case.errors += name == "error"
             case.is_skipped = case.is_skipped or name == "skipped"
-        elif name in {"testsuite", "testsuites"} and (time := own_time(attributes.get("timestamp"), self.place.now)):
-            self.times.append(time)
+        elif name in {"testsuite", "testsuites"}:
+            self.is_suite_empty = name == "testsuite"
+            self.times += [time] if (time := own_time(attributes.get("timestamp"), self.place.now)) else []
 
     def _begin(self, attributes: Mapping[str, str]) -> None:
         class_name = attributes.get("classname", "")
         case = _Case((class_name, attributes.get("name", ""), attributes.get("file", "")))
-        case.is_skipped = bool({attributes.get("status", ""), attributes.get("result", "")} & NOT_RUN)
+        words = {attributes.get("status", "").lower(), attributes.get("result", "").lower()}
+        case.is_skipped = bool(words & NOT_RUN)
+        case.failures = int(bool(words & FAILED_WORDS))
         self.all.append(case)
+        self.is_suite_empty = False
         path = attributes.get("file") or path_of_class(self.place, class_name)
         if path and len(self.paths) < 1000:
             self.paths[path] = None
 
     def counts(self) -> tuple[int, int, int]:
-        """How many passed, ran, and were skipped."""
+        """How many passed, ran, and were skipped. Merges the elements of one test."""
         merged: list[_Case] = []
         for case in self.all:
             before = merged[-1] if merged else None
@@ -121,6 +136,7 @@ class _Cases:
                 merged.append(case)
         ran = [case for case in merged if not case.is_skipped or case.failures or case.errors]
         passed = sum(not case.failures and not case.errors for case in ran)
+        self.all = ran
         return passed, len(ran), len(merged) - len(ran)
 
 
@@ -135,7 +151,14 @@ def parse_junit(place: Place, content: bytes) -> Parsed:
             if skipped
             else Unmeasured("contains no test that ran")
         )
-    return _results(passed, ran, list(cases.paths), max(cases.times, default=None))
+    names = frozenset("\0".join(case.key) for case in cases.all)
+    return replace(_results(passed, ran, list(cases.paths), max(cases.times, default=None)), names=names)
+
+
+def parse_results_xml(place: Place, content: bytes) -> Parsed:
+    """Whichever of the XML forms it is: people name their reports as they like."""
+    name, _ = first_element(content)
+    return XML_FORMS.get(name, parse_junit)(place, content)
 
 
 def _results(passed: int, ran: int, paths: Sequence[str], taken_at: datetime | None = None) -> Parsed:
@@ -184,93 +207,86 @@ def parse_pytest_cache(place: Place, content: bytes) -> Parsed:
 
 def parse_ctest(place: Place, content: bytes) -> Parsed:
     """CTest's `Test.xml`: one element per test with its status."""
-    ends: list[str] = []
-    read_xml(
-        content,
-        lambda name, attributes: ends.extend(
-            [attributes["Status"]] if name == "Test" and "Status" in attributes else []
-        ),
-    )
-    ran = [each for each in ends if each in {"passed", "failed"}]
-    if not ran:
-        raise Unmeasured("contains no test that ran")
-    passed = ran.count("passed")
-    languages = tuple(each for each in ("c", "cpp") if each in place.by_language)
-    return Parsed(passed, len(ran), languages=languages, detail=f"{passed} of {len(ran)} passed")
+    ends = Ends()
+    statuses: list[str] = []
+
+    def element(name: str, attributes: Mapping[str, str]) -> None:
+        if name == "Test" and "Status" in attributes:
+            statuses.append(attributes["Status"])
+        elif name == "Site" and attributes.get("BuildStamp", "")[:13].replace("-", "").isdigit():
+            ends.times += [time] if (time := _time_of_stamp(attributes["BuildStamp"])) else []
+
+    def text(name: str, content: str) -> None:
+        if name == "Name" and statuses and len(ends.by_name) + ends.skipped < len(statuses):
+            ends.add(content, statuses[-1])
+
+    read_xml(content, element, text)
+    for number in range(len(ends.by_name) + ends.skipped, len(statuses)):
+        ends.add(f"test {number}", statuses[number])
+    return ends.report(tuple(each for each in ("c", "cpp") if each in place.by_language))
+
+
+def _time_of_stamp(stamp: str) -> datetime | None:
+    """The time in a stamp such as 20261129-0747-Experimental, which is in UTC."""
+    return own_time(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}+00:00")
 
 
 def parse_trx(place: Place, content: bytes) -> Parsed:
     """Visual Studio's `.trx`, as `dotnet test --logger trx` writes it."""
-    ends: list[str] = []
-    times: list[datetime] = []
+    ends = Ends()
 
     def element(name: str, attributes: Mapping[str, str]) -> None:
         if name == "UnitTestResult":
-            ends.append(attributes.get("outcome", ""))
+            outcome = attributes.get("outcome", "Failed")
+            end = "passed" if outcome in TRX_PASSED else "skipped" if outcome in TRX_NOT_RUN else "failed"
+            ends.add(f"{attributes.get('testId', '')} {attributes.get('testName', len(ends.by_name))}", end)
         elif name == "Times" and (time := own_time(attributes.get("finish"), place.now)):
-            times.append(time)
+            ends.times.append(time)
 
     read_xml(content, element)
-    ran = [each for each in ends if each not in {"NotExecuted", "Pending", "Disconnected", "Inconclusive"}]
-    if not ran:
-        raise Unmeasured("contains no test that ran")
-    passed = sum(each in {"Passed", "PassedButRunAborted", "Warning"} for each in ran)
-    detail = f"{passed} of {len(ran)} passed"
-    return Parsed(passed, len(ran), (), ("csharp",), max(times, default=None), detail)
+    return ends.report(("csharp",))
 
 
+TRX_PASSED = frozenset({"Passed", "PassedButRunAborted", "Warning", "Completed"})
+TRX_NOT_RUN = frozenset({"NotExecuted", "Pending", "Disconnected", "Inconclusive", "NotRunnable", "InProgress"})
+XML_FORMS: Mapping[str, Callable[[Place, bytes], Parsed]] = {
+    "test-run": parse_nunit, "test-results": parse_nunit, "assemblies": parse_xunit_net, "assembly": parse_xunit_net,
+    "Site": parse_ctest, "TestRun": parse_trx,
+}  # fmt: skip
 NO_RESULTS = (
-    *("coverage*.xml", "cobertura*.xml", "clover*.xml", "jacoco*.xml", "checkstyle*.xml"),
-    *(
-        "*lint*.xml",
-        "*mypy*.xml",
-        "*ruff*.xml",
-        "*flake8*.xml",
-        "*bandit*.xml",
-        "*audit*.xml",
-        "*phpcs*.xml",
-        "*pmd*.xml",
-    ),
+    *("coverage*.xml", "cobertura*.xml", "clover*.xml", "jacoco*.xml", "checkstyle*.xml", "*opencover*.xml"),
+    *("*lint*.xml", "*mypy*.xml", "*ruff*.xml", "*flake8*.xml", "*bandit*.xml", "*audit*.xml", "*phpcs*.xml"),
+    *("*pmd*.xml", "*spotbugs*.xml", "*findbugs*.xml", "*cppcheck*.xml", "*detekt*.xml", "*psalm*.xml"),
 )
 """Reports of other tools, some of which write their findings as JUnit XML."""
 RESULTS = (
     Format(
         "JUnit XML",
         (
-            "junit*.xml",
-            "*junit.xml",
-            "test-results*.xml",
-            "TEST-*.xml",
-            "*pytest*.xml",
-            "report.xml",
-            "rspec*.xml",
-            "*-tests.xml",
-            "tests.xml",
-            "*-results.xml",
-            "test_output.xml",
-            "results.xml",
+            *("junit*.xml", "*junit.xml", "test-results*.xml", "test_results*.xml", "TEST-*.xml", "*pytest*.xml"),
+            *("report.xml", "rspec*.xml", "*-tests.xml", "tests.xml", "*-results.xml", "test_output.xml"),
+            *("results.xml", "nosetests*.xml", "*unittest*.xml", "test-report*.xml", "test_report*.xml"),
+            *("test_detail.xml", "*xunit*.xml", "*nunit*.xml", "TestResult*.xml", "e2e*.xml"),
+            *("reports/*.xml", "report/*.xml", ".reports/*.xml", "artifacts/*.xml", "*/reports/*.xml"),
+            *("cypress/results/*.xml", "test-results/*.xml", "test-reports/*.xml", "*/test-results/*.xml"),
+            *("*/test-reports/*.xml", "build/test-results/*/*.xml"),
         ),
-        parse_junit,
+        parse_results_xml,
         but=NO_RESULTS,
     ),
+    Format("CTest", ("Test.xml",), parse_results_xml),
+    Format("trx", ("*.trx",), parse_results_xml),
     Format(
-        "JUnit XML",
+        "a test runner's JSON",
         (
-            "reports/*.xml",
-            "report/*.xml",
-            ".reports/*.xml",
-            "artifacts/*.xml",
-            "*/reports/*.xml",
-            "cypress/results/*.xml",
-            "test-results/*.xml",
-            "test-reports/*.xml",
-            "*/test-results/*.xml",
-            "build/test-results/*/*.xml",
+            *("jest*.json", "vitest*.json", "mocha*.json", "rspec*.json", "playwright*.json", "*test-results*.json"),
+            *("test_results*.json", "test-report*.json", "go-test*.json", "gotest*.json", "test-output*.json"),
+            *(".report.json", "test-results/*.json", "playwright-report/results.json"),
         ),
-        parse_junit,
-        but=NO_RESULTS,
+        parse_results_json,
+        but=("*.config.json", "*lint*.json", "*rc.json"),
+        is_guess=True,
     ),
-    Format("CTest", ("Test.xml",), parse_ctest),
-    Format("trx", ("*.trx",), parse_trx),
+    Format("TAP", ("*.tap",), parse_tap),
     Format("pytest cache", (".pytest_cache/v/cache/nodeids",), parse_pytest_cache, is_fallback=True),
 )

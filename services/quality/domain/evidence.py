@@ -50,7 +50,8 @@ class Evidence:
     """One measurement, or the reason why there is none.
 
     `age_s` is how much newer the newest source is than the measurement; 0 if none is newer. What does not apply to a
-    project of this language or kind leaves the weights. `advice` says how to have it measured here.
+    project of this language or kind leaves the weights, and never lowers a score if it is measured all the same.
+    `advice` says how to have it measured here.
     """
 
     name: str
@@ -92,9 +93,8 @@ def not_applicable(name: str, reason: str) -> Evidence:
 def only_possible(evidence: Evidence) -> Evidence:
     """The evidence if its value is possible, else unmeasured: 300 % coverage is not a measurement."""
     if evidence.measured and not 0 <= evidence.value <= _finite(MAXIMUM[evidence.name]):
-        return no_measurement(
-            evidence.name, f"{evidence.value} is not a possible value of {evidence.name}", evidence.source
-        )
+        reason = f"{evidence.value} is not a possible value of {evidence.name}"
+        return replace(no_measurement(evidence.name, reason, evidence.source), applies=evidence.applies)
     return evidence
 
 
@@ -156,8 +156,8 @@ def _is_known(row: object) -> bool:
 
 def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
     name, source = row["name"], f"{_text(row.get('source'))} ({REPORTED})".strip()
+    applies = row.get("applies") is not False
     if row.get("measured") is not True:
-        applies = row.get("applies") is not False
         return replace(
             no_measurement(name, _text(row.get("detail")), source), applies=applies, advice=_text(row.get("advice"))
         )
@@ -169,6 +169,7 @@ def _from_client(row: Mapping[str, Any], now: datetime) -> Evidence:
         measured_at=_time(name, row.get("measured_at")),
         age_s=_number(name, row.get("age_s", 0), math.inf),
         detail=_text(row.get("detail")),
+        applies=applies,
     )
     if evidence.measured_at and evidence.measured_at > now + clock_skew_max:
         return no_measurement(name, "is from the future", source)

@@ -130,7 +130,8 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component(
         "security_lint", Group.SECURITY, 2.5, "findings", ((0, 1), (5, 0)),
-        "Fix the security findings", "{value:.0f} of medium severity and above", "Leave bandit.json.",
+        "Fix the security findings", "{value:.0f} of medium severity and above",
+        "Leave a security scanner's report (bandit.json, or SARIF).",
     ),
     Component(
         "permissions", Group.PERMISSIONS, 0, "1, less a quarter for each broad rule", SHARE,
@@ -149,18 +150,24 @@ recommended_max = 3
 UNCERTAIN = 0.5
 UNFOLLOWED = frozenset({WITHOUT_CODE, "a shallow clone does not have the commits", "only merge commits"})
 """Reasons for which nothing was measured, and that no advice changes."""
+FINDINGS = frozenset({"lint", "types", "vulnerabilities", "security_lint"})
+"""What is worth mending even where nobody asks for its report."""
 TRUST: Curve = ((3_600, 1), (7 * _DAY_S, 0.5), (90 * _DAY_S, 0))
 """The worth of a measurement by how much older it is than its sources: full within an hour, none after 90 days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A component's row of the report; `points` of at most `weight`, its part of the 100 that apply to the project."""
+    """A component's row of the report; `points` of at most `weight`, its part of the 100 that apply to the project.
+
+    `gain` is what the best evidence would add to the score.
+    """
 
     component: Component
     evidence: Evidence
     points: float
     weight: float
+    gain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +202,13 @@ def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
     """The score of all evidence; unmeasured components earn nothing, and what does not apply has no weight.
 
     A project without code keeps the weights of what is asked of code, and earns nothing by being worked on. Permissions
-    and tools are measured only where there is a project.
+    and tools are measured only where there is a project. What nobody asks of such a project, and is measured all the
+    same, counts where it raises the score: evidence that need not be there lowers none.
     """
     found = {each.name: _component_evidence(evidence, each, kind) for each in COMPONENTS}
     is_project = any(found[each.name].measured for each in COMPONENTS if each.group in HEALTH)
-    applying = sum(each.weight for each in COMPONENTS if _counts(each, found[each.name]))
-    scale = 100 / applying if applying else 0.0
-    rows = tuple(_score_component(each, found[each.name], scale, is_project) for each in COMPONENTS)
+    counting = _Counting.of(found)
+    rows = tuple(_score_component(each, found[each.name], counting, is_project) for each in COMPONENTS)
     measured = sum(row.weight for row in rows if row.evidence.measured or _is_missing_code(row, kind))
     overall = _total(rows)
     made = Score(
@@ -233,9 +240,42 @@ def _is_missing_code(row: Scored, kind: str) -> bool:
     return kind == NO_CODE and row.evidence.detail == WITHOUT_CODE
 
 
-def _counts(component: Component, evidence: Evidence) -> bool:
-    """Whether the component has a part in the score of the project."""
-    return component.group in HEALTH and (evidence.applies or evidence.measured)
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """The components that have a part in the score, their weights in all, and what they earned of them."""
+
+    names: frozenset[str]
+    weight: float
+    earned: float
+
+    @classmethod
+    def of(cls, found: Mapping[str, Evidence]) -> _Counting:
+        """All that can be asked for, and of the rest what raises the score: the best first."""
+        health = [each for each in COMPONENTS if each.group in HEALTH]
+        shares = {each.name: _earned_share(each, found[each.name]) for each in health}
+        asked = [each for each in health if found[each.name].applies]
+        names, weight = {each.name for each in asked}, sum(each.weight for each in asked)
+        earned = sum(each.weight * shares[each.name] for each in asked)
+        extra = [each for each in health if found[each.name].measured and each.name not in names]
+        for each in sorted(extra, key=lambda one: -shares[one.name]):
+            if shares[each.name] * weight >= earned:
+                names.add(each.name)
+                weight, earned = weight + each.weight, earned + each.weight * shares[each.name]
+        return cls(frozenset(names), weight, earned)
+
+    def part(self, component: Component) -> float:
+        """The component's part of the 100."""
+        return round(100 * component.weight / self.weight, 4) if component.name in self.names and self.weight else 0.0
+
+    def gain_by(self, component: Component) -> float:
+        """What a component that does not count yet would add at its best."""
+        weight = self.weight + component.weight
+        best = 100 * (self.earned + component.weight) / weight if weight else 0.0
+        return round(best - (100 * self.earned / self.weight if self.weight else 0.0), 2)
+
+
+def _earned_share(component: Component, evidence: Evidence) -> float:
+    return share(component.curve, evidence.value) * share(TRUST, evidence.age_s) if evidence.measured else 0.0
 
 
 def _component_evidence(evidence: Mapping[str, Evidence], component: Component, kind: str) -> Evidence:
@@ -244,18 +284,20 @@ def _component_evidence(evidence: Mapping[str, Evidence], component: Component, 
     if kind == NO_CODE and component.group == Group.VELOCITY:
         return not_applicable(given.name, WITHOUT_CODE)
     if given.measured and share(TRUST, given.age_s) == 0:
-        return no_measurement(given.name, f"is {given.age_s / _DAY_S:.0f} days older than its sources", given.source)
+        reason = f"is {given.age_s / _DAY_S:.0f} days older than its sources"
+        return replace(no_measurement(given.name, reason, given.source), applies=given.applies)
     return given
 
 
-def _score_component(component: Component, evidence: Evidence, scale: float, is_project: bool) -> Scored:
-    weight = round(component.weight * scale, 4) if _counts(component, evidence) else 0.0
+def _score_component(component: Component, evidence: Evidence, counting: _Counting, is_project: bool) -> Scored:
+    weight = counting.part(component)
     if not is_project and evidence.measured:
         evidence = no_measurement(component.name, "there is no project to measure", evidence.source)
     if not evidence.measured:
-        return Scored(component, evidence, 0.0, weight)
-    earned = weight * share(component.curve, evidence.value) * share(TRUST, evidence.age_s)
-    return Scored(component, evidence, min(round(earned, 4), weight), weight)
+        return Scored(component, evidence, 0.0, weight, weight)
+    points = min(round(weight * _earned_share(component, evidence), 4), weight)
+    is_extra = not weight and component.group in HEALTH
+    return Scored(component, evidence, points, weight, counting.gain_by(component) if is_extra else weight - points)
 
 
 def _total(rows: Sequence[Scored]) -> float:
@@ -294,7 +336,9 @@ def _recommendations(rows: Sequence[Scored]) -> tuple[Recommendation, ...]:
 
 def _is_advised(row: Scored) -> bool:
     """Whether advice could be followed: nobody can commit on days that have passed, or test what is no code."""
-    if row.component.group not in HEALTH or row.component.name == "active_days" or not row.weight:
+    if row.component.group not in HEALTH or row.component.name == "active_days" or row.gain <= 0:
+        return False
+    if not row.weight and row.component.name not in FINDINGS:
         return False
     return row.evidence.measured or row.evidence.detail not in UNFOLLOWED
 
@@ -305,7 +349,7 @@ def _recommendation(row: Scored) -> Recommendation:
     The gain of an unmeasured component is its maximum.
     """
     component, evidence = row.component, row.evidence
-    missing = round(row.weight - row.points, 2)
+    missing = round(row.gain, 2)
     if not evidence.measured:
         text = f"{component.name} is not measured: {evidence.detail}. {evidence.advice or component.measure}"
     elif share(component.curve, evidence.value) == 1:

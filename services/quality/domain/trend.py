@@ -28,7 +28,7 @@ Direction = Literal["rising", "falling", "steady", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A score at a time; `commit` is empty outside of a repository."""
+    """A score at a time; `commit` is empty outside of a repository. `summary` says of how much it is, and what next."""
 
     timestamp: datetime
     overall: float
@@ -40,6 +40,7 @@ class Point:
     kind: str = "check"
     operation_id: str = ""
     rules: int = 1
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

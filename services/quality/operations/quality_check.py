@@ -15,7 +15,9 @@ from services.quality.collectors import collect
 from services.quality.collectors.directory import Place
 from services.quality.collectors.security import FindSecrets
 from services.quality.domain.evidence import Collected, Evidence, from_json, merge, no_measurement
+from services.quality.domain.handed_in import HandedEvidence, Present, with_handed_in
 from services.quality.domain.scoring import Score, score
+from services.quality.operations.commit_times import CommitTimes, present_state, reported_state
 from services.quality.operations.directory_scan import Looking
 from services.quality.tool_runs.runs import Progress, Runs, ToolRun
 
@@ -40,6 +42,8 @@ class Question:
     evidence: str = ""
     run_tools: bool = False
     permissions: Permissions | None = None
+    handed_in: Sequence[HandedEvidence] = ()
+    """What CI says of the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Checking:
         self, roots: Sequence[Path], runs: Runs, *, run_tools_allowed: bool, find_secrets: FindSecrets | None
     ) -> None:
         self._looking = Looking(roots)
+        self._commits = CommitTimes(roots)
         self._runs = runs
         self._run_tools_allowed = run_tools_allowed
         self._find_secrets = find_secrets
@@ -71,28 +76,41 @@ class Checking:
         if question.evidence:
             if question.run_tools:
                 raise InvalidInput("Tools can be run only where the directory is; the evidence says it is elsewhere.")
-            return _report(from_json(question.evidence, now), question, (), is_cached=False)
+            reported = from_json(question.evidence, now)
+            return _report(_with_handed_in(reported, question, reported_state(reported.git, now)), question, ())
         if not question.working_directory:
             raise InvalidInput("Neither a working directory nor evidence of one is given.")
         directory = Path(question.working_directory)
-        if not question.run_tools and (known := await self._known_of(directory, now)):
+        if not question.run_tools and (known := await self._known_of(directory, question, now)):
             return _report(known, question, (), is_cached=True)
         place = await asyncio.to_thread(self._looking.look, directory, now)
         runs = await self._run(place, progress) if question.run_tools else ()
         if runs:  # tools leave caches and reports behind
             place = await asyncio.to_thread(self._looking.look, directory, now)
         collected, is_cached = await self._collect(place)
-        return _report(self._with_runs(place.root, place.newest(), collected), question, runs, is_cached=is_cached)
+        whole = await self._whole(place.root, place.newest(), collected, question, now)
+        return _report(whole, question, runs, is_cached=is_cached)
 
     def close(self) -> None:
         """Closes all watches of directories."""
         self._looking.close()
 
-    async def _known_of(self, directory: Path, now: datetime) -> Collected | None:
+    async def _known_of(self, directory: Path, question: Question, now: datetime) -> Collected | None:
         """The cached evidence of an unchanged directory."""
         seen = await asyncio.to_thread(self._looking.last_look, directory)
         known = self._known.get(_key(seen.root, seen.state, now)) if seen else None
-        return self._with_runs(seen.root, seen.newest, known) if seen and known else None
+        return await self._whole(seen.root, seen.newest, known, question, now) if seen and known else None
+
+    async def _whole(
+        self, root: Path, newest: float, collected: Collected, question: Question, now: datetime
+    ) -> Collected:
+        """What was collected, with what the last run of tools found, and what CI handed in."""
+        collected = self._with_runs(root, newest, collected)
+        if not question.handed_in:
+            return collected
+        commits = {each.commit for each in question.handed_in}
+        times = await asyncio.to_thread(self._commits.of, root, collected.git, commits)
+        return _with_handed_in(collected, question, present_state(collected.git, times, newest, now))
 
     async def _run(self, place: Place, progress: Progress) -> Sequence[ToolRun]:
         if not self._run_tools_allowed:
@@ -121,6 +139,12 @@ class Checking:
         return replace(collected, evidence=merge([*collected.evidence.values(), *ran])) if ran else collected
 
 
+def _with_handed_in(collected: Collected, question: Question, present: Present) -> Collected:
+    if not question.handed_in:
+        return collected
+    return replace(collected, evidence=with_handed_in(collected.evidence, question.handed_in, present))
+
+
 def _key(root: Path, state: str, now: datetime) -> tuple[Path, str, str]:
     return root, state, now.date().isoformat()
 
@@ -137,7 +161,7 @@ def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> None:
         cache.popitem(last=False)
 
 
-def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *, is_cached: bool) -> Report:
+def _report(collected: Collected, question: Question, runs: Sequence[ToolRun], *, is_cached: bool = False) -> Report:
     evidence = {**collected.evidence, "permissions": _permissions(question.permissions)}
     return Report(score(evidence, collected.kind), collected, runs, is_cached)
 

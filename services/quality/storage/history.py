@@ -29,13 +29,23 @@ Result = TypeVar("Result")
 points_max = 1000
 waiting_max = 1000
 name_max_chars = 500
+summary_max_chars = 1000
 KINDS = frozenset({"check", "checkpoint"})
-_columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id, rules"
-_insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_columns = "timestamp, overall, health, permissions, tools, coverage, commit, kind, operation_id, rules, summary"
+_insert = f"INSERT INTO points (user_id, project, {_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _move = (
     """INSERT INTO points BY NAME SELECT * REPLACE (?3 AS project) FROM points p WHERE user_id = ?1 AND project = ?2
        AND operation_id NOT IN (SELECT operation_id FROM points WHERE user_id = ?1 AND project = ?3)""",
     "DELETE FROM points WHERE user_id = ?1 AND project = ?2 AND ?3 <> ''",
+    *(
+        statement.format(table)
+        for table in ("handed_reports", "handed_evidence")
+        for statement in (
+            """INSERT OR IGNORE INTO {0} BY NAME
+               SELECT * REPLACE (?3 AS project) FROM {0} WHERE user_id = ?1 AND project = ?2""",
+            "DELETE FROM {0} WHERE user_id = ?1 AND project = ?2 AND ?3 <> ''",
+        )
+    ),
 )
 _mine = "FROM points WHERE user_id = ? AND project = ?"
 _by_operation = f"SELECT {_columns} {_mine} AND operation_id = ?"
@@ -78,16 +88,22 @@ class DuckHistory:
         self._waiting = 0
 
     async def record(self, user: str, project: str, point: Point) -> Recorded:
-        return await self._run("record", lambda: self._record(user, project, point))
+        return await self.run("record", lambda: self._record(user, project, point))
 
     async def points(self, user: str, project: str, limit: int) -> list[Point]:
-        rows = await self._run("points", lambda: self._rows(_last, [user, project, limit]))
+        rows = await self.run("points", lambda: self._rows(_last, [user, project, limit]))
         return rows[::-1]
 
     async def move(self, user: str, source: str, target: str) -> int:
-        return await self._run("move", lambda: self._move(user, source, target))
+        return await self.run("move", lambda: self._move(user, source, target))
 
-    async def _run(self, name: str, job: Callable[[], Result]) -> Result:
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """For jobs that `run` runs."""
+        return self._connection
+
+    async def run(self, name: str, job: Callable[[], Result]) -> Result:
+        """The job's result, in the one thread that may use the connection. RateLimited, Unavailable."""
         if self._waiting >= waiting_max:
             raise RateLimited("Too many calls wait for the history.", "Send less at a time, or try again later.")
         self._waiting += 1
@@ -164,6 +180,8 @@ def check_point(project: str, point: Point, now: datetime) -> Point:
         raise InvalidInput(f"project must have 1 to {name_max_chars} characters.")
     if not point.operation_id or len(point.operation_id) > name_max_chars or len(point.commit) > 100:
         raise InvalidInput("A point needs the id of the operation that made it.")
+    if len(point.summary) > summary_max_chars:
+        raise InvalidInput(f"summary has at most {summary_max_chars} characters.")
     if point.kind not in KINDS:
         raise InvalidInput("kind must be check or checkpoint.")
     scores = (point.overall, point.health, point.permissions, point.tools)

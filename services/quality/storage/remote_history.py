@@ -1,14 +1,16 @@
-"""The history of another quality service, for replicas without a file of their own."""
+"""The history of another quality service, and what CI handed in there, for replicas without a file of their own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from services.kit.transport import rpc
 from services.pb import quality_pb2, quality_pb2_grpc
 from services.quality import messages
+from services.quality.domain.handed_in import HandedEvidence, HandIn
 from services.quality.domain.trend import Point
+from services.quality.storage.handed_reports import Outcome
 from services.quality.storage.history import Recorded
 
 
@@ -35,8 +37,28 @@ class PeerHistory:
         return int(answer.points)
 
 
+class PeerHandedReports:
+    """Implements the `HandedReports` Protocol in the same way."""
+
+    def __init__(self, stub: quality_pb2_grpc.QualityStub, timeout_s: float) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    async def hand_in(self, user: str, project: str, handed: HandIn) -> Outcome:
+        request = messages.hand_in_request(project, handed)
+        answer = await rpc.call(self._stub.HandIn, request, user=user, timeout_s=self._timeout_s)
+        refused = [(each.name, each.reason) for each in answer.refused]
+        return Outcome([messages.handed_evidence(each) for each in answer.evidence], refused)
+
+    async def of(self, user: str, project: str) -> Sequence[HandedEvidence]:
+        request = quality_pb2.HandedInRequest(project=project)
+        answer = await rpc.call(self._stub.HandedIn, request, user=user, timeout_s=self._timeout_s)
+        return [messages.handed_evidence(each) for each in answer.evidence]
+
+
 @asynccontextmanager
-async def open_peer_history(target: str, timeout_s: float) -> AsyncIterator[PeerHistory]:
-    """The history of the quality service at `target`."""
+async def open_peer_history(target: str, timeout_s: float) -> AsyncIterator[tuple[PeerHistory, PeerHandedReports]]:
+    """What the quality service at `target` keeps."""
     async with rpc.open_channel(target, quality_pb2.DESCRIPTOR.services_by_name["Quality"]) as channel:
-        yield PeerHistory(quality_pb2_grpc.QualityStub(channel), timeout_s)
+        stub = quality_pb2_grpc.QualityStub(channel)
+        yield PeerHistory(stub, timeout_s), PeerHandedReports(stub, timeout_s)

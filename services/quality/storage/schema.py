@@ -26,6 +26,34 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 2: scores of different rules do not compare
     "ALTER TABLE points ADD COLUMN rules INTEGER DEFAULT 1;",
+    # 3: what a score is of, in words
+    "ALTER TABLE points ADD COLUMN summary TEXT DEFAULT '';",
+    # 4: what CI hands in: its reports, until a later commit has replaced them, and what they say
+    """
+    CREATE TABLE handed_reports (
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        commit      TEXT        NOT NULL,
+        job         TEXT        NOT NULL,
+        name        TEXT        NOT NULL,
+        content     BLOB        NOT NULL,
+        lines       BIGINT      NOT NULL,
+        measured_at TIMESTAMPTZ NOT NULL,
+        received_at TIMESTAMPTZ NOT NULL,
+        PRIMARY KEY (user_id, project, commit, job, name)
+    );
+    CREATE TABLE handed_evidence (
+        user_id     TEXT        NOT NULL,
+        project     TEXT        NOT NULL,
+        commit      TEXT        NOT NULL,
+        name        TEXT        NOT NULL,
+        value       DOUBLE      NOT NULL,
+        source      TEXT        NOT NULL,
+        detail      TEXT        NOT NULL,
+        measured_at TIMESTAMPTZ NOT NULL,
+        PRIMARY KEY (user_id, project, commit, name)
+    );
+    """,
 )
 
 

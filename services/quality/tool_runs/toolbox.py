@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.quality.collectors.coverage import parse_coverage_json, parse_go
 from services.quality.collectors.directory import OWN_PLACES, Place, Unmeasured
 from services.quality.collectors.languages import CONVENTIONS
 from services.quality.collectors.lint import parse_clippy, parse_eslint, parse_mypy_junit, parse_ruff, parse_tsc
+from services.quality.collectors.report_files.coverage_json import parse_coverage_json
+from services.quality.collectors.report_files.coverage_text import parse_go
 from services.quality.collectors.reports import Parse, Parsed, expect, read_json
 from services.quality.collectors.tests import parse_junit
 from services.quality.collectors.tools import asked_for, find, json_object, pyproject
@@ -69,10 +70,26 @@ def missing_tools(place: Place) -> list[tuple[str, str]]:
     ]
     if place.has("package.json") and not (place.root / "node_modules").is_dir():
         missing.append(("npm", "node_modules is missing: install the packages first"))
-    runner = next((name for name in ("vitest", "jest", "mocha") if _is_script_dependency(place, name)), None)
-    if runner:
-        missing.append((runner, "it is not run by Segue: let it leave a report (junit.xml, coverage/lcov.info)"))
+    missing += [(name, f"it is not run by Segue: {what}") for name, what in _others(place)]
     return missing or ([] if wanted else [("none", "no tool that Segue can run is configured here")])
+
+
+def _others(place: Place) -> list[tuple[str, str]]:
+    """The test runners of a project that Segue does not run, and the reports to leave."""
+    report = "let it leave a report (junit.xml, coverage/lcov.info)"
+    scripts = [
+        (name.strip("@").partition("/")[0], report) for name in SCRIPT_RUNNERS if _is_script_dependency(place, name)
+    ]
+    names = place.by_name
+    return scripts[:1] + [
+        (runner, what)
+        for manifests, runner, what in OTHER_RUNNERS
+        if any(name in names if name[0] != "." else _has_suffix(names, name) for name in manifests)
+    ]
+
+
+def _has_suffix(names: Iterable[str], suffix: str) -> bool:
+    return any(name.endswith(suffix) for name in names)
 
 
 def _is_script_dependency(place: Place, name: str) -> bool:
@@ -176,6 +193,17 @@ def _tsc(place: Place, content: bytes) -> Parsed:
     return parse_tsc(place, content or b"Found 0 errors")
 
 
+SCRIPT_RUNNERS = ("vitest", "jest", "mocha", "ava", "jasmine", "@playwright/test", "cypress")
+OTHER_RUNNERS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("manage.py",), "Django", "let `manage.py test` leave a report (junit.xml), or run the tests by pytest"),
+    (("pom.xml",), "Maven", "its reports are read from target/surefire-reports and target/site/jacoco"),
+    (("build.gradle", "build.gradle.kts"), "Gradle", "its reports are read from build/test-results and build/reports"),
+    ((".csproj", ".fsproj", ".sln"), "dotnet", "`dotnet test --logger trx` leaves a report in TestResults/"),
+    (("Gemfile",), "Ruby", "RspecJunitFormatter (rspec.xml) and SimpleCov leave reports"),
+    (("composer.json",), "PHP", "`phpunit --log-junit junit.xml --coverage-clover clover.xml` leaves reports"),
+    (("CMakeLists.txt",), "CTest", "`ctest --output-junit junit.xml` leaves a report"),
+)
+"""Runners by what is in the project, with what to do instead."""
 PYTEST_CODES = {
     2: "it was interrupted, or tests could not be imported",
     3: "an internal error of pytest",

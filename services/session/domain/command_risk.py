@@ -47,14 +47,18 @@ _SHELL = re.compile(r"(ba|da|z|k|fi|c|tc)?sh")
 _WRITERS = re.compile(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
 _SQL = re.compile(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
 _FORK_BOMB = re.compile(r":\s?\(\s?\)\s?\{")
-_NEAR_DECISION = re.compile(r"segue|services|cli|permit|revoke|permissions|hooks|/v1|%", re.IGNORECASE)
+_NEAR_DECISION = re.compile(r"segue|services|cli|permit|revoke|permissions|hooks|/v1|/page|%", re.IGNORECASE)
 _DECIDING = re.compile(
     r"(?:segue|services[./]cli|\bcli)\b(?:[/.]\w{1,20})*(?:\.exe)?(?:\s+[-\w.=:/*]{1,60}){0,12}?"
-    r"\s+(?:permit|revoke|permissions\s+(?:\S{1,40}\s+)?import|hook\s+P\w+)\b|\bcli/hook\.py\b"
+    r"\s+(?:permit|revoke|dashboard|permissions\s+(?:\S{1,40}\s+)?import|hook\s+P\w+)\b|\bcli/hook\.py\b"
 )
-_DECIDING_CODE = re.compile(r"services[./]cli\b.*\b(permit|revoke)\b|\b(segue|services[./]cli)\s+\0", re.DOTALL)
+_DECIDING_CODE = re.compile(
+    r"services[./]cli\b.*\b(permit|revoke|dashboard)\b|\b(segue|services[./]cli)\s+\0", re.DOTALL
+)
 _ENDPOINT = re.compile(
-    r"/v1/(?:[./]|\w{1,40}/\.\./)*(?:permissions|hooks/)|/v1/ ?\+ ?(?:permissions|hooks)", re.IGNORECASE
+    r"/v1/(?:[./]|\w{1,40}/\.\./)*(?:permissions|hooks/|page/)|/v1/ ?\+ ?(?:permissions|hooks|page)"
+    r"|/page/(?:[./]|\w{1,40}/\.\./)*(?:enter|permissions)\b",
+    re.IGNORECASE,
 )
 _LOOK = FOUND_BY | {"cd", "less", "more", "find", "tree", "segue", "git", "readlink", "realpath", "sha256sum", "sort"}
 _ONLY_READ = (DATA_PROGRAMS - {"curl", "wget", "http", "docker", "podman", "kubectl", "uv", "poetry"}) | {"rg", "awk"}

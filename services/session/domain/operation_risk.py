@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-import unicodedata
 from enum import IntEnum
 from typing import NamedTuple
 
 from services.session.domain.command_risk import decides_rules, destroys, destroys_by_text, only_reads
 from services.session.permissions.destroyers import RULES_FILES, RULING_FILES
+from services.session.permissions.operation_kinds import FILES_READ, FILES_WRITTEN, SHELLS, operation_name
 
 target_judged_max_chars = 16_384
 """A longer target is not judged but taken as critical."""
@@ -53,10 +53,7 @@ OPERATIONS = {
     **dict.fromkeys(("delete_conversations", "delete_file", "delete_session", "drop_database"), Level.CRITICAL),
     **dict.fromkeys(("git_reset_hard", "git_clean", "git_force_push", "restore_backup"), Level.CRITICAL),
 }
-SHELLS = frozenset({"bash", "shell", "powershell", "run_command", "execute"})
-FILES_WRITTEN = frozenset({"write_file", "write", "edit", "multiedit", "notebookedit", "create_file"})
 DECIDED_BY_TARGET = frozenset({"webfetch", "install_package", "task", "agent"})
-FILES_READ = frozenset({"read_file", "read", "notebookread", "grep", "glob", "ls", "list_files"})
 
 _SECRET_FILES = re.compile(
     r"(^|/)(\.env(\.|$)|\.ssh(/|$)|\.aws(/|$)|\.gnupg(/|$)|\.netrc$|\.pgpass$|\.npmrc$|\.pypirc$|\.docker/config"
@@ -72,21 +69,6 @@ class Judgement(NamedTuple):
     why: str
     is_persons: bool = False
     """It changes what may be done without asking."""
-
-
-def operation_name(operation: str) -> str:
-    """One spelling for an operation: `Bash`, `bash ` and full-width letters are the same."""
-    return unicodedata.normalize("NFKC", operation).strip().casefold()
-
-
-def is_shell(operation: str) -> bool:
-    """Whether the target of this operation is a command line."""
-    return operation_name(operation) in SHELLS
-
-
-def has_shell_grammar(operation: str) -> bool:
-    """Whether the target is a command line of a shell whose grammar is known here."""
-    return is_shell(operation) and operation_name(operation) != "powershell"
 
 
 def classify(operation: str, target: str = "", root: str = "") -> Judgement:

@@ -5,6 +5,7 @@ A deny beats an allow. A critical operation is allowed only for the one target t
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from collections.abc import Sequence
@@ -13,19 +14,19 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.kit.errors import InvalidInput, TooLarge
-from services.session.domain.operation_risk import (
+from services.session.domain.operation_risk import Level, classify
+from services.session.permissions.file_rules import allows_file, denies_file
+from services.session.permissions.matching import CONTROL, allows_address, is_of_domain, matches, pieces
+from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
-    Level,
-    classify,
     has_shell_grammar,
+    is_same_file_operation,
+    is_same_operation,
     is_shell,
     operation_name,
 )
-from services.session.permissions.file_rules import allows_file, denies_file
-from services.session.permissions.matching import CONTROL, matches, pieces
-from services.session.permissions.naming import is_of_domain, is_same_file_operation, is_same_operation
-from services.session.permissions.shell_rules import allows_command, denies_command
+from services.session.permissions.shell_rules import allows_command, denies_command, may_be_denied
 
 operation_max_chars = 200
 pattern_max_chars = 500
@@ -105,7 +106,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often the user allowed the same in the same project; `subject` empty is the operation as a whole."""
+    """How often the user allowed the same in the same project; `subject` is a digest, or empty for all targets."""
 
     operation: str
     subject: str
@@ -146,6 +147,10 @@ class Decision:
     reason: str
     rule: Rule | None = None
     is_persons: bool = False
+    may_be_denied: bool = False
+    """`rule` is a deny that it may come under."""
+    denies_version: str = ""
+    """Of the denies that hold at the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +162,13 @@ class Recorded:
     expires_in_s: float = 0.0
     exact: bool = False
     by_person: bool = True
+    is_only_counted: bool = False
+    """It makes no rule by itself: it counts towards one that is learned, for exactly this target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """One line of the audit log: check, record, learn, revoke, propose or decline. The target is cut and masked."""
+    """One line of the audit log: check, record, learn, revoke, propose or decline. The target is without contents."""
 
     at: datetime
     user: str
@@ -188,7 +195,7 @@ def judge_request(operation: str, target: str, place: Place) -> Request:
 
 def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
     """What the rules say of the request: deny before allow, and else to ask for all but what only reads."""
-    live = [rule for rule in ledger.rules if is_live(rule, now) and holds_at(rule, request.place)]
+    live = _live_at(ledger, request.place, now)
     for rule in live:
         if rule.verdict is Verdict.DENY and denies(rule, request.operation, request.target, request.place.root):
             return Decision(Verdict.DENY, request.level, f"{_origin(rule)} denies it", rule)
@@ -196,9 +203,26 @@ def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
         return Decision(Verdict.ASK, request.level, f"only a person may: {request.why}", is_persons=True)
     if allow := _allowing(live, request):
         return Decision(Verdict.ALLOW, request.level, f"{_origin(allow)} allows it", allow)
+    if unsure := _may_deny(live, request):
+        why = f"it may be what {_origin(unsure)} denies, by words that only the shell knows"
+        return Decision(Verdict.ASK, request.level, why, unsure, may_be_denied=True)
     if request.level is Level.LOW:
         return Decision(Verdict.ALLOW, request.level, f"it only reads: {request.why}")
     return Decision(Verdict.ASK, request.level, f"no rule covers it: {request.why}")
+
+
+def denies_at(ledger: Ledger, place: Place, now: datetime) -> list[Rule]:
+    """The denies that hold at a place."""
+    return [rule for rule in _live_at(ledger, place, now) if rule.verdict is Verdict.DENY]
+
+
+def denies_version(denies: Sequence[Rule]) -> str:
+    """The same for the same rules; empty without any."""
+    return hashlib.sha256("".join(rule.id for rule in denies).encode()).hexdigest()[:16] if denies else ""
+
+
+def _live_at(ledger: Ledger, place: Place, now: datetime) -> list[Rule]:
+    return [rule for rule in ledger.rules if is_live(rule, now) and holds_at(rule, place)]
 
 
 def live_rules(ledger: Ledger, project: str, now: datetime) -> list[Rule]:
@@ -247,7 +271,7 @@ def _is_named(rule: Rule, request: Request) -> bool:
         return not has_shell_grammar(request.operation) and not CONTROL.search(request.target) and _fits(rule, request)
     if request.operation in FILES_READ | FILES_WRITTEN:
         return allows_file(rule.pattern, request.target, request.place.root)
-    return is_of_domain(rule.pattern, request.target) or _fits(rule, request)
+    return allows_address(rule.pattern, request.target) if request.operation == "webfetch" else _fits(rule, request)
 
 
 def _fits(rule: Rule, request: Request) -> bool:
@@ -290,6 +314,14 @@ def denies(rule: Rule, operation: str, target: str, root: str = "") -> bool:
         ways += [unquoted, *pieces(target), *pieces(unquoted)]
     is_host = is_of_domain(rule.pattern, target)
     return is_host or any(matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
+
+
+def _may_deny(live: Sequence[Rule], request: Request) -> Rule | None:
+    """The first deny of commands that this one may come under."""
+    if not has_shell_grammar(request.operation):
+        return None
+    denied = (rule for rule in live if rule.verdict is Verdict.DENY and rule.operation == request.operation)
+    return next((rule for rule in denied if may_be_denied(rule.pattern, request.target)), None)
 
 
 def _origin(rule: Rule) -> str:

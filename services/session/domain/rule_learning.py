@@ -6,6 +6,7 @@ counts from nought again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,11 +30,12 @@ from services.session.domain.permissions import (
     mask,
     pattern_max_chars,
 )
-from services.session.permissions.naming import is_same_file_operation
+from services.session.permissions.operation_kinds import is_same_file_operation
 
 rules_max = 500
 """What one user may have; denies stay in them after they expire, for what was denied is never learned."""
 tallies_max = 1000
+digest_chars = 32
 expires_max_s = 365 * 24 * 3600
 
 
@@ -46,7 +48,8 @@ def record(
         ledger, rule = with_rule(_without_what_is_denied(ledger, rule), rule)
         return drop_expired(ledger, now), rule, None
     refuse_what_is_denied(ledger, rule, now)
-    ledger, learned = _count_allow(with_rule(ledger, rule)[0], request, now, learn_after)
+    ledger = ledger if recorded.is_only_counted else with_rule(ledger, rule)[0]
+    ledger, learned = _count_allow(ledger, request, recorded.is_only_counted, now, learn_after)
     return drop_expired(ledger, now), rule, learned
 
 
@@ -128,25 +131,28 @@ def meaning(rule: Rule) -> tuple[object, ...]:
     return rule.operation, rule.pattern, rule.exact, rule.scope, rule.verdict, rule.source, places[rule.scope]
 
 
-def _count_allow(ledger: Ledger, request: Request, now: datetime, learn_after: int) -> tuple[Ledger, Rule | None]:
+def _count_allow(
+    ledger: Ledger, request: Request, is_exact: bool, now: datetime, learn_after: int
+) -> tuple[Ledger, Rule | None]:
     """One more allow of the same; with enough of them and never a deny, a rule for the project."""
     place = Place(request.place.project, request.place.root)
-    subject = "" if is_learned_as_a_whole(request.operation, request.level) else request.target
+    is_whole = is_learned_as_a_whole(request.operation, request.level) and not is_exact
+    subject = "" if is_whole else request.target
     holds_secret = mask(subject, pattern_max_chars) != subject
     if request.level is Level.CRITICAL or not place.project or holds_secret or _was_denied(ledger, request, subject):
         return ledger, None
-    key = (request.operation, subject, request.level, place.project, place.root)
+    key = (request.operation, _digest(subject), request.level, place.project, place.root)
     before = next((each for each in ledger.tallies if _key(each) == key), None)
     allows = (before.allows if before else 0) + 1
-    others = tuple(each for each in ledger.tallies if each is not before)
+    others = tuple(each for each in ledger.tallies if each is not before and len(each.subject) in {0, digest_chars})
     if allows < learn_after:
-        tally = Tally(request.operation, subject, request.level, place.project, place.root, allows, now)
+        tally = Tally(request.operation, _digest(subject), request.level, place.project, place.root, allows, now)
         return replace(ledger, tallies=(*others, tally)[-tallies_max:]), None
     learned = Rule(
         id=str(uuid4()),
         operation=request.operation,
         pattern=subject,
-        exact=not is_learned_as_a_whole(request.operation, request.level),
+        exact=not is_whole,
         scope=Scope.PROJECT,
         verdict=Verdict.ALLOW,
         level=request.level,
@@ -155,6 +161,10 @@ def _count_allow(ledger: Ledger, request: Request, now: datetime, learn_after: i
         created_at=now,
     )
     return with_rule(replace(ledger, tallies=others), learned)
+
+
+def _digest(subject: str) -> str:
+    return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[:digest_chars] if subject else ""
 
 
 def _key(tally: Tally) -> tuple[object, ...]:
@@ -177,16 +187,14 @@ def _touches(deny: Rule, operation: str, place: Place, subject: str) -> bool:
 
 
 def _without_what_is_denied(ledger: Ledger, deny: Rule) -> Ledger:
-    """Counts and learned rules that the deny contradicts are gone for good, also after it expires."""
+    """Learned rules that the deny contradicts are gone for good, and all counts of what it is about."""
     rules = tuple(
         rule
         for rule in ledger.rules
         if not (rule.source is Source.LEARNED and _touches(deny, rule.operation, rule.place, rule.pattern))
     )
     tallies = tuple(
-        tally
-        for tally in ledger.tallies
-        if not _touches(deny, tally.operation, Place(tally.project, tally.root), tally.subject)
+        tally for tally in ledger.tallies if not _touches(deny, tally.operation, Place(tally.project, tally.root), "")
     )
     return replace(ledger, rules=rules, tallies=tallies)
 

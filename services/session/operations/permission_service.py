@@ -18,6 +18,8 @@ from services.session.domain.permissions import (
     Rule,
     Verdict,
     check,
+    denies_at,
+    denies_version,
     holds_at,
     judge_request,
     live_rules,
@@ -36,8 +38,9 @@ from services.session.domain.sessions import (
 )
 from services.session.operations.events import PERMISSION_DECIDED, Event
 from services.session.operations.session_lookup import Finding, until_first
+from services.session.permissions.audit_text import without_contents
 from services.session.permissions.naming import canonical_name, warnings
-from services.session.permissions.proposals import Meant, decide, propose, withdraw
+from services.session.permissions.proposals import Shown, decide, propose, withdraw
 from services.session.store import Change, SessionStore
 from services.session.store.records import PROPOSAL, RULE
 
@@ -97,7 +100,10 @@ class Deciding:
         async def attempt() -> Decision:
             place, session = await self._place(user, asked)
             request = judge_request(asked.operation, asked.target, place)
-            decision = check(await self._store.ledger(user), request, self._finding.now())
+            ledger, now = await self._store.ledger(user), self._finding.now()
+            decision = replace(
+                check(ledger, request, now), denies_version=denies_version(denies_at(ledger, place, now))
+            )
             audited = self._audit_line(user, "check", request, decision)
             heartbeat = self._finding.heartbeat(session) if session else None
             lines = [audited] if decision.rule or decision.verdict is not Verdict.ALLOW else []
@@ -105,6 +111,11 @@ class Deciding:
             return decision
 
         return await until_first(attempt)
+
+    async def denies_at(self, user: str, asked: Asked) -> Sequence[Rule]:
+        """The denies that hold at a place."""
+        place, _ = await self._place(user, asked)
+        return denies_at(await self._store.ledger(user), place, self._finding.now())
 
     async def record(self, user: str, asked: Asked, recorded: Recorded, operation_id: str) -> Made:
         """The rule that the decision made, or proposed where a model made it; what was learned by it is in the log."""
@@ -182,12 +193,14 @@ class Deciding:
         proposed = [PROPOSAL.validate_python(each) for each in answer.details.get("proposed", [])]
         return Revoked(int(answer.details["revoked"]), proposed)
 
-    async def decide(self, user: str, meant: Meant, accept: bool, operation_id: str) -> Proposal:
+    async def decide(
+        self, user: str, proposal_id: str, accept: bool, operation_id: str, shown: Shown | None = None
+    ) -> Proposal:
         """The proposal, as a person accepted or declined it."""
 
         async def attempt(id: str) -> Answer:
             now = self._finding.now()
-            ledger, proposal = decide(await self._store.ledger(user), meant, accept, now)
+            ledger, proposal = decide(await self._store.ledger(user), proposal_id, accept, now, shown)
             action = "decline" if not accept else "revoke" if proposal.revokes else "record"
             lines = [self._of_rule(user, action, proposal.rule, f"you {'accepted' if accept else 'declined'} it")]
             details = {"proposal": PROPOSAL.dump_python(proposal, mode="json")}
@@ -223,7 +236,7 @@ class Deciding:
             user=user,
             action=action,
             operation=mask(request.operation),
-            target=mask(request.target),
+            target=mask(without_contents(request.operation, request.target)),
             place=_shorten(request.place),
             verdict=decision.verdict,
             level=decision.level,
@@ -237,7 +250,7 @@ class Deciding:
             user=user,
             action=action,
             operation=rule.operation,
-            target=mask(rule.pattern),
+            target=mask(without_contents(rule.operation, rule.pattern)),
             place=_shorten(rule.place),
             verdict=rule.verdict,
             level=rule.level,

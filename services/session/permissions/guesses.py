@@ -6,123 +6,93 @@ A guess may be wrong. It counts for denies, and for what only a person may do; n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice
 
-from services.session.permissions.programs import is_shell_program, script_of
-from services.session.permissions.shell import UNKNOWN, Call, calls_max, read_command, text_max_chars
+from services.session.permissions.destroyers import DATA_PROGRAMS, MESSAGE_OPTIONS
+from services.session.permissions.git_runs import git_runs
+from services.session.permissions.programs import CARRIERS, INTERPRETERS, RUNS_WORDS, is_shell_program
+from services.session.permissions.shell import UNKNOWN, Call, calls_carried, read_command, text_max_chars
+from services.session.permissions.shell_texts import made_texts, printed_texts, reads_printed
 
 texts_max = 20
 words_max = 40
 """Of a call; behind so many options nobody hides a command by accident."""
+guessed_max = 400
 
-_ANY: frozenset[str] = frozenset()
-_RUN = frozenset({"run", "exec"})
-_EXEC = frozenset({"exec", "x", "dlx"})
-RUNS_WORDS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("npx", "bunx", "pnpx", "uvx", "ssh", "autossh", "mosh", "unbuffer", "rlwrap", "xvfb-run"), _ANY),
-    **dict.fromkeys(("systemd-run", "systemd-inhibit", "dbus-run-session", "proxychains", "proxychains4"), _ANY),
-    **dict.fromkeys(("torsocks", "firejail", "bwrap", "fakeroot", "faketime", "valgrind", "perf", "dotenv"), _ANY),
-    **dict.fromkeys(("hyperfine", "entr", "tmux", "screen", "script", "concurrently", "nodemon", "watchexec"), _ANY),
-    **dict.fromkeys(("cross-env", "expect", "start-stop-daemon", "setpriv", "prlimit", "numactl", "wsl", "cmd"), _ANY),
-    **dict.fromkeys(("npm", "pnpm", "yarn", "bun", "mise", "asdf", "rbenv", "pyenv", "bundle", "direnv"), _EXEC),
-    **dict.fromkeys(("uv", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "conda", "mamba", "pixi"), _RUN),
-    **dict.fromkeys(("docker", "podman", "docker-compose", "kubectl", "oc"), _RUN),
-    **dict.fromkeys(("vagrant", "gcloud", "heroku", "fly", "flyctl"), frozenset({"ssh", "run", "console"})),
-}
-"""Programs that run a command of which the words, or the text, stand somewhere behind these words of theirs."""
-_INTERPRETERS = re.compile(
-    r"(python|pypy|perl|ruby|node|php|lua)[\d.]*|deno|bun|[gmn]?awk|sed|ex|vim?|nvim|emacs|g?make|tar|expect|tclsh"
-    r"|osascript|gdb|rsync|psql|mysql|sqlite3|ed|m4|R|Rscript|julia|pwsh|powershell"
-)
 _between_strings = re.compile(r"""["']\s*,\s*["']""")
 _between_commands = re.compile(r"[\"'`;\n(){}\[\]=!&|]+")
-_assignment = re.compile(
-    r"(?:^|(?<=[\s;&|({]))(\w{1,64})=(\([^()]{1,500}\)|'[^']{1,500}'|\"[^\"$`\\]{1,500}\"|[\w./:@%+,-]{1,200})(?=[\s;&|)]|$)"
+_leading = re.compile(r"spawn|exec|system|qw|run|call|sh|do|!|\d*e")
+"""Words of other languages that stand before a command."""
+_MAY_RUN = re.compile(
+    r"\bos\b|sh\b|subprocess|system|popen|spawn|exec|pty|process|getoutput|import\W*\(|getattr|qx|`|%x|\brun|call"
+    r"|shell|open[^(]|\|\s*[\"']|[\"'][^\"']*\|",
+    re.IGNORECASE,
 )
-_parameters = re.compile(r"(?:^|[\s;&|({])set -- ([^\n;&|]{1,500})")
-_reference = re.compile(r"\"\$\{?(\w{1,64}|@)\[[@*]\]\}?\"|\"\$(@)\"|\$\{?(\w{1,64}|@|\*)(?:\[[@*]\])?\}?")
+"""Of a language: without one of these it runs no other program."""
+_LANGUAGES = re.compile(r"(python|pypy|perl|ruby|node|php|lua)[\d.]*|deno|bun|R|Rscript|julia")
+_READ_ELSEWHERE = frozenset({"find", "gfind", "fd", "fdfind", "eval", "source", ".", "trap", ""})
+"""What runs other commands, all of which are read in it."""
+_ANY: frozenset[str] = frozenset()
 
 
 def guessed_calls(command: str) -> tuple[Call, ...]:
-    """Calls that the command line may make besides those that are read in it."""
+    """Calls that the command line may make besides those that are read in it; `guessed_max` of them are not all."""
     return _guess(command) if len(command) <= text_max_chars else ()
 
 
 @lru_cache(maxsize=256)
 def _guess(command: str) -> tuple[Call, ...]:
     line = read_command(command)
-    texts = list(islice(_texts(command, line.calls), texts_max))
-    found = [call for text in texts for call in read_command(text).calls]
-    for call in (*line.calls, *found[:calls_max]):
-        found += islice(_in_words(call), calls_max)
-        if len(found) > calls_max:
-            break
-    return tuple(found[: 2 * calls_max])
-
-
-def _texts(command: str, calls: tuple[Call, ...]) -> Iterator[str]:
-    """Command lines that the shell makes only when it runs this one."""
-    if (inserted := _with_values(command)) != command:
-        yield inserted
-    if any(call.is_piped and is_shell_program(call.name) and script_of(call.words) is None for call in calls):
-        for call in calls:
-            if call.fed or call.name in {"echo", "printf"}:
-                yield call.fed or " ".join(word for word in call.words[1:] if not word.startswith("-"))
-    for call in calls:
-        yield from _with_arguments(call)
-
-
-def _with_values(command: str) -> str:
-    """The command line with the values of its own variables in the place of their names."""
-    values = {name: value.strip("()") if value[0] == "(" else value.strip("'\"") for name, value in _values(command)}
-    if given := _parameters.search(command):
-        values |= {"@": given[1], "*": given[1]}
-
-    def value_of(found: re.Match[str]) -> str:
-        return values.get(found[1] or found[2] or found[3], found[0])
-
-    return _reference.sub(value_of, command) if values else command
-
-
-def _values(command: str) -> Iterator[tuple[str, str]]:
-    return ((found[1], found[2]) for found in islice(_assignment.finditer(command), texts_max))
-
-
-def _with_arguments(call: Call) -> Iterator[str]:
-    """The script of `bash -c '$0 push' git`, with what is given to it."""
-    script = script_of(call.words) if is_shell_program(call.name) else None
-    if not script or "$" not in script:
-        return
-    given = call.words[call.words.index(script) + 1 :]
-    values = {"@": " ".join(given[1:]), "*": " ".join(given[1:]), **{str(at): word for at, word in enumerate(given)}}
-    yield re.sub(r"\"?\$\{?([@*\d])\}?\"?", lambda found: values.get(found[1], ""), script)
+    texts = list(islice(made_texts(command, line), texts_max))
+    found = list(islice((call for text in texts for call in read_command(text).calls), guessed_max))
+    for call in (*line.calls, *found):
+        found += islice(_in_words(call), guessed_max - len(found))
+    if any(map(reads_printed, line.calls)):
+        pieces = (call for text in printed_texts(line.calls) for call in _in_language(text))
+        found += islice(pieces, guessed_max - len(found))
+    return tuple(found)
 
 
 def _in_words(call: Call) -> Iterator[Call]:
     """Calls in the words that another program gets."""
     words = call.words[:words_max]
     if call.name == "git":
-        yield from _git_aliases(words)
-        return
-    if (behind := RUNS_WORDS.get(call.name)) is not None:
-        start = next((at for at, word in enumerate(words) if word in behind), None) if behind else 0
-        for at in range(start + 1, len(words)) if start is not None else ():
-            yield Call(words[at:], carried=True)
-            if " " in words[at].strip():
+        for meant in git_runs(words):
+            yield from read_command(meant).calls if isinstance(meant, str) else calls_carried(meant)
+    elif INTERPRETERS.fullmatch(call.name):
+        text = "\n".join((*words[1:], call.fed or ""))
+        yield from _in_language(text) if _may_run(call.name, text) else ()
+    elif (start := _start_of_command(call.name, words)) is not None:
+        for at in range(start + 1, len(words)):
+            yield from calls_carried(words[at:])
+            if call.name in RUNS_WORDS and " " in words[at].strip() and words[at - 1] not in MESSAGE_OPTIONS:
                 yield from read_command(words[at]).calls
-    if _INTERPRETERS.fullmatch(call.name):
-        text = _between_strings.sub(" ", "\n".join((*words[1:], call.fed or "")))
-        pieces = (piece.split() for piece in _between_commands.split(text))
-        yield from (Call(tuple(piece), carried=True) for piece in pieces if piece and UNKNOWN not in piece[0])
+    elif call.name in CARRIERS:
+        for word in words[1:]:
+            yield from read_command(word).calls if " " in word.strip() else ()
 
 
-def _git_aliases(words: tuple[str, ...]) -> Iterator[Call]:
-    for before, word in pairwise(words):
-        name, _, meant = word.partition("=")
-        if before == "-c" and name.startswith("alias.") and meant:
-            if meant.startswith("!"):
-                yield from read_command(meant[1:]).calls
-            else:
-                yield Call(("git", *meant.split()), carried=True)
+def _start_of_command(name: str, words: Sequence[str]) -> int | None:
+    """Behind which word another command may stand; None where none does. Of a program that nobody knows it may."""
+    is_known = name in DATA_PROGRAMS or name in CARRIERS or name in _READ_ELSEWHERE or is_shell_program(name)
+    behind = RUNS_WORDS.get(name, None if is_known else _ANY)
+    if behind is None:
+        return None
+    return next((at for at, word in enumerate(words) if word in behind), None) if behind else 0
+
+
+def _may_run(name: str, text: str) -> bool:
+    return not _LANGUAGES.fullmatch(name) or bool(_MAY_RUN.search(text))
+
+
+def _in_language(text: str) -> Iterator[Call]:
+    """Calls in the text of a program in another language."""
+    for piece in _between_commands.split(_between_strings.sub(" ", text)):
+        words = piece.split()
+        while words and _leading.fullmatch(words[0]) and len(words) > 1:
+            yield Call(tuple(words), carried=True)
+            words = words[1:]
+        if words and UNKNOWN not in words[0]:
+            yield Call(tuple(words), carried=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 CONTROL = re.compile(r"[;&|`$<>(){}\n\r\\!#]")
 """What lets a command line do more than its first words say."""
@@ -47,3 +48,27 @@ def matches(pattern: str, text: str) -> bool:
             return False
         at = found + len(piece)
     return True
+
+
+def without_escapes(text: str) -> str:
+    """The text with `\\n`, `\\x41` and their like as what they stand for; as it is where one stands for nothing."""
+    try:
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    except UnicodeDecodeError:
+        return text
+
+
+def is_of_domain(pattern: str, target: str) -> bool:
+    """Whether an address is of the host that `domain:example.org` names."""
+    return pattern.startswith("domain:") and urlsplit(target).hostname == pattern.removeprefix("domain:").casefold()
+
+
+def allows_address(pattern: str, target: str) -> bool:
+    """Whether an allow of `pattern` holds for an address: a `*` at the end of its host reaches into no other host."""
+    if is_of_domain(pattern, target):
+        return True
+    host = pattern.partition("://")[2].partition("/")[0]
+    if not matches(pattern or "*", target) or "*" not in host:
+        return matches(pattern or "*", target)
+    given = urlsplit(target).netloc
+    return given == host[:-1] if host.endswith("*") and host != "*" else "@" not in given and matches(host, given)

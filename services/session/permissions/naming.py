@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from functools import lru_cache
-from urllib.parse import urlsplit
 
-from services.session.domain.operation_risk import (
+from services.session.domain.operation_risk import OPERATIONS
+from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
-    OPERATIONS,
     has_shell_grammar,
     operation_name,
 )
-from services.session.permissions.matching import matches
 from services.session.permissions.shell import read_command
 
 _form = re.compile(r"\s*([\w*-]+)\((.*)\)\s*", re.DOTALL)
@@ -28,26 +25,6 @@ def canonical_name(operation: str, target: str) -> tuple[str, str]:
     if has_shell_grammar(operation) and target.endswith(":*"):
         target = f"{target[:-2]} *"
     return operation, target
-
-
-def is_same_operation(rule: str, operation: str) -> bool:
-    """Whether a rule on `rule` is one on `operation`: `mcp__github` and `mcp__github__*` name all of a server."""
-    if rule == operation:
-        return True
-    return rule.startswith("mcp__") and (matches(rule, operation) or operation.startswith(f"{rule}__"))
-
-
-@lru_cache(maxsize=4096)
-def is_same_file_operation(rule: str, operation: str) -> bool:
-    """Whether a deny of `rule` is one of `operation`, too: who must not edit a file must not write it either."""
-    if is_same_operation(rule, operation):
-        return True
-    return any({rule, operation} <= kind for kind in (FILES_WRITTEN | {"delete_file"}, FILES_READ))
-
-
-def is_of_domain(pattern: str, target: str) -> bool:
-    """Whether an address is of the host that `domain:example.org` names."""
-    return pattern.startswith("domain:") and urlsplit(target).hostname == pattern.removeprefix("domain:").casefold()
 
 
 def warnings(operation: str, pattern: str, root: str, is_allow: bool) -> list[str]:

@@ -55,6 +55,29 @@ CARRIERS: Mapping[str, str] = {
 _OPERANDS_BEFORE = {"timeout": 1, "gtimeout": 1, "taskset": 1, "chrt": 1, "flock": 1, "chroot": 1}
 """How many operands of a carrier stand before the command."""
 
+_ANY: frozenset[str] = frozenset()
+_RUN = frozenset({"run", "exec"})
+_EXEC = frozenset({"exec", "x", "dlx"})
+RUNS_WORDS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("npx", "bunx", "pnpx", "uvx", "ssh", "autossh", "mosh", "unbuffer", "rlwrap", "xvfb-run"), _ANY),
+    **dict.fromkeys(("systemd-run", "systemd-inhibit", "dbus-run-session", "proxychains", "proxychains4"), _ANY),
+    **dict.fromkeys(("gosu", "su-exec", "chpst", "setuidgid", "runuser", "nix-shell", "at", "tini", "dumb-init"), _ANY),
+    **dict.fromkeys(("torsocks", "firejail", "bwrap", "fakeroot", "faketime", "valgrind", "perf", "dotenv"), _ANY),
+    **dict.fromkeys(("hyperfine", "entr", "tmux", "screen", "script", "concurrently", "nodemon", "watchexec"), _ANY),
+    **dict.fromkeys(("cross-env", "expect", "start-stop-daemon", "setpriv", "prlimit", "numactl", "wsl", "cmd"), _ANY),
+    **dict.fromkeys(("npm", "pnpm", "yarn", "bun", "mise", "asdf", "rbenv", "pyenv", "bundle", "direnv"), _EXEC),
+    **dict.fromkeys(("uv", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "conda", "mamba", "pixi"), _RUN),
+    "nix": frozenset({"develop", "run", "shell", "-c", "--command"}),
+    **dict.fromkeys(("docker", "podman", "docker-compose", "kubectl", "oc"), _RUN),
+    **dict.fromkeys(("vagrant", "gcloud", "heroku", "fly", "flyctl"), frozenset({"ssh", "run", "console"})),
+}
+"""Programs that run a command of which the words, or the text, stand somewhere behind these words of theirs."""
+INTERPRETERS = re.compile(
+    r"(python|pypy|perl|ruby|node|php|lua)[\d.]*|deno|bun|[gmn]?awk|sed|ex|vim?|nvim|emacs|g?make|tar|expect|tclsh"
+    r"|osascript|gdb|rsync|psql|mysql|sqlite3|ed|m4|R|Rscript|julia|pwsh|powershell"
+)
+"""Programs with a language of their own, in which a command may stand."""
+
 GLOBAL_OPTIONS: Mapping[str, str] = {
     "git": "C|c|git-dir|work-tree|namespace|exec-path|super-prefix|config-env|attr-source|list-cmds",
     "docker": "context|c|H|host|config|l|log-level|tlscacert|tlscert|tlskey",

@@ -11,8 +11,19 @@ from datetime import datetime
 from uuid import uuid4
 
 from services.kit.errors import InvalidInput, NotFound
-from services.session.domain.operation_risk import is_decided_by_target, operation_name
-from services.session.domain.permissions import Ledger, Proposal, Recorded, Request, Rule, Scope, Verdict, is_live
+from services.session.domain.operation_risk import Level, is_decided_by_target
+from services.session.domain.permissions import (
+    Ledger,
+    Proposal,
+    Recorded,
+    Request,
+    Rule,
+    Scope,
+    Verdict,
+    is_live,
+    mask,
+    pattern_max_chars,
+)
 from services.session.domain.rule_learning import (
     drop_expired,
     meaning,
@@ -22,20 +33,22 @@ from services.session.domain.rule_learning import (
     with_rule,
 )
 from services.session.permissions.naming import canonical_name
+from services.session.permissions.operation_kinds import operation_name
 
 proposals_max = 50
 """Of one user; the oldest goes for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """A proposal by its id; with none, the newest one about this operation, target and scope, or about that rule."""
+class Shown:
+    """What a person was shown of a proposal before they decided; of a revocation the rule, or that it is of `all`."""
 
-    id: str = ""
     operation: str = ""
     target: str = ""
     scope: str = ""
+    exact: bool = False
     rule_id: str = ""
+    all: bool = False
 
 
 def propose(ledger: Ledger, request: Request, recorded: Recorded, now: datetime) -> tuple[Ledger, Rule, bool]:
@@ -75,9 +88,14 @@ def withdraw(
     return ledger, [rule for rule in gone if rule not in denies], proposed
 
 
-def decide(ledger: Ledger, meant: Meant, accept: bool, now: datetime) -> tuple[Ledger, Proposal]:
-    """The ledger as the person wants it, and the proposal that was decided. NotFound, or Conflict with a deny."""
-    proposal = _proposal(ledger, meant)
+def decide(ledger: Ledger, id: str, accept: bool, now: datetime, shown: Shown | None = None) -> tuple[Ledger, Proposal]:
+    """The ledger as the person wants it, and the proposal that was decided. NotFound, or Conflict with a deny.
+
+    Where a dialog `shown` was of something else, the person did not decide on this.
+    """
+    proposal = _proposal(ledger, id)
+    if shown and not _is_about(proposal, shown):
+        raise NotFound(f"The dialog was not about the proposal {id[:64]}.", "See `segue permissions`.")
     ledger = _without(ledger, proposal)
     if not accept:
         return ledger, proposal
@@ -90,20 +108,21 @@ def decide(ledger: Ledger, meant: Meant, accept: bool, now: datetime) -> tuple[L
     return drop_expired(ledger, now), replace(proposal, rule=rule)
 
 
-def _proposal(ledger: Ledger, meant: Meant) -> Proposal:
-    for each in reversed(ledger.proposals):
-        if each.id == meant.id or (not meant.id and _is_about(each, meant)):
+def _proposal(ledger: Ledger, id: str) -> Proposal:
+    for each in ledger.proposals:
+        if each.id == id:
             return each
-    raise NotFound(f"There is no proposal {meant.id[:64]}.", "See `segue permissions`.")
+    raise NotFound(f"There is no proposal {id[:64]}.", "See `segue permissions`.")
 
 
-def _is_about(proposal: Proposal, meant: Meant) -> bool:
+def _is_about(proposal: Proposal, shown: Shown) -> bool:
     rule = proposal.rule
     if proposal.revokes:
-        return not meant.operation and meant.rule_id in {"", rule.id}
-    operation, target = canonical_name(meant.operation, meant.target)
-    same = (rule.operation, rule.pattern, rule.scope) == (operation_name(operation), target, meant.scope or "session")
-    return bool(meant.operation) and same
+        return not shown.operation and (shown.all or shown.rule_id == rule.id)
+    operation, target = canonical_name(shown.operation, shown.target)
+    is_exact = shown.exact or rule.level is Level.CRITICAL  # which is always meant word by word
+    named = (operation_name(operation), mask(target, pattern_max_chars), shown.scope or Scope.SESSION, is_exact)
+    return (rule.operation, rule.pattern, rule.scope, rule.exact) == named
 
 
 def _from_now_on(proposal: Proposal, now: datetime) -> Rule:

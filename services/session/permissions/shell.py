@@ -221,6 +221,8 @@ def _standard_input(node: Node, parent: Node | None) -> str | None:
             return _word(redirect.named_children[-1])[0]
         if redirect.type == "heredoc_redirect":
             return _heredoc(redirect)
+        if any(child.type == "process_substitution" for child in redirect.children):
+            return UNKNOWN
     return None
 
 
@@ -316,6 +318,12 @@ _QUOTED: Mapping[str, Callable[[Node, str], str]] = {
     "variable_name": lambda _, text: text,
     "variable_assignment": lambda _, text: text,
 }
+
+
+def calls_carried(words: Sequence[str]) -> tuple[Call, ...]:
+    """A call of these words that another carries, and what it carries itself."""
+    call = Call(tuple(words), carried=True)
+    return _with_carried(CommandLine((call,), (), True), 1, text_max_chars).calls if words else ()
 
 
 def _with_carried(line: CommandLine, depth: int, left: int) -> CommandLine:

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 from services.kit.errors import InvalidInput, ServiceError, TooLarge
 from services.workspace import serialization
 from services.workspace.git.commit_preconditions import Reason, identity_missing, obstacle
+from services.workspace.git.filtered_files import Touched, touched_files, without_touched
 from services.workspace.git.index_lock import Busy, Changed, checkpoint_lock, index_identity, replace_index
 from services.workspace.git.moved_files import moved_files
 from services.workspace.git.repository import DEFAULT_LIMITS, Repository, find_repository, refuse_links
@@ -30,6 +31,8 @@ from services.workspace.serialization import Lines, readable
 REF_PREFIX = "refs/segue/checkpoints/"
 FILES_MAX = 64
 ATTEMPTS_MAX = 3
+UNCERTAIN = "perhaps changed; only its git filter could tell, which is not run"
+"""Of a file with a filter that has the size which it had before."""
 METRICS_MAX = 20
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -174,7 +177,7 @@ def _record(repository: Repository, request: CheckpointRequest, find_secrets: Fi
 
 def _create(repository: Repository, request: CheckpointRequest, find_secrets: FindSecrets, now: datetime) -> Checkpoint:
     before = index_identity(repository.git_dir)
-    status, moves = _changes(repository, request)
+    status, moves, touched = _changes(repository, request)
     ref = f"{REF_PREFIX}{request.session_id}" if request.ref else None
     tip = _tip(repository, ref or "HEAD") if ref or status.head else None
     if tip and request.checkpoint_id and _id_line(request.checkpoint_id) in tip.message.splitlines():
@@ -183,6 +186,8 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
         raise Skip(*found)
     refuse_links(repository, ref or f"refs/heads/{status.branch}")
     taken, left_out = candidates(repository, status, moves, with_new=request.policy == "all")
+    uncertain = {readable(path) for path in touched.likely}
+    left_out = [LeftOut(each.path, UNCERTAIN) if each.path in uncertain else each for each in left_out]
     if not taken:
         raise Skip("nothing_changed", f"Nothing changed that could be recorded{_why(left_out)}", left_out)
     not_scanned = _refuse_secrets(repository, taken, find_secrets)
@@ -201,19 +206,26 @@ def _create(repository: Repository, request: CheckpointRequest, find_secrets: Fi
     return Checkpoint(True, message, None, commit, ref, names, len(taken), left, tuple(not_scanned[:FILES_MAX]))
 
 
-def _changes(repository: Repository, request: CheckpointRequest) -> tuple[Status, Moves]:
-    """The status, with every untracked file where they are recorded or may be files that were moved; and the moves."""
+def _changes(repository: Repository, request: CheckpointRequest) -> tuple[Status, Moves, Touched]:
+    """The status, with every untracked file where they are recorded or may be files that were moved; the moves; and
+    what was only touched."""
+    status, is_whole = _status(repository, request)
+    touched = touched_files(repository, status)
+    status = without_touched(status, touched)
+    return status, moved_files(repository, status) if is_whole else Moves(is_unknown=True), touched
+
+
+def _status(repository: Repository, request: CheckpointRequest) -> tuple[Status, bool]:
+    """The status, and whether it lists all that is needed to tell what was moved."""
     if request.policy == "all":
-        status = read_status(repository, "all")
-        return status, moved_files(repository, status)
+        return read_status(repository, "all"), True
     status = read_status(repository)
     if not status.untracked or not any(change.unstaged == "D" for change in status.changes):
-        return status, moved_files(repository, status)
+        return status, True
     try:
-        whole = read_status(repository, "all")
+        return read_status(repository, "all"), True
     except TooLarge:
-        return status, Moves(is_unknown=True)
-    return whole, moved_files(repository, whole)
+        return status, False
 
 
 def _refuse_secrets(repository: Repository, taken: Sequence[Candidate], find_secrets: FindSecrets) -> list[str]:

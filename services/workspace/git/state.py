@@ -13,6 +13,7 @@ from typing import Literal
 
 from services.kit.errors import DeadlineExceeded, Denied, ServiceError, Unavailable
 from services.workspace.allowed_roots import inside
+from services.workspace.git.filtered_files import touched_files, without_touched
 from services.workspace.git.repository import DEFAULT_LIMITS, Repository, find_repository
 from services.workspace.git.status import Status, read_status
 from services.workspace.process import Limits
@@ -129,7 +130,8 @@ def operation_in_progress(repository: Repository) -> Operation | None:
 
 
 def _facts(repository: Repository, roots: Sequence[Path], now: datetime) -> GitFacts:
-    status = read_status(repository)
+    whole = read_status(repository)
+    status = without_touched(whole, touched_files(repository, whole), with_likely=True)
     commits, last = _history(repository, now) if status.head else ((0, 0), None)
     return GitFacts(
         state="ready" if status.head else "empty",
@@ -151,7 +153,7 @@ def _facts(repository: Repository, roots: Sequence[Path], now: datetime) -> GitF
         last_commit=last,
         commits_in_7_days=commits[0],
         commits_in_30_days=commits[1],
-        fingerprint=_fingerprint(repository, status),
+        fingerprint=_fingerprint(repository, whole),
         truncated=status.truncated,
     )
 

@@ -95,6 +95,10 @@ class Terminal:
         """The screen's text without spaces."""
         return "".join(_control.sub("", self._screen).split())
 
+    def matches(self, pattern: str) -> list[str]:
+        """What of the screen's text, without spaces, the pattern names."""
+        return re.findall(pattern, self.squeezed)
+
     def clear(self) -> None:
         """Begins anew, and waits until the hooks of both conversations are through: an older client loses what is typed
         before."""

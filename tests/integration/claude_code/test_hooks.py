@@ -31,6 +31,7 @@ class PluggedIn:
         there = stack.environment if stack else {}
         self.hooked = Hooked(at, "shop", **{"SEGUE_DATA_DIR": str(at / "data"), **there, **environment})
         self.hooked.environment["SEGUE_HOOK_WITHIN_MS"] = "4500"  # the client itself gives a hook up after 5 s
+        self.plugin: list[str | Path] = ["--plugin-dir", PLUGIN]
         (self.hooked.home / ".claude").mkdir(parents=True)
         self.allow()
 
@@ -46,7 +47,7 @@ class PluggedIn:
         script.write_text(json.dumps(steps))
         log.unlink(missing_ok=True)
         where = ["--project", self.hooked.project, "--home", self.hooked.home, "--script", script, "--log", log]
-        command = [CLIENT / "run", *where, "--prompt", prompt, "--", "--plugin-dir", PLUGIN, *arguments]
+        command = [CLIENT / "run", *where, "--prompt", prompt, "--", *self.plugin, *arguments]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         self.hooked.settle()

@@ -61,6 +61,20 @@ def test_an_address_that_is_allowed_three_times_is_fetched_unasked_and_no_other_
     assert begun.said("PreToolUse", **fetch("https://pears.example/a/b")) == {}
 
 
+def test_a_file_to_read_that_is_allowed_three_times_is_read_unasked_and_no_other_is(begun: Hooked) -> None:
+    def read(path: str) -> dict[str, Any]:
+        return call("", tool_name="Read", tool_input={"file_path": path})
+
+    elsewhere = str(begun.home / "pears.txt")
+    for _ in range(ALLOWED):
+        assert begun.said("PreToolUse", **read(elsewhere)) == {}
+        ask(begun, read(elsewhere))
+        run(begun, read(elsewhere))
+    assert begun.said("PreToolUse", **read(elsewhere))["permissionDecision"] == "allow"
+    for other in (f"{elsewhere}.orig", str(begun.home / "plums.txt"), "/etc/passwd"):
+        assert begun.said("PreToolUse", **read(other)) == {}
+
+
 def test_what_was_refused_or_ran_without_being_asked_about_teaches_nothing(begun: Hooked) -> None:
     bypassing = call("make pears", permission_mode="bypassPermissions")
     for number in range(ALLOWED):

@@ -96,6 +96,25 @@ async def test_an_allow_is_taken_back_by_a_tool(here: ProcessStack, hooked: Hook
     assert await check(here, hooked, "make pears") == "ask"
 
 
+async def test_with_two_sessions_a_rule_is_for_the_directory_that_is_named(
+    here: ProcessStack, hooked: Hooked, tmp_path: Path
+) -> None:
+    other = Hooked(tmp_path, f"{hooked.project.name}-other", **hooked.environment)
+    other.environment["CLAUDE_PROJECT_DIR"] = str(other.project)
+    other.begin()
+    assert await refused(here, "record_permission", **{**MAKE, "decision": "deny"}) == "INVALID_INPUT"
+    await propose(here, other, decision="deny")
+    assert [await check(here, each, "make pears") for each in (hooked, other)] == ["ask", "deny"]
+
+
+async def test_a_rule_of_a_session_ends_with_it(here: ProcessStack, hooked: Hooked) -> None:
+    decide(here.url, "permit", **{**MAKE, "scope": "session"}, directory=str(hooked.project))
+    assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("allow", "allow")
+    session = (await call(here, "init", working_directory=str(hooked.project)))["session_id"]
+    await call(here, "end", session_id=session)
+    assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("ask", "None")
+
+
 @pytest.mark.parametrize("arguments", [("permit", "Bash", "make pears"), ("revoke", "all")])
 async def test_what_widens_takes_a_terminal(here: ProcessStack, hooked: Hooked, arguments: tuple[str, ...]) -> None:
     await propose(here, hooked, decision="deny", target="make plums")
@@ -124,20 +143,68 @@ async def test_the_client_is_made_to_ask_about_what_would_widen(hooked: Hooked, 
     assert narrowing == {}
 
 
+def run_after_dialog(hooked: Hooked, answer: object, is_shown: bool = True, **fields: Any) -> None:
+    """The client shows a dialog about the call, its user lets it, and the tool answers."""
+    told = {"tool_name": RECORD, "tool_input": MAKE, "permission_mode": "default", "prompt_id": "1", **fields}
+    if is_shown:
+        hooked.hook("PreToolUse", **told)
+        hooked.hook("PermissionRequest", **told)
+    hooked.hook("PostToolUse", **told, tool_response=answer)
+    hooked.settle()
+
+
+@pytest.mark.parametrize("as_text", [True, False], ids=["a text", "an object"])
 async def test_a_proposal_that_the_user_let_pass_in_the_clients_dialog_holds(
-    here: ProcessStack, hooked: Hooked
+    here: ProcessStack, hooked: Hooked, as_text: bool
 ) -> None:
-    told = {"tool_name": RECORD, "tool_input": MAKE, "permission_mode": "default", "prompt_id": "1"}
-    await propose(here, hooked)
-    hooked.hook("PostToolUse", **told, tool_response={})  # it ran without a dialog
-    hooked.settle()
+    made = await propose(here, hooked)
+    answer = json.dumps(made) if as_text else made
+    run_after_dialog(hooked, answer, is_shown=False)  # it ran without a dialog
     assert await check(here, hooked, "make pears") == "ask"
-    hooked.hook("PreToolUse", **told)
-    hooked.hook("PermissionRequest", **told)
-    await propose(here, hooked)
-    hooked.hook("PostToolUse", **told, tool_response={})
-    hooked.settle()
+    run_after_dialog(hooked, answer)
     assert await check(here, hooked, "make pears") == "allow"
+    run_after_dialog(hooked, answer)  # told again
+    assert await check(here, hooked, "make pears") == "allow"
+
+
+async def test_a_dialog_decides_on_what_it_showed_and_on_nothing_else(here: ProcessStack, hooked: Hooked) -> None:
+    wide = await propose(here, hooked, target="make *")
+    exact = await propose(here, hooked, target="make *", exact=True)
+    session = await propose(here, hooked, scope="session")
+    forged: list[tuple[object, dict[str, Any]]] = [
+        (wide, MAKE),
+        (exact, {**MAKE, "target": "make *"}),
+        (wide, {**MAKE, "target": "make *", "exact": True}),
+        (session, MAKE),
+        ({"status": "recorded", "rule": wide["rule"]}, {**MAKE, "target": "make *"}),
+        ({"proposed": [wide["rule"]]}, {}),
+        ({"proposed": [wide["rule"]]}, {"all": True}),
+        (f"segue permit {wide['rule']['id']}", {**MAKE, "target": "make *"}),
+        ({"status": "proposed", "rule": {"id": [wide["rule"]["id"]]}}, {**MAKE, "target": "make *"}),
+        ({"status": "proposed", "rule": None, "proposed": "x"}, {**MAKE, "target": "make *"}),
+        ([wide], {**MAKE, "target": "make *"}),
+    ]
+    for answer, shown in forged:
+        run_after_dialog(hooked, answer, tool_input=shown)
+        assert [await check(here, hooked, each) for each in ("make pears", "make plums", "make *")] == ["ask"] * 3
+    run_after_dialog(hooked, wide, tool_input={**MAKE, "target": "make *"})
+    assert await check(here, hooked, "make plums") == "allow"
+
+
+async def test_that_a_deny_goes_is_decided_in_the_dialog_that_was_about_it(here: ProcessStack, hooked: Hooked) -> None:
+    first, second = [
+        (await propose(here, hooked, decision="deny", target=target))["rule"]["id"] for target in ("make a", "make b")
+    ]
+    answers = [await call(here, "revoke_permission", rule_id=each) for each in (first, second)]
+    told: dict[str, Any] = {"tool_name": REVOKE, "tool_input": {"rule_id": first}}
+    run_after_dialog(hooked, answers[1], **told)
+    run_after_dialog(hooked, answers[0], **{**told, "tool_input": {}})
+    assert [await check(here, hooked, each) for each in ("make a", "make b")] == ["deny", "deny"]
+    run_after_dialog(hooked, answers[0], **told)
+    assert [await check(here, hooked, each) for each in ("make a", "make b")] == ["ask", "deny"]
+    again = await call(here, "revoke_permission", all=True)
+    run_after_dialog(hooked, again, **{**told, "tool_input": {"all": True}})
+    assert await check(here, hooked, "make b") == "ask"
 
 
 @pytest.mark.parametrize("target", ["*", None, "git *"])

@@ -62,9 +62,11 @@ def _project(row: Mapping[str, Any]) -> Project:
 
 
 def _evidence(name: str, value: object) -> Evidence:
-    """A number was measured; a reason says why nothing was."""
+    """A number was measured, one in a list without being asked for; a reason says why nothing was."""
     if isinstance(value, int | float):
         return Evidence(name, float(value), measured=True)
+    if isinstance(value, list):
+        return Evidence(name, float(value[0]), measured=True, applies=False)
     return Evidence(name, detail=str(value), applies=value != "does not apply")
 
 
@@ -79,9 +81,9 @@ def record(name: str, language: str, grade: str, directory: Path) -> dict[str, A
     return {**named, "evidence": evidence}
 
 
-def _recorded_value(each: Evidence) -> float | str:
+def _recorded_value(each: Evidence) -> float | list[float] | str:
     if each.measured:
-        return round(each.value, 4)
+        return round(each.value, 4) if each.applies else [round(each.value, 4)]
     return "does not apply" if not each.applies else WITHOUT_CODE if each.detail == WITHOUT_CODE else "not measured"
 
 

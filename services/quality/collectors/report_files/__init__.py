@@ -1,1 +1,1 @@
-"""What is common to the files of reports: their paths, and reading XML."""
+"""The files of reports: their forms, the paths that they name, reading XML and text. Standard library only."""

@@ -37,6 +37,25 @@ def read_xml(content: bytes, on_element: OnElement, on_text: Callable[[str, str]
         raise Unmeasured("is not valid XML") from error
 
 
+class _Found(Exception):
+    """The first element was read."""
+
+
+def first_element(content: bytes) -> tuple[str, Mapping[str, str]]:
+    """The name and the attributes of the outermost element. Raises what `read_xml` does."""
+    first: list[tuple[str, Mapping[str, str]]] = []
+
+    def element(name: str, attributes: Mapping[str, str]) -> None:
+        first.append((name, attributes))
+        raise _Found
+
+    try:
+        read_xml(content, element)
+    except _Found:
+        return first[0]
+    raise Unmeasured("is not valid XML")
+
+
 class _Reader:
     def __init__(self, on_element: OnElement, on_text: Callable[[str, str], None] | None) -> None:
         self._on_element = on_element

@@ -203,7 +203,7 @@ async def run(happens: list[tuple[str, int, int]]) -> None:
 class NoQuality:
     """A quality service that is down."""
 
-    stub = SimpleNamespace(Check="check", Assess="assess")
+    stub = SimpleNamespace(Check="check", Assess="assess", History="history")
 
     async def call(self, *_: Any) -> quality_pb2.CheckResponse:
         raise NotFound("There is none.")

@@ -585,3 +585,41 @@ def test_a_list_of_text_is_no_code_and_scores_below_any_code(project: Path, tmp_
     commit(neglected, "wip", days_ago=400)
     assert scored(project).overall < scored(neglected).overall
     assert "no code" in scored(project).summary
+
+
+# --- what is no secret, and what is ---------------------------------------------------------------
+
+TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "count"),
+    [
+        ("pom.xml", '<replace token="$next-version$" value="$1"/>\n', 0), ("urls.py", 'URL("https://jo:a%20secret@host.org")\n', 0),
+        ("docs/clients.md", "httpx.Client(auth=('tom', 'mot123'))\npassword = 'hunter2!x'\n", 0),
+        ("crud.py", 'DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$MjQyZWE1MzBjYjJlZTI0Yw$YTU4NGM5ZTZmYjE2NzZlZjY0ZWY3"\n', 0),
+        ("docs/clients.md", f"export TOKEN={TOKEN}\n", 1), ("crud.py", f'example = "{TOKEN}"\n', 1), ("settings.py", "password = 'hunter2!x'\n", 1),
+    ],
+)  # fmt: skip
+def test_what_a_document_shows_is_no_secret_and_a_token_always_is(
+    project: Path, path: str, text: str, count: int
+) -> None:
+    write(project, path, text)
+    commit(project)
+    assert value(project, "secrets") == count
+
+
+def test_a_lock_is_as_old_as_its_commit(project: Path, tmp_path: Path) -> None:
+    write(project, "requirements.txt", "rich==13.0\n")
+    commit(project, days_ago=40)
+    git(tmp_path, "clone", "--quiet", f"file://{project}", str(tmp_path / "clone"))
+    assert "locked 40 days ago" in evidence(tmp_path / "clone")["dependencies"].detail
+
+
+def test_documents_are_advised_only_what_documents_can_have(project: Path) -> None:
+    write(project, "README.md", "A list. " * 10)
+    write(project, "list.txt", "undefined\n" * 5000)
+    commit(project)
+    advised = {each.component for each in scored(project).recommendations}
+    assert advised <= {"readme", "continuous_integration"}
+    assert "readme" in advised

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 
@@ -67,3 +67,27 @@ def test_advice_can_be_followed(project: Project) -> None:
     assert len(made.recommendations) <= 3
     applying = {row.component.name for row in made.components if row.weight}
     assert {each.component for each in made.recommendations} <= applying - {"active_days"}
+
+
+VERY_GOOD = (
+    *("BurntSushi/ripgrep", "nedbat/coveragepy", "pallets/flask", "colinhacks/zod", "spf13/cobra", "pypa/virtualenv"),
+    "pypa/build",
+)
+GOOD = ("withastro/starlight", "fastapi/full-stack-fastapi-template", "spring-projects/spring-petclinic")
+FAIR = ("tinygrad/tinygrad",)
+SAMPLES = ("nestjs/typescript-starter", "astral-sh/uv-docker-example", "wsvincent/djangox")
+BOOKS = ("jakevdp/PythonDataScienceHandbook",)
+LISTS = ("github/gitignore", "minimaxir/big-list-of-naughty-strings")
+
+
+def test_seventeen_trees_are_ordered_as_they_were_judged() -> None:
+    scores = {each.name: each.score.overall for each in PROJECTS}
+    shares = {each.name: each.score.of_measured for each in PROJECTS}
+    ranks = [[scores[name] for name in names] for names in ((*VERY_GOOD, *GOOD), FAIR, SAMPLES, LISTS)]
+    assert sum(map(len, (VERY_GOOD, GOOD, FAIR, SAMPLES, BOOKS, LISTS))) == 17
+    for better, worse in pairwise(ranks):
+        assert min(better) > max(worse)
+    assert max(scores[name] for name in LISTS) < scores[BOOKS[0]] < min(scores[name] for name in (*VERY_GOOD, *GOOD))
+    assert min(shares[name] for name in (*VERY_GOOD, *GOOD)) >= 80
+    assert max(shares[name] for name in LISTS) <= 45
+    assert min(scores["pallets/flask"] - scores[name] for name in LISTS) > 30, "a list of text scores as code does"

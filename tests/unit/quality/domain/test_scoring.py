@@ -91,8 +91,8 @@ def test_better_evidence_never_lowers_the_score(
 ) -> None:
     before = evidence.get(component.name) or Evidence(component.name)
     goal = good(component)
-    if not before.applies and not before.measured:
-        better = before  # there is no evidence of what cannot be asked
+    if not before.applies and not before.measured:  # what nobody asks for, and is measured all the same
+        better = replace(goal, value=goal.value * nearer, applies=False, age_s=before.age_s * fresher)
     elif before.measured:
         value = before.value + (goal.value - before.value) * nearer
         better = replace(before, value=value, age_s=before.age_s * fresher)
@@ -205,3 +205,25 @@ def test_an_impossible_value_is_no_measurement() -> None:
 @pytest.mark.parametrize(("value", "expected"), [(-1, 0), (0, 0), (45, 0.5), (90, 1), (100, 1)])
 def test_a_curve_is_straight_between_its_corners_and_level_outside(value: float, expected: float) -> None:
     assert share(BY_NAME["test_coverage"].curve, value) == pytest.approx(expected)
+
+
+@given(possible_evidence, some.sampled_from(COMPONENTS), some.floats(0, 1), some.floats(0, 1e8))
+def test_evidence_that_nobody_asked_for_never_lowers_the_score(
+    evidence: dict[str, Evidence], component: Component, part: float, age_s: float
+) -> None:
+    without = {**evidence, component.name: Evidence(component.name, applies=False)}
+    value = part * min(MAXIMUM[component.name], 1e6)
+    measured = Evidence(component.name, value, measured=True, age_s=age_s, applies=False)
+    before, after = score(without), score({**evidence, component.name: measured})
+    assert after.overall >= before.overall or not before.coverage
+
+
+def test_what_nobody_asked_for_is_advised_if_it_found_something() -> None:
+    found = Evidence("security_lint", 3, measured=True, applies=False)
+    result = score({**PERFECT, "security_lint": found})
+    assert result.overall == 100
+    assert not result.recommendations, "there is nothing to gain"
+    poor = {**PERFECT, "readme": replace(PERFECT["readme"], value=0), "security_lint": found}
+    advice = next(each for each in score(poor).recommendations if each.component == "security_lint")
+    mended = score({**poor, "security_lint": replace(found, value=0)})
+    assert mended.overall - score(poor).overall == pytest.approx(advice.points, abs=0.01)

@@ -390,3 +390,24 @@ def test_what_cannot_be_run_is_named_with_the_reason(tmp_path: Path) -> None:
     assert dict(missing_tools(look(tmp_path, [tmp_path.parent]))) == {
         "none": "no tool that Segue can run is configured here"
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (4, "an option or a plugin that the project configures is not installed"),
+        (5, "no tests were found"),
+        (2, "could not be imported"),
+        (77, "the last words"),
+    ],
+)
+async def test_why_a_tool_failed_is_said_in_words(tmp_path: Path, code: int, why: str) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / "test_shop.py").write_text("def test_a(): pass\n")
+    program = tmp_path / ".venv/bin/pytest"
+    program.write_text(f"#!/bin/sh\necho first\necho the last words\nexit {code}\n")
+    program.chmod(0o755)
+    ran = await run_all(tmp_path)
+    detail = next(each.detail for each in ran.runs if each.tool == "pytest")
+    assert f"exit code {code}: " in detail
+    assert why in detail

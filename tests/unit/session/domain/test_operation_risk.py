@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.session.domain.operation_risk import (
-    Level,
-    classify,
-    is_learned_as_a_whole,
-    is_shell,
-    operation_name,
-    target_judged_max_chars,
-)
+from services.session.domain.operation_risk import Level, classify, is_learned_as_a_whole, target_judged_max_chars
+from services.session.permissions.operation_kinds import is_shell, operation_name
 
 
 @pytest.mark.parametrize("written", ["Bash", " bash ", "\uff22ash"])

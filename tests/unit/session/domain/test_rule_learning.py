@@ -46,6 +46,25 @@ def test_what_must_not_be_learned_never_is(request_: Request) -> None:
     assert not allowed(10, request_)[1]
 
 
+COUNTED = Recorded(Verdict.ALLOW, Scope.PROJECT, is_only_counted=True)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Request("bash", "make pears", PLACE, Level.HIGH, ""), Request("read", "/srv/a", PLACE, Level.LOW, "")],
+    ids=["a command", "a file"],
+)
+def test_what_is_only_counted_leaves_a_digest_until_exactly_that_is_learned(request_: Request) -> None:
+    ledger = Ledger("alice")
+    for _ in range(2):
+        ledger, _, learned = record(ledger, request_, COUNTED, NOW, 3)
+        assert learned is None
+        assert request_.target not in repr(ledger)
+    ledger, _, learned = record(ledger, request_, COUNTED, NOW, 3)
+    assert learned is not None
+    assert (learned.pattern, learned.exact, ledger.rules) == (request_.target, True, (learned,))
+
+
 def test_a_deny_forgets_what_was_learned_and_nothing_is_learned_after_it() -> None:
     ledger, _ = allowed(3)
     ledger, deny, _ = record(ledger, EDIT, DENY, NOW, 3)

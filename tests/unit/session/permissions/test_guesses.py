@@ -61,6 +61,8 @@ NOT_ALLOWED = [
 ]
 """What the shell makes of them only it knows."""
 SELF_MADE = [
+    *("segue dashboard --print", "curl -X POST http://127.0.0.1:8377/v1/page/links", "curl -X POST $U/v1/./page/links"),
+    "curl -b jar http://127.0.0.1:8377/page/permissions/record -d operation=Bash -d target='*'",
     *(
         "segue permit Bash '*'",
         "uv run segue permit x",
@@ -100,6 +102,7 @@ NOBODYS = [
     ),
     *("grep -rn 'segue permit' README.md", "git commit -m 'say segue permit in a terminal'", "npm run permit"),
     *("echo 'run segue permit in a terminal'", "cat ~/.claude/settings.json", "tail -f ~/.claude/segue/hook.log"),
+    *("curl http://localhost:3000/page/2", "npm run dashboard", "ls src/page/permissions"),
     *("sqlite3 app.db 'select 1'", "python -m pytest tests/test_permissions.py -k revoke", "segue import $FILE"),
 ]
 HARMLESS = [

@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.errors import Conflict, InvalidInput, NotFound
-from services.session.domain.permissions import Ledger, Recorded, Scope, Verdict, check, judge_request
+from services.session.domain.permissions import Ledger, Place, Recorded, Scope, Verdict, check, judge_request
 from services.session.domain.rule_learning import record
-from services.session.permissions.proposals import Meant, decide, proposals_max, propose, withdraw
+from services.session.permissions.proposals import Shown, decide, proposals_max, propose, withdraw
 from tests.fuzz.budget import tried
 from tests.unit.session.book import HERE, LEARN_AFTER, NOW, PLACES, Book
 
@@ -81,11 +82,78 @@ def test_no_sequence_of_calls_without_a_person_widens_anything(sequence: list[tu
             assert said <= STRENGTH[check(before, request, now).verdict], (operation, target)
 
 
+shown = st.builds(
+    Shown,
+    st.sampled_from(["", *OPERATIONS]),
+    st.sampled_from(COMMANDS),
+    st.sampled_from(["", *map(str, Scope)]),
+    st.booleans(),
+    st.sampled_from(["", "a rule"]),
+    st.booleans(),
+)
+
+
+def in_so_many_words(ledger: Ledger, shown: Shown, place: Place, now: datetime) -> Ledger:
+    """What a person makes of the ledger who does just what a dialog showed."""
+    if not shown.operation:
+        rules = tuple(rule for rule in ledger.rules if shown.all is False and rule.id != shown.rule_id)
+        return replace(ledger, rules=rules)
+    request = judge_request(shown.operation, shown.target, place)
+    recorded = Recorded(Verdict.ALLOW, Scope(shown.scope or "session"), exact=shown.exact)
+    with suppress(Conflict, InvalidInput):
+        return record(ledger, request, recorded, now, LEARN_AFTER)[0]
+    return ledger
+
+
+@tried(300)
+@given(st.lists(steps, max_size=8), shown, st.integers(0, 9), st.lists(steps, max_size=4))
+def test_a_dialog_widens_nothing_beyond_what_it_showed(
+    first: list[tuple[object, ...]], told: Shown, which: int, later: list[tuple[object, ...]]
+) -> None:
+    before = after = decided_by_a_person()
+    for step in first:
+        with suppress(Conflict, InvalidInput, NotFound):
+            after = act(after, step, NOW)
+    if told.rule_id and after.rules:
+        told = replace(told, rule_id=after.rules[which % len(after.rules)].id)
+    if after.proposals:  # an answer names whatever proposal it likes
+        with suppress(Conflict, NotFound):
+            after = decide(after, after.proposals[which % len(after.proposals)].id, True, NOW, told)[0]
+    for step in later:
+        with suppress(Conflict, InvalidInput, NotFound):
+            after = act(after, step, NOW)
+    done = [before, *(in_so_many_words(before, told, place, NOW) for place in PLACES)]
+    for (operation, target), place in product(ASKED, PLACES):
+        request = judge_request(operation, target, place)
+        said = STRENGTH[check(after, request, NOW).verdict]
+        assert said <= max(STRENGTH[check(each, request, NOW).verdict] for each in done), (operation, target, place)
+
+
+def test_a_dialog_about_something_else_decides_nothing() -> None:
+    request = judge_request("Bash", "make *", HERE)
+    ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, by_person=False), NOW)
+    for told in (
+        Shown("Bash", "make"),
+        Shown("Bash", "make *", "always"),
+        Shown("Bash", "make *", exact=True),
+        Shown(),
+    ):
+        with pytest.raises(NotFound, match="not about"):
+            decide(ledger, rule.id, True, NOW, told)
+    assert decide(ledger, rule.id, True, NOW, Shown("Bash", "make *"))[0].rules == (rule,)
+
+
+def test_what_a_dialog_shows_as_claude_code_writes_it_is_the_same() -> None:
+    request = judge_request("bash", "git log *", HERE)
+    ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, by_person=False), NOW)
+    assert decide(ledger, rule.id, True, NOW, Shown("Bash(git log:*)"))[0].rules == (rule,)
+
+
 def test_an_accepted_proposal_holds_for_its_time_from_then_on() -> None:
     request = judge_request("Bash", "make", HERE)
     ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, expires_in_s=60, by_person=False), NOW)
     later = NOW + timedelta(hours=1)
-    ledger, proposal = decide(ledger, Meant(rule.id), True, later)
+    ledger, proposal = decide(ledger, rule.id, True, later)
     assert ledger.proposals == ()
     assert proposal.rule.expires_at == later + timedelta(seconds=60)
     assert check(ledger, request, later).verdict is Verdict.ALLOW
@@ -96,7 +164,7 @@ def test_a_proposal_that_a_deny_contradicts_meanwhile_does_not_hold() -> None:
     ledger, rule, _ = propose(Ledger("ada"), request, Recorded(Verdict.ALLOW, by_person=False), NOW)
     ledger, _, _ = record(ledger, request, Recorded(Verdict.DENY), NOW, LEARN_AFTER)
     with pytest.raises(Conflict, match="deny beats"):
-        decide(ledger, Meant(rule.id), True, NOW)
+        decide(ledger, rule.id, True, NOW)
 
 
 def test_the_oldest_proposals_make_room() -> None:
