@@ -104,6 +104,8 @@ Its data is in {data_dir}
 {who if auth == "tokens" else ""}\
 Connect Claude Code, from another terminal, with
   {segue} install claude-code
+See what it remembers, in a browser, with
+  {segue} dashboard
 Check the installation with
   {segue} doctor
 Ctrl-C ends it."""
