@@ -59,6 +59,13 @@ class SearchResult(MemoryShape):
         )
 
 
+_period = "The time that the query names, as it was understood"
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class PeriodShape(BaseModel):
     """The time that a query names in words, as it was understood: what was said then comes first."""
 
@@ -84,7 +91,7 @@ class SearchAnswer(Result):
     suggestions: list[str]
     nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, too little to be shown")
     next_cursor: str | None = Field(description="For get_more_results, where the answer's size left results out")
-    period: PeriodShape | None = Field(None, description="The time that the query names, as it was understood")
+    period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
 
     @classmethod
     def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> SearchAnswer:
@@ -146,7 +153,7 @@ class QuickAnswer(Result):
     has_more: bool
     nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, too little to be shown")
     cursor: str | None = Field(description="For get_more_results")
-    period: PeriodShape | None = Field(None, description="The time that the query names, as it was understood")
+    period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
 
     @classmethod
     def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> QuickAnswer:

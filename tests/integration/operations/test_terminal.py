@@ -62,7 +62,7 @@ async def test_status_counts_what_there_is_and_says_what_the_model_was_given(
     after = segue(lacking.data_dir, "status").stdout
     assert "1 today, 1 in all; the last just now" in after
     assert "sessions  1 active" in after
-    measured = r"^quality   \d+ of the \d+ points that were measured in (\S+/)?shop, measured just now$"
+    measured = r"^quality   \d+ of the \d+ points that were measured \(\d+ %\).* in (\S+/)?shop, measured just now$"
     assert re.search(measured, after, re.MULTILINE)
     assert "injected  1,180 tokens, 7 memories, by SessionStart just now" in after
     assert "degraded  embedding_service" in after
