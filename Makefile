@@ -72,7 +72,7 @@ test-browser: dev ## The web page in Chromium, with JavaScript and without; pict
 
 test-containers: dev ## What needs Docker; the page there needs Chromium, too
 	@$(chromium)
-	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -m containers
+	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -o faulthandler_timeout=1500 -m containers
 
 test-again: dev ## What failed in the run before, alone
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) --last-failed --last-failed-no-failures none

@@ -108,10 +108,12 @@ async def test_with_two_sessions_a_rule_is_for_the_directory_that_is_named(
 
 
 async def test_a_rule_of_a_session_ends_with_it(here: ProcessStack, hooked: Hooked) -> None:
-    decide(here.url, "permit", **{**MAKE, "scope": "session"}, directory=str(hooked.project))
+    await call(here, "init", working_directory=str(hooked.project))
+    fields = {**MAKE, "scope": "session", "directory": str(hooked.project)}
+    assert decide(here.url, "permit", **fields)["status"] == "recorded"
     assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("allow", "allow")
-    session = (await call(here, "init", working_directory=str(hooked.project)))["session_id"]
-    await call(here, "end", session_id=session)
+    hooked.hook("SessionEnd")
+    hooked.settle()
     assert (await check(here, hooked, "make pears"), decision(hooked, "make pears")) == ("ask", "None")
 
 

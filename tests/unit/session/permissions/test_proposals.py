@@ -105,7 +105,7 @@ def in_so_many_words(ledger: Ledger, shown: Shown, place: Place, now: datetime) 
     return ledger
 
 
-@tried(300)
+@tried(80)
 @given(st.lists(steps, max_size=8), shown, st.integers(0, 9), st.lists(steps, max_size=4))
 def test_a_dialog_widens_nothing_beyond_what_it_showed(
     first: list[tuple[object, ...]], told: Shown, which: int, later: list[tuple[object, ...]]
