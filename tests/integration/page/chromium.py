@@ -11,9 +11,10 @@ from typing import Any
 import axe_playwright_python
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
+from tests.patience import PATIENCE_S
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-patience_ms = 60_000
 
 
 @contextmanager
@@ -39,7 +40,7 @@ class Troubles(list[str]):
 def watched(context: BrowserContext, origin: str) -> tuple[Page, Troubles]:
     """A tab, and what goes wrong in it."""
     page, troubles = context.new_page(), Troubles()
-    page.set_default_timeout(patience_ms)
+    page.set_default_timeout(1e3 * PATIENCE_S)
     page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
     page.on("dialog", troubles.note_dialog)
     page.on("console", lambda message: troubles.append(message.text) if "Content Security" in message.text else None)
