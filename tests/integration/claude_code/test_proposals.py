@@ -87,6 +87,7 @@ async def test_without_hooks_the_client_asks_its_user_who_types_a_number(
     said = [*steps(tool, claude.hooked.project), {"text": "It is over."}]
     with Terminal(claude.hooked, version, said, *arguments) as terminal:
         terminal.say("Begin", "to do so.")
+        assert set(terminal.matches(CODE)), terminal.squeezed[-1500:]
         (code,) = set(terminal.matches(CODE))
         terminal.press(code, ENTER, *keys)  # the number, and then Accept, or Decline below it
         terminal.wait_for("It is over.")
