@@ -103,7 +103,5 @@ def refuse(terminal: Terminal, prompt: str, answer: str) -> None:
     """The client shows a dialog, and the person says no."""
     terminal.say(prompt, DIALOG)
     terminal.choose("No")
-    terminal.press(TAB, "Not this.")
-    terminal.wait_for("Not this.")  # a dialog that is still being drawn loses keys
-    terminal.press(ENTER)
+    terminal.press(TAB, "Not this.", ENTER)
     terminal.wait_for(answer)
