@@ -35,7 +35,8 @@ _reading = re.compile(r"\bread (?:-\w+ ){0,4}((?:\w{1,64} ?){1,9})")
 _here_string = re.compile(r"<<< ?('[^']{1,500}'|\"[^\"$`\\]{1,500}\"|[\w./:@%+,-]{1,200})")
 _function = re.compile(r"(?:^|[\s;&|({])(?:function +)?([\w.-]{1,64}) ?\( ?\)|\bfunction +([\w.-]{1,64})")
 _reference = re.compile(
-    r"\"\$\{?(\w{1,64}|@)\[[@*]\]\}?\"|\"\$\{?(@)\}?\"|\$\{?(\w{1,64}|@|\*)(?:\[[@*]\])?(?:[:,^#%/][^{}\n]{0,40})?\}?"
+    r"\"\$\{?(\w{1,64}|@)\[[@*]\]\}?\"|\"\$\{?(@)\}?\""
+    r"|\$\{(\w{1,64}|@|\*)(?:\[[@*]\])?(?:[:,^#%/][^{}\n]{0,40})?\}|\$(\w{1,64}|@|\*)"
 )
 _default = re.compile(r"\$\{\w{1,64}:?[-=+]([^{}$`]{0,200})\}")
 _known_output = re.compile(
@@ -157,7 +158,7 @@ def _with_values(command: str) -> str:
     values = dict(_values(command))
 
     def value_of(found: re.Match[str]) -> str:
-        return values.get(found[1] or found[2] or found[3], found[0])
+        return values.get(found[1] or found[2] or found[3] or found[4], found[0])
 
     return _reference.sub(value_of, command) if values else command
 

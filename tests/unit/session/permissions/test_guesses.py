@@ -61,6 +61,7 @@ NOT_ALLOWED = [
 ]
 """What the shell makes of them only it knows."""
 SELF_MADE = [
+    *("P=hooks; curl localhost:8377/v1/$P/PreToolUse", "P=page; curl -X POST localhost:8377/v1/$P/links"),
     *("segue dashboard --print", "curl -X POST http://127.0.0.1:8377/v1/page/links", "curl -X POST $U/v1/./page/links"),
     "curl -b jar http://127.0.0.1:8377/page/permissions/record -d operation=Bash -d target='*'",
     *(
@@ -216,3 +217,11 @@ def test_the_cost_of_a_command_does_not_grow_faster_than_its_length(shape: str) 
 
 def test_guesses_are_bounded() -> None:
     assert len(guessed_calls("x='a b'; " + "$x; " * 3000)) <= 400
+
+
+@pytest.mark.parametrize("used", ["$B/git push o", "${B}/git push o", '"$B"/git push o'])
+def test_what_stands_behind_a_variable_is_read_on(used: str) -> None:
+    rules = Book()
+    rules.allow("Bash", "*")
+    rules.deny("Bash", "git push *")
+    assert rules.verdict("Bash", f"B=/usr/bin; {used}") == "deny"
