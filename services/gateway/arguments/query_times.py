@@ -87,6 +87,8 @@ def query_time(query: str, now: datetime, zone: ZoneInfo) -> QueryTime | None:
     around = timedelta(days=AROUND_WEEKS_DAYS if _weeks_ago.search(words) else 0)
     here = Span(_local(span.begin, zone) - around, _local(span.end, zone) + around)
     begin, end = _with_edge((found["edge"] or "").strip().casefold(), here, local)
+    if begin >= end:  # what comes after today
+        return None
     rest = " ".join(f"{query[: found.start()]} {query[found.end() :]}".split())
     return QueryTime(" ".join(found[0].split()), Span(begin, end).in_zone(zone), rest, zone)
 

@@ -47,6 +47,7 @@ def test_a_time_in_words_is_a_span_in_the_users_zone(query: str, begin: str, end
         *("retention of 30 days", "the current month", "how long is half an hour", "last day of month", "next week"),
         *('who wrote "last week" in the code', "`yesterday` is a variable", "may I ask", "the last two releases"),
         *("yesterday's bug and last week's", "weekend", "friday_job", "todays", "non-today", "last", "ago", ""),
+        *("what is planned after today", "the release after this week"),
         "what broke last week? " + "x" * READ_MAX_CHARS,
     ],
 )
