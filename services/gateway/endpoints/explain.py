@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.answers.memory_results import iso
-from services.gateway.arguments.query_times import query_time
-from services.gateway.arguments.time_expressions import timestamp
+from services.gateway.arguments.query_periods import name_period
 from services.gateway.backends import MemoryBackend
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
@@ -38,10 +35,7 @@ class Explain:
         search = asked.search
         if search.project.strip():
             search.project = await self._labels.meant(search.project)
-        named = await asyncio.to_thread(query_time, search.query, datetime.now(UTC), self._zone)
-        if named:
-            since, until = timestamp(named.span.begin, "since"), timestamp(named.span.end, "until")
-            search.period.CopyFrom(memory_pb2.Period(since=since, until=until, rest=named.rest))
+        name_period(search, self._zone)
         return JSONResponse(_answer(await self._memory.call(self._memory.stub.Explain, asked)))
 
 

@@ -14,7 +14,8 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers import compact_text, search_results
-from services.gateway.arguments.query_times import QueryTime, query_time
+from services.gateway.arguments.query_periods import name_period
+from services.gateway.arguments.query_times import QueryTime
 from services.gateway.arguments.time_expressions import span, timestamp
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools.memory import InProject, encodable
@@ -57,10 +58,7 @@ async def _answer(
     memory: MemoryBackend, request: memory_pb2.SearchRequest, zone: ZoneInfo
 ) -> tuple[memory_pb2.SearchResponse, QueryTime | None]:
     """The answer to a search, and the time that its query names, if something was said then."""
-    named = await asyncio.to_thread(query_time, request.query, datetime.now(UTC), zone)
-    if named:
-        since, until = timestamp(named.span.begin, "since"), timestamp(named.span.end, "until")
-        request.period.CopyFrom(memory_pb2.Period(since=since, until=until, rest=named.rest))
+    named = name_period(request, zone)
     answer: memory_pb2.SearchResponse = await memory.call(memory.stub.Search, request)
     return answer, named if answer.in_period else None
 

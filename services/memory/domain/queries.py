@@ -231,7 +231,6 @@ def check_query(query: Query) -> Query:
         raise InvalidInput("max_tokens is negative.")
     checked_limit(query.limit)
     at_most(len(query.text), query_max_chars, "query", "characters")
-    check_filter(query.filter)
     check_filter(query.within or query.filter)
     return query
 

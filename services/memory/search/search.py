@@ -192,8 +192,7 @@ class Searching:
         found = np.asarray(ranking.sequences, np.int64)
         if query.is_list:
             found = (await self.index.timeline(user, projects, query.filter)).sequence
-        elif not query.min_score and len(ranking):
-            asked = await self._index_queries.of(user, projects, query.text)
+        elif not query.min_score and len(ranking) and (asked := await self.question(user, projects, query)):
             found = np.union1d(found, await self.index.matching(user, projects, asked, query.filter))
         return await self.index.count(found)
 

@@ -58,6 +58,12 @@ async def test_without_another_subject_it_is_all_of_then_newest_first(service: S
     assert (answer.total, answer.exact) == (2, True)
 
 
+async def test_what_is_counted_is_of_then_alone_where_there_is_no_other_subject(service: Service) -> None:
+    await service.remember(noted("Last week is a calendar week", OLD))
+    answer = await asked(service, "what happened last week", "what happened", facets=True)
+    assert (answer.total, sum(answer.facets["month"].values())) == (2, 2)
+
+
 async def test_where_nothing_was_said_then_its_words_are_words_like_others(service: Service) -> None:
     since = NOW - timedelta(days=60)
     await service.remember(noted("Last month is a calendar month", OLD))
