@@ -33,7 +33,7 @@ from services.memory.operations.backups import Backups, MemoryPart, Schedule
 from services.memory.operations.embedding_backfill import Backfill
 from services.memory.operations.erasure_job import Erasing
 from services.memory.operations.export import Exporting
-from services.memory.operations.health import Condition, Regular
+from services.memory.operations.health import Condition, ModelTrial, Regular
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import NO_MODEL, Storing
@@ -88,7 +88,8 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         if embedder:
             work["backfill"] = Backfill(store, index, embedder, generations)
         supervisor = Supervisor()
-        condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor)
+        trial = ModelTrial(embedder) if embedder else None
+        condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor, trial)
         searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
         listing, exporting = Listing(store, index, linking), Exporting(store)
         domain = Domain(storing, searching, listing, linking, condition, exporting, backups, retaining)

@@ -24,7 +24,7 @@ from services.memory.index.maintenance import Indexing
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.backups import Backups
 from services.memory.operations.export import Exporting
-from services.memory.operations.health import Condition
+from services.memory.operations.health import Condition, ModelTrial
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
@@ -70,7 +70,7 @@ async def served(stack: AsyncExitStack, home: Path) -> MemoryServicer:
     shared = FakeShared()
     generations = Generations(shared)
     linking, storing = Linking(store, generations), Storing(store, index, embedder, generations)
-    condition = Condition(store, embedder, "", home, None, indexing, {}, Supervisor())
+    condition = Condition(store, embedder, "", home, None, indexing, {}, Supervisor(), ModelTrial(embedder))
     searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
     retaining = Retaining(store, storing, Rule(is_default=True))
     listing = Listing(store, index, linking)

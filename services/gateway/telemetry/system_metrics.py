@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.gateway.backends import Backends
@@ -107,18 +107,25 @@ def _is_hit(labels: Mapping[str, str], cache: str) -> bool:
 
 async def measure(backends: Backends) -> Measures:
     """This process's metrics and those of every service that answers; of several replicas, one."""
-    answers = await asyncio.gather(*(each.figures() for each in backends.all), return_exceptions=True)
-    window_s, own = await of_this_process().now()
+    asked = [_figures_or_error(each.figures()) for each in backends.all]
+    (window_s, own), answers = await asyncio.gather(of_this_process().now(), asyncio.gather(*asked))
     series, missing, seen = list(own), [], {instance_id()}
     for backend, answer in zip(backends.all, answers, strict=True):
         if isinstance(answer, ServiceError):
             missing.append(f"{backend.name}: {answer.message}")
-        elif isinstance(answer, BaseException):
-            raise answer
         elif answer.instance not in seen:  # services in one process report the same series
             seen.add(answer.instance)
             series += map(_figure, answer.figures)
     return Measures(window_s, series, missing)
+
+
+async def _figures_or_error(
+    answer: Awaitable[telemetry_pb2.FiguresResponse],
+) -> telemetry_pb2.FiguresResponse | ServiceError:
+    try:
+        return await answer
+    except ServiceError as error:
+        return error
 
 
 def _figure(message: telemetry_pb2.Figure) -> Figure:

@@ -34,13 +34,15 @@ class Figure:
 class Figures:
     """Keeps earlier totals, as far back as the window reaches. Call `keep` from time to time.
 
-    Reading all series takes about ten milliseconds, so it is done in threads.
+    Reading all series takes about ten milliseconds, so it is done in threads, and once for all who wait for it:
+    services in one process are asked at the same time.
 
     """
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, Totals]] = deque([(time.monotonic(), {})])
         self._last_s = time.monotonic()
+        self._reading: asyncio.Task[tuple[float, list[Figure]]] | None = None
 
     async def keep(self) -> None:
         """Stores the current totals, unless some were stored a moment ago."""
@@ -54,6 +56,11 @@ class Figures:
 
     async def now(self) -> tuple[float, list[Figure]]:
         """The current length of the window in seconds, and every series."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(self._reading)
+
+    async def _read(self) -> tuple[float, list[Figure]]:
         since, before = self._kept[0]
         present = await asyncio.to_thread(totals)
         series = [

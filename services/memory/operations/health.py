@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from services.memory.text.stemming import stemming_slowness
 
 disk_free_min_bytes = 256 * 1024 * 1024
 ids_max = 20
+measured_within_s = 30.0
+"""How old the trial of the model may be that statistics are told of: it takes as long as a search."""
 UNREADABLE = "memories that cannot be read, and are not found; segue delete removes them: "
 """Precedes the ids in a user's list of what is degraded."""
 
@@ -66,6 +69,31 @@ class Regular(Protocol):
         ...
 
 
+class ModelTrial:
+    """Tries whether the model still embeds; who asks during a trial gets its result."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._trial: asyncio.Task[PartHealth] | None = None
+        self._ended_s = -math.inf
+
+    async def result(self, within_s: float = 0.0) -> PartHealth:
+        """Of a trial that ends now, or ended in the last `within_s` seconds."""
+        is_recent = self._trial is not None and time.monotonic() - self._ended_s <= within_s
+        if self._trial is None or (self._trial.done() and not is_recent):
+            self._trial = asyncio.create_task(self._try())
+        return await asyncio.shield(self._trial)
+
+    async def _try(self) -> PartHealth:
+        try:
+            await self._embedder.embed([f"health {time.time_ns()}"])  # a text that cannot be cached
+        except ServiceError as error:
+            return PartHealth("degraded", error.message)
+        finally:
+            self._ended_s = time.monotonic()
+        return PartHealth("healthy")
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """The parts to check; `model_trouble` says why there is no embedder, if so."""
@@ -78,11 +106,12 @@ class Condition:
     indexing: Reading
     regular: Mapping[str, Regular]
     supervisor: Supervisor
+    trial: ModelTrial | None
 
     async def stats(self, user: str, project: str, since: datetime | None) -> Stats:
         """Counts for the user, and what is degraded."""
         stats = await self.store.stats(user, project, self.embedder.model if self.embedder else NO_MODEL, since)
-        parts = await self.check()
+        parts = await self.check(measured_within_s)
         degraded = [f"{name}: {part.reason}" for name, part in parts.items() if part.status != "healthy"]
         return replace(stats, degraded=[*degraded, *self._unreadable_lines(user)])
 
@@ -95,9 +124,10 @@ class Condition:
         """The number of the user's memories, and the bytes of their text."""
         return await self.store.usage(user)
 
-    async def check(self) -> Mapping[str, PartHealth]:
-        """The health of every part; the model is used to check it."""
-        return {**await self.look(), "embedding_service": await self._embedding()}
+    async def check(self, within_s: float = 0.0) -> Mapping[str, PartHealth]:
+        """The health of every part; the model is tried, or was in the last `within_s` seconds."""
+        tried = {"embedding_service": await self.trial.result(within_s)} if self.trial else {}
+        return {**await self.look(), **tried}
 
     async def look(self) -> Mapping[str, PartHealth]:
         """A cheap check of every part: for the model, only whether there is one."""
@@ -127,15 +157,6 @@ class Condition:
         except Exception as error:  # any error: that is the result of the check
             return PartHealth("unhealthy", type(error).__name__)
         return PartHealth("degraded", " ".join(self.store.troubles)) if self.store.troubles else PartHealth("healthy")
-
-    async def _embedding(self) -> PartHealth:
-        if self.embedder is None:
-            return self._no_model()
-        try:
-            await self.embedder.embed([f"health {time.time_ns()}"])  # a text that cannot be cached
-        except ServiceError as error:
-            return PartHealth("degraded", error.message)
-        return PartHealth("healthy")
 
     def _no_model(self) -> PartHealth:
         return PartHealth("degraded", f"{self.model_trouble} Searches go by words alone.")

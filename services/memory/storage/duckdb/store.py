@@ -33,6 +33,7 @@ from services.memory.storage.duckdb.deletion.retention_store import RetentionSto
 from services.memory.storage.duckdb.known_rows import existing
 from services.memory.storage.duckdb.link_store import LinkStore
 from services.memory.storage.duckdb.memory_rows import COLUMNS
+from services.memory.storage.duckdb.memory_stats import MemoryStats, Question
 from services.memory.storage.duckdb.project_moves import ProjectMoves
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.row_codec import rows_of
@@ -88,6 +89,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         self._path = path
         self.troubles = [trouble] if trouble else []
         self.moves = ProjectMoves(self._write, self._rows)
+        self._stats = MemoryStats(access.writer)
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         return await self._reading("find_existing", lambda cursor: existing(cursor, self._rows, rows))
@@ -213,16 +215,10 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         return await asyncio.to_thread(read)
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
-        sql = """
-            SELECT count(*) FILTER (kind = 'conversation'), count(*) FILTER (kind = 'reflection'),
-                   count(DISTINCT project), count(e.sequence), min(first_said), max(timestamp),
-                   count(*) FILTER (shared AND user_id = ?), count(*) FILTER (user_id <> ?),
-                   count(*) FILTER (stored_at >= ?), max(stored_at)
-            FROM memories m LEFT JOIN embeddings e ON e.sequence = m.sequence AND e.model = ?
-            WHERE (user_id = ? OR shared) AND (? = '' OR project = ?)
-        """
-        name = self._rows.name(project)
-        row = (await self._select("stats", sql, user, user, since, model, user, name, name))[0]
+        asked = Question(user, self._rows.name(project), model, since)
+        row = self._stats.known(asked)
+        if row is None:
+            row = await self._reading("stats", lambda cursor: self._stats.read(cursor, asked))
         counts = (row[0], row[1], row[2], row[3])
         return Stats(*counts, self._size(), _utc(row[4]), _utc(row[5]), row[6], row[7], row[8], _utc(row[9]))
 

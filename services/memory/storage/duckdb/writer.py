@@ -60,6 +60,8 @@ class Writer:
         self._is_given_up = False
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(write_queue_max)
         self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
+        self.commits = 0
+        """Grows with each transaction before it is answered: what was read at the same number is still so."""
 
     async def __aenter__(self) -> Writer:
         self._thread.start()
@@ -155,6 +157,7 @@ class Writer:
             labels["error.type"] = type(error).__name__
             return _as_service_error(error)
         finally:
+            self.commits += 1
             took = telemetry.duration("segue.commit.duration", "Duration of transactions that write memories")
             took.record(time.perf_counter() - began, labels)
         return None

@@ -67,7 +67,7 @@ class Service:
 
     async def degraded(self, user: str) -> Sequence[str]:
         condition = Condition(
-            self.store, self.searching.embedder, "", Path.cwd(), None, self.indexing, {}, Supervisor()
+            self.store, self.searching.embedder, "", Path.cwd(), None, self.indexing, {}, Supervisor(), None
         )
         return [each for each in (await condition.stats(user, "", None)).degraded if "cannot be read" in each]
 
