@@ -202,7 +202,9 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     if settings.page:
         workflows = Workflows(sessions, projects_work, decisions, retention, export, shown)
         entry = Entry.of(settings, verifier(settings, backends), backends.access)
-        parts = Parts(Tools(mcp), backends, workflows, entry.browsers, entry.renderer, entry.public_url)
+        is_one_of_several = not settings.session_target.startswith("unix:")
+        browsers, renderer = entry.browsers, entry.renderer
+        parts = Parts(Tools(mcp), backends, workflows, browsers, renderer, entry.public_url, is_one_of_several)
         register_page(mcp, parts, entry, ServerParts(backup, app.last_hour, lambda: app.readiness.is_stopping))
     _register_probes(mcp, app)
     return mcp

@@ -37,6 +37,7 @@ from services.memory.operations.health import Condition, ModelTrial, Regular
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import NO_MODEL, Storing
+from services.memory.operations.written_backups import WrittenBackups
 from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
@@ -80,7 +81,9 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared, store.projects)
         linking = Linking(store, generations)
-        backups = Backups([MemoryPart(store, home), *others], _schedule(settings), await _server_id(home))
+        server = await _server_id(home)
+        written, parts = WrittenBackups(store, server), [MemoryPart(store, home), *others]
+        backups = Backups(parts, _schedule(settings), server, written)
         storing = Storing(store, index, embedder, generations)
         erasing = Erasing(store, within_s, [storing.settle, indexing.erase])
         retaining = Retaining(store, storing, _default_rule(settings))

@@ -37,11 +37,17 @@ from services.memory.domain.queries import (
     Results,
     Sort,
 )
+from services.memory.operations.replacements.settling import Verdict
 from services.memory.search.search import Answer
 from services.memory.text.chunks import Span
 from services.pb import memory_pb2
 
 KIND = {memory_pb2.KIND_CONVERSATION: Kind.CONVERSATION, memory_pb2.KIND_REFLECTION: Kind.REFLECTION}
+VERDICT = {
+    memory_pb2.VERDICT_OPEN: Verdict.OPEN,
+    memory_pb2.VERDICT_REPLACED: Verdict.REPLACED,
+    memory_pb2.VERDICT_BOTH_HOLD: Verdict.BOTH_HOLD,
+}
 KIND_NUMBER = {kind: number for number, kind in KIND.items()}
 
 
@@ -133,6 +139,13 @@ def more_bounds(request: memory_pb2.MoreRequest) -> PageBounds:
     return PageBounds(request.limit, 0, *chars)
 
 
+def verdict(given: memory_pb2.Verdict.ValueType) -> Verdict:
+    """What is said of two memories; InvalidInput if nothing is."""
+    if given not in VERDICT:
+        raise InvalidInput("The verdict is missing.")
+    return VERDICT[given]
+
+
 def list_query(request: memory_pb2.ListRequest) -> ListQuery:
     """A list."""
     if request.author not in {"", *Author}:
@@ -160,6 +173,7 @@ def _filter(given: memory_pb2.Filter) -> Filter:
         file_path=given.file_path,
         role=plain_name(given.role),
         in_force=given.in_force,
+        out_of_force=given.out_of_force,
     )
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Memory
 from services.memory.domain.queries import MemoryList
-from services.memory.messages import memory_message
+from services.memory.messages import memory_message, time_message
+from services.memory.operations.backups import Schedule
+from services.memory.operations.replacements.proposals import Proposals
+from services.memory.operations.written_backups import Written
 from services.memory.search.excerpts import excerpt
 from services.memory.search.explanation import Explained, Explanation
 from services.memory.text.chunks import Span
@@ -32,6 +37,33 @@ def list_message(listed: MemoryList, content_max_chars: int) -> memory_pb2.ListR
         total=listed.total,
         next_cursor=listed.next_cursor,
     )
+
+
+def proposals_message(found: Proposals, content_max_chars: int) -> memory_pb2.ListProposedReplacementsResponse:
+    """What may be replaced, and by what."""
+    pairs = [
+        memory_pb2.ProposedReplacement(
+            newer=beginning(each.newer, content_max_chars), older=beginning(each.older, content_max_chars)
+        )
+        for each in found.pairs
+    ]
+    return memory_pb2.ListProposedReplacementsResponse(pairs=pairs, in_force=found.in_force, compared=found.compared)
+
+
+def backups_message(found: Sequence[Written], schedule: Schedule | None) -> memory_pb2.ListBackupsResponse:
+    """The backups that were written, and where and when the next ones are."""
+    backups = [
+        memory_pb2.WrittenBackup(
+            path=each.path,
+            written_at=time_message(each.written_at),
+            memories=each.memories,
+            bytes=each.size_bytes,
+            whereabouts=each.whereabouts,
+        )
+        for each in found
+    ]
+    directory, every_s = (str(schedule.directory), schedule.every.total_seconds()) if schedule else ("", 0.0)
+    return memory_pb2.ListBackupsResponse(backups=backups, directory=directory, every_h=every_s / 3600)
 
 
 def explanation(found: Explanation, content_max_chars: int) -> memory_pb2.ExplainResponse:

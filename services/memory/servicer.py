@@ -13,6 +13,7 @@ from services.kit.names import plain_name
 from services.kit.transport import rpc
 from services.memory import deletion_messages, messages, part_messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
+from services.memory.domain.queries import checked_limit
 from services.memory.domain.rows import ProjectMove
 from services.memory.operations.backups import Backups
 from services.memory.operations.correct_memories import Correcting
@@ -21,6 +22,9 @@ from services.memory.operations.export import Exporting
 from services.memory.operations.health import Condition
 from services.memory.operations.link_projects import Linking
 from services.memory.operations.move_project import MovingProject
+from services.memory.operations.replacements.kept_pairs import KeptPairs
+from services.memory.operations.replacements.proposals import Proposing
+from services.memory.operations.replacements.settling import Settling
 from services.memory.operations.retention_job import Retaining
 from services.memory.operations.store_memories import Storing
 from services.memory.search.explanation import explain
@@ -54,6 +58,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         self._storing = domain.storing
         self._deleting = Deleting(domain.storing)
         self._correcting = Correcting(domain.storing)
+        kept = KeptPairs(domain.storing.store)
+        self._settling = Settling(self._correcting, kept)
+        self._proposing = Proposing(domain.storing.store, domain.storing.index, kept)
         self._searching = domain.searching
         self._listing = domain.listing
         self._linking = domain.linking
@@ -199,6 +206,20 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         memory = await self._correcting.withdraw(user, request.id.strip(), withdrawn=request.withdrawn)
         return memory_pb2.WithdrawResponse(memory=messages.memory_message(memory))
 
+    async def ListProposedReplacements(
+        self, request: memory_pb2.ListProposedReplacementsRequest, _: Any
+    ) -> memory_pb2.ListProposedReplacementsResponse:
+        project = normalise_project_name(request.project)
+        found = await self._proposing.proposals(rpc.caller.get(), project, checked_limit(request.limit))
+        return part_messages.proposals_message(found, request.content_max_chars)
+
+    async def SettleReplacement(
+        self, request: memory_pb2.SettleReplacementRequest, _: Any
+    ) -> memory_pb2.SettleReplacementResponse:
+        newer, older = request.newer.strip(), request.older.strip()
+        await self._settling.settle(rpc.caller.get(), newer, older, messages.verdict(request.verdict))
+        return memory_pb2.SettleReplacementResponse()
+
     async def Export(self, request: memory_pb2.ExportRequest, _: Any) -> memory_pb2.ExportResponse:
         page = await self._exporting.page(rpc.caller.get(), request.after, request.limit)
         memories = [messages.memory_message(each) for each in page.memories]
@@ -227,6 +248,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         path, manifest = await self._backups.make(Path(request.directory))
         memories = sum(part.counts.get("memories", 0) for part in manifest.parts.values())
         return memory_pb2.BackupResponse(path=str(path), memories=memories, bytes=manifest.bytes)
+
+    async def ListBackups(self, _: memory_pb2.ListBackupsRequest, __: Any) -> memory_pb2.ListBackupsResponse:
+        found, schedule = await self._backups.written(), self._backups.schedule
+        return part_messages.backups_message(found, schedule)
 
 
 def _readable_parts(

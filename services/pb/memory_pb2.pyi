@@ -40,6 +40,29 @@ KIND_CONVERSATION: Kind.ValueType  # 1
 KIND_REFLECTION: Kind.ValueType  # 2
 Global___Kind: _TypeAlias = Kind  # noqa: Y015
 
+class _Verdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERDICT_UNSPECIFIED: _Verdict.ValueType  # 0
+    VERDICT_OPEN: _Verdict.ValueType  # 1
+    """nothing was said yet, as before one of the others"""
+    VERDICT_REPLACED: _Verdict.ValueType  # 2
+    VERDICT_BOTH_HOLD: _Verdict.ValueType  # 3
+    """the pair is not proposed again"""
+
+class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper): ...
+
+VERDICT_UNSPECIFIED: Verdict.ValueType  # 0
+VERDICT_OPEN: Verdict.ValueType  # 1
+"""nothing was said yet, as before one of the others"""
+VERDICT_REPLACED: Verdict.ValueType  # 2
+VERDICT_BOTH_HOLD: Verdict.ValueType  # 3
+"""the pair is not proposed again"""
+Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
+
 @_typing.final
 class NewMemory(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -534,6 +557,7 @@ class Filter(_message.Message):
     FILE_PATH_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     IN_FORCE_FIELD_NUMBER: _builtins.int
+    OUT_OF_FORCE_FIELD_NUMBER: _builtins.int
     content_type: _builtins.str
     """code, conversation, reflection"""
     session_id: _builtins.str
@@ -541,6 +565,8 @@ class Filter(_message.Message):
     role: _builtins.str
     in_force: _builtins.bool
     """leaves out what was replaced or withdrawn"""
+    out_of_force: _builtins.bool
+    """leaves out what was not"""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -560,10 +586,11 @@ class Filter(_message.Message):
         file_path: _builtins.str = ...,
         role: _builtins.str = ...,
         in_force: _builtins.bool = ...,
+        out_of_force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "file_path", b"file_path", "in_force", b"in_force", "role", b"role", "session_id", b"session_id", "since", b"since", "tags", b"tags", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "file_path", b"file_path", "in_force", b"in_force", "out_of_force", b"out_of_force", "role", b"role", "session_id", b"session_id", "since", b"since", "tags", b"tags", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1660,6 +1687,130 @@ class WithdrawResponse(_message.Message):
 Global___WithdrawResponse: _TypeAlias = WithdrawResponse  # noqa: Y015
 
 @_typing.final
+class ListProposedReplacementsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """all of them when empty"""
+    limit: _builtins.int
+    content_max_chars: _builtins.int
+    """of each memory's content; 0 is all"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        content_max_chars: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_max_chars", b"content_max_chars", "limit", b"limit", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProposedReplacementsRequest: _TypeAlias = ListProposedReplacementsRequest  # noqa: Y015
+
+@_typing.final
+class ProposedReplacement(_message.Message):
+    """Two decisions on the same subject, both in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NEWER_FIELD_NUMBER: _builtins.int
+    OLDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def newer(self) -> Global___StoredMemory: ...
+    @_builtins.property
+    def older(self) -> Global___StoredMemory: ...
+    def __init__(
+        self,
+        *,
+        newer: Global___StoredMemory | None = ...,
+        older: Global___StoredMemory | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["newer", b"newer", "older", b"older"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["newer", b"newer", "older", b"older"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposedReplacement: _TypeAlias = ProposedReplacement  # noqa: Y015
+
+@_typing.final
+class ListProposedReplacementsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRS_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
+    COMPARED_FIELD_NUMBER: _builtins.int
+    in_force: _builtins.int
+    """decisions of the caller"""
+    compared: _builtins.int
+    """of them, the newest in each project that have an embedding"""
+    @_builtins.property
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProposedReplacement]:
+        """the newest first"""
+
+    def __init__(
+        self,
+        *,
+        pairs: _abc.Iterable[Global___ProposedReplacement] | None = ...,
+        in_force: _builtins.int = ...,
+        compared: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared", b"compared", "in_force", b"in_force", "pairs", b"pairs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProposedReplacementsResponse: _TypeAlias = ListProposedReplacementsResponse  # noqa: Y015
+
+@_typing.final
+class SettleReplacementRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NEWER_FIELD_NUMBER: _builtins.int
+    OLDER_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    newer: _builtins.str
+    """ids"""
+    older: _builtins.str
+    verdict: Global___Verdict.ValueType
+    def __init__(
+        self,
+        *,
+        newer: _builtins.str = ...,
+        older: _builtins.str = ...,
+        verdict: Global___Verdict.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["newer", b"newer", "older", b"older", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleReplacementRequest: _TypeAlias = SettleReplacementRequest  # noqa: Y015
+
+@_typing.final
+class SettleReplacementResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleReplacementResponse: _TypeAlias = SettleReplacementResponse  # noqa: Y015
+
+@_typing.final
 class UndeleteRequest(_message.Message):
     """One of the conditions."""
 
@@ -2088,3 +2239,79 @@ class BackupResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BackupResponse: _TypeAlias = BackupResponse  # noqa: Y015
+
+@_typing.final
+class ListBackupsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBackupsRequest: _TypeAlias = ListBackupsRequest  # noqa: Y015
+
+@_typing.final
+class ListBackupsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUPS_FIELD_NUMBER: _builtins.int
+    DIRECTORY_FIELD_NUMBER: _builtins.int
+    EVERY_H_FIELD_NUMBER: _builtins.int
+    directory: _builtins.str
+    """Where and how often backups are written on a schedule; empty where there is none."""
+    every_h: _builtins.float
+    @_builtins.property
+    def backups(self) -> _containers.RepeatedCompositeFieldContainer[Global___WrittenBackup]: ...
+    def __init__(
+        self,
+        *,
+        backups: _abc.Iterable[Global___WrittenBackup] | None = ...,
+        directory: _builtins.str = ...,
+        every_h: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backups", b"backups", "directory", b"directory", "every_h", b"every_h"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBackupsResponse: _TypeAlias = ListBackupsResponse  # noqa: Y015
+
+@_typing.final
+class WrittenBackup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    WRITTEN_AT_FIELD_NUMBER: _builtins.int
+    MEMORIES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    WHEREABOUTS_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """on the service's machine"""
+    memories: _builtins.int
+    bytes: _builtins.int
+    whereabouts: _builtins.str
+    """there, gone, or unknown where its directory does not answer"""
+    @_builtins.property
+    def written_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        written_at: _timestamp_pb2.Timestamp | None = ...,
+        memories: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        whereabouts: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["written_at", b"written_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "memories", b"memories", "path", b"path", "whereabouts", b"whereabouts", "written_at", b"written_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WrittenBackup: _TypeAlias = WrittenBackup  # noqa: Y015

@@ -109,6 +109,16 @@ class MemoryStub:
                 request_serializer=services_dot_pb_dot_memory__pb2.WithdrawRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.WithdrawResponse.FromString,
                 _registered_method=True)
+        self.ListProposedReplacements = channel.unary_unary(
+                '/segue.memory.v1.Memory/ListProposedReplacements',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsResponse.FromString,
+                _registered_method=True)
+        self.SettleReplacement = channel.unary_unary(
+                '/segue.memory.v1.Memory/SettleReplacement',
+                request_serializer=services_dot_pb_dot_memory__pb2.SettleReplacementRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.SettleReplacementResponse.FromString,
+                _registered_method=True)
         self.Delete = channel.unary_unary(
                 '/segue.memory.v1.Memory/Delete',
                 request_serializer=services_dot_pb_dot_memory__pb2.DeleteRequest.SerializeToString,
@@ -153,6 +163,11 @@ class MemoryStub:
                 '/segue.memory.v1.Memory/Backup',
                 request_serializer=services_dot_pb_dot_memory__pb2.BackupRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_memory__pb2.BackupResponse.FromString,
+                _registered_method=True)
+        self.ListBackups = channel.unary_unary(
+                '/segue.memory.v1.Memory/ListBackups',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListBackupsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListBackupsResponse.FromString,
                 _registered_method=True)
 
 
@@ -264,6 +279,20 @@ class MemoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProposedReplacements(self, request, context):
+        """The caller's decisions that newer ones may replace, and of which nobody said yet that they do, or that both hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleReplacement(self, request, context):
+        """Says of two of the caller's memories whether the one replaces the other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Delete(self, request, context):
         """Removes memories, after it was said which: without the right confirmation it only counts.
         """
@@ -322,6 +351,13 @@ class MemoryServicer:
 
     def Backup(self, request, context):
         """Writes a backup of all users' memories to a directory of the service's machine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBackups(self, request, context):
+        """The backups that this server wrote, the newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -405,6 +441,16 @@ def add_MemoryServicer_to_server(servicer, server):
                     request_deserializer=services_dot_pb_dot_memory__pb2.WithdrawRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.WithdrawResponse.SerializeToString,
             ),
+            'ListProposedReplacements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProposedReplacements,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsResponse.SerializeToString,
+            ),
+            'SettleReplacement': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleReplacement,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.SettleReplacementRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.SettleReplacementResponse.SerializeToString,
+            ),
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
                     request_deserializer=services_dot_pb_dot_memory__pb2.DeleteRequest.FromString,
@@ -449,6 +495,11 @@ def add_MemoryServicer_to_server(servicer, server):
                     servicer.Backup,
                     request_deserializer=services_dot_pb_dot_memory__pb2.BackupRequest.FromString,
                     response_serializer=services_dot_pb_dot_memory__pb2.BackupResponse.SerializeToString,
+            ),
+            'ListBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackups,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListBackupsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListBackupsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -867,6 +918,60 @@ class Memory:
             _registered_method=True)
 
     @staticmethod
+    def ListProposedReplacements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/ListProposedReplacements',
+            services_dot_pb_dot_memory__pb2.ListProposedReplacementsRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListProposedReplacementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleReplacement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/SettleReplacement',
+            services_dot_pb_dot_memory__pb2.SettleReplacementRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.SettleReplacementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Delete(request,
             target,
             options=(),
@@ -1099,6 +1204,33 @@ class Memory:
             '/segue.memory.v1.Memory/Backup',
             services_dot_pb_dot_memory__pb2.BackupRequest.SerializeToString,
             services_dot_pb_dot_memory__pb2.BackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Memory/ListBackups',
+            services_dot_pb_dot_memory__pb2.ListBackupsRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListBackupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,10 @@ class MemoryStub:
     """Changes the text, tags or project of one of the caller's memories; the earlier text stays as a version."""
     Withdraw: _aio.UnaryUnaryMultiCallable[_memory_pb2.WithdrawRequest, _memory_pb2.WithdrawResponse]
     """Takes one of the caller's memories back: it is found, but no longer in force; or lets it be in force again."""
+    ListProposedReplacements: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListProposedReplacementsRequest, _memory_pb2.ListProposedReplacementsResponse]
+    """The caller's decisions that newer ones may replace, and of which nobody said yet that they do, or that both hold."""
+    SettleReplacement: _aio.UnaryUnaryMultiCallable[_memory_pb2.SettleReplacementRequest, _memory_pb2.SettleReplacementResponse]
+    """Says of two of the caller's memories whether the one replaces the other."""
     Delete: _aio.UnaryUnaryMultiCallable[_memory_pb2.DeleteRequest, _memory_pb2.DeleteResponse]
     """Removes memories, after it was said which: without the right confirmation it only counts."""
     Undelete: _aio.UnaryUnaryMultiCallable[_memory_pb2.UndeleteRequest, _memory_pb2.UndeleteResponse]
@@ -65,6 +69,8 @@ class MemoryStub:
     """How long they are kept, by project, and what would go now."""
     Backup: _aio.UnaryUnaryMultiCallable[_memory_pb2.BackupRequest, _memory_pb2.BackupResponse]
     """Writes a backup of all users' memories to a directory of the service's machine."""
+    ListBackups: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListBackupsRequest, _memory_pb2.ListBackupsResponse]
+    """The backups that this server wrote, the newest first."""
 
 class MemoryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -188,6 +194,22 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         """Takes one of the caller's memories back: it is found, but no longer in force; or lets it be in force again."""
 
     @_abc_1.abstractmethod
+    def ListProposedReplacements(
+        self,
+        request: _memory_pb2.ListProposedReplacementsRequest,
+        context: _aio.ServicerContext[_memory_pb2.ListProposedReplacementsRequest, _abc.Awaitable[_memory_pb2.ListProposedReplacementsResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ListProposedReplacementsResponse]:
+        """The caller's decisions that newer ones may replace, and of which nobody said yet that they do, or that both hold."""
+
+    @_abc_1.abstractmethod
+    def SettleReplacement(
+        self,
+        request: _memory_pb2.SettleReplacementRequest,
+        context: _aio.ServicerContext[_memory_pb2.SettleReplacementRequest, _abc.Awaitable[_memory_pb2.SettleReplacementResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.SettleReplacementResponse]:
+        """Says of two of the caller's memories whether the one replaces the other."""
+
+    @_abc_1.abstractmethod
     def Delete(
         self,
         request: _memory_pb2.DeleteRequest,
@@ -258,5 +280,13 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_memory_pb2.BackupRequest, _abc.Awaitable[_memory_pb2.BackupResponse]],
     ) -> _abc.Awaitable[_memory_pb2.BackupResponse]:
         """Writes a backup of all users' memories to a directory of the service's machine."""
+
+    @_abc_1.abstractmethod
+    def ListBackups(
+        self,
+        request: _memory_pb2.ListBackupsRequest,
+        context: _aio.ServicerContext[_memory_pb2.ListBackupsRequest, _abc.Awaitable[_memory_pb2.ListBackupsResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ListBackupsResponse]:
+        """The backups that this server wrote, the newest first."""
 
 def add_MemoryServicer_to_server(servicer: MemoryServicer, server: _aio.Server) -> None: ...

@@ -34,6 +34,13 @@ class Backup:
         made = await self._memory.call(self._memory.stub.Backup, asked, self._timeout_s)
         return {"path": made.path, "memories": made.memories, "bytes": made.bytes}
 
+    async def written(self) -> memory_pb2.ListBackupsResponse:
+        """The backups that the server wrote, and its schedule."""
+        current_caller().require(Scope.ADMIN, "The list of backups")
+        asked = memory_pb2.ListBackupsRequest()
+        answer: memory_pb2.ListBackupsResponse = await self._memory.call(self._memory.stub.ListBackups, asked)
+        return answer
+
 
 def _directory(directory: object) -> str:
     if directory is None:

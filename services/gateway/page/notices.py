@@ -18,6 +18,7 @@ from services.gateway.access.browser_sessions import read_cookie, set_cookie
 COOKIE = "segue_notice"
 kept_s = 120
 ids_max = 60
+_id = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _form = re.compile(r"([a-z_]{1,24})!(\d{1,9})!((?:[A-Za-z0-9_-]{1,80}(?:\.|$)){0,60})")
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -33,6 +34,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "replaced": ("The new memory holds now, and the other one no longer.", "{} memories hold now."),
     "stored": ("Stored one memory.", "Stored {} memories."),
     "moved": ("Moved one memory.", "Moved {} memories."),
+    "replaces": ("The newer one holds now, and the older no longer.", "{} are replaced."),
+    "both_hold": ("Both hold; it is not asked again.", "{} pairs hold."),
+    "open_again": ("The one does not replace the other; both hold.", "{} pairs are open again."),
     "done": ("Done.", "Done."),
     "permitted": ("It may be done without asking now.", "{} rules hold now."),
     "denied": ("It is denied from now on.", "{} rules hold now."),
@@ -50,6 +54,8 @@ UNDONE_BY: Mapping[str, str] = {
     "in_force": "withdraw",
     "shared": "unshare",
     "private": "share",
+    "replaces": "reopen",
+    "both_hold": "reopen",
 }
 """The change that takes another one back."""
 
@@ -75,7 +81,7 @@ class Notice(NamedTuple):
 
 def leave(response: Response, notice: Notice, *, is_secure: bool = False) -> None:
     """Has the next page say it."""
-    ids = notice.ids if len(notice.ids) <= ids_max else ()
+    ids = notice.ids if len(notice.ids) <= ids_max and all(map(_id.fullmatch, notice.ids)) else ()
     value = f"{notice.kind}!{notice.number}!{'.'.join(ids)}"
     set_cookie(response, COOKIE, value, kept_s, is_secure=is_secure)
 

@@ -47,6 +47,8 @@ class Parts:
     browsers: BrowserSessions
     renderer: Renderer
     public_url: str
+    is_one_of_several: bool
+    """Whether other gateways may serve the same users: what only this one knows is said to be so."""
 
     def viewer(self, request: Request) -> Viewer:
         """Who looks."""

@@ -18,7 +18,7 @@ from services.gateway.page.policy import HEADERS
 from services.gateway.page.sign_in import HOME
 from services.gateway.page.tool_calls import explain
 from services.gateway.page.views.bulk_changes import BulkChanges
-from services.gateway.page.views.decisions import DecisionList
+from services.gateway.page.views.decisions import Decisions
 from services.gateway.page.views.export import ExportPage
 from services.gateway.page.views.health import Health
 from services.gateway.page.views.memory import Memory
@@ -77,7 +77,7 @@ def _reading(parts: Parts, server: ServerParts) -> Routes:
         ("GET", "/page/sessions", sessions.list),
         ("GET", "/page/session/{id}", sessions.session),
         ("GET", "/page/conversation/{id:path}", sessions.conversation),
-        ("GET", "/page/decisions", DecisionList(parts).show),
+        ("GET", "/page/decisions", Decisions(parts).show),
         ("GET", "/page/projects", projects.list),
         ("GET", "/page/project/{label:path}", projects.show),
         ("GET", "/page/permissions", Permissions(parts).show),
@@ -99,6 +99,7 @@ def _memory(parts: Parts) -> Routes:
         ("POST", "/page/memory/{id}/version", changes.version),
         ("POST", "/page/memories/change", bulk.change),
         ("POST", "/page/memories/delete", bulk.delete),
+        ("POST", "/page/decisions/settle", Decisions(parts).settle),
     ]
 
 

@@ -62,6 +62,8 @@ class Filter:
     role: str = ""
     in_force: bool = False
     """Leaves out what was replaced or withdrawn."""
+    out_of_force: bool = False
+    """Leaves out what was not."""
 
     @property
     def is_a_stretch(self) -> bool:

@@ -113,6 +113,10 @@ class MemoryStore(Protocol):
         """Sets since when a memory is withdrawn; None if it is not."""
         ...
 
+    async def set_replaced(self, sequence: int, id: str, at: datetime | None) -> None:
+        """Lets a memory replace that of the same user with this id, of what was said until `at`; None: no longer."""
+        ...
+
     async def corrections(self) -> Corrections:
         """What replaces what, and what is withdrawn, of all users."""
         ...

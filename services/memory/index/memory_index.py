@@ -22,6 +22,7 @@ from services.memory.index.catalogue import Timeline
 from services.memory.index.contents import Contents
 from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts
+from services.memory.index.newest_vectors import AtMost, NewestVectors
 from services.memory.index.parts import Around, Parts
 from services.memory.index.pruning import without_removed
 from services.memory.search.voids import NO_VOIDS, Voids
@@ -170,6 +171,10 @@ class MemoryIndex:
     async def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author = Author.ALL) -> Timeline:
         """All that the filter passes, in the order of time; of one moment in the order of storing."""
         return await self._run("timeline", lambda parts: parts.timeline(user, projects, only, author))
+
+    async def newest_vectors(self, user: str, projects: Sequence[str], only: Filter, most: AtMost) -> NewestVectors:
+        """Those of the user's own newest memories that the filter passes, in the order of time."""
+        return await self._run("newest_vectors", lambda parts: parts.newest_vectors(user, projects, only, most))
 
     async def holds_any(self, user: str, projects: Sequence[str], only: Filter) -> bool:
         """Whether the filter passes anything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from services.memory.domain.queries import EVERYTHING, Author, Filter
 from services.memory.domain.rows import Embedded
 from services.memory.index.asked import Asked, Candidates
-from services.memory.index.catalogue import Catalogue, Timeline, same_s
+from services.memory.index.catalogue import Catalogue, Timeline
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
 from services.memory.index.facet_counts import FacetCounts, facet_counts
 from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
+from services.memory.index.newest_vectors import AtMost, NewestVectors, newest_vectors
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.embeddings import Embeddings
@@ -38,7 +39,6 @@ misspelt_max = 4
 compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
 
-Result = TypeVar("Result")
 Around: TypeAlias = tuple[list[int], list[int]]
 
 
@@ -68,7 +68,7 @@ class Parts:
         self._words.append([each.document for each in fresh])
         self._labels.append([each.label for each in fresh])
         self._embeddings.append(slots, fresh)
-        self._session_vectors.add(self._session(slots), self._embeddings.contents(slots))
+        self._session_vectors.add(self._numbers("session", slots), self._embeddings.contents(slots))
         return self._invalidate(len(fresh))
 
     def read(self, entries: Sequence[NewEntry]) -> int:
@@ -85,15 +85,15 @@ class Parts:
         latest = {slot: each for each in embedded if (slot := self._catalogue.slot(each.sequence)) is not None}
         known = sorted(latest.items(), key=itemgetter(0))
         slots = np.asarray([slot for slot, _ in known], np.int64)
-        self._session_vectors.remove(self._session(slots), self._embeddings.contents(slots))
+        self._session_vectors.remove(self._numbers("session", slots), self._embeddings.contents(slots))
         self._embeddings.put(slots, [each for _, each in known])
-        self._session_vectors.add(self._session(slots), self._embeddings.contents(slots))
+        self._session_vectors.add(self._numbers("session", slots), self._embeddings.contents(slots))
         return self._invalidate(len(known))
 
     def remove(self, sequences: Iterable[int]) -> int:
         """Marks indexed memories as removed."""
         slots = np.sort(self._catalogue.remove(sequences))
-        self._session_vectors.remove(self._session(slots), self._embeddings.contents(slots))
+        self._session_vectors.remove(self._numbers("session", slots), self._embeddings.contents(slots))
         self._embeddings.drop_chunks(slots)
         self.dead += len(slots)
         return self._invalidate(len(slots))
@@ -183,6 +183,11 @@ class Parts:
             slots = slots[self._catalogue.of_user(user, slots) == (author is Author.MINE)]
         return self._catalogue.timeline(slots)
 
+    def newest_vectors(self, user: str, projects: Sequence[str], only: Filter, most: AtMost) -> NewestVectors:
+        """Those of the user's own newest memories that the filter passes."""
+        slots = self._selection(user, projects, only).slots
+        return newest_vectors(self._catalogue, self._embeddings, slots[self._catalogue.of_user(user, slots)], most)
+
     def holds_any(self, user: str, projects: Sequence[str], only: Filter) -> bool:
         """Whether the filter passes anything."""
         return len(self._selection(user, projects, only)) > 0
@@ -244,7 +249,7 @@ class Parts:
     ) -> tuple[Signals, NDArray[np.int16]]:
         """What is known of the chosen, and the number of each one's nearest chunk, -1 for the beginning."""
         vector, context_vector, chunk = self._cosines(user, asked.vector, chosen)
-        counts, sessions = matches.counts(chosen), self._session(chosen)
+        counts, sessions = matches.counts(chosen), self._numbers("session", chosen)
         sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
         column = self._catalogue.column
         signals = Signals(
@@ -295,9 +300,9 @@ class Parts:
         slots = self._catalogue.select(user, projects)
         if only != EVERYTHING:
             slots = self._labels.matching(only, self._catalogue.matching(only, slots), self._with_words_of)
-        if only.in_force:
-            until = self.voids.until(self._catalogue.column("sequence")[slots])
-            slots = slots[self._catalogue.column("timestamp_s")[slots] > until + same_s]
+        if only.in_force or only.out_of_force:
+            holds = self.voids.hold(self._catalogue, slots)
+            slots = slots[holds if not only.out_of_force else ~holds & (not only.in_force)]
         session_of = self._catalogue.column("session")
         selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
         if only == EVERYTHING:
@@ -334,7 +339,7 @@ class Parts:
         for direction in ("before", "after"):
             neighbours = chosen
             for _ in range(reach):
-                neighbours = self._beside(direction, neighbours)
+                neighbours = self._numbers(direction, neighbours)
                 neighbours = neighbours[neighbours >= 0]
                 neighbours = neighbours[searched.holds(neighbours)]
                 marked[neighbours] = True
@@ -346,23 +351,19 @@ class Parts:
         slots = np.asarray([slot for each in by if (slot := self._catalogue.slot(each)) is not None], np.int64)
         return np.union1d(chosen, slots[searched.holds(slots)]) if len(slots) else chosen
 
-    def _session(self, slots: Slots) -> NDArray[np.int64]:
-        """The session of each of `slots`, -1 for none."""
-        return self._catalogue.column("session")[slots].astype(np.int64)
-
     def _linked_mask(self, projects: Sequence[str], chosen: Slots) -> NDArray[np.bool_]:
         """Which are of another project than the first of `projects`."""
         if len(projects) < 2:
             return np.zeros(len(chosen), np.bool_)
         return ~self._catalogue.of_projects(projects[:1], chosen)
 
-    def _beside(self, direction: str, slots: Slots) -> Slots:
-        """The slots directly before or after in the session, -1 for none."""
-        return self._catalogue.column(direction)[slots].astype(np.int64)
+    def _numbers(self, name: str, slots: Slots) -> NDArray[np.int64]:
+        """The session of each of `slots`, or the slot directly before or after in it; -1 for none."""
+        return self._catalogue.column(name)[slots].astype(np.int64)
 
     def _places(self, direction: str, chosen: Slots) -> NDArray[np.int64]:
         """The positions of neighbours in `chosen`, which is ascending; -1 for none and for those not in it."""
-        beside = self._beside(direction, chosen)
+        beside = self._numbers(direction, chosen)
         places = np.minimum(np.searchsorted(chosen, beside), max(len(chosen) - 1, 0))
         return np.where((beside >= 0) & (chosen[places] == beside), places, -1) if len(chosen) else places
 
@@ -375,7 +376,7 @@ class Parts:
 
     def _answers(self, chosen: Slots, searched: Selection) -> NDArray[np.bool_]:
         """Which directly follow a searched question in their session."""
-        before = self._beside("before", chosen)
+        before = self._numbers("before", chosen)
         if not len(chosen):
             return before >= 0
         return np.asarray((before >= 0) & self._catalogue.column("asks")[before] & searched.holds(before))

@@ -15,6 +15,7 @@ from services.kit.backup import Manifest, Part, PartContent, newest_of, prune, w
 from services.kit.encryption.keyring import KEYRING
 from services.kit.errors import Conflict, InvalidInput, ServiceError
 from services.memory.domain.store import MemoryStore
+from services.memory.operations.written_backups import Written, WrittenBackups
 from services.memory.storage.database_file.schema import MIGRATIONS
 from services.memory.storage.shard_count import COUNT_FILE
 
@@ -55,9 +56,12 @@ class Backups:
     `trouble` says why the last scheduled backup failed, and is empty if it did not.
     """
 
-    def __init__(self, parts: Sequence[Part], schedule: Schedule | None, server: str) -> None:
+    def __init__(
+        self, parts: Sequence[Part], schedule: Schedule | None, server: str, written: WrittenBackups | None = None
+    ) -> None:
         self._parts = parts
         self._server = server
+        self._written = written
         self._writing = asyncio.Lock()
         self.schedule = schedule
         self.trouble = ""
@@ -70,8 +74,14 @@ class Backups:
             raise Conflict("Another backup is being written.", "Try again when it is done.")
         async with self._writing:
             made = await write_backup(directory, self._parts, self._server, now or datetime.now(UTC))
+            if self._written:
+                await self._written.note(*made)
         logger.info("backup written: %d files, %d bytes", len(made[1].files), made[1].bytes)
         return made
+
+    async def written(self) -> Sequence[Written]:
+        """Those that this server wrote, the newest first, as far as it knows."""
+        return await self._written.all(self.schedule.directory if self.schedule else None) if self._written else ()
 
     async def run(self) -> None:
         """Writes a backup whenever one is due by the wall clock: a laptop may have been asleep."""
@@ -87,8 +97,11 @@ class Backups:
             if newest and now - newest < schedule.every:
                 return
             await self.make(schedule.directory, now)
-            for path in await asyncio.to_thread(prune, schedule.directory, self._server, schedule.keep, now):
+            removed = await asyncio.to_thread(prune, schedule.directory, self._server, schedule.keep, now)
+            for path in removed:
                 logger.info("old backup removed: %s", path.name)
+            if self._written:
+                await self._written.forget(removed)
             self.trouble = ""
         except (ServiceError, OSError) as error:
             self.trouble = error.message if isinstance(error, ServiceError) else str(error.strerror)

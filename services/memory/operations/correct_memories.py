@@ -31,7 +31,7 @@ class Correcting:
 
     async def update(self, user: str, id: str, edit: Edit) -> Corrected:
         """Changes the text, tags or project of a memory; what it was stays as a version until it is deleted."""
-        sequence, memory = await self._own(user, id)
+        sequence, memory = await self.own(user, id)
         now = datetime.now(UTC)
         clean = await self.storing.clean(edit.apply(memory), now)
         if _plain(clean.memory) == _plain(memory):
@@ -39,17 +39,25 @@ class Correcting:
         is_said_anew = clean.memory.content != memory.content
         row = NewRow(clean.memory, user)
         await self.storing.change(user, sequence, row, memory, embed=is_said_anew)
-        return Corrected((await self._own(user, id))[1], changed=True, redactions=clean.redactions)
+        return Corrected((await self.own(user, id))[1], changed=True, redactions=clean.redactions)
 
     async def withdraw(self, user: str, id: str, *, withdrawn: bool) -> Memory:
         """Takes a memory back, or lets it be in force again."""
-        sequence, memory = await self._own(user, id)
+        sequence, memory = await self.own(user, id)
         at = max(datetime.now(UTC), memory.timestamp) if withdrawn else None
         if withdrawn == (memory.withdrawn_at is None):
-            await self.storing.withdraw(user, sequence, memory, at)
-        return (await self._own(user, id))[1]
+            await self.storing.change_force(user, memory, self.storing.store.withdraw(sequence, at))
+        return (await self.own(user, id))[1]
 
-    async def _own(self, user: str, id: str) -> tuple[int, Memory]:
+    async def set_replaced(self, user: str, id: str, other: str, *, replaced: bool) -> None:
+        """Lets a memory replace another one of the user's, or no longer."""
+        (sequence, memory), (_, older) = await self.own(user, id), await self.own(user, other)
+        at = max(memory.timestamp, older.timestamp) if replaced else None
+        if replaced or older.id in memory.replaces:
+            change = self.storing.store.set_replaced(sequence, older.id, at)
+            await self.storing.change_force(user, memory, change)
+
+    async def own(self, user: str, id: str) -> tuple[int, Memory]:
         """The user's memory of that id; Denied if it is another user's shared one, NotFound if there is none."""
         store = self.storing.store
         sequence = await store.find(user, id)

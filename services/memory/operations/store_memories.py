@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
@@ -22,8 +22,8 @@ from services.memory.index.entries import NewEntry, Reading, entry_of, reading
 from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, clean_memory
+from services.memory.operations.replacements.same_subject import SameSubject
 from services.memory.operations.row_embedding import RowEmbedding
-from services.memory.operations.same_subject import SameSubject
 from services.memory.search.result_cache import Generations
 from services.memory.search.voids import read_voids
 
@@ -300,13 +300,13 @@ class Storing:
             await self._index_restated(user, [done])
             await self._move(user, [before])
 
-    async def withdraw(self, user: str, sequence: int, memory: Memory, at: datetime | None) -> None:
-        """Sets since when a memory is withdrawn; None if it is not."""
-        await self._whole(self._withdraw(user, sequence, memory, at))
+    async def change_force(self, user: str, memory: Memory, change: Awaitable[None]) -> None:
+        """Makes a change to what the memory says of force, its own or others', and looks what is in force then."""
+        await self._whole(self._change_force(user, memory, change))
 
-    async def _withdraw(self, user: str, sequence: int, memory: Memory, at: datetime | None) -> None:
-        await self.store.withdraw(sequence, at)
-        await self._judge([replace(memory, withdrawn_at=at or memory.withdrawn_at)])
+    async def _change_force(self, user: str, memory: Memory, change: Awaitable[None]) -> None:
+        await change
+        await self._judge_anew()
         await self._move(user, [memory])
 
     async def restore(self, undoing: Undoing) -> Undone:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from services.memory.domain.corrections import Void, voids
 from services.memory.domain.store import MemoryStore
 from services.memory.index.catalogue import Catalogue, same_s
+from services.memory.index.slots.growable_arrays import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,12 @@ class Voids:
             for place in np.flatnonzero(np.isin(sequences, known)).tolist():
                 until[place] = self.of[int(sequences[place])].until_s
         return until
+
+    def hold(self, catalogue: Catalogue, slots: Slots) -> NDArray[np.bool_]:
+        """Which of `slots` are in force."""
+        return np.asarray(
+            catalogue.column("timestamp_s")[slots] > self.until(catalogue.column("sequence")[slots]) + same_s
+        )
 
     def replacing(self, sequences: NDArray[np.int64]) -> set[int]:
         """The sequences of what replaces these, and of what replaces that."""

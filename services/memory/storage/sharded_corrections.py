@@ -51,6 +51,9 @@ class ShardedCorrections(Shards):
     async def withdraw(self, sequence: int, at: datetime | None) -> None:
         await self._shards[sequence % len(self._shards)].withdraw(sequence // len(self._shards), at)
 
+    async def set_replaced(self, sequence: int, id: str, at: datetime | None) -> None:
+        await self._shards[sequence % len(self._shards)].set_replaced(sequence // len(self._shards), id, at)
+
     async def corrections(self) -> Corrections:
         """Of all shards: what replaces a memory may be in another one."""
         found = await asyncio.gather(*(shard.corrections() for shard in self._shards))

@@ -106,6 +106,13 @@ def delete(world: World, user: str, which: int) -> None:
         del world.owner[made]
 
 
+def settle(world: World, user: str, which: int) -> None:
+    """What is said of a pair of which one is another's changes nothing."""
+    pair = {"newer": world.any(which), "older": world.any(which + 1)}
+    done = world.send(user, "/page/decisions/settle", **pair, do=("replaced", "both_hold", "open")[which % 3])
+    assert done.status != 200 or {world.owner.get(each) for each in pair.values()} == {user}
+
+
 def deny(world: World, user: str, which: int) -> None:
     fields = {"operation": "Bash", "target": f"feed secret {ANIMALS[user]} {which}", "scope": "always", "do": "deny"}
     assert world.send(user, "/page/permissions/record", **fields).status == 200
@@ -121,6 +128,7 @@ STEPS: Mapping[str, Callable[[World, str, int], None]] = {
     "undelete": change("undelete"),
     "delete": delete,
     "deny": deny,
+    "settle": settle,
 }
 
 
@@ -129,6 +137,7 @@ def look_at_everything(world: World) -> None:
     mine: defaultdict[str, int] = defaultdict(int)
     for user, browser in world.browsers.items():
         addresses = [f"/page/{name}" for name in PAGES] + ["/page/export/memories.jsonl", "/page/decisions?state=all"]
+        addresses += [f"/page/decisions?state={each}" for each in ("proposed", "replaced")]
         addresses += [f"/page/search?q={quote(f'secret {animal} pantry')}" for animal in ANIMALS.values()]
         addresses += [f"/page/project/{each}" for each in (*PROJECTS, *map(quote, ANIMALS.values()))]
         addresses += [f"/page/session/{each}" for each in world.sessions]

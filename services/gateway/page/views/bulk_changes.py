@@ -14,6 +14,7 @@ from services.gateway.page.notices import Notice, ids_max
 from services.gateway.page.parts import Parts
 from services.gateway.page.sign_in import is_own_address
 from services.gateway.page.tool_calls import Refused
+from services.gateway.page.views.decisions import settle_pair
 from services.kit.errors import InvalidInput
 
 at_once = 8
@@ -24,7 +25,7 @@ CHANGES: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "unshare": ("share_memory", {"shared": False}, "private"),
 }
 """The tool of each change, its argument, and the notice of what it did."""
-DELETE, UNDELETE = "delete", "undelete"
+DELETE, UNDELETE, REOPEN = "delete", "undelete", "reopen"
 
 
 class BulkChanges:
@@ -36,12 +37,14 @@ class BulkChanges:
     async def change(self, request: Request) -> Response:
         """Does with the memories what the button says; before a deletion, a page says what would go."""
         fields = await self._parts.form(request)
-        what = fields.choice("do", [DELETE, UNDELETE, *CHANGES])
+        what = fields.choice("do", [DELETE, UNDELETE, REOPEN, *CHANGES])
         ids, back = _ids(fields), _back(fields)
         if what == DELETE:
             return await self._ask(request, ids, back)
         if what == UNDELETE:
             return self._parts.go(back, await self._undelete(ids))
+        if what == REOPEN:
+            return self._parts.go(back, await self._reopen(ids))
         return self._parts.go(back, await self._each(what, ids))
 
     async def delete(self, request: Request) -> Response:
@@ -61,6 +64,12 @@ class BulkChanges:
         done = await self._parts.tools.call("undelete", ids=ids)
         kind = "restored" if done["restored"] else "restored_none"
         return Notice(kind, max(done["restored"], 1 if done["restored"] else 0))
+
+    async def _reopen(self, ids: Sequence[str]) -> Notice:
+        """Takes back what was said of a newer and an older decision."""
+        if len(ids) != 2:  # a pair
+            raise InvalidInput("That is no pair of decisions.")
+        return Notice(await settle_pair(self._parts, ids[0], ids[1], "open"))
 
     async def _each(self, what: str, ids: Sequence[str]) -> Notice:
         """Those that can be changed are; raises what is wrong if none can."""

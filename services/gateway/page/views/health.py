@@ -10,12 +10,14 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.gateway.answers.memory_results import iso
 from services.gateway.endpoints.backup import Backup
 from services.gateway.page.display import charts
 from services.gateway.page.notices import Notice
 from services.gateway.page.parts import Parts
 from services.gateway.page.tool_calls import Refused
 from services.gateway.telemetry.last_hour import LastHour, Minute
+from services.kit.errors import ServiceError
 
 HERE = "/page/health"
 
@@ -31,12 +33,23 @@ class Health:
     async def show(self, request: Request) -> Response:
         """Everything that answers."""
         tools = self._parts.tools
-        health, figures, stats = await asyncio.gather(
-            tools.call("health_check"), tools.call("system_metrics"), self._stats()
+        may_see_backups = self._parts.viewer(request).may_administrate
+        health, figures, stats, backups = await asyncio.gather(
+            tools.call("health_check"),
+            tools.call("system_metrics"),
+            self._stats(),
+            self._backups() if may_see_backups else _nothing(),
         )
         checks = sorted(health["checks"].items(), key=lambda each: (each[1]["status"] == "healthy", each[0]))
         hour = _charts(self._last_hour.minutes, self._parts.viewer(request).zone)
-        shown = {"health": health, "checks": checks, "figures": figures, "stats": stats, "hour": hour}
+        shown = {
+            "health": health,
+            "checks": checks,
+            "figures": figures,
+            "stats": stats,
+            "hour": hour,
+            "backups": backups,
+        }
         return self._parts.show(request, "health.html", **shown)
 
     async def back_up(self, request: Request) -> Response:
@@ -45,11 +58,35 @@ class Health:
         await self._backup.write(fields.text("directory").strip())
         return self._parts.go(HERE, Notice("backed_up"))
 
+    async def _backups(self) -> dict[str, object] | None:
+        """Those that were written, and the schedule; None while the memory service does not say."""
+        try:
+            found = await self._backup.written()
+        except ServiceError:
+            return None
+        listed = [
+            {
+                "path": each.path,
+                "written_at": iso(each.written_at),
+                "memories": each.memories,
+                "bytes": each.bytes,
+                "whereabouts": each.whereabouts,
+            }
+            for each in found.backups
+        ]
+        there = [each["written_at"] for each in listed if each["whereabouts"] == "there"]
+        newest = there[0] if there else None
+        return {"listed": listed, "newest": newest, "directory": found.directory, "every_h": found.every_h}
+
     async def _stats(self) -> dict[str, object] | None:
         try:
             return await self._parts.tools.call("reflection_stats")
         except Refused:
             return None
+
+
+async def _nothing() -> None:
+    """What is not asked for."""
 
 
 def _charts(minutes: Sequence[Minute], zone: ZoneInfo) -> list[tuple[str, Markup]]:

@@ -55,6 +55,7 @@ class Today:
             proposals=permissions["proposals"] if permissions else [],
             shown=shown,
             shown_since=workflows.shown.began_at.isoformat(),
+            is_one_of_several=self._parts.is_one_of_several,
             troubles=[(name, each) for name, each in services.items() if each.status != "healthy"],
         )
 

@@ -32,14 +32,14 @@ class Embeddings:
     """Grows by `append`. Slots are given in ascending order everywhere."""
 
     def __init__(self, dimensions: int) -> None:
-        self._dimensions = dimensions
+        self.dimensions = dimensions
         self._content, self._context = Vectors(dimensions), Vectors(dimensions)
         self._signs = Signs(dimensions)
         self._chunks = ChunkVectors(dimensions)
 
     def append(self, slots: Slots, entries: Sequence[NewEntry]) -> None:
         """Adds those of new slots; a context's bytes are followed by those of the chunks."""
-        width = 2 * self._dimensions
+        width = 2 * self.dimensions
         self._content.append([each.content_vector for each in entries])
         self._context.append([each.context_vector[:width] for each in entries])
         self._signs.append(self._content.of(slots), self._context.of(slots))
@@ -48,10 +48,10 @@ class Embeddings:
     def put(self, slots: Slots, embedded: Sequence[Embedded]) -> None:
         """Sets those of existing slots."""
         self._content.put(slots, [each.content_vector for each in embedded])
-        self._context.put(slots, [each.context_vector[: self._dimensions] for each in embedded])
+        self._context.put(slots, [each.context_vector[: self.dimensions] for each in embedded])
         self._signs.put(slots, self._content.of(slots), self._context.of(slots))
         self._chunks.drop(slots)
-        self._chunks.add(slots, [each.context_vector[self._dimensions :].tobytes() for each in embedded])
+        self._chunks.add(slots, [each.context_vector[self.dimensions :].tobytes() for each in embedded])
 
     def drop_chunks(self, slots: Slots) -> None:
         """Takes out the chunks of removed slots."""

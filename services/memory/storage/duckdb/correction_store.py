@@ -34,6 +34,13 @@ class CorrectionStore(DatabaseAccess):
 
         await self._write("withdraw", withdraw)
 
+    async def set_replaced(self, sequence: int, id: str, at: datetime | None) -> None:
+        def set_replaced(connection: duckdb.DuckDBPyConnection) -> None:
+            self._compaction.touch([sequence])
+            corrections.set_replaced(connection, sequence, id, at)
+
+        await self._write("set_replaced", set_replaced)
+
     async def corrections(self) -> Corrections:
         def read(cursor: duckdb.DuckDBPyConnection) -> Corrections:
             return Corrections(corrections.replacements(cursor), corrections.withdrawals(cursor))

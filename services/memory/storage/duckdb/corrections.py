@@ -11,7 +11,15 @@ import duckdb
 from services.kit.encryption.vault import SealBroken
 from services.kit.errors import Conflict, LimitExceeded, NotFound
 from services.memory.domain.corrections import Replacement
-from services.memory.domain.memories import Version, content_max_bytes, id_key, versions_max, versions_max_bytes
+from services.memory.domain.memories import (
+    Version,
+    at_most,
+    content_max_bytes,
+    id_key,
+    named_ids_max,
+    versions_max,
+    versions_max_bytes,
+)
 from services.memory.domain.rows import NewRow, Restated
 from services.memory.storage.duckdb.columns import placeholders
 from services.memory.storage.duckdb.memory_rows import COLUMNS, memory_of
@@ -62,6 +70,21 @@ def withdraw(connection: Connection, sequence: int, at: datetime | None) -> None
     sql = "UPDATE memories SET withdrawn_at = ? WHERE sequence = ? RETURNING 1"
     if not connection.execute(sql, [at, sequence]).fetchall():
         raise NotFound("There is no memory with that id.")
+
+
+def set_replaced(connection: Connection, sequence: int, id: str, at: datetime | None) -> None:
+    """Lets a memory replace the one of that id, of what was said until `at`; None: no longer. NotFound if it is gone,
+    LimitExceeded if it replaces too many."""
+    found = connection.execute("SELECT replaces, replaced_at FROM memories WHERE sequence = ?", [sequence]).fetchall()
+    if not found:
+        raise NotFound("There is no memory with that id.")
+    ((before, since),) = found
+    others = [each for each in before if each != id]
+    at_most(len(others) + (at is not None), named_ids_max, "replaces", "ids")
+    replaces = others if at is None else [*others, id]
+    until = max((each for each in (since, at) if each), default=None) if replaces else None
+    sql = "UPDATE memories SET replaces = ?, replaced_at = ? WHERE sequence = ?"
+    connection.execute(sql, [replaces, until, sequence])
 
 
 def replacements(connection: Connection) -> list[Replacement]:

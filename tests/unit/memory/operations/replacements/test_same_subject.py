@@ -12,8 +12,8 @@ import pytest
 
 from services.memory.domain.memories import Memory
 from services.memory.embedder.onnx import OnnxEmbedder
-from services.memory.operations.same_subject import SameSubject, is_decision
-from tests.unit.memory.operations.decision_pairs import CHANGED, OTHERS
+from services.memory.operations.replacements.same_subject import SameSubject, is_decision
+from tests.unit.memory.operations.replacements.decision_pairs import CHANGED, OTHERS
 from tests.unit.memory.operations.test_restatements import MARCH, Service, noted, said, served
 
 NPM = noted("We use npm as the package manager", MARCH, "decision")

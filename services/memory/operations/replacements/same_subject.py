@@ -57,7 +57,7 @@ class SameSubject:
         alike = [
             other
             for cosine, other in pairs
-            if other and other.id != id and _is_older(other, memory) and _is_alike(cosine, other, memory)
+            if other and other.id != id and _is_older(other, memory) and is_alike(cosine, other.content, memory.content)
         ]
         return () if len(alike) > alike_max else tuple(alike[:named_max])
 
@@ -72,8 +72,9 @@ def _is_older(other: Memory, memory: Memory) -> bool:
     return not other.author and other.timestamp <= memory.timestamp and is_decision(other)
 
 
-def _is_alike(cosine: float, other: Memory, memory: Memory) -> bool:
-    return cosine >= alike_cosine or len(_terms(other.content) & _terms(memory.content)) >= likely_terms
+def is_alike(cosine: float, other: str, content: str) -> bool:
+    """Whether two decisions with these contents are on the same subject, with the cosine of their meanings."""
+    return cosine >= alike_cosine or len(_terms(other) & _terms(content)) >= likely_terms
 
 
 def _terms(content: str) -> set[str]:
