@@ -49,6 +49,7 @@ class Health:
             "stats": stats,
             "hour": hour,
             "backups": backups,
+            "is_one_of_several": self._parts.is_one_of_several,
         }
         return self._parts.show(request, "health.html", **shown)
 

@@ -52,7 +52,7 @@ async def test_they_are_exact_after_whatever_is_written(service: Service) -> Non
         page = await service.store.page(user, 0, 1_000)
         sequence, memory = rng.choice([*page.items()]) if page else (None, None)
         new = replace(
-            rng.choice([noted, said])(f"Text number {number} of {user}", MARCH + timedelta(hours=number)),
+            (noted if rng.random() < 0.5 else said)(f"Text number {number} of {user}", MARCH + timedelta(hours=number)),
             project=rng.choice(["p", "q"]),
             shared=rng.random() < 0.2,
         )
