@@ -51,6 +51,8 @@ _reflections: tuple[tuple[str, tuple[str, ...], int], ...] = (
         ("payments",),
         4,
     ),
+    ("We use npm as the package manager of the storefront.", ("decision",), 14),
+    ("We use pnpm as the package manager of the storefront now.", ("decision",), 3),
 )
 _invoices = (
     "The export rounds each line, and the sum is a cent off. Round the sum alone, and show the lines as they are.",
@@ -85,6 +87,8 @@ def fill(person: Person, repository: RepositoryOnDisk, now: datetime | None = No
     )
     would = person.done("delete_conversations", ids=gone)
     person.done("delete_conversations", ids=gone, confirm=True, confirmation_token=would["confirmation_token"])
+    backups = str(repository.root.parent / "backups")
+    assert person.ask("POST", "/v1/backup", {"directory": backups}).status == 200
     return Made({**ids, "project": project}, directory, session["session_id"])
 
 

@@ -112,6 +112,27 @@ def test_a_memory_is_replaced(desk: Desk, project: str) -> None:
     assert not desk.memory(made)["in_force"]
 
 
+def test_a_pair_of_decisions_is_settled(desk: Desk, project: str) -> None:
+    texts = ("We use npm as the package manager", "We use pnpm as the package manager now")
+    older, newer = (desk.store(each, project=project, tags=["decision"]) for each in texts)
+    page = desk.open("/page/decisions")
+    with page.expect_navigation():
+        page.get_by_role("link", name="May be replaced").click()
+    page.get_by_label("Project").fill(project)
+    desk.press("Show")
+    shown = page.locator(".pair").inner_text()
+    assert shown.index(texts[0]) < shown.index(texts[1])
+    desk.press("It replaces it")
+    desk.says("The newer one holds now")
+    assert desk.memory(newer)["replaces"] == [older]
+    desk.press("Undo")
+    assert desk.memory(older)["in_force"]
+    desk.press("Both hold")
+    desk.says("it is not asked again")
+    assert not page.locator(".pair").count()
+    assert desk.memory(older)["in_force"]
+
+
 def test_a_memory_is_withdrawn_and_holds_again(desk: Desk, project: str) -> None:
     made = desk.store("Deploy on Fridays.", project=project)
     desk.open(f"/page/memory/{made}")
@@ -406,6 +427,7 @@ def test_hostile_text_does_nothing_wherever_it_is_shown(chromium: Browser, fille
     addresses += [f"/page/search?q={quote(each[:200])}" for each in HOSTILE]
     addresses += [f"/page/search?project={quote(project)}&tag=%3Cscript%3E", f"/page/project/{quote(project, safe='')}"]
     addresses += [f"/page/conversation/{quote(str(marks['session_id']), safe='')}", "/page/today", "/page/decisions"]
+    addresses += ["/page/decisions?state=proposed", "/page/decisions?state=all"]
     addresses += [f"/page/permissions?target={quote(HOSTILE[0])}", "/page/projects", f"/page/{quote(HOSTILE[1])}"]
     for address in addresses:
         page.goto(origin + address)

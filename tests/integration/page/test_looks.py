@@ -49,6 +49,8 @@ def addresses(filled: Filled) -> dict[str, str]:
         "conversation": f"/page/conversation/{CONVERSATION}",
         "session": f"/page/session/{filled.made.session}",
         "decisions-all": "/page/decisions?state=all",
+        "decisions-proposed": "/page/decisions?state=proposed",
+        "decisions-replaced": "/page/decisions?state=replaced",
         "project": f"/page/project/{quote(ids['project'])}",
         "permissions-tried": f"/page/permissions?target=git+push+--force&directory={where}",
         "failure": "/page/nothing",

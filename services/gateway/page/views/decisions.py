@@ -17,7 +17,7 @@ from services.gateway.page.sign_in import is_own_address
 from services.kit.errors import InvalidInput
 from services.pb import memory_pb2
 
-listed_max, pairs_max = 30, 20
+listed_max, pairs_max = 30, 10
 content_max_chars = 1_200
 KINDS = ("decision", "correction")
 PROPOSED = "proposed"

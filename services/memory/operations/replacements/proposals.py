@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +24,14 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.newest_vectors import AtMost, NewestVectors
 from services.memory.operations.replacements.kept_pairs import KeptPairs
 from services.memory.operations.replacements.same_subject import (
+    Words,
     alike_cosine,
     alike_max,
     is_alike,
     is_decision,
     likely_cosine,
     named_max,
+    subject_terms,
 )
 from services.memory.search.force import mark
 
@@ -35,9 +40,9 @@ likely_max = 25
 """Of a decision with more that are likely to be alike, none is proposed: these are a series, too."""
 read_max = 400
 """Texts that are read for one list."""
-piece_max = 20
+piece_max = 10
 """Decisions whose texts are read at a time, with those that are likely to be alike."""
-proposed_max = 20
+proposed_max = 10
 Pairs = frozenset[tuple[int, int]]
 Known = Mapping[int, Memory]
 
@@ -87,7 +92,7 @@ class Proposing:
     async def _alike(self, user: str, likely: Sequence[Likely], settled: Pairs, limit: int) -> Sequence[Proposal]:
         """The pairs of which the texts say so, too."""
         known: dict[int, Memory] = {}
-        read, found = set[int](), list[Proposal]()
+        read, found, words = set[int](), list[Proposal](), cache(subject_terms)
         for first in range(0, len(likely), piece_max):
             piece = likely[first : first + piece_max]
             wanted = {each for one in piece for each in (one.newer, *(older for older, _ in one.older))} - read
@@ -96,7 +101,7 @@ class Proposing:
             read |= wanted
             stored = await self.store.visible(user, sorted(wanted))
             known |= await mark(self.store, self.index.voids, user, stored)
-            found += await asyncio.to_thread(_proposed, piece, known, settled)
+            found += await asyncio.to_thread(_proposed, piece, known, settled, words)
         return _without_chains(found)[:limit]
 
 
@@ -137,13 +142,15 @@ def _likely_places(
         places = np.flatnonzero(among & (newest.project == project))
         vectors = newest.vectors[places].astype(np.float32)
         cosines = np.tril(vectors @ vectors.T, -1)
-        for row in np.flatnonzero((cosines >= likely_cosine).any(axis=1)).tolist():
-            order = np.argsort(-cosines[row, :row], kind="stable")
-            its = [(int(places[each]), float(cosines[row, each])) for each in order.tolist()]
-            yield int(places[row]), [each for each in its if each[1] >= likely_cosine]
+        rows, older = np.nonzero(cosines >= likely_cosine)
+        order = np.lexsort((-cosines[rows, older], rows))
+        rows, older = rows[order], older[order]
+        numbers = zip(places[older].tolist(), cosines[rows, older].tolist(), strict=True)
+        for row, its in groupby(zip(places[rows].tolist(), numbers, strict=True), key=itemgetter(0)):
+            yield row, [each for _, each in its]
 
 
-def _proposed(piece: Sequence[Likely], known: Known, settled: Pairs) -> list[Proposal]:
+def _proposed(piece: Sequence[Likely], known: Known, settled: Pairs, words: Words) -> list[Proposal]:
     found = []
     for each in piece:
         newer = known.get(each.newer)
@@ -153,7 +160,7 @@ def _proposed(piece: Sequence[Likely], known: Known, settled: Pairs) -> list[Pro
         alike = [
             (older, memory)
             for older, cosine, memory in pairs
-            if _counts(memory) and is_alike(cosine, memory.content, newer.content)
+            if _counts(memory) and is_alike(cosine, memory.content, newer.content, words)
         ]
         named = alike[:named_max] if len(alike) <= alike_max else []
         found += [Proposal(newer, memory) for older, memory in named if (each.newer, older) not in settled]

@@ -6,8 +6,9 @@ Measured on 55 pairs of decisions, the later of which changes the earlier, among
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -30,6 +31,8 @@ content_max_chars = 2_000
 named_max = 2
 alike_max = 3
 """Of more that are alike, none is named: these are a series, in which each has its place."""
+
+Words: TypeAlias = Callable[[str], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,14 @@ def _is_older(other: Memory, memory: Memory) -> bool:
     return not other.author and other.timestamp <= memory.timestamp and is_decision(other)
 
 
-def is_alike(cosine: float, other: str, content: str) -> bool:
-    """Whether two decisions with these contents are on the same subject, with the cosine of their meanings."""
-    return cosine >= alike_cosine or len(_terms(other) & _terms(content)) >= likely_terms
+def is_alike(cosine: float, other: str, content: str, words: Words | None = None) -> bool:
+    """Whether two decisions with these contents are on the same subject, with the cosine of their meanings; `words`
+    gives the terms of each, where somebody keeps them."""
+    words = words or subject_terms
+    return cosine >= alike_cosine or len(words(other) & words(content)) >= likely_terms
 
 
-def _terms(content: str) -> set[str]:
+def subject_terms(content: str) -> set[str]:
+    """What a decision's words tell of its subject."""
     every: Sequence[str] = terms(content)
     return set(every)

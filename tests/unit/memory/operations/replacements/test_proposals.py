@@ -18,7 +18,7 @@ from services.memory.domain.memories import Memory, named_ids_max
 from services.memory.operations.correct_memories import Correcting
 from services.memory.operations.replacements import kept_pairs
 from services.memory.operations.replacements.kept_pairs import KeptPairs
-from services.memory.operations.replacements.proposals import Proposing, compared_max
+from services.memory.operations.replacements.proposals import Proposing, compared_max, proposed_max
 from services.memory.operations.replacements.same_subject import SameSubject
 from services.memory.operations.replacements.settling import Settling, Verdict
 from tests.unit.memory.operations.replacements.decision_pairs import CHANGED, OTHERS
@@ -234,6 +234,6 @@ async def test_it_lists_what_is_named_where_a_decision_is_stored(tmp_path: Path,
         listed = {(each.newer.content, each.older.content) for each in found.pairs}
         of_these = {pair for pair in listed if pair[0] in {newer for _, newer in CHANGED[:20]}}
         assert of_these <= named
-        assert len(of_these) >= min(len(named), 20) - 2
+        assert len(of_these) >= min(len(named), proposed_max) - 2
         assert found.in_force == len(texts) + 20
         assert found.compared == min(found.in_force, compared_max.in_project)
