@@ -38,7 +38,7 @@ def test_a_backup_is_listed_and_said_to_be_gone_when_it_is(home: Path, tmp_path:
         )
         (first,) = (tmp_path / "one").iterdir()
         assert str(first) in page.words
-        assert "The newest one that is there was written" in page.words
+        assert "The newest was written" in page.words
         made = person.ask("POST", "/v1/backup", {"directory": str(tmp_path / "two <b>")}).content
         stack.restart()
         browser = opened(stack)
