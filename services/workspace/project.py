@@ -62,7 +62,7 @@ LANGUAGES = {
     "cpp": ".c .cc .cpp .h .hpp",
     "csharp": ".cs",
 }
-SUFFIXES = {suffix.removeprefix("."): language for language, suffixes in LANGUAGES.items() for suffix in suffixes.split()}
+SUFFIXES = {suffix[1:]: language for language, suffixes in LANGUAGES.items() for suffix in suffixes.split()}
 TESTS = {"tests", "test", "__tests__", "spec", "specs", "e2e"}
 DOCS = {"docs", "doc", "documentation"}
 CI = {
@@ -161,7 +161,7 @@ def _manifests(names: Iterable[str]) -> list[str]:
 
 
 def _languages(root: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """From the manifests; without any, the commonest language of the first 2,000 files at the top and one level down."""
+    """From the manifests; without any, the commonest language of the first 2,000 files, one level down at most."""
     found = {MANIFESTS[name] for name in _manifests(names)}
     if "typescript" in found:
         found.discard("javascript")
