@@ -47,12 +47,12 @@ class Decisions:
         project = await labels.meant(asked["project"]) if asked["project"] else ""
         asked |= {"kind": kind, "state": state}
         if state == PROPOSED:
-            found = await self._proposed(project)
+            found = await self._pairs(project)
         else:
-            found = await self._listed(project, asked)
+            found = await self._page(project, asked)
         return self._parts.show(request, "decisions.html", asked=asked, **found)
 
-    async def _listed(self, project: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    async def _page(self, project: str, asked: Mapping[str, str]) -> dict[str, Any]:
         memory, state = self._parts.backends.memory, asked["state"]
         wanted = memory_pb2.Filter(tags=[asked["kind"]], in_force=state == "in_force", out_of_force=state == "replaced")
         request = memory_pb2.ListRequest(
@@ -65,7 +65,7 @@ class Decisions:
         found: memory_pb2.ListResponse = await memory.call(memory.stub.List, request)
         return {"memories": _whole(found.memories), "total": found.total, "next_cursor": found.next_cursor}
 
-    async def _proposed(self, project: str) -> dict[str, Any]:
+    async def _pairs(self, project: str) -> dict[str, Any]:
         memory = self._parts.backends.memory
         request = memory_pb2.ListProposedReplacementsRequest(
             project=project, limit=pairs_max, content_max_chars=content_max_chars

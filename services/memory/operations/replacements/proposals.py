@@ -101,7 +101,7 @@ class Proposing:
             read |= wanted
             stored = await self.store.visible(user, sorted(wanted))
             known |= await mark(self.store, self.index.voids, user, stored)
-            found += await asyncio.to_thread(_proposed, piece, known, settled, words)
+            found += await asyncio.to_thread(_proposals_of, piece, known, settled, words)
         return _without_chains(found)[:limit]
 
 
@@ -150,7 +150,7 @@ def _likely_places(
             yield row, [each for _, each in its]
 
 
-def _proposed(piece: Sequence[Likely], known: Known, settled: Pairs, words: Words) -> list[Proposal]:
+def _proposals_of(piece: Sequence[Likely], known: Known, settled: Pairs, words: Words) -> list[Proposal]:
     found = []
     for each in piece:
         newer = known.get(each.newer)

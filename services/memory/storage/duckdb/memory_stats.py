@@ -41,7 +41,7 @@ class MemoryStats:
         self._writer = writer
         self._kept: OrderedDict[Question, tuple[int, Counts]] = OrderedDict()
 
-    def known(self, asked: Question) -> Counts | None:
+    def counts(self, asked: Question) -> Counts | None:
         """The counts, if nothing was written since they were read."""
         commits, counts = self._kept.get(asked, (-1, ()))
         return counts if commits == self._writer.commits else None

@@ -216,7 +216,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
 
     async def stats(self, user: str, project: str, model: str, since: datetime | None = None) -> Stats:
         asked = Question(user, self._rows.name(project), model, since)
-        row = self._stats.known(asked)
+        row = self._stats.counts(asked)
         if row is None:
             row = await self._reading("stats", lambda cursor: self._stats.read(cursor, asked))
         counts = (row[0], row[1], row[2], row[3])

@@ -93,12 +93,12 @@ async def test_nothing_is_scanned_while_nothing_is_written(tmp_path: Path) -> No
     connection = open_database(tmp_path / "memory.duckdb", {}).connection
     async with Writer(connection.cursor(), 10) as writer:
         stats, asked = MemoryStats(writer), Question("ann", "", "m", None)
-        assert stats.known(asked) is None
+        assert stats.counts(asked) is None
         counts = stats.read(connection, asked)
-        assert stats.known(asked) == counts
-        assert stats.known(Question("bob", "", "m", None)) is None
+        assert stats.counts(asked) == counts
+        assert stats.counts(Question("bob", "", "m", None)) is None
         await writer.run(lambda cursor: cursor.execute("SELECT 1"))
-        assert stats.known(asked) is None
+        assert stats.counts(asked) is None
 
         def fail(_: duckdb.DuckDBPyConnection) -> None:
             raise LookupError("nothing there")
@@ -106,7 +106,7 @@ async def test_nothing_is_scanned_while_nothing_is_written(tmp_path: Path) -> No
         stats.read(connection, asked)
         with pytest.raises(LookupError):
             await writer.run(fail)
-        assert stats.known(asked) is None
+        assert stats.counts(asked) is None
         for number in range(kept_max + 5):
             stats.read(connection, Question(f"user {number}", "", "m", None))
         assert len(stats._kept) == kept_max
