@@ -47,7 +47,9 @@ def proposals_message(found: Proposals, content_max_chars: int) -> memory_pb2.Li
         )
         for each in found.pairs
     ]
-    return memory_pb2.ListProposedReplacementsResponse(pairs=pairs, in_force=found.in_force, compared=found.compared)
+    return memory_pb2.ListProposedReplacementsResponse(
+        pairs=pairs, in_force=found.in_force, compared=found.compared, more=found.more
+    )
 
 
 def backups_message(found: Sequence[Written], schedule: Schedule | None) -> memory_pb2.ListBackupsResponse:

@@ -1746,10 +1746,13 @@ class ListProposedReplacementsResponse(_message.Message):
     PAIRS_FIELD_NUMBER: _builtins.int
     IN_FORCE_FIELD_NUMBER: _builtins.int
     COMPARED_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     in_force: _builtins.int
     """decisions of the caller"""
     compared: _builtins.int
     """of them, the newest in each project that have an embedding"""
+    more: _builtins.bool
+    """whether there may be more pairs"""
     @_builtins.property
     def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProposedReplacement]:
         """the newest first"""
@@ -1760,10 +1763,11 @@ class ListProposedReplacementsResponse(_message.Message):
         pairs: _abc.Iterable[Global___ProposedReplacement] | None = ...,
         in_force: _builtins.int = ...,
         compared: _builtins.int = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared", b"compared", "in_force", b"in_force", "pairs", b"pairs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared", b"compared", "in_force", b"in_force", "more", b"more", "pairs", b"pairs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -74,7 +74,7 @@ class Decisions:
             memory.stub.ListProposedReplacements, request
         )
         pairs = [_whole([each.older, each.newer]) for each in found.pairs]
-        return {"pairs": pairs, "in_force": found.in_force, "compared": found.compared, "is_full": _is_full(pairs)}
+        return {"pairs": pairs, "in_force": found.in_force, "compared": found.compared, "more": found.more}
 
     async def settle(self, request: Request) -> Response:
         """Says of two decisions that the newer replaces the older, that both hold, or that this is open again."""
@@ -92,10 +92,6 @@ async def settle_pair(parts: Parts, newer: str, older: str, what: str) -> str:
     request = memory_pb2.SettleReplacementRequest(newer=newer, older=older, verdict=verdict)
     await memory.call(memory.stub.SettleReplacement, request)
     return kind
-
-
-def _is_full(pairs: list[Any]) -> bool:
-    return len(pairs) >= pairs_max
 
 
 def _whole(memories: Any) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ from services.memory.operations.replacements.same_subject import (
 )
 from services.memory.search.force import mark
 
-compared_max = AtMost(in_project=500, in_all=2_000)
+compared_max = AtMost(in_project=300, in_all=1_000)
 likely_max = 25
 """Of a decision with more that are likely to be alike, none is proposed: these are a series, too."""
 read_max = 400
@@ -57,11 +57,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """The newest first; of how many decisions in force so many were compared."""
+    """The newest first; of how many decisions in force so many were compared; and whether there may be more pairs."""
 
     pairs: Sequence[Proposal]
     in_force: int
     compared: int
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +87,27 @@ class Proposing:
         newest = await self.index.newest_vectors(user, [project] if project else [], only, compared_max)
         settled = with_same_words(newest, await self.kept.sequences(user))
         likely = await asyncio.to_thread(lambda: list(likely_pairs(newest, settled)))
-        pairs = await self._alike(user, likely, settled, min(limit, proposed_max))
-        return Proposals(pairs, newest.total, len(newest.sequence))
+        most = min(limit, proposed_max)
+        pairs, is_all = await self._alike(user, likely, settled, most)
+        more = not is_all or len(pairs) > most
+        return Proposals(pairs[:most], newest.total, len(newest.sequence), more)
 
-    async def _alike(self, user: str, likely: Sequence[Likely], settled: Pairs, limit: int) -> Sequence[Proposal]:
-        """The pairs of which the texts say so, too."""
+    async def _alike(
+        self, user: str, likely: Sequence[Likely], settled: Pairs, limit: int
+    ) -> tuple[Sequence[Proposal], bool]:
+        """The first pairs of which the texts say so, too, at least `limit`; and whether these are all."""
         known: dict[int, Memory] = {}
         read, found, words = set[int](), list[Proposal](), cache(subject_terms)
         for first in range(0, len(likely), piece_max):
             piece = likely[first : first + piece_max]
             wanted = {each for one in piece for each in (one.newer, *(older for older, _ in one.older))} - read
             if len(found) >= limit or len(read | wanted) > read_max:
-                break
+                return _without_chains(found), False
             read |= wanted
             stored = await self.store.visible(user, sorted(wanted))
             known |= await mark(self.store, self.index.voids, user, stored)
             found += await asyncio.to_thread(_proposals_of, piece, known, settled, words)
-        return _without_chains(found)[:limit]
+        return _without_chains(found), True
 
 
 def with_same_words(newest: NewestVectors, settled: Pairs) -> Pairs:

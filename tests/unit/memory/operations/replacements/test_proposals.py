@@ -159,6 +159,26 @@ async def test_of_a_series_nothing_is_listed(desk: Desk) -> None:
     assert not [each for each in newest if "number 5" in each or "number 4" in each]
 
 
+async def test_a_list_says_when_it_is_not_all(tmp_path: Path) -> None:
+    words = (
+        "otter harbour lamp river stone garden window market bridge candle forest mirror pepper saddle tower violin "
+    )
+    words += "walnut yellow zebra anchor basket copper"
+    names = [" ".join(pair) for pair in zip(words.split()[::2], words.split()[1::2], strict=True)]
+    async with served(tmp_path) as service:
+        desk = at(service)
+        for place, name in enumerate(names):
+            assert not (await desk.proposing.proposals("ann", "")).more
+            older, newer = (
+                noted(f"{name} {each}", MARCH + timedelta(days=place), "decision") for each in ("early", "late")
+            )
+            await desk.store(older, replace(newer, timestamp=newer.timestamp + timedelta(hours=1)))
+        found = await desk.proposing.proposals("ann", "")
+        assert (len(found.pairs), found.more) == (proposed_max, True)
+        await desk.settle(found.pairs[0].newer.id, found.pairs[0].older.id, Verdict.BOTH_HOLD)
+        assert len((await desk.proposing.proposals("ann", "")).pairs) == proposed_max
+
+
 async def test_what_may_be_replaced_itself_is_asked_first(desk: Desk) -> None:
     old, new, newest = await desk.store(OLD, NEW, NEWEST)
     assert set(await desk.proposed()) == {(NEWEST.content, NEW.content), (NEWEST.content, OLD.content)}
