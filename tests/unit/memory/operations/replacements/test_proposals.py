@@ -170,7 +170,7 @@ async def test_a_list_says_when_it_is_not_all(tmp_path: Path) -> None:
         for place, name in enumerate(names):
             assert not (await desk.proposing.proposals("ann", "")).more
             older, newer = (
-                noted(f"{name} {each}", MARCH + timedelta(days=place), "decision") for each in ("early", "late")
+                noted(f"{name} shop {each}", MARCH + timedelta(days=place), "decision") for each in ("early", "late")
             )
             await desk.store(older, replace(newer, timestamp=newer.timestamp + timedelta(hours=1)))
         found = await desk.proposing.proposals("ann", "")
