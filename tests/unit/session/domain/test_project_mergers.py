@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from services.session.domain.projects import Marked, Project, Root
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def project(name: str, minutes: int = 0, **more: tuple[str, ...]) -> Project:
+def project(name: str, minutes: int = 0, **more: Any) -> Project:
     root = Root("m", f"/w/{name}", NOW + timedelta(minutes=minutes))
     marked = (Marked("m", f"mark of {name}", root.path),)
     return Project(name, "ada", name, name, NOW, root.seen_at, roots=(root,), marked=marked, **more)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -403,7 +404,7 @@ async def test_a_path_on_two_machines_is_of_neither(known: Registry) -> None:
 NOTES = Sighting("notes", "m", "/w/notes", "/w/notes", mark="a")
 
 
-def at(path: str, sighting: Sighting = NOTES, **more: str) -> Sighting:
+def at(path: str, sighting: Sighting = NOTES, **more: Any) -> Sighting:
     return replace(sighting, name=path.rpartition("/")[2], root=path, directory=path, **more)
 
 
@@ -451,7 +452,7 @@ async def test_what_is_no_evidence_of_a_move_makes_another_project(known: Regist
     assert await known.label(at("/snapshot/kept")) == "kept"
     known.same = set()
     assert await known.label(at("/w/bobs"), "bob") == "bobs"
-    assert await known.label(at("/w/pages", is_repository=True, remote="h/x/pages", first_commit="c9")) == "pages"  # type: ignore[arg-type]
+    assert await known.label(at("/w/pages", is_repository=True, remote="h/x/pages", first_commit="c9")) == "pages"
     assert (await known.project(NOTES)).moved_from == ""
 
 
@@ -470,7 +471,7 @@ async def test_a_move_that_was_none_is_split_again(known: Registry) -> None:
 
 async def test_a_directory_becomes_a_repository_while_it_moves(known: Registry) -> None:
     await known.label(NOTES)
-    made = at("/w/book", is_repository=True, first_commit="c5")  # type: ignore[arg-type]
+    made = at("/w/book", is_repository=True, first_commit="c5")
     assert await known.label(made) == "notes"
     clone = replace(made, machine="n", root="/x/book", directory="/x/book", mark="z")
     assert await known.label(clone) == "notes"
