@@ -101,6 +101,7 @@ class ProjectLabels:
         is_there = sighting.machine == machine() and await asyncio.to_thread(self._is_any_there, news.likely_roots)
         if is_there:
             news.ClearField("likely")
+        if is_there or current_caller().scope < Scope.WRITE:
             return news
         noted = projects_pb2.NewsRequest(
             label=label, machine=sighting.machine, handoff=sighting.handoff, likely=news.likely
