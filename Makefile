@@ -14,7 +14,7 @@ beside := --numprocesses 4 --dist worksteal
 # Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-browser test-containers test-load test-conformance torture soak fuzz bench pictures proto lock clean
+.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-browser test-containers test-load test-conformance torture soak fuzz bench pictures proto lock docs test-docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -112,6 +112,23 @@ pictures: dev ## Make the pictures of the page in the README anew
 	@$(chromium)
 	$(bin)/python -m tests.integration.page.pictures
 
+# The site's packages have a place of their own: nothing else needs them.
+site := $(venv)/docs
+mkdocs := NO_MKDOCS_2_WARNING=1 $(site)/bin/mkdocs
+define install-site
+	@cmp -s $(locks)/docs.txt $(site)/locked.txt || { $(bin)/python -m venv $(site) \
+	  && $(site)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
+	    -r $(locks)/docs.txt && cp $(locks)/docs.txt $(site)/locked.txt; }
+endef
+
+docs: setup ## Show the documentation as a site on this machine
+	$(install-site)
+	@$(mkdocs) serve --quiet --dev-addr 127.0.0.1:8378
+
+test-docs: dev ## Build that site; a dead link or a page that is in no list fails
+	$(install-site)
+	@$(mkdocs) build --quiet
+
 proto: dev ## Generate services/pb from proto/
 	PATH="$$PWD/$(bin):$$PATH" $(bin)/python -m grpc_tools.protoc -Iservices/pb=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. proto/*.proto
 
@@ -123,6 +140,7 @@ lock: ## Resolve the dependencies again into deploy/requirements
 	$(bin)/$(lock) --extra model --output-file $(locks)/model.txt
 	$(bin)/$(lock) --extra laptop --output-file $(locks)/laptop.txt
 	$(bin)/$(lock) --extra dev --output-file $(locks)/dev.txt
+	$(bin)/$(subst pyproject.toml,$(locks)/docs.in,$(lock)) --output-file $(locks)/docs.txt
 
 clean: ## Remove what was built, never data
 	rm -rf $(venv) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis reports

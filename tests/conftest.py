@@ -18,7 +18,7 @@ from tests.model import shared_model
 
 # A property is tried by some examples in `make test` and by more in `make test-all`. No example has a time to keep,
 # which another process may take away.
-settings.register_profile("some", max_examples=30, deadline=None)
+settings.register_profile("some", max_examples=20, deadline=None)
 settings.register_profile("all", max_examples=100, deadline=None)
 settings.load_profile(os.environ.get(EXAMPLES_SETTING, "some"))
 

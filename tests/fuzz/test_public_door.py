@@ -398,6 +398,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> I
         yield made
 
 
+@pytest.mark.slow
 def test_whatever_is_called_the_server_keeps_what_it_promised(server: Server) -> None:
     TOOLS.update({tool["name"]: tool["inputSchema"] for tool in server.door("ada").tools()})
     assert TOOLS

@@ -21,7 +21,8 @@ from services.memory.imports.decisions import marks
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.terms import date_spans, query_terms, terms
+from services.memory.text.named_dates import date_spans
+from services.memory.text.terms import query_terms, terms
 from services.memory.text.wording import wording
 from services.pb import memory_pb2, session_pb2
 from services.session.domain.command_risk import destroys, only_reads

@@ -230,6 +230,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> It
         yield World(stack, directory)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(24),
     deadline=None,

@@ -21,36 +21,49 @@ from services.memory.config import MemorySettings
 from services.quality.config import QualitySettings
 from services.quality.domain.scoring import COMPONENTS, Group
 from services.session.config import SessionSettings
+from tests.documents import reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = {path.relative_to(ROOT / "docs").as_posix(): path.read_text() for path in (ROOT / "docs").rglob("*.md")}
+EVERYTHING = "\n".join([README, *PAGES.values()])
 COMPOSE = (ROOT / "compose.yaml").read_text()
 ENVIRONMENT = (ROOT / ".env.example").read_text()
 
 
-def test_the_readme_lists_every_command() -> None:
-    assert set(re.findall(r"^\| `segue (\w+)", README, re.MULTILINE)) == set(COMMANDS)
+def test_the_readme_takes_a_screen_and_a_half() -> None:
+    assert len(README.splitlines()) <= 150
 
 
-def test_every_command_that_the_readme_names_exists() -> None:
-    assert set(re.findall(r"`(?:\S*/)?segue ([a-z]+)", README)) <= set(COMMANDS)
+@pytest.mark.parametrize(("name", "made"), reference.pages().items())
+def test_the_reference_is_made_of_what_the_program_has(name: str, made: str) -> None:
+    assert PAGES[f"reference/{name}"] == made, "run python -m tests.documents.reference"
 
 
-def test_the_readme_has_the_lines_for_every_client() -> None:
-    shown = README.partition("<!-- `segue install CLIENT`")[2].partition("<!-- end -->")[0]
+def test_the_reference_lists_every_command() -> None:
+    assert set(re.findall(r"^\| `segue (\w+)", PAGES["reference/commands.md"], re.MULTILINE)) == set(COMMANDS)
+
+
+def test_every_command_that_the_documents_name_exists() -> None:
+    assert set(re.findall(r"`(?:\S*/)?segue ([a-z]+)", EVERYTHING)) <= set(COMMANDS)
+
+
+def test_the_guide_has_the_lines_for_every_client() -> None:
+    page = PAGES["guides/other-clients.md"]
+    shown = page.partition("<!-- `segue install CLIENT`")[2].partition("<!-- end -->")[0]
     for name, client in CLIENTS.items():
         assert f"`segue install {name}` — {client.title}, in {client.where}:\n" in shown
         assert f"\n{client.lines('segue', {})}\n```" in shown
 
 
-async def test_the_readme_lists_every_tool() -> None:
+async def test_the_reference_lists_every_tool() -> None:
     mcp = FastMCP("segue")
     async with open_backends(GatewaySettings()) as backends:
         workplace = Workplace((), ProjectLabels(backends, ()))
         register_tools(mcp, GatewaySettings(), backends, workplace)
         async with Client(mcp) as client:
             tools = {tool.name for tool in await client.list_tools()}
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == tools
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGES["reference/tools.md"], re.MULTILINE)) == tools
 
 
 @pytest.mark.parametrize("settings", [GatewaySettings, SessionSettings, MemorySettings, QualitySettings])
@@ -76,15 +89,15 @@ def test_compose_passes_every_setting_on(settings: type[BaseSettings]) -> None:
         assert re.search(rf"^ +{settings.model_config['env_prefix']}{name.upper()}:", COMPOSE, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("name", sorted({*re.findall(r"SEGUE_\w+", README)}))
-def test_every_variable_that_the_readme_names_is_in_the_example_environment(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({*re.findall(r"SEGUE_\w+", EVERYTHING)}))
+def test_every_variable_that_the_documents_name_is_in_the_example_environment(name: str) -> None:
     assert name in ENVIRONMENT
 
 
-def test_the_readme_says_what_the_parts_of_a_quality_score_weigh() -> None:
+def test_the_guide_says_what_the_parts_of_a_quality_score_weigh() -> None:
     weights = {group: sum(each.weight for each in COMPONENTS if each.group == group) for group in Group}
     code, project, velocity, security, permissions, tools = (f"{weights[group]:g}" for group in Group)
-    said = " ".join(README.split())
+    said = " ".join(PAGES["guides/quality.md"].split())
     assert f"code quality has {code}, the project {project}, velocity {velocity} and security {security}" in said
     assert (permissions, tools) == ("0", "0")
     assert "Permissions and the tools of this machine" in said

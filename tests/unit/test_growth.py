@@ -22,7 +22,8 @@ from services.memory.imports.wrappers import summary_text, typed_text, wrapped_w
 from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker, words_of
 from services.memory.text.file_mentions import file_paths
-from services.memory.text.terms import date_spans, query_terms, terms
+from services.memory.text.named_dates import date_spans
+from services.memory.text.terms import query_terms, terms
 from services.memory.text.wording import wording
 from services.session.domain.operation_risk import classify, target_judged_max_chars
 from tests.fuzz.budget import examples

@@ -13,10 +13,13 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 SERVICES = ROOT / "services"
 DOCUMENTS = {
-    **{name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", ".env.example")},
+    **{name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".env.example")},
     "ARCHITECTURE.md": ARCHITECTURE,
     "CHANGELOG.md": CHANGELOG.partition("## [Unreleased]")[2].partition("\n## [")[0],
-    **{str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "deploy").rglob("*.md"))},
+    **{
+        str(path.relative_to(ROOT)): path.read_text()
+        for path in sorted([*(ROOT / "deploy").rglob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    },
 }
 FORBIDDEN = {
     r"mend(s|ed|ing)?": "fix",
@@ -73,7 +76,7 @@ def test_the_layout_lists_every_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*re.findall(r"`((?:[\w-]+/)*\w+\.py)`", ARCHITECTURE + CONTRIBUTING + DOCUMENTS["README.md"])})
+    "name", sorted({*re.findall(r"`((?:[\w-]+/)*\w+\.py)`", ARCHITECTURE + CONTRIBUTING + DOCUMENTS["SECURITY.md"])})
 )
 def test_every_module_that_the_documents_name_exists(name: str) -> None:
     modules = [path for folder in ("services", "tests", "deploy") for path in (ROOT / folder).rglob("*.py")]

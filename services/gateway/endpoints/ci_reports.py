@@ -46,7 +46,9 @@ class CiReports:
         answer: quality_pb2.HandInResponse = await quality.call(quality.stub.HandIn, asked)
         if not answer.evidence:
             reasons = "; ".join(f"{each.name}: {each.reason}" for each in answer.refused[:5])
-            raise InvalidInput(f"None of the reports says anything. {reasons}", "README lists the forms that are read.")
+            raise InvalidInput(
+                f"None of the reports says anything. {reasons}", "docs/guides/quality.md lists the forms that are read."
+            )
         taken = [_evidence(each) for each in answer.evidence]
         refused = [{"name": each.name, "reason": each.reason} for each in answer.refused]
         return JSONResponse({"project": asked.project, "commit": asked.commit, "taken": taken, "refused": refused})

@@ -21,6 +21,8 @@ from services.kit.observability import metrics_snapshot, telemetry
 logger = logging.getLogger(__name__)
 
 look_every_s = 2.0
+"""While a part is not healthy, whose recovery should show soon."""
+look_healthy_every_s = 5.0
 counted_every_s = 10.0
 first_look_max_s = 1.0
 """A service that has no result by then is up but not ready."""
@@ -66,7 +68,7 @@ class HealthPoll:
         """Polls until cancelled."""
         while True:
             await self.once()
-            await asyncio.sleep(look_every_s)
+            await asyncio.sleep(self._publisher.pause_s)
 
     async def once(self) -> None:
         """Polls once; a failure is reported as a part's trouble and does not stop the polling."""
@@ -81,9 +83,11 @@ class HealthPoll:
                     gauge(name).set(value)
             await metrics_snapshot.of_this_process().keep()
         except ServiceError as error:  # it went down between the two calls
+            self._publisher.forget()
             logger.info("%s: %s", self.service, error.message)
         except Exception:
             logger.exception("the health of %s could not be checked", self.service)
+            self._publisher.forget()
             await self.health.serving(False)
 
 
@@ -93,6 +97,17 @@ class HealthPublisher:
     def __init__(self, service: str) -> None:
         self._service = service
         self._published: dict[str, str] = {}
+        self._is_known = False
+
+    @property
+    def pause_s(self) -> float:
+        """How long the next look may wait."""
+        is_healthy = self._is_known and not any(LEVELS[each] for each in self._published.values())
+        return look_healthy_every_s if is_healthy else look_every_s
+
+    def forget(self) -> None:
+        """The health is not known until the next `publish`."""
+        self._is_known = False
 
     def publish(self, parts: Mapping[str, Part]) -> None:
         """Publishes the current health; a part that is no longer listed is healthy again."""
@@ -104,6 +119,7 @@ class HealthPublisher:
                 level = logging.INFO if status == "healthy" else logging.WARNING
                 logger.log(level, "%s: %s is %s%s", self._service, name, status, f": {reason}" if reason else "")
             self._published[name] = status
+        self._is_known = True
 
 
 @asynccontextmanager
@@ -130,8 +146,9 @@ async def publish_health(service: str, look: Look) -> AsyncIterator[None]:
                 publisher.publish(await look())
                 await metrics_snapshot.of_this_process().keep()
             except Exception:  # the next poll may succeed
+                publisher.forget()
                 logger.exception("the health of %s could not be checked", service)
-            await asyncio.sleep(look_every_s)
+            await asyncio.sleep(publisher.pause_s)
 
     async with background_task(f"watching {service}", run):
         yield

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.memory.domain.queries import Filter
 from services.memory.search.scoring import Signals
-from services.memory.text.terms import DateSpan
+from services.memory.text.named_dates import DateSpan
 from services.memory.text.wording import Wordings
 
 

@@ -14,8 +14,9 @@ from services.memory.embedder import Embedder
 from services.memory.index.asked import AbsentWords, Asked
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.text.dialogue import words_of
+from services.memory.text.named_dates import date_spans
 from services.memory.text.project_names import possible_names, without_names
-from services.memory.text.terms import date_spans, parted_words, query_terms
+from services.memory.text.terms import parted_words, query_terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.memory.text.terms import DateSpan
+from services.memory.text.named_dates import DateSpan
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -8,24 +8,20 @@ with it.
 
 from __future__ import annotations
 
-import calendar
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
 from functools import cache, lru_cache
 from itertools import chain, islice
 
 from services.memory.text.compounds import german_stems, german_terms, is_function_word, is_german
+from services.memory.text.named_dates import MONTH_NAMES, MONTHS
 from services.memory.text.stemming import suffix_stem
 from services.memory.text.word_forms import joined_forms
 
 TERMS_VERSION = 5
 QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
-QUERY_CHARS_READ_FOR_DATES = 2_000
-DATES_MAX = 8
 TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): only its beginning is indexed
 NAME_CHARS_MAX = 128  # only the parts of a longer name are indexed
 
@@ -182,7 +178,7 @@ def _plain_numbers(text: str) -> Iterator[str]:
 def _days_in_words(text: str) -> Iterator[str]:
     """2026-03-04 as march and 4."""
     for match in _ISO_DAY.finditer(text):
-        yield _stem(_MONTH_NAMES[int(match[2]) - 1])
+        yield _stem(MONTH_NAMES[int(match[2]) - 1])
         yield str(int(match[3]))
 
 
@@ -213,7 +209,7 @@ def parted_words(query: str, absent: frozenset[str]) -> tuple[list[str], list[st
 def _has_meaning(name: str) -> bool:
     folded = name.casefold()
     is_word = len(name) > 1 and _LETTER.search(name) is not None
-    return is_word and folded not in STOP_WORDS and folded not in _MONTHS and not is_function_word(name)
+    return is_word and folded not in STOP_WORDS and folded not in MONTHS and not is_function_word(name)
 
 
 def _names(text: str) -> Iterator[str]:
@@ -289,69 +285,3 @@ def _stem(word: str) -> str:
 @cache
 def _forms() -> Mapping[str, str]:
     return joined_forms(suffix_stem)
-
-
-@dataclass(frozen=True)
-class DateSpan:
-    """A day, a month or a year named in a query; without a year it matches any year."""
-
-    year: int | None
-    month: int | None = None
-    day: int | None = None
-
-    def occurrences(self, years: Iterable[int]) -> Iterator[tuple[date, date]]:
-        """The first and last day of the span: in its own year, or in each of `years` and the adjacent ones."""
-        near = {other for year in years for other in (year - 1, year, year + 1)}
-        for year in sorted(near) if self.year is None else [self.year]:
-            if date.min.year < year < date.max.year:
-                yield self._in(year)
-
-    def _in(self, year: int) -> tuple[date, date]:
-        if self.month is None:
-            return date(year, 1, 1), date(year, 12, 31)
-        last = date(year, self.month, calendar.monthrange(year, self.month)[1])
-        if self.day is None:
-            return last.replace(day=1), last
-        day = last.replace(day=min(self.day, last.day))
-        return day, day
-
-
-_MONTH_NAMES = tuple(
-    "january february march april may june july august september october november december".split()  # noqa: SIM905 - one line
-)
-_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
-_MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
-_MONTHS |= {f"{number:02}": number for number in range(1, 13)}
-_CLEAR_MONTHS = frozenset(_MONTH_NAMES) - {"march", "may"}  # other meanings: these need a number or "in" beside them
-_YEAR = r"(?P<year>(?:19|20)\d\d)\b"
-_MONTH = rf"(?P<month>{'|'.join(sorted(filter(str.isalpha, _MONTHS), key=len, reverse=True))})\b\.?"
-_DATE_FORMS = tuple(
-    re.compile(form)
-    for form in (
-        r"(?P<within>\b(?:in|of|since|during|until|by|from|last|this|early|mid|late)[ -])?\b"
-        rf"(?:(?P<day>[0-3]?\d)(?:st|nd|rd|th)? (?:of )?)?{_MONTH}"
-        rf"(?: (?P<day_after>[0-3]?\d)(?:st|nd|rd|th)?\b)?(?:,? {_YEAR})?",
-        r"\b(?P<year>(?:19|20)\d\d)-(?P<month>0[1-9]|1[0-2])(?:-(?P<day>0[1-9]|[12]\d|3[01]))?\b",
-        rf"\b(?:in|since|during|from|of) {_YEAR}(?!-)",
-    )
-)
-
-
-def date_spans(query: str) -> list[DateSpan]:
-    """The dates named in a query, in English or ISO 8601: "3 August 2023", "Aug 3rd", "in May", "2023-08-03", "in
-    2023". At most `DATES_MAX`, without repetitions."""
-    folded = query[:QUERY_CHARS_READ_FOR_DATES].casefold()
-    found = [match.groupdict() for form in _DATE_FORMS for match in form.finditer(folded)]
-    spans = dict.fromkeys(_date_span(groups) for groups in found if _names_a_date(groups))
-    return list(spans)[:DATES_MAX]
-
-
-def _names_a_date(groups: dict[str, str | None]) -> bool:
-    month = groups.get("month")
-    beside = (groups.get(name) for name in ("within", "day", "day_after", "year"))
-    return month is None or month in _CLEAR_MONTHS or any(beside)
-
-
-def _date_span(groups: dict[str, str | None]) -> DateSpan:
-    year, month, day = groups.get("year"), groups.get("month"), groups.get("day") or groups.get("day_after")
-    return DateSpan(int(year) if year else None, _MONTHS[month] if month else None, int(day) or None if day else None)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastmcp import Client
 
 from tests.integration.stack import segue
@@ -31,6 +32,7 @@ class As(TeamStack):
         return {"SEGUE_URL": self.url, "SEGUE_TOKEN": self._token}
 
 
+@pytest.mark.slow
 async def test_what_is_shared_is_found_by_every_user_and_nothing_else(tmp_path: Path, model_directory: Path) -> None:
     with TeamStack(tmp_path / "data", model_directory) as team:
         async with team.client("ann") as ann, team.client("bob") as bob:

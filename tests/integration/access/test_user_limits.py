@@ -117,6 +117,7 @@ async def test_gateways_share_one_allowance(tmp_path: Path) -> None:
                 await each.spend("ada")
 
 
+@pytest.mark.slow
 async def test_a_user_over_the_quota_is_told_what_to_do_and_others_go_on(tmp_path: Path, model_directory: Path) -> None:
     limits = {"SEGUE_GATEWAY_MEMORIES_MAX": "3", "SEGUE_GATEWAY_MEMORIES_MAX_BYTES": "1000"}
     with TeamStack(tmp_path / "data", model_directory, **limits) as stack:

@@ -101,6 +101,7 @@ def test_a_decision_of_one_conversation_is_in_the_models_view_at_the_start_of_th
     assert "not instructions" in view
 
 
+@pytest.mark.slow
 def test_what_was_allowed_runs_unasked_what_was_denied_does_not_and_critical_is_asked(claude: PluggedIn) -> None:
     ran, _ = claude.bash("echo 1 > made.txt", "made.txt")
     assert not ran  # nobody is there to be asked
@@ -118,6 +119,7 @@ def test_what_was_allowed_runs_unasked_what_was_denied_does_not_and_critical_is_
     assert (claude.hooked.project / "made.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_model_does_not_give_itself_leave(claude: PluggedIn) -> None:
     record = "mcp__plugin_segue_segue__record_permission"
     claude.allow("mcp__plugin_segue_segue")
@@ -128,6 +130,7 @@ def test_a_model_does_not_give_itself_leave(claude: PluggedIn) -> None:
     assert not (claude.hooked.project / "made-by-itself").exists()
 
 
+@pytest.mark.slow
 def test_a_deny_holds_for_other_forms_of_a_command_and_other_tools(claude: PluggedIn) -> None:
     project, remote = claude.hooked.project, claude.hooked.home / "remote.git"
     (project / ".env").write_text("PEARS=7")
@@ -156,6 +159,7 @@ def test_a_deny_holds_for_other_forms_of_a_command_and_other_tools(claude: Plugg
     assert (project / "a").read_text() == "kept"
 
 
+@pytest.mark.slow
 def test_what_only_looks_dangerous_runs_where_the_client_allows_it(claude: PluggedIn) -> None:
     subprocess.run(["git", "init", "-q", str(claude.hooked.project)], check=True)
     (claude.hooked.project / "src").mkdir()

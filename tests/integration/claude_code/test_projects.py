@@ -49,6 +49,7 @@ def test_what_is_decided_in_a_worktree_is_told_in_the_repository_and_not_in_its_
     assert "indigo" not in view(claude, other)
 
 
+@pytest.mark.slow
 async def test_what_the_model_stores_without_a_project_is_told_there(
     claude: PluggedIn, stack: Stack, tmp_path: Path, project: str
 ) -> None:

@@ -54,6 +54,7 @@ async def decision(claude: PluggedIn, stack: Stack) -> str:
     return str((await call(stack, "check_permission", **asked))["decision"])
 
 
+@pytest.mark.slow
 async def test_a_model_alone_gives_itself_no_leave_whatever_the_client_lets_run(
     claude: PluggedIn, stack: Stack
 ) -> None:
@@ -75,6 +76,7 @@ async def test_where_nobody_can_be_asked_a_proposal_waits(claude: PluggedIn, sta
     assert await decision(claude, stack) == "ask"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keys", "expected"), [((ENTER,), "allow"), ((DOWN, ENTER), "ask")], ids=["yes", "no"])
 async def test_without_hooks_the_client_asks_its_user_who_types_a_number(
     claude: PluggedIn,
@@ -94,6 +96,7 @@ async def test_without_hooks_the_client_asks_its_user_who_types_a_number(
     assert await decision(claude, stack) == expected
 
 
+@pytest.mark.slow
 async def test_what_the_user_lets_pass_in_the_clients_own_dialog_holds(
     claude: PluggedIn,
     stack: Stack,

@@ -41,6 +41,7 @@ def test_the_local_server_is_started_by_the_handshake_and_when_it_left_by_the_ne
     assert read_server(data_dir) not in {None, first}
 
 
+@pytest.mark.slow
 def test_a_session_lost_in_a_restart_of_the_gateway_is_renewed(
     server: ServerInfo, data_dir: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_call_that_writes_or_was_heard_of_is_made_once(
     assert (data_dir / "once.calls").stat().st_size == 1
 
 
+@pytest.mark.slow
 def test_a_gateway_that_left_is_waited_for_and_then_named(server: ServerInfo, data_dir: Path, connect: Connect) -> None:
     connection = connect(command=connect_with_timeouts(server.url, restart_s=0.5)).opened()
     kill(data_dir, server)

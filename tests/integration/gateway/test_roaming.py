@@ -42,6 +42,7 @@ def store(url: str, session: str, content: str) -> Any:
     return ask(url, session, "tools/call", arguments)[1]["result"]["structuredContent"]
 
 
+@pytest.mark.slow
 def test_a_session_goes_on_at_a_gateway_that_never_saw_its_handshake(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "one") as one, ProcessStack(tmp_path / "other") as other:
         session, _ = ask(one.url, "", "initialize", HANDSHAKE)

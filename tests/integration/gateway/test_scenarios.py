@@ -250,6 +250,7 @@ async def test_every_tool_says_what_it_returns(stack: Stack) -> None:
         assert "success" in tool.output_schema["properties"]
 
 
+@pytest.mark.slow
 async def test_memories_survive_a_restart(stack: Stack, project: str) -> None:
     stored = await call(stack, "store_reflection", content="The kraken sleeps in the server room.", project=project)
     stack.restart()

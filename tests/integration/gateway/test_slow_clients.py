@@ -156,6 +156,7 @@ async def test_a_connection_too_many_is_told_so_and_room_is_made_again(gateway: 
     assert b"200 OK" in await sent(gateway, HEAD + b"Connection: close\r\n\r\n")
 
 
+@pytest.mark.slow
 async def test_a_client_that_reads_nothing_is_let_go(gateway: int) -> None:
     """It asks for metrics over and over, and never takes an answer."""
     reader, writer = await connect(gateway)

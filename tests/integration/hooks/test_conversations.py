@@ -486,6 +486,7 @@ def test_a_clock_that_jumped_does_not_choose_the_last_handoff(clocked: Callable[
     assert "pears" not in told.split("Related:")[0]
 
 
+@pytest.mark.slow
 def test_a_day_is_the_users_day(clocked: Callable[..., ClockedOffice]) -> None:
     office = clocked("Asia/Tokyo")
     office.set_clock(datetime(2026, 11, 26, 22, 30, tzinfo=UTC))  # the 27th, 07:30 in Tokyo
@@ -512,6 +513,7 @@ def test_a_laptop_that_slept_goes_on_and_tells_nothing_twice(clocked: Callable[.
     assert "Unfinished" not in desk.handoff
 
 
+@pytest.mark.slow
 def test_one_that_is_not_heard_of_is_closed_at_the_next_start_also_after_a_restart(
     clocked: Callable[..., ClockedOffice],
 ) -> None:

@@ -88,6 +88,7 @@ def test_what_was_refused_or_ran_without_being_asked_about_teaches_nothing(begun
     assert decision(begun, "make pears") == "None"
 
 
+@pytest.mark.slow
 def test_what_is_critical_inexact_denied_or_no_command_is_never_learned(begun: Hooked) -> None:
     rules(begun, {"operation": "Bash", "decision": "deny", "target": "make plums", "scope": "project"})
     file = {"file_path": str(begun.project / "pears.py"), "new_string": "x"}

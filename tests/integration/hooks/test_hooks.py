@@ -317,6 +317,7 @@ def alone(tmp_path: Path, model_directory: Path) -> Iterator[Hooked]:
         os.kill(server.pid, signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_without_a_server_a_conversation_starts_one_and_is_told_later(alone: Hooked) -> None:
     assert alone.converse("Let's keep the pears cold from now on.", "Cold pears it is.") == ""
     server = local_server.read_server(alone.data)

@@ -76,6 +76,7 @@ async def test_conversations_of_two_gateways_keep_a_session_open_and_each_leaves
     assert len(one.files) == 2
 
 
+@pytest.mark.slow
 def test_one_that_was_killed_at_one_gateway_is_told_at_the_other(
     office: Office,  # noqa: F811
     repository: Path,  # noqa: F811

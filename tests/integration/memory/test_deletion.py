@@ -48,6 +48,7 @@ async def delete(mcp: Client, **meant: object) -> int:  # type: ignore[type-arg]
     return int(((await mcp.call_tool("delete_conversations", confirmed)).structured_content or {})["deleted"])
 
 
+@pytest.mark.slow
 async def test_what_was_deleted_is_gone_from_answers_at_once_and_from_every_file_soon(
     data: Path, tmp_path: Path
 ) -> None:

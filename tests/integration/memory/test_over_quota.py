@@ -90,6 +90,7 @@ async def test_the_next_session_stores_what_the_one_before_could_not(full: Proce
     assert "Otters were counted." in found["results"][0]["content"]
 
 
+@pytest.mark.slow
 async def test_an_import_fills_the_room_that_there_is_and_stops(full: ProcessStack, tmp_path: Path) -> None:
     await remove(full, KEPT[2])
     lines = [*KEPT[:2], *(f"Line {number} of many." for number in range(60))]
@@ -104,6 +105,7 @@ async def test_an_import_fills_the_room_that_there_is_and_stops(full: ProcessSta
     assert "Imported 1 memory" in segue(full, "import", path).stdout  # it goes on from there
 
 
+@pytest.mark.slow
 async def test_a_text_that_is_too_large_is_named_and_passed_over(data: Path, tmp_path: Path) -> None:
     with ProcessStack(data) as stack:
         grows = ("DB_PASSWORD=x7!kQ2\n" + "log line with words and numbers 12345\n" * 7000)[: 256 * 1024 - 2]

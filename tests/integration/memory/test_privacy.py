@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from services.cli import local_server
 from tests.integration.calls import call
 from tests.integration.stack import ProcessStack, Stack, client
@@ -43,6 +45,7 @@ async def test_what_is_marked_private_is_not_stored(stack: Stack, project: str) 
     assert refused.structured_content["error_code"] == "INVALID_INPUT"
 
 
+@pytest.mark.slow
 async def test_no_file_of_the_data_directory_holds_the_secret(tmp_path: Path) -> None:
     with ProcessStack(tmp_path) as stack:
         await call(stack, "store_reflection", content=f"token {TOKEN} and <private>the walrus</private> here")

@@ -234,6 +234,7 @@ async def test_near_duplicates_are_shown_once(stack: Stack, project: str) -> Non
     assert len(newest["results"]) == newest["total_found"] == 4
 
 
+@pytest.mark.slow
 async def test_what_differs_in_a_word_its_place_a_number_or_a_sign_is_shown(stack: Stack, project: str) -> None:
     for number, (one, other) in enumerate(OTHER):
         place = f"{project}-{number}"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from tests.integration.calls import ask
 from tests.integration.stack import ProcessStack, client, segue
@@ -19,6 +20,7 @@ def damage(data: Path, id: str) -> None:
         connection.execute("UPDATE memories SET metadata = '{' WHERE id = ?", [id])
 
 
+@pytest.mark.slow
 async def test_a_server_with_a_memory_that_cannot_be_read_starts_and_names_what_removes_it(data: Path) -> None:
     with ProcessStack(data) as stack:
         async with client(stack) as mcp:

@@ -133,6 +133,7 @@ async def test_an_export_imported_elsewhere_exports_the_same(tmp_path: Path) -> 
     assert json.loads(first.splitlines()[-1])["link"]["created_at"] == links["links"][0]["created_at"]
 
 
+@pytest.mark.slow
 async def test_an_export_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "all.jsonl").write_text("older\n")
     done = segue(Nowhere(tmp_path), "export", tmp_path / "all.jsonl")

@@ -162,6 +162,7 @@ async def test_with_a_key_nothing_is_found_and_the_key_alone_brings_it_back(
         assert TEXTS["content"] in segue(there, "export", "-").stdout  # in clear, as the user wishes
 
 
+@pytest.mark.slow
 def test_a_server_refuses_a_key_that_others_can_read_before_it_writes_anything(
     tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ async def test_a_full_disk_refuses_stores_answers_searches_and_recovers(tmp_path
             assert stored.structured_content["success"] is True
 
 
+@pytest.mark.slow
 async def test_a_disk_that_fills_while_the_log_is_taken_in_costs_nothing_that_was_acknowledged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_disk_that_fills_while_the_log_is_taken_in_costs_nothing_that_wa
             assert {name: memory.content for name, memory in (await store.fetch(list(kept))).items()} == kept
 
 
+@pytest.mark.slow
 async def test_on_a_full_disk_nothing_is_said_to_be_erased_that_is_there(tmp_path: Path) -> None:
     secret = "the walrus pays in amber"
     with small_disk(tmp_path / "disk", "size=96m") as disk:

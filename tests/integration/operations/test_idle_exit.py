@@ -69,6 +69,7 @@ def test_an_import_that_takes_longer_than_the_idle_time_is_finished(
     assert server.wait(60) == 0  # now it has nothing to do
 
 
+@pytest.mark.slow
 async def test_a_client_that_only_listens_does_not_keep_the_server(
     server: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:

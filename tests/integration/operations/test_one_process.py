@@ -50,6 +50,7 @@ async def test_without_a_model_words_alone_answer_and_it_is_said(
     assert health["status"] == "degraded"
 
 
+@pytest.mark.slow
 async def test_what_was_stored_without_a_model_gets_its_embedding_once_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def serve(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_second_server_says_who_holds_the_data_and_exits_3(tmp_path: Path) -> None:
     with ProcessStack(tmp_path) as first:
         second = serve(tmp_path)
@@ -100,6 +102,7 @@ def test_a_second_server_says_who_holds_the_data_and_exits_3(tmp_path: Path) -> 
         assert first.url in second.stderr
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_said_with_the_way_out(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -110,6 +113,7 @@ def test_a_port_in_use_is_said_with_the_way_out(tmp_path: Path) -> None:
     assert "--port" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_database_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     with duckdb.connect(tmp_path / "memory" / "memory.duckdb") as database:
@@ -210,6 +214,7 @@ def test_a_body_that_is_too_large_is_answered_and_not_cut_off(running: str) -> N
     assert answer["suggestions"]
 
 
+@pytest.mark.slow
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "data"):
         for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]:

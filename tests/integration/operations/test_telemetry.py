@@ -340,6 +340,7 @@ def test_every_alert_has_its_entry_in_the_runbook() -> None:
 # --- logs and metrics by OTLP; a collector that is away -----------------------------------------
 
 
+@pytest.mark.slow
 def test_logs_and_metrics_are_sent_too(tmp_path: Path) -> None:
     with Receiver() as receiver:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "SEGUE_MEMORY_MODEL_BUILD": "false", **AT_ONCE}

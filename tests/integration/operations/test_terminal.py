@@ -111,6 +111,7 @@ def test_a_server_that_is_killed_again_and_again_leaves_nothing_outside_of_its_d
     assert not list((short / "tmp").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [signal.SIGCONT, signal.SIGSTOP])
 def test_stop_ends_a_server_also_one_that_hangs(tmp_path: Path, state: signal.Signals) -> None:
     server = ensure_server(tmp_path / "data", PATIENCE_S, STAND_IN)

@@ -159,6 +159,7 @@ def world_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("apart")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(12),
     phases=[Phase.explicit, Phase.generate],
@@ -175,6 +176,7 @@ def test_no_page_shows_what_is_another_users(team: TeamStack, world_directory: P
     look_at_everything(world)
 
 
+@pytest.mark.slow
 def test_a_page_of_one_user_is_not_given_to_another(team: TeamStack) -> None:
     """The form of one is refused to the other, who knows it word by word."""
     ada, bob = HttpBrowser(team.url), HttpBrowser(team.url)

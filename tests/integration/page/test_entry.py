@@ -240,6 +240,7 @@ def test_a_backup_takes_an_admin(team: TeamStack, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_user_of_an_issuer_signs_in_by_their_token(tmp_path: Path) -> None:
     keys = KeyServer()
     keys.rotate("one")
@@ -276,6 +277,7 @@ def test_the_command_leads_a_team_to_the_form(team: TeamStack, monkeypatch: pyte
         assert done.stdout.strip().endswith("/page/sign-in"), done.stderr
 
 
+@pytest.mark.slow
 def test_the_page_is_off_by_a_setting(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "data", SEGUE_GATEWAY_PAGE="false") as stack:
         for name in ("today", "enter", "sign-in", "assets/page.css"):
@@ -286,6 +288,7 @@ def test_the_page_is_off_by_a_setting(tmp_path: Path) -> None:
         assert "SEGUE_GATEWAY_PAGE" in done.stderr
 
 
+@pytest.mark.slow
 def test_links_and_sessions_are_tokens_that_can_be_seen_and_go(filled: Filled) -> None:
     filled.browser()
     listed = json.loads(filled.person.ask("GET", "/v1/tokens").body)["tokens"]

@@ -256,6 +256,7 @@ def test_a_page_says_so_when_a_form_is_too_large(browser: HttpBrowser) -> None:
     assert "To Today" in page.words
 
 
+@pytest.mark.slow
 def test_pages_go_on_without_the_memory_service(tmp_path: Path) -> None:
     """A limit that is used up is the nearest to a service that is away, in one process."""
     with ProcessStack(tmp_path / "data", SEGUE_GATEWAY_CALLS_PER_MINUTE="40") as stack:

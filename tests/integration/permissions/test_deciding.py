@@ -169,6 +169,7 @@ async def test_a_proposal_that_the_user_let_pass_in_the_clients_dialog_holds(
     assert await check(here, hooked, "make pears") == "allow"
 
 
+@pytest.mark.slow
 async def test_a_dialog_decides_on_what_it_showed_and_on_nothing_else(here: ProcessStack, hooked: Hooked) -> None:
     wide = await propose(here, hooked, target="make *")
     exact = await propose(here, hooked, target="make *", exact=True)
@@ -193,6 +194,7 @@ async def test_a_dialog_decides_on_what_it_showed_and_on_nothing_else(here: Proc
     assert await check(here, hooked, "make plums") == "allow"
 
 
+@pytest.mark.slow
 async def test_that_a_deny_goes_is_decided_in_the_dialog_that_was_about_it(here: ProcessStack, hooked: Hooked) -> None:
     first, second = [
         (await propose(here, hooked, decision="deny", target=target))["rule"]["id"] for target in ("make a", "make b")

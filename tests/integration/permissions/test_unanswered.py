@@ -31,6 +31,7 @@ def hooked(stack: ProcessStack, tmp_path: Path, project: str) -> Hooked:
     return client
 
 
+@pytest.mark.slow
 def test_denies_hold_while_the_server_hangs_and_are_gone_once_it_says_so(stack: ProcessStack, hooked: Hooked) -> None:
     here = {"directory": str(hooked.project)}
     rule = decide(stack.url, "deny", **PUSH, **here)["rule"]["id"]

@@ -253,6 +253,7 @@ async def test_the_project_that_claude_code_names_is_asked_before_the_own_direct
     assert begun["project_context"]["name"] == project
 
 
+@pytest.mark.slow
 async def test_a_project_is_renamed_merged_and_called_otherwise_by_the_command(
     stack: Stack, tmp_path: Path, project: str
 ) -> None:

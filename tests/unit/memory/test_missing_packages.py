@@ -96,6 +96,7 @@ def degraded(told: dict[str, Any]) -> dict[str, str]:
     return {name: reason for name, (status, reason) in told["parts"].items() if status != "healthy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", ["tokenizers", "onnxruntime,onnx,safetensors,tokenizers"])
 def test_without_what_runs_the_model_memory_runs_on_words_alone(home: Path, hidden: str) -> None:
     told = memory(hidden, home)

@@ -187,6 +187,7 @@ async def test_a_change_that_was_interrupted_while_files_were_replaced_goes_on(
     assert await everything(home, keys[0]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [2], indirect=True)
 async def test_a_change_that_is_killed_is_undone_or_finished(home: Path, keys: list[Path]) -> None:
     expected = await everything(home, None)

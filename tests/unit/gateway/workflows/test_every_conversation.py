@@ -96,7 +96,7 @@ class Directories:
 
     label, find = name, look
 
-    async def news(self, asked: Any) -> str:
+    async def news(self, _: Any) -> str:
         return ""
 
     async def leave_handoff(self, place: Place, file_name: str, markdown: str) -> str:

@@ -75,6 +75,7 @@ async def test_what_is_replaced_is_found_marked_after_what_replaced_it_and_not_i
         assert (memory.out_of_force, memory.replaced_by) == marks
 
 
+@pytest.mark.slow
 async def test_what_replaces_is_shown_though_its_words_are_others(service: Service) -> None:
     (old,) = await service.remember(noted("The zebra stands by the fence", MARCH))
     for number in range(150):
@@ -293,6 +294,7 @@ async def test_another_user_sees_that_a_shared_memory_is_replaced_but_not_by_whi
     assert (await service.searching.get("bob", old.id, 0)).memory.replaced_by == (new.id,)
 
 
+@pytest.mark.slow
 async def test_versions_count_as_room_and_have_a_limit(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         (outcome,) = await service.remember(noted("x0", MARCH))

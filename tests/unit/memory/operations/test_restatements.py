@@ -339,6 +339,7 @@ async def test_a_log_that_a_kill_left_has_rows_that_were_written_anew(tmp_path: 
         assert connection.execute(f"{sql} FROM memories").fetchall() == [(20, 20, 40, 21, 20)]
 
 
+@pytest.mark.slow
 async def test_a_compaction_takes_over_what_was_said_again_while_it_ran(tmp_path: Path) -> None:
     async with open_shards(tmp_path, 1, StoreSettings()) as store:
         vector = np.full(384, 384**-0.5, np.float16)

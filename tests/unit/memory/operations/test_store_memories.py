@@ -210,6 +210,7 @@ async def test_texts_are_read_beside_the_loop(tmp_path: Path) -> None:
     assert loop_s < 0.2 * all_s
 
 
+@pytest.mark.slow
 async def test_two_batches_take_turns(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         large = [f"{number} " + "password: hunter2 and prose\n" * 2_000 for number in range(20)]

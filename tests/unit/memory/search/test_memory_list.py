@@ -138,6 +138,7 @@ def test_a_position_comes_back_from_its_cursor() -> None:
             read_cursor(wrong, oldest_first=True)
 
 
+@pytest.mark.slow
 async def test_a_page_ends_by_its_bytes_and_goes_on(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         large = [Memory(f"{number} {'lantern ' * 32_000}", Kind.REFLECTION, "p", MARCH) for number in range(20)]

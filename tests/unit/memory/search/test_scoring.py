@@ -23,7 +23,7 @@ from services.memory.search.scoring import (
     telling_share,
     unmet,
 )
-from services.memory.text.terms import DateSpan, date_spans
+from services.memory.text.named_dates import DateSpan, date_spans
 
 NOW_S = 1.7e9
 DAY_S = 86_400.0

@@ -40,6 +40,7 @@ async def whole(store: MemoryStore, user: str) -> tuple[int, int]:
     return len(found), sum(memory.size for memory in found.values())
 
 
+@pytest.mark.slow
 async def test_usage_is_what_is_stored_whatever_comes_and_goes(store: MemoryStore) -> None:
     rng = random.Random(7)  # no secret
     assert await store.usage("ann") == (0, 0)

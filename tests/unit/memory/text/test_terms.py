@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.memory.text.terms import (
-    DATES_MAX,
     QUERY_TERMS_MAX,
     STOP_WORDS,
     TERM_CHARS_MAX,
-    DateSpan,
-    date_spans,
     query_terms,
     terms,
 )
@@ -153,44 +148,3 @@ def test_any_text_has_terms_without_spaces_and_finds_itself(text: str) -> None:
     found = terms(text)
     assert all(term and not term.isspace() and len(term) <= TERM_CHARS_MAX for term in found)
     assert set(query_terms(text)) <= set(found)
-
-
-@pytest.mark.parametrize(
-    ("query", "span"),
-    [
-        ("What happened on August 11, 2023?", DateSpan(2023, 8, 11)),
-        ("on 3 June, 2023", DateSpan(2023, 6, 3)),
-        ("the 10th of March", DateSpan(None, 3, 10)),
-        ("in May", DateSpan(None, 5)),
-        ("Aug. 2022", DateSpan(2022, 8)),
-        ("the deploy of 2023-08-03", DateSpan(2023, 8, 3)),
-        ("from 2022-12", DateSpan(2022, 12)),
-        ("what broke in 2023", DateSpan(2023)),
-    ],
-)
-def test_a_query_names_a_date(query: str, span: DateSpan) -> None:
-    assert date_spans(query) == [span]
-
-
-@pytest.mark.parametrize("query", ["you may go", "march on", "error 2023", "mark the section", "2023-13-01x", ""])
-def test_other_words_and_numbers_are_no_dates(query: str) -> None:
-    assert date_spans(query) == []
-
-
-def test_of_many_dates_the_first_ones_count_each_once() -> None:
-    days = [f"2023-08-{day:02}" for day in range(1, 29)]
-    assert date_spans(" ".join(["2023-08-01", *days])) == [DateSpan(2023, 8, day) for day in range(1, DATES_MAX + 1)]
-
-
-@given(st.text(alphabet="0123456789-, maychrIinofJue3rdth.20"))
-def test_any_query_can_be_read_for_dates(query: str) -> None:
-    for span in date_spans(query):
-        assert all(first <= last for first, last in span.occurrences([1, 2023, 9999]))
-
-
-def test_a_date_without_a_year_is_that_time_of_the_years_around() -> None:
-    assert list(DateSpan(None, 2, 31).occurrences([2024])) == [
-        (date(2023, 2, 28), date(2023, 2, 28)),
-        (date(2024, 2, 29), date(2024, 2, 29)),
-        (date(2025, 2, 28), date(2025, 2, 28)),
-    ]
