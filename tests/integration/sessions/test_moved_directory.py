@@ -111,6 +111,32 @@ async def test_what_a_conversation_left_is_told_where_its_directory_is_now(
     assert await name_of(stack, new) == project
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_deleted_words_leave_the_handoffs_of_a_directory_that_was_moved(
+    stack: Stack, tmp_path: Path, project: str, is_seen: bool
+) -> None:
+    """Whether or not a conversation began in it between its move and the deletion."""
+    old, new = tmp_path / project, tmp_path / "elsewhere"
+    old.mkdir()
+    conversation = hooked(stack, old, tmp_path / "user")
+    conversation.converse("Our landlord is called Mr Thistlewood.", "I will not repeat it.")
+    old.rename(new)
+    if is_seen:
+        assert "Thistlewood" in briefing(stack, new)
+    assert "Thistlewood" in _handoffs(new)
+    asked = await call(stack, "delete_conversations", project=project)
+    token = asked["confirmation_token"]
+    await call(stack, "delete_conversations", project=project, confirm=True, confirmation_token=token)
+    if not is_seen:
+        assert await name_of(stack, new) == project
+    assert "Thistlewood" not in _handoffs(new)
+    assert "Thistlewood" not in briefing(stack, new)
+
+
+def _handoffs(directory: Path) -> str:
+    return "".join(each.read_text() for each in directory.glob(".claude/handoffs/*.md"))
+
+
 async def test_a_strangers_directory_with_names_of_handoffs_gets_nothing(
     stack: Stack, tmp_path: Path, project: str
 ) -> None:
