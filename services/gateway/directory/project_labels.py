@@ -154,7 +154,7 @@ class ProjectLabels:
             return
         seen = await asyncio.to_thread(lambda: [sight_path(each, self._roots, self.first_commits) for each in roots])
         for path, each in zip(roots, seen, strict=True):
-            if each and sighting.mark and each.mark == sighting.mark:
+            if each and is_same_directory(each, path, sighting):
                 request.same_roots.append(path)
             if each and is_standing(each, sighting, roots):
                 request.standing_roots.append(path)
@@ -187,6 +187,11 @@ def message(sighting: Sighting) -> projects_pb2.Sighting:
 
 def _telling_name(project: projects_pb2.Project) -> str:
     return next((each for each in (project.label, *project.aliases) if "/" in each), project.label)
+
+
+def is_same_directory(root: Sighting, path: str, sighting: Sighting) -> bool:
+    """Whether what is seen at a path is the sighting's very directory, and not only a link to where that is now."""
+    return bool(sighting.mark) and root.mark == sighting.mark and root.root == path
 
 
 def is_standing(root: Sighting, sighting: Sighting, roots: Sequence[str]) -> bool:

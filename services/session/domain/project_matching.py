@@ -63,10 +63,12 @@ def matching_project(sighting: Sighting, registered: Registered) -> Project | No
         return of_remote[0]
     marked = _projects_of_mark(sighting, registered)
     for each in _whole(registered.at(root_key(sighting.machine, sighting.root))):
-        if _goes_on(each, sighting) and (not marked or each in marked):
+        if each in marked or (not marked and _goes_on(each, sighting)):
             return each
     of_clone = [each for each in _whole(registered.at(_clone_key(sighting))) if _has_commit(each, sighting)]
-    if not sighting.remote:  # it is where a clone's origin was: another one, if that has left the place
+    if not sighting.remote.startswith(
+        LOCAL
+    ):  # it is where a clone's origin was: another one, if that has left the place
         of_clone = [each for each in of_clone if sighting.root not in _left_roots(each, sighting.machine)]
     return next(iter([*of_clone, *of_remote]), None)
 
@@ -102,7 +104,8 @@ def _projects_of_mark(sighting: Sighting, registered: Registered) -> list[Projec
     if not sighting.mark:
         return []
     found = _whole(registered.at(mark_key(sighting.machine, sighting.mark)))
-    return [each for each in found if _goes_on(each, sighting)]
+    is_repository_known = bool(sighting.remote or sighting.first_commit)  # else nothing says that it is another one
+    return [each for each in found if not is_repository_known or _goes_on(each, sighting)]
 
 
 def marked_paths(project: Project, sighting: Sighting) -> list[str]:

@@ -125,6 +125,8 @@ class Merger:
 
     project: Project
     shared: tuple[str, ...] = ()
+    is_move: bool = False
+    """Whether nobody merged it: the directory has moved. The next move takes its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,11 @@ class ProjectRegistry:
             new = grown_project(_new_project(user, label, sighting, None, now), sighting, now)
             moved_from = marked_paths(project, sighting)[0]
             merged = merged_project(new, following)
-            following = replace(merged, unmoved=following.unmoved, moved_from=moved_from, seen_at=now)
+            mergers = (
+                *(each for each in following.merged if not each.is_move),
+                replace(merged.merged[-1], is_move=True),
+            )
+            following = replace(merged, unmoved=following.unmoved, merged=mergers, moved_from=moved_from, seen_at=now)
         changes = _without_its_roots(registered, following, sighting)
         await self._store.commit(RegistryChange(user, registered.version, [*changes.values(), following]))
         return Resolved(following, _namesakes(registered, following))

@@ -150,3 +150,17 @@ async def test_a_strangers_directory_with_names_of_handoffs_gets_nothing(
     told = briefing(stack, hostile)
     assert "the lamp is blue" not in told
     assert "segue project merge" not in told
+
+
+async def test_a_link_that_is_left_at_the_old_place_leads_to_the_same_project(
+    stack: Stack, tmp_path: Path, project: str
+) -> None:
+    old, new = tmp_path / project, tmp_path / "disk" / "notes"
+    old.mkdir()
+    new.parent.mkdir()
+    await work(stack, old, "lamp")
+    old.rename(new)
+    old.symlink_to(new)
+    for place in (old, new):
+        assert "the lamp is blue" in briefing(stack, place)
+        assert await name_of(stack, place) == project

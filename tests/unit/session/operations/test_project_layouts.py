@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.directory.project_labels import is_standing
+from services.gateway.directory.project_labels import is_same_directory, is_standing
 from services.session.domain.projects import Sighting
 from services.session.store.sqlite import open_sqlite
 from services.workspace.git.first_commit import FirstCommits
@@ -47,6 +47,8 @@ class World:
         self.remotes: dict[int, str] = {}
         self.plain: set[Path] = set()
         """Directories without a repository, or with one that has no commit."""
+        self.links: set[Path] = set()
+        """Where moved directories were, as people leave a link there."""
         self.dropped: set[Path] = set()
         """Places of plain directories that were deleted: what is made there next goes on with the project."""
         self.count = 0
@@ -152,6 +154,9 @@ class World:
             else:
                 place.rename(target)
                 self.plain.remove(place)
+                if self.draw((True, False)):
+                    place.symlink_to(target)
+                    self.links.add(place)
                 self.truth[target] = self.truth.pop(place)
 
     def _swap(self, one: Path, other: Path) -> None:
@@ -188,7 +193,7 @@ class Looking(Registry):
         seen = {path: sight_path(path, ROOTS, self.commits) for path in roots}
         here = sight(place, ROOTS, self.commits)
         self.standing = {path for path, each in seen.items() if each and is_standing(each, here, roots)}
-        self.same = {path for path, each in seen.items() if each and here.mark and each.mark == here.mark}
+        self.same = {path for path, each in seen.items() if each and is_same_directory(each, path, here)}
         self.clones = {path for path, each in seen.items() if each and each.remote}
         return await self.label(Sighting(**asdict(here)))
 

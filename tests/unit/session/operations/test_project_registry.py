@@ -484,3 +484,38 @@ async def test_who_only_asks_moves_nothing(known: Registry) -> None:
     assert found
     assert (found.label, found.moved_from) == ("notes", "")
     assert [each.path for each in (await known.registry.find("ada", "notes")).roots] == ["/w/notes"]
+
+
+async def test_moves_take_no_mergers_place(known: Registry) -> None:
+    await known.label(NOTES)
+    await known.label(ACME)
+    await known.changes.merge("ada", "api", "notes", dry_run=False)
+    for number in range(20):
+        moved = await known.project(at(f"/w/n{number}"))
+        assert [each.project.label for each in moved.merged] == ["api", f"n{number}"]
+        assert moved.moved_from == f"/w/n{number - 1}" if number else "/w/notes"
+    split = await known.changes.split("ada", "notes", "api", dry_run=False)
+    assert [each.label for each in split.projects] == ["api"]
+
+
+async def test_a_directory_is_what_it_was_whatever_was_merged_into_it_or_is_not_there_any_more(known: Registry) -> None:
+    await known.label(NOTES)
+    await known.label(ACME)
+    await known.changes.merge("ada", "api", "notes", dry_run=False)
+    assert await known.label(NOTES) == "notes"
+    without_remote = at("/w/lib", mark="b", is_repository=True, first_commit="c7")
+    assert await known.label(without_remote) == "lib"
+    assert await known.label(at("/w/lib", mark="b")) == "lib"  # its history was thrown away
+    assert await known.label(replace(without_remote, first_commit="c8")) == "w/lib"  # another repository
+
+
+async def test_a_template_with_a_remote_in_the_place_that_a_clones_origin_left_is_not_of_it(known: Registry) -> None:
+    origin = replace(ACME, remote="")
+    clone = replace(ACME, root="/w/x/api", directory="/w/x/api", remote="local/m/w/acme/api")
+    assert [await known.label(each) for each in (origin, clone)] == ["api", "api"]
+    moved = replace(origin, root="/w/y/api", directory="/w/y/api")
+    known.standing, known.clones = {"/w/x/api"}, {"/w/x/api"}
+    assert await known.label(moved) == "api"
+    known.standing = {"/w/x/api", "/w/y/api"}
+    assert await known.label(replace(origin, remote="h/bolt/api")) == "bolt/api"  # with the template's first commit
+    assert [await known.label(each) for each in (clone, moved)] == ["api", "api"]
