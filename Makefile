@@ -14,7 +14,7 @@ beside := --numprocesses 4 --dist worksteal
 # Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-browser test-containers test-load test-conformance torture soak fuzz bench pictures proto lock docs test-docs clean
+.PHONY: help setup run dev check format test test-all test-again test-arm test-mac test-windows test-browser test-containers test-load test-conformance torture soak fuzz bench pictures proto lock wheels docs test-docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -112,6 +112,13 @@ pictures: dev ## Make the pictures of the page in the README anew
 	@$(chromium)
 	$(bin)/python -m tests.integration.page.pictures
 
+wheels: dev ## Segue and its model as wheels, in dist; `uv tool install` takes them without a checkout
+	rm -rf build/wheels dist && mkdir -p build/wheels dist
+	cp -r deploy/model build/wheels/model
+	$(bin)/python -m services.memory.embedder.build build/wheels/model/segue_model/model
+	$(bin)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . ./build/wheels/model
+	@ls dist
+
 # The site's packages have a place of their own: nothing else needs them.
 site := $(venv)/docs
 mkdocs := NO_MKDOCS_2_WARNING=1 $(site)/bin/mkdocs
@@ -143,4 +150,4 @@ lock: ## Resolve the dependencies again into deploy/requirements
 	$(bin)/$(subst pyproject.toml,$(locks)/docs.in,$(lock)) --output-file $(locks)/docs.txt
 
 clean: ## Remove what was built, never data
-	rm -rf $(venv) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis reports
+	rm -rf $(venv) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis reports

@@ -10,7 +10,7 @@ from weakref import WeakSet
 from services.kit.background_task import background_task
 from services.kit.observability import telemetry
 
-look_every_s = 0.2
+look_every_s = 0.5
 _boundaries_s = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 """The loops that are measured: services in one process share theirs."""
@@ -18,7 +18,7 @@ _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 @asynccontextmanager
 async def measure_lag() -> AsyncIterator[None]:
-    """Measures, during the block, how much longer than 200 ms a sleep of 200 ms takes."""
+    """Measures, during the block, how much longer than half a second a sleep of that time takes."""
     loop = asyncio.get_running_loop()
     if loop in _loops:
         yield

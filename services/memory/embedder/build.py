@@ -15,21 +15,16 @@ from pathlib import Path
 
 from services.kit.durable_files import sync
 from services.memory.embedder import ModelUnusable
-from services.memory.embedder.graph import (
-    WEIGHTS_SHA256,
-    load_weights,
-    model_graph,
-    weights_directory,
-    write_quantised,
-)
-from services.memory.embedder.manifest import MODEL_FILE, TOKENIZER_FILE, verify, write_manifest
+from services.memory.embedder.manifest import MANIFEST_FILE, MODEL_FILE, TOKENIZER_FILE, verify, write_manifest
+from services.memory.embedder.packed import packed_model
 
 
 def build_model(directory: Path) -> None:
     """Builds a complete model in the directory; does nothing if there is one.
 
     The directory appears complete or not at all, even if several processes build it at once or one is killed.
-    Raises ModelUnusable if the published weights are not installed.
+    Its files are those of the package `segue-model`, where that is installed; else they are made of the published
+    weights. Raises ModelUnusable if there is neither.
     """
     if _is_good(directory):
         return
@@ -46,13 +41,30 @@ def build_model(directory: Path) -> None:
 
 
 def _write_model(directory: Path) -> None:
+    if packed := packed_model():
+        verify(packed)
+        for name in (MODEL_FILE, TOKENIZER_FILE, MANIFEST_FILE):
+            shutil.copyfile(packed / name, directory / name)
+    else:
+        _make_model(directory)
+    for path in (*directory.iterdir(), directory):
+        sync(path)
+
+
+def _make_model(directory: Path) -> None:
+    from services.memory.embedder.graph import (  # what it needs is not installed where nothing is built
+        WEIGHTS_SHA256,
+        load_weights,
+        model_graph,
+        weights_directory,
+        write_quantised,
+    )
+
     source = weights_directory()
     weights = load_weights(source / "model.safetensors")
     write_quantised(model_graph(weights), directory / MODEL_FILE)
     shutil.copyfile(source / TOKENIZER_FILE, directory / TOKENIZER_FILE)
     write_manifest(directory, WEIGHTS_SHA256)
-    for path in (*directory.iterdir(), directory):
-        sync(path)
 
 
 def _put_in_place(building: Path, directory: Path) -> None:

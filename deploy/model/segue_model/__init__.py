@@ -1,0 +1,1 @@
+"""The files of the embedding model, in `model`."""
