@@ -80,7 +80,11 @@ def test_doctor_names_a_plugin_whose_checkout_was_moved(tmp_path: Path) -> None:
     claude_command(home, "plugin", "marketplace", "add", str(checkout))
     claude_command(home, "plugin", "install", "segue@segue")
     checkout.rename(tmp_path / "moved")
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "SEGUE_DATA_DIR": str(tmp_path / "data")}
+    nowhere = {
+        "SEGUE_DATA_DIR": str(tmp_path / "data"),
+        "SEGUE_URL": "http://127.0.0.1:9/mcp",
+    }  # and no server is started
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], **nowhere}
     command = [sys.executable, "-m", "services.cli", "doctor", "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     found = json.loads(done.stdout)["findings"]
