@@ -42,6 +42,8 @@ class Sighting(_message.Message):
     PACKAGE_FIELD_NUMBER: _builtins.int
     GIVEN_NAME_FIELD_NUMBER: _builtins.int
     IS_GONE_FIELD_NUMBER: _builtins.int
+    MARK_FIELD_NUMBER: _builtins.int
+    HANDOFF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """of the repository's or the directory's own, for people"""
     machine: _builtins.str
@@ -64,6 +66,10 @@ class Sighting(_message.Message):
     """by a setting in the repository"""
     is_gone: _builtins.bool
     """only the path is known, from a transcript"""
+    mark: _builtins.str
+    """of the very directory, whatever it is called; empty where its disk does not tell"""
+    handoff: _builtins.str
+    """the name of the last one that was left in the directory"""
     def __init__(
         self,
         *,
@@ -79,10 +85,12 @@ class Sighting(_message.Message):
         package: _builtins.str = ...,
         given_name: _builtins.str = ...,
         is_gone: _builtins.bool = ...,
+        mark: _builtins.str = ...,
+        handoff: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "first_commit", b"first_commit", "given_name", b"given_name", "inside", b"inside", "is_first_commit_unknown", b"is_first_commit_unknown", "is_gone", b"is_gone", "is_repository", b"is_repository", "machine", b"machine", "name", b"name", "package", b"package", "remote", b"remote", "root", b"root"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "first_commit", b"first_commit", "given_name", b"given_name", "handoff", b"handoff", "inside", b"inside", "is_first_commit_unknown", b"is_first_commit_unknown", "is_gone", b"is_gone", "is_repository", b"is_repository", "machine", b"machine", "mark", b"mark", "name", b"name", "package", b"package", "remote", b"remote", "root", b"root"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -100,6 +108,7 @@ class ResolveRequest(_message.Message):
     STANDING_ROOTS_FIELD_NUMBER: _builtins.int
     ORIGINS_FIELD_NUMBER: _builtins.int
     ONLY_KNOWN_FIELD_NUMBER: _builtins.int
+    SAME_ROOTS_FIELD_NUMBER: _builtins.int
     checked_name: _builtins.str
     """Sent after an answer asked for it: `name_to_check`, the directories that it names, as far as they are there, and
     whether memories are stored under that name.
@@ -119,6 +128,10 @@ class ResolveRequest(_message.Message):
     def standing_roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def origins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def same_roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of `roots_to_check`, those that are the sighting's very directory"""
+
     def __init__(
         self,
         *,
@@ -130,10 +143,11 @@ class ResolveRequest(_message.Message):
         standing_roots: _abc.Iterable[_builtins.str] | None = ...,
         origins: _abc.Iterable[_builtins.str] | None = ...,
         only_known: _builtins.bool = ...,
+        same_roots: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sighting", b"sighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "only_known", b"only_known", "origins", b"origins", "others", b"others", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["are_roots_checked", b"are_roots_checked", "checked_name", b"checked_name", "is_stored", b"is_stored", "only_known", b"only_known", "origins", b"origins", "others", b"others", "same_roots", b"same_roots", "sighting", b"sighting", "standing_roots", b"standing_roots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,6 +243,7 @@ class Project(_message.Message):
     UNMOVED_FIELD_NUMBER: _builtins.int
     IS_CONTESTED_FIELD_NUMBER: _builtins.int
     MERGED_FIELD_NUMBER: _builtins.int
+    LIKELY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     label: _builtins.str
     name: _builtins.str
@@ -237,6 +252,8 @@ class Project(_message.Message):
     inside: _builtins.str
     is_contested: _builtins.bool
     """stored before projects had identities, and several fit: nobody's until it is merged"""
+    likely: _builtins.str
+    """the label of a project that it may really be, by a handoff in its directory"""
     @_builtins.property
     def remotes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """the last one is the present one"""
@@ -278,14 +295,89 @@ class Project(_message.Message):
         unmoved: _abc.Iterable[_builtins.str] | None = ...,
         is_contested: _builtins.bool = ...,
         merged: _abc.Iterable[_builtins.str] | None = ...,
+        likely: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "seen_at", b"seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "created_at", b"created_at", "first_commits", b"first_commits", "id", b"id", "inside", b"inside", "is_contested", b"is_contested", "label", b"label", "merged", b"merged", "name", b"name", "remotes", b"remotes", "repository", b"repository", "roots", b"roots", "seen_at", b"seen_at", "unmoved", b"unmoved"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "created_at", b"created_at", "first_commits", b"first_commits", "id", b"id", "inside", b"inside", "is_contested", b"is_contested", "label", b"label", "likely", b"likely", "merged", b"merged", "name", b"name", "remotes", b"remotes", "repository", b"repository", "roots", b"roots", "seen_at", b"seen_at", "unmoved", b"unmoved"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Project: _TypeAlias = Project  # noqa: Y015
+
+@_typing.final
+class NewsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABEL_FIELD_NUMBER: _builtins.int
+    MACHINE_FIELD_NUMBER: _builtins.int
+    HANDOFF_FIELD_NUMBER: _builtins.int
+    TELLS_FIELD_NUMBER: _builtins.int
+    LIKELY_FIELD_NUMBER: _builtins.int
+    label: _builtins.str
+    """of the directory's project; empty for one that is not registered"""
+    machine: _builtins.str
+    """of the directory"""
+    handoff: _builtins.str
+    """the name of the last one that was left in the directory"""
+    tells: _builtins.bool
+    """the user is told: the same is no news the next time"""
+    likely: _builtins.str
+    """sent again with `likely` of the answer, where none of `likely_roots` is there any more"""
+    def __init__(
+        self,
+        *,
+        label: _builtins.str = ...,
+        machine: _builtins.str = ...,
+        handoff: _builtins.str = ...,
+        tells: _builtins.bool = ...,
+        likely: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handoff", b"handoff", "label", b"label", "likely", b"likely", "machine", b"machine", "tells", b"tells"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NewsRequest: _TypeAlias = NewsRequest  # noqa: Y015
+
+@_typing.final
+class NewsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOVED_FROM_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    LIKELY_FIELD_NUMBER: _builtins.int
+    LIKELY_ROOTS_FIELD_NUMBER: _builtins.int
+    moved_from: _builtins.str
+    """where the directory was, as its user has not been told yet"""
+    part: _builtins.str
+    """what is split from the project, if that is wrong"""
+    name: _builtins.str
+    """the label or alias that means the directory's project alone"""
+    likely: _builtins.str
+    """the label or alias of a project that the directory's may be"""
+    @_builtins.property
+    def likely_roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """where that was on this machine"""
+
+    def __init__(
+        self,
+        *,
+        moved_from: _builtins.str = ...,
+        part: _builtins.str = ...,
+        name: _builtins.str = ...,
+        likely: _builtins.str = ...,
+        likely_roots: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["likely", b"likely", "likely_roots", b"likely_roots", "moved_from", b"moved_from", "name", b"name", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NewsResponse: _TypeAlias = NewsResponse  # noqa: Y015
 
 @_typing.final
 class FindRequest(_message.Message):

@@ -39,6 +39,11 @@ class ProjectsStub:
                 request_serializer=services_dot_pb_dot_projects__pb2.ResolveRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_projects__pb2.ResolveResponse.FromString,
                 _registered_method=True)
+        self.News = channel.unary_unary(
+                '/segue.projects.v1.Projects/News',
+                request_serializer=services_dot_pb_dot_projects__pb2.NewsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_projects__pb2.NewsResponse.FromString,
+                _registered_method=True)
         self.Find = channel.unary_unary(
                 '/segue.projects.v1.Projects/Find',
                 request_serializer=services_dot_pb_dot_projects__pb2.FindRequest.SerializeToString,
@@ -81,6 +86,13 @@ class ProjectsServicer:
 
     def Resolve(self, request, context):
         """The project that a directory belongs to; one that is new is registered, once it is checked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def News(self, request, context):
+        """What a user has to know of a directory's project: that it has moved, or may be another one that has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,6 +154,11 @@ def add_ProjectsServicer_to_server(servicer, server):
                     servicer.Resolve,
                     request_deserializer=services_dot_pb_dot_projects__pb2.ResolveRequest.FromString,
                     response_serializer=services_dot_pb_dot_projects__pb2.ResolveResponse.SerializeToString,
+            ),
+            'News': grpc.unary_unary_rpc_method_handler(
+                    servicer.News,
+                    request_deserializer=services_dot_pb_dot_projects__pb2.NewsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_projects__pb2.NewsResponse.SerializeToString,
             ),
             'Find': grpc.unary_unary_rpc_method_handler(
                     servicer.Find,
@@ -206,6 +223,33 @@ class Projects:
             '/segue.projects.v1.Projects/Resolve',
             services_dot_pb_dot_projects__pb2.ResolveRequest.SerializeToString,
             services_dot_pb_dot_projects__pb2.ResolveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def News(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.projects.v1.Projects/News',
+            services_dot_pb_dot_projects__pb2.NewsRequest.SerializeToString,
+            services_dot_pb_dot_projects__pb2.NewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,6 +21,8 @@ class ProjectsStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     Resolve: _aio.UnaryUnaryMultiCallable[_projects_pb2.ResolveRequest, _projects_pb2.ResolveResponse]
     """The project that a directory belongs to; one that is new is registered, once it is checked."""
+    News: _aio.UnaryUnaryMultiCallable[_projects_pb2.NewsRequest, _projects_pb2.NewsResponse]
+    """What a user has to know of a directory's project: that it has moved, or may be another one that has."""
     Find: _aio.UnaryUnaryMultiCallable[_projects_pb2.FindRequest, _projects_pb2.Project]
     """The project that a label, name or alias means; INVALID_INPUT with the candidates where several are meant."""
     List: _aio.UnaryUnaryMultiCallable[_projects_pb2.ListRequest, _projects_pb2.ListResponse]
@@ -44,6 +46,14 @@ class ProjectsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_projects_pb2.ResolveRequest, _abc.Awaitable[_projects_pb2.ResolveResponse]],
     ) -> _abc.Awaitable[_projects_pb2.ResolveResponse]:
         """The project that a directory belongs to; one that is new is registered, once it is checked."""
+
+    @_abc_1.abstractmethod
+    def News(
+        self,
+        request: _projects_pb2.NewsRequest,
+        context: _aio.ServicerContext[_projects_pb2.NewsRequest, _abc.Awaitable[_projects_pb2.NewsResponse]],
+    ) -> _abc.Awaitable[_projects_pb2.NewsResponse]:
+        """What a user has to know of a directory's project: that it has moved, or may be another one that has."""
 
     @_abc_1.abstractmethod
     def Find(

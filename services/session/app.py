@@ -26,6 +26,7 @@ from services.session.operations.health import Condition
 from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Deciding
 from services.session.operations.project_changes import ProjectChanges
+from services.session.operations.project_news import ProjectNews
 from services.session.operations.project_registry import ProjectRegistry
 from services.session.operations.session_lookup import Finding, Terms
 from services.session.operations.session_retention import Retention
@@ -65,7 +66,8 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
         )
         access = AccessServicer(Tokens(store.tokens), store.allowance)
         registry = ProjectRegistry(store.projects, finding.now)
-        projects = ProjectsServicer(registry, ProjectChanges(store, registry, finding.now))
+        changes = ProjectChanges(store, registry, finding.now)
+        projects = ProjectsServicer(registry, changes, ProjectNews(store))
         emitter = emitter or Emitter()
         health = Health("segue.session.v1.Session")
 

@@ -15,6 +15,7 @@ from services.pb import projects_pb2 as pb
 from services.pb import projects_pb2_grpc
 from services.session.domain.projects import Project, Sighting
 from services.session.operations.project_changes import Changed, ProjectChanges
+from services.session.operations.project_news import Asked, ProjectNews
 from services.session.operations.project_registry import Checked, ProjectRegistry
 
 page_max = 1_000
@@ -24,9 +25,10 @@ others_max = 100
 class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
     """Each method implements the rpc of its name in projects.proto."""
 
-    def __init__(self, registry: ProjectRegistry, changes: ProjectChanges) -> None:
+    def __init__(self, registry: ProjectRegistry, changes: ProjectChanges, news: ProjectNews) -> None:
         self._registry = registry
         self._changes = changes
+        self._news = news
 
     async def Resolve(self, request: pb.ResolveRequest, _: Any) -> pb.ResolveResponse:
         checked = Checked(
@@ -35,6 +37,7 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
             request.is_stored,
             frozenset(request.standing_roots) if request.are_roots_checked else None,
             frozenset(request.origins) if request.are_roots_checked else None,
+            frozenset(request.same_roots) if request.are_roots_checked else None,
             request.only_known,
         )
         resolved = await self._registry.resolve(rpc.caller.get(), _sighting(request.sighting), checked)
@@ -45,6 +48,13 @@ class ProjectsServicer(projects_pb2_grpc.ProjectsServicer):
             roots_to_check=resolved.roots,
             namesakes=[project_message(each) for each in resolved.namesakes],
             is_new=resolved.is_new,
+        )
+
+    async def News(self, request: pb.NewsRequest, _: Any) -> pb.NewsResponse:
+        asked = Asked(request.label, request.machine, request.handoff, request.tells, request.likely)
+        news = await self._news.news(rpc.caller.get(), asked)
+        return pb.NewsResponse(
+            name=news.name, moved_from=news.moved_from, part=news.part, likely=news.likely, likely_roots=news.roots
         )
 
     async def Find(self, request: pb.FindRequest, _: Any) -> pb.Project:
@@ -107,6 +117,7 @@ def project_message(project: Project) -> pb.Project:
         unmoved=project.unmoved,
         is_contested=project.is_contested,
         merged=[each.project.label for each in project.merged],
+        likely=project.likely,
     )
 
 
@@ -124,6 +135,8 @@ def _sighting(message: pb.Sighting) -> Sighting:
         package=message.package,
         given_name=message.given_name,
         is_gone=message.is_gone,
+        mark=message.mark,
+        handoff=message.handoff,
     )
 
 

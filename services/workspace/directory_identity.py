@@ -1,4 +1,4 @@
-"""Whether two processes see the same directory, and the keys for that in a request's `_meta`.
+"""Whether two processes see the same directory, whether it is the same as before, and the keys in a request's `_meta`.
 
 A path is not enough: a gateway in a container or on another machine may have a directory of the same name. Light to
 import, for `segue connect`.
@@ -7,9 +7,10 @@ import, for `segue connect`.
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 
-from services.kit.systems import boot_identity
+from services.kit.systems import birth_ns, boot_identity
 
 DIRECTORY_META = "segue/working_directory"
 """In a call: its directory on the client's machine."""
@@ -37,6 +38,25 @@ def directory_identity(directory: str) -> str:
         return ""
     identity = f"{_boot_identity()} {found.st_dev} {found.st_ino}"
     return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def directory_mark(directory: str) -> str:
+    """Equal as long as it is this very directory, whatever it is called and wherever on its disk: after a move and a
+    restart, but not for a copy, nor for one made anew. Empty where the disk does not tell."""
+    import hashlib
+
+    try:
+        number, born, disk = os.stat(directory).st_ino, birth_ns(directory), _disk(directory)  # noqa: PTH116 - see above
+    except (OSError, ValueError):
+        return ""
+    return hashlib.sha256(f"{disk} {number} {born}".encode()).hexdigest()[:32] if number and born else ""
+
+
+def _disk(directory: str) -> int:
+    """The file system's own number, the same after a restart; 0 where it has none, or one by the order of mounts."""
+    if sys.platform == "darwin" or not hasattr(os, "statvfs"):
+        return 0
+    return os.statvfs(directory).f_fsid
 
 
 @cache

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from services.kit.errors import Denied, InvalidInput
@@ -18,6 +19,7 @@ _ignored = "/.claude/handoffs/"
 _own_name = re.compile(r"\d{4}-\d\d-\d\dT\d{4}Z-[\w-]{1,36}\.md", re.ASCII)
 """The form of the names that the session service gives."""
 file_max_bytes = 1024 * 1024
+files_looked_at_max = 10_000
 _name = re.compile(r"[\w.:-]{1,100}\.md", re.ASCII)
 
 
@@ -39,6 +41,19 @@ def write_handoff(root: Path, roots: Sequence[Path], file_name: str, markdown: s
         beside.unlink(missing_ok=True)
     _ignore(root, roots)
     return folder / file_name
+
+
+def last_handoff(root: Path) -> str:
+    """The name of the last handoff that Segue wrote there, by its name; empty where there is none."""
+    folder = root / FOLDER
+    if folder.is_symlink() or folder.parent.is_symlink():
+        return ""
+    try:
+        with os.scandir(folder) as entries:
+            names = [each.name for each in islice(entries, files_looked_at_max) if _own_name.fullmatch(each.name)]
+    except OSError:
+        return ""
+    return max(names, default="")
 
 
 def remove_handoff(root: Path, roots: Sequence[Path], file_name: str, digest: str) -> bool:

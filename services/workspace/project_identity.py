@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 from services.kit.errors import InvalidInput
 from services.kit.systems import PLAIN, machine_identity
 from services.workspace.allowed_roots import home, inside, real_path, upwards
+from services.workspace.directory_identity import directory_mark
 from services.workspace.git.config_file import read_config
 from services.workspace.git.repository import Located, locate, pointer_target
+from services.workspace.handoff_files import last_handoff
 from services.workspace.project import NAME_MAX_CHARS, project_root
 from services.workspace.remote_address import local_path, remote_address
 from services.workspace.serialization import readable
@@ -39,7 +41,8 @@ class Sighting:
     """A directory as it is seen: all that tells which project it belongs to.
 
     `root` is the repository's place, the same for all its working trees; `directory` the top of this one. `inside` is
-    the path of a package with a manifest of its own. Names are for people.
+    the path of a package with a manifest of its own. Names are for people. What no remote tells has a `mark`, by which
+    the very directory is known after a move, and the name of the last `handoff` that was left in it.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Sighting:
     package: str = ""
     given_name: str = ""
     is_gone: bool = False
+    mark: str = ""
+    handoff: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -83,23 +88,26 @@ def sight(directory: Path, roots: Sequence[Path], first_commit: FirstCommit | No
     root = project_root(directory, roots)
     repository = _repository_around(root, roots)
     if repository is None:
-        return Sighting(_name(root), machine(), _root_path(root), str(root), given_name=_given_name(root))
+        plain = Sighting(_name(root), machine(), _root_path(root), str(root), given_name=_given_name(root))
+        return replace(plain, mark=directory_mark(str(root)), handoff=last_handoff(root))
     config = read_config(repository.common_dir / "config")
     place = _place(repository, config)
     package = "" if root == repository.top else str(root.relative_to(repository.top))
     found = first_commit(repository.common_dir) if first_commit else None
+    remote = _remote(config, place)
     return Sighting(
         name=_name(place),
         machine=machine(),
         root=_root_path(place),
         directory=str(repository.top),
         is_repository=True,
-        remote=_remote(config, place),
+        remote=remote,
         first_commit=found or "",
         is_first_commit_unknown=found is None,
         inside=package,
         package=(_given_name(root) or _name(root)) if package else "",
         given_name=_given_name(repository.top),
+        mark=directory_mark(str(place)) if first_commit and not remote else "",
     )
 
 

@@ -73,6 +73,9 @@ def _doubts(project: Project) -> Iterator[Finding]:
     elif project["unmoved"]:
         what = plain(", ".join(project["unmoved"]))
         yield Finding("projects", DEGRADED, f"{what} is not all moved yet", f"segue project rename {label} {label}")
+    if likely := project.get("likely"):  # servers of earlier versions say nothing of it
+        detail = f"{_name(project)} has handoffs of {plain(likely)} in its directory: it may be the same one, moved"
+        yield Finding("projects", OK, detail, f"segue project merge {_name(project)} {plain(likely)}  # if it is")
 
 
 def _twins(found: Sequence[Project]) -> Iterator[Finding]:

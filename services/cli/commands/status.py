@@ -77,6 +77,8 @@ def _report_lines(fields: Any, url: str) -> Iterator[tuple[str, str]]:
     if fields["quality"]:
         measured = _ago(fields["quality"]["timestamp"])
         yield "quality", f"{_score(fields['quality'])} in {fields['project']}, measured {measured}"
+    if news := fields.get("project_news"):  # servers of earlier versions say nothing of it
+        yield "project", plain(news)
     if fields["pending"]:
         yield "pending", f"{fields['pending']} to be stored once memory answers"
     for each in fields["degraded"]:

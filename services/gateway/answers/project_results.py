@@ -24,6 +24,7 @@ class ProjectShape(BaseModel):
     unmoved: list[str] = Field(description="Earlier labels under which something is still to be moved")
     contested: bool = Field(description="Stored before projects had identities, and several fit")
     merged: list[str] = Field(description="Labels of projects that were merged into it, which a person can split again")
+    likely: str | None = Field(None, description="The project that it may really be, moved")
 
     @classmethod
     def of(cls, project: projects_pb2.Project) -> ProjectShape:
@@ -40,6 +41,7 @@ class ProjectShape(BaseModel):
             unmoved=list(project.unmoved),
             contested=project.is_contested,
             merged=list(project.merged),
+            likely=project.likely or None,
         )
 
 

@@ -91,6 +91,28 @@ class ProjectLabels:
             return name
         return str(found.label)
 
+    async def news(self, label: str, sighting: Sighting, *, tells: bool) -> projects_pb2.NewsResponse:
+        """What the user has to know of the directory's project; with `tells` it is told, and no news the next time."""
+        projects = self._backends.projects
+        request = projects_pb2.NewsRequest(label=label, machine=sighting.machine, handoff=sighting.handoff, tells=tells)
+        news: projects_pb2.NewsResponse = await projects.call(projects.stub.News, request)
+        if not news.likely:
+            return news
+        is_there = sighting.machine == machine() and await asyncio.to_thread(self._is_any_there, news.likely_roots)
+        if is_there:
+            news.ClearField("likely")
+        if is_there or current_caller().scope < Scope.WRITE:
+            return news
+        noted = projects_pb2.NewsRequest(
+            label=label, machine=sighting.machine, handoff=sighting.handoff, likely=news.likely
+        )
+        await projects.call(projects.stub.News, noted)
+        return news
+
+    def _is_any_there(self, paths: Sequence[str]) -> bool:
+        seen = [sight_path(each, self._roots, self.first_commits) for each in paths]
+        return any(each and not each.is_gone for each in seen)
+
     def forget(self) -> None:
         """Drops what is remembered: a label has changed."""
         self._known.clear()
@@ -121,7 +143,10 @@ class ProjectLabels:
     async def _check_roots(
         self, request: projects_pb2.ResolveRequest, roots: Sequence[str], sighting: Sighting | None
     ) -> None:
-        """Tells which roots still have a repository that may be the sighting's; all, where they cannot be seen."""
+        """Tells which roots still have a repository that may be the sighting's; all, where they cannot be seen.
+
+        That the very directory is at two paths, as in a snapshot of a disk, can be told only where they are seen.
+        """
         request.are_roots_checked = True
         if sighting is None:
             request.standing_roots.extend(roots)
@@ -129,6 +154,8 @@ class ProjectLabels:
             return
         seen = await asyncio.to_thread(lambda: [sight_path(each, self._roots, self.first_commits) for each in roots])
         for path, each in zip(roots, seen, strict=True):
+            if each and is_same_directory(each, path, sighting):
+                request.same_roots.append(path)
             if each and is_standing(each, sighting, roots):
                 request.standing_roots.append(path)
                 request.origins.extend([] if each.remote else [path])
@@ -160,6 +187,11 @@ def message(sighting: Sighting) -> projects_pb2.Sighting:
 
 def _telling_name(project: projects_pb2.Project) -> str:
     return next((each for each in (project.label, *project.aliases) if "/" in each), project.label)
+
+
+def is_same_directory(root: Sighting, path: str, sighting: Sighting) -> bool:
+    """Whether what is seen at a path is the sighting's very directory, and not only a link to where that is now."""
+    return bool(sighting.mark) and root.mark == sighting.mark and root.root == path
 
 
 def is_standing(root: Sighting, sighting: Sighting, roots: Sequence[str]) -> bool:

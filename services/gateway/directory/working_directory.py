@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.gateway.directory.client_reports import Asked, Client, Wanted
 from services.gateway.directory.project_labels import Labelled, ProjectLabels
+from services.gateway.directory.project_news import project_news
 from services.kit import redaction
 from services.kit.errors import Denied, InvalidInput, NotFound, ServiceError
 from services.workspace import serialization
@@ -92,6 +93,11 @@ class Workplace:
         """The label of the directory's project alone; empty for a directory that is none, or for no directory."""
         sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
         return (await self.labels.of(sighting)).label if sighting else ""
+
+    async def news(self, asked: Asked) -> str:
+        """What the user is told now of the directory's project: see project_news."""
+        sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
+        return await project_news(self.labels, sighting, tells=True)
 
     async def label_or_name(self, asked: Asked) -> str:
         """The same; while the registry of projects does not answer, the directory's name."""

@@ -17,6 +17,7 @@ from services.gateway.answers.memory_results import iso
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import Backends
 from services.gateway.directory.project_labels import ProjectLabels
+from services.gateway.directory.project_news import project_news
 from services.gateway.endpoints.json_requests import caller_mistakes
 from services.kit.errors import ServiceError
 from services.pb import memory_pb2, quality_pb2, session_pb2
@@ -45,7 +46,8 @@ class Overview:
             last = quality_pb2.HistoryRequest(project=project, limit=1)
             place = Sighting.from_dict(json.loads(told)) if (told := request.query_params.get("place")) else None
         last.project = await _or_none(self._labels.known_label(place)) or "" if place else last.project
-        return JSONResponse(await self._state(asked, last))
+        news = await project_news(self._labels, place)
+        return JSONResponse({**await self._state(asked, last), "project_news": news or None})
 
     async def _state(self, asked_memory: memory_pb2.StatsRequest, last: quality_pb2.HistoryRequest) -> dict[str, Any]:
         session, memory, quality = self._backends.session, self._backends.memory, self._backends.quality

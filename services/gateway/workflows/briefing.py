@@ -29,7 +29,9 @@ point_max_chars = 350
 item_min_chars = 12
 files_shown_max = 8
 later_max = 8
+news_max_chars = 1_000
 points_shown_max = 5
+NEWS_HEADING = "Tell the user about the project:"
 OUTDATED = ", decided anew since"
 _tag = re.compile(r"[<\uff1c\ufe64](?=\s*/|[!?|a-zA-Z])")
 _note = (
@@ -57,6 +59,8 @@ class Reader:
     directory: str = ""
     zone: tzinfo = UTC
     known: Sequence[str] = ()
+    news: str = ""
+    """What they have to know first of the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ def compose(
     lines = _Lines(tokens, characters_max)
     standing = f"The project's quality, by its evidence:\n{quote(quality, point_max_chars)}" if quality else ""
     lines.reserve(opening, closing, *filter(None, [standing]))
+    if reader.news:
+        lines.add(f"{NEWS_HEADING}\n{quote(reader.news, news_max_chars)}")
     known = KnownSentences(reader.known)
     sections = list(sections)
     later = KnownSentences()  # what the first section tells, the handoffs need not tell

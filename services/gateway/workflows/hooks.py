@@ -117,11 +117,14 @@ class Hooks:
         if not event.tokens:
             briefing = NOTHING
         else:
-            (handoffs, sections), quality = await asyncio.gather(
-                self._recalling.for_start(where), latest_summary(self._sessions.backends, where.project)
+            (handoffs, sections), quality, news = await asyncio.gather(
+                self._recalling.for_start(where),
+                latest_summary(self._sessions.backends, where.project),
+                self._sessions.workplace.news(event.call_directory),
             )
             others = [each for each in handoffs if each.conversation != event.session]
-            briefing = compose(others, sections, event.tokens, self._reader(event, where), quality)
+            reader = replace(self._reader(event, where), news=news)
+            briefing = compose(others, sections, event.tokens, reader, quality)
         if event.session and where.directory:
             await self._conversations.hear(event.session, where, begins=True, digests=briefing.digests)
         return briefing

@@ -129,7 +129,7 @@ class Sessions:
         )
         completed: session_pb2.SessionResponse = await session.call(session.stub.CompleteInit, completing)
         await retry(self.backends)
-        copies = await self.derived_texts.cleared_copies(place.name) if place.client else []
+        copies = await self.derived_texts.clear_copies(place)
         return Begun(completed.session, begun.resumed, place, quality, handoff, handoffs, memories, trouble, copies)
 
     async def _recall_related(

@@ -2,9 +2,10 @@
 
 A remote tells a repository, else its first commit, else its root on this machine. What differs on both sides keeps two
 apart, whatever else is the same: a fork has its upstream's first commit and another remote, and a path may be used
-again by another repository. Two repositories without a remote that stand beside each other are two, though they have
-one first commit, as copies of a template do; it tells one that has moved. What is not known, as the first commit of a
-shallow clone, proves nothing.
+again by another repository. What nothing else tells, as a directory without a repository, is known after a move by its
+mark, which that very directory has and no other. Two repositories without a remote that stand beside each other are
+two, though they have one first commit, as copies of a template do; it tells one that has moved. What is not known, as
+the first commit of a shallow clone, proves nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.session.domain.projects import (
+    Marked,
     Project,
     Registered,
     Root,
@@ -21,6 +23,8 @@ from services.session.domain.projects import (
     commit_key,
     first_commits_max,
     left_key,
+    mark_key,
+    marked_max,
     name_key,
     names_max,
     package_key,
@@ -47,6 +51,8 @@ def lookup_keys(sighting: Sighting) -> list[str]:
         keys.append(remote_key(sighting.remote))
     if sighting.first_commit:
         keys.append(commit_key(sighting.first_commit))
+    if sighting.mark:
+        keys.append(mark_key(sighting.machine, sighting.mark))
     return keys
 
 
@@ -55,11 +61,14 @@ def matching_project(sighting: Sighting, registered: Registered) -> Project | No
     of_remote = _of_remote(sighting, registered)
     if of_remote and (_is_elsewhere(sighting.remote) or _has_root(of_remote[0], sighting)):
         return of_remote[0]
+    marked = _projects_of_mark(sighting, registered)
     for each in _whole(registered.at(root_key(sighting.machine, sighting.root))):
-        if _goes_on(each, sighting):
+        if each in marked or (not marked and _goes_on(each, sighting)):
             return each
     of_clone = [each for each in _whole(registered.at(_clone_key(sighting))) if _has_commit(each, sighting)]
-    if not sighting.remote:  # it is where a clone's origin was: another one, if that has left the place
+    if not sighting.remote.startswith(
+        LOCAL
+    ):  # it is where a clone's origin was: another one, if that has left the place
         of_clone = [each for each in of_clone if sighting.root not in _left_roots(each, sighting.machine)]
     return next(iter([*of_clone, *of_remote]), None)
 
@@ -82,6 +91,36 @@ def moved_project(sighting: Sighting, registered: Registered, standing: frozense
         if not roots[each.id] or (standing is not None and not standing & roots[each.id])
     ]
     return moved[0] if len(moved) == 1 else None
+
+
+def marked_project(sighting: Sighting, registered: Registered) -> Project | None:
+    """The one project that was seen in this very directory, at another path: it goes on here, if that path is not the
+    same directory's, too."""
+    marked = _projects_of_mark(sighting, registered)
+    return marked[0] if len(marked) == 1 else None
+
+
+def _projects_of_mark(sighting: Sighting, registered: Registered) -> list[Project]:
+    if not sighting.mark:
+        return []
+    found = _whole(registered.at(mark_key(sighting.machine, sighting.mark)))
+    is_repository_known = bool(sighting.remote or sighting.first_commit)  # else nothing says that it is another one
+    return [each for each in found if not is_repository_known or _goes_on(each, sighting)]
+
+
+def marked_paths(project: Project, sighting: Sighting) -> list[str]:
+    """Where the sighting's very directory was seen, if that is not where it is now."""
+    paths = [each.path for each in project.marked if (each.machine, each.mark) == (sighting.machine, sighting.mark)]
+    return [each for each in paths if each != sighting.root]
+
+
+def without_mark(project: Project, sighting: Sighting) -> Project:
+    """The project as its directory has left: without the mark, and with the places where it was as left."""
+    marked = tuple(each for each in project.marked if (each.machine, each.mark) != (sighting.machine, sighting.mark))
+    left = {(sighting.machine, path) for path in marked_paths(project, sighting)}
+    left -= {(each.machine, each.path) for each in marked}  # another one of the project's is there
+    roots = (replace(each, is_left=True) if (each.machine, each.path) in left else each for each in project.roots)
+    return replace(project, marked=marked, roots=tuple(roots))
 
 
 def roots_elsewhere(project: Project, sighting: Sighting) -> list[str]:
@@ -161,6 +200,7 @@ def grown_project(project: Project, sighting: Sighting, now: datetime) -> Projec
         first_commits=_with_last(project.first_commits, commits, first_commits_max),
         names=project.names if name == project.name else _with_last(project.names, name, names_max),
         roots=_with_roots(project.roots, sighting.machine, paths, now),
+        marked=project.marked if is_package else _with_mark(project.marked, sighting),
     )
     if following == project and now - project.seen_at < seen_every:
         return project
@@ -229,6 +269,14 @@ def _with_last(known: tuple[str, ...], new: str, most: int) -> tuple[str, ...]:
     if not new or (known and known[-1] == new):
         return known
     return (*(each for each in known if each != new), new)[-most:]
+
+
+def _with_mark(known: tuple[Marked, ...], sighting: Sighting) -> tuple[Marked, ...]:
+    seen = Marked(sighting.machine, sighting.mark, sighting.root)
+    if not sighting.mark or seen in known:
+        return known
+    rest = (each for each in known if (each.machine, each.mark) != (seen.machine, seen.mark))
+    return (seen, *rest)[:marked_max]
 
 
 def _with_roots(known: tuple[Root, ...], machine: str, paths: Sequence[str], now: datetime) -> tuple[Root, ...]:

@@ -17,6 +17,7 @@ from services.session.domain.sessions import check_text, name_max_chars, normali
 remotes_max = 8
 first_commits_max = 8
 roots_max = 64
+marked_max = 64
 aliases_max = 32
 names_max = 8
 merged_max = 16
@@ -27,6 +28,7 @@ NOBODYS = "default"
 """The name under which memories of no project are stored."""
 remote_max_chars = 500
 commit_max_chars = 64
+mark_max_chars = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ class Root:
     path: str
     seen_at: datetime
     is_left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A directory itself, whatever it is called: its mark on a machine, and the path at which it was seen last."""
+
+    machine: str
+    mark: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ class Sighting:
     package: str = ""
     given_name: str = ""
     is_gone: bool = False
+    mark: str = ""
+    handoff: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,8 @@ class Project:
     """A registered project. What is stored of it is stored under its `label`, unique for the user.
 
     `repository` is the id of the project that this is a package of. `unmoved` are earlier labels under which other
-    services may still store something.
+    services may still store something. `moved_from` is where its directory was, until its user has been told; `likely`
+    is the label of the project that it may really be, by a handoff in its directory.
     """
 
     id: str
@@ -84,6 +98,9 @@ class Project:
     unmoved: tuple[str, ...] = ()
     is_contested: bool = False
     merged: tuple[Merger, ...] = ()
+    marked: tuple[Marked, ...] = ()
+    moved_from: str = ""
+    likely: str = ""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -93,6 +110,7 @@ class Project:
                 *(remote_key(each) for each in self.remotes),
                 *(commit_key(each) for each in self.first_commits),
                 *((left_key if each.is_left else root_key)(each.machine, each.path) for each in self.roots),
+                *(mark_key(each.machine, each.mark) for each in self.marked),
                 *(path_key(each.path) for each in self.roots if not each.is_left),
                 *(name_key(each) for each in (self.label, self.name, *self.names)),
                 *(alias_key(each) for each in (self.label, *self.aliases)),
@@ -107,6 +125,8 @@ class Merger:
 
     project: Project
     shared: tuple[str, ...] = ()
+    is_move: bool = False
+    """Whether nobody merged it: the directory has moved. The next move takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +233,11 @@ def left_key(machine: str, path: str) -> str:
     return f"left:{machine}:{path}"
 
 
+def mark_key(machine: str, mark: str) -> str:
+    """Of a directory itself, whatever it is called."""
+    return f"mark:{machine}:{mark}"
+
+
 def path_key(path: str) -> str:
     """Of a directory on whatever machine."""
     return f"path:{path}"
@@ -243,6 +268,8 @@ def check_sighting(sighting: Sighting) -> Sighting:
         check_text(text, name_max_chars, "a name")
     check_text(sighting.remote, remote_max_chars, "a remote")
     check_text(sighting.first_commit, commit_max_chars, "a first commit")
+    check_text(sighting.mark, mark_max_chars, "a directory's mark")
+    check_text(sighting.handoff, name_max_chars, "a handoff's name")
     root = normalise_directory(sighting.root)
     if not root:
         raise InvalidInput("A directory without a path belongs to no project.")
@@ -260,6 +287,8 @@ def check_sighting(sighting: Sighting) -> Sighting:
         package=plain_name(sighting.package),
         given_name=plain_name(sighting.given_name),
         is_gone=sighting.is_gone,
+        mark=sighting.mark if sighting.machine else "",
+        handoff=sighting.handoff,
     )
 
 

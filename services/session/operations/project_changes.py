@@ -12,6 +12,14 @@ from datetime import datetime
 from uuid import uuid4
 
 from services.kit.errors import AlreadyExists, InvalidInput, NotFound, OverQuota
+from services.session.domain.project_mergers import (
+    Separation,
+    aliases_beside,
+    labels_to_move,
+    merged_project,
+    merger_of,
+    separation,
+)
 from services.session.domain.projects import (
     Merger,
     Project,
@@ -21,12 +29,8 @@ from services.session.domain.projects import (
     aliases_max,
     check_label,
     check_new_name,
-    commit_key,
     merged_max,
-    name_key,
     package_key,
-    remote_key,
-    root_key,
 )
 from services.session.operations.project_registry import ProjectRegistry
 from services.session.operations.session_lookup import until_first
@@ -82,8 +86,8 @@ class ProjectChanges:
                 label=label,
                 name=label,
                 names=tuple(dict.fromkeys([*project.names, project.name]))[-aliases_max:],
-                aliases=_aliases([*project.aliases, project.label], label),
-                unmoved=_labels_to_move([*project.unmoved, project.label], label),
+                aliases=aliases_beside([*project.aliases, project.label], label),
+                unmoved=labels_to_move([*project.unmoved, project.label], label),
                 is_contested=False,
             )
             await self._store.projects.commit(RegistryChange(user, found.version, [following]))
@@ -103,7 +107,7 @@ class ProjectChanges:
                 return Changed(other)
             if one.repository == other.id or other.repository == one.id:
                 raise InvalidInput("A package and its repository cannot be merged.", "Merge two of one kind.")
-            following = _merged_project(one, other)
+            following = merged_project(one, other)
             if dry_run:
                 sessions = sum((await self._store.projects.session_roots(user, one.label)).values())
                 return Changed(following, sessions, await self._rules(user, one.label))
@@ -123,7 +127,7 @@ class ProjectChanges:
         async def attempt() -> Split:
             version = (await self._store.projects.find(user, [])).version
             whole = await self._registry.find(user, name)
-            separations = await self._separations(whole, _merger_of(whole, part))
+            separations = await self._separations(whole, merger_of(whole, part))
             await self._check_free(user, whole, separations[0].one)
             moved = [each for each in separations if each.source]
             split = Split([each.one for each in moved], [each.source for each in moved])
@@ -138,10 +142,10 @@ class ProjectChanges:
 
     async def _separations(self, whole: Project, merger: Merger) -> list[Separation]:
         """Of the project, and of the packages that went with it."""
-        made = [_separation(whole, merger)]
+        made = [separation(whole, merger)]
         for package in await self._packages(whole.user, whole):
             along = [each for each in package.merged if each.project.repository == merger.project.id]
-            made += [_separation(package, each) for each in along]
+            made += [separation(package, each) for each in along]
         return made
 
     async def _check_free(self, user: str, whole: Project, one: Project) -> None:
@@ -170,7 +174,7 @@ class ProjectChanges:
             if not remove and len(project.aliases) >= aliases_max:
                 raise OverQuota(f"A project has {aliases_max} aliases at most.", "Remove one first.")
             kept = [each for each in project.aliases if each != alias]
-            following = replace(project, aliases=_aliases(kept if remove else [*kept, alias], project.label))
+            following = replace(project, aliases=aliases_beside(kept if remove else [*kept, alias], project.label))
             await self._store.projects.commit(RegistryChange(user, found.version, [following]))
             return following
 
@@ -210,7 +214,7 @@ class ProjectChanges:
         for package in await self._packages(user, one):
             twin = (await self._store.projects.find(user, [key := package_key(following.id, package.inside)])).at(key)
             if twin:
-                twins.append(_merged_project(package, twin[0]))
+                twins.append(merged_project(package, twin[0]))
                 remove.append(package.id)
             else:
                 before = (*package.merged, Merger(package))[-merged_max:]
@@ -239,74 +243,3 @@ class ProjectChanges:
     async def _rules(self, user: str, label: str) -> int:
         ledger = await self._store.ledger(user)
         return sum(rule.place.project == label for rule in ledger.rules)
-
-
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """A merged project as two again; without `source` nothing was filed under another label, as of a package that only
-    got another repository."""
-
-    one: Project
-    rest: Project
-    source: str = ""
-
-    @property
-    def relabelling(self) -> Relabelling:
-        """What is the one's of all that is filed under the other."""
-        roots, others = (tuple(root.path for root in each.roots) for each in (self.one, self.rest))
-        return Relabelling(self.one.user, self.source, self.one.label, roots, others)
-
-
-def _merger_of(whole: Project, part: str) -> Merger:
-    """How the project of that label, name or alias was merged; NotFound, with those that were, if it was not."""
-    named = [each for each in whole.merged if part in {each.project.label, *each.project.aliases}]
-    named = named or [each for each in whole.merged if part.casefold() == each.project.name.casefold()]
-    if not named:
-        labels = ", ".join(each.project.label for each in whole.merged)
-        hint = f"These were merged into it: {labels}." if labels else "Nothing was merged into it."
-        raise NotFound(f"No {part} can be split from {whole.label}.", hint)
-    return named[-1]
-
-
-def _separation(whole: Project, merger: Merger) -> Separation:
-    """The two, each with what it brought; what the whole one has seen since stays with it."""
-    one = merger.project
-    brought = one.keys - set(merger.shared)
-    merged = tuple(each for each in whole.merged if each is not merger)
-    if one.id == whole.id:
-        return Separation(replace(whole, repository=one.repository, merged=merged), whole)
-    rest = replace(
-        whole,
-        remotes=tuple(each for each in whole.remotes if remote_key(each) not in brought),
-        first_commits=tuple(each for each in whole.first_commits if commit_key(each) not in brought),
-        roots=tuple(each for each in whole.roots if root_key(each.machine, each.path) not in brought),
-        aliases=tuple(each for each in whole.aliases if alias_key(each) not in brought),
-        names=tuple(each for each in whole.names if name_key(each) not in brought),
-        unmoved=tuple(each for each in whole.unmoved if each not in {one.label, *one.unmoved}),
-        merged=merged,
-    )
-    return Separation(one, rest, whole.label)
-
-
-def _merged_project(one: Project, other: Project) -> Project:
-    """The other, with all that the one was found by, and what is stored of it still to be moved."""
-    return replace(
-        other,
-        remotes=tuple(dict.fromkeys([*one.remotes, *other.remotes])),
-        first_commits=tuple(dict.fromkeys([*one.first_commits, *other.first_commits])),
-        roots=tuple(sorted({*one.roots, *other.roots}, key=lambda each: each.seen_at, reverse=True)),
-        aliases=_aliases([*one.aliases, one.label, *other.aliases], other.label),
-        names=tuple(each for each in dict.fromkeys([one.name, *one.names, *other.names]) if each != other.name),
-        unmoved=_labels_to_move([*one.unmoved, one.label, *other.unmoved], other.label),
-        seen_at=max(one.seen_at, other.seen_at),
-        is_contested=False,
-        merged=(*other.merged, Merger(one, tuple(sorted(one.keys & other.keys))))[-merged_max:],
-    )
-
-
-def _aliases(names: list[str], label: str) -> tuple[str, ...]:
-    return tuple(each for each in dict.fromkeys(names) if each != label)[-2 * aliases_max :]
-
-
-def _labels_to_move(labels: list[str], label: str) -> tuple[str, ...]:
-    return tuple(each for each in dict.fromkeys(labels) if each != label)

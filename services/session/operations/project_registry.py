@@ -19,6 +19,8 @@ from services.session.domain.project_matching import (
     grown_project,
     is_same_project,
     lookup_keys,
+    marked_paths,
+    marked_project,
     matching_package,
     matching_project,
     moved_project,
@@ -26,8 +28,10 @@ from services.session.domain.project_matching import (
     paths_upwards,
     roots_elsewhere,
     without_left_roots,
+    without_mark,
     without_roots,
 )
+from services.session.domain.project_mergers import merged_project
 from services.session.domain.projects import (
     NOBODYS,
     Page,
@@ -61,7 +65,8 @@ class Checked:
     directories in which its sessions worked, as far as they are there, and whether there are memories.
 
     Of the roots that were to be checked, `standing_roots` still have a repository with the sighting's remote or first
-    commit, and `origins` are those of them that are no clones; both None where nobody looked.
+    commit, and `origins` are those of them that are no clones; at `same_roots` the sighting's very directory is, too.
+    All are None where nobody looked.
     """
 
     name: str = ""
@@ -69,6 +74,7 @@ class Checked:
     is_stored: bool = False
     standing_roots: frozenset[str] | None = None
     origins: frozenset[str] | None = None
+    same_roots: frozenset[str] | None = None
     only_known: bool = False
     """Whether nothing is to be registered."""
 
@@ -166,8 +172,14 @@ class ProjectRegistry:
             return Resolved(max(seen, key=lambda each: each.seen_at))
         whole = matching_project(sighting, registered) or moved_project(sighting, registered, checked.origins)
         if not whole:
-            if checked.origins is None and (roots := earlier_roots(sighting, registered)):
+            marked = marked_project(sighting, registered)
+            paths = marked_paths(marked, sighting) if marked else []
+            roots = [*paths, *earlier_roots(sighting, registered)]
+            if roots and checked.standing_roots is None:
                 return Resolved(None, roots=roots[:directories_checked_max])
+            if marked and not set(paths) & (checked.same_roots or frozenset()):
+                moved = await self._follow(marked, _of_repository(sighting), registered, only_known=checked.only_known)
+                return moved if not sighting.inside else await self._package(user, sighting, moved, checked)
             new = await self._register(user, _of_repository(sighting), registered, checked)
             return new if not (new.project and sighting.inside) else await self._package(user, sighting, new, checked)
         others = roots_elsewhere(whole, sighting)
@@ -196,6 +208,32 @@ class ProjectRegistry:
             changes = {**_without_its_roots(registered, following, sighting), following.id: following}
             await self._store.commit(RegistryChange(project.user, registered.version, [*changes.values()]))
         return following
+
+    async def _follow(
+        self, project: Project, sighting: Sighting, registered: Registered, *, only_known: bool
+    ) -> Resolved:
+        """The project of a directory that has moved, with its new place; as if another project had been merged into it,
+        so that a person can split it again."""
+        if only_known:
+            return Resolved(project)
+        user, now = project.user, self._now()
+        here = (sighting.machine, sighting.root)
+        following = without_mark(project, sighting)
+        if any((each.machine, each.path) == here for each in following.roots):  # it is back
+            following = grown_project(following, sighting, now)
+        else:
+            label = await self._free_label(user, possible_labels(sighting), {NOBODYS})
+            new = grown_project(_new_project(user, label, sighting, None, now), sighting, now)
+            moved_from = marked_paths(project, sighting)[0]
+            merged = merged_project(new, following)
+            mergers = (
+                *(each for each in following.merged if not each.is_move),
+                replace(merged.merged[-1], is_move=True),
+            )
+            following = replace(merged, unmoved=following.unmoved, merged=mergers, moved_from=moved_from, seen_at=now)
+        changes = _without_its_roots(registered, following, sighting)
+        await self._store.commit(RegistryChange(user, registered.version, [*changes.values(), following]))
+        return Resolved(following, _namesakes(registered, following))
 
     async def _register(
         self, user: str, sighting: Sighting, registered: Registered, checked: Checked, repository: Project | None = None

@@ -50,6 +50,20 @@ def test_what_is_decided_in_a_worktree_is_told_in_the_repository_and_not_in_its_
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_renamed_directory_goes_on_and_the_model_is_told_so_once(
+    claude: PluggedIn, tmp_path: Path, project: str
+) -> None:
+    notes, renamed = tmp_path / project, tmp_path / f"{project}-2026"
+    notes.mkdir()
+    view(claude, notes, "The heron nests at the third post.", "Where does the heron nest?")
+    notes.rename(renamed)
+    first, second = view(claude, renamed), view(claude, renamed)
+    assert "The heron nests at the third post." in first
+    assert f"segue project split {project} {renamed.name}" in first
+    assert "segue project split" not in second
+
+
 async def test_what_the_model_stores_without_a_project_is_told_there(
     claude: PluggedIn, stack: Stack, tmp_path: Path, project: str
 ) -> None:

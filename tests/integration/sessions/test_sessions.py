@@ -89,6 +89,7 @@ async def test_a_session_goes_from_init_to_a_handoff_that_the_next_init_returns(
     assert following["previous_handoff"]["summary"] == "The number is printed."
     assert following["previous_handoff"]["next_steps"] == ["Print a larger number"]
     assert any("Print twice" in each["content"] for each in following["related_memories"])
+    assert "The number is printed." not in str(following["related_memories"])  # the handoff stands above already
     assert await refused(here, "checkpoint", session_id=begun["session_id"]) == "CONFLICT"
 
 

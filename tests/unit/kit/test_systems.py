@@ -334,3 +334,18 @@ def test_a_connection_that_is_gone_at_once_was_not_used(monkeypatch: pytest.Monk
     monkeypatch.setitem(exchange.SCHEMES, "http", GoneAgain)
     with pytest.raises(Undelivered):
         exchange.Exchange("http://127.0.0.1:9/mcp", 1.0)
+
+
+def test_the_time_of_birth_stays_what_it_was(tmp_path: Path) -> None:
+    made = tmp_path / "notes"
+    before = time.time_ns()
+    made.mkdir()
+    born = systems.birth_ns(str(made))
+    if not born:
+        pytest.skip("this file system does not tell it")
+    assert abs(born - before) < 60 * 1_000_000_000
+    (made / "page").write_text("words")
+    os.utime(made, (0, 0))
+    assert systems.birth_ns(str(made.rename(tmp_path / "moved"))) == born
+    with pytest.raises(FileNotFoundError):
+        systems.birth_ns(str(made))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.kit.errors import InvalidInput
-from services.workspace import project_identity
+from services.workspace import directory_identity, project_identity
+from services.workspace.directory_identity import directory_mark
 from services.workspace.git.first_commit import FirstCommits, first_commit
 from services.workspace.project_identity import Sighting, sight, sight_path, sighting_here
 from tests.repositories import RepositoryOnDisk, home_of_its_own
@@ -223,3 +224,51 @@ def test_what_a_client_tells_is_checked(api: RepositoryOnDisk) -> None:
     for remote in ("https://me:secret@host/x/api", "me:secret@host/x/api", "host/x/api.git", "HOST/x"):
         assert Sighting.from_dict({**whole, "remote": remote}).remote == ""
     assert Sighting.from_dict({**whole, "name": "\ud83d", "more": 1}).name == "?"
+
+
+def test_a_directory_that_nothing_else_tells_has_a_mark_that_a_move_leaves(tmp_path: Path) -> None:
+    notes, copy = tmp_path / "notes", tmp_path / "copy"
+    notes.mkdir()
+    mark = seen(notes).mark
+    (notes / "page.md").write_text("words")
+    shutil.copytree(notes, copy)
+    moved = notes.rename(tmp_path / "Notes-2026")
+    (moved / "page.md").unlink()
+    assert (seen(moved).mark, len(mark)) == (mark, 32)
+    assert seen(copy).mark != mark
+    shutil.rmtree(moved)
+    made = [tmp_path / f"other{number}" for number in range(20)]  # one of them has the number that is free now
+    for each in made:
+        each.mkdir()
+    assert mark not in {seen(each).mark for each in made}
+
+
+def test_only_what_no_remote_tells_has_a_mark(api: RepositoryOnDisk, tmp_path: Path) -> None:
+    mark = seen(api.root).mark
+    assert mark
+    api.root.rename(tmp_path / "moved")
+    moved = RepositoryOnDisk(tmp_path / "moved")
+    assert seen(moved.root).mark == mark
+    moved.git("remote", "add", "origin", "git@host:acme/api.git")
+    assert seen(moved.root).mark == ""
+    (tmp_path / "void").mkdir()
+    assert Sighting.from_dict(sighting_here(str(tmp_path / "void"))) == seen(tmp_path / "void")
+
+
+def test_a_plain_directory_names_its_last_handoff(tmp_path: Path) -> None:
+    folder = tmp_path / "notes" / ".claude" / "handoffs"
+    folder.mkdir(parents=True)
+    assert seen(tmp_path / "notes").handoff == ""
+    for name in ("2026-01-02T0300Z-abcdef12.md", "2026-03-02T0300Z-abcdef12.md", "zz.md", "2027-01-01T0000Z-x y.md"):
+        (folder / name).write_text("#")
+    assert seen(tmp_path / "notes").handoff == "2026-03-02T0300Z-abcdef12.md"
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / ".claude").symlink_to(tmp_path / "notes" / ".claude")
+    assert seen(tmp_path / "linked").handoff == ""
+
+
+def test_where_the_disk_does_not_tell_there_is_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert directory_mark(str(tmp_path / "never")) == ""
+    assert directory_mark("a\0b") == ""
+    monkeypatch.setattr(directory_identity, "birth_ns", lambda _: 0)
+    assert directory_mark(str(tmp_path)) == ""

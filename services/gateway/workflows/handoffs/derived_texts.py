@@ -13,9 +13,11 @@ from services.gateway.directory.working_directory import Place, Workplace
 from services.gateway.workflows.conversations import DELETED, Conversations, Where
 from services.gateway.workflows.handoffs.conversation_facts import facts_of
 from services.kit.errors import ServiceError
-from services.pb import memory_pb2, session_pb2
+from services.pb import memory_pb2, projects_pb2, session_pb2
 
 logger = logging.getLogger(__name__)
+
+roots_looked_at_max = 10
 
 
 @dataclass(slots=True)
@@ -69,8 +71,17 @@ class DerivedTexts:
         except ServiceError:  # nobody deletes while memory is away
             return handoff
 
-    async def cleared_copies(self, project: str) -> list[dict[str, str]]:
-        """The copies of the project's latest handoffs that were cleared, for a client that alone sees them."""
+    async def clear_copies(self, place: Place) -> list[dict[str, str]]:
+        """Removes the copies of the project's latest cleared handoffs where the project is now; returns those that only
+        the client sees."""
+        copies = await self._cleared_copies(place.name)
+        if place.client:
+            return copies
+        for each in copies:
+            await self.workplace.remove_handoff(place.root, each["file_name"], each["sha256"])
+        return []
+
+    async def _cleared_copies(self, project: str) -> list[dict[str, str]]:
         session = self.backends.session
         request = session_pb2.ListHandoffsRequest(project=project)
         try:
@@ -109,7 +120,8 @@ class DerivedTexts:
         where = Where(handoff.project, Asked(cleared.working_directory))
         place = await self._locate(where.asked)
         copy = (cleared.file_name, cleared.cleared_digest)
-        is_removed = await self.workplace.remove_handoff(place.root, *copy) if place else False
+        roots = [place.root] if place else await self._roots(handoff.project)
+        is_removed = any([await self.workplace.remove_handoff(root, *copy) for root in roots])
         if not cleared.conversation:
             return cleared, is_removed
         facts = await facts_of(self.backends, cleared.conversation)
@@ -117,6 +129,15 @@ class DerivedTexts:
         if closed.is_written and place:
             await self.workplace.leave_handoff(place, closed.handoff.file_name, closed.handoff.markdown)
         return closed.handoff if closed.is_written else cleared, is_removed
+
+    async def _roots(self, project: str) -> list[str]:
+        """Where the project was seen, as it has left the directory that the handoff was written in."""
+        projects = self.backends.projects
+        with suppress(ServiceError):
+            request = projects_pb2.FindRequest(name=project, exact=True)
+            found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
+            return [each.path for each in found.roots[:roots_looked_at_max]]
+        return []
 
     async def _locate(self, asked: Asked) -> Place | None:
         with suppress(ServiceError, Wanted):

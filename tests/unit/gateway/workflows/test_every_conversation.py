@@ -96,6 +96,9 @@ class Directories:
 
     label, find = name, look
 
+    async def news(self, _: Any) -> str:
+        return ""
+
     async def leave_handoff(self, place: Place, file_name: str, markdown: str) -> str:
         self.files[f"{place.directory}/{file_name}"] = markdown
         return file_name

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.directory.project_labels import is_standing
+from services.gateway.directory.project_labels import is_same_directory, is_standing
 from services.session.domain.projects import Sighting
 from services.session.store.sqlite import open_sqlite
 from services.workspace.git.first_commit import FirstCommits
@@ -45,6 +45,12 @@ class World:
         self.trees: dict[Path, list[Path]] = {}
         """The places of repositories that are not linked trees, each with its linked trees."""
         self.remotes: dict[int, str] = {}
+        self.plain: set[Path] = set()
+        """Directories without a repository, or with one that has no commit."""
+        self.links: set[Path] = set()
+        """Where moved directories were, as people leave a link there."""
+        self.dropped: set[Path] = set()
+        """Places of plain directories that were deleted: what is made there next goes on with the project."""
         self.count = 0
 
     def draw(self, choices: Any) -> Any:
@@ -53,7 +59,7 @@ class World:
     def free(self) -> Path:
         """A place of a usual name where nothing is, maybe where something was."""
         places = [self.top / owner / name for owner in OWNERS for name in NAMES]
-        free = [each for each in places if not each.exists()]
+        free = [each for each in places if not each.exists() and each not in self.dropped]
         if not free:
             return Path(self.top, f"owner{self.count}-{len(self.truth)}", self.draw(NAMES))
         return Path(self.draw(map(str, free)))
@@ -73,6 +79,8 @@ class World:
         self.truth[place] = truth
         if kind in {"commit", "remote"}:
             self.trees[place] = []
+        else:
+            self.plain.add(place)
 
     def _repository(self, place: Path, truth: int, kind: str) -> None:
         repository = RepositoryOnDisk(place)
@@ -124,6 +132,41 @@ class World:
                 self.truth[each] = self.truth[origin]
             self.trees[origin].append(Path(tree))
 
+    def plain_move(self) -> None:
+        """A plain directory goes elsewhere, maybe to where another one was, and two may change places."""
+        if not self.plain:
+            return
+        place, kind = Path(self.draw(map(str, self.plain))), self.draw(("move", "swap", "copy", "drop"))
+        if kind == "swap":
+            self._swap(place, Path(self.draw(map(str, self.plain))))
+        elif kind == "drop":
+            self.plain.remove(place)
+            shutil.rmtree(place)
+            self.dropped.add(place)
+            self.truth.pop(place)
+        else:
+            target = self.free()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.plain.add(target)
+            if kind == "copy":
+                shutil.copytree(place, target)
+                self.truth[target] = self.another()
+            else:
+                place.rename(target)
+                self.plain.remove(place)
+                if self.draw((True, False)):
+                    place.symlink_to(target)
+                    self.links.add(place)
+                self.truth[target] = self.truth.pop(place)
+
+    def _swap(self, one: Path, other: Path) -> None:
+        if one != other:
+            beside = one.with_name("beside")
+            one.rename(beside)
+            other.rename(one)
+            beside.rename(other)
+            self.truth[one], self.truth[other] = self.truth[other], self.truth[one]
+
     def move(self) -> None:
         """A repository that nothing is linked to goes elsewhere; its place is free for another."""
         movable = [each for each, trees in self.trees.items() if not trees]
@@ -134,7 +177,7 @@ class World:
             self.truth[target], self.trees[target] = self.truth.pop(place), self.trees.pop(place)
 
     def step(self) -> None:
-        getattr(self, self.draw(("create", "create", "clone", "copy", "work", "move")))()
+        getattr(self, self.draw(("create", "create", "clone", "copy", "work", "move", "plain_move", "plain_move")))()
 
 
 class Looking(Registry):
@@ -150,6 +193,7 @@ class Looking(Registry):
         seen = {path: sight_path(path, ROOTS, self.commits) for path in roots}
         here = sight(place, ROOTS, self.commits)
         self.standing = {path for path, each in seen.items() if each and is_standing(each, here, roots)}
+        self.same = {path for path, each in seen.items() if each and is_same_directory(each, path, here)}
         self.clones = {path for path, each in seen.items() if each and each.remote}
         return await self.label(Sighting(**asdict(here)))
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,7 @@ class Registry:
         self.stored: set[str] = set()
         self.standing: set[str] = set()
         self.clones: set[str] = set()
+        self.same: set[str] = set()
 
     async def project(self, sighting: Sighting, user: str = "ada") -> Project:
         checked = Checked()
@@ -44,7 +46,8 @@ class Registry:
             if resolved.roots:
                 standing = self.standing & set(resolved.roots)
                 origins = frozenset(standing - self.clones)
-                checked = replace(checked, standing_roots=frozenset(standing), origins=origins)
+                same = frozenset(self.same & set(resolved.roots))
+                checked = replace(checked, standing_roots=frozenset(standing), origins=origins, same_roots=same)
                 continue
             others = [self.there[each] for each in resolved.directories if each in self.there]
             checked = replace(checked, name=resolved.name, others=others, is_stored=resolved.name in self.stored)
@@ -396,3 +399,123 @@ async def test_a_path_on_two_machines_is_of_neither(known: Registry) -> None:
     own = await known.label(of_path("/w/acme/api"))
     assert own not in {"api", "bolt/api"}
     assert await known.label(of_path("/w/acme/api")) == own
+
+
+NOTES = Sighting("notes", "m", "/w/notes", "/w/notes", mark="a")
+
+
+def at(path: str, sighting: Sighting = NOTES, **more: Any) -> Sighting:
+    return replace(sighting, name=path.rpartition("/")[2], root=path, directory=path, **more)
+
+
+async def test_a_plain_directory_that_was_moved_goes_on(known: Registry) -> None:
+    assert await known.label(NOTES) == "notes"
+    await known.worked_in("/w/notes", label="notes")
+    moved = await known.project(at("/w/Notes-2026"))
+    assert (moved.label, moved.moved_from) == ("notes", "/w/notes")
+    assert [(each.path, each.is_left) for each in moved.roots] == [("/w/Notes-2026", False), ("/w/notes", True)]
+    assert await known.label(at("/v/x")) == "notes"
+    assert await known.label(at("/w/Notes-2026")) == "notes"  # it is back
+    assert (await known.registry.find("ada", "Notes-2026")).label == "notes"
+    gone = Sighting("notes", "m", "/w/notes", "/w/notes", is_gone=True)
+    assert await known.label(gone) == "notes"  # of a transcript of before
+
+
+async def test_a_place_that_a_moved_directory_left_is_anothers(known: Registry) -> None:
+    await known.label(NOTES)
+    await known.label(at("/w/Notes-2026"))
+    assert await known.label(at("/w/notes", mark="b")) == "w/notes"
+    assert await known.label(at("/w/Notes-2026")) == "notes"
+
+
+async def test_two_directories_that_changed_places_keep_what_is_theirs(known: Registry) -> None:
+    assert [await known.label(each) for each in (NOTES, at("/w/other", mark="b"))] == ["notes", "other"]
+    assert await known.label(at("/w/other")) == "notes"
+    assert await known.label(at("/w/notes", mark="b")) == "other"
+    assert await known.label(at("/w/third")) == "notes"
+    assert await known.label(at("/w/notes", mark="b")) == "other"
+
+
+async def test_another_directory_at_the_path_of_one_that_is_kept_elsewhere_loses_nothing(known: Registry) -> None:
+    await known.label(NOTES)
+    assert await known.label(at("/w/notes", mark="b")) == "notes"  # a path is one project's
+    assert await known.label(at("/w/archive/2025")) == "notes"  # what was there then
+    assert [await known.label(each) for each in (at("/w/notes", mark="b"), at("/w/archive/2025"))] == ["notes"] * 2
+
+
+async def test_what_is_no_evidence_of_a_move_makes_another_project(known: Registry) -> None:
+    await known.label(NOTES)
+    assert await known.label(at("/w/copy", mark="b")) == "copy"
+    assert await known.label(at("/w/silent", mark="")) == "silent"
+    assert await known.label(at("/w/far", machine="n")) == "far"
+    known.same = {"/w/notes"}  # in a snapshot of the disk: both are there
+    assert await known.label(at("/snapshot/kept")) == "kept"
+    known.same = set()
+    assert await known.label(at("/w/bobs"), "bob") == "bobs"
+    assert await known.label(at("/w/pages", is_repository=True, remote="h/x/pages", first_commit="c9")) == "pages"
+    assert (await known.project(NOTES)).moved_from == ""
+
+
+async def test_a_move_that_was_none_is_split_again(known: Registry) -> None:
+    await known.label(NOTES)
+    await known.worked_in("/w/notes", label="notes")
+    moved = await known.project(at("/w/Notes-2026"))
+    await known.worked_in("/w/Notes-2026", label="notes")
+    assert [each.project.label for each in moved.merged] == ["Notes-2026"]
+    split = await known.changes.split("ada", "notes", "Notes-2026", dry_run=False)
+    assert ([each.label for each in split.projects], split.sessions) == (["Notes-2026"], 1)
+    assert await known.label(at("/w/Notes-2026")) == "Notes-2026"
+    assert await known.label(at("/w/again")) == "Notes-2026"  # the directory itself went with it
+    assert await known.label(at("/w/notes", mark="c")) == "w/notes"
+
+
+async def test_a_directory_becomes_a_repository_while_it_moves(known: Registry) -> None:
+    await known.label(NOTES)
+    made = at("/w/book", is_repository=True, first_commit="c5")
+    assert await known.label(made) == "notes"
+    clone = replace(made, machine="n", root="/x/book", directory="/x/book", mark="z")
+    assert await known.label(clone) == "notes"
+
+
+async def test_who_only_asks_moves_nothing(known: Registry) -> None:
+    await known.label(NOTES)
+    only = Checked(standing_roots=frozenset(), origins=frozenset(), same_roots=frozenset(), only_known=True)
+    found = (await known.registry.resolve("ada", at("/w/moved"), only)).project
+    assert found
+    assert (found.label, found.moved_from) == ("notes", "")
+    assert [each.path for each in (await known.registry.find("ada", "notes")).roots] == ["/w/notes"]
+
+
+async def test_moves_take_no_mergers_place(known: Registry) -> None:
+    await known.label(NOTES)
+    await known.label(ACME)
+    await known.changes.merge("ada", "api", "notes", dry_run=False)
+    for number in range(20):
+        moved = await known.project(at(f"/w/n{number}"))
+        assert [each.project.label for each in moved.merged] == ["api", f"n{number}"]
+        assert moved.moved_from == f"/w/n{number - 1}" if number else "/w/notes"
+    split = await known.changes.split("ada", "notes", "api", dry_run=False)
+    assert [each.label for each in split.projects] == ["api"]
+
+
+async def test_a_directory_is_what_it_was_whatever_was_merged_into_it_or_is_not_there_any_more(known: Registry) -> None:
+    await known.label(NOTES)
+    await known.label(ACME)
+    await known.changes.merge("ada", "api", "notes", dry_run=False)
+    assert await known.label(NOTES) == "notes"
+    without_remote = at("/w/lib", mark="b", is_repository=True, first_commit="c7")
+    assert await known.label(without_remote) == "lib"
+    assert await known.label(at("/w/lib", mark="b")) == "lib"  # its history was thrown away
+    assert await known.label(replace(without_remote, first_commit="c8")) == "w/lib"  # another repository
+
+
+async def test_a_template_with_a_remote_in_the_place_that_a_clones_origin_left_is_not_of_it(known: Registry) -> None:
+    origin = replace(ACME, remote="")
+    clone = replace(ACME, root="/w/x/api", directory="/w/x/api", remote="local/m/w/acme/api")
+    assert [await known.label(each) for each in (origin, clone)] == ["api", "api"]
+    moved = replace(origin, root="/w/y/api", directory="/w/y/api")
+    known.standing, known.clones = {"/w/x/api"}, {"/w/x/api"}
+    assert await known.label(moved) == "api"
+    known.standing = {"/w/x/api", "/w/y/api"}
+    assert await known.label(replace(origin, remote="h/bolt/api")) == "bolt/api"  # with the template's first commit
+    assert [await known.label(each) for each in (clone, moved)] == ["api", "api"]
