@@ -184,8 +184,9 @@ async def _open_shared_cache(stack: AsyncExitStack, settings: MemorySettings) ->
 
 
 def _build_model(directory: Path) -> None:
+    from services.memory.embedder.build import build_model
+
     try:
-        from services.memory.embedder.build import build_model
+        build_model(directory)
     except ImportError as error:
         raise ModelUnusable(f"There is no model in {directory}; the package to build one is missing.") from error
-    build_model(directory)

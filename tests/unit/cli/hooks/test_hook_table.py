@@ -38,10 +38,10 @@ def test_the_example_environment_says_how_to_turn_each_hook_off() -> None:
         assert f"#{hook.setting}={hook.default}\n" in environment
 
 
-def test_the_readme_says_what_each_hook_does_and_which_setting_turns_it_off() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_guide_says_what_each_hook_does_and_which_setting_turns_it_off() -> None:
+    guide = (ROOT / "docs/guides/claude-code.md").read_text()
     for event, hook in HOOKS.items():
-        assert f"| {event} | {hook.purpose} | `{hook.setting}` |" in readme
+        assert f"| {event} | {hook.purpose} | `{hook.setting}` |" in guide
 
 
 @pytest.fixture
