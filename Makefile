@@ -11,6 +11,8 @@ lock := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 # Four at a time also on fewer processors, as much of a test is waiting; a server of each one's own takes memory.
 pytest := $(bin)/python -m pytest
 beside := --numprocesses 4 --dist worksteal
+# What shares containers or a browser stays together, by modules.
+by_module := --numprocesses 2 --dist loadscope
 # Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -68,11 +70,11 @@ chromium := command -v chromium >/dev/null || command -v google-chrome >/dev/nul
 
 test-browser: dev ## The web page in Chromium, with JavaScript and without; pictures of all pages in reports/page
 	@$(chromium)
-	$(pytest) -m 'browser and not containers'
+	$(pytest) $(by_module) -m 'browser and not containers'
 
 test-containers: dev ## What needs Docker; the page there needs Chromium, too
 	@$(chromium)
-	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) -o faulthandler_timeout=1500 -m containers
+	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) $(by_module) -o faulthandler_timeout=1500 -m containers
 
 test-again: dev ## What failed in the run before, alone
 	TESTCONTAINERS_RYUK_DISABLED=true $(pytest) --last-failed --last-failed-no-failures none
