@@ -93,6 +93,21 @@ async def test_a_session_goes_from_init_to_a_handoff_that_the_next_init_returns(
     assert await refused(here, "checkpoint", session_id=begun["session_id"]) == "CONFLICT"
 
 
+async def test_words_of_an_end_are_kept_though_its_worktree_is_gone(
+    here: ProcessStack, repository: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "hotfix"
+    git(repository, "worktree", "add", "-q", str(tree))
+    begun = await call(here, "init", working_directory=str(tree))
+    git(repository, "worktree", "remove", "--force", str(tree))
+    recorded = await call(here, "checkpoint", session_id=begun["session_id"])
+    assert "There is no such working directory" in recorded["git_skipped_reason"]
+    ended = await call(here, "end", session_id=begun["session_id"], summary="The hotfix waits for Ada's review.")
+    assert (ended["handoff_file_path"], "The hotfix waits" in ended["handoff"]) == (None, True)
+    following = await call(here, "init", working_directory=str(repository))
+    assert following["previous_handoff"]["summary"] == "The hotfix waits for Ada's review."
+
+
 async def test_status_and_the_list_know_the_session(here: ProcessStack, repository: Path) -> None:
     before = await call(here, "status", working_directory=str(repository))
     assert before["session_active"] is False
