@@ -147,6 +147,24 @@ def _program(version: str) -> str:
     return done.stdout.strip()
 
 
+def pipe_prompt(hooked: Hooked, version: str, text: str, answer: str, *arguments: str | Path) -> None:
+    """One conversation without a terminal, whose prompt comes from a pipe, as `command | claude -p`."""
+    script = hooked.home / "piped.json"
+    script.write_text(json.dumps([{"text": answer}]))
+    command = [sys.executable, str(CLIENT / "scripted_model.py"), str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as model:
+        assert model.stdout
+        try:
+            environment = _environment(hooked, int(model.stdout.readline()))
+            program = [_program(version), "-p", *map(str, arguments)]
+            subprocess.run(
+                program, cwd=hooked.project, env=environment, input=text, text=True, capture_output=True, check=True
+            )
+        finally:
+            model.kill()
+    hooked.settle()
+
+
 def _environment(hooked: Hooked, port: int) -> dict[str, str]:
     fixed = {"IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
     model = {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}", "ANTHROPIC_API_KEY": "unused"}

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.integration.claude_code.terminal import CLEAR, CURRENT, DOWN, ENTER, ESCAPE, OLDER, TAB, UP, Terminal
+from tests.integration.claude_code.terminal import (
+    CLEAR,
+    CURRENT,
+    DOWN,
+    ENTER,
+    ESCAPE,
+    OLDER,
+    TAB,
+    UP,
+    Terminal,
+    pipe_prompt,
+)
 from tests.integration.claude_code.test_conversation import pytestmark  # noqa: F401  # the same marks
 from tests.integration.claude_code.test_hooks import PLUGIN, PluggedIn
 from tests.integration.hooks.test_hooks import call
@@ -109,3 +120,16 @@ async def test_what_a_script_asks_for_is_no_decision(stack: Stack, tmp_path: Pat
     (prompt,) = [each for each in await captured(stack, claude) if each["role"] == "user"]
     assert "tags" not in prompt
     assert prompt["metadata"]["speaker"] == "script"
+
+
+@pytest.mark.slow
+async def test_a_question_after_a_log_that_is_too_long_is_kept(stack: Stack, tmp_path: Path, version: str) -> None:
+    claude = PluggedIn(stack, tmp_path)
+    log = "".join(f"{number:06} worker heartbeat ok, queue empty, nothing to do\n" for number in range(5_400))
+    question = "Why does the pear press stop at night?"
+    assert len(log) > 256 * 1024
+    pipe_prompt(claude.hooked, version, f"{log}\n{question}", "The press waits.", "--plugin-dir", PLUGIN)
+    by_role = {each["role"]: each for each in await captured(stack, claude)}
+    kept = await call(stack, "get_memory", id=by_role["user"]["id"], begin=by_role["user"]["content_chars"] - 200)
+    assert question in kept["memory"]["content"]
+    assert by_role["assistant"]["content"] == "The press waits."
