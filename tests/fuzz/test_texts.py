@@ -169,6 +169,7 @@ small, large = 20_000, 80_000
 _numbers = itertools.count()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__ if read.__name__ != "<lambda>" else None)
 def test_time_grows_as_the_text_does(read: Callable[[str], object]) -> None:
     read("warm up: a.py, 1.2.3, 日本")

@@ -126,6 +126,7 @@ def test_this_system_is_known() -> None:
 UNREACHABLE = ("Failed to fetch", "dns error", "Could not connect", "error sending request", "not found in the cache")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "platform",
     ["aarch64-apple-darwin", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc"],

@@ -120,6 +120,7 @@ def test_the_client_stores_a_reflection_and_finds_it_by_a_paraphrase(claude: Cla
     assert {"mcp__segue__store_reflection", "mcp__segue__reflect_on_past"} <= set(requests[0]["tools"])
 
 
+@pytest.mark.slow
 def test_transcripts_of_the_client_are_imported_once_and_found(claude: ClaudeCode, stack: Stack) -> None:
     claude.run(
         [{"text": "The migration failed because the orders table has a trigger that locks the customers table."}],

@@ -88,6 +88,7 @@ def test_the_clients_own_loader_takes_the_plugin_and_gives_it_up(tmp_path: Path)
     claude_command(tmp_path, "plugin", "marketplace", "remove", "segue")
 
 
+@pytest.mark.slow
 def test_a_decision_of_one_conversation_is_in_the_models_view_at_the_start_of_the_next(claude: PluggedIn) -> None:
     steps = [{"text": "Understood, cents it is."}]
     with Terminal(claude.hooked, CURRENT, steps, "--plugin-dir", PLUGIN) as terminal:  # a script decides nothing

@@ -60,6 +60,7 @@ def test_a_plugin_at_a_path_of_any_name_works(claude: PluggedIn, tmp_path: Path,
     assert "The crane is ready." in view(claude, place)
 
 
+@pytest.mark.slow
 async def test_half_an_emoji_in_the_models_argument_is_stored_as_a_replacement(
     claude: PluggedIn, stack: Stack, project: str
 ) -> None:

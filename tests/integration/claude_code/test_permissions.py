@@ -44,6 +44,7 @@ def files(claude: PluggedIn) -> set[str]:
     return {path.name for path in claude.hooked.project.iterdir() if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "ran"),
     [((), {"allowed"}), ((BYPASS,), {"allowed", "critical", "other"})],

@@ -64,6 +64,7 @@ def test_a_renamed_directory_goes_on_and_the_model_is_told_so_once(
     assert "segue project split" not in second
 
 
+@pytest.mark.slow
 async def test_what_the_model_stores_without_a_project_is_told_there(
     claude: PluggedIn, stack: Stack, tmp_path: Path, project: str
 ) -> None:

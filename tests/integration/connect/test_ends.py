@@ -148,6 +148,7 @@ def processes(mark: str) -> dict[int, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("starts", STARTS)
 def test_many_starts_at_once_share_one_server_and_their_ends_leave_nothing(home: Path, starts: int) -> None:
     mark = f"SEGUE_DATA_DIR={home}/data"

@@ -101,6 +101,7 @@ def test_a_call_that_the_server_always_dies_of_is_not_repeated_for_ever(data_dir
     assert (data_dir / "always.calls").stat().st_size == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tool", "say_first"), [("perish_writing", False), ("perish_reading", True)])
 def test_a_call_that_writes_or_was_heard_of_is_made_once(
     data_dir: Path, connect: Connect, tool: str, say_first: bool

@@ -122,6 +122,7 @@ async def test_what_a_service_refuses_comes_with_the_way_out(
     assert named in text
 
 
+@pytest.mark.slow
 async def test_an_unknown_tool_has_a_code_whatever_the_token_may(stack: Stack, team: TeamStack) -> None:
     text, content = await failed(stack, "reflect_on_pst", query="x")
     assert text == "NOT_FOUND: There is no tool reflect_on_pst.\nDid you mean reflect_on_past?"

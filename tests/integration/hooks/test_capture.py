@@ -165,6 +165,7 @@ def received() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
     server.shutdown()
 
 
+@pytest.mark.slow
 def test_the_clients_summary_loses_its_secrets_before_it_is_cut(
     tmp_path: Path, received: tuple[str, list[tuple[str, dict[str, Any]]]]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.performance.corpora.coding import answered, mean, memories, questions, silent
 
 
@@ -27,6 +29,7 @@ async def test_search_is_better_than_words_or_meaning_alone(model_directory: Pat
         assert found >= mean(answers, "meaning alone", measure)
 
 
+@pytest.mark.slow
 async def test_a_question_about_something_else_or_what_nobody_said_finds_nothing(model_directory: Path) -> None:
     answers = await answered(model_directory)
     assert silent(answers, "shown") <= 3.0

@@ -26,6 +26,7 @@ def opened(stack: ProcessStack) -> HttpBrowser:
     return browser
 
 
+@pytest.mark.slow
 def test_a_backup_is_listed_and_said_to_be_gone_when_it_is(home: Path, tmp_path: Path) -> None:
     with ProcessStack(home) as stack:
         browser, person = opened(stack), Person(stack.url)
@@ -53,6 +54,7 @@ def test_a_backup_is_listed_and_said_to_be_gone_when_it_is(home: Path, tmp_path:
         assert "None of them is where it was written." in browser.open("/page/health").words
 
 
+@pytest.mark.slow
 def test_scheduled_backups_are_listed_as_long_as_they_are_kept(home: Path, tmp_path: Path) -> None:
     directory = tmp_path / "scheduled"
     with ProcessStack(home, SEGUE_MEMORY_BACKUP_DIRECTORY=str(directory)) as stack:
@@ -61,6 +63,7 @@ def test_scheduled_backups_are_listed_as_long_as_they_are_kept(home: Path, tmp_p
         assert "every 24 hours" in browser.open("/page/health").words
 
 
+@pytest.mark.slow
 def test_the_list_is_for_who_may_make_a_backup(team: TeamStack, tmp_path: Path) -> None:
     admin, writer = HttpBrowser(team.url), HttpBrowser(team.url)
     admin.sign_in(team.token("root", "admin"))

@@ -102,6 +102,7 @@ def test_of_what_both_holds_nothing_is_asked_again_until_that_is_undone(browser:
     assert is_listed(browser.press(done, "/page/memories/change", "Undo"), pair)
 
 
+@pytest.mark.slow
 def test_what_was_said_holds_after_a_restart(tmp_path: Path) -> None:
     with ProcessStack(tmp_path / "data") as stack:
         first, second = stored(Person(stack.url)), stored(Person(stack.url))
@@ -178,6 +179,7 @@ def test_hostile_text_in_a_pair_is_text(filled: Filled, browser: HttpBrowser) ->
     assert "/page/today" in [link for link, _ in browser.press(page, SETTLE, "Both hold").links]
 
 
+@pytest.mark.slow
 def test_nobody_settles_what_is_another_s_or_may_only_read(team: TeamStack) -> None:
     ada, bob = Person(team.url, team.token("ada")), HttpBrowser(team.url)
     made = stored(ada)

@@ -63,6 +63,7 @@ async def test_denied_tools_of_the_project_do_not_run(here: ProcessStack, reposi
     assert (await call(here, "quality_check", **asked))["report"]["runs"] == []
 
 
+@pytest.mark.slow
 async def test_a_denied_deletion_deletes_nothing(here: ProcessStack, repository: Path, scope: str) -> None:  # noqa: F811
     """By a client that works nowhere in particular: the user's only session counts."""
     for session in (await call(here, "list_sessions", state="active"))["sessions"]:

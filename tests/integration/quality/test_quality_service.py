@@ -102,6 +102,7 @@ REAL_TREES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL_TREES)
 async def test_the_score_of_a_real_tree_is_explained_by_its_components_and_repeats(tmp_path: Path, name: str) -> None:
     tree = REAL_TREES[name]

@@ -70,6 +70,7 @@ async def session_of(url: str) -> str:
         return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trouble",
     [

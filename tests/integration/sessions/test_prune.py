@@ -34,6 +34,7 @@ async def fill(store: SessionStore) -> None:
         await store.commit(Change(session, handoff=Handoff(name, "ada", "a", at, State.ENDED, "", (), (), "", "")))
 
 
+@pytest.mark.slow
 async def test_what_would_go_is_said_first_and_goes_when_that_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "session").mkdir(mode=0o700)
     async with open_sqlite(tmp_path / "session" / "session.sqlite", queue_max=10) as store:

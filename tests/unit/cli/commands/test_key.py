@@ -114,6 +114,7 @@ def key(*arguments: str | Path) -> int:
     return main(["key", *map(str, arguments)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [2], indirect=True)
 async def test_encrypting_rotating_and_decrypting_lose_nothing(
     home: Path, keys: list[Path], monkeypatch: pytest.MonkeyPatch

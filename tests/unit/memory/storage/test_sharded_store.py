@@ -162,6 +162,7 @@ def test_what_is_missing_is_numbered_from_one(missing: list[int], told: str) -> 
     assert (changed.retry_after_s, changed.suggestions[0], error.message) == (7.0, "Wait.", "No.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("left", ["", "\n", None])
 async def test_an_empty_count_of_shards_is_told_by_the_databases(tmp_path: Path, count: int, left: str | None) -> None:
