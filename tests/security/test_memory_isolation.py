@@ -149,6 +149,11 @@ class Isolation(RuleBasedStateMachine):
             assert taken
             assert taken != mine  # another memory of the same user has that id, never another user's
             return
+        if outcome.was_deleted:  # it does not come back, neither under its id nor in the same words
+            its = [m for m in self.gone if m.owner == user]
+            assert not mine
+            assert any(m.id == new.id or (m.content, m.project) == (new.content, project) for m in its)
+            return
         assert outcome.duplicate == (mine is not None)  # whatever others have stored
         if mine:
             assert outcome.id == mine.id
