@@ -92,10 +92,9 @@ def grows(name: str, unit: str, before: str, after: str) -> float:
     return growth(read, CHARS, WORTH_A_LOOK_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize(
-    ("before", "after"), [("", ""), pytest.param('begin\nx = "(', "\n) end", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("before", "after"), [("", ""), ('begin\nx = "(', "\n) end")])
 def test_what_repeats_costs_in_proportion(name: str, before: str, after: str) -> None:
     grown = {unit: grows(name, unit, before, after) for unit in UNITS}
     assert {unit: ratio for unit, ratio in grown.items() if ratio >= GROWTH_MAX} == {}
@@ -121,6 +120,7 @@ SHELL_UNITS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", SHELL_UNITS, ids=repr)
 def test_a_command_never_takes_long_to_understand(unit: str) -> None:
     """The grammar takes the square of what it does not understand, so such commands are not given to it."""

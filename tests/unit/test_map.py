@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,18 @@ def test_the_layout_lists_every_folder() -> None:
     assert folders_of_the_layout() == packages - {"."}
 
 
+@cache
+def modules() -> list[str]:
+    """The path of every module, below the repository."""
+    paths = [path for folder in ("services", "tests", "deploy") for path in (ROOT / folder).rglob("*.py")]
+    return [f"/{path.relative_to(ROOT).as_posix()}" for path in paths]
+
+
 @pytest.mark.parametrize(
     "name", sorted({*re.findall(r"`((?:[\w-]+/)*\w+\.py)`", ARCHITECTURE + CONTRIBUTING + DOCUMENTS["SECURITY.md"])})
 )
 def test_every_module_that_the_documents_name_exists(name: str) -> None:
-    modules = [path for folder in ("services", "tests", "deploy") for path in (ROOT / folder).rglob("*.py")]
-    assert any(f"/{path.relative_to(ROOT).as_posix()}".endswith(f"/{name}") for path in modules)
+    assert any(path.endswith(f"/{name}") for path in modules())
 
 
 @pytest.mark.parametrize("name", sorted({*re.findall(r"`((?:[\w-]+/)+)`", ARCHITECTURE + CONTRIBUTING)}))

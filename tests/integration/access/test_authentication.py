@@ -348,6 +348,7 @@ def test_the_public_address_may_be_called_by_its_name() -> None:
     assert (GatewaySettings().hosts, GatewaySettings().origins) == (None, None)
 
 
+@pytest.mark.slow
 def test_segue_serve_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", "serve", "--host", "0.0.0.0", "--port", "0"],

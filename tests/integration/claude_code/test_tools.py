@@ -43,6 +43,7 @@ def as_a_plugin(home: Path, project: Path, server: dict[str, Any]) -> list[str]:
     return ["--plugin-dir", str(ROOT / "clients" / "claude-code")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arrange", [in_a_file, for_the_user, for_the_project, as_a_plugin])
 def test_the_core_tools_are_in_the_first_request_and_the_others_are_left_to_be_found(
     stack: Stack, tmp_path: Path, arrange: Arranged

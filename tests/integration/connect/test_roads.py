@@ -54,6 +54,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_a_certificate_of_ones_own_authority_is_trusted_where_it_is_named(
     data_dir: Path, connect: Connect, authority: Path
 ) -> None:

@@ -85,6 +85,7 @@ async def test_what_the_user_allows_in_a_dialog_holds(here: ProcessStack, tmp_pa
     assert "\u202e" not in asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(
     ("dialog", "status"),

@@ -100,6 +100,7 @@ async def test_what_a_later_attempt_can_store_is_pending_once_and_then_stored(
         assert (await end_of_session(url, session))["pending"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trouble",
     [

@@ -135,6 +135,7 @@ def test_without_cryptography_what_is_not_encrypted_works(home: Path, tmp_path: 
     assert answer(run(SESSION, "cryptography", str(tmp_path / "s"))) == {}
 
 
+@pytest.mark.slow
 def test_without_cryptography_nothing_is_stored_in_clear_that_was_to_be_encrypted(home: Path, tmp_path: Path) -> None:
     generate_key(tmp_path / "key")
     done = run(MEMORY, "cryptography", str(home), str(tmp_path / "key"))

@@ -139,6 +139,7 @@ async def test_a_damaged_log_is_a_trouble_of_the_store_until_the_next_start(data
 EARLIER = {1: write_schema_1, 2: write_schema_2, 4: write_schema_4, 5: write_schema_5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("schema", "write"), EARLIER.items())
 async def test_a_database_of_an_earlier_schema_is_migrated_with_all_that_it_holds(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, schema: int, write: Callable[[Path, int], None]

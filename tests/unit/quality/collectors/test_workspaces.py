@@ -189,6 +189,7 @@ def run(project: Path, *command: str, output: str = "") -> None:
         (project / output).write_bytes(done.stdout)
 
 
+@pytest.mark.slow
 def test_reports_of_the_tools_of_this_machine_are_read(project: Path) -> None:
     write(project, "pyproject.toml", '[project]\nname = "shop"\n')
     write(project, "shop/cart.py", "import os\n\n\ndef total(a: int) -> str:\n    return a\n", age_s=60)

@@ -73,6 +73,7 @@ while not (os.path.exists('beat') and os.path.getsize('beat')):
 LAST_BEAT = "2999"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_confined", [True, False])
 @pytest.mark.parametrize("leave", ["pass", "os.setsid()"])
 @pytest.mark.parametrize(("then", "outcome"), [("os._exit(0)", "finished"), ("time.sleep(600)", "timed out")])

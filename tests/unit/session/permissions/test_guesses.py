@@ -201,6 +201,7 @@ def test_a_denied_command_behind_any_length_of_others_is_denied() -> None:
             assert rules.verdict("Bash", f": {'x' * length}; {last}") == "deny", (length, last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_cost_of_a_command_does_not_grow_faster_than_its_length(shape: str) -> None:
     rules = Book()

@@ -106,6 +106,7 @@ async def test_what_was_said_of_pairs_survives_a_restart(tmp_path: Path) -> None
         assert await at(service).proposed() == [(NEWEST.content, OLD.content)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "older",
     [
@@ -237,6 +238,7 @@ async def test_whatever_is_stored_a_list_keeps_to_its_rules(desk: Desk) -> None:
             assert (pair.newer.content, pair.older.content) not in await desk.proposed()
 
 
+@pytest.mark.slow
 async def test_it_lists_what_is_named_where_a_decision_is_stored(tmp_path: Path, model_directory: Path) -> None:
     async with with_model(tmp_path, model_directory) as (service, embedder):
         later = MARCH + timedelta(days=1)
