@@ -21,7 +21,7 @@ ELSEWHERE = (
 )
 """What is a page under its path in the repository."""
 _link = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
-_heading_gap = re.compile(r"(?m)^((?!\s*(?:[-*|>#]|\d+\. )).+)\n(?=(?:[-*] |\d+\. ))")
+_text_before_list = re.compile(r"(?m)^((?!\s*(?:[-*|>#]|\d+\. )).+)\n(?=(?:[-*] |\d+\. ))")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -56,4 +56,4 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 def _spaced(markdown: str) -> str:
     """A list that follows a line of text directly is a list, as on a forge."""
     parts = re.split(r"(?ms)(^```.*?^```$)", markdown)
-    return "".join(part if part.startswith("```") else _heading_gap.sub(r"\1\n\n", part) for part in parts)
+    return "".join(part if part.startswith("```") else _text_before_list.sub(r"\1\n\n", part) for part in parts)
