@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from services.kit.events.outbox import Outbox
 from services.memory.domain.corrections import Corrections
 from services.memory.domain.deletion_log import Removal, Removing, Undoing, Undone
 from services.memory.domain.memories import Chosen, Memory, Stats, Tally, Version
@@ -35,6 +36,16 @@ class MemoryStore(Protocol):
     @property
     def troubles(self) -> Sequence[str]:
         """Problems found while opening: data that could not be read."""
+        ...
+
+    @property
+    def outboxes(self) -> Sequence[Outbox]:
+        """The events for other programs, one outbox for each database."""
+        ...
+
+    @property
+    def insert_sees_all(self) -> bool:
+        """Whether `insert` looks at all that is stored or was deleted, so that nobody has to `find_existing` first."""
         ...
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:

@@ -27,7 +27,8 @@ class AbsentWords:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A query for the index; `vector` has unit length, or is None without an embedding; it `is_degraded` where
-    that is for want of room. It names `projects`. What passes the filter `within` was said when the query says."""
+    that is for want of room. It names `projects`. What passes the filter `within` was said when the query says. It
+    `is_question` where it has a question mark."""
 
     terms: Sequence[str]
     words: frozenset[str]
@@ -37,6 +38,7 @@ class Asked:
     is_degraded: bool = False
     absent: AbsentWords | None = None
     within: Filter | None = None
+    is_question: bool = True
 
 
 @dataclass(frozen=True, slots=True)

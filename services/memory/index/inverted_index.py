@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import count
@@ -118,9 +118,8 @@ class Words:
             [self._term_slots(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows
         )
 
-    def occurs(self, terms: Collection[str], searched: Selection) -> bool:
-        """Whether any of the terms stands anywhere in the searched part."""
-        keys = np.fromiter(map(term_key.__wrapped__, terms), np.uint64, len(terms))  # most are asked for only once
+    def occurs(self, keys: NDArray[np.uint64], searched: Selection) -> bool:
+        """Whether any of the terms with these keys stands anywhere in the searched part."""
         return any(
             bool(searched.holds(piece.slots[piece.find(key)]).any())
             for piece in self._pieces

@@ -40,6 +40,11 @@ dead_min = 5_000
 """Slots of removed memories that justify shrinking the index, if they are also more than the living ones."""
 
 
+def index_identity(model: str) -> str:
+    """Names all that an index depends on besides memories: what is derived of them, and the model of their vectors."""
+    return f"index {INDEX_VERSION}, terms {TERMS_VERSION}, model {model}"
+
+
 class Indexing:
     """Opened by `open_indexing`. `unread` counts memories that are not found by their words yet."""
 
@@ -84,7 +89,7 @@ class Indexing:
 
     @property
     def _identity(self) -> str:
-        return f"index {INDEX_VERSION}, terms {TERMS_VERSION}, model {self._model}"
+        return index_identity(self._model)
 
     async def start(self) -> None:
         """Brings the empty index up to date with the store; if many texts are missing, their words are read later."""

@@ -6,8 +6,8 @@ Derived from the store: built from it at start, and updated with every committed
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -39,7 +39,8 @@ Change: TypeAlias = Callable[[Parts], int]
 class MemoryIndex:
     """Opened with `with`; empty at first."""
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, thread: Executor | None = None) -> None:
+        """`thread` does one thing after the other; by default it is a thread of the index's own."""
         self._dimensions = dimensions
         self._parts = Parts(dimensions)
         self._journal: list[Change] | None = None
@@ -53,7 +54,9 @@ class MemoryIndex:
         """What is not in force."""
         self.unread = 0
         """The number of memories whose text is still to be read; until then results are incomplete."""
-        self._thread = ThreadPoolExecutor(1, "memory-index")
+        self.state = ""
+        """What was proven to be in it, where it follows a store's versions: a part of the keys of cached results."""
+        self._thread = thread or ThreadPoolExecutor(1, "memory-index")
 
     def __enter__(self) -> MemoryIndex:
         return self
@@ -63,6 +66,10 @@ class MemoryIndex:
 
     def __len__(self) -> int:
         return len(self._parts)
+
+    async def of(self, user: str) -> MemoryIndex:  # noqa: ARG002  # of `Indexes`
+        """The index in which the user's memories are found: this one has everybody's."""
+        return self
 
     @property
     def dead(self) -> int:
@@ -128,6 +135,12 @@ class MemoryIndex:
         await self._change("set_voids", partial(Parts.set_voids, voids=voids))
         self.voids = await self._run("voids", lambda parts: parts.voids)
 
+    async def judge(self, read: Callable[[], Awaitable[Voids]]) -> bool:
+        """Sets what is not in force, as `read` says it now; whether that is another than before."""
+        before = self.voids.of
+        await self.set_voids(await read())
+        return self.voids.of != before
+
     # --- memories that cannot be indexed ------------------------------------------------------------
 
     async def pass_over(self, unreadable: Mapping[int, tuple[str, str]]) -> None:
@@ -180,17 +193,10 @@ class MemoryIndex:
         """Whether the filter passes anything."""
         return await self._run("holds_any", lambda parts: parts.holds_any(user, projects, only))
 
-    async def projects_named(self, user: str, projects: Sequence[str], names: Sequence[str]) -> list[str]:
-        """Those of `names` that are projects with memories among what is searched."""
-        return await self._run("projects_named", lambda parts: parts.projects_named(user, projects, names))
-
-    async def absent(self, user: str, projects: Sequence[str], terms: Sequence[str]) -> frozenset[str]:
-        """Those of `terms` that occur nowhere in what is searched."""
-        return await self._run("absent", lambda parts: parts.absent(user, projects, terms))
-
-    async def misspellings(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
-        """Those of `words` that are probably meant to be others, which occur in what is searched."""
-        return await self._run("misspellings", lambda parts: parts.misspellings(user, projects, words))
+    async def look(self, name: str, work: Callable[[Parts], Result]) -> Result:
+        """The result of several looks at the parts in one turn of the index's thread: going there and back costs more
+        than a look. The work changes nothing."""
+        return await self._run(name, work)
 
     async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""

@@ -20,13 +20,13 @@ from services.memory.index.facet_counts import FacetCounts, facet_counts
 from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
 from services.memory.index.newest_vectors import AtMost, NewestVectors, newest_vectors
+from services.memory.index.postings import meant_keys, term_keys
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals, telling_share, unmet
 from services.memory.search.voids import NO_VOIDS, Voids, with_same_words
-from services.memory.text.misspellings import meant_terms
 from services.memory.text.terms import terms
 
 depth = 100
@@ -35,7 +35,7 @@ reach = 1
 """Neighbours on each side in the session that become candidates, too."""
 selections_max = 8
 misspelt_max = 4
-"""Words that are looked for under other spellings: two milliseconds each."""
+"""Words that are looked for under other spellings: half a millisecond each."""
 compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
 
@@ -200,12 +200,12 @@ class Parts:
     def absent(self, user: str, projects: Sequence[str], terms: Sequence[str]) -> frozenset[str]:
         """Those of `terms` that occur nowhere in what is searched."""
         searched = self._selection(user, projects, EVERYTHING)
-        return frozenset(term for term in terms if not self._words.occurs([term], searched))
+        return frozenset(term for term in terms if not self._words.occurs(term_keys([term]), searched))
 
     def misspellings(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
         """Those of `words` that are probably meant to be others, which occur in what is searched."""
         searched = self._selection(user, projects, EVERYTHING)
-        return [word for word in words[:misspelt_max] if self._words.occurs(meant_terms(word), searched)]
+        return [word for word in words[:misspelt_max] if self._words.occurs(meant_keys(word), searched)]
 
     def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""
@@ -252,7 +252,7 @@ class Parts:
         counts, sessions = matches.counts(chosen), self._numbers("session", chosen)
         sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
         column = self._catalogue.column
-        signals = Signals(
+        return Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
             session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
             vector=vector,
@@ -273,8 +273,8 @@ class Parts:
             dates=asked.dates,
             period=asked.within.period_s if asked.within else None,
             unmet=self._unmet(user, asked, matches, chosen, context_vector) * telling_share(len(searched)),
-        )
-        return signals, chunk
+            is_question=asked.is_question,
+        ), chunk
 
     def _unmet(
         self,

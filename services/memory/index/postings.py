@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.memory.text.misspellings import meant_terms
 
 _count_max = 255
 
@@ -22,6 +24,17 @@ _count_max = 255
 def term_key(term: str) -> int:
     """The 64-bit key of a term, the same in every process."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+def term_keys(terms: Collection[str]) -> NDArray[np.uint64]:
+    """Their keys, ascending; of terms of which most are asked for only once."""
+    return np.sort(np.fromiter(map(term_key.__wrapped__, terms), np.uint64, len(terms)))
+
+
+@lru_cache(maxsize=512)
+def meant_keys(word: str) -> NDArray[np.uint64]:
+    """The keys of the terms of what a word may have been meant to be."""
+    return term_keys(meant_terms(word))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from services.memory.domain.partial_changes import DoneInPart
 from services.memory.domain.rows import Embedded
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
-from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.cells.indexes import AnyIndex
 from services.memory.operations.memory_embeddings import Said, memory_vectors
 from services.memory.search.result_cache import Generations
 
@@ -36,7 +36,7 @@ class Backfill:
     """
 
     store: MemoryStore
-    index: MemoryIndex
+    index: AnyIndex
     embedder: Embedder
     generations: Generations
     trouble: str = ""

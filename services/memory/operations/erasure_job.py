@@ -15,6 +15,7 @@ from services.memory.domain.store import MemoryStore
 
 logger = logging.getLogger(__name__)
 look_every_s = 5.0
+"""The pause between two looks, and the first one before what failed is tried again."""
 
 EraseElsewhere: TypeAlias = Callable[[], Awaitable[None]]
 """Removes everything deleted so far from files other than the databases; Unavailable if that is not possible."""
@@ -32,6 +33,7 @@ class Erasing:
         self._within_s = within_s
         self._elsewhere = elsewhere
         self._compacted: Sequence[int] = ()
+        self._retry_s = 0.0
         self.trouble = ""
 
     async def run(self) -> None:
@@ -41,7 +43,7 @@ class Erasing:
         while True:
             await self._look(wait_s)
             report_success()
-            wait_s = self._within_s
+            wait_s = self._retry_s if self.trouble else self._within_s
             await asyncio.sleep(min(look_every_s, self._within_s))
 
     async def _left_s(self) -> float:
@@ -55,12 +57,24 @@ class Erasing:
 
     async def _look(self, wait_s: float) -> None:
         try:
-            if await self._store.unerased_count():
-                await asyncio.sleep(wait_s)  # more may be deleted: this rewrites the files only once
-                await self.erase()
+            if not await self._store.unerased_count():
+                self._settle()
+                return
+        except ServiceError as error:  # nobody knows what is to be erased; the database's own health says so
+            logger.warning("what is to be erased cannot be asked: %s", error.message)
+            return
+        await asyncio.sleep(wait_s)  # more may be deleted: this rewrites the files only once
+        try:
+            await self.erase()
         except ServiceError as error:
             self.trouble = f"deleted text is still in a file: {error.message}"
+            self._retry_s = min(max(2 * self._retry_s, look_every_s), self._within_s)
             logger.warning("%s", self.trouble)
+
+    def _settle(self) -> None:
+        """No deleted text is left in a file."""
+        self.trouble = ""
+        self._retry_s = 0.0
 
     async def erase(self) -> None:
         """Rewrites the files; Unavailable if that is not possible now, or not for all of them."""
@@ -72,7 +86,7 @@ class Erasing:
             await self._compact_unmarked(removed)
             raise
         await self._store.compact(removed)
-        self.trouble = ""
+        self._settle()
         logger.info("erased deleted text in %.1f s", time.perf_counter() - began)
 
     async def _erase_elsewhere(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,18 +19,17 @@ from services.memory.domain.retention_policy import Due
 from services.memory.domain.rows import Inserted, NewRow, ProjectMove, Restated
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
-from services.memory.index.entries import NewEntry, Reading, entry_of, reading
+from services.memory.index.entries import NewEntry, Reading, entry_of
 from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.operations.cleaning import CleanMemory, clean_memory
+from services.memory.operations.cleaning import CleanMemory, TextWork
 from services.memory.operations.replacements.same_subject import SameSubject
-from services.memory.operations.row_embedding import RowEmbedding
+from services.memory.operations.row_embedding import RowEmbedding, without_kind
 from services.memory.search.result_cache import Generations
 from services.memory.search.voids import read_voids
 
 NO_MODEL = "none"
 Result = TypeVar("Result")
-Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,11 @@ class Storing:
     index: MemoryIndex
     embedder: Embedder | None
     generations: Generations
+    texts: TextWork = field(default_factory=TextWork)
+    tells_kinds: bool = False
+    """Whether a turn's metadata says what it is, where the model is sure of it."""
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _committing: set[asyncio.Task[Any]] = field(default_factory=set)
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _restating: asyncio.Lock = field(default_factory=asyncio.Lock)
     _judging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -70,7 +72,7 @@ class Storing:
 
     async def clean(self, memory: Memory, now: datetime) -> CleanMemory:
         """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
-        return await self._beside(clean_memory, memory, now)
+        return await self.texts.clean(memory, now)
 
     async def _replacing(self, user: str, memory: Memory) -> Memory:
         """The memory with the time since when it replaces others: not before they were said, by whatever clock."""
@@ -122,6 +124,9 @@ class Storing:
         if not ready:
             return []
         rows = [NewRow(each.memory, user, deleted_too=deleted_too) for each in ready]
+        may_be_new = len(rows) == 1 and not only_known and self.store.insert_sees_all
+        if may_be_new and (outcome := await self._store_new(user, rows[0])):
+            return [_outcome(rows[0], outcome, ready[0].redactions)]
         known = await self._drop_unreadable(user, await self.store.find_existing(rows))
         fresh = [place for place in range(len(rows)) if place not in known]
         if fresh and only_known:
@@ -137,6 +142,11 @@ class Storing:
             user, {at: rows[at] for at, each in outcomes.items() if each.has_news}, outcomes
         )
         return [_outcome(rows[place], outcomes[place], ready[place].redactions) for place in range(len(rows))]
+
+    async def _store_new(self, user: str, row: NewRow) -> Inserted | None:
+        """The outcome of one memory, which is new as a rule, so that nobody looks for it first; None, if it is not."""
+        (inserted,) = await self._insert(user, [row])
+        return None if inserted.duplicate or inserted.was_deleted else inserted
 
     async def _restate_known(
         self, user: str, rows: dict[int, NewRow], outcomes: dict[int, Inserted]
@@ -163,16 +173,11 @@ class Storing:
         changed = {each.sequence: each for each in restated}.values()
         await self.index.remove([each.replaced for each in changed if each.replaced is not None])
         written = [(each.sequence, each.row) for each in changed if each.row]
-        entries = [_entry(row, sequence, await self._beside(reading, row.memory)) for sequence, row in written]
+        entries = [_entry(row, sequence, await self.texts.read(row.memory)) for sequence, row in written]
         await self.index.add(entries)
         await self.index.retime({each.sequence: each.memory.timestamp.timestamp() for each in changed})
         await self._judge([each.memory for each in changed])
         await self._move(user, [each.memory for each in changed])
-
-    async def _beside(self, work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
-        """Processes one text in a thread. One at a time, so that calls take turns and searches keep a processor."""
-        async with self._turn:
-            return await asyncio.to_thread(work, *given, **named)
 
     async def settle(self) -> None:
         """Waits until everything committed so far is in the index, and everything removed is not."""
@@ -182,7 +187,7 @@ class Storing:
     async def _insert(self, user: str, rows: Sequence[NewRow]) -> list[Inserted]:
         if not rows:
             return []
-        readings = [await self._beside(reading, row.memory) for row in rows]
+        readings = [await self.texts.read(row.memory) for row in rows]
         rows = await self._embedding.embed_rows(user, rows)
         return await self._whole(self._commit(user, rows, readings), self._committing)
 
@@ -213,9 +218,7 @@ class Storing:
 
     async def _judge_anew(self) -> None:
         async with self._judging:  # so that the last look comes after the last change
-            before = self.index.voids.of
-            await self.index.set_voids(await read_voids(self.store))
-            if self.index.voids.of != before:
+            if await self.index.judge(partial(read_voids, self.store)):
                 await self.generations.move_all()  # what is marked may be of any project
 
     async def _move(self, user: str, memories: Sequence[Memory]) -> None:
@@ -244,14 +247,14 @@ class Storing:
     async def _index_stored(self, sequences: Sequence[int]) -> None:
         wanted = np.array(sorted(set(sequences)), np.int64)
         async for loaded in self.store.load(self._model, wanted, text=True):
-            made = await self._beside(loaded_entries, loaded, text=True)
+            made = await self.texts.beside(loaded_entries, loaded, text=True)
             await self.index.add(made.entries)
             await self.index.pass_over(made.unreadable)
         await self.generations.move_all()
 
     @property
     def _embedding(self) -> RowEmbedding:
-        return RowEmbedding(self.store, self.index, self.embedder)
+        return RowEmbedding(self.store, self.index, self.embedder, tells_kinds=self.tells_kinds)
 
     @property
     def _model(self) -> str:
@@ -290,7 +293,7 @@ class Storing:
     async def change(self, user: str, earlier: int, row: NewRow, before: Memory, *, embed: bool) -> None:
         """Replaces a stored memory by `row`; Conflict if it changed meanwhile. Without `embed` its vectors stay."""
         if embed:
-            (row,) = await self._embedding.embed_rows(user, [row])
+            (row,) = await self._embedding.embed_rows(user, [without_kind(row)])
         await self.settle()
         await self._whole(self._change(user, earlier, row, before))
 

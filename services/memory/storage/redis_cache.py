@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from services.kit.errors import Unavailable
 from services.kit.observability import telemetry
-from services.kit.redis_client import TracedRedis
+from services.kit.redis_client import redis_client
 from services.memory.search.result_cache import rankings_ttl_s
 
 timeout_s = 0.25
@@ -23,9 +23,13 @@ _generations_ttl_ms = round(4 * rankings_ttl_s * 1000)
 
 
 @asynccontextmanager
-async def open_shared_cache(url: str, prefix: str = "segue:memory:") -> AsyncIterator[RedisCache]:
-    """The cache at `url` (`redis://host:port/0`); connects on first use."""
-    client = TracedRedis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+async def open_shared_cache(url: str, prefix: str = "") -> AsyncIterator[RedisCache]:
+    """The cache at `url` (see `kit/redis_client.py`); connects on first use.
+
+    On a cluster the prefix holds a tag, so that one command may read several keys.
+    """
+    prefix = prefix or ("{segue:memory}:" if "+cluster:" in url else "segue:memory:")
+    client = redis_client(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     try:
         yield RedisCache(client, prefix)
     finally:
@@ -54,10 +58,11 @@ class RedisCache:
         keys = [self._prefix + name for name in names]
         with self._reaching(), telemetry.query("redis", "PIPELINE"):
             async with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.mget(keys)
+                for key in keys:
+                    pipeline.get(key)  # a cluster's pipeline takes no MGET
                 for key in keys:
                     pipeline.pexpire(key, _generations_ttl_ms)
-                found: list[bytes | None] = (await pipeline.execute())[0]
+                found: list[bytes | None] = (await pipeline.execute())[: len(keys)]
         return [int(each) if each else None for each in found]
 
     async def begin(self, names: Sequence[str]) -> None:
@@ -72,16 +77,9 @@ class RedisCache:
 
     async def limit_lives(self) -> None:
         """Sets a time to live on keys that earlier versions stored without one."""
-        cursor = 0
-        while True:
-            with self._reaching():
-                cursor, keys = await self._client.scan(cursor, match=f"{self._prefix}*", count=scanned_at_once)
-                async with self._client.pipeline(transaction=False) as pipeline:
-                    for key in keys:
-                        pipeline.pexpire(key, _generations_ttl_ms, nx=True)  # only those without one
-                    await pipeline.execute()
-            if not cursor:
-                return
+        with self._reaching():
+            async for key in self._client.scan_iter(match=f"{self._prefix}*", count=scanned_at_once):
+                await self._client.pexpire(key, _generations_ttl_ms, nx=True)  # only those without one
 
     async def is_reachable(self) -> bool:
         """Whether Redis responds now."""

@@ -206,6 +206,11 @@ def _decode(column: str) -> bytes:
         return b""
 
 
+def is_sealed(rows: Rows) -> bool:
+    """Whether `content` holds all text."""
+    return bool(rows.data_key)
+
+
 def rows_of(vault: Vault | None) -> Rows:
     """The row encoding with the vault, or in clear without one."""
     return SealedRows(vault) if vault else ClearRows()

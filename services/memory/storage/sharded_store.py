@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from services.kit.events.outbox import Outbox
 from services.memory.domain.memories import Memory, Stats
 from services.memory.domain.partial_changes import DoneInPart
 from services.memory.domain.project_links import Link
@@ -55,6 +56,15 @@ def _discard_spill(home: Path, began: float) -> None:
 
 class ShardedStore(ShardedCorrections, ShardedDeletions):
     """`MemoryStore` on several others. Project links are in the first one."""
+
+    @property
+    def outboxes(self) -> Sequence[Outbox]:
+        return [outbox for shard in self._shards for outbox in shard.outboxes]
+
+    @property
+    def insert_sees_all(self) -> bool:
+        """No: a shard knows its own alone, and what was deleted may be said again in another's project."""
+        return False
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         """Searches all shards for an id."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from services.kit.events import duckdb_outbox
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: a memory is a row; its embeddings are rows of their own, so that they can be added or recomputed later
     """
@@ -227,4 +229,6 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (user_id, project, earlier)
     );
     """,
+    # 8: events for other programs, until the integration service has them
+    duckdb_outbox.TABLES,
 )

@@ -15,9 +15,9 @@ from services.kit.observability import telemetry
 from services.memory.domain.memories import Memory
 from services.memory.storage.database_file.compactor import Compaction
 from services.memory.storage.duckdb.connections import Connections
-from services.memory.storage.duckdb.memory_rows import memory_of, readable_memory
 from services.memory.storage.duckdb.usage_counts import UsageCounts
 from services.memory.storage.duckdb.writer import Writer
+from services.memory.storage.memory_rows import memory_of, readable_memory
 from services.memory.storage.row_codec import Rows
 
 Connection = duckdb.DuckDBPyConnection
@@ -74,6 +74,6 @@ class DatabaseAccess:
                 await self._writer.run(lambda connection: connection.execute("SELECT 1"))  # reopens the database
                 return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
-    async def _write(self, name: str, job: Callable[[Connection], Result]) -> Result:
+    async def _write(self, name: str, job: Callable[[Connection], Result], *, keeps_rows: bool = False) -> Result:
         with telemetry.query("duckdb", name, "memories"):
-            return await self._writer.run(job)
+            return await self._writer.run(job, keeps_rows=keeps_rows)

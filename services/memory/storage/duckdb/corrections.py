@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import duckdb
 
-from services.kit.encryption.vault import SealBroken
 from services.kit.errors import Conflict, LimitExceeded, NotFound
 from services.memory.domain.corrections import Replacement
 from services.memory.domain.memories import (
@@ -22,9 +20,9 @@ from services.memory.domain.memories import (
 )
 from services.memory.domain.rows import NewRow, Restated
 from services.memory.storage.duckdb.columns import placeholders
-from services.memory.storage.duckdb.memory_rows import COLUMNS, memory_of
 from services.memory.storage.duckdb.restatements import rewrite_row
 from services.memory.storage.duckdb.writes import insert_versions
+from services.memory.storage.memory_rows import COLUMNS, earlier_version, memory_of
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection
@@ -121,14 +119,6 @@ def versions(connection: Connection, written: Rows, user: str, ids: Sequence[str
     """  # noqa: S608  # our own names
     found: dict[str, tuple[Version, ...]] = {}
     for key, changed_at, number, name, *columns in connection.execute(sql, list(keys)).fetchall():
-        its = _version(written, Whose(-number, name, user), columns, changed_at.astimezone(UTC))
+        its = earlier_version(written, Whose(-number, name, user), columns, changed_at.astimezone(UTC))
         found[keys[key]] = (*found.get(keys[key], ()), *its)
     return found
-
-
-def _version(written: Rows, whose: Whose, columns: Sequence[Any], changed_at: datetime) -> tuple[Version, ...]:
-    try:
-        texts = written.read(whose, Texts(*columns))
-    except (SealBroken, ValueError, TypeError):
-        return ()
-    return (Version(texts.content, texts.project, tuple(texts.tags), changed_at),)

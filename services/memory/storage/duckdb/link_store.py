@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
-from services.memory.domain.project_links import Link, LinkType
+from services.memory.domain.project_links import Link
 from services.memory.storage.duckdb.access import DatabaseAccess
+from services.memory.storage.memory_rows import LINK_COLUMNS, links_of
 from services.memory.storage.row_codec import LinkTexts
 
 
@@ -13,16 +12,8 @@ class LinkStore(DatabaseAccess):
     """The links of a `MemoryStore`."""
 
     async def links(self, user: str) -> list[Link]:
-        sql = """
-            SELECT source, target, description, type, created_at FROM project_links WHERE user_id = ?
-        """
-        rows = await self._select("links", sql, user)
-        texts = [self._rows.read_link(user, LinkTexts(*row[:3])) for row in rows]
-        links = [
-            Link(each.source, each.target, LinkType(kind), each.description, created_at.astimezone(UTC))
-            for each, (*_, kind, created_at) in zip(texts, rows, strict=True)
-        ]
-        return sorted(links, key=lambda link: (link.created_at, link.source, link.target))
+        sql = f"SELECT {LINK_COLUMNS} FROM project_links WHERE user_id = ?"  # noqa: S608  # our own names
+        return links_of(await self._select("links", sql, user), user, self._rows)
 
     async def link(self, user: str, link: Link) -> None:
         texts = self._rows.link(user, LinkTexts(link.source, link.target, link.description))

@@ -14,8 +14,8 @@ import duckdb
 
 from services.memory.domain.rows import Moved, ProjectMove
 from services.memory.storage.duckdb.columns import placeholders
-from services.memory.storage.duckdb.memory_rows import COLUMNS, memory_of
 from services.memory.storage.duckdb.writes import new_sequences
+from services.memory.storage.memory_rows import COLUMNS, memory_of
 from services.memory.storage.row_codec import LinkTexts, Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection

@@ -17,8 +17,9 @@ import numpy as np
 from services.memory.domain.memories import Memory, joint_memory
 from services.memory.domain.rows import NewRow, Restated
 from services.memory.storage.duckdb.columns import insert_columns
-from services.memory.storage.duckdb.known_rows import Known, known_rows
+from services.memory.storage.duckdb.known_rows import known_rows
 from services.memory.storage.duckdb.writes import EMBEDDING_TYPES, insert_rows, new_sequences
+from services.memory.storage.known_memories import Known
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection

@@ -32,10 +32,11 @@ from services.memory.storage.duckdb.deletion.deletion_store import DeletionStore
 from services.memory.storage.duckdb.deletion.retention_store import RetentionStore
 from services.memory.storage.duckdb.known_rows import existing
 from services.memory.storage.duckdb.link_store import LinkStore
-from services.memory.storage.duckdb.memory_rows import COLUMNS
 from services.memory.storage.duckdb.memory_stats import MemoryStats, Question
 from services.memory.storage.duckdb.project_moves import ProjectMoves
+from services.memory.storage.duckdb.row_cache import RowCache
 from services.memory.storage.duckdb.writer import Writer
+from services.memory.storage.memory_rows import COLUMNS, page_of
 from services.memory.storage.row_codec import rows_of
 
 Connection = duckdb.DuckDBPyConnection
@@ -55,7 +56,9 @@ async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckS
         async with Writer(opened.connection.cursor(), settings.write_queue_max, revive) as writer:
             with ThreadPoolExecutor(settings.readers, "memory-reader") as readers:
                 compaction = Compaction(path, connections, writer, lambda: open_database(path, config, rows).connection)
-                yield DuckStore(path, opened.trouble, Access(connections, writer, readers, rows), compaction)
+                store = DuckStore(path, opened.trouble, Access(connections, writer, readers, rows), compaction)
+                store.events_max = settings.events_max
+                yield store
     finally:
         await asyncio.to_thread(connections.close)
 
@@ -69,6 +72,7 @@ class StoreSettings:
     readers: int = 2
     write_queue_max: int = 1000
     vault: Vault | None = None
+    events_max: int = 0
 
 
 def _config(path: Path, settings: StoreSettings) -> dict[str, Any]:
@@ -90,12 +94,22 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         self.troubles = [trouble] if trouble else []
         self.moves = ProjectMoves(self._write, self._rows)
         self._stats = MemoryStats(access.writer)
+        self._cache = RowCache(access.writer)
+
+    @property
+    def insert_sees_all(self) -> bool:
+        return True
 
     async def find_existing(self, rows: Sequence[NewRow]) -> dict[int, Inserted]:
         return await self._reading("find_existing", lambda cursor: existing(cursor, self._rows, rows))
 
     async def insert(self, rows: Sequence[NewRow], model: str) -> list[Inserted]:
-        return await self._write("insert", lambda connection: writes.insert(connection, self._rows, rows, model))
+        def insert(connection: Connection) -> list[Inserted]:
+            outcomes = writes.insert(connection, self._rows, rows, model)
+            self._note_stored(connection, rows, outcomes)
+            return outcomes
+
+        return await self._write("insert", insert, keeps_rows=True)
 
     async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
         def restate(connection: Connection) -> dict[int, Restated]:
@@ -121,15 +135,20 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         return rows[0][0] if rows else None
 
     async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
-        if not sequences:
-            return {}
-        marks = placeholders(sequences)
+        known = self._cache.visible(user, sequences)
+        missing = [sequence for sequence in sequences if sequence not in known]
+        if not missing:
+            return known
+        at = self._cache.rewrites
+        marks = placeholders(missing)
         sql = f"""
             SELECT {COLUMNS}, CASE WHEN user_id = ? THEN '' ELSE user_id END AS author FROM memories
             WHERE sequence IN ({marks}) AND (user_id = ? OR shared)
         """  # noqa: S608  # marks only
-        found = await self._readable("seen", sql, user, *sequences, user)
-        return {sequence: memory for sequence, memory in found.items() if memory}
+        rows = await self._readable("seen", sql, user, *missing, user)
+        found = {sequence: memory for sequence, memory in rows.items() if memory}
+        self._cache.keep(user, found, at)
+        return {each: (known.get(each) or found[each]) for each in sequences if each in known or each in found}
 
     async def find_shared(self, id: str) -> int | None:
         rows = await self._select("find_shared", "SELECT min(sequence) FROM memories WHERE shared AND id = ?", id)
@@ -147,14 +166,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         sql = f"""
             SELECT {COLUMNS}, {_own} FROM memories WHERE user_id = ? AND sequence > ? ORDER BY sequence LIMIT ?
         """  # noqa: S608  # our own names
-        found: dict[int, Memory] = {}
-        while len(found) < limit:
-            rows = await self._readable("page", sql, user, after, limit - len(found))
-            if not rows:
-                break
-            found |= {sequence: memory for sequence, memory in rows.items() if memory}
-            after = max(rows)
-        return found
+        return await page_of(lambda start, count: self._readable("page", sql, user, start, count), after, limit)
 
     async def copy_to(self, directory: Path) -> list[dict[str, int]]:
         return [await self._compaction.copy_to(directory / self._path.name)]

@@ -34,6 +34,7 @@ class _Waiting:
     answer: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     alone: bool = False
+    keeps_rows: bool = False
     outcome: Any = None
 
     def settle(self, error: BaseException | None) -> None:
@@ -62,6 +63,8 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
         self.commits = 0
         """Grows with each transaction before it is answered: what was read at the same number is still so."""
+        self.rewrites = 0
+        """The same for those that may have changed or removed rows which were there."""
 
     async def __aenter__(self) -> Writer:
         self._thread.start()
@@ -71,10 +74,11 @@ class Writer:
         await asyncio.to_thread(self._queue.put, None)
         await asyncio.to_thread(self._thread.join)
 
-    async def run(self, job: Callable[[Connection], Result]) -> Result:
-        """The result of `job`, once its transaction is durable; RateLimited if the queue is full."""
+    async def run(self, job: Callable[[Connection], Result], *, keeps_rows: bool = False) -> Result:
+        """The result of `job`, once its transaction is durable; RateLimited if the queue is full. `keeps_rows`: it
+        only adds to what is there."""
         loop = asyncio.get_running_loop()
-        result: Result = await self._put(_Waiting(job, loop.create_future(), loop))
+        result: Result = await self._put(_Waiting(job, loop.create_future(), loop, keeps_rows=keeps_rows))
         return result
 
     async def replace(self, job: Callable[[Connection], Connection]) -> None:
@@ -158,6 +162,7 @@ class Writer:
             return _as_service_error(error)
         finally:
             self.commits += 1
+            self.rewrites += not all(waiting.keeps_rows for waiting in group)
             took = telemetry.duration("segue.commit.duration", "Duration of transactions that write memories")
             took.record(time.perf_counter() - began, labels)
         return None

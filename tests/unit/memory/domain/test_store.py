@@ -1,4 +1,4 @@
-"""The store's contract, on one database and on several."""
+"""The store's contract, on one database of DuckDB, on several, and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,16 +21,25 @@ from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from services.memory.storage.shards import shard_of
 from tests.unit.memory.rows import NOW, PROJECTS, VECTOR, row
+from tests.unit.memory.stores import POSTGRES, POSTGRES_17, open_any
 
 VAULT = Vault(bytes(range(32)))
 
 
 @pytest.fixture(
-    params=[(1, None), pytest.param((3, None), marks=pytest.mark.slow), (2, VAULT)], ids=["one", "three", "two sealed"]
+    params=[
+        (1, None),
+        pytest.param((3, None), marks=pytest.mark.slow),
+        (2, VAULT),
+        (POSTGRES, None),
+        (POSTGRES, VAULT),
+        pytest.param((POSTGRES_17, None), marks=pytest.mark.containers),
+        pytest.param((POSTGRES_17, VAULT), marks=pytest.mark.containers),
+    ],
+    ids=["one", "three", "two sealed", "postgres", "postgres sealed", "postgres 17", "postgres 17 sealed"],
 )
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
-    count, vault = request.param
-    async with open_shards(tmp_path, count, StoreSettings(vault=vault)) as opened:
+    async with open_any(tmp_path, *request.param) as opened:
         yield opened
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -24,6 +24,7 @@ from services.memory.index.entries import NewEntry
 from services.memory.index.maintenance import Indexing, open_indexing
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.snapshot import SnapshotFile, plain
+from services.memory.operations import erasure_job
 from services.memory.operations.erasure_job import Erasing
 from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
@@ -38,7 +39,7 @@ from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.row_codec import ClearRows
 from services.memory.storage.sharded_store import open_shards
 from tests.earlier_schemas import write_schema_2
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, eventually, eventually_so
 from tests.unit.memory.rows import row
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -339,3 +340,64 @@ async def test_what_is_deleted_before_it_was_indexed_is_in_no_index(tmp_path: Pa
             index.may_add.set()
             await asyncio.gather(remembering, removing_it)
             assert len(index) == 0
+
+
+class Server:
+    """A store whose database is on a server that can be away."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.away = frozenset[str]()
+        self.looks = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.looks += name == "unerased_count"
+        return self._refuse if name in self.away else getattr(self._store, name)
+
+    async def _refuse(self, *_: object) -> None:
+        raise Unavailable("PostgreSQL does not answer.")
+
+    async def looks_more(self) -> None:
+        seen = self.looks
+        await eventually_so(lambda: self.looks > seen + 3)
+
+
+@asynccontextmanager
+async def erasing_on(server: Server, within_s: float) -> AsyncIterator[Erasing]:
+    erasing = Erasing(cast("MemoryStore", server), within_s)
+    running = asyncio.create_task(erasing.run())
+    yield erasing
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_server_that_is_away_is_not_taken_for_text_that_is_left(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memories:
+        server = Server(memories.store)
+        async with erasing_on(server, 0.01) as erasing:
+            server.away = frozenset({"unerased_count"})
+            await server.looks_more()
+            assert not erasing.trouble
+            server.away = frozenset()
+            await server.looks_more()
+            assert not erasing.trouble
+
+
+async def test_what_failed_is_tried_again_long_before_the_time_for_more_deletions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure_job, "look_every_s", 0.01)
+    async with opened(tmp_path) as memories:
+        await memories.remember(SECRET)
+        found = await memories.store.page("ann", 0, 10)
+        await memories.store.delete(list(found), Removing("ann", at=NOW))
+        server = Server(memories.store)
+        server.away = frozenset({"compact"})
+        async with erasing_on(server, 3600) as erasing:
+            await eventually_so(lambda: "does not answer" in erasing.trouble)
+            server.away = frozenset({"unerased_count"})
+            await server.looks_more()
+            assert erasing.trouble  # it is there, as far as anybody knows
+            server.away = frozenset()
+            await eventually(memories.is_erased)
+            await eventually_so(lambda: not erasing.trouble)

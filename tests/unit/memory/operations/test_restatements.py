@@ -32,6 +32,7 @@ from services.memory.search.search import Searching
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from tests.fakes import FakeEmbedder
+from tests.unit.memory.stores import POSTGRES, open_any
 
 MARCH = datetime(2026, 3, 1, 9, tzinfo=UTC)
 AUGUST = datetime(2026, 8, 1, 9, tzinfo=UTC)
@@ -39,6 +40,8 @@ STORES = [
     pytest.param((1, None), id="one"),
     pytest.param((3, None), id="three", marks=pytest.mark.slow),
     pytest.param((2, Vault(bytes(range(32)))), id="two sealed"),
+    pytest.param((POSTGRES, None), id="postgres", marks=pytest.mark.slow),
+    pytest.param((POSTGRES, Vault(bytes(range(32)))), id="postgres sealed", marks=pytest.mark.slow),
 ]
 
 
@@ -72,7 +75,7 @@ class Service:
 
 @asynccontextmanager
 async def served(home: Path, shards: int = 1, vault: Vault | None = None) -> AsyncIterator[Service]:
-    async with open_shards(home, shards, StoreSettings(vault=vault)) as store:
+    async with open_any(home, shards, vault) as store:
         with MemoryIndex(DIMENSIONS) as index:
             embedder = FakeEmbedder()
             indexing = Indexing(store, index, embedder.model, SnapshotFile(home / SNAPSHOT, vault), 1)

@@ -31,6 +31,7 @@ from services.memory.operations.store_memories import Storing
 from services.memory.search.result_cache import Generations
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
+from tests.unit.memory.stores import POSTGRES, open_any
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(days=2)
@@ -39,9 +40,11 @@ NINETY = Rule(days=90, is_default=True)
 NONE = Rule(is_default=True)
 
 
-@pytest.fixture(params=[1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[1, pytest.param(3, marks=pytest.mark.slow), pytest.param(POSTGRES, id="postgres", marks=pytest.mark.slow)]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
-    async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
+    async with open_any(tmp_path, request.param) as opened:
         yield opened
 
 

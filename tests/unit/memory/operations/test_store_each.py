@@ -86,6 +86,7 @@ async def test_an_id_that_is_another_memorys_refuses_that_one_alone(tmp_path: Pa
         assert await contents(storing.store) == {"taken", "a", "c"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 async def test_a_batch_comes_out_as_if_sent_one_by_one(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -133,6 +133,7 @@ async def test_a_row_that_cannot_be_read_is_passed_over_and_named(tmp_path: Path
         assert not service.indexing.unreadable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("settings", "shards"), [(SEALED, 1), (SEALED, 3)])
 async def test_a_sealed_row_that_was_damaged_is_passed_over_and_stored_anew(
     tmp_path: Path, settings: StoreSettings, shards: int

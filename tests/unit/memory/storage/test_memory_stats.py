@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pytest
 
-from services.memory.domain.deletion_log import Removing, Undoing
 from services.memory.domain.memories import Memory, Stats
-from services.memory.domain.rows import ProjectMove
-from services.memory.operations.correct_memories import Correcting
 from services.memory.storage.database_file.opening import open_database
 from services.memory.storage.duckdb.memory_stats import MemoryStats, Question, kept_max
 from services.memory.storage.duckdb.store import DuckStore
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.sharded_store import ShardedStore
-from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, noted, said, served
+from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, said, served
+from tests.unit.memory.storage.random_changes import change_something
+from tests.unit.memory.stores import POSTGRES
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[each for each in STORES if cast("tuple[int, object]", each.values[0])[0] != POSTGRES])
 async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Service]:
     shards, vault = request.param
     async with served(tmp_path, shards, vault) as opened:
@@ -44,37 +43,11 @@ async def both(service: Service, project: str = "") -> tuple[Stats, Stats]:
     return kept, await service.store.stats("ann", project, model, SINCE)
 
 
+@pytest.mark.slow
 async def test_they_are_exact_after_whatever_is_written(service: Service) -> None:
-    rng, correcting = random.Random(11), Correcting(service.storing)  # no secret
-
-    async def change(number: int) -> None:
-        user = rng.choice(["ann", "bob"])
-        page = await service.store.page(user, 0, 1_000)
-        sequence, memory = rng.choice([*page.items()]) if page else (None, None)
-        new = replace(
-            (noted if rng.random() < 0.5 else said)(f"Text number {number} of {user}", MARCH + timedelta(hours=number)),
-            project=rng.choice(["p", "q"]),
-            shared=rng.random() < 0.2,
-        )
-        what = rng.randrange(8)
-        if memory is None or sequence is None or what < 3:
-            await service.storing.remember(user, [new])
-        elif what == 3:
-            later = replace(memory, timestamp=memory.timestamp + timedelta(days=number), tags=("again",))
-            await service.storing.remember(user, [later])
-        elif what == 4:
-            await service.storing.remove([sequence], Removing(user))
-            if rng.random() < 0.5:
-                await service.storing.restore(Undoing(user, (memory.id,), datetime.now(UTC)))
-        elif what == 5:
-            await service.storing.share(user, memory.id, rng.random() < 0.5)
-        elif what == 6:
-            await correcting.withdraw(user, memory.id, withdrawn=True)
-        else:
-            await service.storing.move_project(ProjectMove(user, "q", "p"))
-
+    rng = random.Random(11)  # no secret
     for number in range(24):
-        await change(number)
+        await change_something(service, rng, number)
         for project in ("", "p"):
             kept, scanned = await both(service, project)
             assert kept == scanned

@@ -33,6 +33,7 @@ IN_CLEAR = {
     *(("removals", name) for name in ("user_id", "actor", "reason", "ids")),
     *((table, "user_id") for table in ("retention", "merged_memories", "earlier_projects")),
     *(("upkeep", name) for name in ("name", "value")),
+    ("outgoing", "body"),  # ids, counts and whose
 }
 """Columns that stay readable. A column that is new belongs here, or into `rows.py` and into UNREADABLE."""
 UNREADABLE = {

@@ -22,16 +22,17 @@ from services.memory.search.result_cache import Generations
 from services.memory.storage.database_file.opening import open_database
 from services.memory.storage.duckdb import writes
 from services.memory.storage.duckdb.deletion import deletes
-from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.duckdb.usage_counts import UsageCounts
 from services.memory.storage.row_codec import ClearRows
-from services.memory.storage.sharded_store import open_shards
 from tests.unit.memory.rows import row
+from tests.unit.memory.stores import POSTGRES, open_any
 
 
-@pytest.fixture(params=[1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[1, pytest.param(3, marks=pytest.mark.slow), pytest.param(POSTGRES, id="postgres", marks=pytest.mark.slow)]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
-    async with open_shards(tmp_path, request.param, StoreSettings()) as opened:
+    async with open_any(tmp_path, request.param) as opened:
         yield opened
 
 

@@ -11,12 +11,12 @@ from services.memory.domain.deletion_log import Reason, Removal, Removing, Undoi
 from services.memory.domain.memories import Chosen, Kind, Tally
 from services.memory.domain.retention_policy import Due
 from services.memory.storage.database_file.compaction_steps import last_removal
-from services.memory.storage.duckdb.access import DatabaseAccess
 from services.memory.storage.duckdb.deletion import deletes, undeletes
 from services.memory.storage.duckdb.deletion.digests import deleted_ids
+from services.memory.storage.outbox_store import OutboxStore
 
 
-class DeletionStore(DatabaseAccess):
+class DeletionStore(OutboxStore):
     """The deletions of a `MemoryStore`."""
 
     async def choose(self, user: str, chosen: Chosen) -> list[int]:
@@ -53,10 +53,21 @@ class DeletionStore(DatabaseAccess):
         return sorted(found, key=lambda tally: (tally.kind, tally.project))
 
     async def delete(self, sequences: Sequence[int], by: Removing) -> None:
-        await self._write("delete", lambda connection: deletes.delete(connection, self._rows, sequences, by))
+        def delete(connection: duckdb.DuckDBPyConnection) -> None:
+            last = last_removal(connection)
+            deletes.delete(connection, self._rows, sequences, by)
+            self._note_deleted(connection, last)
+
+        await self._write("delete", delete)
 
     async def delete_due(self, due: Due, by: Removing) -> list[int]:
-        return await self._write("delete", lambda connection: deletes.delete_due(connection, self._rows, due, by))
+        def delete(connection: duckdb.DuckDBPyConnection) -> list[int]:
+            last = last_removal(connection)
+            gone = deletes.delete_due(connection, self._rows, due, by)
+            self._note_deleted(connection, last)
+            return gone
+
+        return await self._write("delete", delete)
 
     async def last_deletion(self, user: str) -> datetime | None:
         sql = "SELECT max(removed_at) FROM removals WHERE user_id = ? AND actor = ? AND reason = ? AND count > restored"
@@ -67,6 +78,7 @@ class DeletionStore(DatabaseAccess):
         def undelete(connection: duckdb.DuckDBPyConnection) -> Undone:
             done = undeletes.undelete(connection, self._rows, undoing)
             self._compaction.touch(done.sequences)
+            self._note_undeleted(connection, undoing.user, done)
             return done
 
         done = await self._write("undelete", undelete)

@@ -7,24 +7,18 @@ The project is the same under every name that it had: what was deleted under one
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
 import duckdb
 
-from services.kit.encryption.vault import SealBroken
-from services.memory.domain.memories import Kind, Memory
 from services.memory.domain.rows import NewRow
+from services.memory.storage.deletion_digests import id_digest, is_deleted, row_digests, secret_bytes, stored_digest
 from services.memory.storage.duckdb.columns import insert_columns, placeholders
 from services.memory.storage.row_codec import Rows, Texts, Whose
 
 Connection = duckdb.DuckDBPyConnection
-secret_bytes = 32
 portion = 2_000
 _types = ("UUID", "BIGINT", "TIMESTAMPTZ")
 
@@ -62,7 +56,7 @@ def let_in_new(connection: Connection, written: Rows, rows: Sequence[NewRow]) ->
     secret = _secret(connection, written) if rows else None
     if secret:
         earlier = _earlier_projects(connection, written, rows)
-        digests = [digest for row in rows for digest in _of_row(secret, row, earlier)]
+        digests = [digest for row in rows for digest in row_digests(secret, row, earlier)]
         connection.execute(f"DELETE FROM deletion_digests WHERE digest IN ({placeholders(digests)})", digests)  # noqa: S608
 
 
@@ -72,7 +66,7 @@ def deleted_places(connection: Connection, written: Rows, rows: Mapping[int, New
     if secret is None:
         return set()
     earlier = _earlier_projects(connection, written, rows.values())
-    digests = {place: _of_row(secret, row, earlier) for place, row in rows.items()}
+    digests = {place: row_digests(secret, row, earlier) for place, row in rows.items()}
     every = [each for its in digests.values() for each in its]
     sql = f"""
         SELECT digest::TEXT, r.project, max(deleted_at)
@@ -83,13 +77,7 @@ def deleted_places(connection: Connection, written: Rows, rows: Mapping[int, New
     for digest, column, at in connection.execute(sql, every).fetchall():
         deleted.setdefault(digest, []).append((written.read_name(column) if column else "", at.astimezone(UTC)))
 
-    def is_deleted(place: int) -> bool:
-        memory, (by_id, *by_text) = rows[place].memory, digests[place]
-        names = {"", memory.project, *earlier[rows[place].user, memory.project]}  # not one that has its name since
-        said = [at for digest in by_text for whose, at in deleted.get(digest, ()) if whose in names]
-        return by_id in deleted or any(memory.timestamp <= at for at in said)
-
-    return {place for place in rows if is_deleted(place)}
+    return {place for place, row in rows.items() if is_deleted(row, digests[place], deleted, earlier)}
 
 
 def deleted_ids(connection: Connection, written: Rows, user: str, ids: Sequence[str]) -> set[str]:
@@ -97,7 +85,7 @@ def deleted_ids(connection: Connection, written: Rows, user: str, ids: Sequence[
     secret = _secret(connection, written) if ids else None
     if secret is None:
         return set()
-    digests = {_id_digest(secret, user, each): each for each in ids}
+    digests = {id_digest(secret, user, each): each for each in ids}
     sql = f"SELECT DISTINCT digest::TEXT FROM deletion_digests WHERE digest IN ({placeholders(list(digests))})"  # noqa: S608
     return {digests[digest] for (digest,) in connection.execute(sql, list(digests)).fetchall()}
 
@@ -115,13 +103,6 @@ def _earlier_projects(
     }
 
 
-def _of_row(secret: bytes, row: NewRow, earlier: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
-    """The digest of its id, and that of its text in its project, under each name that this had."""
-    projects = [row.memory.project, *earlier[row.user, row.memory.project]]
-    texts = [_text_digest(secret, row.user, replace(row.memory, project=each)) for each in projects]
-    return [_id_digest(secret, row.user, row.memory.id), *texts]
-
-
 def _digests(
     connection: Connection, written: Rows, secret: bytes, sequences: Sequence[int]
 ) -> Iterator[tuple[tuple[str, str], str]]:
@@ -134,8 +115,8 @@ def _digests(
     project_of = {}
     for sequence, key, name, user, kind, *columns in own:
         whose = project_of[key] = (user, columns[1])
-        yield whose, _id_digest(secret, user, name)
-        if digest := _stored_digest(written, secret, Whose(sequence, name, user), kind, columns):
+        yield whose, id_digest(secret, user, name)
+        if digest := stored_digest(written, secret, Whose(sequence, name, user), kind, columns):
             yield whose, digest
     sql = f"""
         SELECT number, key, id, user_id, kind, {texts} FROM versions WHERE removal IS NULL
@@ -144,31 +125,8 @@ def _digests(
     for number, key, name, user, kind, *columns in connection.execute(
         sql, [[str(each) for each in project_of]]
     ).fetchall():
-        if digest := _stored_digest(written, secret, Whose(-number, name, user), kind, columns):
+        if digest := stored_digest(written, secret, Whose(-number, name, user), kind, columns):
             yield project_of[key], digest
-
-
-def _stored_digest(written: Rows, secret: bytes, whose: Whose, kind: str, columns: Sequence[Any]) -> str:
-    """Of a stored text; empty if it cannot be read."""
-    try:
-        texts = written.read(whose, Texts(*columns))
-        unsaid = datetime.min  # noqa: DTZ901  # not in the digest
-        return _text_digest(secret, whose.user, Memory(texts.content, Kind(kind), texts.project, unsaid))
-    except (SealBroken, ValueError, TypeError):
-        return ""
-
-
-def _id_digest(secret: bytes, user: str, id: str) -> str:
-    return _digest(secret, f"id\0{user}\0{id}".encode("utf-8", "replace"))
-
-
-def _text_digest(secret: bytes, user: str, memory: Memory) -> str:
-    """Of the text in its project, in whatever session."""
-    return _digest(secret, b"text\0" + replace(memory, session_id="").fingerprint(user).bytes)
-
-
-def _digest(secret: bytes, content: bytes) -> str:
-    return str(UUID(bytes=hmac.digest(secret, content, "sha256")[:16]))
 
 
 def _secret(connection: Connection, written: Rows) -> bytes | None:

@@ -1,0 +1,82 @@
+"""The store that the settings choose: DuckDB in the data directory, or a PostgreSQL that others run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.kit.encryption.vault import Vault
+from services.kit.errors import NotReady
+from services.memory.domain.followed_store import FollowedStore
+from services.memory.domain.store import MemoryStore
+from services.memory.index.snapshot import SNAPSHOT
+from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.sharded_store import open_shards
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where the memories are: `url` is empty for DuckDB, in so many `shards`."""
+
+    home: Path
+    url: str
+    shards: int
+    connections_max: int
+    waiting_max: int
+    prepares: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """The store, the vault that seals its rows, and the snapshot of an index of it. `followed` is the store where its
+    users' versions are followed."""
+
+    store: MemoryStore
+    vault: Vault | None
+    snapshot: Path
+    followed: FollowedStore | None = None
+
+
+@asynccontextmanager
+async def open_chosen(
+    choice: Choice, open_vault: Callable[[], Vault | None], settings: Callable[[Vault | None], StoreSettings]
+) -> AsyncIterator[OpenStore]:
+    """The store that was chosen; `settings` are those of DuckDB."""
+    if not choice.url:
+        vault = open_vault()
+        async with open_shards(choice.home, choice.shards, settings(vault)) as store:
+            yield OpenStore(store, vault, choice.home / SNAPSHOT)
+        return
+    if settings(None).events_max:
+        raise NotReady(
+            "Events of memories are not told from PostgreSQL.",
+            "Leave SEGUE_MEMORY_EVENTS_MAX out, or SEGUE_MEMORY_DATABASE_URL.",
+        )
+    try:
+        from services.memory.storage.postgres.server.database import Address
+        from services.memory.storage.postgres.server.keyring_copy import bring_keyring
+        from services.memory.storage.postgres.store import open_postgres
+    except ImportError as error:
+        raise NotReady(
+            "SEGUE_MEMORY_DATABASE_URL is set, and the package for PostgreSQL is missing.",
+            "Install it: pip install 'segue[postgres]'.",
+        ) from error
+    address = Address(choice.url, choice.connections_max, choice.waiting_max, choice.prepares)
+    await bring_keyring(address, choice.home)
+    vault = open_vault()
+    async with open_postgres(address, vault, choice.home) as postgres:
+        snapshot = await asyncio.to_thread(_snapshot_of, choice.home, postgres.identity)
+        yield OpenStore(postgres, vault, snapshot, postgres)
+
+
+def _snapshot_of(home: Path, identity: str) -> Path:
+    """The snapshot of an index of that database. Those of others are removed: their sequences mean other memories."""
+    name = f"index-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.snapshot"
+    for path in home.glob("index-*.snapshot"):
+        if path.name != name:
+            path.unlink(missing_ok=True)
+    return home / name

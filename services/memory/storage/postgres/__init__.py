@@ -1,0 +1,1 @@
+"""Memories in PostgreSQL: any number of users, in tables that are divided by user."""

@@ -1,0 +1,1 @@
+"""The server: connections, transactions, the schema, and who may write."""

@@ -1,0 +1,138 @@
+"""All of Segue with its memories in PostgreSQL, by the public door: through restarts, and kills of both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from fastmcp import Client
+from fastmcp.exceptions import ToolError
+
+from tests.integration.calls import ask, call, refused
+from tests.integration.memory.test_deletion import Hasty, delete
+from tests.integration.stack import ProcessStack, client
+from tests.patience import eventually, eventually_so
+from tests.servers.postgres import PostgresServer
+from tests.torture.run import Torture
+
+URL = "SEGUE_MEMORY_DATABASE_URL"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    made = PostgresServer()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def url(server: PostgresServer, request: pytest.FixtureRequest) -> str:
+    name = f"of_{abs(hash(request.node.name))}"
+    server.run(f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+async def found(stack: ProcessStack, query: str) -> list[str]:
+    answer = await call(stack, "reflect_on_past", query=query, project="p")
+    return [each["content"] for each in answer["results"]]
+
+
+async def test_what_was_stored_replaced_and_deleted_is_so_after_a_restart(data: Path, tmp_path: Path, url: str) -> None:
+    named = tmp_path / "url"
+    named.write_text(f"{url}\n")
+    with ProcessStack(data, SEGUE_MEMORY_DATABASE_URL_FILE=str(named)) as stack:
+        first = await call(stack, "store_reflection", content="We deploy on Fridays from the otter branch", project="p")
+        await call(stack, "store_reflection", content="The badger service listens on port 7070", project="p")
+        again = await call(stack, "store_reflection", content="The badger service listens on port 7070", project="p")
+        assert again["duplicate"]
+        async with client(stack) as mcp:
+            assert await delete(mcp, ids=[first["reflection_id"]]) == 1
+        assert await found(stack, "otter branch") == []
+        await call(stack, "undelete", ids=[first["reflection_id"]])
+        assert "otter" in (await found(stack, "otter branch"))[0]
+        gone = await call(stack, "store_reflection", content="The heron's birthday is in May", project="p")
+        async with client(stack) as mcp:
+            assert await delete(mcp, ids=[gone["reflection_id"]]) == 1
+        stack.restart()
+        assert "otter" in (await found(stack, "otter branch"))[0]
+        assert "badger" in (await found(stack, "where does the badger service listen"))[0]
+        assert not [each for each in await found(stack, "heron's birthday") if "heron" in each]
+        health = await call(stack, "health_check")
+        assert health["checks"]["database"]["status"] == "healthy"
+        assert not list((data / "memory").glob("memory*.duckdb"))
+        assert (await call(stack, "reflection_stats"))["total_reflections"] == 2
+
+
+async def test_deleted_text_is_erased_in_time(data: Path, url: str, server: PostgresServer) -> None:
+    mark = "quixotic zeppelin of the harbourmaster"
+    with Hasty(data, **{URL: url}) as stack:
+        kept = await call(stack, "store_reflection", content=mark, project="p")
+        async with client(stack) as mcp:
+            assert await delete(mcp, ids=[kept["reflection_id"]]) == 1
+
+        async def is_erased() -> bool:
+            sql = "SELECT count(*) FROM removals WHERE NOT erased"
+            return await asyncio.to_thread(server.run, sql, url.rsplit("/", 1)[1]) == [(0,)]
+
+        await eventually(is_erased)
+        tables = [path for path in server.files() if "base" in path.parts]
+        assert not [path for path in tables if mark.encode() in path.read_bytes()]
+        assert not [path for path in (data / "memory").glob("*.snapshot") if mark.encode() in path.read_bytes()]
+        late = await ask(stack, "undelete", ids=[kept["reflection_id"]])
+        assert late.get("restored", 0) in (0, [])
+
+
+@pytest.mark.slow
+async def test_nothing_acknowledged_is_lost_in_kills_of_segue(data: Path, url: str) -> None:
+    torture = Torture(data, seed=6, settings={URL: url})
+    for _ in range(3):
+        await torture.round()
+    assert torture.counts.clean, str(torture.counts)
+
+
+@pytest.mark.slow
+async def test_nothing_acknowledged_is_lost_in_kills_of_postgresql(
+    data: Path, url: str, server: PostgresServer
+) -> None:
+    stored, gone = dict[str, str](), set[str]()
+    ends = asyncio.Event()
+
+    async def write(writer: int) -> None:
+        number = 0
+        async with Client(stack.url) as mcp:
+            while not ends.is_set():
+                number += 1
+                content = f"unique{writer}x{number} of the willow and the anvil"
+                with suppress(ToolError):
+                    asked = {"content": content, "project": "p", "session_id": f"writer-{writer}"}
+                    answer = (await mcp.call_tool("store_conversation", asked)).structured_content or {}
+                    stored[answer["conversation_id"]] = content
+                    if number % 4 == 0 and await delete(mcp, ids=[answer["conversation_id"]]):
+                        gone.add(answer["conversation_id"])
+
+    with ProcessStack(data, **{URL: url}) as stack:
+        writing = [asyncio.create_task(write(number)) for number in range(4)]
+        for _ in range(2):
+            await asyncio.sleep(2)
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+        before = len(stored)
+        await eventually_so(lambda: len(stored) > before + 5)
+        ends.set()
+        await asyncio.gather(*writing)
+        for _ in range(2):
+            for name, content in stored.items():
+                if name in gone:
+                    assert await refused(stack, "get_memory", id=name) == "NOT_FOUND"
+                else:
+                    assert content in await found(stack, content)
+            stack.restart()
+        assert len(gone) > 0
