@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.kit.errors import Conflict
+from services.kit.events.outbox import Outbox
 from services.kit.token_bucket import Allowance
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
@@ -70,6 +71,11 @@ class SessionStore(Protocol):
     @property
     def events(self) -> EventSource:
         """The events of durable changes."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """The same events for other programs, where the settings want them."""
         ...
 
     @property

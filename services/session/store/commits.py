@@ -15,6 +15,7 @@ from services.session.domain.permissions import Audited, Ledger
 from services.session.domain.sessions import Session
 from services.session.store import Change, Stale
 from services.session.store.body_codec import Bodies
+from services.session.store.outbox import SqliteOutbox
 from services.session.store.records import (
     ANSWER,
     AUDITED,
@@ -42,6 +43,7 @@ class Commits:
 
     bodies: Bodies
     audit_max: int
+    outbox: SqliteOutbox
 
     def commit(self, connection: sqlite3.Connection, change: Change) -> None:
         """Writes the change; Stale if another call was first."""
@@ -75,6 +77,7 @@ class Commits:
             self._write_audit(connection, audited)
         events = [(self._body(EVENT, each, "event"),) for each in change.events]
         connection.executemany("INSERT INTO outbox (body) VALUES (?)", events)
+        self.outbox.write(connection, change.events)
 
     def _write_session(self, connection: sqlite3.Connection, session: Session) -> None:
         following = replace(session, version=session.version + 1)

@@ -23,7 +23,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from services.kit.errors import Unavailable
 from services.kit.observability import telemetry
-from services.kit.redis_client import TracedRedis
+from services.kit.redis_client import node_options, redis_client
+from services.kit.redis_replicas import ReplicatedWrites
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited, Ledger
@@ -50,23 +51,25 @@ from services.session.store.redis_keys import without_handoff as _without_handof
 from services.session.store.redis_plan import SCRIPT, Plan, plan_change, plan_removal
 from services.session.store.redis_projects import RedisProjects
 from services.session.store.redis_upkeep import RedisUpkeep
-from services.session.store.streams import EventStream, translate_errors
+from services.session.store.streams import EventStream, RedisOutbox, translate_errors
 
 logger = logging.getLogger(__name__)
 Record = TypeVar("Record")
 Result = TypeVar("Result")
 
+_share_for_replicas = 0.6
+"""How much of the time for an answer a change may wait for a replica."""
 retries_max = 2
 """Retries of a command whose connection broke. If the write did happen, its version shows it."""
 
 
 @asynccontextmanager
 async def open_redis(
-    url: str, *, timeout_s: float, stream_max: int, audit_max: int = audit_max
+    url: str, *, timeout_s: float, stream_max: int, audit_max: int = audit_max, events_max: int = 0
 ) -> AsyncIterator[RedisStore]:
     """A store on the server at `url`; it connects at the first call."""
     retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries_max)
-    client: Redis = TracedRedis.from_url(
+    client = redis_client(
         url,
         decode_responses=True,
         socket_timeout=timeout_s,
@@ -74,26 +77,38 @@ async def open_redis(
         retry=retry,
         health_check_interval=30,
     )
-    async with client:
+    try:
         consumer = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         events = EventStream(client, f"{TAG}:events", "session", consumer)
         try:
-            yield RedisStore(client, events, stream_max, audit_max)
+            writes = ReplicatedWrites(client, within_s=_share_for_replicas * timeout_s)
+            yield RedisStore(client, writes, events, stream_max, audit_max, RedisOutbox(client, TAG, events_max))
         finally:
             await events.release()
+    finally:
+        await client.aclose()
 
 
 class RedisStore:
     """`SessionStore` on a Redis client that decodes responses."""
 
-    def __init__(self, client: Redis, events: EventStream, stream_max: int, audit_max: int) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        writes: ReplicatedWrites,
+        events: EventStream,
+        stream_max: int,
+        audit_max: int,
+        outbox: RedisOutbox,
+    ) -> None:
         self._client = client
         self._events = events
+        self.outbox = outbox
         self._stream_max = stream_max
         self._audit_max = audit_max
         self._upkeep = RedisUpkeep(client, audit_max)
-        self._commit = client.register_script(SCRIPT)
-        self.tokens = RedisTokens(client)
+        self._writes = writes
+        self.tokens = RedisTokens(client, self._writes)
         self.allowance = RedisAllowance(client)
         self.projects = RedisProjects(client, self._carry_out)
 
@@ -114,10 +129,12 @@ class RedisStore:
                 "event",
                 EVENT.dump_json(event).decode(),
             )
+        self.outbox.plan(plan, change.events)
         await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> None:
-        written = await translate_errors(self._commit(keys=plan.keys, args=[plan.text()]))
+        sent = self._writes.write(TAG, "EVAL", SCRIPT, len(plan.keys), *plan.keys, plan.text())
+        written = await translate_errors(sent)
         if not written:
             raise Stale("Somebody else changed it meanwhile.")
 
@@ -261,24 +278,32 @@ class RedisStore:
         return [line for line in lines if project in {"", line.place.project}][:most]
 
     async def troubles(self) -> Mapping[str, str]:
-        """Whether the server persists acknowledged writes, as far as it shows its settings."""
-        persistence = await self._ask(self._client.info("persistence"))
+        """Whether each server keeps acknowledged writes, as far as it shows its settings."""
+        found: dict[str, str] = {}
+        for node in await self._ask(node_options(self._client)):
+            found |= await self._troubles_of(node)
+        return found
+
+    async def _troubles_of(self, node: Mapping[str, Any]) -> Mapping[str, str]:
+        persistence = await self._ask(self._client.info("persistence", **node))
         troubles = {}
         if not int(persistence.get("aof_enabled", 0)):
             troubles["persistence"] = "AOF is off: a restart of Redis loses sessions. Set appendonly yes."
         elif persistence.get("aof_last_write_status") != "ok":
             troubles["persistence"] = "Redis could not write its AOF."
-        settings = await self._settings()
+        settings = await self._settings(node)
         if settings.get("appendfsync", "always") != "always" and not troubles:
             troubles["persistence"] = f"appendfsync is {settings['appendfsync']}: a crash loses up to a second."
         policy = settings.get("maxmemory-policy", "noeviction")
         if settings.get("maxmemory", "0") != "0" and policy.startswith("allkeys"):
             troubles["eviction"] = f"maxmemory-policy is {policy}: sessions may be dropped. Set noeviction."
+        if self._writes.has_failover and await self._ask(self._writes.is_alone(node)):
+            troubles["replication"] = "A master has no replica: if it is lost now, its last changes are lost with it."
         return troubles
 
-    async def _settings(self) -> Mapping[str, str]:
+    async def _settings(self, node: Mapping[str, Any]) -> Mapping[str, str]:
         try:
-            found = await self._client.config_get("maxmemory*", "appendfsync")
+            found = await self._client.config_get("maxmemory*", "appendfsync", **node)
         except ResponseError:  # CONFIG is restricted on some servers
             return {}
         except RedisError as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
+from services.kit.redis_replicas import ReplicatedWrites
 from services.kit.token_bucket import Granted, Rate
 from services.session.domain.tokens import Token
 from services.session.store.records import TOKEN
@@ -36,11 +37,13 @@ return {0, math.ceil((1 - left) / per_s * 1000)}
 class RedisTokens:
     """`TokenStore` in two hashes: the records, and the last uses, so that recording a use never restores a token."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, writes: ReplicatedWrites) -> None:
         self._client = client
+        self._writes = writes
 
     async def add(self, token: Token) -> None:
-        await translate_errors(self._client.hset(_tokens, token.digest, TOKEN.dump_json(token).decode()))
+        body = TOKEN.dump_json(token).decode()
+        await translate_errors(self._writes.write(_tokens, "HSET", _tokens, token.digest, body))
 
     async def find(self, digest: str) -> Token | None:
         async with self._client.pipeline(transaction=False) as pipeline:
@@ -60,7 +63,7 @@ class RedisTokens:
     async def remove(self, digests: Sequence[str]) -> int:
         if not digests:
             return 0
-        removed = await translate_errors(self._client.hdel(_tokens, *digests))
+        removed = await translate_errors(self._writes.write(_tokens, "HDEL", _tokens, *digests))
         await translate_errors(self._client.hdel(_used, *digests))
         return int(removed)
 

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from services.kit.observability import telemetry
+from services.kit.redis_client import node_options
 from services.session.domain.sessions import Session, State
 from services.session.store import StoreSize
 from services.session.store import redis_keys as keys
@@ -99,21 +100,24 @@ class RedisUpkeep:
             await _execute(pipeline)
 
     async def _scan(self, pattern: str) -> AsyncIterator[list[str]]:
-        cursor = 0
-        while True:
-            cursor, found = await translate_errors(
-                self._client.scan(cursor, match=keys.key(pattern), count=scanned_at_once)
-            )
-            if found:
+        scanned = self._client.scan_iter(match=keys.key(pattern), count=scanned_at_once)
+        found: list[str] = []
+        while (key := await translate_errors(anext(scanned, None))) is not None:
+            found.append(key)
+            if len(found) >= scanned_at_once:
                 yield found
-            if not cursor:
-                return
+                found = []
+        if found:
+            yield found
 
     async def size(self) -> StoreSize | None:
         """See SessionStore."""
-        memory = await translate_errors(self._client.info("memory"))
-        most = int(memory.get("maxmemory", 0))
-        return StoreSize(int(memory["used_memory"]), most) if most else None
+        sizes = []
+        for node in await translate_errors(node_options(self._client)):
+            memory = await translate_errors(self._client.info("memory", **node))
+            most = int(memory.get("maxmemory", 0))
+            sizes += [StoreSize(int(memory["used_memory"]), most)] if most else []
+        return max(sizes, key=lambda size: size.used_bytes / size.max_bytes, default=None)
 
 
 async def _execute(pipeline: Pipeline) -> list[str | None]:

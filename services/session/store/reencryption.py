@@ -27,6 +27,7 @@ _records: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "audit": ("audit", ("user",)),
     "answers": ("answer", ("user", "operation_id")),
     "outbox": ("event", ()),
+    "outgoing": ("outgoing", ("number",)),
     "projects": ("project", ("user", "id")),
 }
 """Each table with records in `body`: the record's name, and the row's key."""

@@ -83,6 +83,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX last_handoffs ON handoffs (user, project, place);
     CREATE INDEX handoffs_of_session ON handoffs (session_id);
     """,
+    # 5: events for other programs, until the integration service has them
+    """
+    CREATE TABLE outgoing (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+    CREATE TABLE outgoing_settled (number INTEGER NOT NULL) STRICT;
+    INSERT INTO outgoing_settled VALUES (0);
+    """,
 )
 
 

@@ -28,6 +28,7 @@ from services.session.operations.events import Event
 from services.session.store import Change, Listing, StoreSize, audit_max
 from services.session.store.body_codec import bodies_of
 from services.session.store.commits import Commits, iso
+from services.session.store.outbox import OpenOutbox, SqliteOutbox
 from services.session.store.records import (
     ANSWER,
     AUDITED,
@@ -61,7 +62,7 @@ _disk_errors = frozenset(
 
 @asynccontextmanager
 async def open_sqlite(
-    path: Path, *, queue_max: int, vault: Vault | None = None, audit_max: int = audit_max
+    path: Path, *, queue_max: int, vault: Vault | None = None, audit_max: int = audit_max, events_max: int = 0
 ) -> AsyncIterator[SqliteStore]:
     """Opens the database at `path`, created or migrated as needed; Unavailable if that fails.
 
@@ -72,7 +73,8 @@ async def open_sqlite(
         loop = asyncio.get_running_loop()
         connection = await loop.run_in_executor(thread, connect, path, bodies.mark)
         try:
-            yield SqliteStore(connection, thread, queue_max, Commits(bodies, audit_max))
+            commits = Commits(bodies, audit_max, SqliteOutbox(bodies, events_max))
+            yield SqliteStore(connection, thread, queue_max, commits)
         finally:
             await loop.run_in_executor(thread, connection.close)
 
@@ -129,6 +131,10 @@ class SqliteStore:
     @property
     def events(self) -> SqliteStore:
         return self
+
+    @property
+    def outbox(self) -> OpenOutbox:
+        return OpenOutbox(self._commits.outbox, self._run)
 
     async def _run(self, name: str, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Runs `job` and returns its result; RateLimited if too many are waiting. `name` is its SQL command."""

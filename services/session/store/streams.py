@@ -16,8 +16,11 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.kit.errors import Unavailable
+from services.kit.events.outbox import Taken, stored_event
 from services.session.operations.events import Event, Handler
+from services.session.store.outbox import outgoing_event
 from services.session.store.records import EVENT
+from services.session.store.redis_plan import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -194,3 +197,58 @@ class EventStream:
                 raise
             self._at_work = False  # the server restarted without it
             raise Unavailable("The consumer group is gone.") from error
+
+
+_settle_script = """
+local last = redis.pcall("XINFO", "STREAM", KEYS[1])
+if last.err then return 0 end
+local top = 0
+for place = 1, #last, 2 do
+  if last[place] == "last-generated-id" then top = tonumber(string.match(last[place + 1], "-(%d+)$")) + 1 end
+end
+local number = math.min(tonumber(ARGV[1]), top)
+if number < 1 then return 0 end
+redis.call("XTRIM", KEYS[1], "MINID", "1-" .. string.format("%.0f", number))
+if number > tonumber(redis.call("GET", KEYS[2]) or "0") then
+  redis.call("SET", KEYS[2], string.format("%.0f", number))
+end
+return 1
+"""
+
+
+class RedisOutbox:
+    """Events for other programs. `Outbox` in the stream `{tag}:outgoing`: its entries are 1-0, 1-1, 1-2, …,
+    whatever was trimmed."""
+
+    def __init__(self, client: Redis, tag: str, events_max: int) -> None:
+        self._client = client
+        self._key = f"{tag}:outgoing"
+        self._settled_key = f"{tag}:outgoing-settled"
+        self._events_max = events_max
+        self._settle = client.register_script(_settle_script)
+
+    def plan(self, plan: Plan, events: Sequence[Event]) -> None:
+        """Adds the events to a change, if they are wanted."""
+        if self._events_max:
+            for event in events:
+                plan.do(
+                    "XADD",
+                    self._key,
+                    "MAXLEN",
+                    "~",
+                    str(self._events_max),
+                    "1-*",
+                    "event",
+                    outgoing_event(event).text(),
+                )
+
+    async def take(self, most: int) -> Taken:
+        entries = await translate_errors(self._client.xrange(self._key, count=most))
+        if not entries:
+            return Taken()
+        events = [(int(entry.partition("-")[2]) + 1, stored_event(fields["event"])) for entry, fields in entries]
+        settled = int(await translate_errors(self._client.get(self._settled_key)) or 0)
+        return Taken(events, max(0, events[0][0] - settled - 1))
+
+    async def settle(self, number: int) -> None:
+        await translate_errors(self._settle(keys=[self._key, self._settled_key], args=[number]))

@@ -597,6 +597,7 @@ async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.slow
 async def test_work_in_the_background_goes_on_after_the_store_had_too_much_to_do(tmp_path: Path) -> None:
     """A short queue, and a database that somebody else holds: the sweep is refused, and says so."""
     ended = asyncio.Event()

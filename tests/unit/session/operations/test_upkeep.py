@@ -154,6 +154,7 @@ async def test_what_is_removed_leaves_nothing_behind_and_the_directory_is_free(t
     assert await team.work("a") != first[0].id
 
 
+@pytest.mark.slow
 async def test_a_year_of_work_takes_no_more_room_than_its_last_months(team: Team) -> None:
     counts = []
     for _ in range(12):

@@ -40,6 +40,7 @@ def test_there_are_three_hundred_of_them() -> None:
     assert len(set(FORMS)) >= 300
 
 
+@pytest.mark.slow
 def test_what_really_pushes_is_denied_or_asked_about(stubs: Path, tmp_path: Path) -> None:  # noqa: F811
     rules, said = book(), {}
     for number, command in enumerate(FORMS):

@@ -52,6 +52,7 @@ IN_CLEAR = {
 UNREADABLE = {
     *((table, "body") for table in ("sessions", "checkpoints", "owed", "handoffs", "ledgers", "audit", "answers")),
     ("outbox", "body"),
+    ("outgoing", "body"),
     ("projects", "body"),
     ("project_keys", "key"),
     *(("sessions", name) for name in ("working_directory", "project")),

@@ -33,14 +33,22 @@ VAULT = Vault(bytes(range(32)))
 ODD = "naïve \n\t\x00 '\"\\ {} 🦢 %s"
 
 
-@pytest.fixture(params=["sqlite", "sealed sqlite", pytest.param("redis", marks=pytest.mark.containers)])
+REDIS = ("redis", "redis cluster", "redis sentinel")
+
+
+@pytest.fixture(
+    params=["sqlite", "sealed sqlite", *(pytest.param(each, marks=pytest.mark.containers) for each in REDIS)]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
     if "sqlite" in request.param:
         vault = VAULT if "sealed" in request.param else None
         async with open_sqlite(tmp_path / "session.sqlite", queue_max=1000, vault=vault) as sqlite:
             yield sqlite
         return
-    async with open_redis(request.getfixturevalue("emptied_redis"), timeout_s=5, stream_max=1000) as redis:
+    url = request.getfixturevalue(
+        {"redis": "emptied_redis"}.get(request.param, f"emptied_{request.param.replace(' ', '_')}")
+    )
+    async with open_redis(url, timeout_s=5, stream_max=1000) as redis:
         yield redis
 
 

@@ -1,0 +1,1 @@
+"""The integration service: what happens in Segue, for other programs; and what they report."""

@@ -1,0 +1,1 @@
+"""Taking events from the services, delivering them to the sinks, reading reports."""

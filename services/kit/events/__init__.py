@@ -1,0 +1,1 @@
+"""Events for other programs: their types, and the outboxes in which services leave them."""
