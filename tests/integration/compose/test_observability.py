@@ -17,8 +17,8 @@ import pytest
 from services.cli.gateway.mcp_call import Gateway
 from tests.integration.operations.test_telemetry import SEARCH, STORE, Caller, send, send_everywhere
 from tests.integration.stack import IMAGES, ROOT, ComposeStack
-from tests.otlp import SentSpan, edges, spans_in
 from tests.patience import PATIENCE_S
+from tests.servers.otlp import SentSpan, edges, spans_in
 
 pytestmark = [pytest.mark.containers, pytest.mark.parametrize("stack", ["compose"], indirect=True)]
 OBSERVABILITY = ROOT / "deploy" / "observability"
@@ -71,7 +71,7 @@ class Watched:
 def watched(stack: ComposeStack) -> Iterator[Watched]:
     """The collector comes after the services that send to it."""
     name = f"{stack.name}-collector"
-    receiver = f"{ROOT / 'tests' / 'otlp.py'}:/otlp.py:ro"
+    receiver = f"{ROOT / 'tests' / 'servers' / 'otlp.py'}:/otlp.py:ro"
     place = ("--network", f"{stack.name}_inside", "--network-alias", "collector", "--volume", receiver)
     docker("run", "--detach", "--name", name, *place, f"segue-memory:{IMAGES}", "python", "/otlp.py")
     try:
