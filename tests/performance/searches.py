@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from fastmcp import Client
 
 from tests.integration.stack import ProcessStack
 from tests.integration.whole import index_settled
+from tests.performance.bare_server import bare_server
 from tests.performance.corpora.synthetic import PROJECT
 from tests.performance.rows import Row, Took, spread, timed
 
@@ -51,9 +50,9 @@ def measure(data: Path, size: int) -> Measured:
 
 async def _measure(stack: ProcessStack, size: int, ready_s: float, nothing: Took, resident_mb: float) -> Measured:
     async with Client(stack.url) as mcp:
-        await timed(lambda n: mcp.call_tool("reflect_on_past", _asked(f"warm up {n}")), 20)
-        unseen = await timed(lambda n: mcp.call_tool("reflect_on_past", _asked(f"{n}")))
-        seen = await timed(lambda _: mcp.call_tool("reflect_on_past", _asked("again")))
+        await timed(lambda n: mcp.call_tool("reflect_on_past", asked(f"warm up {n}")), 20)
+        unseen = await timed(lambda n: mcp.call_tool("reflect_on_past", asked(f"{n}")))
+        seen = await timed(lambda _: mcp.call_tool("reflect_on_past", asked("again")))
         store = await timed(lambda n: mcp.call_tool("store_reflection", {"content": f"lesson {n}: measure first"}))
     took: list[float] = []
     began = time.perf_counter()
@@ -64,8 +63,9 @@ async def _measure(stack: ProcessStack, size: int, ready_s: float, nothing: Took
     return Measured(size, ready_s, nothing, unseen, seen, store, spread(took), per_second, late, resident_mb)
 
 
-def _asked(what: str) -> dict[str, str]:
-    subject = _subjects[hash(what) % len(_subjects)]
+def asked(what: str) -> dict[str, str]:
+    """The arguments of a search that differs by `what`."""
+    subject = _subjects[sum(what.encode()) % len(_subjects)]
     return {"query": f"how did we fix the {subject} problem {what}?", "project": PROJECT}
 
 
@@ -73,7 +73,7 @@ async def _search(stack: ProcessStack, client: int, took: list[float]) -> None:
     async with Client(stack.url) as mcp:
         for number in range(searches_each):
             began = time.perf_counter()
-            await mcp.call_tool("reflect_on_past", _asked(f"of client {client}, number {number}"))
+            await mcp.call_tool("reflect_on_past", asked(f"of client {client}, number {number}"))
             took.append((time.perf_counter() - began) * 1e3)
 
 
@@ -116,20 +116,10 @@ def _late(stack: ProcessStack) -> tuple[int, int]:
 
 
 async def _nothing() -> Took:
-    """A bare FastMCP server in a process of its own, called in the same way."""
-    code = "from fastmcp import FastMCP\nm = FastMCP('x')\n@m.tool\ndef nothing() -> dict:\n    return {}\n"
-    code += "import socket, uvicorn\ns = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)\n"
-    code += "s.bind(('127.0.0.1', 0))\ns.listen()\n"
-    code += "print(s.getsockname()[1], flush=True)\n"
-    code += "uvicorn.Server(uvicorn.Config(m.http_app(), log_config=None)).run([s])\n"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        async with Client(f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp") as mcp:
+    """A bare FastMCP server, called in the same way."""
+    with bare_server() as (url, _):
+        async with Client(url) as mcp:
             return await timed(lambda _: mcp.call_tool("nothing"))
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _resident_mb(stack: ProcessStack) -> float:

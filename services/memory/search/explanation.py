@@ -14,7 +14,7 @@ from services.memory.domain.queries import Query, check_query
 from services.memory.index.asked import Candidates
 from services.memory.index.parts import depth
 from services.memory.search.result_list import Ranking, ranking
-from services.memory.search.scoring import MIDDLE, SLOPE, answerable, contributions, decay, evidence
+from services.memory.search.scoring import MIDDLE, SLOPE, age_factors, answerable, contributions, evidence
 from services.memory.search.search import Searching
 
 ANSWERABLE = "answerable"
@@ -60,7 +60,7 @@ async def explain(searching: Searching, user: str, query: Query, id: str) -> Exp
     if asked is None:
         return Explanation((), (), by_meaning=False, whereabouts="The query has no subject: all of then is listed.")
     candidates, scores = await searching.candidates(user, projects, query, asked)
-    made = ranking(candidates, scores, query)
+    made = await searching.in_form(user, query, ranking(candidates, scores, query))
     shown = made.sequences[: min(query.limit, len(made))]
     sequence = await searching.store.find(user, id) if id else None
     sequence = await searching.store.find_shared(id) if id and sequence is None else sequence
@@ -84,7 +84,7 @@ class _Evidence:
         self.scores = scores
         self._of_each = contributions(signals)
         self._of_all = answerable(signals, evidence(signals))
-        self._ages = decay(time.time() - signals.timestamp_s)
+        self._ages = age_factors(signals, time.time())
 
     def account(self, sequence: int, memory: Memory) -> Explained:
         """Of a candidate; kinds of evidence that add nothing are left out."""
@@ -103,12 +103,19 @@ def _whereabouts(
         return f"It is in the project {memory.project}, which is not searched."
     if sequence not in found.places:
         return f"It is not considered: it passes no filter, or {depth} others are nearer by each kind of evidence."
+    return _place(sequence, query, made)
+
+
+def _place(sequence: int, query: Query, made: Ranking) -> str:
+    """Where a candidate is among the results, or why it is not."""
     order = made.sequences
     if sequence in order[: len(made)]:
         number = order.index(sequence) + 1
         return f"It is number {number}" + ("." if number <= query.limit else f", and {query.limit} are shown.")
     if sequence in order:
         return "It says the same in the same words as a result, and is folded under it."
-    if not len(made):
+    if len(made):
+        return f"It scores less than {query.least_score:g}, the least that is shown."
+    if made.nearest_score < query.least_best_score:
         return f"Nothing is shown, as the best scores less than {query.least_best_score:g}."
-    return f"It scores less than {query.least_score:g}, the least that is shown."
+    return "Nothing is shown: the query asks for what has a form, such as a version, and nothing found has it."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from services.kit.errors import LimitExceeded
 from services.memory.embedder import Embedder
 from services.memory.index.asked import AbsentWords, Asked
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.text.dialogue import words_of
+from services.memory.index.parts import Parts
+from services.memory.text.dialogue import asks, words_of
 from services.memory.text.named_dates import date_spans
 from services.memory.text.project_names import possible_names, without_names
 from services.memory.text.terms import parted_words, query_terms
@@ -28,22 +30,13 @@ class IndexQueries:
 
     async def of(self, user: str, projects: Sequence[str], text: str) -> Asked:
         """What the text asks of what the user has in the projects."""
-        names = possible_names(text)
-        named = await self.index.projects_named(user, projects, names) if names else []
-        terms = query_terms(without_names(text, named)) or query_terms(text)
-        asked = Asked(terms, words_of(text), None, date_spans(text), named)
-        return asked if self.embedder is None else await self._with_meaning(self.embedder, asked, user, projects, text)
+        found = await self.index.look("query_words", partial(query_words, user=user, projects=projects, text=text))
+        asked = Asked(found.terms, words_of(text), None, date_spans(text), found.projects, is_question=asks(text))
+        return asked if self.embedder is None else await self._with_meaning(self.embedder, asked, found, text)
 
-    async def _with_meaning(
-        self, embedder: Embedder, asked: Asked, user: str, projects: Sequence[str], text: str
-    ) -> Asked:
+    async def _with_meaning(self, embedder: Embedder, asked: Asked, found: QueryWords, text: str) -> Asked:
         """The same with its vector; without it, for a script that the model does not know."""
-        absent = await self.index.absent(user, projects, asked.terms)
-        missing, others = parted_words(text, absent)
-        if missing and (misspelt := await self.index.misspellings(user, projects, missing)):
-            absent -= frozenset(query_terms(" ".join(misspelt)))
-            missing, others = parted_words(text, absent)
-        parts = [" ".join(words) for words in (missing, others) if words] if missing else []
+        parts = [" ".join(words) for words in (found.missing, found.others) if words] if found.missing else []
         try:
             vector, *of_parts = await embedder.embed([text, *parts])
         except LimitExceeded:  # the embedder's queue is full
@@ -51,7 +44,32 @@ class IndexQueries:
             return replace(asked, is_degraded=True)
         if not vector.any():
             return asked
-        return replace(asked, vector=vector, absent=_absent_words(absent, vector, of_parts))
+        return replace(asked, vector=vector, absent=_absent_words(found.absent, vector, of_parts))
+
+
+@dataclass(frozen=True, slots=True)
+class QueryWords:
+    """What is known of a query's words: its terms, the projects that it names, the terms that occur nowhere in what is
+    searched, the words all of whose terms are such (but for misspelt ones), and its other words."""
+
+    terms: Sequence[str]
+    projects: Sequence[str]
+    absent: frozenset[str]
+    missing: Sequence[str]
+    others: Sequence[str]
+
+
+def query_words(parts: Parts, *, user: str, projects: Sequence[str], text: str) -> QueryWords:
+    """What the index knows of the words of a text."""
+    names = possible_names(text)
+    named = parts.projects_named(user, projects, names) if names else []
+    terms = query_terms(without_names(text, named)) or query_terms(text)
+    absent = parts.absent(user, projects, terms)
+    missing, others = parted_words(text, absent)
+    if missing and (misspelt := parts.misspellings(user, projects, missing)):
+        absent -= frozenset(query_terms(" ".join(misspelt)))
+        missing, others = parted_words(text, absent)
+    return QueryWords(terms, named, absent, missing, others)
 
 
 def _absent_words(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,13 @@ def unpack(content: bytes) -> Ranking:
     hybrid, exact, is_list, in_period, shown, total, nearest, nearest_score = _header.unpack_from(content)
     rows = np.frombuffer(content, _row, offset=_header.size)
     return Ranking(rows, hybrid, shown, total, exact, is_list, nearest, nearest_score, in_period=in_period)
+
+
+def hide(found: Ranking) -> Ranking:
+    """The ranking of which nothing is shown, as nothing of it answers; the best is named as what is nearest."""
+    best = found.rows[0]
+    nearest, score = int(best["sequence"]), float(best["score"])
+    return replace(found, rows=found.rows[:0], shown=0, total=0, exact=True, nearest=nearest, nearest_score=score)
 
 
 def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:

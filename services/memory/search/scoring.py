@@ -8,7 +8,7 @@ a project, so scores of different searches are comparable.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,8 @@ WEIGHTS: Mapping[str, float] = {
     "words": 6.0,
     # The query's words in the memory and the ones around it: what is being spoken of is not named in every sentence.
     "passage": 6.0,
+    # The share of the query's words that any passage of this length would have: a long one has some of everything.
+    "chance": -6.0,
     # The words of the whole session: a memory counts for more where the query's subject is the talk of the session.
     "session_words": 5.0,
     # What the session is about as a whole, whatever its words.
@@ -49,17 +51,23 @@ WEIGHTS: Mapping[str, float] = {
     "date": 6.0,
     # The memory is not from the period that the query names in words, such as last week; grows with the distance.
     "outside": -6.0,
-    # It belongs to a project that the query names.
-    "project": 2.0,
+    # It belongs to a project that the query names: others speak of it, too, and more often by its name.
+    "project": 6.0,
     # How near the nearest memory is: whether there is anything on the subject at all. The same for all results.
     "nearest": 10.0,
-    # What is asked for by words that occur nowhere: the subject may be known, and this of it is not. The same for all
-    # results.
+    # What a question asks for by words that occur nowhere: the subject may be known, and this of it is not. The same
+    # for all results.
     "unmet": -50.0,
+    # The same of what is no question: it need not have the words of what it looks for.
+    "unmet_by_words": -20.0,
 }
 
 PASSAGE_REACH = 2
 """How many memories before and after form a passage with a memory; the index adds neighbours of candidates."""
+TIE = 1e-9
+"""Sums that differ by less are equal, in whatever order they were added up."""
+OFTEN_MAX = 0.999
+"""How often a term counts as occurring at most: of one that is everywhere the share by chance is 1 for any length."""
 SUBSTANCE_TERMS = 20
 """The number of terms at which a memory has half of its substance."""
 DATE_REACH_DAYS = 30
@@ -84,7 +92,7 @@ NEARER_UNMET = 5.0
 """Words that occur nowhere and yet bring the nearest memory nearer are met by others that mean the same: so many times
 the cosine that they add. Found with the weight, on questions with an answer and without."""
 FEW_MEMORIES = 10
-"""Of so many, half as much is told by a word that occurs nowhere as of very many."""
+"""Of so many, half as much is told by how often a word occurs, or that it occurs nowhere, as of very many."""
 
 MIDDLE, SLOPE = 11.5, 2.5
 """The sum with a score of one half, and the sum that multiplies the odds by e. Of memories that answer a question nine
@@ -117,7 +125,7 @@ class Signals:
     candidates, -1 for none. `linked` marks those of a project that is only linked to the one asked for. `dates` are
     those that the query names, `period` is the one that it means by words (seconds since 1970), `in_named_project`
     marks the memories of projects that it names. `unmet` is how much of the query is asked for in words that occur
-    nowhere (see `unmet`).
+    nowhere (see `unmet`); it `is_question` where an answer is sought.
     """
 
     words: Floats
@@ -140,11 +148,12 @@ class Signals:
     dates: Sequence[DateSpan]
     period: tuple[float, float] | None = None
     unmet: float = 0.0
+    is_question: bool = True
 
 
 def rank(signals: Signals, now_s: float) -> Floats:
     """The score of each candidate, 0 to 1; `now_s` in seconds since 1970."""
-    shares = decay(now_s - signals.timestamp_s) * np.where(signals.linked, LINKED, 1.0)
+    shares = age_factors(signals, now_s) * np.where(signals.linked, LINKED, 1.0)
     found = evidence(signals)
     return np.asarray(shares / (1.0 + np.exp((MIDDLE - found - answerable(signals, found)) / SLOPE)))
 
@@ -153,14 +162,16 @@ def answerable(signals: Signals, found: Floats) -> float:
     """What speaks for there being an answer, the same for all candidates: it changes no order.
 
     How near the nearest is, and how much of the query is unmet; and that the best has much to say speaks for it alone,
-    so it is taken off again.
+    and how long it is against it alone, so these are taken off again.
     """
     if not len(found):
         return 0.0
     known = signals.context_vector is not None
     near = float(_cosines(signals.context_vector, signals).max()) if known else NEAR_BY_WORDS
-    lacking = WEIGHTS["unmet"] * max(signals.unmet - UNMET_USUAL, 0.0)
-    return WEIGHTS["nearest"] * (near - NEAR_COSINE) + lacking - float(_substance(signals)[np.argmax(found)])
+    lacking = WEIGHTS["unmet" if signals.is_question else "unmet_by_words"] * max(signals.unmet - UNMET_USUAL, 0.0)
+    best = np.flatnonzero(found >= found.max() - TIE)
+    its_own = float((_substance(signals)[best] + WEIGHTS["chance"] * _chance(signals, best)).max())
+    return WEIGHTS["nearest"] * (near - NEAR_COSINE) + lacking - its_own
 
 
 def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) -> float:
@@ -170,14 +181,14 @@ def unmet(cosine: float, share: float, cosines: Floats, without: Floats | None) 
     "cloud" from "exactly". `cosines` are those of the candidates with the query, `without` those with its other words,
     None if there are none that say anything.
     """
-    others = USUAL_COSINE if without is None else float(np.nan_to_num(without, nan=USUAL_COSINE).max(initial=0.0))
-    nearer = float(np.nan_to_num(cosines, nan=USUAL_COSINE).max(initial=0.0)) - others
+    others = USUAL_COSINE if without is None else float(_or_usual(without).max(initial=0.0))
+    nearer = float(_or_usual(cosines).max(initial=0.0)) - others
     asked_for = max(cosine, 0.0) * math.sqrt(max(share, 0.0))
     return max(asked_for - NEARER_UNMET * max(nearer, 0.0), 0.0)
 
 
 def telling_share(memories: int) -> float:
-    """How much the absence of a word tells among so many memories, 0 to 1: of a few, most words are absent."""
+    """How much it tells among so many memories how often a word occurs, 0 to 1: of a few, most words are absent."""
     return memories**2 / (memories**2 + FEW_MEMORIES**2)
 
 
@@ -188,14 +199,16 @@ def evidence(signals: Signals) -> Floats:
 
 def contributions(signals: Signals) -> Mapping[str, Floats]:
     """What each kind of evidence adds to the sum, for each candidate."""
-    vector, own = _cosines(signals.vector, signals), _own(signals)
+    vector, context_vector = _cosines(signals.vector, signals), _cosines(signals.context_vector, signals)
+    own = WEIGHTS["words"] * signals.words + WEIGHTS["vector"] * vector + WEIGHTS["context_vector"] * context_vector
     # A memory of no session is a session by itself.
     measured: Mapping[str, Floats] = {
         "words": signals.words,
         "vector": vector,
-        "context_vector": _cosines(signals.context_vector, signals),
+        "context_vector": context_vector,
         "answers": signals.answers * _at(own, signals.before),
         "passage": _passage(signals),
+        "chance": _chance(signals),
         "session_words": np.where(signals.in_session, signals.session_words, signals.words),
         "session_vector": np.where(signals.in_session, _cosines(signals.session_vector, signals), vector),
         "asks": signals.asks.astype(np.float64),
@@ -212,29 +225,43 @@ def _substance(signals: Signals) -> Floats:
     return np.asarray(WEIGHTS["substance"] * signals.length / (signals.length + SUBSTANCE_TERMS))
 
 
-def _own(signals: Signals) -> Floats:
-    """The evidence of each candidate's own words and meaning."""
-    return np.asarray(
-        WEIGHTS["words"] * signals.words
-        + WEIGHTS["vector"] * _cosines(signals.vector, signals)
-        + WEIGHTS["context_vector"] * _cosines(signals.context_vector, signals)
-    )
-
-
 def _cosines(known: Floats | None, signals: Signals) -> Floats:
     """The known cosines, and the usual one where none is known."""
-    return np.full(len(signals.words), USUAL_COSINE) if known is None else np.nan_to_num(known, nan=USUAL_COSINE)
+    return np.full(len(signals.words), USUAL_COSINE) if known is None else _or_usual(known)
+
+
+def _or_usual(cosines: Floats) -> Floats:
+    """The usual cosine in place of what is not known."""
+    return np.where(np.isnan(cosines), USUAL_COSINE, cosines)
 
 
 def _passage(signals: Signals) -> Floats:
     """The share of the query's terms, by idf, that occur in each candidate or its neighbours."""
     holds = signals.holds
+    for near in _around(signals.holds, signals):
+        holds = holds | near
+    return np.asarray(signals.term_shares @ holds)
+
+
+def _chance(signals: Signals, places: Places | slice = slice(None)) -> Floats:
+    """What `_passage` is by chance: the share of the terms that a candidate of so many words would have with its
+    neighbours, if the terms were spread evenly over all candidates; less where these are too few to tell."""
+    if not signals.holds.size:
+        return np.zeros(len(signals.words))[places]
+    often = np.minimum(signals.holds.mean(axis=1), OFTEN_MAX)
+    length = signals.length + sum(_around(signals.length, signals))
+    usual = max(float(signals.length.mean()), 1.0)
+    by_chance = signals.term_shares @ -np.expm1(np.outer(np.log1p(-often), length[places] / usual))
+    return np.asarray(telling_share(len(length)) * by_chance)
+
+
+def _around(values: NDArray[Any], signals: Signals) -> Iterator[NDArray[Any]]:
+    """The values of each of the neighbours that form a passage with a candidate; 0 where there is none."""
     for beside in (signals.before, signals.after):
-        reached = signals.holds
+        reached = values
         for _ in range(PASSAGE_REACH):
             reached = _at(reached, beside)
-            holds = holds | reached
-    return np.asarray(signals.term_shares @ holds)
+            yield reached
 
 
 def _nearness(signals: Signals) -> Floats:
@@ -264,6 +291,13 @@ def _distance(signals: Signals) -> Floats:
 def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:
     """The values at `places`, along the last axis; 0 for place -1."""
     return values[..., places] * (places >= 0) if len(places) else values
+
+
+def age_factors(signals: Signals, now_s: float) -> Floats:
+    """What each score is multiplied by for its age: by 1, where the query says of when."""
+    if signals.period is not None:
+        return np.ones(len(signals.timestamp_s))
+    return decay(now_s - signals.timestamp_s)
 
 
 def decay(age_s: Floats) -> Floats:

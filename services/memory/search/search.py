@@ -30,16 +30,19 @@ from services.memory.index.asked import Asked, Candidates
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.link_projects import Linking
+from services.memory.search.answer_forms import answer_form
 from services.memory.search.excerpts import sought_of
 from services.memory.search.force import mark, replacements_first
 from services.memory.search.index_query import IndexQueries
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
-from services.memory.search.result_list import Ranking, list_ranking, rows_max
+from services.memory.search.result_list import Ranking, hide, list_ranking, rows_max
 from services.memory.search.result_list import ranking as ranked
 from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
 from services.memory.text.subjects import has_subject
 
+formed_among = 50
+"""Results in which the form of an answer is looked for."""
 _cursor_form = re.compile(r"([\w-]{6,40})\.(\d{1,6})", re.ASCII)
 
 
@@ -66,7 +69,7 @@ class Searching:
         began = time.perf_counter()
         query = check_query(query)
         projects = await self.linking.search_scope(user, query.project, related=query.include_related_projects)
-        generation = await self.cache.generations.of(user, projects)
+        generation = self.index.state or await self.cache.generations.of(user, projects)
         asked = _without_paging(query)
         key = query_key(user, projects, generation, asked, self.embedder is None) if generation else ""
         page_key = query_key(key, query) if key else ""
@@ -127,7 +130,7 @@ class Searching:
             listed = list_ranking(await self.index.timeline(user, projects, within))
             return replace(listed, in_period=not query.is_list)
         candidates, scores = await self.candidates(user, projects, query, asked)
-        made = ranked(candidates, scores, query)
+        made = await self.in_form(user, query, ranked(candidates, scores, query))
         return replace(
             made,
             exact=made.exact and not self.index.unread,
@@ -161,6 +164,14 @@ class Searching:
             said_s = candidates.signals.timestamp_s
             scores = replacements_first(candidates.sequence, said_s, scores, self.index.voids)
         return candidates, scores
+
+    async def in_form(self, user: str, query: Query, found: Ranking) -> Ranking:
+        """The ranking; nothing of it where the query asks for what has a form, and none of the first results has it."""
+        form = answer_form(query.text) if query.seeks_answer and len(found) else None
+        if form is None:
+            return found
+        memories = await self.store.visible(user, found.sequences[:formed_among])
+        return found if form.is_in(each.content for each in memories.values()) else hide(found)
 
     def _is_whole(self, ranking: Ranking) -> bool:
         """Whether a later search would find the same: by meaning, too, and in all texts."""
@@ -217,8 +228,12 @@ class Searching:
             tips.append("Leave project out to look everywhere.")
         if query.filter != EVERYTHING:
             tips.append("Leave out some of the filters.")
-        if ranking.nearest >= 0:
+        if ranking.nearest >= 0 and ranking.nearest_score < query.least_best_score:
             tips.append(f"min_score=0 shows what scores less than {query.least_best_score:g}, too.")
+        elif ranking.nearest >= 0 and (form := answer_form(query.text)):
+            tips.append(
+                f"The query asks for a {form.form}, and nothing found has one; min_score=0 shows it all the same."
+            )
         return tips
 
     async def get(self, user: str, id: str, neighbours: int) -> Surroundings:

@@ -24,6 +24,7 @@ def test_each_set_has_thirty_notes_and_their_queries() -> None:
         assert len(others) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 async def test_notes_are_found_by_other_forms_of_their_words(model_directory: Path, language: str) -> None:
     first, among_five = LEAST.get(language, (90, 100))

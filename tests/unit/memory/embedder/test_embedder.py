@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper, save_model
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -23,7 +24,7 @@ from services.memory.embedder.build import build_model
 from services.memory.embedder.cache import EmbeddingCache
 from services.memory.embedder.graph import load_weights, model_graph, weights_directory
 from services.memory.embedder.manifest import verify
-from services.memory.embedder.model import Model, encodable, open_model
+from services.memory.embedder.model import Model, encodable, inference_session, open_model
 from services.memory.embedder.onnx import OnnxEmbedder
 from tests.fakes import FakeEmbedder
 
@@ -376,3 +377,17 @@ def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
         command = [sys.executable, "-c", f"import {module}"]
         subprocess.run(command, env=environment | {"TMPDIR": str(tmp_path)}, check=True)
         assert not list(tmp_path.iterdir())
+
+
+def test_products_of_integers_do_not_overflow_on_this_processor(tmp_path: Path) -> None:
+    largest = numpy_helper.from_array(np.full((64, 16), 127, np.int8), "weights")
+    product = helper.make_node("MatMulInteger", ["numbers", "weights"], ["product"])
+    numbers = helper.make_tensor_value_info("numbers", TensorProto.UINT8, [1, 64])
+    result = helper.make_tensor_value_info("product", TensorProto.INT32, [1, 16])
+    graph = helper.make_graph([product], "product", [numbers], [result], [largest])
+    save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "a.onnx")
+
+    session = inference_session(tmp_path / "a.onnx", 1)
+
+    (found,) = session.run(None, {"numbers": np.full((1, 64), 255, np.uint8)})
+    assert (found == 64 * 127 * 255).all()

@@ -16,7 +16,7 @@ from services.memory.domain.queries import Filter, Query
 from services.memory.search.explanation import Explanation, explain
 from tests.unit.memory.operations.test_restatements import MARCH, Service, noted, served
 
-TEXTS = ("The upload broke: a timeout of the gateway", "Lunch moves to one o'clock", "The gateway has a new timeout")
+TEXTS = ("The upload broke: a timeout of the gateway", "Lunch moves to one o'clock", "The gateway has a new owner")
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ async def walk(listing: Listing, query: ListQuery) -> list[str]:
             return walked
 
 
+@pytest.mark.slow
 async def test_a_list_is_what_a_plain_reading_says(tmp_path: Path, chance: random.Random) -> None:
     async with served(tmp_path, 2) as service:
         listing = Listing(service.store, service.index, service.searching.linking)
@@ -106,6 +107,7 @@ async def test_a_list_is_what_a_plain_reading_says(tmp_path: Path, chance: rando
                 assert await walk(listing, ListQuery("p", False, asked, author, True)) == in_p
 
 
+@pytest.mark.slow
 async def test_newest_first_and_its_counts_are_what_a_plain_reading_says(tmp_path: Path, chance: random.Random) -> None:
     async with served(tmp_path, 2) as service:
         readable = await fill(service, chance)

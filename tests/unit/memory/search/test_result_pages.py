@@ -56,6 +56,7 @@ async def test_ten_ordinary_results_are_less_than_1200_tokens_of_text(tmp_path: 
         assert tokens(tokenizer, answer)[0] <= 1_200
 
 
+@pytest.mark.slow
 async def test_long_memories_are_shown_around_what_was_asked_for(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         await service.stored(*(f"{LOG}summary {number}: the ferret pipeline finished" for number in range(10)))
