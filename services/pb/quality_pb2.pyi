@@ -34,6 +34,8 @@ class CheckRequest(_message.Message):
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
+    REMEMBER_SHOWN_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
     working_directory: _builtins.str
     """Absolute; where it is out of this service's sight, `evidence` says what is there."""
     evidence: _builtins.str
@@ -47,6 +49,10 @@ class CheckRequest(_message.Message):
     """of the point: check (when empty) or checkpoint"""
     label: _builtins.str
     """The project whose reports by CI count; `project` when empty."""
+    remember_shown: _builtins.bool
+    """Whether what is shown is remembered as shown."""
+    shares: _builtins.bool
+    """Whether the caller shares memories in the project: what helped others who do counts then, and theirs for others."""
     @_builtins.property
     def permissions(self) -> Global___PermissionFacts: ...
     def __init__(
@@ -60,10 +66,12 @@ class CheckRequest(_message.Message):
         operation_id: _builtins.str = ...,
         kind: _builtins.str = ...,
         label: _builtins.str = ...,
+        remember_shown: _builtins.bool = ...,
+        shares: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["permissions", b"permissions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "kind", b"kind", "label", b"label", "operation_id", b"operation_id", "permissions", b"permissions", "project", b"project", "run_tools", b"run_tools", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "kind", b"kind", "label", b"label", "operation_id", b"operation_id", "permissions", b"permissions", "project", b"project", "remember_shown", b"remember_shown", "run_tools", b"run_tools", "shares", b"shares", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -191,6 +199,7 @@ class Report(_message.Message):
     TOOK_MS_FIELD_NUMBER: _builtins.int
     MEASURED_SCORE_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    FIXES_FIELD_NUMBER: _builtins.int
     overall_score: _builtins.float
     project_health: _builtins.float
     permissions_score: _builtins.float
@@ -215,6 +224,10 @@ class Report(_message.Message):
 
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolRun]: ...
+    @_builtins.property
+    def fixes(self) -> Global___FixForecast:
+        """Not set where the history does not tell, and where forecasts are off."""
+
     def __init__(
         self,
         *,
@@ -232,14 +245,82 @@ class Report(_message.Message):
         took_ms: _builtins.float = ...,
         measured_score: _builtins.float = ...,
         summary: _builtins.str = ...,
+        fixes: Global___FixForecast | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fixes", b"fixes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "components", b"components", "dependency_status", b"dependency_status", "evidence_coverage", b"evidence_coverage", "git_status", b"git_status", "measured_score", b"measured_score", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "recommendations", b"recommendations", "runs", b"runs", "summary", b"summary", "took_ms", b"took_ms", "tools_availability", b"tools_availability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "components", b"components", "dependency_status", b"dependency_status", "evidence_coverage", b"evidence_coverage", "fixes", b"fixes", "git_status", b"git_status", "measured_score", b"measured_score", "overall_score", b"overall_score", "permissions_score", b"permissions_score", "project_health", b"project_health", "recommendations", b"recommendations", "runs", b"runs", "summary", b"summary", "took_ms", b"took_ms", "tools_availability", b"tools_availability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Report: _TypeAlias = Report  # noqa: Y015
+
+@_typing.final
+class FixForecast(_message.Message):
+    """The files most likely to need a fix next."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    COMMITS_FIELD_NUMBER: _builtins.int
+    TRIALS_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    RIGHT_BY_LAST_FIELD_NUMBER: _builtins.int
+    commits: _builtins.int
+    """that were looked at"""
+    trials: _builtins.int
+    """At how many earlier times the same was tried: the share of files then named that one of the next fixes changed, and
+    that share of the files that were fixed last.
+    """
+    right: _builtins.float
+    right_by_last: _builtins.float
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___FixProneFile]:
+        """the likeliest first"""
+
+    def __init__(
+        self,
+        *,
+        files: _abc.Iterable[Global___FixProneFile] | None = ...,
+        commits: _builtins.int = ...,
+        trials: _builtins.int = ...,
+        right: _builtins.float = ...,
+        right_by_last: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commits", b"commits", "files", b"files", "right", b"right", "right_by_last", b"right_by_last", "trials", b"trials"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixForecast: _TypeAlias = FixForecast  # noqa: Y015
+
+@_typing.final
+class FixProneFile(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    FIXES_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    changes: _builtins.int
+    """within the commits that were looked at"""
+    fixes: _builtins.int
+    """of these changes"""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        changes: _builtins.int = ...,
+        fixes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "fixes", b"fixes", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixProneFile: _TypeAlias = FixProneFile  # noqa: Y015
 
 @_typing.final
 class Component(_message.Message):
@@ -305,11 +386,17 @@ class Recommendation(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     MEASURED_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
     component: _builtins.str
     text: _builtins.str
     points: _builtins.float
     """of the overall score; at best where `measured` is false"""
     measured: _builtins.bool
+    id: _builtins.str
+    """to answer it by; empty where answers are not kept"""
+    @_builtins.property
+    def why(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -317,14 +404,310 @@ class Recommendation(_message.Message):
         text: _builtins.str = ...,
         points: _builtins.float = ...,
         measured: _builtins.bool = ...,
+        id: _builtins.str = ...,
+        why: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "measured", b"measured", "points", b"points", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "id", b"id", "measured", b"measured", "points", b"points", "text", b"text", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Recommendation: _TypeAlias = Recommendation  # noqa: Y015
+
+@_typing.final
+class RecommendationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    shares: _builtins.bool
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        shares: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendationsRequest: _TypeAlias = RecommendationsRequest  # noqa: Y015
+
+@_typing.final
+class RecommendationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HelpedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STANDINGS_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    HELPED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def standings(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendationStanding]: ...
+    @_builtins.property
+    def totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendationTotal]: ...
+    @_builtins.property
+    def helped(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """how many others of the project followed it, by id"""
+
+    def __init__(
+        self,
+        *,
+        standings: _abc.Iterable[Global___RecommendationStanding] | None = ...,
+        totals: _abc.Iterable[Global___RecommendationTotal] | None = ...,
+        helped: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["helped", b"helped", "standings", b"standings", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendationsResponse: _TypeAlias = RecommendationsResponse  # noqa: Y015
+
+@_typing.final
+class RecommendationTotal(_message.Message):
+    """How often the caller followed and refused one in all projects."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    followed: _builtins.int
+    refused: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        followed: _builtins.int = ...,
+        refused: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["followed", b"followed", "id", b"id", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendationTotal: _TypeAlias = RecommendationTotal  # noqa: Y015
+
+@_typing.final
+class RecommendationStanding(_message.Message):
+    """services/quality/domain/recommendations.py"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SHOWN_AT_FIELD_NUMBER: _builtins.int
+    LAST_SHOWN_AT_FIELD_NUMBER: _builtins.int
+    SHOWN_DAYS_FIELD_NUMBER: _builtins.int
+    FIRST_SHARE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ANSWERED_AT_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    ANSWERED_SHARE_FIELD_NUMBER: _builtins.int
+    ANSWERED_BASIS_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    shown_days: _builtins.int
+    first_share: _builtins.float
+    share: _builtins.float
+    basis: _builtins.str
+    answer: _builtins.str
+    """done, not_now, never"""
+    answered_share: _builtins.float
+    answered_basis: _builtins.str
+    returned: _builtins.str
+    """why the answer no longer holds"""
+    followed: _builtins.int
+    refused: _builtins.int
+    shared: _builtins.bool
+    version: _builtins.int
+    @_builtins.property
+    def shown_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def last_shown_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def answered_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        shown_at: _timestamp_pb2.Timestamp | None = ...,
+        last_shown_at: _timestamp_pb2.Timestamp | None = ...,
+        shown_days: _builtins.int = ...,
+        first_share: _builtins.float | None = ...,
+        share: _builtins.float | None = ...,
+        basis: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        answered_at: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        answered_share: _builtins.float | None = ...,
+        answered_basis: _builtins.str = ...,
+        returned: _builtins.str = ...,
+        followed: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        shared: _builtins.bool = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_answered_share", b"_answered_share", "_first_share", b"_first_share", "_share", b"_share", "answered_at", b"answered_at", "answered_share", b"answered_share", "first_share", b"first_share", "last_shown_at", b"last_shown_at", "share", b"share", "shown_at", b"shown_at", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answered_share", b"_answered_share", "_first_share", b"_first_share", "_share", b"_share", "answer", b"answer", "answered_at", b"answered_at", "answered_basis", b"answered_basis", "answered_share", b"answered_share", "basis", b"basis", "first_share", b"first_share", "followed", b"followed", "id", b"id", "last_shown_at", b"last_shown_at", "refused", b"refused", "returned", b"returned", "share", b"share", "shared", b"shared", "shown_at", b"shown_at", "shown_days", b"shown_days", "until", b"until", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__answered_share: _TypeAlias = _typing.Literal["answered_share"]  # noqa: Y015
+    _WhichOneofArgType__answered_share: _TypeAlias = _typing.Literal["_answered_share", b"_answered_share"]  # noqa: Y015
+    _WhichOneofReturnType__first_share: _TypeAlias = _typing.Literal["first_share"]  # noqa: Y015
+    _WhichOneofArgType__first_share: _TypeAlias = _typing.Literal["_first_share", b"_first_share"]  # noqa: Y015
+    _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
+    _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__answered_share) -> _WhichOneofReturnType__answered_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_share) -> _WhichOneofReturnType__first_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
+
+Global___RecommendationStanding: _TypeAlias = RecommendationStanding  # noqa: Y015
+
+@_typing.final
+class NoteRecommendationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    STANDINGS_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    @_builtins.property
+    def standings(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendationStanding]: ...
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        standings: _abc.Iterable[Global___RecommendationStanding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "standings", b"standings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteRecommendationsRequest: _TypeAlias = NoteRecommendationsRequest  # noqa: Y015
+
+@_typing.final
+class NoteRecommendationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteRecommendationsResponse: _TypeAlias = NoteRecommendationsResponse  # noqa: Y015
+
+@_typing.final
+class AnswerRecommendationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    id: _builtins.str
+    answer: _builtins.str
+    """done, not_now, never, undo"""
+    days: _builtins.int
+    """of not_now"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+        id: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        days: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_days", b"_days", "days", b"days"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_days", b"_days", "answer", b"answer", "days", b"days", "id", b"id", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__days: _TypeAlias = _typing.Literal["days"]  # noqa: Y015
+    _WhichOneofArgType__days: _TypeAlias = _typing.Literal["_days", b"_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__days) -> _WhichOneofReturnType__days | None: ...
+
+Global___AnswerRecommendationRequest: _TypeAlias = AnswerRecommendationRequest  # noqa: Y015
+
+@_typing.final
+class EraseRecommendationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: _builtins.int
+    project: _builtins.str
+    """all when empty"""
+    def __init__(
+        self,
+        *,
+        project: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseRecommendationsRequest: _TypeAlias = EraseRecommendationsRequest  # noqa: Y015
+
+@_typing.final
+class EraseRecommendationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseRecommendationsResponse: _TypeAlias = EraseRecommendationsResponse  # noqa: Y015
 
 @_typing.final
 class ToolRun(_message.Message):
@@ -847,6 +1230,8 @@ Global___Trend: _TypeAlias = Trend  # noqa: Y015
 
 @_typing.final
 class Forecast(_message.Message):
+    """Not set with too few points, and where forecasts are off."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     TIMESTAMP_FIELD_NUMBER: _builtins.int
@@ -854,8 +1239,9 @@ class Forecast(_message.Message):
     LOW_FIELD_NUMBER: _builtins.int
     HIGH_FIELD_NUMBER: _builtins.int
     overall_score: _builtins.float
+    """no change"""
     low: _builtins.float
-    """The 95 % prediction interval."""
+    """Where the score will be four times out of five."""
     high: _builtins.float
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...

@@ -64,6 +64,26 @@ class QualityStub:
                 request_serializer=services_dot_pb_dot_quality__pb2.HandedInRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_quality__pb2.HandedInResponse.FromString,
                 _registered_method=True)
+        self.Recommendations = channel.unary_unary(
+                '/segue.quality.v1.Quality/Recommendations',
+                request_serializer=services_dot_pb_dot_quality__pb2.RecommendationsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.RecommendationsResponse.FromString,
+                _registered_method=True)
+        self.NoteRecommendations = channel.unary_unary(
+                '/segue.quality.v1.Quality/NoteRecommendations',
+                request_serializer=services_dot_pb_dot_quality__pb2.NoteRecommendationsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.NoteRecommendationsResponse.FromString,
+                _registered_method=True)
+        self.AnswerRecommendation = channel.unary_unary(
+                '/segue.quality.v1.Quality/AnswerRecommendation',
+                request_serializer=services_dot_pb_dot_quality__pb2.AnswerRecommendationRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.RecommendationStanding.FromString,
+                _registered_method=True)
+        self.EraseRecommendations = channel.unary_unary(
+                '/segue.quality.v1.Quality/EraseRecommendations',
+                request_serializer=services_dot_pb_dot_quality__pb2.EraseRecommendationsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_quality__pb2.EraseRecommendationsResponse.FromString,
+                _registered_method=True)
         self.MoveProject = channel.unary_unary(
                 '/segue.quality.v1.Quality/MoveProject',
                 request_serializer=services_dot_pb_dot_quality__pb2.MoveProjectRequest.SerializeToString,
@@ -121,6 +141,34 @@ class QualityServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Recommendations(self, request, context):
+        """What is known of the caller's recommendations in a project: for a service that does not keep it, and to list them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NoteRecommendations(self, request, context):
+        """Keeps what a check has changed of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerRecommendation(self, request, context):
+        """Keeps what a person says of one: done, not_now, never; undo takes it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseRecommendations(self, request, context):
+        """Forgets the caller's answers and what they followed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MoveProject(self, request, context):
         """Files the points of one project under another.
         """
@@ -167,6 +215,26 @@ def add_QualityServicer_to_server(servicer, server):
                     servicer.HandedIn,
                     request_deserializer=services_dot_pb_dot_quality__pb2.HandedInRequest.FromString,
                     response_serializer=services_dot_pb_dot_quality__pb2.HandedInResponse.SerializeToString,
+            ),
+            'Recommendations': grpc.unary_unary_rpc_method_handler(
+                    servicer.Recommendations,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.RecommendationsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.RecommendationsResponse.SerializeToString,
+            ),
+            'NoteRecommendations': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteRecommendations,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.NoteRecommendationsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.NoteRecommendationsResponse.SerializeToString,
+            ),
+            'AnswerRecommendation': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerRecommendation,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.AnswerRecommendationRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.RecommendationStanding.SerializeToString,
+            ),
+            'EraseRecommendations': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseRecommendations,
+                    request_deserializer=services_dot_pb_dot_quality__pb2.EraseRecommendationsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_quality__pb2.EraseRecommendationsResponse.SerializeToString,
             ),
             'MoveProject': grpc.unary_unary_rpc_method_handler(
                     servicer.MoveProject,
@@ -341,6 +409,114 @@ class Quality:
             '/segue.quality.v1.Quality/HandedIn',
             services_dot_pb_dot_quality__pb2.HandedInRequest.SerializeToString,
             services_dot_pb_dot_quality__pb2.HandedInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Recommendations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/Recommendations',
+            services_dot_pb_dot_quality__pb2.RecommendationsRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.RecommendationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteRecommendations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/NoteRecommendations',
+            services_dot_pb_dot_quality__pb2.NoteRecommendationsRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.NoteRecommendationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerRecommendation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/AnswerRecommendation',
+            services_dot_pb_dot_quality__pb2.AnswerRecommendationRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.RecommendationStanding.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseRecommendations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.quality.v1.Quality/EraseRecommendations',
+            services_dot_pb_dot_quality__pb2.EraseRecommendationsRequest.SerializeToString,
+            services_dot_pb_dot_quality__pb2.EraseRecommendationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

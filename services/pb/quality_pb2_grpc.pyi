@@ -29,6 +29,14 @@ class QualityStub:
     """Takes reports that CI made of a project at a commit; the same again changes nothing."""
     HandedIn: _aio.UnaryUnaryMultiCallable[_quality_pb2.HandedInRequest, _quality_pb2.HandedInResponse]
     """What CI has handed in for a project: for a service that does not keep it."""
+    Recommendations: _aio.UnaryUnaryMultiCallable[_quality_pb2.RecommendationsRequest, _quality_pb2.RecommendationsResponse]
+    """What is known of the caller's recommendations in a project: for a service that does not keep it, and to list them."""
+    NoteRecommendations: _aio.UnaryUnaryMultiCallable[_quality_pb2.NoteRecommendationsRequest, _quality_pb2.NoteRecommendationsResponse]
+    """Keeps what a check has changed of them."""
+    AnswerRecommendation: _aio.UnaryUnaryMultiCallable[_quality_pb2.AnswerRecommendationRequest, _quality_pb2.RecommendationStanding]
+    """Keeps what a person says of one: done, not_now, never; undo takes it back."""
+    EraseRecommendations: _aio.UnaryUnaryMultiCallable[_quality_pb2.EraseRecommendationsRequest, _quality_pb2.EraseRecommendationsResponse]
+    """Forgets the caller's answers and what they followed."""
     MoveProject: _aio.UnaryUnaryMultiCallable[_quality_pb2.MoveProjectRequest, _quality_pb2.MoveProjectResponse]
     """Files the points of one project under another."""
     Health: _aio.UnaryUnaryMultiCallable[_quality_pb2.HealthRequest, _quality_pb2.HealthResponse]
@@ -82,6 +90,38 @@ class QualityServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_quality_pb2.HandedInRequest, _abc.Awaitable[_quality_pb2.HandedInResponse]],
     ) -> _abc.Awaitable[_quality_pb2.HandedInResponse]:
         """What CI has handed in for a project: for a service that does not keep it."""
+
+    @_abc_1.abstractmethod
+    def Recommendations(
+        self,
+        request: _quality_pb2.RecommendationsRequest,
+        context: _aio.ServicerContext[_quality_pb2.RecommendationsRequest, _abc.Awaitable[_quality_pb2.RecommendationsResponse]],
+    ) -> _abc.Awaitable[_quality_pb2.RecommendationsResponse]:
+        """What is known of the caller's recommendations in a project: for a service that does not keep it, and to list them."""
+
+    @_abc_1.abstractmethod
+    def NoteRecommendations(
+        self,
+        request: _quality_pb2.NoteRecommendationsRequest,
+        context: _aio.ServicerContext[_quality_pb2.NoteRecommendationsRequest, _abc.Awaitable[_quality_pb2.NoteRecommendationsResponse]],
+    ) -> _abc.Awaitable[_quality_pb2.NoteRecommendationsResponse]:
+        """Keeps what a check has changed of them."""
+
+    @_abc_1.abstractmethod
+    def AnswerRecommendation(
+        self,
+        request: _quality_pb2.AnswerRecommendationRequest,
+        context: _aio.ServicerContext[_quality_pb2.AnswerRecommendationRequest, _abc.Awaitable[_quality_pb2.RecommendationStanding]],
+    ) -> _abc.Awaitable[_quality_pb2.RecommendationStanding]:
+        """Keeps what a person says of one: done, not_now, never; undo takes it back."""
+
+    @_abc_1.abstractmethod
+    def EraseRecommendations(
+        self,
+        request: _quality_pb2.EraseRecommendationsRequest,
+        context: _aio.ServicerContext[_quality_pb2.EraseRecommendationsRequest, _abc.Awaitable[_quality_pb2.EraseRecommendationsResponse]],
+    ) -> _abc.Awaitable[_quality_pb2.EraseRecommendationsResponse]:
+        """Forgets the caller's answers and what they followed."""
 
     @_abc_1.abstractmethod
     def MoveProject(

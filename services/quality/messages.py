@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.pb import quality_pb2
+from services.quality.domain.fix_prone import FixForecast
 from services.quality.domain.handed_in import VALUES, HandedEvidence, HandedReport, HandIn, checked_values
 from services.quality.domain.scoring import Scored
 from services.quality.domain.trend import Crossing, Forecast, Point, Trend
 from services.quality.operations.quality_check import Permissions, Question, Report
+from services.quality.recommendation_messages import recommendation_message
 from services.quality.storage.history import Recorded
 
 
@@ -70,8 +72,8 @@ def handed_evidence(message: quality_pb2.HandedEvidence) -> HandedEvidence:
     return HandedEvidence(message.commit, message.name, message.value, message.source, message.detail, measured_at)
 
 
-def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
-    """A report."""
+def report_message(report: Report, took_ms: float, *, forecasts: bool, answers: bool = False) -> quality_pb2.Report:
+    """A report, with its forecast of fixes if forecasts are wanted, and ids of recommendations that can be answered."""
     score = report.score
     return quality_pb2.Report(
         overall_score=score.overall,
@@ -82,12 +84,7 @@ def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
         dependency_status=json.dumps(dict(report.collected.dependencies)),
         components=[_component(each) for each in score.components],
         evidence_coverage=score.coverage,
-        recommendations=[
-            quality_pb2.Recommendation(
-                component=each.component, text=each.text, points=each.points, measured=each.is_measured
-            )
-            for each in score.recommendations
-        ],
+        recommendations=[recommendation_message(each, answers=answers) for each in score.recommendations],
         runs=[
             quality_pb2.ToolRun(tool=each.tool, outcome=each.outcome, took_s=each.took_s, detail=each.detail)
             for each in report.runs
@@ -96,6 +93,21 @@ def report_message(report: Report, took_ms: float) -> quality_pb2.Report:
         took_ms=took_ms,
         measured_score=score.of_measured,
         summary=score.summary,
+        fixes=_fixes(report.collected.fixes) if forecasts else None,
+    )
+
+
+def _fixes(forecast: FixForecast | None) -> quality_pb2.FixForecast | None:
+    if forecast is None:
+        return None
+    return quality_pb2.FixForecast(
+        files=[
+            quality_pb2.FixProneFile(path=each.path, changes=each.changes, fixes=each.fixes) for each in forecast.files
+        ],
+        commits=forecast.commits,
+        trials=forecast.trials,
+        right=forecast.right,
+        right_by_last=forecast.right_by_last,
     )
 
 

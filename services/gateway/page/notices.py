@@ -43,6 +43,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "declined": ("The proposal was declined.", "{} proposals were declined."),
     "revoked": ("The rule is gone.", "{} rules are gone."),
     "checked": ("Measured just now.", "Measured just now."),
+    "answered": ("Your answer is kept.", "Your answers are kept."),
     "backed_up": ("The backup is written.", "The backup is written."),
     "zone": ("Times are shown in that zone now.", "Times are shown in that zone now."),
     "signed_out": ("You are signed out.", "You are signed out."),

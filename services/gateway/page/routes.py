@@ -121,6 +121,7 @@ def _changing(parts: Parts, server: ServerParts) -> Routes:
         ("POST", "/page/permissions/record", permissions.record),
         ("POST", "/page/permissions/revoke", permissions.revoke),
         ("POST", "/page/quality/measure", Quality(parts).measure),
+        ("POST", "/page/quality/answer", Quality(parts).answer),
         ("POST", "/page/health/backup", Health(parts, server.backup, server.last_hour).back_up),
     ]
 

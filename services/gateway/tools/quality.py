@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastmcp import Context, FastMCP
@@ -14,12 +14,19 @@ from pydantic import Field
 
 from services.gateway.answers import session_results as shapes
 from services.gateway.answers.memory_results import iso
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.working_directory import Workplace
-from services.gateway.tools.memory import encodable
 from services.gateway.tools.session import Directory
-from services.gateway.workflows.quality import permission_facts, recommendations
+from services.gateway.workflows.quality import (
+    expected_fixes,
+    permission_facts,
+    recommendation_shapes,
+    recommendations,
+    shares_memories,
+)
+from services.gateway.workflows.recommendations import answer as keep_answer
 from services.kit.errors import InvalidInput, NotReady
 from services.pb import quality_pb2
 
@@ -48,6 +55,8 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
             working_directory="" if place.client else place.directory,
             evidence=place.evidence,
             permissions=await permission_facts(backends, place.name),
+            remember_shown=True,
+            shares=await shares_memories(backends, place.name),
             run_tools=run_tools,
             project=place.name,
             operation_id=str(uuid4()),
@@ -66,11 +75,30 @@ def register(mcp: FastMCP, backends: Backends, workplace: Workplace, run_timeout
         project: Annotated[str | None, Field(description="The working directory's when left out")] = None,
         limit: Annotated[int, Field(ge=1, le=1000)] = 50,
     ) -> shapes.HistoryAnswer:
-        """A project's quality over time, its trend, and a forecast."""
+        """A project's quality over time, its trend, and the range it will likely stay in."""
         name = project or (await workplace.find(Asked.of(None, context))).name
         request = quality_pb2.HistoryRequest(project=encodable(name), limit=limit)
         answer: quality_pb2.HistoryResponse = await quality.call(quality.stub.History, request)
         return _history(answer)
+
+    @mcp.tool(annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False))
+    async def answer_recommendation(
+        context: Context,
+        id: Annotated[str, Field(description="As a recommendation names it: improve:lint")],
+        answer: Annotated[
+            Literal["done", "not_now", "never", "undo"], Field(description="The user's; undo takes it back")
+        ],
+        days: Annotated[int | None, Field(ge=1, le=365, description="How long not_now holds (30)")] = None,
+        project: Annotated[str | None, Field(description="The working directory's when left out")] = None,
+    ) -> shapes.RecommendationAnswer:
+        """Keep what the user says of a recommendation: one refused does not return."""
+        name = project or (await workplace.find(Asked.of(None, context))).name
+        standing = await keep_answer(backends, encodable(name), encodable(id), answer, days)
+        return shapes.RecommendationAnswer(
+            id=standing.id,
+            answer=standing.answer or None,
+            until=iso(standing.until) if standing.HasField("until") else None,
+        )
 
 
 def _answer(response: quality_pb2.CheckResponse) -> shapes.QualityAnswer:
@@ -102,6 +130,8 @@ def _answer(response: quality_pb2.CheckResponse) -> shapes.QualityAnswer:
             components=components,
             evidence_coverage=report.evidence_coverage,
             recommendations=recommendations(report),
+            recommendation_details=recommendation_shapes(report),
+            fixes_expected=expected_fixes(report),
             runs=[
                 {"tool": each.tool, "outcome": each.outcome, "took_s": round(each.took_s, 2), "detail": each.detail}
                 for each in report.runs

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+from services.gateway.access.identity import LOCAL_USER, current_caller
+from services.gateway.answers.session_results import FixesExpected, FixProneShape, RecommendationShape
 from services.gateway.backends import Backends
 from services.gateway.directory.working_directory import Place
 from services.kit.errors import ServiceError
-from services.pb import quality_pb2, session_pb2
+from services.pb import memory_pb2, quality_pb2, session_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,42 @@ PARTS = ("project_health", "permissions_score", "tools_availability")
 
 
 def recommendations(report: quality_pb2.Report) -> list[str]:
-    """The recommendations, each with its gain in points of the overall score, the largest gain first."""
-    return [f"{each.text} ({'+' if each.measured else 'up to +'}{each.points:.1f})" for each in report.recommendations]
+    """The recommendations, each with its gain in points of the overall score, its id, and why else it is shown."""
+    return [_recommendation_text(each) for each in report.recommendations]
+
+
+def _recommendation_text(each: quality_pb2.Recommendation) -> str:
+    gain = f"{'+' if each.measured else 'up to +'}{each.points:.1f}"
+    return f"{each.text} ({'; '.join(filter(None, [gain, each.id, *each.why[1:]]))})"
+
+
+def recommendation_shapes(report: quality_pb2.Report) -> list[RecommendationShape]:
+    """The same, in parts."""
+    return [
+        RecommendationShape(
+            id=each.id or None, text=each.text, points=each.points, measured=each.measured, why=list(each.why)
+        )
+        for each in report.recommendations
+    ]
+
+
+def expected_fixes(report: quality_pb2.Report) -> FixesExpected | None:
+    """The files most likely to need a fix next, each with why; None where nothing speaks for any."""
+    if not report.HasField("fixes"):
+        return None
+    found = report.fixes
+    files = [
+        FixProneShape(
+            path=each.path,
+            why=f"changed in {each.changes} of the last {found.commits} commits, {each.fixes} of them fixes",
+        )
+        for each in found.files
+    ]
+    basis = (
+        f"at {found.trials} earlier times here {100 * found.right:.0f} % of the files so named were in one of the next "
+        f"20 fixes, of those fixed last {100 * found.right_by_last:.0f} %"
+    )
+    return FixesExpected(files=files, basis=basis)
 
 
 async def permission_facts(backends: Backends, project: str) -> quality_pb2.PermissionFacts | None:
@@ -85,15 +122,37 @@ async def latest_summary(backends: Backends, project: str) -> str:
     return history.points[-1].summary if history.points else ""
 
 
-async def assess(backends: Backends, place: Place, operation_id: str = "", kind: str = "check") -> Assessed:
-    """The place's quality; with `operation_id` it is recorded as a point of the project's history."""
+async def shares_memories(backends: Backends, project: str) -> bool:
+    """Whether the caller shares memories of the project: only then does what helped others there count, and theirs."""
+    if current_caller().user == LOCAL_USER:
+        return False
+    asked = memory_pb2.StatsRequest(project=project)
+    try:
+        stats: memory_pb2.StatsResponse = await backends.memory.call(
+            backends.memory.stub.Stats, asked, summary_timeout_s
+        )
+    except ServiceError:
+        return False
+    return stats.shared_by_caller > 0
+
+
+async def assess(
+    backends: Backends, place: Place, operation_id: str = "", kind: str = "check", *, remember_shown: bool = False
+) -> Assessed:
+    """The place's quality; with `operation_id` it is recorded as a point of the project's history.
+
+    With either, its recommendations are remembered as shown.
+    """
     if place.project is None:
         return Assessed(None, place.trouble)
+    facts, shares = await asyncio.gather(permission_facts(backends, place.name), shares_memories(backends, place.name))
     request = quality_pb2.CheckRequest(
         working_directory="" if place.client else place.directory,
         evidence=place.evidence,
         project=place.name if operation_id else "",
-        permissions=await permission_facts(backends, place.name),
+        permissions=facts,
+        remember_shown=remember_shown or bool(operation_id),
+        shares=shares,
         operation_id=operation_id,
         kind=kind,
         label=place.name,

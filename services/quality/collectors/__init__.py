@@ -15,6 +15,7 @@ from services.quality.collectors.coverage import coverage
 from services.quality.collectors.dependencies import dependencies
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.documentation import continuous_integration, documentation
+from services.quality.collectors.fix_history import fix_forecast
 from services.quality.collectors.git import GitFound, git
 from services.quality.collectors.lint import lint, security_reports
 from services.quality.collectors.security import FindSecrets, secrets
@@ -22,6 +23,7 @@ from services.quality.collectors.source import source
 from services.quality.collectors.tests import tests
 from services.quality.collectors.tools import tools
 from services.quality.domain.evidence import Collected, Evidence, merge, no_measurement
+from services.quality.domain.fix_prone import FixForecast
 
 logger = logging.getLogger(__name__)
 Collector = Callable[[Place], Sequence[Evidence]]
@@ -45,6 +47,7 @@ def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="collector") as threads:
         of_git = threads.submit(copy_context().run, _guarded_git, place)  # child processes are observed by the caller
         waiting = [threads.submit(_collect_or_report, collector, names, place) for collector, names in COLLECTORS]
+        of_fixes = threads.submit(copy_context().run, _guarded_forecast, place)
         found = of_git.result()
         waiting.append(
             threads.submit(
@@ -53,7 +56,7 @@ def collect(place: Place, find_secrets: FindSecrets | None = None) -> Collected:
         )
         evidence = [*found.evidence, *(one for each in waiting for one in each.result())]
     collected, kind = with_applicability(place, merge(evidence))
-    return Collected(collected, found.facts, _dependency_facts(collected["dependencies"]), kind)
+    return Collected(collected, found.facts, _dependency_facts(collected["dependencies"]), kind, of_fixes.result())
 
 
 def _collect_or_report(collector: Collector, names: Sequence[str], place: Place) -> Sequence[Evidence]:
@@ -73,6 +76,14 @@ def _guarded_git(place: Place) -> GitFound:
     except Exception as error:
         logger.exception("the git collector failed")
         return GitFound([], {"state": "unreadable", "problem": type(error).__name__})
+
+
+def _guarded_forecast(place: Place) -> FixForecast | None:
+    try:
+        return fix_forecast(place)
+    except Exception:
+        logger.exception("the forecast of fixes failed")
+        return None
 
 
 def _dependency_facts(evidence: Evidence) -> dict[str, str]:

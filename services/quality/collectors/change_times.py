@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from services.kit.errors import ServiceError
 from services.quality.collectors.directory import File, Place
+from services.workspace.git.commit_log import OPTIONS, commits, prefix_of
 from services.workspace.git.repository import Repository
 from services.workspace.git.status import Status, read_status
 
@@ -43,11 +44,9 @@ def history(place: Place, status: Status) -> History | None:
     repository = place.repository
     if repository is None or not place.tracked or not status.head:
         return None
-    below = os.path.relpath(place.root, repository.root)
-    prefix = "" if below == "." else f"{below}/"
-    options = (f"--max-count={commits_max}", "-z", "--no-show-signature", "--no-mailmap", "--no-renames", "-m")
-    wanted = ("--first-parent", "--name-only", "--format=%x01%ct", "--end-of-options", "HEAD", "--")
-    finished = repository.git("log", *options, *wanted)
+    prefix = prefix_of(place.root, repository)
+    chosen = (f"--max-count={commits_max}", "-m", "--first-parent")
+    finished = repository.git("log", *chosen, *OPTIONS, "--end-of-options", "HEAD", "--")
     if finished.ending == "timed out":
         return None
     times, earliest = _commit_times(finished.output, prefix)
@@ -60,15 +59,9 @@ def _commit_times(output: bytes, prefix: str) -> tuple[dict[str, float], float]:
     """The time of the last commit of each path, and the earliest time; the newest commit comes first."""
     times: dict[str, float] = {}
     time = 0.0
-    for part in output.split(b"\0"):
-        field = part.lstrip(b"\n")
-        if field.startswith(b"\x01"):
-            stamp = field[1:].strip()
-            time = float(min(int(stamp), 2**33)) if stamp.isdigit() else time
-        elif field:
-            path = os.fsdecode(field)
-            if path.startswith(prefix):
-                times.setdefault(path[len(prefix) :], time)
+    for time, _, paths in commits(output, prefix):
+        for path in paths:
+            times.setdefault(path, time)
     return times, time
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.kit.errors import InvalidInput, TooLarge
+from services.quality.domain import fix_prone
+from services.quality.domain.fix_prone import FixForecast
 
 reported_max_bytes = 64 * 1024
 text_max_chars = 300
@@ -72,12 +74,14 @@ CODE, NO_CODE = "code", "documents"
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """All evidence of a directory, one per name, facts to show about git and dependencies, and the project's kind."""
+    """All evidence of a directory, one per name, facts to show about git and dependencies, the project's kind, and the
+    files that will need a fix next, where its history tells."""
 
     evidence: Mapping[str, Evidence]
     git: Mapping[str, Any] = field(default_factory=dict)
     dependencies: Mapping[str, Any] = field(default_factory=dict)
     kind: str = CODE
+    fixes: FixForecast | None = None
 
 
 def no_measurement(name: str, reason: str, source: str = "") -> Evidence:
@@ -110,6 +114,7 @@ def to_json(collected: Collected) -> str:
             "git": _facts(collected.git),
             "dependencies": _facts(collected.dependencies),
             "kind": collected.kind,
+            "fixes": fix_prone.to_facts(collected.fixes),
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -146,7 +151,8 @@ def from_json(text: str, now: datetime) -> Collected:
     rows = [row for row in report["evidence"][:evidence_max] if _is_known(row)]
     found = {row["name"]: _from_client(row, now) for row in rows}
     kind = NO_CODE if report.get("kind") == NO_CODE else CODE
-    return Collected(found, _facts(report.get("git")), _facts(report.get("dependencies")), kind)
+    fixes = fix_prone.from_facts(report.get("fixes"))
+    return Collected(found, _facts(report.get("git")), _facts(report.get("dependencies")), kind, fixes)
 
 
 def _is_known(row: object) -> bool:

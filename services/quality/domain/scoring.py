@@ -148,6 +148,8 @@ RULES = 2
 """The version of the rules; scores of another one do not compare. The first counted permissions and tools."""
 recommended_max = 3
 UNCERTAIN = 0.5
+IMPROVE, MEASURE = "improve", "measure"
+"""The kinds of recommendations: to make a component better, or to have it measured."""
 UNFOLLOWED = frozenset({WITHOUT_CODE, "a shallow clone does not have the commits", "only merge commits"})
 """Reasons for which nothing was measured, and that no advice changes."""
 FINDINGS = frozenset({"lint", "types", "vulnerabilities", "security_lint"})
@@ -172,19 +174,36 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """Advice, and the points of the overall score to gain; the maximum if the component is not measured yet."""
+    """Advice, and the points of the overall score to gain; the maximum if the component is not measured yet.
+
+    `kind` is improve or measure; `why` says for what reasons it is shown.
+    """
 
     component: str
     text: str
     points: float
     is_measured: bool = True
+    kind: str = IMPROVE
+    why: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The same at each check of any project."""
+        return f"{self.kind}:{self.component}"
+
+    @property
+    def expected_points(self) -> float:
+        """What is not measured yet counts half, since nobody knows what it would earn."""
+        return self.points * (1 if self.is_measured else UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """All scores are 0 to 100; the components' points add up to `overall`. `coverage` is 0 to 1, by weight.
 
-    `of_measured` is the share of the points that could be had from what was measured, `summary` all of it in words.
+    `of_measured` is the share of the points that could be had from what was measured, `measured_summary` all of it in
+    words. `candidates` are all recommendations that can be made, the largest gain first, `recommendations` those that
+    are.
     """
 
     overall: float
@@ -194,8 +213,17 @@ class Score:
     coverage: float
     components: tuple[Scored, ...]
     recommendations: tuple[Recommendation, ...]
+    candidates: tuple[Recommendation, ...] = ()
     of_measured: float = 0.0
-    summary: str = ""
+    measured_summary: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The score, of how much, and what would be next."""
+        text = self.measured_summary
+        if self.coverage and self.recommendations:
+            text += f". Next: {self.recommendations[0].text}"
+        return text if text.endswith(".") else f"{text}."
 
 
 def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
@@ -211,6 +239,7 @@ def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
     rows = tuple(_score_component(each, found[each.name], counting, is_project) for each in COMPONENTS)
     measured = sum(row.weight for row in rows if row.evidence.measured or _is_missing_code(row, kind))
     overall = _total(rows)
+    candidates = _recommendations(rows) if is_project else ()
     made = Score(
         overall=overall,
         health=overall,
@@ -218,10 +247,11 @@ def score(evidence: Mapping[str, Evidence], kind: str = CODE) -> Score:
         tools=_own_figure(rows, Group.TOOLS),
         coverage=min(1.0, round(measured / 100, 6)),
         components=rows,
-        recommendations=_recommendations(rows)[:recommended_max] if is_project else (),
+        recommendations=candidates[:recommended_max],
+        candidates=candidates,
         of_measured=min(round(100 * overall / measured, 2), 100.0) if measured else 0.0,
     )
-    return replace(made, summary=_summary(made, kind))
+    return replace(made, measured_summary=_measured_summary(made, kind))
 
 
 def share(curve: Curve, value: float) -> float:
@@ -310,8 +340,8 @@ def _own_figure(rows: Sequence[Scored], group: Group) -> float:
     return round(100 * share(row.component.curve, row.evidence.value), 2) if row.evidence.measured else 0.0
 
 
-def _summary(made: Score, kind: str) -> str:
-    """The score, of how much, and what would be next."""
+def _measured_summary(made: Score, kind: str) -> str:
+    """The score, and of how much."""
     if not made.coverage:
         return "Nothing of it was measured."
     measured = 100 * made.coverage
@@ -320,18 +350,14 @@ def _summary(made: Score, kind: str) -> str:
         text += f"; {100 - measured:.0f} of 100 were not"
     if kind == NO_CODE:
         text += "; there is no code, which the score is about"
-    if made.recommendations:
-        text += f". Next: {made.recommendations[0].text}"
-    return text if text.endswith(".") else f"{text}."
+    return text
 
 
 def _recommendations(rows: Sequence[Scored]) -> tuple[Recommendation, ...]:
-    """What gains most first; what is not measured yet counts half, since nobody knows what it would earn."""
+    """What is expected to gain most first."""
     found = [_recommendation(row) for row in rows if _is_advised(row)]
     gains = [each for each in found if each.points > 0]
-    return tuple(
-        sorted(gains, key=lambda each: (-each.points * (1 if each.is_measured else UNCERTAIN), each.component))
-    )
+    return tuple(sorted(gains, key=lambda each: (-each.expected_points, each.component)))
 
 
 def _is_advised(row: Scored) -> bool:
@@ -349,17 +375,19 @@ def _recommendation(row: Scored) -> Recommendation:
     The gain of an unmeasured component is its maximum.
     """
     component, evidence = row.component, row.evidence
-    missing = round(row.gain, 2)
+    kind, missing = MEASURE, round(row.gain, 2)
     if not evidence.measured:
         text = f"{component.name} is not measured: {evidence.detail}. {evidence.advice or component.measure}"
+        why = f"up to {missing:.1f} points are not measured"
     elif share(component.curve, evidence.value) == 1:
-        text = (
-            f"Measure {component.name} again: {evidence.source} is {_how_long(evidence.age_s)} older than the sources."
-        )
+        age = _how_long(evidence.age_s)
+        text = f"Measure {component.name} again: {evidence.source} is {age} older than the sources."
+        why = f"what was measured {age} ago earns {missing:.1f} points less"
     else:
         fact = component.fact.format(value=evidence.value, percent=100 * evidence.value, detail=evidence.detail)
-        text = f"{component.advice}: {fact}."
-    return Recommendation(component.name, text, missing, is_measured=evidence.measured)
+        kind, text = IMPROVE, f"{component.advice}: {fact}."
+        why = f"it earns {row.points:.1f} of {row.points + missing:.1f} points"
+    return Recommendation(component.name, text, missing, evidence.measured, kind, (why,))
 
 
 def _how_long(seconds: float) -> str:

@@ -1,9 +1,14 @@
-"""The trend of a project's scores: slope with its confidence, forecast, crossings of thresholds. Pure."""
+"""The trend of a project's scores: slope with its confidence, forecast, crossings of thresholds. Pure.
+
+Continuing the slope is a worse forecast than "no change", and so is every average that was tried (`make bench` prints
+some), so no change is what is expected; what is forecast is the interval around it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,7 +18,12 @@ from typing import Literal
 points_min = 4
 """With fewer points an interval is meaningless: a line through three has one degree of freedom."""
 span_min = timedelta(hours=1)
-forecast_ahead_max = timedelta(days=7)
+forecast_ahead = timedelta(days=7)
+forecast_ahead_max = timedelta(days=28)
+"""A score that was measured later than this says nothing of the next week."""
+forecast_days_max = 50
+forecast_changes_min = 10
+forecast_confidence = 0.8
 THRESHOLDS = (50.0, 70.0, 90.0)
 _DAY_S = 86_400.0
 # Two-sided 95 % quantiles of Student's t by degrees of freedom, from 1; beyond them the normal distribution is close.
@@ -54,7 +64,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The expected score, and its 95 % prediction interval; within 0 and 100."""
+    """The expected score, and the interval in which it will be four times out of five; within 0 and 100."""
 
     timestamp: datetime
     overall: float
@@ -70,7 +80,6 @@ class Trend:
     slope_per_day: float = 0.0
     low: float | None = None
     high: float | None = None
-    forecast: Forecast | None = None
 
 
 def under_latest_rules(points: Sequence[Point]) -> list[Point]:
@@ -93,13 +102,34 @@ def trend(points: Sequence[Point]) -> Trend:
     deviation = math.sqrt(residual / freedom)
     quantile = _T95[freedom - 1] if freedom <= len(_T95) else _normal95
     margin = quantile * deviation / math.sqrt(spread)
-    ahead = min(forecast_ahead_max.total_seconds() / _DAY_S, days[-1])  # no further ahead than the data reach back
-    day = days[-1] + ahead
-    wide = quantile * deviation * math.sqrt(1 + 1 / len(days) + (day - mean) ** 2 / spread)
-    expected = intercept + slope * day
-    forecast = Forecast(began + timedelta(days=day), _score(expected), _score(expected - wide), _score(expected + wide))
     low, high = slope - margin, slope + margin
-    return Trend(_direction(low, high), round(slope, 4), round(low, 4), round(high, 4), forecast)
+    return Trend(_direction(low, high), round(slope, 4), round(low, 4), round(high, 4))
+
+
+def forecast(points: Sequence[Point]) -> Forecast | None:
+    """The score a week after the last point; None with fewer than `forecast_changes_min` changes over a week.
+
+    The interval is that of split conformal prediction (Vovk et al. 2005): the change that ceil(0.8 (n + 1)) of the n
+    changes over about a week did not exceed, up or down, among the last scores of the last `forecast_days_max` days on
+    which there was one.
+    """
+    daily = list({point.timestamp.date(): point for point in points}.values())[-forecast_days_max:]
+    changes = sorted(abs(after.overall - before.overall) for before, after in _weeks(daily))
+    if len(changes) < forecast_changes_min:
+        return None
+    margin = changes[math.ceil(forecast_confidence * (len(changes) + 1)) - 1]
+    last = daily[-1]
+    low, high = _score(last.overall - margin), _score(last.overall + margin)
+    return Forecast(last.timestamp + forecast_ahead, last.overall, low, high)
+
+
+def _weeks(points: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
+    """Each point with the first one that is a week later, or somewhat more."""
+    for before in points:
+        wanted = before.timestamp + forecast_ahead
+        place = bisect_left(points, wanted, key=lambda each: each.timestamp)
+        if place < len(points) and points[place].timestamp <= before.timestamp + forecast_ahead_max:
+            yield before, points[place]
 
 
 def _direction(low: float, high: float) -> Direction:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Protocol, TypeVar
 import duckdb
 
 from services.kit.errors import InvalidInput, RateLimited, Unavailable
+from services.kit.events import duckdb_outbox
+from services.kit.events.outbox import OutgoingEvent, Taken, outgoing
 from services.kit.observability import telemetry
 from services.quality.domain.evidence import clock_skew_max
 from services.quality.domain.trend import Crossing, Point, crossings
@@ -39,7 +41,7 @@ _move = (
     "DELETE FROM points WHERE user_id = ?1 AND project = ?2 AND ?3 <> ''",
     *(
         statement.format(table)
-        for table in ("handed_reports", "handed_evidence")
+        for table in ("handed_reports", "handed_evidence", "recommendations")
         for statement in (
             """INSERT OR IGNORE INTO {0} BY NAME
                SELECT * REPLACE (?3 AS project) FROM {0} WHERE user_id = ?1 AND project = ?2""",
@@ -82,8 +84,9 @@ class History(Protocol):
 class DuckHistory:
     """One connection, used by one thread."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, thread: ThreadPoolExecutor, events_max: int = 0) -> None:
         self._connection = connection
+        self._events_max = events_max
         self._thread = thread
         self._waiting = 0
 
@@ -120,26 +123,47 @@ class DuckHistory:
         there = self._rows(_by_operation, [user, project, point.operation_id])
         kept = there[0] if there else point
         before = self._rows(_before, [user, project, kept.timestamp, kept.operation_id])
-        if not there:
-            values = (getattr(point, name.strip()) for name in _columns.split(","))
-            self._connection.execute(_insert, [user, project, *values])
         before = [each for each in before if each.rules == kept.rules]
         delta = round(kept.overall - before[0].overall, 2) if before else None
+        if not there:
+            self._add(user, project, point, delta)
         return Recorded(bool(there), delta, crossings([*before, kept]))
 
-    def _move(self, user: str, source: str, target: str) -> int:
-        """A point that the other has by the same operation is one and the same."""
-        names = [user, source, target]
+    def _add(self, user: str, project: str, point: Point, delta: float | None) -> None:
+        values = (getattr(point, name.strip()) for name in _columns.split(","))
+        with self.transaction():
+            self._connection.execute(_insert, [user, project, *values])
+            duckdb_outbox.write(self._connection, [_event(user, point, delta)], self._events_max)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at its end; nothing is changed if anything fails."""
         self._connection.begin()
         try:
-            count = self._connection.execute("SELECT count(*) FROM points WHERE user_id = ? AND project = ?", names[:2])
-            moved = int((count.fetchone() or (0,))[0])
-            for statement in _move:
-                self._connection.execute(statement, names)
+            yield
             self._connection.commit()
         except BaseException:
             self._connection.rollback()
             raise
+
+    async def take(self, most: int) -> Taken:
+        return await self.run("take events", lambda: duckdb_outbox.take(self._connection, most))
+
+    async def settle(self, number: int) -> None:
+        def settle() -> None:
+            with self.transaction():
+                duckdb_outbox.settle(self._connection, number)
+
+        await self.run("settle events", settle)
+
+    def _move(self, user: str, source: str, target: str) -> int:
+        """A point that the other has by the same operation is one and the same."""
+        names = [user, source, target]
+        with self.transaction():
+            count = self._connection.execute("SELECT count(*) FROM points WHERE user_id = ? AND project = ?", names[:2])
+            moved = int((count.fetchone() or (0,))[0])
+            for statement in _move:
+                self._connection.execute(statement, names)
         return moved
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[Point]:
@@ -147,14 +171,30 @@ class DuckHistory:
         return [Point(time.astimezone(UTC), *rest) for time, *rest in rows]  # DuckDB returns local time
 
 
+def _event(user: str, point: Point, delta: float | None) -> OutgoingEvent:
+    return outgoing(
+        "quality.recorded",
+        user,
+        point.timestamp,
+        {
+            "quality": point.overall,
+            "delta": delta,
+            "coverage": point.coverage,
+            "kind": point.kind,
+            "operation_id": point.operation_id,
+            "git_commit": point.commit,
+        },
+    )
+
+
 @asynccontextmanager
-async def open_history(path: Path) -> AsyncIterator[DuckHistory]:
+async def open_history(path: Path, events_max: int = 0) -> AsyncIterator[DuckHistory]:
     """The history in the file at `path`, created if missing; Unavailable if another process has it open."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quality-history")
     try:
         connection = await asyncio.get_running_loop().run_in_executor(thread, connect, path)
         try:
-            yield DuckHistory(connection, thread)
+            yield DuckHistory(connection, thread, events_max)
         finally:
             await asyncio.get_running_loop().run_in_executor(thread, connection.close)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from services.kit.errors import NotReady
+from services.kit.events import duckdb_outbox
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: a point is a row, unique by the operation that made it
@@ -52,6 +53,33 @@ MIGRATIONS: tuple[str, ...] = (
         detail      TEXT        NOT NULL,
         measured_at TIMESTAMPTZ NOT NULL,
         PRIMARY KEY (user_id, project, commit, name)
+    );
+    """,
+    # 5: events for other programs, until the integration service has them
+    duckdb_outbox.TABLES,
+    # 6: what a person answered to recommendations, and which they followed; no text of a project
+    """
+    CREATE TABLE recommendations (
+        user_id        TEXT    NOT NULL,
+        project        TEXT    NOT NULL,
+        id             TEXT    NOT NULL,
+        shown_at       TIMESTAMPTZ,
+        last_shown_at  TIMESTAMPTZ,
+        shown_days     INTEGER NOT NULL,
+        first_share    DOUBLE,
+        share          DOUBLE,
+        basis          TEXT    NOT NULL,
+        answer         TEXT    NOT NULL,
+        answered_at    TIMESTAMPTZ,
+        until          TIMESTAMPTZ,
+        answered_share DOUBLE,
+        answered_basis TEXT    NOT NULL,
+        returned       TEXT    NOT NULL,
+        followed       INTEGER NOT NULL,
+        refused        INTEGER NOT NULL,
+        shared         BOOLEAN NOT NULL,
+        version        BIGINT  NOT NULL,
+        PRIMARY KEY (user_id, project, id)
     );
     """,
 )

@@ -68,6 +68,7 @@ def is_listed(page: Page, pair: Pair) -> bool:
     return {"newer": pair.newer, "older": pair.older}.items() <= (forms[0].items() if forms else {}.items())
 
 
+@pytest.mark.slow
 def test_a_pair_is_settled_and_that_is_undone(browser: HttpBrowser, pair: Pair) -> None:
     page = browser.open(pair.address)
     assert is_listed(page, pair)

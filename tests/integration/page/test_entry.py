@@ -38,6 +38,7 @@ PAGES = (
 )
 
 
+@pytest.mark.slow
 def test_a_link_works_once(filled: Filled) -> None:
     link = filled.person.link()
     first, second = HttpBrowser(filled.stack.url), HttpBrowser(filled.stack.url)

@@ -46,6 +46,7 @@ def test_a_page_of_an_empty_segue_says_what_to_do_next(empty: HttpBrowser, name:
     assert len(words) > 250
 
 
+@pytest.mark.slow
 def test_every_link_of_every_page_leads_to_a_page(browser: HttpBrowser) -> None:
     seen: set[str] = set()
     waiting = [f"/page/{name}" for name in PAGES]

@@ -246,6 +246,7 @@ def post(team: TeamStack, user: str, scope: str = "write", **body: Any) -> Answe
     return team.ask("POST", "/v1/reports", team.token(user, scope), body)
 
 
+@pytest.mark.slow
 async def test_ci_hands_in_by_a_token_for_the_project_of_a_remote(team: TeamStack, shop: Path) -> None:
     git(shop, "remote", "add", "origin", "git@github.com:acme/lanterns.git")
     assert not (await quality_of(team, "ada", shop))["tests_passed"]["measured"]

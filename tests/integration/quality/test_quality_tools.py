@@ -41,6 +41,7 @@ class Heard:
         self.first.set()
 
 
+@pytest.mark.slow
 async def test_a_client_hears_how_far_its_tools_are(connect: Connect, tmp_path: Path) -> None:
     shop = project_with_ruff(tmp_path, WAITS + REPORTS)
     heard = Heard()

@@ -15,6 +15,8 @@ from tests.integration.team import request
 from tests.unit.quality.collectors.test_collectors import write
 from tests.unit.quality.collectors.test_public_projects import PY, commit, git
 
+pytestmark = pytest.mark.slow
+
 OF = "points that were measured"
 
 

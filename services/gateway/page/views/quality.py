@@ -15,12 +15,14 @@ from services.gateway.page.forms import query_texts
 from services.gateway.page.notices import Notice
 from services.gateway.page.parts import Parts
 from services.gateway.page.rendering import address
-from services.gateway.workflows.quality import Assessed, assess, recommendations
+from services.gateway.workflows.quality import Assessed, assess, expected_fixes, recommendation_shapes
+from services.gateway.workflows.recommendations import standings
 from services.kit.errors import ServiceError
 
 points_max = 100
 listed_max = 50
 HERE = "/page/quality"
+ANSWERS = {"done": "Done", "not_now": "Not now", "never": "Never"}
 
 
 class Quality:
@@ -49,6 +51,8 @@ class Quality:
             chart=_chart(history["points"], self._parts.viewer(request).zone) if history else "",
             report=_report(assessed),
             trouble=assessed.trouble if assessed else "",
+            choices=ANSWERS,
+            answers=await self._answers(label) if label else [],
         )
 
     async def measure(self, request: Request) -> Response:
@@ -56,6 +60,25 @@ class Quality:
         fields = await self._parts.form(request)
         await self._parts.tools.call("quality_check", working_directory=fields.text("root"))
         return self._parts.go(address(HERE, project=fields.text("project")), Notice("checked"))
+
+    async def answer(self, request: Request) -> Response:
+        """Keeps what the person says of a recommendation."""
+        fields = await self._parts.form(request)
+        project, said = fields.text("project"), fields.choice("answer", [*ANSWERS, "undo"])
+        await self._parts.tools.call("answer_recommendation", id=fields.text("id"), answer=said, project=project)
+        return self._parts.go(address(HERE, project=project), Notice("answered"))
+
+    async def _answers(self, project: str) -> list[dict[str, str]]:
+        """What was answered and still holds; nothing while quality does not say."""
+        try:
+            found = await standings(self._parts.backends, project)
+        except ServiceError:
+            return []
+        return [
+            {"id": each.id, "answer": ANSWERS[each.answer], "until": iso(each.until) if each.HasField("until") else ""}
+            for each in found.standings
+            if each.answer in ANSWERS and not each.returned
+        ]
 
     async def _assess(self, root: str) -> Assessed:
         sessions = self._parts.workflows.sessions
@@ -89,7 +112,8 @@ def _report(assessed: Assessed | None) -> dict[str, Any] | None:
         "measured": 100 * report.evidence_coverage,
         "summary": report.summary,
         "components": components,
-        "next": recommendations(report)[:6],
+        "next": recommendation_shapes(report),
+        "fixes": expected_fixes(report),
     }
 
 

@@ -37,3 +37,18 @@ async def test_points_of_the_same_rules_are_compared(tmp_path: Path) -> None:
         later = replace(POINT, overall=85.0, operation_id="b", timestamp=MARCH + timedelta(days=1))
         recorded = await history.record("ada", "shop", later)
     assert recorded.delta == 5.0
+
+
+async def test_a_point_is_told_to_others_once_and_without_its_summary(tmp_path: Path) -> None:
+    point = replace(POINT, summary="the otter swims", commit="a" * 40)
+    async with open_history(tmp_path / "quality.duckdb", events_max=10) as history:
+        await history.record("ada", "shop", point)
+        await history.record("ada", "shop", point)  # the same again
+        ((number, event),) = (await history.take(10)).events
+        await history.settle(number)
+        assert not (await history.take(10)).events
+    assert (event.subject, event.user) == ("quality.recorded", "ada")
+    assert event.data["quality"] == 80.0
+    assert event.data["operation_id"] == "a"
+    assert "otter" not in event.text()
+    assert "shop" not in event.text()

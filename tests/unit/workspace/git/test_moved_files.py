@@ -175,6 +175,7 @@ CONTENTS = st.sampled_from(["", "x = 1\n", "one\ntwo\nthree\n", "one\ntwo\nthree
 STEPS = st.lists(st.tuples(st.sampled_from(["move", "remove", "write"]), NAMES, NAMES, CONTENTS), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.dictionaries(NAMES, CONTENTS, min_size=1), steps=STEPS)
 def test_head_never_lacks_what_lies_untracked_unless_it_is_said(

@@ -1,0 +1,1 @@
+"""Whether what is foreseen comes, by replay."""
