@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-START_TIMEOUT_S = 30
-"""The first start of a server builds its model; a client's own default timeout may be shorter."""
+from services.cli.clients.codex_config import server_lines
 
 
 class Client(NamedTuple):
@@ -27,22 +26,6 @@ def _json(root: str, *, stdio: bool = False, **more: Any) -> Callable[[str, Mapp
     return lines
 
 
-def _toml(program: str, environment: Mapping[str, str]) -> str:
-    pairs = ", ".join(f"{name} = {_toml_text(value)}" for name, value in environment.items())
-    lines = (
-        "[mcp_servers.segue]",
-        f"command = {_toml_text(program)}",
-        'args = ["connect"]',
-        *([f"env = {{ {pairs} }}"] if pairs else []),
-        f"startup_timeout_sec = {START_TIMEOUT_S}",
-    )
-    return "\n".join(lines)
-
-
-def _toml_text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # TOML's basic strings have the same escapes
-
-
 def _environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return {"env": dict(environment)} if environment else {}
 
@@ -52,7 +35,7 @@ CLIENTS: Mapping[str, Client] = {
     "vscode": Client(
         "VS Code", ".vscode/mcp.json in a project, or `MCP: Open User Configuration`", _json("servers", stdio=True)
     ),
-    "codex": Client("Codex CLI", "~/.codex/config.toml", _toml),
+    "codex": Client("Codex CLI", "~/.codex/config.toml", server_lines),
     "gemini": Client(
         "Gemini CLI", "~/.gemini/settings.json, or .gemini/settings.json in a project", _json("mcpServers")
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import stat
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,11 +47,12 @@ class SettingsFile:
             raise NotOurs(f"it cannot be read: {problem.strerror}") from problem
         except UnicodeDecodeError:
             raise NotOurs("it is not UTF-8") from None
+        is_toml = self.path.name.removesuffix(BACKUP_SUFFIX).endswith(".toml")
         try:
             if text.strip():
-                parse(text)
+                (tomllib.loads if is_toml else parse)(text)
         except ValueError as problem:
-            raise NotOurs(f"it is not plain JSON ({problem})") from problem
+            raise NotOurs(f"it is not plain {'TOML' if is_toml else 'JSON'} ({problem})") from problem
         return text
 
     def diff(self, text: str) -> str:

@@ -19,8 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from services.cli.checkup.transcripts import expiring_here
 from services.cli.gateway.credentials import BadToken, credentials
+from services.cli.gateway.mcp_call import CallFailed, gateway_call
 from services.cli.local_server import NotStarted, default_data_dir, ensure_server
+from services.cli.transfer.client_memory import ClientMemory, Steps, folders_of, memory_entries
 from services.cli.transfer.delivery import Delivery, NoRoom, NotDelivered, Receipt, Stopped
 from services.cli.transfer.import_log import ImportLog, NewImport, list_imports, undo_import
 from services.cli.transfer.places import Places
@@ -312,10 +315,26 @@ def _survey(asked: Asked) -> int:
     state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=True)
     work = Import(connect, state, asked.project, survey=survey)
     work.run(asked.paths)
+    for entry in memory_entries(asked.paths):
+        survey.take(entry, asked.project or (entry.memory.project if entry.memory else ""))
     for line in report(work.tally, ""):
         print(line, file=sys.stderr)
     print("\n".join(survey.lines(work.tally.files)), flush=True)
+    _name_expiring(ImportState(default_data_dir(), gateway_address() or LOCAL))
     return int(bool(work.tally.unreadable))
+
+
+def _keep_memories(asked: Asked, connecting: Callable[[], Delivery]) -> Steps:
+    """Keeps the client's own memory files in step, if the paths have any. Raises NotDelivered, CallFailed."""
+    memories = ClientMemory(default_data_dir(), gateway_address() or LOCAL, asked.project, anew=asked.deleted_too)
+    folders = folders_of(asked.paths)
+    return Steps() if memories.is_in_step(folders) else memories.keep_in_step(folders, connecting, gateway_call)
+
+
+def _name_expiring(state: ImportState) -> None:
+    """Says which transcripts Claude Code deletes soon that are not stored, with the command that stores them."""
+    for finding in expiring_here(state):
+        print(f"{finding.name}: {finding.detail}; {finding.remedy}", file=sys.stderr)
 
 
 def _import(asked: Asked) -> int:
@@ -323,18 +342,23 @@ def _import(asked: Asked) -> int:
     state = ImportState(default_data_dir(), gateway_address() or LOCAL, anew=asked.deleted_too)
     record = ImportLog(default_data_dir(), gateway_address() or LOCAL).begin(asked.paths)
     work = Import(partial(connect, deleted_too=asked.deleted_too), state, asked.project, record=record)
-    trouble, status = "", 0
+    trouble, status, steps = "", 0, Steps()
     try:
         work.run(asked.paths)
+        steps = _keep_memories(asked, partial(connect, deleted_too=asked.deleted_too))
+        record.note(steps.ids)
     except (KeyboardInterrupt, Stopped):
         trouble, status = f"interrupted. {AGAIN}", INTERRUPTED
     except NoRoom as problem:
         trouble, status = f"over quota: {problem} {MAKE_ROOM} {AGAIN}", 1
-    except NotDelivered as problem:
+    except (NotDelivered, CallFailed) as problem:
         trouble, status = f"{str(problem).rstrip('.')}. {AGAIN}", 1
     for line in report(work.tally, trouble):
         print(line, file=sys.stderr)
+    if str(steps):
+        print(f"Claude Code's own memories: {steps}", file=sys.stderr)
     print(summary(work.tally, time.monotonic() - began), flush=True)
     if undoing := record.end():
         print(undoing, file=sys.stderr)
+    _name_expiring(state)
     return status or bool(work.tally.unreadable)

@@ -91,13 +91,13 @@ class ImportState:
         """Writes the changes, all or nothing. Raises OSError."""
         if not self._changed:
             return
-        gateways = _gateways(_load(self._path))
+        gateways = gateways_of(load_json(self._path))
         gateways[self._gateway] = {path: list(known) for path, known in self._files.items() if Path(path).exists()}
-        _write_atomically(self._path, json.dumps({"version": VERSION, "gateways": gateways}).encode())
+        write_atomically(self._path, json.dumps({"version": VERSION, "gateways": gateways}).encode())
         self._changed = False
 
     def _read_files(self) -> dict[str, Any]:
-        files = _gateways(_load(self._path)).get(self._gateway)
+        files = gateways_of(load_json(self._path)).get(self._gateway)
         return files if isinstance(files, dict) else {}
 
 
@@ -106,14 +106,16 @@ def _key(path: Path) -> str:
     return str(path.absolute())
 
 
-def _load(path: Path) -> Any:
+def load_json(path: Path) -> Any:
+    """What a state file says; None if it says nothing."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
 
 
-def _gateways(state: Any) -> dict[str, Any]:
+def gateways_of(state: Any) -> dict[str, Any]:
+    """What a state file says of each gateway."""
     gateways = state.get("gateways") if isinstance(state, dict) and state.get("version") == VERSION else None
     return gateways if isinstance(gateways, dict) else {}
 
@@ -152,7 +154,8 @@ def _ends(file: BinaryIO, offset: int) -> bytes:
     return first + file.read(min(offset, print_max_bytes))
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file of the data directory whole or not at all. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from services.memory.imports.containers.sqlite_copy import last_change_ns
 from services.memory.imports.containers.unreadable import Unreadable
+from services.memory.imports.formats.claude_memory import memory_place
 from services.memory.imports.formats.entries import Entry
 from services.memory.imports.formats.known_formats import format_of
 from services.memory.imports.formats.opening import Format, Opening
@@ -51,12 +52,17 @@ class Source(NamedTuple):
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[SourceFile | Unreadable]:
-    """The files at these paths, without repetitions; a directory yields those below it that may be imported, sorted."""
+    """The files at these paths, without repetitions; a directory yields those below it that may be imported, sorted.
+
+    The client's own memory files are not among them: they change, and are kept in step (`cli/transfer/client_memory`).
+    """
     seen: set[tuple[int, int]] = set()
     for path in paths:
         for found in _below(path) if _is_directory(path) else [_source_file(path)]:
             if isinstance(found, Unreadable):
                 yield found
+            elif memory_place(found.path):
+                continue
             elif (identity := _identity(found.path)) not in seen:
                 seen.add(identity)
                 yield found

@@ -104,7 +104,7 @@ class Failures:
         call = doings.calls.pop(_text(result, "tool_use_id"), None)
         if call is None:
             return
-        text = _result_text(result.get("content"))
+        text = result_text(result.get("content"))
         if result.get("is_error") is not True:
             if failed_in := self._open.pop(call.key, None):
                 doings.fixes[failed_in] = None
@@ -112,7 +112,7 @@ class Failures:
             doings.actions[call.place] += " (refused)"
         elif call.key.split(" ", 1)[0] not in ASKING:
             outcome = self._outcomes.get(_text(result, "tool_use_id"), Outcome())
-            self._record_failure(call, doings, memory_id, _telling(text), outcome)
+            self._record_failure(call, doings, memory_id, telling_line(text), outcome)
 
     def _record_failure(self, call: Call, doings: Doings, memory_id: str, why: str, outcome: Outcome) -> None:
         after = f" after {_duration(outcome.duration_ms)}" if outcome.duration_ms >= telling_duration_ms else ""
@@ -140,7 +140,7 @@ def _key(name: str, subject: str) -> str:
     return f"{words[0]} {second}".strip()
 
 
-def _telling(text: str) -> str:
+def telling_line(text: str) -> str:
     """The most informative line of a failure: the last that names an error or mentions one, else the first."""
     lines = [line for line in _lines(public_text(text)) if not re.fullmatch(r"Exit code \d+", line)]
     told = [line for pattern in (_named_failure, _failure) for line in reversed(lines) if pattern.search(line)]
@@ -151,7 +151,8 @@ def _lines(text: str) -> Iterator[str]:
     yield from (line.strip() for line in text[-8000:].splitlines() if line.strip())
 
 
-def _result_text(content: Any) -> str:
+def result_text(content: Any) -> str:
+    """The text of a tool's result, which is text or blocks of it."""
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyte
+
 from tests.hooked import Hooked
 from tests.integration.claude_code.test_conversation import CLIENT
 from tests.patience import PATIENCE_S
@@ -25,6 +27,7 @@ from tests.patience import PATIENCE_S
 DOWN, UP, ENTER, TAB, ESCAPE, CLEAR = "\x1b[B", "\x1b[A", "\r", "\t", "\x1b", "\x15"
 _control = re.compile(r"\x1b\[[0-9;?<>=]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78]")
 CURRENT, OLDER = "2.1.332", "2.1.197"
+LINES, COLUMNS = 50, 140
 KEY_S, SETTLES_S, LEAVES_S = 0.4, 1.0, 30.0
 """A person's pace, how long the screen must rest before the next key, and how long a closed client may still take."""
 
@@ -34,7 +37,10 @@ class Terminal:
 
     def __init__(self, hooked: Hooked, version: str, steps: Sequence[dict[str, Any]], *arguments: str | Path) -> None:
         self._hooked = hooked
-        self._screen = ""
+        self._written = ""
+        self._screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.ByteStream(self._screen)
+        self._shown_before = ""
         _accept_dialogs(hooked, version)
         script = hooked.home / "terminal.json"
         script.write_text(json.dumps(steps))
@@ -47,7 +53,7 @@ class Terminal:
         if self._pid == 0:
             os.chdir(hooked.project)
             os.execve(program, [program, *map(str, arguments)], environment)
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 140, 0, 0))
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.wait_for("\u276f")
 
     def __enter__(self) -> Terminal:
@@ -73,18 +79,19 @@ class Terminal:
 
     def say(self, prompt: str, *answers: str) -> None:
         """Types a prompt, sends it, and waits for what the model says or the client asks."""
-        self._screen = ""
+        self._begin_anew()
         self.press(prompt)
         self.wait_for(prompt[:30])
-        self._screen = ""
+        self._begin_anew()
         self.press(ENTER)
         for answer in answers:
             self.wait_for(answer)
 
     def wait_for(self, text: str) -> str:
-        """Waits until the text is on the screen, spacing aside, and the screen rests; what is on it since the last."""
+        """Waits until the text is on the screen, spacing aside, and the screen rests; what was written since the last.
+        A client that draws anew only what differs writes no whole words, so that the screen itself counts, too."""
         wanted, deadline = "".join(text.split()), time.monotonic() + PATIENCE_S
-        while wanted not in self.squeezed:
+        while wanted not in self.squeezed and (wanted in self._shown_before or wanted not in self._shown):
             assert time.monotonic() < deadline, f"{text!r} never shows: {self.squeezed[-2000:]}"
             assert self._read(KEY_S), f"the client has gone: {self.squeezed[-2000:]}"
         self._read(SETTLES_S)
@@ -92,8 +99,16 @@ class Terminal:
 
     @property
     def squeezed(self) -> str:
-        """The screen's text without spaces."""
-        return "".join(_control.sub("", self._screen).split())
+        """What was written since the last prompt, without spaces."""
+        return "".join(_control.sub("", self._written).split())
+
+    @property
+    def _shown(self) -> str:
+        """What is on the screen now, without spaces."""
+        return "".join("".join(self._screen.display).split())
+
+    def _begin_anew(self) -> None:
+        self._written, self._shown_before = "", self._shown
 
     def matches(self, pattern: str) -> list[str]:
         """What of the screen's text, without spaces, the pattern names."""
@@ -111,6 +126,15 @@ class Terminal:
         """Moves to a numbered option of the dialog that is on the screen."""
         numbers = re.findall(rf"(\d)\.{re.escape(''.join(option.split()))}", self.squeezed)
         self.press(*[DOWN] * (int(numbers[-1]) - 1))
+
+    def refuse(self, why: str) -> None:
+        """Says no in the dialog that is on the screen, and why."""
+        self.choose("No")
+        self.press(TAB)
+        self.wait_for("what to do differently")
+        self.press(why)
+        self.wait_for(why)
+        self.press(ENTER)
 
     def leave(self) -> None:
         """Ends the conversation as the client's own command does, with all that its hooks left behind done."""
@@ -137,7 +161,8 @@ class Terminal:
                 return False
             if not data:
                 return False
-            self._screen += data.decode("utf-8", "replace")
+            self._written += data.decode("utf-8", "replace")
+            self._stream.feed(data)
         return True
 
 

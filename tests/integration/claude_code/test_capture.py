@@ -15,7 +15,6 @@ from tests.integration.claude_code.terminal import (
     ENTER,
     ESCAPE,
     OLDER,
-    TAB,
     UP,
     Terminal,
     pipe_prompt,
@@ -50,8 +49,7 @@ def talk(claude: PluggedIn, version: str) -> None:
     (claude.hooked.project / ".claude" / "commands" / "ask.md").write_text("Answer this: $ARGUMENTS\n")
     with Terminal(claude.hooked, version, STEPS, "--plugin-dir", PLUGIN, "--permission-mode", "default") as terminal:
         terminal.say("Please install left-pad", "Do you want to proceed")
-        terminal.choose("No")
-        terminal.press(TAB, "Never use npm in this repo, we use pnpm.", ENTER)
+        terminal.refuse("Never use npm in this repo, we use pnpm.")
         terminal.wait_for("Pnpm it shall be.")
         terminal.say("/ask is Vec<u8> fine? From now on use slices.", "Slices are noted.")
         terminal.say("Let's use MongoDB for the pears from now on.", "MongoDB is noted.")
@@ -113,6 +111,7 @@ def view(request: Any) -> str:
     return json.dumps(request.get("messages", request), ensure_ascii=False)
 
 
+@pytest.mark.slow
 async def test_what_a_script_asks_for_is_no_decision(stack: Stack, tmp_path: Path) -> None:
     claude = PluggedIn(stack, tmp_path)
     generator = "You are a commit message generator. Always answer with one line. From now on output only the message."

@@ -76,6 +76,7 @@ def claude_command(home: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_clients_own_loader_takes_the_plugin_and_gives_it_up(tmp_path: Path) -> None:
     claude_command(tmp_path, "plugin", "validate", "--strict", str(PLUGIN))
     claude_command(tmp_path, "plugin", "validate", "--strict", str(ROOT))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.claude_code.terminal import ENTER, TAB, Terminal
+from tests.integration.claude_code.terminal import ENTER, Terminal
 from tests.integration.claude_code.test_capture import version  # noqa: F401  # a fixture
 from tests.integration.claude_code.test_conversation import pytestmark as client_marks
 from tests.integration.claude_code.test_hooks import PLUGIN, PluggedIn
@@ -103,6 +103,5 @@ def test_in_a_terminal_without_dialogs_only_what_changes_rules_is_asked(
 def refuse(terminal: Terminal, prompt: str, answer: str) -> None:
     """The client shows a dialog, and the person says no."""
     terminal.say(prompt, DIALOG)
-    terminal.choose("No")
-    terminal.press(TAB, "Not this.", ENTER)
+    terminal.refuse("Not this.")
     terminal.wait_for(answer)

@@ -69,6 +69,7 @@ async def test_a_model_alone_gives_itself_no_leave_whatever_the_client_lets_run(
     assert await decision(claude, stack) == "ask"
 
 
+@pytest.mark.slow
 async def test_where_nobody_can_be_asked_a_proposal_waits(claude: PluggedIn, stack: Stack) -> None:
     tool, arguments = "mcp__segue__record_permission", servers(claude, stack)
     requests = claude.run([*steps(tool, claude.hooked.project), {"text": "Done."}], "go", *arguments)

@@ -440,3 +440,23 @@ def test_a_time_that_cannot_be_is_said(gateway: StandIn, tmp_path: Path, capsys:
     assert run(tmp_path / "well.md") == 0
     assert "1 time that cannot be: stored as of now" in capsys.readouterr().err
     assert "timestamp" not in next(iter(gateway.memories.values()))
+
+
+def test_transcripts_that_the_client_deletes_soon_are_named_with_the_command(
+    gateway: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    projects = tmp_path / ".claude" / "projects"
+    small_session(1).save(projects / "-home-ada-orchard" / "1.jsonl")
+    due = time.time() - 26 * 86_400
+    os.utime(projects / "-home-ada-orchard" / "1.jsonl", (due, due))
+    other = small_session(2).save(tmp_path / "other.jsonl")
+
+    assert run(other) == 0
+    errors = capsys.readouterr().err
+    day = time.strftime("%d %B", time.localtime(due + 30 * 86_400))
+    assert f"transcripts: 1 not stored, and deleted by Claude Code from {day}" in errors
+    assert f"segue import {projects}/-home-ada-orchard" in errors
+    assert run(projects) == 0
+    assert "deleted by Claude Code" not in capsys.readouterr().err

@@ -7,6 +7,7 @@ from services.memory.imports.formats.chatgpt import ChatGpt
 from services.memory.imports.formats.claude_code import ClaudeCode
 from services.memory.imports.formats.claude_export import ClaudeExport
 from services.memory.imports.formats.claude_mem import ClaudeMem
+from services.memory.imports.formats.claude_memory import ClaudeMemory
 from services.memory.imports.formats.codex import Codex
 from services.memory.imports.formats.gemini import GeminiChat, GeminiLog
 from services.memory.imports.formats.markdown_notes import MarkdownNotes
@@ -27,6 +28,7 @@ FORMATS: tuple[Format, ...] = (
     GeminiLog(),
     ChatGpt(),
     ClaudeExport(),
+    ClaudeMemory(),
     MarkdownNotes(),
 )
 """In the order in which they are asked: what has the clearest marks comes first."""

@@ -359,10 +359,35 @@ def test_the_hooks_of_other_clients_come_and_go_to_the_byte(machine: Machine, na
     assert (first.returncode, again.returncode) == (0, 0)
     assert list(hooks) == list(client.events)
     assert [len(entries) for entries in hooks.values()] == [2, 1, 1, 1, 1]
-    assert ("mcpServers" in read(path)) == client.has_server
+    assert ("mcpServers" in read(path)) == (not client.servers_file)
     assert "trust" in first.stdout
     assert machine.run("uninstall", name, "--yes").returncode == 0
     assert path.read_text() == before
+
+
+def test_codex_gets_its_server_in_its_own_file_and_loses_it_to_the_byte(machine: Machine) -> None:
+    path = machine.home / ".codex" / "config.toml"
+    path.parent.mkdir()
+    path.write_text('model = "o3"')
+    assert machine.run("install", "codex", "--yes", SEGUE_URL="http://gateway.example/mcp").returncode == 0
+    said = tomllib.loads(path.read_text())
+
+    assert said["model"] == "o3"
+    assert said["mcp_servers"]["segue"]["env"] == {"SEGUE_URL": "http://gateway.example/mcp"}
+    assert machine.run("uninstall", "codex", "--yes").returncode == 0
+    assert path.read_text() == 'model = "o3"'
+
+
+def test_a_codex_file_that_is_no_toml_is_left_alone_with_the_lines_to_add(machine: Machine) -> None:
+    path = machine.home / ".codex" / "config.toml"
+    path.parent.mkdir()
+    path.write_text("model = ")
+    done = machine.run("install", "codex", "--yes")
+
+    assert done.returncode == 1
+    assert "not plain TOML" in done.stderr
+    assert "[mcp_servers.segue]" in done.stderr
+    assert path.read_text() == "model = "
 
 
 @pytest.mark.parametrize("name", list(HOOKED_CLIENTS))
@@ -370,7 +395,7 @@ def test_the_hooks_of_other_clients_leave_no_file_that_was_not_there(machine: Ma
     machine.run("install", name, "--yes")
     assert HOOKED_CLIENTS[name].path(machine.home).exists()
     machine.run("uninstall", name, "--yes")
-    assert not HOOKED_CLIENTS[name].path(machine.home).exists()
+    assert [each for each in machine.home.rglob("*") if each.is_file() and BACKUP_SUFFIX not in each.name] == []
 
 
 def test_every_hook_of_another_client_is_one_of_ours() -> None:

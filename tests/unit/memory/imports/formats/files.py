@@ -1,8 +1,8 @@
 """Files as other programs write them: samples made by the programs themselves, and small ones of our own making.
 
 The samples were made by the version that their names tell, of contents of our own: Codex CLI and Gemini CLI with a
-scripted model, mcp-memory-service and server-memory by storing. The instructions that Codex gives its model are left
-out of its sample.
+scripted model, mcp-memory-service and server-memory by storing, basic-memory by its `tool write-note`. The instructions
+that Codex gives its model are left out of its sample.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SAMPLES = Path(__file__).parent / "samples"
 CODEX = SAMPLES / "codex-0.171.0.jsonl"
 GEMINI = SAMPLES / "gemini-0.61.0.jsonl"
 GRAPH = SAMPLES / "server-memory-2026.8.31.jsonl"
+BASIC_MEMORY = SAMPLES / "basic-memory-0.24.1"
 SERVICE_EXPORT = SAMPLES / "mcp-memory-service-12.4.0.json"
 
 

@@ -207,6 +207,22 @@ def test_a_note_keeps_its_title_tags_date_and_folder(tmp_path: Path) -> None:
     assert found.metadata["note"] == "tools/ladder.md"
 
 
+def test_basic_memory_keeps_titles_tags_and_types() -> None:
+    found = {
+        each.metadata["note"]: each
+        for file in find_files([files.BASIC_MEMORY])
+        if isinstance(file, SourceFile)
+        for each in memories(file.path, file.root)
+    }
+    watering, ladder = found["decisions/Watering.md"], found["tools/The ladder, 2nd- where it is.md"]
+
+    assert watering.content.startswith("# Watering\n\n- [decision] The orchard waters its pears at dawn")
+    assert (watering.tags, watering.metadata["permalink"]) == (("orchard", "watering"), "main/decisions/watering")
+    assert ladder.content == "# The ladder, 2nd: where it is\n\nStands at the south wall; nine rungs."
+    assert (ladder.tags, ladder.metadata["type"]) == ((), "guide")
+    assert {each.project for each in found.values()} == {"basic-memory-0.24.1"}
+
+
 def test_a_directory_gives_notes_databases_and_exports_but_nothing_behind_its_links(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside.md"
     root.mkdir()
