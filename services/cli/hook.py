@@ -15,7 +15,7 @@ import time
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from services.cli.hooks import capture_notice, dialogs, hook_input, kept_denies, spool, state_files
+from services.cli.hooks import capture_notice, dialogs, hook_input, kept_denies, spool, state_files, work_at_hand
 from services.cli.hooks.hook_table import HOOKS, OFF
 from services.cli.hooks.state_files import log
 from services.kit.systems import CAN_SERVE
@@ -207,7 +207,8 @@ def _ask(event: str, raw: bytes) -> Answer:
             return Answer(0)
         waits = {"ends_wait": 1} if event == "SessionStart" and spool.ends_wait() else {}
         known = {"denies": kept_denies.version(hook_input.here())} if event in KEEPS_DENIES else {}
-        body = hook_input.envelope(raw, **_budgets(), **waits, **known)
+        work = work_at_hand.work_at_hand(raw) if event == "UserPromptSubmit" and _prompt_tokens() else {}
+        body = hook_input.envelope(raw, **_budgets(), **waits, **known, **work)
         answer = _without_copy(event, post(address, f"/v1/hooks/{event}", body, deadline))
     except Unreachable as problem:
         log(event, str(problem))

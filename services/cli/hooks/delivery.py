@@ -24,8 +24,10 @@ IS_DETACHED = __name__ != "__main__" or detach()  # before all else: what ends t
 
 from services.cli import local_server
 from services.cli.directory.reporter import call_here
+from services.cli.gateway.mcp_call import CallFailed, gateway_call
 from services.cli.hooks import spool, state_files
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parse_address, post
+from services.cli.transfer.client_memory import ClientMemory, folders_beside
 from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
 from services.cli.transfer.import_ import LOCAL, Import, connect, gateway_address
 from services.cli.transfer.state import ImportState
@@ -111,6 +113,7 @@ def _deliver(event: str, path: Path) -> None:
         return
     if event in CAPTURED_AT and state_files.is_on(os.environ.get("SEGUE_HOOK_CAPTURE", "on")):
         capture(event, client.get("transcript_path"), _failed_calls(client.get("session_id")))
+        keep_memories(event, client.get("transcript_path"), str(envelope.get("directory") or ""))
     envelope["input"] = _without_secrets(client)
     envelope |= {"files": _touched_files(client.get("session_id")), "delivery": path.stem, "age_s": round(age_s)}
     directory = str(envelope.get("directory") or "/")
@@ -153,6 +156,26 @@ def capture(event: str, transcript: object, failed: Mapping[str, Outcome] | None
         _note_room(event, "")
     for reason in (*work.tally.unreadable, *omissions(work.tally)):
         state_files.log(event, reason)
+
+
+def keep_memories(event: str, transcript: object, directory: str) -> None:
+    """Keeps the client's own memory files beside a transcript in step. Raises NotDelivered.
+
+    A change that the gateway refuses is tried again with the next event.
+    """
+    try:
+        folders = folders_beside(readable(transcript), directory)
+    except Refused:  # `capture` has said why
+        return
+    memories = ClientMemory(local_server.default_data_dir(), gateway_address() or LOCAL)
+    if memories.is_in_step(folders):
+        return
+    try:
+        memories.keep_in_step(folders, connect, gateway_call)
+    except NoRoom as problem:
+        _note_room(event, str(problem))
+    except CallFailed as problem:
+        state_files.log(event, f"the client's own memories are not in step: {problem}")
 
 
 def _note_room(event: str, problem: str) -> None:

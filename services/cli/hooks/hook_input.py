@@ -1,7 +1,7 @@
 """The input of a hook: read up to a limit, reduced to the fields that are used, and put into an envelope.
 
-The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "denies", "input"}`, the last of which is
-what the client told.
+The envelope is `{"directory", "meta", "tokens", "prompt_tokens", "within_ms", "denies", "touched", "error", "input"}`,
+the last of which is what the client told.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def event_name(raw: bytes) -> str:
     return named if isinstance(named, str) else ""
 
 
-def envelope(raw: bytes, **meant: int | str) -> bytes:
+def envelope(raw: bytes, **meant: int | str | list[str]) -> bytes:
     """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:
         import json
@@ -118,9 +118,7 @@ def envelope(raw: bytes, **meant: int | str) -> bytes:
     directory = here()
     is_elsewhere = os.environ.get("SEGUE_URL", "").strip()  # what that gateway sees shows by the identity
     meta = f'"meta": {_meta(directory)}, ' if is_elsewhere else ""
-    others = "".join(
-        f'"{name}": {_json_string(value) if isinstance(value, str) else value}, ' for name, value in meant.items()
-    )
+    others = "".join(f'"{name}": {_json(value)}, ' for name, value in meant.items())
     return f'{{"directory": {_json_string(directory)}, {meta}{others}"input": '.encode() + raw + b"}"
 
 
@@ -150,6 +148,12 @@ def here() -> str:
 def _texts(given: dict[str, Any], names: tuple[str, ...], most_chars: int = TEXT_MAX_CHARS) -> dict[str, str]:
     found = {name: given[name] for name in names if isinstance(given.get(name), str)}
     return {name: text[:most_chars] for name, text in found.items()}
+
+
+def _json(value: int | str | list[str]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json_string, value))}]"
+    return _json_string(value) if isinstance(value, str) else str(value)
 
 
 def _json_string(text: str) -> str:

@@ -51,7 +51,7 @@ def mark_in_use(directory: str) -> None:
     """Says that work goes on in `directory`: of too many copies those go where it does not."""
     path = _path(_name(directory))
     if os.path.lexists(path):
-        os.utime(path, follow_symlinks=False)
+        os.utime(path, follow_symlinks=os.utime not in os.supports_follow_symlinks)  # Windows knows only to follow
 
 
 def keep(directory: str, copy: bytes) -> None:

@@ -41,7 +41,7 @@ class CiReports:
         given = await _body(request)
         with caller_mistakes("The body"):
             asked = _hand_in(given)
-        asked.project = await self._label(asked.project)
+        asked.project = await known_label(self._backends, self._labels, asked.project)
         quality = self._backends.quality
         answer: quality_pb2.HandInResponse = await quality.call(quality.stub.HandIn, asked)
         if not answer.evidence:
@@ -53,20 +53,22 @@ class CiReports:
         refused = [{"name": each.name, "reason": each.reason} for each in answer.refused]
         return JSONResponse({"project": asked.project, "commit": asked.commit, "taken": taken, "refused": refused})
 
-    async def _label(self, project: str) -> str:
-        """The label of the caller's project; NotFound for what is none."""
-        if not project.strip():
-            raise InvalidInput("Name the project.", "Send its label, its name or its remote's address.")
-        projects = self._backends.projects
-        try:
+
+async def known_label(backends: Backends, labels: ProjectLabels, project: str) -> str:
+    """The label of the caller's project, by its label, name or remote's address; NotFound for what is none."""
+    if not project.strip():
+        raise InvalidInput("Name the project.", "Send its label, its name or its remote's address.")
+    projects = backends.projects
+    try:
+        with caller_mistakes("project"):
             asked = projects_pb2.FindRequest(name=project)
-            found: projects_pb2.Project = await projects.call(projects.stub.Find, asked)
-        except NotFound:
-            address = remote_address(project) or remote_address(f"https://{project}")
-            if address and (label := await self._labels.known_label(_sighting_of(address))):
-                return label
-            raise
-        return str(found.label)
+        found: projects_pb2.Project = await projects.call(projects.stub.Find, asked)
+    except NotFound:
+        address = remote_address(project) or remote_address(f"https://{project}")
+        if address and (label := await labels.known_label(_sighting_of(address))):
+            return label
+        raise
+    return str(found.label)
 
 
 async def _body(request: Request) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ DENIES = "Segue-Denies"
 text_max_chars = 20_000
 command_max_chars = 131_072
 files_max = 200
+touched_max, error_max_chars = 10, 500
 proposals_max = 50
 tokens_max = 10_000
 within_max_ms = 60_000
@@ -86,6 +87,8 @@ def parse_event(body: bytes) -> HookEvent:
         prompt=_text(client, "prompt"),
         delivery=_text(envelope, "delivery"),
         files=_list(envelope, "files", files_max),
+        touched=_list(envelope, "touched", touched_max),
+        error=_text(envelope, "error")[:error_max_chars],
         proposals=_list(client, "proposals", proposals_max),
         tokens=_number(envelope, "tokens", tokens_max),
         prompt_tokens=_number(envelope, "prompt_tokens", tokens_max),

@@ -27,6 +27,10 @@ class HookEvent:
     prompt: str = ""
     delivery: str = ""
     files: Sequence[str] = ()
+    touched: Sequence[str] = ()
+    """The files that the conversation touched last, the latest last."""
+    error: str = ""
+    """What failed in its last turn."""
     tokens: int = 0
     prompt_tokens: int = 0
     within_s: float = 0.0

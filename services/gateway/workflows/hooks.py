@@ -27,7 +27,7 @@ from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
 from services.gateway.workflows.hook_events import LATER, Handler, HookEvent, Said
 from services.gateway.workflows.permission_hooks import PermissionHooks
 from services.gateway.workflows.quality import latest_summary
-from services.gateway.workflows.recall import Recalling, is_typed
+from services.gateway.workflows.recall import Recalling, is_typed, prompt_queries
 from services.gateway.workflows.sessions import Sessions
 from services.kit.errors import NotFound, ServiceError
 from services.pb import session_pb2
@@ -182,7 +182,8 @@ class Hooks:
         known: tuple[str, ...] = ()
         if event.session and where.directory:
             known = tuple((await self._conversations.hear(event.session, where)).digests)
-        sections = await self._recalling.for_prompt(where.project, event.prompt, event.session)
+        queries = prompt_queries(event.prompt, event.error, event.touched)
+        sections = await self._recalling.for_prompt(where.project, queries, event.session)
         briefing = compose((), sections, event.prompt_tokens, self._reader(event, where, known))
         if briefing.text and event.session and where.directory:
             await self._conversations.hear(event.session, where, digests=briefing.digests)

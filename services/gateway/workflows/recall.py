@@ -78,12 +78,14 @@ class Recalling:
         )
         return [_decisions(decided), Section("What the user corrected:", corrected)]
 
-    async def for_prompt(self, project: str, prompt: str, conversation: str) -> Sequence[Section]:
-        """What is remembered that answers to the prompt, of other conversations."""
-        found = await self._search(prompt, project, prompt_looked_at_max, min_score=prompt_score_min)
+    async def for_prompt(self, project: str, queries: Sequence[str], conversation: str) -> Sequence[Section]:
+        """What is remembered that answers to any of the queries, of other conversations."""
+        answers = await asyncio.gather(
+            *(self._search(each, project, prompt_looked_at_max, min_score=prompt_score_min) for each in queries)
+        )
         likely = [
             each.memory
-            for each in found
+            for each in _best_of(answers)
             if _is_like(each) and each.memory.session_id != conversation and _says_something(Turn(each.memory))
         ]
         return [Section("What may belong to this prompt:", likely[:5])]
@@ -121,6 +123,26 @@ class Recalling:
         return answer.results
 
 
+def prompt_queries(prompt: str, error: str, touched: Sequence[str]) -> list[str]:
+    """What is searched for a prompt: its words; and these with what failed last and the files at hand, if any are.
+
+    The words by themselves, too, as a prompt may be about something else than what was done before it.
+    """
+    at_hand = " ".join([error, *touched]).strip()[: prompt_max_chars // 2]
+    with_work = f"{prompt[: prompt_max_chars // 2]} {at_hand}"
+    return [prompt, with_work] if at_hand else [prompt]
+
+
+def _best_of(answers: Sequence[Sequence[memory_pb2.Found]]) -> list[memory_pb2.Found]:
+    """What several searches found, each memory once with the best of its scores, best first."""
+    best: dict[str, memory_pb2.Found] = {}
+    for each in (found for answer in answers for found in answer):
+        known = best.get(each.memory.id)
+        if known is None or each.score > known.score:
+            best[each.memory.id] = each
+    return sorted(best.values(), key=lambda found: -found.score)
+
+
 def _decisions(decided: Sequence[Stored]) -> Section:
     places = reversed_places([each.content for each in decided])
     return Section("What was decided:", decided, outdated=frozenset(decided[each].id for each in places))
@@ -154,5 +176,5 @@ def _says_something(turn: Turn) -> bool:
     if "handoff" in turn.memory.tags or not turn.is_current:
         return False
     if turn.memory.role == "user":
-        return turn.is_persons and asks_for_something(turn.text)
+        return turn.is_persons and not turn.says_nothing and asks_for_something(turn.text)
     return turn.memory.role != "assistant" or turn.is_substantial

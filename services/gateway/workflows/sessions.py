@@ -122,7 +122,7 @@ class Sessions:
         handoff = next((each for each in handoffs if each.working_directory == place.directory), None)
         handoff = handoff or next(iter(handoffs), None)
         quality, (memories, trouble) = await asyncio.gather(
-            assess(self.backends, place), self._recall_related(place, handoff)
+            assess(self.backends, place, remember_shown=True), self._recall_related(place, handoff)
         )
         completing = session_pb2.CompleteInitRequest(
             which=session_pb2.Which(session_id=begun.session.id), quality=quality.message, operation_id=str(uuid4())

@@ -44,6 +44,7 @@ async def memories(stack: Stack, hooked: Hooked) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: str(each["timestamp"]))
 
 
+@pytest.mark.slow
 async def test_what_was_taken_back_is_not_told_as_decided_though_it_was_stored_before(
     hooked: Hooked, stack: Stack
 ) -> None:
@@ -79,6 +80,7 @@ async def test_the_reason_of_a_refusal_is_told_as_a_correction(hooked: Hooked, s
     assert (reason["role"], set(reason["tags"])) == ("user", {"decision", "correction"})
 
 
+@pytest.mark.slow
 async def test_what_a_script_is_told_is_no_decision(hooked: Hooked, stack: Stack) -> None:
     hooked.converse("From now on we store money as integers of cents.", "Cents it is.")
     script = another(hooked)

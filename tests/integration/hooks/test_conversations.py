@@ -49,6 +49,7 @@ def handoffs(desk: Desk) -> list[str]:
 # --- every conversation, however it ends ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_after_a_fork_each_conversation_leaves_its_handoff(office: Office, repository: Path) -> None:
     first = office.open(repository.name)
     first.start()
@@ -66,6 +67,7 @@ def test_after_a_fork_each_conversation_leaves_its_handoff(office: Office, repos
     assert len(first.files) == 3
 
 
+@pytest.mark.slow
 def test_after_a_killed_terminal_all_that_follow_leave_their_handoff(office: Office, repository: Path) -> None:
     killed = office.open(repository.name)
     killed.start()
@@ -80,6 +82,7 @@ def test_after_a_killed_terminal_all_that_follow_leave_their_handoff(office: Off
     assert len(killed.files) == 4
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_is_told_first_and_as_unfinished(office: Office, repository: Path) -> None:
     before = office.open(repository.name)
     before.start()
@@ -163,6 +166,7 @@ def test_a_conversation_without_words_leaves_nothing(office: Office, repository:
     assert desk.files == []
 
 
+@pytest.mark.slow
 def test_a_resumed_conversation_has_one_handoff_of_all_of_it(office: Office, repository: Path) -> None:
     desk, other = office.open(repository.name), office.open(repository.name)
     desk.start()
@@ -179,6 +183,7 @@ def test_a_resumed_conversation_has_one_handoff_of_all_of_it(office: Office, rep
     assert told.index("plums") < told.index("figs")
 
 
+@pytest.mark.slow
 def test_a_worktree_is_told_apart_and_nothing_of_another_project_is_told(office: Office, repository: Path) -> None:
     tree = office.at / f"{repository.name}-hotfix"
     git(repository, "worktree", "add", "-q", str(tree), "-b", "hotfix")
@@ -203,6 +208,7 @@ def ended(office: Office, repository: Path, *turns: Any) -> str:
     return desk.end()
 
 
+@pytest.mark.slow
 def test_a_handoff_is_the_end_of_a_long_session(office: Office, repository: Path) -> None:
     turns = [
         each
@@ -294,6 +300,7 @@ def test_a_handoff_names_what_failed_and_what_is_not_committed(office: Office, r
 # --- what the next conversation is told ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_newest_decision_is_told_first_though_it_was_made_before(office: Office, repository: Path) -> None:
     for store in ("Postgres", "MySQL", "Postgres"):
         desk = office.open(repository.name)
@@ -327,9 +334,8 @@ def test_no_sentence_is_told_twice_and_no_announcement_at_all(office: Office, re
         assert told.count(sentence) == 1, told
 
 
-@pytest.mark.parametrize(
-    "tokens", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("1500", "10000")), "5000"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("tokens", ["1500", "5000", "10000"])
 def test_a_briefing_is_what_the_client_shows_whole(office: Office, repository: Path, tokens: str) -> None:
     desk = office.open(repository.name)
     desk.start()
@@ -347,6 +353,7 @@ def test_a_briefing_is_what_the_client_shows_whole(office: Office, repository: P
     assert f"memories={told.count('From now on, rule')}" in injected
 
 
+@pytest.mark.slow
 def test_prompts_draw_each_memory_once_and_nothing_of_their_own_conversation(office: Office, repository: Path) -> None:
     office.environment["SEGUE_HOOK_USER_PROMPT_SUBMIT"] = "on"
     fact = "The billing API listens on port 8431 behind the edge proxy."
@@ -427,6 +434,7 @@ async def test_two_agents_who_share_a_session_keep_their_own_words(stack: Stack,
     assert any("B: fixed the login bug" in each["content"] for each in found["results"])
 
 
+@pytest.mark.slow
 async def test_what_end_was_told_stays_in_the_handoff_of_the_conversation(
     office: Office, repository: Path, stack: Stack
 ) -> None:

@@ -38,6 +38,7 @@ def begun(hooked: Hooked) -> Hooked:  # noqa: F811
     return hooked
 
 
+@pytest.mark.slow
 def test_a_command_that_is_allowed_three_times_runs_unasked_and_no_other_does(begun: Hooked) -> None:
     for _ in range(ALLOWED):
         assert decision(begun, "make pears") == "None"  # one allow is leave for that time alone
@@ -48,6 +49,7 @@ def test_a_command_that_is_allowed_three_times_runs_unasked_and_no_other_does(be
     assert decision(followed(begun), "make pears") == "allow"
 
 
+@pytest.mark.slow
 def test_an_address_that_is_allowed_three_times_is_fetched_unasked_and_no_other_is(begun: Hooked) -> None:
     def fetch(url: str) -> dict[str, Any]:
         return call("", tool_name="WebFetch", tool_input={"url": url, "prompt": "what are pears?"})
@@ -61,6 +63,7 @@ def test_an_address_that_is_allowed_three_times_is_fetched_unasked_and_no_other_
     assert begun.said("PreToolUse", **fetch("https://pears.example/a/b")) == {}
 
 
+@pytest.mark.slow
 def test_a_file_to_read_that_is_allowed_three_times_is_read_unasked_and_no_other_is(begun: Hooked) -> None:
     def read(path: str) -> dict[str, Any]:
         return call("", tool_name="Read", tool_input={"file_path": path})
@@ -108,6 +111,7 @@ def test_what_is_critical_inexact_denied_or_no_command_is_never_learned(begun: H
     assert begun.waiting == []
 
 
+@pytest.mark.slow
 def test_a_dialog_counts_once_however_often_it_is_told(begun: Hooked) -> None:
     for _ in range(ALLOWED - 1):
         ask(begun, call("make pears"))

@@ -79,6 +79,7 @@ def conversation_of(count: int) -> list[dict[str, Any]]:
 PROMPT, ANSWER = "Please rename the walrus variable", "Renamed walrus variable 159."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "began_ago"),
     [

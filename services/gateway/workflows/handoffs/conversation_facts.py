@@ -155,7 +155,12 @@ class Turn:
     @property
     def is_substantial(self) -> bool:
         """Whether it says something by itself, and does not only announce what is done next."""
-        return not self.metadata.get("narration") and is_substantial(self.text)
+        return not (self.metadata.get("narration") or self.says_nothing) and is_substantial(self.text)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the memory service is sure that it is an announcement or a courtesy."""
+        return self.metadata.get("turn_kind") in {"narration", "small talk"}
 
     def texts(self, name: str) -> list[str]:
         """A list of texts in the metadata."""

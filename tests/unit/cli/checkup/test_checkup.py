@@ -202,6 +202,7 @@ def test_what_is_gone_meanwhile_and_a_link_to_nowhere_are_no_trouble(tmp_path: P
     assert list(modification_times([tmp_path / "gone", tmp_path / "link"])) == [tmp_path / "link"]
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_is_told_with_its_last_words(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def hooked(tmp_path: Path) -> Hooked:
     return Hooked(tmp_path, SEGUE_URL=f"http://127.0.0.1:{port}/mcp")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", INPUTS.values(), ids=INPUTS)
 @pytest.mark.parametrize("event", ["PreToolUse", "SessionEnd"])
 def test_whatever_the_client_tells_a_hook_fails_open(hooked: Hooked, event: str, given: bytes) -> None:

@@ -71,7 +71,8 @@ def test_a_caller_is_shown_what_their_scope_may_call(all_tools: Sequence[Tool]) 
 
 def test_a_setting_chooses_sets(all_tools: Sequence[Tool]) -> None:
     assert names(all_tools, sets="core") == CORE
-    assert names(all_tools, sets="core, quality") == CORE | {"quality_check", "quality_history"}
+    quality = {"quality_check", "quality_history", "answer_recommendation"}
+    assert names(all_tools, sets="core, quality") == CORE | quality
 
 
 @pytest.mark.parametrize("sets", ["", "cor", "core;search"])

@@ -181,6 +181,7 @@ actions = st.tuples(
 )
 
 
+@pytest.mark.slow
 @tried(60)
 @given(st.lists(actions, max_size=25))
 def test_each_conversation_with_words_is_in_exactly_one_handoff(happens: list[tuple[str, int, int]]) -> None:

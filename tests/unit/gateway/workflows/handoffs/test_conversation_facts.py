@@ -57,6 +57,7 @@ ASK, ANSWER = user("Fix the flake in tests/test_sync.py"), agent("The flake came
         (user("Let's use MongoDB instead.", rewound=True), agent("MongoDB it is, then, everywhere.", rewound=True)),
         (agent("I searched the docs and found nothing at all.", sidechain=True, agent="a1"),),
         (agent("Now let me look at the other tests."), agent("Then there is this file.", narration=True)),
+        (agent("Over to the second of the files.", turn_kind="narration"), agent("Splendid!", turn_kind="small talk")),
     ],
 )
 def test_goodbyes_others_and_what_was_taken_back_are_not_the_end(end: tuple[Any, ...]) -> None:
