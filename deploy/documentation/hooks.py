@@ -17,7 +17,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = (
     *("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
-    *("deploy/README.md", "deploy/observability/README.md"),
+    *("deploy/README.md", "deploy/observability/README.md", "examples/README.md"),
 )
 """What is a page under its path in the repository."""
 _link = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")

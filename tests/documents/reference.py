@@ -15,6 +15,8 @@ from services.cli.__main__ import COMMANDS
 from services.cli.bridge.stored_lists import SHIPPED
 from services.gateway.access.scopes import TOOLS
 from services.gateway.tools.listing import ASKED_ABOUT, CORE, SETS
+from services.kit.events.asyncapi import asyncapi_document
+from services.kit.events.event_types import TYPES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs/reference"
@@ -42,12 +44,34 @@ What each command takes, as `segue COMMAND --help` says it. [Commands](commands.
 """
 
 
+_events_lead = """# Events
+
+What Segue tells other programs, once that is [turned on](../guides/events.md). Types are CloudEvents types; a subject
+is the event's name within Segue. Fields that are not known are left out. [asyncapi.json](asyncapi.json) has the same as
+an AsyncAPI 3 document.
+"""
+
+
+def asyncapi_text() -> str:
+    """The AsyncAPI document as it is committed."""
+    return json.dumps(asyncapi_document("1"), indent=2, ensure_ascii=False) + "\n"
+
+
+def _events() -> Iterator[str]:
+    for each in TYPES:
+        yield f"\n## {each.subject}\n\n{each.description} Type `{each.type}`, source `/segue/{each.source}`.\n"
+        yield "\n| field | type | |\n| --- | --- | --- |\n"
+        for name, field in each.fields.items():
+            yield f"| `{name}` | {_type(field.schema)} | {_cell(field.description)} |\n"  # type: ignore[arg-type]
+
+
 def pages() -> dict[str, str]:
     """The text of each page, by its name in docs/reference."""
     return {
         "schemas.md": _schema_lead + "".join(_tools()),
         "settings.md": _settings_lead + "".join(_settings()),
         "options.md": _options_lead + "".join(_options()),
+        "events.md": _events_lead + "".join(_events()),
     }
 
 
@@ -155,6 +179,7 @@ def main() -> None:
     """Writes them."""
     for name, text in pages().items():
         (REFERENCE / name).write_text(text)
+    (REFERENCE / "asyncapi.json").write_text(asyncapi_text())
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.gateway.mcp_call import Gateway
 from tests.integration.stack import ROOT, ProcessStack
-from tests.otlp import Receiver, SentSpan, edges
 from tests.repositories import RepositoryOnDisk
+from tests.servers.otlp import Receiver, SentSpan, edges
+
+pytestmark = pytest.mark.slow
 
 OBSERVABILITY = ROOT / "deploy" / "observability"
 AT_ONCE = {
@@ -340,7 +342,6 @@ def test_every_alert_has_its_entry_in_the_runbook() -> None:
 # --- logs and metrics by OTLP; a collector that is away -----------------------------------------
 
 
-@pytest.mark.slow
 def test_logs_and_metrics_are_sent_too(tmp_path: Path) -> None:
     with Receiver() as receiver:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "SEGUE_MEMORY_MODEL_BUILD": "false", **AT_ONCE}
@@ -350,7 +351,6 @@ def test_logs_and_metrics_are_sent_too(tmp_path: Path) -> None:
     assert "no embedding model" in json.dumps(logs)
 
 
-@pytest.mark.slow
 async def test_a_collector_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
     nowhere = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "SEGUE_MEMORY_MODEL_BUILD": "false"}
     with ProcessStack(tmp_path, **nowhere) as stack:  # which must end by itself, too

@@ -98,16 +98,13 @@ def test_a_server_that_is_killed_again_and_again_leaves_nothing_outside_of_its_d
     command = [sys.executable, "-m", "services.cli", "serve", "--host", "::1", "--port", "0"]
     settings = {"SEGUE_DATA_DIR": str(short / "data"), "TMPDIR": str(short / "tmp"), "SEGUE_MEMORY_MODEL_BUILD": "no"}
     (short / "tmp").mkdir()
-    left = []
     for _ in range(2):
         with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             assert process.stdout.readline().startswith("Segue is ready at http://[::1]:")
             assert "server    http://[::1]:" in segue(short / "data", "status").stdout
             process.kill()
-        left.append(sorted(path.relative_to(short) for path in (short / "data").rglob("*.sock")))
-    assert left[0] == left[1]
-    assert len(left[0]) == 3
+        assert not list((short / "data").rglob("*.sock"))
     assert not list((short / "tmp").iterdir())
 
 

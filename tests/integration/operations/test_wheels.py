@@ -33,7 +33,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory, model_directory: Path) -> P
     directory = tmp_path_factory.mktemp("wheels")
     source = directory / "source"
     shutil.copytree(ROOT / "services", source / "services", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    shutil.copytree(ROOT / "deploy/wheel", source / "deploy/wheel", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copyfile(ROOT / name, source / name)
     shutil.copytree(ROOT / "deploy/model", directory / "model")
     shutil.copytree(model_directory, directory / "model/segue_model/model")
@@ -52,6 +53,12 @@ def test_what_the_wheels_install_remembers_and_finds(wheels: Path, tmp_path: Pat
     installed = run(python, "-m", "pip", "list", "--format", "freeze")
     assert not [name for name in _never if name in installed]
     home = {"HOME": str(tmp_path), "SEGUE_DATA_DIR": str(tmp_path / "data")}
+    has_ours = "import importlib.util; print(importlib.util.find_spec('services'))"
+    assert run(python, "-P", "-c", has_ours).strip() == "None"
+    (stranger,) = (tmp_path / "bare").glob("lib/python3*/site-packages")
+    (stranger / "services").mkdir()
+    (stranger / "services/__init__.py").write_text("raise ImportError('a package of another')\n")
+    assert run(python, "-m", "segue", "--version") == run(segue, "--version")
     assert run(segue, "--version", **home).split() == ["segue", __version__]
     server = subprocess.Popen(
         [segue, "serve", "--port", "0"], env={**os.environ, "PYTHONPATH": "", **home}, stdout=subprocess.PIPE, cwd="/"
@@ -66,3 +73,6 @@ def test_what_the_wheels_install_remembers_and_finds(wheels: Path, tmp_path: Pat
         server.terminate()
         server.wait(PATIENCE_S)
         server.communicate()
+    said = run(segue, "doctor", **home)  # which starts a server itself
+    assert "probe: stored, found" in said
+    run(segue, "stop", **home)
