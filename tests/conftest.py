@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.fuzz.budget import EXAMPLES_SETTING
 from tests.model import shared_model
+from tests.servers.redis import cluster, run, sentinels
 
 # A property is tried by some examples in `make test` and by more in `make test-all`. No example has a time to keep,
 # which another process may take away.
@@ -52,6 +54,38 @@ def emptied_redis(redis_url: str) -> str:
     with Redis.from_url(redis_url) as client:
         client.flushall()
     return redis_url
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[tuple[str, Any, list[int]]]:
+    """Six real nodes: the URL, the container and the ports."""
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def emptied_redis_cluster(redis_cluster: tuple[str, Any, list[int]]) -> str:
+    """Their URL, with nothing in them."""
+    url, made, ports = redis_cluster
+    for port in ports:
+        run(made, f"redis-cli -p {port} flushall")
+    return url
+
+
+@pytest.fixture(scope="session")
+def redis_sentinels() -> Iterator[tuple[str, Any, list[int]]]:
+    """A real master, its replica and three Sentinels: the URL, the container and the ports."""
+    with sentinels() as made:
+        yield made
+
+
+@pytest.fixture
+def emptied_redis_sentinel(redis_sentinels: tuple[str, Any, list[int]]) -> str:
+    """Their URL, with nothing in the two."""
+    url, made, ports = redis_sentinels
+    for port in ports[:2]:
+        run(made, f"redis-cli -p {port} flushall")
+    return url
 
 
 class KeptSpans(InMemorySpanExporter):

@@ -62,6 +62,7 @@ WRONG: Mapping[str, Mapping[str, Any]] = {
     "revoke_permission": {},
     "quality_check": {"working_directory": "relative"},
     "quality_history": {"limit": 0},
+    "answer_recommendation": {"id": "improve:nothing", "answer": "done", "project": "x"},
     "health_check": {"verbose": True},
     "system_metrics": {"window": "1h"},
 }

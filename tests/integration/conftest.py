@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,26 @@ from tests.patience import PATIENCE_S
 from tests.stand_in_server import STAND_IN
 
 
-@pytest.fixture(scope="session", params=["process", pytest.param("compose", marks=pytest.mark.containers)])
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture(scope="session")
+def process_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStack]:
+    with ProcessStack(tmp_path_factory.mktemp("segue")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def compose_stack() -> Iterator[ComposeStack]:
+    """It tells a collector that a test may bring of every call."""
+    endpoint = "http://collector:4317"
+    every = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER": "parentbased_always_on"}
+    with ComposeStack(settings=every) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["process", pytest.param("compose", marks=pytest.mark.containers)])
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """A running Segue; each scenario uses a project of its own."""
-    made: Stack = ProcessStack(tmp_path_factory.mktemp("segue"))
-    if request.param == "compose":
-        # To a collector that a test may bring, which is told of every call.
-        endpoint = "http://collector:4317"
-        every = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER": "parentbased_always_on"}
-        made = ComposeStack(settings=every)
-    with made:
+    made = request.getfixturevalue(f"{request.param}_stack")
+    with made.awake() if isinstance(made, ComposeStack) else nullcontext():
         yield made
 
 
@@ -52,7 +63,7 @@ def team_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def team(team_workspace: Path) -> Iterator[ComposeStack]:
+def team_stack(team_workspace: Path) -> Iterator[ComposeStack]:
     """Replicas behind one address, and a workspace in which checkpoints commit, as its owner."""
     owner = team_workspace.stat()
     settings = {
@@ -64,6 +75,13 @@ def team(team_workspace: Path) -> Iterator[ComposeStack]:
     }
     with ComposeStack({"gateway": 2, "session": 2, "quality": 2}, settings) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def team(team_stack: ComposeStack) -> Iterator[ComposeStack]:
+    """The same, while a module uses it."""
+    with team_stack.awake():
+        yield team_stack
 
 
 @pytest.fixture

@@ -11,16 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import IO, ClassVar, Protocol, Self
+from urllib.request import urlopen
 
 from fastmcp import Client
 
 from services.cli import local_server
 from tests.model import shared_model
 from tests.patience import PATIENCE_S
+from tests.servers.preloaded import PreloadedServer
 
 ROOT = Path(__file__).parents[2]
 IMAGES = f"test-{hashlib.sha256(bytes(ROOT)).hexdigest()[:8]}"
@@ -62,11 +66,14 @@ def segue(stack: Stack, *arguments: str | Path) -> subprocess.CompletedProcess[s
 class ProcessStack:
     """`segue serve` on a data directory of its own; with the tests' model, where that and `settings` have none."""
 
+    is_preloaded: ClassVar[bool] = True
+    """Whether its imports are shared with other servers of the tests; not where its start or its memory is measured."""
+
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
         self.settings = settings
         self.stderr: IO[str] | None = None
-        self.process: subprocess.Popen[str] | None = None
+        self.process: PreloadedServer | subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -79,13 +86,13 @@ class ProcessStack:
         return {"SEGUE_DATA_DIR": str(self.data_dir)}
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "serve", "--port", "0"],
-            env=os.environ | self.environment | self._model() | self.settings,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            text=True,
-        )
+        environment = os.environ | self.environment | self._model() | self.settings
+        arguments = ("serve", "--port", "0")
+        if self.is_preloaded and "LD_PRELOAD" not in environment:  # which is read where a program begins
+            self.process = PreloadedServer(arguments, environment, self.stderr)
+        else:
+            command, out = [sys.executable, "-m", "services.cli", *arguments], subprocess.PIPE
+            self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=self.stderr, text=True)
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line.startswith("Segue is ready"), line
@@ -122,6 +129,7 @@ class ComposeStack:
         self._scale = scale or {}
         self._settings = settings or {}
         self._root = root
+        self._rests = False
 
     def with_settings(self, **settings: str) -> ComposeStack:
         """The same containers and volumes, by another `.env`."""
@@ -163,7 +171,28 @@ class ComposeStack:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._rests:
+            self.compose("unpause")
         self.compose("down", "--volumes", "--remove-orphans")
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """In use meanwhile, and paused after it: health checks of a whole stack take a third of a processor."""
+        if self._rests:
+            self.compose("unpause")
+            self._rests = False
+            self._wait_until_ready()
+        yield
+        self.compose("pause")
+        self._rests = True
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with suppress(OSError), urlopen(self.url.removesuffix("mcp") + "ready", timeout=PATIENCE_S):
+                return
+            assert time.monotonic() < deadline, "it did not wake up"
+            time.sleep(0.2)  # its processes are waited for
 
     def restart(self) -> None:
         self.compose("down")

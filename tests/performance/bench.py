@@ -18,7 +18,6 @@ from services.memory.embedder.build import build_model
 from tests import marked
 from tests.integration.stack import ROOT, ProcessStack
 from tests.performance import (
-    callers,
     commands,
     conversations,
     embedding,
@@ -29,16 +28,20 @@ from tests.performance import (
     quality,
     searches,
     sessions,
-    telemetry,
 )
-from tests.performance.corpora import calibration, coding, languages
+from tests.performance.calls import callers, costs, telemetry
+from tests.performance.corpora import calibration, languages, turn_kinds
+from tests.performance.corpora.coding import answers as coding
+from tests.performance.corpora.coding import moments
 from tests.performance.corpora.synthetic import fill
+from tests.performance.foresight import replays
 from tests.performance.page import speed
 from tests.performance.rows import Row, Rows
 
 
 def main() -> None:
     """Measures everything and prints it."""
+    ProcessStack.is_preloaded = False
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         build_model(directory / "model")
@@ -58,8 +61,14 @@ def _measured(directory: Path) -> Iterator[Row]:
 
 def _embedding(directory: Path) -> Rows:
     model = directory / "model"
-    by_model = (embedding.rows(model), nearest.rows(model), coding.rows(model), languages.rows(model))
-    return [*(row for made in by_model for row in asyncio.run(made)), *marked.rows()]
+    by_model = (
+        embedding.rows(model),
+        nearest.rows(model),
+        coding.rows(model),
+        moments.rows(model),
+        languages.rows(model),
+    )
+    return [*(row for made in by_model for row in asyncio.run(made)), *marked.rows(), *turn_kinds.rows()]
 
 
 def _conversations(directory: Path) -> Iterator[Row]:
@@ -71,6 +80,7 @@ def _conversations(directory: Path) -> Iterator[Row]:
         yield from sessions.rows(stack)
         yield from quality.rows(stack)
         yield from calibration.rows()
+        yield from replays.rows()
 
 
 def _callers(directory: Path) -> Rows:
@@ -96,6 +106,7 @@ def _sizes(directory: Path) -> Iterator[Row]:
         measured = searches.measure(data, size)
         first = first or measured
         yield from searches.rows(measured, first)
+        yield from costs.rows(data, size)
         yield from speed.rows(data, size)
         shutil.rmtree(data)
 

@@ -84,6 +84,7 @@ def main() -> None:
 
     from services.memory.embedder.build import build_model
 
+    ProcessStack.is_preloaded = False
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         build_model(directory / "model")

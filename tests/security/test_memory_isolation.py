@@ -19,7 +19,10 @@ from services.kit.background_task import Supervisor
 from services.kit.errors import Conflict, Denied, NotFound, ProjectNotFound
 from services.kit.transport import rpc
 from services.memory.domain.retention_policy import Rule
+from services.memory.domain.store import MemoryStore
 from services.memory.embedder import DIMENSIONS
+from services.memory.index.cells.cells import Cells
+from services.memory.index.cells.indexes import Indexes
 from services.memory.index.maintenance import Indexing
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.backups import Backups
@@ -31,7 +34,8 @@ from services.memory.operations.store_memories import Storing
 from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
-from services.memory.servicer import Domain, MemoryServicer
+from services.memory.servicer import MemoryServicer
+from services.memory.serving import Domain
 from services.memory.storage.duckdb.store import StoreSettings
 from services.memory.storage.sharded_store import open_shards
 from services.pb import memory_pb2 as pb
@@ -64,10 +68,17 @@ class Stored:
 async def served(stack: AsyncExitStack, home: Path) -> MemoryServicer:
     """The memory service behind its gRPC face, on a real store and index."""
     store = await stack.enter_async_context(open_shards(home, 2, StoreSettings(readers=1, threads=1)))
-    index, embedder = stack.enter_context(MemoryIndex(DIMENSIONS)), FakeEmbedder()
-    indexing = Indexing(store, index, embedder.model, None)
+    index = stack.enter_context(MemoryIndex(DIMENSIONS))
+    indexing = Indexing(store, index, FakeEmbedder.model, None)
     await indexing.start()
-    shared = FakeShared()
+    return servicer_of(store, index, index, indexing, home)
+
+
+def servicer_of(
+    store: MemoryStore, index: MemoryIndex, indexes: Indexes, indexing: Indexing | Cells, home: Path
+) -> MemoryServicer:
+    """The service's face of a store and the indexes of its users."""
+    embedder, shared = FakeEmbedder(), FakeShared()
     generations = Generations(shared)
     linking, storing = Linking(store, generations), Storing(store, index, embedder, generations)
     condition = Condition(store, embedder, "", home, None, indexing, {}, Supervisor(), ModelTrial(embedder))
@@ -75,7 +86,7 @@ async def served(stack: AsyncExitStack, home: Path) -> MemoryServicer:
     retaining = Retaining(store, storing, Rule(is_default=True))
     listing = Listing(store, index, linking)
     backups = Backups([], None, "00c0ffee")
-    domain = Domain(storing, searching, listing, linking, condition, Exporting(store), backups, retaining)
+    domain = Domain(storing, searching, listing, linking, condition, Exporting(store), backups, retaining, indexes)
     return MemoryServicer(domain, share_by_default=False)
 
 

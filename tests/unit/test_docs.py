@@ -17,6 +17,7 @@ from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
+from services.integration.config import IntegrationSettings
 from services.memory.config import MemorySettings
 from services.quality.config import QualitySettings
 from services.quality.domain.scoring import COMPONENTS, Group
@@ -29,6 +30,7 @@ PAGES = {path.relative_to(ROOT / "docs").as_posix(): path.read_text() for path i
 EVERYTHING = "\n".join([README, *PAGES.values()])
 COMPOSE = (ROOT / "compose.yaml").read_text()
 ENVIRONMENT = (ROOT / ".env.example").read_text()
+SETTINGS = [GatewaySettings, SessionSettings, MemorySettings, QualitySettings, IntegrationSettings]
 
 
 def test_the_readme_takes_a_screen_and_a_half() -> None:
@@ -38,6 +40,11 @@ def test_the_readme_takes_a_screen_and_a_half() -> None:
 @pytest.mark.parametrize(("name", "made"), reference.pages().items())
 def test_the_reference_is_made_of_what_the_program_has(name: str, made: str) -> None:
     assert PAGES[f"reference/{name}"] == made, "run python -m tests.documents.reference"
+
+
+def test_the_asyncapi_document_is_made_of_the_events_types() -> None:
+    committed = (ROOT / "docs/reference/asyncapi.json").read_text()
+    assert committed == reference.asyncapi_text(), "run python -m tests.documents.reference"
 
 
 def test_the_reference_lists_every_command() -> None:
@@ -66,7 +73,7 @@ async def test_the_reference_lists_every_tool() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", PAGES["reference/tools.md"], re.MULTILINE)) == tools
 
 
-@pytest.mark.parametrize("settings", [GatewaySettings, SessionSettings, MemorySettings, QualitySettings])
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_the_example_environment_has_every_setting_with_its_default(settings: type[BaseSettings]) -> None:
     for name, field in settings.model_fields.items():
         variable = f"{settings.model_config['env_prefix']}{name.upper()}"
@@ -83,9 +90,9 @@ FIXED_IN_COMPOSE = {"host", "port", "address", "directory", "model_directory", "
 """What the images and compose itself depend on; and a key is a file that compose would have to be told of."""
 
 
-@pytest.mark.parametrize("settings", [GatewaySettings, SessionSettings, MemorySettings, QualitySettings])
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_compose_passes_every_setting_on(settings: type[BaseSettings]) -> None:
-    for name in set(settings.model_fields) - FIXED_IN_COMPOSE - {"encryption_key_file"}:
+    for name in set(settings.model_fields) - FIXED_IN_COMPOSE - {"encryption_key_file", "database_url_file"}:
         assert re.search(rf"^ +{settings.model_config['env_prefix']}{name.upper()}:", COMPOSE, re.MULTILINE), name
 
 

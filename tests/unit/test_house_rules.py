@@ -20,9 +20,9 @@ UNIT_TESTS = Path(__file__).parent
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 SOURCES = sorted(path for path in (ROOT / "services").rglob("*.py") if "pb" not in path.parts)
 KNOWN = frozenset(SOURCES)
-SERVICES = {"gateway", "session", "memory", "quality"}
+SERVICES = {"gateway", "session", "memory", "quality", "integration"}
 SHARED = {"kit", "pb", "workspace"}
-ADAPTERS = {"grpc", "duckdb", "redis", "fastmcp", "onnxruntime", "starlette", "uvicorn"}
+ADAPTERS = {"grpc", "duckdb", "redis", "fastmcp", "onnxruntime", "starlette", "uvicorn", "psycopg", "psycopg_pool"}
 PURE = (
     "memory/domain",
     "memory/search",
@@ -30,6 +30,7 @@ PURE = (
     "memory/imports",
     "session/domain",
     "quality/domain",
+    "integration/domain",
     "quality/collectors",
     "workspace",
 )
@@ -72,13 +73,18 @@ def offences(find: Finder, paths: list[Path] | None = None) -> list[str]:
 def imported(tree: ast.AST) -> Iterator[str]:
     """Modules that are imported when this is, and inside its functions; for types alone does not count."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "MYPY"}:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id in {"TYPE_CHECKING", "MYPY"}:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
         yield from imported(node)
+
+
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    return tuple(imported(parsed(path)))
 
 
 @cache
@@ -93,7 +99,7 @@ def reached(path: Path) -> frozenset[str]:
     """The top-level packages that importing this module brings in, by whatever way."""
     seen, waiting, outside = {path}, [path], set[str]()
     while waiting:
-        for name in imported(parsed(waiting.pop())):
+        for name in imports_of(waiting.pop()):
             module = module_of(name) if name.startswith("services.") else None
             if module and module not in seen:
                 seen.add(module)
@@ -112,12 +118,12 @@ def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 
 
 def test_a_service_imports_itself_and_what_is_shared() -> None:
-    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+    def find(path: Path, _: ast.Module) -> Iterator[str]:
         owner = path.relative_to(ROOT / "services").parts[0]
         if owner in {"cli", "embedded.py", "__init__.py"}:
             return
         allowed = SHARED - ({"workspace"} if owner == "kit" else set()) | {owner, "__version__"}
-        theirs = {name.split(".")[1] for name in imported(tree) if name.startswith("services.")}
+        theirs = {name.split(".")[1] for name in imports_of(path) if name.startswith("services.")}
         yield from sorted(theirs - allowed)
 
     assert not offences(find)
@@ -181,12 +187,12 @@ def test_each_module_of_a_domain_has_tests_that_are_named_for_it(module: str) ->
 
 
 def test_imports_have_no_circle() -> None:
-    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+    def find(path: Path, _: ast.Module) -> Iterator[str]:
         own_face = path.parent / "__init__.py"  # Python has imported it already
-        direct = {module_of(name) for name in imported(tree) if name.startswith("services.")} - {None, path, own_face}
+        direct = {module_of(name) for name in imports_of(path) if name.startswith("services.")} - {None, path, own_face}
         for module in sorted(filter(None, direct)):
             if path.stem != "__init__" and path in {
-                module_of(name) for name in imported(parsed(module)) if name.startswith("services.")
+                module_of(name) for name in imports_of(module) if name.startswith("services.")
             }:
                 yield place(module)
 
@@ -278,9 +284,9 @@ def test_what_not_every_system_has_is_used_in_one_place() -> None:
     """Synced files need one of them, and what confines a tool is run by itself."""
     systems_own = {"fcntl", "resource", "termios", "pwd", "grp", "msvcrt", "winreg"}
 
-    def find(path: Path, tree: ast.Module) -> Iterator[str]:
+    def find(path: Path, _: ast.Module) -> Iterator[str]:
         if path.stem not in {"systems", "durable_files", "confinement"}:
-            yield from sorted(set(imported(tree)) & systems_own)
+            yield from sorted(set(imports_of(path)) & systems_own)
 
     assert not offences(find)
 

@@ -16,7 +16,7 @@ from fastmcp import FastMCP
 from starlette.routing import Route
 
 from services.gateway.access.exposure import refuse_exposure
-from services.gateway.access.scopes import OPEN, ROUTES, TOOLS, is_page
+from services.gateway.access.scopes import INTAKE, OPEN, ROUTES, TOOLS, is_page, needed_for
 from services.gateway.app import Activity, GatewayApp, build, open_gateway, register_tools
 from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
@@ -135,6 +135,7 @@ def test_a_rebound_name_is_refused_with_a_token_too(team: TeamStack) -> None:
 # --- tokens come and go ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_token_works_at_once_and_a_revoked_one_not_for_long(team: TeamStack) -> None:
     token = segue(team, "token", "create", "eve").stdout.strip()
     assert team.ask("GET", "/v1/memories", token).status == 200
@@ -154,6 +155,7 @@ async def test_an_expired_token_is_refused(team: TeamStack) -> None:
     assert "expired" in refused(team.ask("GET", "/v1/memories", token), 401, "UNAUTHENTICATED")["error"]
 
 
+@pytest.mark.slow
 def test_an_admin_makes_lists_and_revokes_tokens_over_the_gateway(team: TeamStack) -> None:
     admin = {"SEGUE_URL": team.url, "SEGUE_TOKEN": team.token("root", "admin")}
 
@@ -209,9 +211,14 @@ async def test_every_route_has_its_scope() -> None:
     served = {(method, route.path) for route in routes for method in route.methods or () if method != "HEAD"}
     pages = {(method, path) for method, path in served if is_page(path)}
     assert ("GET", "/page/today") in pages
-    assert served - pages - {(method, path) for method, path in served if path in OPEN} <= ROUTES.keys()
+    signed = {("POST", f"{INTAKE}{{id}}")}
+    assert served - pages - signed - {(method, path) for method, path in served if path in OPEN} <= ROUTES.keys()
+    assert needed_for("POST", f"{INTAKE}abc") is None
+    for method, path in (("GET", f"{INTAKE}abc"), ("POST", INTAKE), ("POST", f"{INTAKE}a/b"), ("POST", "/v1/intakes")):
+        assert needed_for(method, path) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["read", "write", "admin"])
 async def test_a_token_may_what_its_scope_says_and_no_more(team: TeamStack, scope: str) -> None:
     levels = ["read", "write", "admin"]

@@ -66,9 +66,11 @@ async def test_a_route_over_the_rate_says_when_and_others_go_on(tmp_path: Path) 
 async def test_a_tool_over_the_rate_says_when_in_words_and_in_fields(tmp_path: Path, mode: str) -> None:
     async with team(tmp_path, calls_per_minute=20) as segue, segue.client("ada", mode) as ada:
         content: dict[str, Any] = {}
-        for _ in range(21):
+        for _ in range(200):  # on a slow machine some of the allowance comes back meanwhile
             result = await ada.call_tool("list_sessions", {}, raise_on_error=False)
             content = result.structured_content
+            if not content["success"]:
+                break
         assert content["error_code"] == "LIMIT_EXCEEDED"
         assert content["success"] is False
         assert 0 < content["retry_after_s"] <= 4

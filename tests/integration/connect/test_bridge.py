@@ -16,6 +16,7 @@ from tests.patience import PATIENCE_S, until
 from tests.stand_in_server import STAND_IN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_lists_and_calls_tools_in_either_era(gateway: StandInGateway, era: str) -> None:
     async with client_of(gateway.url, era) as client:
@@ -54,6 +55,7 @@ def test_a_local_server_that_cannot_start_is_answered_with_its_last_words(connec
     assert "no disk left" in error["message"]
 
 
+@pytest.mark.slow
 def test_lists_are_there_before_the_server_and_a_call_waits_for_it(connect: Connect, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     lines = (

@@ -152,6 +152,7 @@ async def test_a_session_out_of_sight_goes_as_if_the_gateway_saw_it(hidden: Hidd
         assert (await ask(client, "init"))["previous_handoff"]["next_steps"] == ["Return 3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

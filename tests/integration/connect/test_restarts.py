@@ -28,6 +28,7 @@ from tests.patience import PATIENCE_S, until
 from tests.stand_in_server import STAND_IN
 
 
+@pytest.mark.slow
 def test_the_local_server_is_started_by_the_handshake_and_when_it_left_by_the_next_call(
     data_dir: Path, connect: Connect
 ) -> None:

@@ -29,6 +29,7 @@ def serving(data_dir: Path, **environment: str | Path) -> ServerInfo:
     return ensure_server(data_dir, PATIENCE_S, ("/usr/bin/env", *settings, *STAND_IN))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_an_ipv6_address_is_reached(data_dir: Path, connect: Connect) -> None:
     server = serving(data_dir, STAND_IN_HOST="::1")
@@ -66,6 +67,7 @@ def test_a_certificate_of_ones_own_authority_is_trusted_where_it_is_named(
     assert "SSL_CERT_FILE" in error
 
 
+@pytest.mark.slow
 def test_huge_messages_pass_whole_in_both_directions(gateway: StandInGateway, connect: Connect) -> None:
     connection = connect(gateway.url).opened()
     sent = "ü" * (3 * MEBIBYTE // 2)
@@ -93,6 +95,7 @@ def test_a_client_that_does_not_read_holds_up_nobody_but_itself(gateway: StandIn
         assert deaf.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.slow
 def test_many_in_flight_are_each_answered_with_their_own(gateway: StandInGateway, connect: Connect) -> None:
     connection = connect(gateway.url).opened()
     for round_ in range(4):

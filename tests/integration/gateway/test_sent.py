@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, Any] = {
     "target_project": "b",
     "operation": "no_such",
     "decision": "deny",
+    "answer": "done",
     "project": "no such project",
     "name": "another name",
 }

@@ -15,6 +15,8 @@ import pytest
 from tests.integration.stack import free_port
 from tests.patience import PATIENCE_S
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -156,7 +158,6 @@ async def test_a_connection_too_many_is_told_so_and_room_is_made_again(gateway: 
     assert b"200 OK" in await sent(gateway, HEAD + b"Connection: close\r\n\r\n")
 
 
-@pytest.mark.slow
 async def test_a_client_that_reads_nothing_is_let_go(gateway: int) -> None:
     """It asks for metrics over and over, and never takes an answer."""
     reader, writer = await connect(gateway)

@@ -56,6 +56,7 @@ async def contents(mcp: Client, project: str) -> list[str]:  # type: ignore[type
     return [each["content"] for each in (await call(mcp, "list_memories", project=project, limit=50))["memories"]]
 
 
+@pytest.mark.slow
 async def test_neither_a_fork_nor_an_import_brings_back_what_was_deleted(hooked: Hooked, stack: Stack) -> None:
     hooked.begin()
     hooked.say(SLIP, "I will not repeat it.")
@@ -100,6 +101,7 @@ async def test_deleted_words_are_told_by_no_handoff(hooked: Hooked, stack: Stack
     assert not [path for path in handoffs.glob("*") if WORD in path.read_text()]
 
 
+@pytest.mark.slow
 async def test_a_handoff_that_quotes_one_deleted_memory_is_cleared_and_others_stay(
     hooked: Hooked, stack: Stack
 ) -> None:
@@ -131,6 +133,7 @@ async def test_a_handoff_copy_that_somebody_changed_is_theirs(hooked: Hooked, st
     assert [copy.read_text() for copy in copies] == ["My own notes now."] * len(copies)
 
 
+@pytest.mark.slow
 async def test_an_old_export_brings_nothing_back(hooked: Hooked, stack: Stack, project: str, tmp_path: Path) -> None:
     file = tmp_path / "old.jsonl"
     async with client(stack) as mcp:

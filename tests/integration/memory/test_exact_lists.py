@@ -55,6 +55,7 @@ def numbers(found: list[dict[str, Any]]) -> list[int]:
     return [int(each["content"].split()[2].rstrip(":")) for each in found]
 
 
+@pytest.mark.slow
 async def test_the_newest_that_match_are_the_newest_of_all(stack: Stack, checks: str) -> None:
     asked: dict[str, Any] = {"query": "osprey", "project": checks, "sort": "newest", "limit": 50}
     found = await call(stack, "advanced_search", **asked, facets=True)
@@ -67,6 +68,7 @@ async def test_the_newest_that_match_are_the_newest_of_all(stack: Stack, checks:
     assert numbers(following["results"]) == [*range(COUNT - 51, COUNT - 101, -1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filters", "matches"),
     [
@@ -120,6 +122,7 @@ async def test_without_a_query_a_search_is_a_list(stack: Stack, checks: str, que
     assert numbers(rest["results"]) == [1179, 1169]
 
 
+@pytest.mark.slow
 async def test_a_list_goes_on_where_it_was_while_others_write(stack: Stack, project: str) -> None:
     moments = [BEGAN + timedelta(days=number // 3) for number in range(12)]  # three of each moment
     lines = [

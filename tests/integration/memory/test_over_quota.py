@@ -13,6 +13,8 @@ from fastmcp import Client
 from tests.hooked import Hooked
 from tests.integration.stack import ProcessStack, segue
 
+pytestmark = pytest.mark.slow
+
 KEPT = [f"Note number {number} of three." for number in range(3)]
 
 
@@ -90,7 +92,6 @@ async def test_the_next_session_stores_what_the_one_before_could_not(full: Proce
     assert "Otters were counted." in found["results"][0]["content"]
 
 
-@pytest.mark.slow
 async def test_an_import_fills_the_room_that_there_is_and_stops(full: ProcessStack, tmp_path: Path) -> None:
     await remove(full, KEPT[2])
     lines = [*KEPT[:2], *(f"Line {number} of many." for number in range(60))]
@@ -105,7 +106,6 @@ async def test_an_import_fills_the_room_that_there_is_and_stops(full: ProcessSta
     assert "Imported 1 memory" in segue(full, "import", path).stdout  # it goes on from there
 
 
-@pytest.mark.slow
 async def test_a_text_that_is_too_large_is_named_and_passed_over(data: Path, tmp_path: Path) -> None:
     with ProcessStack(data) as stack:
         grows = ("DB_PASSWORD=x7!kQ2\n" + "log line with words and numbers 12345\n" * 7000)[: 256 * 1024 - 2]
@@ -118,7 +118,6 @@ async def test_a_text_that_is_too_large_is_named_and_passed_over(data: Path, tmp
         assert f"{path}:2" in done.stderr
 
 
-@pytest.mark.slow
 async def test_hooks_get_through_and_turns_wait_in_the_transcript(full: ProcessStack, tmp_path: Path) -> None:
     hooked = Hooked(tmp_path, SEGUE_DATA_DIR=str(full.data_dir))
     hooked.begin()

@@ -47,6 +47,7 @@ async def test_a_bad_search_is_refused_with_its_reason(
     assert result.structured_content["error_code"] == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query", ["the of and a", "🦑", "데이터베이스 연결 오류", 'foo OR "bar', "a:b AND (c", "[x] {y} \\", "*"]
 )
@@ -56,6 +57,7 @@ async def test_no_query_has_a_meaning_to_the_index_but_its_words(stack: Stack, p
     assert f"{query} and more" in [each["content"] for each in found["results"]]
 
 
+@pytest.mark.slow
 async def test_filters_apply_before_ranking_so_that_the_limit_is_reached(stack: Stack, project: str) -> None:
     wanted = [
         (
@@ -73,6 +75,7 @@ async def test_filters_apply_before_ranking_so_that_the_limit_is_reached(stack: 
     assert found["next_cursor"] is None
 
 
+@pytest.mark.slow
 async def test_each_filter_passes_what_it_says(stack: Stack, project: str) -> None:
     (said,) = await remember(
         stack, project, "amber: what the user said", session_id="morning", role="user", timestamp="2026-03-03T10:00:00Z"
@@ -104,6 +107,7 @@ async def test_each_filter_passes_what_it_says(stack: Stack, project: str) -> No
     assert await found(file_path="other/login.py") == set()
 
 
+@pytest.mark.slow
 async def test_pages_follow_each_other_while_others_write(stack: Stack, project: str) -> None:
     await remember(stack, project, *(f"the copper kettle number {n} sings" for n in range(8)))
     asked: dict[str, Any] = {"query": "copper kettle", "project": project, "limit": 3}
@@ -188,6 +192,7 @@ async def test_a_concept_is_found_by_tag_and_by_meaning(stack: Stack, project: s
     assert ids(found)[0] == tagged
 
 
+@pytest.mark.slow
 async def test_a_search_finds_what_linked_projects_know(stack: Stack, project: str) -> None:
     names = [f"{project}-{letter}" for letter in "abcd"]
     stored = [(await remember(stack, name, f"the nebula protocol, part {name}"))[0] for name in names]
@@ -266,6 +271,7 @@ async def test_words_for_time_mean_the_users_days(stack: Stack, project: str) ->
     assert await found(until="2 weeks ago") == {"opal 40"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["reflect_on_past", "quick_search", "advanced_search", "search_by_concept"])
 async def test_a_query_may_say_when_in_words(stack: Stack, project: str, tool: str) -> None:
     now = datetime.now(UTC)

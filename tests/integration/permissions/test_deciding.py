@@ -46,6 +46,7 @@ async def propose(here: ProcessStack, hooked: Hooked, **fields: Any) -> dict[str
     return await call(here, "record_permission", working_directory=str(hooked.project), **{**MAKE, **fields})
 
 
+@pytest.mark.slow
 async def test_an_allow_by_a_tool_is_proposed_and_holds_once_the_user_permits_it(
     here: ProcessStack, hooked: Hooked
 ) -> None:
@@ -96,6 +97,7 @@ async def test_an_allow_is_taken_back_by_a_tool(here: ProcessStack, hooked: Hook
     assert await check(here, hooked, "make pears") == "ask"
 
 
+@pytest.mark.slow
 async def test_with_two_sessions_a_rule_is_for_the_directory_that_is_named(
     here: ProcessStack, hooked: Hooked, tmp_path: Path
 ) -> None:
@@ -155,6 +157,7 @@ def run_after_dialog(hooked: Hooked, answer: object, is_shown: bool = True, **fi
     hooked.settle()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_text", [True, False], ids=["a text", "an object"])
 async def test_a_proposal_that_the_user_let_pass_in_the_clients_dialog_holds(
     here: ProcessStack, hooked: Hooked, as_text: bool
@@ -272,6 +275,7 @@ def test_the_users_decisions_are_not_the_models_to_make_by_a_command(hooked: Hoo
     assert decision(hooked, "segue deny Bash 'x'") == "None"
 
 
+@pytest.mark.slow
 async def test_the_clients_own_rules_are_recorded_once_the_user_has_seen_them(
     here: ProcessStack, hooked: Hooked
 ) -> None:

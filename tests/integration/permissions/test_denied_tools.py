@@ -14,6 +14,8 @@ from tests.integration.person import decide
 from tests.integration.sessions.test_sessions import git, repository  # noqa: F401  # a fixture, too
 from tests.integration.stack import ProcessStack
 
+pytestmark = pytest.mark.slow
+
 SCOPES = ["session", "project", "always"]
 
 
@@ -63,7 +65,6 @@ async def test_denied_tools_of_the_project_do_not_run(here: ProcessStack, reposi
     assert (await call(here, "quality_check", **asked))["report"]["runs"] == []
 
 
-@pytest.mark.slow
 async def test_a_denied_deletion_deletes_nothing(here: ProcessStack, repository: Path, scope: str) -> None:  # noqa: F811
     """By a client that works nowhere in particular: the user's only session counts."""
     for session in (await call(here, "list_sessions", state="active"))["sessions"]:

@@ -75,6 +75,7 @@ async def check(here: ProcessStack, directory: Path) -> str:
         return str((told.structured_content or {})["decision"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_what_the_user_allows_in_a_dialog_holds(here: ProcessStack, tmp_path: Path, era: str) -> None:
     dialog = Typing()
@@ -111,6 +112,7 @@ async def test_nothing_else_makes_it_hold(
     assert (told.get("status"), await check(here, tmp_path)) == (status, "ask")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_deny_goes_where_the_user_says_so_in_a_dialog(here: ProcessStack, tmp_path: Path, era: str) -> None:
     made = decide(here.url, "deny", operation="Bash", target=COMMAND, directory=str(tmp_path), exact=True)

@@ -35,6 +35,7 @@ def status(stack: Stack, directory: Path, monkeypatch: pytest.MonkeyPatch) -> st
     return segue(stack, "status").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sees", [True, False])
 async def test_a_renamed_directory_goes_on_and_says_so_once(
     stack: Stack, tmp_path: Path, project: str, sees: bool
@@ -74,6 +75,7 @@ async def test_a_copy_beside_its_original_is_another_project(
     assert "segue project merge" not in status(stack, copy, monkeypatch)
 
 
+@pytest.mark.slow
 async def test_a_copy_whose_original_is_gone_names_the_command_that_joins_them(
     stack: Stack, tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +113,7 @@ async def test_what_a_conversation_left_is_told_where_its_directory_is_now(
     assert await name_of(stack, new) == project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_seen", [True, False])
 async def test_deleted_words_leave_the_handoffs_of_a_directory_that_was_moved(
     stack: Stack, tmp_path: Path, project: str, is_seen: bool

@@ -79,6 +79,7 @@ async def name_of(stack: Stack, directory: Path) -> str:
     return str((await call(stack, "init", working_directory=str(directory)))["project_context"]["name"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "remotes", [("", ""), ("git@github.com:acme/{0}.git", "https://github.com/bolt/{0}"), ("", "https://h/bolt/{0}")]
 )
@@ -110,6 +111,7 @@ async def test_two_repositories_of_one_name_never_meet(
     assert not (await call(stack, "reflect_on_past", query=word, project=f"bolt/{project}"))["results"]
 
 
+@pytest.mark.slow
 async def test_a_repository_is_one_project_in_all_its_trees_folders_clones_and_places(
     stack: Stack, tmp_path: Path, project: str
 ) -> None:
@@ -149,6 +151,7 @@ async def test_a_bare_layout_has_the_name_of_the_directory_around_it(
         assert await name_of(stack, tmp_path / name) == name
 
 
+@pytest.mark.slow
 async def test_what_is_decided_in_a_worktree_is_told_in_the_repository(
     stack: Stack, tmp_path: Path, project: str
 ) -> None:
@@ -303,6 +306,7 @@ async def test_a_project_is_renamed_merged_and_called_otherwise_by_the_command(
     assert "crane" in briefing(stack, one)
 
 
+@pytest.mark.slow
 async def test_doctor_says_which_names_are_shared(stack: Stack, tmp_path: Path, project: str) -> None:
     for owner in ("acme", "bolt"):
         await name_of(stack, repository(tmp_path / owner / project))

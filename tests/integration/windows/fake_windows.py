@@ -11,6 +11,12 @@ msvcrt.locking = lambda descriptor, mode, size, flock=fcntl.flock: flock(descrip
 sys.modules["msvcrt"] = msvcrt
 usage = shutil.disk_usage("/")
 shutil.disk_usage = lambda _: usage
+def utime(*arguments, follow_symlinks=True, real=os.utime, **options):
+    if not follow_symlinks:
+        raise NotImplementedError("utime: follow_symlinks unavailable on this platform")
+    return real(*arguments, **options)
+os.utime = utime
+os.supports_follow_symlinks.discard(os.utime)
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty"):
     sys.modules[name] = None
 for module, names in (

@@ -155,6 +155,7 @@ def deliver(windows: Windows, url: str) -> None:
     assert waiting(windows) == []
 
 
+@pytest.mark.slow
 def test_a_conversation_s_hooks_store_it_and_the_next_one_is_told(
     windows: Windows, url: str, shop: Path, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_connect_reports_on_the_directory_that_the_server_does_not_see(windows: 
         env=environment(windows, SEGUE_URL=url),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,  # see `run`
     ) as bridge:
         assert bridge.stdin
         assert bridge.stdout

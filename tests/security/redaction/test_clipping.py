@@ -42,6 +42,7 @@ def test_most_of_the_corpus_is_tried() -> None:
     assert len(FOUND) >= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
 def test_a_line_that_is_cut_anywhere_keeps_no_part_of_a_secret(part: int) -> None:
     for line in FOUND[part::8]:

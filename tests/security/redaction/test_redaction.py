@@ -151,6 +151,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_text_is_read_once(piece: str) -> None:
     """Every pass is linear: a quadratic one would take minutes here."""

@@ -24,7 +24,6 @@ from services.cli.bridge.messages import Undelivered
 from services.cli.checkup.client import client
 from services.cli.checkup.machine import machine
 from services.cli.hooks import spool
-from services.embedded import _sockets
 from services.kit import systems
 from services.workspace import developer_tools
 from tests.hooked import DELIVERY, HOOK, Hooked
@@ -102,6 +101,7 @@ def stop(hooked: Hooked, change: str) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["", REFUSES_SETSID, WITHOUT_SPAWN, SPAWN_FAILS])
 def test_a_hook_s_event_is_delivered_whatever_its_python_can_spawn(
     hooked: Hooked, gateway: Gateway, change: str
@@ -273,20 +273,7 @@ def test_a_program_that_hangs_is_not_waited_for() -> None:
     assert systems.output_of(("/bin/sleep", "600")) == ""
 
 
-# --- sockets and programs ----------------------------------------------------------------------------
-
-
-def test_where_no_socket_can_be_they_are_elsewhere(tmp_path: Path) -> None:
-    assert systems.can_bind(str(tmp_path))
-    assert list(tmp_path.iterdir()) == []
-    assert not systems.can_bind(str(tmp_path / "nowhere"))
-    with _sockets(tmp_path) as directory:
-        assert directory == tmp_path / "run"
-    (tmp_path / "run").write_text("in its place")
-    with _sockets(tmp_path) as directory:
-        assert systems.can_bind(str(directory))
-        assert directory.stat().st_mode & 0o077 == 0
-    assert not directory.exists()
+# --- programs --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,8 @@ class Lossy(memory_pb2_grpc.MemoryServicer):
 
 
 @asynccontextmanager
-async def serving(servicer: Lossy, directory: Path) -> AsyncIterator[str]:
+async def serving(servicer: Lossy, address: str) -> AsyncIterator[str]:
     """Its address, until it ends without waiting for anything."""
-    address = f"unix:{directory}/lossy"
 
     def register(server: rpc.Server) -> None:
         memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)
@@ -58,10 +57,16 @@ async def serving(servicer: Lossy, directory: Path) -> AsyncIterator[str]:
         yield address
 
 
+@pytest.fixture(params=["unix", "in-process"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a server in another process, and of one in this: calls have the same outcome."""
+    return f"{request.param}:{tmp_path}/lossy"
+
+
 @pytest.fixture(params=[grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
-async def lossy(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Lossy, str]]:
+async def lossy(request: pytest.FixtureRequest, address: str) -> AsyncIterator[tuple[Lossy, str]]:
     servicer = Lossy(request.param)  # type: ignore[abstract]  # what the test calls
-    async with serving(servicer, tmp_path) as address:
+    async with serving(servicer, address):
         yield servicer, address
 
 
@@ -76,10 +81,10 @@ async def test_a_lost_read_is_sent_again_and_a_lost_write_is_not(lossy: tuple[Lo
     assert servicer.calls == {"Stats": 3, "Store": 1}
 
 
-async def test_a_service_that_ends_over_a_call_is_said_and_is_no_bug(tmp_path: Path) -> None:
+async def test_a_service_that_ends_over_a_call_is_said_and_is_no_bug(address: str) -> None:
     servicer = Lossy(grpc.StatusCode.UNAVAILABLE)  # type: ignore[abstract]  # what the test calls
     async with AsyncExitStack() as ending:
-        address = await ending.enter_async_context(serving(servicer, tmp_path))
+        await ending.enter_async_context(serving(servicer, address))
         async with rpc.open_channel(address) as channel:
             stub = memory_pb2_grpc.MemoryStub(channel)
             calling = asyncio.create_task(rpc.call(stub.Check, memory_pb2.CheckRequest(), user="ada", timeout_s=30))
@@ -89,8 +94,8 @@ async def test_a_service_that_ends_over_a_call_is_said_and_is_no_bug(tmp_path: P
                 await calling
 
 
-async def test_a_service_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
-    async with rpc.open_channel(f"unix:{tmp_path}/nobody") as channel:
+async def test_a_service_that_is_not_there_is_said_at_once(address: str) -> None:
+    async with rpc.open_channel(address) as channel:
         stub = session_pb2_grpc.SessionStub(channel)
         with pytest.raises(errors.Unavailable, match="does not answer"):
             await rpc.call(stub.Check, session_pb2.CheckRequest(), user="ada", timeout_s=5)

@@ -110,6 +110,6 @@ def _collector() -> Iterator[str]:
         server.stop(0).wait()
 
 
-if __name__ == "__main__":  # python -m tests.performance.telemetry MODEL_DIRECTORY
+if __name__ == "__main__":  # python -m tests.performance.calls.telemetry MODEL_DIRECTORY
     for row in rows(Path(sys.argv[1])):
         print(f"{row.name:44} {row.value:8.2f} {row.unit:8} {row.note}", flush=True)
