@@ -1,20 +1,18 @@
-"""One-process mode: the same apps in one event loop, the services on unix sockets in a private directory."""
+"""One-process mode: the same apps in one event loop, which call each other without a socket."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from services.gateway.access.exposure import refuse_exposure
 from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
+from services.integration.config import IntegrationSettings
 from services.kit.backup import Part
 from services.kit.observability.providers import providers
-from services.kit.systems import can_bind
+from services.kit.transport.connections import IN_PROCESS
 from services.memory.app import open_memory, open_vault
 from services.memory.config import MemorySettings
 from services.quality.app import open_quality
@@ -24,39 +22,13 @@ from services.session.app import open_session
 from services.session.config import SessionSettings
 from services.session.operations.backup import SessionPart
 
-SOCKET_PATH_MAX_BYTES = 103
-"""The least that a system allows, which is macOS."""
-NO_SOCKET_BELOW = frozenset("%,?#")
-"""What gRPC takes for something else than a part of a socket's path."""
+SOURCES = ("session", "memory", "quality")
 
 
-@contextmanager
-def _sockets(data_dir: Path) -> Iterator[Path]:
-    """A private directory for sockets. In the data directory, so that a server that is killed leaves none elsewhere."""
-    directory = data_dir.absolute() / "run"
-    path = str(directory / "session.sock")
-    is_fit = len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES and not NO_SOCKET_BELOW & set(path)
-    if not (is_fit and _can_have_sockets(directory)):
-        with tempfile.TemporaryDirectory(prefix="segue-") as name:  # made with mode 0700
-            yield Path(name)
-        return
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+def _open_integration(settings: IntegrationSettings) -> AbstractAsyncContextManager[object]:
+    from services.integration.app import open_integration  # only for those who want it
 
-
-def _can_have_sockets(directory: Path) -> bool:
-    """Makes the directory; some file systems have no sockets."""
-    shutil.rmtree(directory, ignore_errors=True)  # of one that was killed
-    try:
-        directory.mkdir(mode=0o700)
-    except OSError:
-        return False
-    if can_bind(str(directory)):
-        return True
-    shutil.rmtree(directory, ignore_errors=True)
-    return False
+    return open_integration(settings)
 
 
 @asynccontextmanager
@@ -65,16 +37,24 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
     refuse_exposure(gateway)  # before anything is made
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("local"))  # before any service sets its own
-        sockets = stack.enter_context(_sockets(data_dir))
-        address = {name: f"unix:{sockets / name}.sock" for name in ("session", "memory", "quality")}
+        address = {name: f"{IN_PROCESS}{name}@{id(stack)}" for name in (*SOURCES, "integration")}
         session = SessionSettings(address=address["session"], directory=data_dir / "session")
         memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")
         quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
+        integration = IntegrationSettings(address=address["integration"], directory=data_dir / "integration")
+        integration = integration.model_copy(update={f"{name}_target": address[name] for name in SOURCES})
+        if integration.is_wanted:
+            bound = {"events_max": integration.events_max}
+            session, memory = session.model_copy(update=bound), memory.model_copy(update=bound)
+            quality = quality.model_copy(update=bound)
         open_vault(memory)  # where that is refused, nothing of the others is begun
         await stack.enter_async_context(open_session(session))
         others: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
         others += [] if quality.history_target else [QualityPart(quality.home)]
         await stack.enter_async_context(open_quality(quality))
         await stack.enter_async_context(open_memory(memory, others))
-        targets = {f"{name}_target": each for name, each in address.items()}
+        wanted = (*SOURCES, "integration") if integration.is_wanted else SOURCES
+        if integration.is_wanted:
+            await stack.enter_async_context(_open_integration(integration))
+        targets = {f"{name}_target": address[name] for name in wanted}
         yield await stack.enter_async_context(open_gateway(gateway.model_copy(update=targets)))

@@ -15,6 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+if not __package__:  # run by its path, as what starts a server does: in a wheel, `services` is in no other's sight
+    sys.path.insert(0, str(Path(__file__).absolute().parents[2]))
+
 from services.kit.systems import CAN_SERVE, NO_SERVER
 
 Argument = tuple[str, Mapping[str, Any]]
@@ -85,6 +88,18 @@ COMMANDS: Mapping[str, Command] = {
             ("--undo", {"metavar": "ID|last", "help": "delete what an import stored"}),
         ),
     ),
+    "events": Command(
+        "events",
+        "what happens, as it happens; and the intakes through which GitHub and GitLab report",
+        (
+            ("action", {"choices": ("tail", "intakes", "add", "revoke"), "help": "what to do"}),
+            ("which", {"nargs": "?", "metavar": "WHICH", "help": "github or gitlab to add, an intake to revoke"}),
+            ("project", {"nargs": "?", "metavar": "PROJECT", "help": "the project to add an intake for"}),
+            ("--after", {"metavar": "NUMBER", "help": "begin after this event; else with what comes now"}),
+            ("--count", {"type": int, "default": 0, "help": "end after so many events"}),
+            ("--json", {"action": "store_true", "help": "as CloudEvents, one a line"}),
+        ),
+    ),
     "export": Command(
         "transfer.export",
         "all memories as JSON Lines, which import takes",
@@ -99,6 +114,14 @@ COMMANDS: Mapping[str, Command] = {
         "commands.restore",
         "a backup becomes the data directory, which must be empty",
         (("directory", {"type": Path, "metavar": "DIR", "help": "a backup: the segue-… directory"}),),
+    ),
+    "move": Command(
+        "transfer.move",
+        "moves all memories to PostgreSQL, or back to DuckDB; goes on where it was interrupted",
+        (
+            ("target", {"choices": ("postgres", "duckdb"), "help": "where to; the URL is SEGUE_MEMORY_DATABASE_URL"}),
+            ("--directory", {"type": Path, "metavar": "DIR", "help": "where a separate memory service keeps its data"}),
+        ),
     ),
     "delete": Command(
         "commands.deletion.delete",
@@ -243,6 +266,25 @@ COMMANDS: Mapping[str, Command] = {
             ("--limit", {"type": int, "default": 5, "help": "how many results (%(default)s)"}),
         ),
     ),
+    "advice": Command(
+        "recommendations",
+        "what you say of a project's recommendations, and what you said: done, not now, never",
+        (
+            (
+                "action",
+                {
+                    "nargs": "?",
+                    "default": "list",
+                    "choices": ("list", "done", "not-now", "never", "undo", "forget"),
+                    "help": "what to do (%(default)s); forget erases your answers",
+                },
+            ),
+            ("id", {"nargs": "?", "metavar": "ID", "help": "a recommendation's: improve:lint"}),
+            ("--project", {"metavar": "NAME", "help": "another than this directory's; forget: left out, all"}),
+            ("--days", {"type": int, "metavar": "N", "help": "how long not-now holds (30)"}),
+            ("--yes", {"action": "store_true", "help": "forget without asking"}),
+        ),
+    ),
     "dashboard": Command(
         "commands.dashboard",
         "opens the web page, by a link that works once",
@@ -260,7 +302,7 @@ COMMANDS: Mapping[str, Command] = {
 
 ANYWHERE = ("hook", "doctor", "uninstall")
 """What runs without a server: hooks then say nothing, and doctor what is wrong."""
-OF_THE_SERVER = ("serve", "stop", "restore", "key", "prune")
+OF_THE_SERVER = ("serve", "stop", "restore", "move", "key", "prune")
 """What is of a server on this machine, and not of one that SEGUE_URL names."""
 
 

@@ -26,7 +26,7 @@ SERVER_LOCK = "server.lock"
 START_LOCK = "start.lock"
 SERVER_FILE = "server.json"
 LOG_FILE = "server.log"
-SERVE_COMMAND = (sys.executable, "-m", "services.cli", "serve", "--background")
+SERVE_COMMAND = (sys.executable, str(Path(__file__).with_name("__main__.py").absolute()), "serve", "--background")
 
 POLL_INTERVAL_S = 0.02
 # Whoever looks whether a server lives holds the lock for a moment itself; a server outlasts that.

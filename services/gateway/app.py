@@ -21,7 +21,7 @@ from starlette.types import Scope
 from services import __version__
 from services.gateway.access.exposure import refuse_exposure
 from services.gateway.access.permission_enforcement import Permitting
-from services.gateway.access.scopes import Scoping
+from services.gateway.access.scopes import INTAKE, Scoping
 from services.gateway.arguments.accept_header import Acceptance
 from services.gateway.arguments.forms import ArgumentForms
 from services.gateway.arguments.project_arguments import ProjectArguments
@@ -32,14 +32,17 @@ from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.backup import Backup
 from services.gateway.endpoints.ci_reports import CiReports
+from services.gateway.endpoints.events import EventStreams
 from services.gateway.endpoints.explain import Explain
 from services.gateway.endpoints.export import Export
 from services.gateway.endpoints.hooks import HookEndpoint
 from services.gateway.endpoints.import_memories import BulkStore
+from services.gateway.endpoints.intakes import IntakeEndpoints
 from services.gateway.endpoints.json_requests import Endpoint, with_failures
 from services.gateway.endpoints.overview import Overview
 from services.gateway.endpoints.permissions import Decisions
 from services.gateway.endpoints.projects import Projects
+from services.gateway.endpoints.recommendations import RecommendationEndpoints
 from services.gateway.endpoints.retention import RetentionEndpoints
 from services.gateway.endpoints.tokens import TokenEndpoint
 from services.gateway.errors import ErrorResults
@@ -80,6 +83,7 @@ from services.kit.errors import Unavailable
 from services.kit.health.polling import publish_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import exposition, providers
+from services.kit.transport.connections import is_local
 
 INSTRUCTIONS = """\
 Segue remembers across sessions. Call init when you begin, checkpoint when something works, and end when you are done: \
@@ -119,7 +123,7 @@ class Activity:
     @contextmanager
     def request(self, scope: Scope) -> Iterator[None]:
         """Counts a request as running for the duration of the block."""
-        only_listens = scope["method"] == "GET" and scope["path"].rstrip("/") in {"/mcp", "/page/live"}
+        only_listens = scope["method"] == "GET" and scope["path"].rstrip("/") in {"/mcp", "/page/live", "/v1/events"}
         self._last_s = asyncio.get_running_loop().time()
         self._under_way += not only_listens
         try:
@@ -182,6 +186,9 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/removals", retention.removals)
     _route(mcp, "GET", "/v1/retention", retention.rules)
     _route(mcp, "POST", "/v1/retention", retention.set_rule)
+    advice = RecommendationEndpoints(backends, workplace.labels)
+    _route(mcp, "GET", "/v1/recommendations", advice.list)
+    _route(mcp, "POST", "/v1/recommendations", advice.change)
     _route(mcp, "GET", "/v1/overview", Overview(backends, workplace.labels).__call__)
     explain = Explain(backends.memory, workplace.labels, zone or local_zone())
     _route(mcp, "POST", "/v1/explain", explain.__call__)
@@ -190,6 +197,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     _route(mcp, "GET", "/v1/projects", registry.list)
     _route(mcp, "POST", "/v1/projects", registry.change)
     _route(mcp, "POST", "/v1/reports", CiReports(backends, workplace.labels).__call__)
+    _register_events(mcp, EventStreams(backends, lambda: app.readiness.is_stopping), backends, workplace.labels)
     decisions = Decisions(backends.session, workplace)
     _route(mcp, "GET", "/v1/permissions", decisions.rules)
     _route(mcp, "POST", "/v1/permissions", decisions.decide)
@@ -202,7 +210,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     if settings.page:
         workflows = Workflows(sessions, projects_work, decisions, retention, export, shown)
         entry = Entry.of(settings, verifier(settings, backends), backends.access)
-        is_one_of_several = not settings.session_target.startswith("unix:")
+        is_one_of_several = not is_local(settings.session_target)
         browsers, renderer = entry.browsers, entry.renderer
         parts = Parts(Tools(mcp), backends, workflows, browsers, renderer, entry.public_url, is_one_of_several)
         register_page(mcp, parts, entry, ServerParts(backup, app.last_hour, lambda: app.readiness.is_stopping))
@@ -212,6 +220,15 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
 
 def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
     mcp.custom_route(path, [method])(trace_endpoint(method, path, with_failures(endpoint)))
+
+
+def _register_events(mcp: FastMCP, streams: EventStreams, backends: Backends, labels: ProjectLabels) -> None:
+    intakes = IntakeEndpoints(backends, labels)
+    _route(mcp, "GET", "/v1/events", streams.__call__)
+    _route(mcp, "GET", "/v1/intakes", intakes.list)
+    _route(mcp, "POST", "/v1/intakes", intakes.create)
+    _route(mcp, "POST", "/v1/intakes/revoke", intakes.revoke)
+    _route(mcp, "POST", f"{INTAKE}{{id}}", intakes.receive)
 
 
 def register_tools(mcp: FastMCP, settings: GatewaySettings, backends: Backends, workplace: Workplace) -> Sessions:

@@ -17,8 +17,9 @@ from services.gateway.config import GatewaySettings
 from services.kit.errors import ServiceError
 from services.kit.health import grpc_health
 from services.kit.transport import rpc
-from services.pb import access_pb2, memory_pb2, projects_pb2, quality_pb2, session_pb2, telemetry_pb2
+from services.pb import access_pb2, events_pb2, memory_pb2, projects_pb2, quality_pb2, session_pb2, telemetry_pb2
 from services.pb.access_pb2_grpc import AccessStub
+from services.pb.events_pb2_grpc import IntegrationStub
 from services.pb.memory_pb2_grpc import MemoryStub
 from services.pb.projects_pb2_grpc import ProjectsStub
 from services.pb.quality_pb2_grpc import QualityStub
@@ -91,6 +92,7 @@ SessionBackend: TypeAlias = Backend[SessionStub]
 QualityBackend: TypeAlias = Backend[QualityStub]
 AccessBackend: TypeAlias = Backend[AccessStub]
 ProjectsBackend: TypeAlias = Backend[ProjectsStub]
+IntegrationBackend: TypeAlias = Backend[IntegrationStub]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,13 @@ class Backends:
     """Tokens and rate limits, in the session service's process."""
     projects: ProjectsBackend
     """The registry of projects, in the same process."""
+    integration: IntegrationBackend | None = None
+    """Events for others, where somebody wants them."""
 
     @property
     def all(self) -> Sequence[Backend[Any]]:
         """One backend per process."""
-        return (self.session, self.memory, self.quality)
+        return (self.session, self.memory, self.quality, *((self.integration,) if self.integration else ()))
 
 
 def _channel(target: str, *files: FileDescriptor) -> AbstractAsyncContextManager[grpc.aio.Channel]:
@@ -124,10 +128,15 @@ async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
         memory = await stack.enter_async_context(_channel(settings.memory_target, memory_pb2.DESCRIPTOR))
         quality = await stack.enter_async_context(_channel(settings.quality_target, quality_pb2.DESCRIPTOR))
         timeout_s = settings.call_timeout_s
+        integration: IntegrationBackend | None = None
+        if target := settings.integration_target:
+            channel = await stack.enter_async_context(_channel(target, events_pb2.DESCRIPTOR))
+            integration = Backend("integration", channel, IntegrationStub(channel), timeout_s)
         yield Backends(
             Backend("session", session, SessionStub(session), timeout_s),
             Backend("memory", memory, MemoryStub(memory), timeout_s),
             Backend("quality", quality, QualityStub(quality), timeout_s),
             Backend("session", session, AccessStub(session), timeout_s),
             Backend("session", session, ProjectsStub(session), timeout_s),
+            integration,
         )

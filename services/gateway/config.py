@@ -46,6 +46,9 @@ class GatewaySettings(BaseSettings):
     memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
     session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
     quality_target: str = Field("127.0.0.1:50053", description="The quality service: host:port or unix:/path")
+    integration_target: str = Field(
+        "", description="The integration service, which has events for others: host:port or unix:/path; none when empty"
+    )
     roots: str = Field("/", description="Directories in which projects may be worked on, separated by colons")
     checkpoint_commits: Literal["off", "tracked", "all"] = Field(
         "tracked", description="What a checkpoint commits: nothing, changes to tracked files, or new files, too"

@@ -283,10 +283,13 @@ def birth_ns(path: str) -> int:
     With its number (inode) it tells this file or directory from one that got the same number later.
     """
     status = os.stat(path)  # noqa: PTH116 - see above
-    if os.name == "nt":
-        return status.st_ctime_ns  # the time of creation, there
-    born = getattr(status, "st_birthtime", 0.0)
-    return round(born * 1_000_000_000) or _statx_birth_ns(path)
+    exact: int | None = getattr(status, "st_birthtime_ns", None)  # Windows, from Python 3.12 on
+    if exact is None and os.name == "nt":
+        exact = status.st_ctime_ns  # the time of creation, there
+    seconds: float | None = getattr(status, "st_birthtime", None)  # macOS
+    if exact is None and seconds is not None:
+        exact = round(seconds * 1_000_000_000)
+    return max(0, _statx_birth_ns(path) if exact is None else exact)
 
 
 def _statx_birth_ns(path: str) -> int:
@@ -307,20 +310,6 @@ def has_developer_tools() -> bool:
     """Whether the programs that macOS has in /usr/bin are there, or only ask their user to install them."""
     directory = output_of(DEVELOPER_TOOLS_COMMAND)
     return bool(directory) and os.path.isdir(directory)  # noqa: PTH112 - one that was removed is still named
-
-
-def can_bind(directory: str) -> bool:
-    """Whether there can be a unix socket in the directory, which not every file system has."""
-    import socket
-
-    path = os.path.join(directory, "bind")  # noqa: PTH118
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.bind(path)
-        os.unlink(path)  # noqa: PTH108
-    except (AttributeError, OSError):
-        return False
-    return True
 
 
 def output_of(command: tuple[str, ...]) -> str:

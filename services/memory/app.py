@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from services.kit.backup import Part, server_id
 from services.kit.encryption.reencryption import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Unavailable
+from services.kit.events.outbox_servicer import OutboxServicer
 from services.kit.health.grpc_health import Health
 from services.kit.health.polling import HealthPoll, poll_health
 from services.kit.observability import event_loop_lag
@@ -26,9 +29,12 @@ from services.memory.config import MemorySettings
 from services.memory.domain.retention_policy import Rule
 from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
 from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.index.cells.cell_files import CELLS, CellFiles
+from services.memory.index.cells.cells import Cells
+from services.memory.index.cells.indexes import AnyIndex, Indexes
 from services.memory.index.maintenance import Indexing, open_indexing
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.index.snapshot import SNAPSHOT, SnapshotFile
+from services.memory.index.snapshot import SnapshotFile
 from services.memory.operations.backups import Backups, MemoryPart, Schedule
 from services.memory.operations.embedding_backfill import Backfill
 from services.memory.operations.erasure_job import Erasing
@@ -41,10 +47,11 @@ from services.memory.operations.written_backups import WrittenBackups
 from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
-from services.memory.servicer import Domain, MemoryServicer
+from services.memory.servicer import MemoryServicer
+from services.memory.serving import Domain
+from services.memory.storage.chosen_store import Choice, OpenStore, open_chosen
 from services.memory.storage.duckdb.store import StoreSettings
-from services.memory.storage.sharded_store import open_shards
-from services.pb import memory_pb2_grpc
+from services.pb import events_pb2_grpc, memory_pb2_grpc
 
 if TYPE_CHECKING:
     from services.memory.storage.redis_cache import RedisCache
@@ -68,48 +75,78 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
     """Serves memory on the configured address until the context exits; backups also include the parts in `others`."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("memory"))
-        vault = open_vault(settings)
         home = private_directory(settings.home)
-        store = await stack.enter_async_context(open_shards(home, settings.shards, _store_settings(settings, vault)))
+        opened = await stack.enter_async_context(_open_store(settings, home))
+        store = opened.store
         await asyncio.to_thread(discard_unfinished, home)
         embedder, trouble = await _open_embedder(stack, settings)
-        index = stack.enter_context(MemoryIndex(DIMENSIONS))
-        model = embedder.model if embedder else NO_MODEL
-        within_s, snapshot = settings.erase_within_s, SnapshotFile(home / SNAPSHOT, vault)
-        indexing = Indexing(store, index, model, snapshot, settings.snapshot_every_changes, within_s)
-        await stack.enter_async_context(open_indexing(indexing))
+        within_s = settings.erase_within_s
+        found = await _open_index(stack, settings, opened, embedder.model if embedder else NO_MODEL)
+        indexing, index = found.indexing, found.index
         shared = await _open_shared_cache(stack, settings)
         generations = Generations(shared, store.projects)
         linking = Linking(store, generations)
         server = await _server_id(home)
         written, parts = WrittenBackups(store, server), [MemoryPart(store, home), *others]
         backups = Backups(parts, _schedule(settings), server, written)
-        storing = Storing(store, index, embedder, generations)
+        storing = Storing(store, index, embedder, generations, tells_kinds=settings.turn_kinds)
         erasing = Erasing(store, within_s, [storing.settle, indexing.erase])
         retaining = Retaining(store, storing, _default_rule(settings))
         work: dict[str, Regular] = {"backup": backups, "erasing": erasing, "retention": retaining}
         if embedder:
-            work["backfill"] = Backfill(store, index, embedder, generations)
+            work["backfill"] = Backfill(store, found.every, embedder, generations)
         supervisor = Supervisor()
         trial = ModelTrial(embedder) if embedder else None
         condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor, trial)
         searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
         listing, exporting = Listing(store, index, linking), Exporting(store)
-        domain = Domain(storing, searching, listing, linking, condition, exporting, backups, retaining)
+        domain = Domain(storing, searching, listing, linking, condition, exporting, backups, retaining, found.of_users)
         servicer = MemoryServicer(domain, settings.share_by_default)
         await stack.enter_async_context(event_loop_lag.measure_lag())
         health = Health("segue.memory.v1.Memory")
 
         def register(server: rpc.Server) -> None:
             memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)
+            events_pb2_grpc.add_OutboxServicer_to_server(OutboxServicer(store.outboxes), server)
 
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         limiting = shared.limit_lives if shared else None
-        runs = {"index": partial(indexing.run, generations), "cache": limiting, **_runs(work)}
+        runs = {"index": partial(found.run, generations), "cache": limiting, **_runs(work)}
         await _begin(stack, supervisor, runs)
         poll = HealthPoll("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(poll_health(poll))
         yield MemoryApp(health)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """Where memories are found: `index` for work of no user, of_users for that of one, `every` for upkeep. `run` keeps
+    it in order."""
+
+    index: MemoryIndex
+    of_users: Indexes
+    every: AnyIndex
+    indexing: Indexing | Cells
+    run: Callable[[Generations | None], Awaitable[None]]
+
+
+async def _open_index(stack: AsyncExitStack, settings: MemorySettings, opened: OpenStore, model: str) -> OpenIndex:
+    """A cell for each user where the store is followed by version; else one index of all memories."""
+    if opened.followed and settings.has_cells:
+        earlier = SnapshotFile(opened.snapshot)  # of one index: nobody would erase from it what is deleted
+        await asyncio.to_thread(earlier.discard_draft)
+        await asyncio.to_thread(earlier.discard)
+        files = CellFiles(opened.snapshot.parent / CELLS, opened.vault, model)
+        cells = Cells(opened.followed, model, DIMENSIONS, settings.cells_mb * 1024 * 1024, files)
+        await stack.enter_async_context(cells)
+        return OpenIndex(cells.nobody, cells, cells, cells, lambda _: cells.run())
+    await asyncio.to_thread(shutil.rmtree, opened.snapshot.parent / CELLS, ignore_errors=True)  # for the same reason
+    index = stack.enter_context(MemoryIndex(DIMENSIONS))
+    snapshot = SnapshotFile(opened.snapshot, opened.vault)
+    within_s = settings.erase_within_s
+    indexing = Indexing(opened.store, index, model, snapshot, settings.snapshot_every_changes, within_s)
+    await stack.enter_async_context(open_indexing(indexing))
+    return OpenIndex(index, index, index, indexing, indexing.run)
 
 
 def _runs(work: Mapping[str, Regular]) -> Mapping[str, Run]:
@@ -136,6 +173,12 @@ async def _server_id(home: Path) -> str:
         raise Unavailable(f"{home} cannot be written: {error.strerror}.", "Set SEGUE_DATA_DIR.") from error
 
 
+def _open_store(settings: MemorySettings, home: Path) -> AbstractAsyncContextManager[OpenStore]:
+    at_most = (settings.database_connections, settings.write_queue_max)
+    choice = Choice(home, settings.postgres_url, settings.shards, *at_most, settings.database_prepare)
+    return open_chosen(choice, partial(open_vault, settings), partial(_store_settings, settings))
+
+
 def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSettings:
     return StoreSettings(
         memory_limit_mb=settings.database_memory_mb,
@@ -143,6 +186,7 @@ def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSetti
         readers=settings.readers,
         write_queue_max=settings.write_queue_max,
         vault=vault,
+        events_max=settings.events_max,
     )
 
 

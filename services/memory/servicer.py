@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,21 +14,9 @@ from services.memory import deletion_messages, messages, part_messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
 from services.memory.domain.queries import checked_limit
 from services.memory.domain.rows import ProjectMove
-from services.memory.operations.backups import Backups
-from services.memory.operations.correct_memories import Correcting
-from services.memory.operations.delete_memories import Deleting
-from services.memory.operations.export import Exporting
-from services.memory.operations.health import Condition
-from services.memory.operations.link_projects import Linking
 from services.memory.operations.move_project import MovingProject
-from services.memory.operations.replacements.kept_pairs import KeptPairs
-from services.memory.operations.replacements.proposals import Proposing
-from services.memory.operations.replacements.settling import Settling
-from services.memory.operations.retention_job import Retaining
-from services.memory.operations.store_memories import Storing
 from services.memory.search.explanation import explain
-from services.memory.search.memory_list import Listing
-from services.memory.search.search import Searching
+from services.memory.serving import Domain
 from services.pb import memory_pb2, memory_pb2_grpc
 
 batch_max = 256
@@ -37,37 +24,11 @@ Sent = TypeVar("Sent")
 Read = TypeVar("Read")
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """The domain objects that the methods call."""
-
-    storing: Storing
-    searching: Searching
-    listing: Listing
-    linking: Linking
-    condition: Condition
-    exporting: Exporting
-    backups: Backups
-    retaining: Retaining
-
-
 class MemoryServicer(memory_pb2_grpc.MemoryServicer):
     """Each method implements the rpc of its name in memory.proto."""
 
     def __init__(self, domain: Domain, share_by_default: bool) -> None:
-        self._storing = domain.storing
-        self._deleting = Deleting(domain.storing)
-        self._correcting = Correcting(domain.storing)
-        kept = KeptPairs(domain.storing.store)
-        self._settling = Settling(self._correcting, kept)
-        self._proposing = Proposing(domain.storing.store, domain.storing.index, kept)
-        self._searching = domain.searching
-        self._listing = domain.listing
-        self._linking = domain.linking
-        self._condition = domain.condition
-        self._exporting = domain.exporting
-        self._backups = domain.backups
-        self._retaining = domain.retaining
+        self._domain = domain
         self._share_by_default = share_by_default
 
     async def Store(self, request: memory_pb2.StoreRequest, _: Any) -> memory_pb2.StoreResponse:
@@ -79,8 +40,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         memories = [messages.new_memory(each, self._share_by_default) for each in request.memories]
         links = [messages.link(each, each.created_at.ToDatetime(UTC)) for each in request.links]
         how = {"only_known": request.only_known, "deleted_too": request.deleted_too}
-        outcomes = await self._storing.remember(rpc.caller.get(), memories, **how)
-        links_stored = await self._linking.restore(rpc.caller.get(), links)
+        user = rpc.caller.get()
+        outcomes = await (await self._domain.of(user)).storing.remember(user, memories, **how)
+        links_stored = await self._domain.linking.restore(user, links)
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in outcomes], links_stored=links_stored
         )
@@ -94,9 +56,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             request.links, lambda each: messages.link(each, each.created_at.ToDatetime(UTC))
         )
         how = {"only_known": request.only_known, "deleted_too": request.deleted_too}
-        outcomes = await self._storing.remember_each(user, list(memories.values()), **how)
+        storing = (await self._domain.of(user)).storing
+        outcomes = await storing.remember_each(user, list(memories.values()), **how)
         stored = dict(zip(memories, outcomes, strict=True))
-        linked = dict(zip(links, await self._linking.restore_each(user, list(links.values())), strict=True))
+        linked = dict(zip(links, await self._domain.linking.restore_each(user, list(links.values())), strict=True))
         return memory_pb2.StoreResponse(
             outcomes=[messages.outcome_message(each) for each in stored.values() if isinstance(each, Outcome)],
             links_stored=sum(each is True for each in linked.values()),
@@ -106,24 +69,31 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
 
     async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
         query = messages.query(request)
-        return messages.answer_message(await self._searching.search(rpc.caller.get(), query, messages.encoded_results))
+        user = rpc.caller.get()
+        searching = (await self._domain.of(user)).searching
+        return messages.answer_message(await searching.search(user, query, messages.encoded_results))
 
     async def Explain(self, request: memory_pb2.ExplainRequest, _: Any) -> memory_pb2.ExplainResponse:
-        query = messages.query(request.search)
-        return part_messages.explanation(
-            await explain(self._searching, rpc.caller.get(), query, request.id.strip()), query.content_max_chars
-        )
+        user, query = rpc.caller.get(), messages.query(request.search)
+        searching = (await self._domain.of(user)).searching
+        explained = await explain(searching, user, query, request.id.strip())
+        return part_messages.explanation(explained, query.content_max_chars)
 
     async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
-        listed = await self._listing.list(rpc.caller.get(), messages.list_query(request))
+        user = rpc.caller.get()
+        listed = await (await self._domain.of(user)).listing.list(user, messages.list_query(request))
         return part_messages.list_message(listed, request.content_max_chars)
 
     async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
-        results = await self._searching.more(rpc.caller.get(), request.cursor, messages.more_bounds(request))
+        user = rpc.caller.get()
+        results = await (await self._domain.of(user)).searching.more(
+            user, request.cursor, messages.more_bounds(request)
+        )
         return messages.results_message(results)
 
     async def Get(self, request: memory_pb2.GetRequest, _: Any) -> memory_pb2.GetResponse:
-        found = await self._searching.get(rpc.caller.get(), request.id.strip(), request.neighbours)
+        user = rpc.caller.get()
+        found = await (await self._domain.of(user)).searching.get(user, request.id.strip(), request.neighbours)
         return memory_pb2.GetResponse(
             memory=part_messages.part(found.memory, request.begin, request.content_max_chars),
             before=[part_messages.beginning(each, request.context_max_chars) for each in found.before],
@@ -132,26 +102,28 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         )
 
     async def LinkProjects(self, request: memory_pb2.Link, _: Any) -> memory_pb2.Link:
-        link = await self._linking.link(rpc.caller.get(), messages.link(request, datetime.now(UTC)))
+        link = await self._domain.linking.link(rpc.caller.get(), messages.link(request, datetime.now(UTC)))
         return messages.link_message(link)
 
     async def UnlinkProjects(self, request: memory_pb2.UnlinkRequest, _: Any) -> memory_pb2.UnlinkResponse:
-        unlinked = await self._linking.unlink(rpc.caller.get(), plain_name(request.source), plain_name(request.target))
+        unlinked = await self._domain.linking.unlink(
+            rpc.caller.get(), plain_name(request.source), plain_name(request.target)
+        )
         return memory_pb2.UnlinkResponse(unlinked=unlinked)
 
     async def ListLinks(self, request: memory_pb2.ListLinksRequest, _: Any) -> memory_pb2.ListLinksResponse:
-        links = await self._linking.links(rpc.caller.get(), normalise_project_name(request.project))
+        links = await self._domain.linking.links(rpc.caller.get(), normalise_project_name(request.project))
         return memory_pb2.ListLinksResponse(links=[messages.link_message(each) for each in links])
 
     async def MoveProject(self, request: memory_pb2.MoveProjectRequest, _: Any) -> memory_pb2.MoveProjectResponse:
         source, target = normalise_project_name(request.source), normalise_project_name(request.target)
         move = ProjectMove(rpc.caller.get(), source, target, merges=request.merges, splits=request.splits)
-        moving = MovingProject(self._storing, self._linking)
+        moving = MovingProject(self._domain.storing, self._domain.linking)
         return memory_pb2.MoveProjectResponse(memories=await moving.move(move, dry_run=request.dry_run))
 
     async def Stats(self, request: memory_pb2.StatsRequest, _: Any) -> memory_pb2.StatsResponse:
         since = request.since.ToDatetime(UTC) if request.HasField("since") else None
-        stats = await self._condition.stats(rpc.caller.get(), normalise_project_name(request.project), since)
+        stats = await self._domain.condition.stats(rpc.caller.get(), normalise_project_name(request.project), since)
         total = stats.conversations + stats.reflections
         return memory_pb2.StatsResponse(
             conversations=stats.conversations,
@@ -164,17 +136,17 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             degraded=stats.degraded,
             shared_by_caller=stats.shared_by_user,
             shared_by_others=stats.shared_by_others,
-            retention=await self._retaining.describe(rpc.caller.get(), normalise_project_name(request.project)),
+            retention=await self._domain.retaining.describe(rpc.caller.get(), normalise_project_name(request.project)),
             stored_since=stats.stored_since,
             last_stored=messages.time_message(stats.last_stored),
         )
 
     async def Usage(self, _: memory_pb2.UsageRequest, __: Any) -> memory_pb2.UsageResponse:
-        memories, content_bytes = await self._condition.usage(rpc.caller.get())
+        memories, content_bytes = await self._domain.condition.usage(rpc.caller.get())
         return memory_pb2.UsageResponse(memories=memories, content_bytes=content_bytes)
 
     async def Check(self, _: memory_pb2.CheckRequest, __: Any) -> memory_pb2.CheckResponse:
-        parts = await self._condition.check()
+        parts = await self._domain.condition.check()
         return memory_pb2.CheckResponse(
             parts={name: memory_pb2.Part(status=part.status, reason=part.reason) for name, part in parts.items()}
         )
@@ -183,74 +155,81 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         before = request.before.ToDatetime(UTC) if request.HasField("before") else None
         kinds = () if request.ids or request.include_reflections else (Kind.CONVERSATION,)
         chosen = Chosen(tuple(map(str.strip, request.ids)), normalise_project_name(request.project), before, kinds)
-        deletion = await self._deleting.forget(rpc.caller.get(), chosen, request.confirmation)
+        deletion = await self._domain.deleting.forget(rpc.caller.get(), chosen, request.confirmation)
         return deletion_messages.deletion_message(deletion)
 
     async def Undelete(self, request: memory_pb2.UndeleteRequest, _: Any) -> memory_pb2.UndeleteResponse:
         ids = [each.strip() for each in request.ids]
-        undone = await self._deleting.undelete(rpc.caller.get(), ids, last=request.last)
+        undone = await self._domain.deleting.undelete(rpc.caller.get(), ids, last=request.last)
         return deletion_messages.undone_message(ids, undone)
 
     async def ListDeleted(self, request: memory_pb2.ListDeletedRequest, _: Any) -> memory_pb2.ListDeletedResponse:
-        found = await self._deleting.deleted_ids(rpc.caller.get(), request.ids)
+        found = await self._domain.deleting.deleted_ids(rpc.caller.get(), request.ids)
         return memory_pb2.ListDeletedResponse(ids=sorted(found))
 
     async def Update(self, request: memory_pb2.UpdateRequest, _: Any) -> memory_pb2.UpdateResponse:
-        done = await self._correcting.update(rpc.caller.get(), request.id.strip(), messages.edit(request))
+        user = rpc.caller.get()
+        done = await (await self._domain.of(user)).correcting.update(user, request.id.strip(), messages.edit(request))
         return memory_pb2.UpdateResponse(
             memory=messages.memory_message(done.memory), changed=done.changed, redactions=done.redactions
         )
 
     async def Withdraw(self, request: memory_pb2.WithdrawRequest, _: Any) -> memory_pb2.WithdrawResponse:
         user = rpc.caller.get()
-        memory = await self._correcting.withdraw(user, request.id.strip(), withdrawn=request.withdrawn)
+        memory = await (await self._domain.of(user)).correcting.withdraw(
+            user, request.id.strip(), withdrawn=request.withdrawn
+        )
         return memory_pb2.WithdrawResponse(memory=messages.memory_message(memory))
 
     async def ListProposedReplacements(
         self, request: memory_pb2.ListProposedReplacementsRequest, _: Any
     ) -> memory_pb2.ListProposedReplacementsResponse:
         project = normalise_project_name(request.project)
-        found = await self._proposing.proposals(rpc.caller.get(), project, checked_limit(request.limit))
+        user = rpc.caller.get()
+        found = await (await self._domain.of(user)).proposing.proposals(user, project, checked_limit(request.limit))
         return part_messages.proposals_message(found, request.content_max_chars)
 
     async def SettleReplacement(
         self, request: memory_pb2.SettleReplacementRequest, _: Any
     ) -> memory_pb2.SettleReplacementResponse:
         newer, older = request.newer.strip(), request.older.strip()
-        await self._settling.settle(rpc.caller.get(), newer, older, messages.verdict(request.verdict))
+        user = rpc.caller.get()
+        await (await self._domain.of(user)).settling.settle(user, newer, older, messages.verdict(request.verdict))
         return memory_pb2.SettleReplacementResponse()
 
     async def Export(self, request: memory_pb2.ExportRequest, _: Any) -> memory_pb2.ExportResponse:
-        page = await self._exporting.page(rpc.caller.get(), request.after, request.limit)
+        page = await self._domain.exporting.page(rpc.caller.get(), request.after, request.limit)
         memories = [messages.memory_message(each) for each in page.memories]
         return memory_pb2.ExportResponse(memories=memories, next=page.next)
 
     async def Share(self, request: memory_pb2.ShareRequest, _: Any) -> memory_pb2.ShareResponse:
-        await self._storing.share(rpc.caller.get(), request.id, request.shared)
+        await self._domain.storing.share(rpc.caller.get(), request.id, request.shared)
         return memory_pb2.ShareResponse()
 
     async def Removals(self, request: memory_pb2.RemovalsRequest, _: Any) -> memory_pb2.RemovalsResponse:
-        found = await self._deleting.removals(rpc.caller.get(), normalise_project_name(request.project), request.limit)
+        found = await self._domain.deleting.removals(
+            rpc.caller.get(), normalise_project_name(request.project), request.limit
+        )
         return memory_pb2.RemovalsResponse(removals=[deletion_messages.removal_message(each) for each in found])
 
     async def SetRetention(self, request: memory_pb2.SetRetentionRequest, _: Any) -> memory_pb2.Retention:
         user, rule = rpc.caller.get(), deletion_messages.rule(request.retention)
         if request.reset:
-            return deletion_messages.retention_message(await self._retaining.reset_rule(user, rule.project))
-        return deletion_messages.retention_message(await self._retaining.set_rule(user, rule))
+            return deletion_messages.retention_message(await self._domain.retaining.reset_rule(user, rule.project))
+        return deletion_messages.retention_message(await self._domain.retaining.set_rule(user, rule))
 
     async def ListRetention(self, _: memory_pb2.ListRetentionRequest, __: Any) -> memory_pb2.ListRetentionResponse:
-        found = await self._retaining.rules(rpc.caller.get())
+        found = await self._domain.retaining.rules(rpc.caller.get())
         retentions = [deletion_messages.retention_message(each) for each in found]
-        return memory_pb2.ListRetentionResponse(retentions=retentions, waiting=self._retaining.trouble)
+        return memory_pb2.ListRetentionResponse(retentions=retentions, waiting=self._domain.retaining.trouble)
 
     async def Backup(self, request: memory_pb2.BackupRequest, _: Any) -> memory_pb2.BackupResponse:
-        path, manifest = await self._backups.make(Path(request.directory))
+        path, manifest = await self._domain.backups.make(Path(request.directory))
         memories = sum(part.counts.get("memories", 0) for part in manifest.parts.values())
         return memory_pb2.BackupResponse(path=str(path), memories=memories, bytes=manifest.bytes)
 
     async def ListBackups(self, _: memory_pb2.ListBackupsRequest, __: Any) -> memory_pb2.ListBackupsResponse:
-        found, schedule = await self._backups.written(), self._backups.schedule
+        found, schedule = await self._domain.backups.written(), self._domain.backups.schedule
         return part_messages.backups_message(found, schedule)
 
 

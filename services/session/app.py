@@ -11,13 +11,14 @@ from pathlib import Path
 from services.kit.background_task import Supervisor
 from services.kit.encryption.reencryption import discard_unfinished, require_settled
 from services.kit.encryption.vault import Vault
+from services.kit.events.outbox_servicer import OutboxServicer
 from services.kit.health.grpc_health import Health
 from services.kit.health.polling import HealthPoll, poll_health
 from services.kit.observability import event_loop_lag
 from services.kit.observability.providers import providers
 from services.kit.private_directory import private_directory
 from services.kit.transport import rpc
-from services.pb import access_pb2_grpc, projects_pb2_grpc, session_pb2_grpc
+from services.pb import access_pb2_grpc, events_pb2_grpc, projects_pb2_grpc, session_pb2_grpc
 from services.session.access_servicer import AccessServicer
 from services.session.config import SessionSettings
 from services.session.domain.tokens import Tokens
@@ -75,6 +76,7 @@ async def open_session(settings: SessionSettings, emitter: Emitter | None = None
             session_pb2_grpc.add_SessionServicer_to_server(servicer, server)
             access_pb2_grpc.add_AccessServicer_to_server(access, server)
             projects_pb2_grpc.add_ProjectsServicer_to_server(projects, server)
+            events_pb2_grpc.add_OutboxServicer_to_server(OutboxServicer([store.outbox]), server)
 
         for name, run in (
             ("events", lambda: deliver(store.events, emitter.emit)),
@@ -95,13 +97,21 @@ async def open_store(stack: AsyncExitStack, settings: SessionSettings) -> tuple[
         from services.session.store.redis import open_redis  # a single machine does not need the package
 
         store = open_redis(
-            url, timeout_s=settings.redis_timeout_s, stream_max=settings.stream_max, audit_max=settings.audit_max
+            url,
+            timeout_s=settings.redis_timeout_s,
+            stream_max=settings.stream_max,
+            audit_max=settings.audit_max,
+            events_max=settings.events_max,
         )
         return await stack.enter_async_context(store), None
     vault = open_vault(settings)
     home = private_directory(settings.home)
     store_of = open_sqlite(
-        home / "session.sqlite", queue_max=settings.queue_max, vault=vault, audit_max=settings.audit_max
+        home / "session.sqlite",
+        queue_max=settings.queue_max,
+        vault=vault,
+        audit_max=settings.audit_max,
+        events_max=settings.events_max,
     )
     opened = await stack.enter_async_context(store_of)
     await asyncio.to_thread(discard_unfinished, home)

@@ -24,7 +24,11 @@ class SessionSettings(BaseSettings):
         validation_alias=AliasChoices("SEGUE_SESSION_ENCRYPTION_KEY_FILE", "SEGUE_MEMORY_ENCRYPTION_KEY_FILE"),
         description="The key file with which sessions in SQLite are encrypted; memory's when unset",
     )
-    redis_url: SecretStr = Field(SecretStr(""), description="Keep sessions in this Redis: redis://host:6379/0")
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        description="Keep sessions in this Redis: redis://host:6379/0, redis+sentinel://h1,h2/NAME/0 or "
+        "redis+cluster://h1,h2; rediss for TLS",
+    )
     redis_timeout_s: float = Field(2.0, gt=0, description="How long Redis may take to answer or to connect")
     lease_s: float = Field(
         3600.0, gt=0, description="How long a session lives without a call; after that it is abandoned"
@@ -45,6 +49,9 @@ class SessionSettings(BaseSettings):
         2000, ge=100, description="About how many lines of the permission log are kept for each user"
     )
     queue_max: int = Field(1000, ge=1, description="How many calls may wait for the database, if there is no Redis")
+    events_max: int = Field(
+        0, ge=0, description="How many events wait for the integration service at most; 0 writes none"
+    )
     stream_max: int = Field(100000, ge=1000, description="About how many events Redis keeps")
     drain_s: float = Field(5.0, ge=0, description="How long running calls may take to finish at shutdown")
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 from services.cli.checkup.finding import DEGRADED, OK, Finding, modification_times
+from services.cli.clients import claude_code
+from services.cli.clients.settings_file import NotOurs, SettingsFile
 from services.cli.durations import ago
 from services.cli.transfer.state import ImportState
 from services.memory.imports.sources import SourceFile
@@ -54,6 +58,16 @@ def deleted_soon(
     where = shlex.quote(folders[0]) if len(folders) == 1 else shlex.quote(str(Path(folders[0]).parent))
     detail = f"{len(soon)} not stored, and deleted by Claude Code from {day} (cleanupPeriodDays {kept_days})"
     yield Finding("transcripts", DEGRADED, detail, f"segue import {where}")
+
+
+def expiring_here(state: ImportState) -> Iterator[Finding]:
+    """The same for the transcripts of whoever runs this, by the client's settings for them and for this directory."""
+    own = os.environ.get("CLAUDE_CONFIG_DIR")
+    settings: list[str] = []
+    for place in (claude_code.project_place(Path.cwd()), claude_code.user_place(Path.home(), own)):
+        with suppress(NotOurs):
+            settings.append(SettingsFile(place.settings).text)
+    yield from deleted_soon(transcripts_of(Path(own or Path.home() / ".claude")), settings, state, time.time())
 
 
 def kept_for_days(settings: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ width = 100
 WORDS: Mapping[str, str] = {
     "words": "its words",
     "passage": "words of it and around it",
+    "chance": "words that so long a text has anyway",
     "session_words": "words of its session",
     "session_vector": "what its session is about",
     "vector": "its meaning",

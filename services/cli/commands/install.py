@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from services.cli.clients import claude_code
+from services.cli.clients import claude_code, codex_config
 from services.cli.clients.client_version import client_version
 from services.cli.clients.configuration import CLIENTS, Client
 from services.cli.clients.hooked_clients import HOOKED_CLIENTS, HookedClient
@@ -67,21 +67,34 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _change_hooks(client: HookedClient, program: Program, options: argparse.Namespace) -> int:
-    """Writes, or removes, the hooks of another client, and its server where the same file has it."""
-    path = client.path(Path.cwd() if options.project else Path.home())
-
-    def add(text: str) -> str:
-        return client.with_entries(text, program.hook, program.path, program.carried)
-
+    """Writes, or removes, the hooks and the server of another client."""
+    base = Path.cwd() if options.project else Path.home()
     if options.command == "uninstall":
-        edit = _as_before(path, client.without_entries, add)
-        return _apply([Change(path, edit, "")], options, "Segue has no entries there any more.")
+        return _apply(list(_hooked_removals(client, program, base)), options, "Segue has no entries there any more.")
     _warn(program, project=options.project)
     if program.carried:
         names = " and ".join(program.carried)
         print(f"segue: the hooks have {names} from the environment that {client.title} runs in.", file=sys.stderr)
-    after = f"Segue is installed in {client.title}. {client.left.format(program=program.path)}"
-    return _apply([Change(path, add, add("").rstrip())], options, after)
+    after = f"Segue is installed in {client.title}. Restart it. {client.left}"
+    return _apply(list(_hooked_additions(client, program, base)), options, after)
+
+
+def _hooked_additions(client: HookedClient, program: Program, base: Path) -> Iterator[Change]:
+    def hooks(text: str) -> str:
+        return client.with_entries(text, program.hook, program.path, program.carried)
+
+    def server(text: str) -> str:
+        return codex_config.with_server(text, program.path, program.carried)
+
+    yield Change(client.path(base), hooks, hooks("").rstrip())
+    if servers := client.servers_path(base):
+        yield Change(servers, server, server("").rstrip())
+
+
+def _hooked_removals(client: HookedClient, program: Program, base: Path) -> Iterator[Change]:
+    without = {client.path(base): client.without_entries, client.servers_path(base): codex_config.without_server}
+    for path, edit, _ in _hooked_additions(client, program, base):
+        yield Change(path, _as_before(path, without[path], edit), "")
 
 
 def _apply(changes: list[Change], options: argparse.Namespace, after: str) -> int:

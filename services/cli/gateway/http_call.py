@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from http.client import HTTPResponse
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -33,10 +36,19 @@ class Endpoint:
 
     def call(self, path: str, body: bytes | None, timeout_s: float) -> tuple[bytes, Mapping[str, str]]:
         """The response's body and headers; a request with a body is a POST."""
-        request = Request(f"{self.address}{path}", body, self._headers)  # noqa: S310  # the scheme is checked
+        with self._open(Request(f"{self.address}{path}", body, self._headers), timeout_s) as response:  # noqa: S310  # checked
+            headers: Any = response.headers  # finds names in any case
+            return response.read(answer_max_bytes), headers
+
+    def stream(self, path: str, silence_max_s: float) -> AbstractContextManager[HTTPResponse]:
+        """An answer that goes on; reading it raises OSError after such a silence."""
+        return self._open(Request(f"{self.address}{path}", None, self._headers), silence_max_s)  # noqa: S310  # checked
+
+    @contextmanager
+    def _open(self, request: Request, timeout_s: float) -> Iterator[HTTPResponse]:
         try:
             with self._opener.open(request, timeout=timeout_s) as response:
-                return response.read(answer_max_bytes), response.headers
+                yield response
         except HTTPError as error:
             raise CallFailed(f"{self.address}: {reason_of(error)}") from error
         except (URLError, OSError) as error:

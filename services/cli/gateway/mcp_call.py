@@ -89,6 +89,16 @@ class Gateway:
             raise CallFailed(f"{self.url} cannot be reached: {getattr(error, 'reason', error)}") from error
 
 
+def gateway_call(tool: str, **arguments: Any) -> dict[str, Any]:
+    """Calls one tool over a connection of its own; the local server is started if none runs. Raises CallFailed."""
+    try:
+        gateway = Gateway(gateway_url())
+    except local_server.NotStarted as problem:
+        raise CallFailed(str(problem)) from problem
+    gateway.open()
+    return gateway.call(tool, **arguments)
+
+
 def reason_of(error: HTTPError) -> str:
     """The gateway's message for a failure, if it sent one, and advice."""
     try:

@@ -16,6 +16,8 @@ from services.gateway.access.jwt_verifier import METADATA_PATH
 
 OPEN = frozenset({"/health", "/ready", "/accepting", METADATA_PATH})
 """Paths that need no authentication: health, and where to get a token."""
+INTAKE = "/v1/intake/"
+"""Below it GitHub and GitLab report; whoever does proves it by a signature, not by a token."""
 PAGE = "/page"
 """The web page's addresses begin with it; a browser proves who it is by a cookie there."""
 PAGE_OPEN = frozenset({"/page/enter", "/page/sign-in"})
@@ -40,6 +42,12 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/projects"): Scope.READ,
     ("POST", "/v1/projects"): Scope.WRITE,
     ("POST", "/v1/reports"): Scope.WRITE,
+    ("GET", "/v1/recommendations"): Scope.READ,
+    ("POST", "/v1/recommendations"): Scope.WRITE,
+    ("GET", "/v1/events"): Scope.READ,
+    ("GET", "/v1/intakes"): Scope.READ,
+    ("POST", "/v1/intakes"): Scope.WRITE,
+    ("POST", "/v1/intakes/revoke"): Scope.WRITE,
     ("POST", "/v1/backup"): Scope.ADMIN,
     ("GET", "/v1/tokens"): Scope.ADMIN,
     ("POST", "/v1/tokens"): Scope.ADMIN,
@@ -92,6 +100,7 @@ TOOLS: Mapping[str, Scope] = {
     "revoke_permission": Scope.WRITE,
     "quality_check": Scope.WRITE,  # it writes history, and may run a project's tools
     "quality_history": Scope.READ,
+    "answer_recommendation": Scope.WRITE,
     "health_check": Scope.READ,
     "system_metrics": Scope.READ,
 }
@@ -102,7 +111,9 @@ def needed_for(method: str, path: str) -> Scope | None:
     path = path.rstrip("/")
     if is_page(path):
         return _needed_for_page(method, path)
-    return None if path in OPEN else ROUTES.get(("GET" if method == "HEAD" else method, path), Scope.ADMIN)
+    if path in OPEN or (method == "POST" and path.startswith(INTAKE) and "/" not in path.removeprefix(INTAKE)):
+        return None
+    return ROUTES.get(("GET" if method == "HEAD" else method, path), Scope.ADMIN)
 
 
 def is_page(path: str) -> bool:

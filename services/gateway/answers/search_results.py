@@ -89,7 +89,7 @@ class SearchAnswer(Result):
     took_ms: float
     truncated: bool = Field(description="Whether max_tokens, or the answer's size, left results out")
     suggestions: list[str]
-    nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, too little to be shown")
+    nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, and does not answer")
     next_cursor: str | None = Field(description="For get_more_results, where the answer's size left results out")
     period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
 
@@ -151,7 +151,7 @@ class QuickAnswer(Result):
     total_is_exact: bool = Field(description="False: there are at least total_count")
     top_result: SearchResult | None
     has_more: bool
-    nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, too little to be shown")
+    nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, and does not answer")
     cursor: str | None = Field(description="For get_more_results")
     period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
 

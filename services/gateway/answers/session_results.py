@@ -264,6 +264,38 @@ class ComponentShape(BaseModel):
     detail: str
 
 
+class FixProneShape(BaseModel):
+    """A file that will likely need a fix, and why."""
+
+    path: str
+    why: str
+
+
+class FixesExpected(BaseModel):
+    """The files most likely to need a fix next, by how often and how lately they changed; the likeliest first."""
+
+    files: list[FixProneShape]
+    basis: str = Field(description="How often this was right at earlier times, beside naming the files fixed last")
+
+
+class RecommendationShape(BaseModel):
+    """What to do for the score."""
+
+    id: str | None = Field(description="For answer_recommendation; null where answers are switched off")
+    text: str
+    points: float = Field(description="To gain of the score; at most, where it is not measured")
+    measured: bool
+    why: list[str] = Field(description="Why it is shown")
+
+
+class RecommendationAnswer(Result):
+    """Answer of `answer_recommendation`."""
+
+    id: str
+    answer: str | None = Field(description="What holds now; null after undo")
+    until: str | None = Field(description="When it returns at the latest; null: not by time")
+
+
 class QualityReport(BaseModel):
     """The score, and what it was measured from. What was not measured earns nothing."""
 
@@ -278,6 +310,8 @@ class QualityReport(BaseModel):
     components: list[ComponentShape]
     evidence_coverage: float = Field(description="The share of the score that was measured, 0 to 1")
     recommendations: list[str]
+    recommendation_details: list[RecommendationShape]
+    fixes_expected: FixesExpected | None = Field(description="null where the history of the project does not tell")
     runs: list[dict[str, Any]]
     cached: bool
 
@@ -330,5 +364,7 @@ class HistoryAnswer(Result):
     points: list[PointShape]
     rules_changed_at: str | None = Field(description="Since when other rules hold; trend and events are of these alone")
     trend: TrendShape
-    forecast: dict[str, Any] | None
+    forecast: dict[str, Any] | None = Field(
+        description="A week on: no change, and from low to high four times out of five; null with too few points"
+    )
     events: list[str] = Field(description="Thresholds that the score came to be above or below, oldest first")

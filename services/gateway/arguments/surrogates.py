@@ -19,6 +19,11 @@ _surrogates = re.compile(
 _replacement = rb"\ufffd"
 
 
+def encodable(text: str) -> str:
+    """Text that UTF-8 can encode: a lone surrogate becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class WholeCharacters:
     """Repairs the bodies of POST requests; a body is read when the application first requests it."""
 

@@ -37,7 +37,7 @@ SETS: Mapping[str, frozenset[str]] = {
         {"list_projects", "name_project", "link_projects", "unlink_projects", "list_project_links"},
     ),
     "permissions": frozenset({"check_permission", "record_permission", "permission_status", "revoke_permission"}),
-    "quality": frozenset({"quality_check", "quality_history"}),
+    "quality": frozenset({"quality_check", "quality_history", "answer_recommendation"}),
     "operations": frozenset({"health_check", "system_metrics"}),
 }
 """The sets of tools that a setting chooses from; each tool is in one."""
@@ -66,8 +66,9 @@ HINTS: Mapping[str, str] = {
     "record_permission": "always allow, never allow, remember a permission",
     "permission_status": "list permission rules, trusted operations",
     "revoke_permission": "remove a permission rule, undo always allow",
-    "quality_check": "code quality score, tests, coverage, lint",
+    "quality_check": "code quality score, tests, coverage, lint, files likely to need a fix",
     "quality_history": "quality trend over time, forecast",
+    "answer_recommendation": "recommendation done, not now, never show this advice again",
     "health_check": "is Segue working, diagnose services",
     "system_metrics": "response times, error rate, load",
 }

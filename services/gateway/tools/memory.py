@@ -11,6 +11,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers import compact_text, memory_results
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.arguments.time_expressions import moment
 from services.gateway.backends import MemoryBackend
 from services.kit.errors import Conflict
@@ -209,8 +210,3 @@ async def _store(memory: MemoryBackend, new: memory_pb2.NewMemory) -> memory_pb2
             "Leave timestamp out, if it is said anew; or bring it back by undelete.",
         )
     return answer.outcomes[0]
-
-
-def encodable(text: str) -> str:
-    """Text that UTF-8 can encode: a lone surrogate becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()

@@ -9,8 +9,9 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers.memory_results import MemoryShape, Result
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import MemoryBackend
-from services.gateway.tools.memory import Content, Project, Tags, encodable
+from services.gateway.tools.memory import Content, Project, Tags
 from services.pb import memory_pb2
 
 _changes = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from services.gateway.answers import compact_text
 from services.gateway.answers.memory_results import MemoryShape, Result
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import MemoryBackend
-from services.gateway.tools.memory import InProject, encodable
+from services.gateway.tools.memory import InProject
 from services.gateway.tools.search import InSession, Limit, Next, OfFile, Since, Tags, Until, excerpt_chars, span_times
 from services.pb import memory_pb2
 

@@ -11,10 +11,10 @@ from fastmcp import FastMCP
 from mcp_types import ToolAnnotations
 
 from services.gateway.answers.memory_results import Check, HealthAnswer, MetricsAnswer
-from services.gateway.backends import Backends
+from services.gateway.backends import Backends, IntegrationBackend
 from services.gateway.telemetry.system_metrics import measure
 from services.kit.errors import ServiceError
-from services.pb import memory_pb2, quality_pb2, session_pb2
+from services.pb import events_pb2, memory_pb2, quality_pb2, session_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _order = ("healthy", "degraded", "unhealthy")
@@ -60,6 +60,7 @@ async def checks(backends: Backends) -> dict[str, Check]:
         _parts("session", session.call(session.stub.Check, session_pb2.CheckRequest())),
         _parts("quality", quality.call(quality.stub.Health, quality_pb2.HealthRequest())),
         _parts("memory", memory.call(memory.stub.Check, memory_pb2.CheckRequest())),
+        *((_integration_parts(backends.integration),) if backends.integration else ()),
     )
     found: dict[str, Check] = {}
     for each in parts:
@@ -68,6 +69,16 @@ async def checks(backends: Backends) -> dict[str, Check]:
             if known is None or _order.index(check.status) > _order.index(known.status):
                 found[name] = check
     return found
+
+
+async def _integration_parts(integration: IntegrationBackend) -> Mapping[str, Check]:
+    """Without it nothing is lost for a while, so it is degraded at worst."""
+    found = await _parts("integration", integration.call(integration.stub.Health, events_pb2.HealthRequest()))
+    worst = {"unhealthy": "degraded"}
+    return {
+        name: check.model_copy(update={"status": worst.get(check.status, check.status)})
+        for name, check in found.items()
+    }
 
 
 async def _parts(service: str, answer: Awaitable[Any]) -> Mapping[str, Check]:

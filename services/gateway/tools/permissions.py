@@ -10,11 +10,11 @@ from mcp_types import InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers import permission_shapes as shapes
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import SessionBackend
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.whereabouts import whereabouts
 from services.gateway.directory.working_directory import Workplace
-from services.gateway.tools.memory import encodable
 from services.gateway.tools.permission_dialogs import decide_allow, decide_revocations
 from services.gateway.tools.session import Directory
 from services.kit.errors import InvalidInput

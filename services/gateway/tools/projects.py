@@ -12,7 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers.project_results import ProjectAnswer, ProjectsAnswer, ProjectShape
-from services.gateway.tools.memory import encodable
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.workflows.projects import ProjectWork
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)

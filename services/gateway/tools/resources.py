@@ -9,9 +9,9 @@ from google.protobuf.json_format import MessageToDict
 
 from services.gateway.answers.memory_results import MemoryShape
 from services.gateway.answers.session_results import SessionShape
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import Backends
 from services.gateway.directory.project_labels import ProjectLabels
-from services.gateway.tools.memory import encodable
 from services.gateway.workflows.handoffs.derived_texts import DerivedTexts
 from services.pb import memory_pb2, quality_pb2, session_pb2
 

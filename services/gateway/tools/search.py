@@ -16,9 +16,10 @@ from pydantic import Field
 from services.gateway.answers import compact_text, search_results
 from services.gateway.arguments.query_periods import name_period
 from services.gateway.arguments.query_times import QueryTime
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.arguments.time_expressions import span, timestamp
 from services.gateway.backends import MemoryBackend
-from services.gateway.tools.memory import InProject, encodable
+from services.gateway.tools.memory import InProject
 from services.pb import memory_pb2
 
 _reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)

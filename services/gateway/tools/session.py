@@ -11,9 +11,9 @@ from pydantic import Field
 from services.gateway.answers import session_results as shapes
 from services.gateway.answers.memory_results import iso
 from services.gateway.answers.search_results import SearchResult
+from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
-from services.gateway.tools.memory import encodable
 from services.gateway.tools.operations import checks
 from services.gateway.workflows.quality import assess
 from services.gateway.workflows.sessions import Begun, Recorded, Sessions

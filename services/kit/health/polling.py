@@ -169,5 +169,11 @@ _gauges = {
     "segue.memories": ("{memory}", "Memories stored, of all users"),
     "segue.database.size": ("By", "The memories' database on disk"),
     "segue.index.memories": ("{memory}", "Memories in the index"),
+    "segue.events.backlog": ("{event}", "Events that the sink furthest behind does not have yet"),
+    "segue.events.missed": (
+        "{event}",
+        "Events that were dropped before a sink had them, or was told of it",
+    ),
+    "segue.events.dead": ("{event}", "Events that a sink refused for good"),
     "segue.index.unread": ("{memory}", "Memories whose text is not in the index yet"),
 }

@@ -16,18 +16,27 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 Options: TypeAlias = Sequence[tuple[str, Any]]
 
+IN_PROCESS = "in-process:"
+"""How the address of a server begins that is called from its own process alone."""
 message_max_bytes = 16 * 1024 * 1024
 reconnect_max_ms, resolve_again_ms = 1_000, 1_000
 keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
 """A peer that is cut off or frozen is given up after these two: its calls fail, and may be retried elsewhere."""
 connection_age_max_ms = 30_000
 tries_max = 3
+first_backoff_s = 0.1
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 """The status of a call whose connection was lost, or that reached a server which was shutting down."""
 _sizes = [
     ("grpc.max_receive_message_length", message_max_bytes),
     ("grpc.max_send_message_length", message_max_bytes),
 ]
+
+
+def is_local(address: str) -> bool:
+    """Whether an address can be reached by this user's own processes alone, so that its calls need neither a secret
+    nor keeping alive."""
+    return address.startswith(("unix:", IN_PROCESS))
 
 
 def channel_options(target: str, *services: ServiceDescriptor) -> Options:
@@ -40,7 +49,7 @@ def channel_options(target: str, *services: ServiceDescriptor) -> Options:
         ("grpc.max_reconnect_backoff_ms", reconnect_max_ms),
         ("grpc.service_config", json.dumps(_service_config(target, services))),
     ]
-    if not target.startswith("unix:"):
+    if not is_local(target):
         options += [
             ("grpc.dns_min_time_between_resolutions_ms", resolve_again_ms),
             ("grpc.keepalive_time_ms", keepalive_ms),
@@ -53,7 +62,7 @@ def channel_options(target: str, *services: ServiceDescriptor) -> Options:
 
 def server_options(address: str) -> Options:
     """Options of a server on `address`."""
-    if address.startswith("unix:"):
+    if is_local(address):
         return _sizes
     return [
         *_sizes,
@@ -71,10 +80,10 @@ def _service_config(target: str, services: Sequence[ServiceDescriptor]) -> dict[
     if target.startswith("dns:"):
         config["loadBalancingConfig"] = [{"round_robin": {}}]
         config["healthCheckConfig"] = {"serviceName": ""}
-    if names := [{"service": each.full_name, "method": name} for each in services for name in _repeatable(each)]:
+    if names := [{"service": service, "method": name} for service, name in repeatable_methods(services)]:
         policy = {
             "maxAttempts": tries_max,
-            "initialBackoff": "0.1s",
+            "initialBackoff": f"{first_backoff_s}s",
             "maxBackoff": "0.5s",
             "backoffMultiplier": 2,
             "retryableStatusCodes": [status.name for status in LOST],
@@ -83,10 +92,11 @@ def _service_config(target: str, services: Sequence[ServiceDescriptor]) -> dict[
     return config
 
 
-def _repeatable(service: ServiceDescriptor) -> list[str]:
-    """The methods whose `idempotency_level` says that repeating them has no further effect."""
+def repeatable_methods(services: Sequence[ServiceDescriptor]) -> list[tuple[str, str]]:
+    """Service and name of the methods whose `idempotency_level` says that repeating them has no further effect."""
     return [
-        method.name
+        (service.full_name, method.name)
+        for service in services
         for method in service.methods
         if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
     ]

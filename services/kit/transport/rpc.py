@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -24,7 +24,8 @@ from services.kit.health.grpc_health import Health
 from services.kit.observability import telemetry
 from services.kit.observability.metrics_snapshot import TelemetryServicer
 from services.kit.transport import service_auth
-from services.kit.transport.connections import LOST, channel_options, server_options
+from services.kit.transport.connections import IN_PROCESS, LOST, channel_options, is_local, server_options
+from services.kit.transport.in_process import InProcessChannel, InProcessServer
 from services.pb import telemetry_pb2_grpc
 
 logger = logging.getLogger(__name__)
@@ -88,10 +89,14 @@ Response = TypeVar("Response", bound=Message)
 
 @asynccontextmanager
 async def open_channel(target: str, *services: ServiceDescriptor) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to `target` (`host:port`, `dns:///name:port` for all replicas of that name, or `unix:/path`).
+    """A channel to `target`: `host:port`, `dns:///name:port` for all replicas of that name, `unix:/path`, or
+    `in-process:name` for a server of this event loop.
 
     It connects, and reconnects, when it is used. Calls that were lost are repeated where `services` say they may be.
     """
+    if target.startswith(IN_PROCESS):
+        yield cast("grpc.aio.Channel", InProcessChannel(target, *services))
+        return
     async with service_auth.channel(target, channel_options(target, *services)) as channel:
         yield channel
 
@@ -261,9 +266,8 @@ def _refuse_without_caller() -> None:
 async def open_server(
     address: str, register: Callable[[grpc.aio.Server], None], health: Health, *, drain_s: float
 ) -> AsyncIterator[grpc.aio.Server]:
-    """A started gRPC server on `address`; on exit, calls that have begun get `drain_s` to finish."""
-    secret = "" if address.startswith("unix:") else service_auth.secret()
-    server = grpc.aio.server(interceptors=(Interceptor(secret),), options=server_options(address))
+    """A server that has started on `address`; on exit, calls that have begun get `drain_s` to finish."""
+    server = _server(address)
     register(server)
     telemetry_pb2_grpc.add_TelemetryServicer_to_server(TelemetryServicer(), server)
     await health.start(server)
@@ -276,3 +280,10 @@ async def open_server(
         yield server
     finally:
         await server.stop(drain_s)
+
+
+def _server(address: str) -> grpc.aio.Server:
+    interceptor = Interceptor("" if is_local(address) else service_auth.secret())
+    if address.startswith(IN_PROCESS):
+        return cast("grpc.aio.Server", InProcessServer(interceptor.intercept_service))
+    return grpc.aio.server(interceptors=(interceptor,), options=server_options(address))

@@ -22,7 +22,7 @@ import grpc
 import grpc.aio
 
 from services.kit.errors import NotReady
-from services.kit.transport.connections import Options
+from services.kit.transport.connections import Options, is_local
 
 KEY = "segue-secret"
 """The metadata that carries the secret."""
@@ -74,7 +74,7 @@ def is_trusted(metadata: Mapping[str, Any], expected: str) -> bool:
 
 def open_port(server: grpc.aio.Server, address: str) -> None:
     """Makes the server listen. RuntimeError if it cannot."""
-    files = None if address.startswith("unix:") else _tls_files()
+    files = None if is_local(address) else _tls_files()
     if files is None:
         server.add_insecure_port(address)
         return
@@ -86,7 +86,7 @@ def open_port(server: grpc.aio.Server, address: str) -> None:
 
 def channel(target: str, options: Options) -> grpc.aio.Channel:
     """A channel to `target`, which the caller closes."""
-    files = None if target.startswith("unix:") else _tls_files()
+    files = None if is_local(target) else _tls_files()
     if files is None:
         return grpc.aio.insecure_channel(target, options=options)
     credentials = grpc.ssl_channel_credentials(*files)

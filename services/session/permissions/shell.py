@@ -35,6 +35,7 @@ text_max_chars = 16_384
 signs_max = 2500
 """Beyond it the grammar may take a second: what it does not understand costs it the square of the length."""
 _signs = re.compile(r"[|&()<>\[\]@]")
+_beyond_latin = re.compile(r"[^\0-\xff]")
 
 _WORDS = frozenset(
     ("word", "number", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "extglob_pattern")
@@ -108,10 +109,11 @@ def _read_short(text: str) -> CommandLine:
 
 def _read(text: str, depth: int, left: int) -> CommandLine:
     """`left` is how many characters of commands in arguments are still read."""
-    if len(_signs.findall(text)) > signs_max:
+    letters = _stand_ins(text)
+    if letters is None or len(_signs.findall(text)) > signs_max:
         return CommandLine((), (), False)
-    source = text.encode("utf-8", "replace")
-    root = _parser().parse(source).root_node
+    safe = text.translate({ord(each): letter for each, letter in letters.items()})
+    root = _parser().parse(safe.encode("utf-8", "replace")).root_node
     calls: list[Call] = []
     written: list[str] = []
     is_understood = not (root.has_error or _unreadable.search(text))
@@ -131,7 +133,23 @@ def _read(text: str, depth: int, left: int) -> CommandLine:
         elif node.type in {"variable_assignment", "compound_statement"} and not _inner(node):
             is_understood = is_understood and node.type != "compound_statement"
     line = CommandLine(tuple(calls[:calls_max]), tuple(written), is_understood and len(calls) <= calls_max)
-    return _with_carried(line, depth, left)
+    return _with_carried(_with_originals(line, letters), depth, left)
+
+
+def _stand_ins(text: str) -> dict[str, str] | None:
+    """Letters of Latin-1 for all characters beyond it: for these the grammar reads past the end of a table of the C
+    library, which may end this process. None where there are too few, or an escape may mean one of them."""
+    others = dict.fromkeys(_beyond_latin.findall(text))
+    free = [letter for letter in map(chr, range(0xC0, 0x100)) if letter not in text]
+    return None if others and ("$'" in text or len(others) > len(free)) else dict(zip(others, free, strict=False))
+
+
+def _with_originals(line: CommandLine, letters: Mapping[str, str]) -> CommandLine:
+    back = str.maketrans({letter: other for other, letter in letters.items()})
+    words = [tuple(word.translate(back) for word in call.words) for call in line.calls]
+    fed = [call.fed and call.fed.translate(back) for call in line.calls]
+    calls = [replace(each, words=its, fed=text) for each, its, text in zip(line.calls, words, fed, strict=True)]
+    return replace(line, calls=tuple(calls), written=tuple(each.translate(back) for each in line.written))
 
 
 @cache
