@@ -39,6 +39,7 @@ async def run_until_signalled(app: AbstractAsyncContextManager[App], stop: async
         await stop.wait()
         logger.info("stopping")
         await running.stop_accepting()
+    gc.unfreeze()  # else what is left of DuckDB's connections is reported on the terminal as a leak
 
 
 def _on_signals(stop: asyncio.Event) -> None:

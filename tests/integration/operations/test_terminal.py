@@ -109,6 +109,22 @@ def test_a_server_that_is_killed_again_and_again_leaves_nothing_outside_of_its_d
 
 
 @pytest.mark.slow
+def test_a_server_that_is_ended_at_its_terminal_says_nothing_more(tmp_path: Path) -> None:
+    """Not even of a library that finds its objects alive at the end of the process."""
+    command = [sys.executable, "-m", "services.cli", "serve", "--port", "0"]
+    settings = {"SEGUE_DATA_DIR": str(tmp_path / "data"), "SEGUE_MEMORY_MODEL_BUILD": "no"}
+    with subprocess.Popen(
+        command, env=os.environ | settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("Segue is ready")
+        process.send_signal(signal.SIGINT)
+        _, problems = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "leak" not in problems, problems
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [signal.SIGCONT, signal.SIGSTOP])
 def test_stop_ends_a_server_also_one_that_hangs(tmp_path: Path, state: signal.Signals) -> None:
     server = ensure_server(tmp_path / "data", PATIENCE_S, STAND_IN)
