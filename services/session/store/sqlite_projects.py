@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from cachetools import LRUCache
+
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited
@@ -22,6 +24,8 @@ from services.session.store.records import AUDITED, CONVERSATION, HANDOFF, LEDGE
 Run = Callable[[str, Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 
 keys_at_once = 200
+found_max = 1_000
+"""Answers of `find` that are kept: every call that names a project asks for the same one again."""
 
 
 class SqliteProjects:
@@ -30,11 +34,18 @@ class SqliteProjects:
     def __init__(self, run: Run, bodies: Bodies) -> None:
         self._run = run
         self._bodies = bodies
+        self._found: LRUCache[tuple[str, ...], Registered] = LRUCache(found_max)
+        self._changes = 0
 
     async def find(self, user: str, keys: Iterable[str]) -> Registered:
-        """See ProjectStore."""
-        wanted = list(dict.fromkeys(keys))
+        """See ProjectStore. A read that overlaps a change is not kept."""
+        wanted = tuple(dict.fromkeys(keys))
+        if (kept := self._found.get((user, *wanted))) is not None:
+            return kept
+        before = self._changes
         found: Registered = await self._run("SELECT", lambda connection: self._find(connection, user, wanted))
+        if self._changes == before:
+            self._found[user, *wanted] = found
         return found
 
     def _find(self, connection: sqlite3.Connection, user: str, keys: Sequence[str]) -> Registered:
@@ -71,7 +82,11 @@ class SqliteProjects:
 
     async def commit(self, change: RegistryChange) -> None:
         """See ProjectStore."""
-        await self._run("COMMIT", lambda connection: self._commit(connection, change))
+        try:
+            await self._run("COMMIT", lambda connection: self._commit(connection, change))
+        finally:  # whoever gives up does not stop it, and what is read from here on is read after it
+            self._changes += 1
+            self._found.clear()
 
     def _commit(self, connection: sqlite3.Connection, change: RegistryChange) -> None:
         connection.execute("BEGIN IMMEDIATE")

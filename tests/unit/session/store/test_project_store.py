@@ -60,6 +60,25 @@ async def test_of_many_changes_of_one_version_one_gets_through(store: SessionSto
     assert (await store.projects.page("ada", 20)).total == 1
 
 
+async def test_what_is_found_is_as_new_as_the_last_change(store: SessionStore) -> None:  # noqa: F811
+    """Also of reads and changes that overlap, and of a change whose caller gave up."""
+    for number in range(30):
+        looks = [asyncio.create_task(store.projects.find("ada", [alias_key("api")])) for _ in range(3)]
+        change = RegistryChange("ada", number, [project(minutes=number)])
+        making = asyncio.create_task(store.projects.commit(change))
+        looks.append(asyncio.create_task(store.projects.find("ada", [alias_key("api")])))
+        if number % 3 == 2:
+            await asyncio.sleep(0)
+            making.cancel()
+        await asyncio.gather(making, *looks, return_exceptions=True)
+        stored = await store.projects.project("ada", "1")
+        found = await store.projects.find("ada", [alias_key("api")])
+        if found.version == number:  # it was not begun, as its caller was gone before
+            await store.projects.commit(change)
+            stored, found = change.put[0], await store.projects.find("ada", [alias_key("api")])
+        assert (found.version, [*found.at(alias_key("api"))]) == (number + 1, [stored])
+
+
 async def test_pages_are_in_the_order_of_use(store: SessionStore) -> None:  # noqa: F811
     await put(store, *(project(str(n), f"p{n}", minutes=n // 2) for n in range(9)))
     listed: list[str] = []
