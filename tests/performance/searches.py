@@ -15,11 +15,10 @@ from fastmcp import Client
 from tests.integration.stack import ProcessStack
 from tests.integration.whole import index_settled
 from tests.performance.bare_server import bare_server
-from tests.performance.corpora.synthetic import PROJECT
+from tests.performance.corpora.synthetic import PROJECT, question
 from tests.performance.rows import Row, Took, spread, timed
 
 clients, searches_each = 8, 60
-_subjects = ("cache", "queue", "login", "parser", "index", "upload", "worker", "session", "retry", "schema", "router")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,8 @@ async def _measure(stack: ProcessStack, size: int, ready_s: float, nothing: Took
 
 
 def asked(what: str) -> dict[str, str]:
-    """The arguments of a search that differs by `what`."""
-    subject = _subjects[sum(what.encode()) % len(_subjects)]
-    return {"query": f"how did we fix the {subject} problem {what}?", "project": PROJECT}
+    """The arguments of a search that differs by `what`, and finds ten memories."""
+    return {"query": f"{question(what)}?", "project": PROJECT}
 
 
 async def _search(stack: ProcessStack, client: int, took: list[float]) -> None:

@@ -21,6 +21,8 @@ from tests.performance.rows import Row
 from tests.performance.searches import asked
 
 rounds, calls_each, idle_s = 12, 25, 10.0
+results_each = 10
+"""Of a search, as of the tool that does nothing."""
 _ERA = "2026-07-28"
 _META = {
     "io.modelcontextprotocol/protocolVersion": _ERA,
@@ -61,8 +63,8 @@ class PlainClient:
         self._at, self._pid = urlsplit(url), pid
         self._connection = http.client.HTTPConnection(self._at.hostname or "", self._at.port)
 
-    def call(self, tool: str, arguments: dict[str, Any]) -> None:
-        """Raises AssertionError unless the tool answered."""
+    def call(self, tool: str, arguments: dict[str, Any]) -> bytes:
+        """The answer as it came; AssertionError unless the tool answered."""
         params = {"name": tool, "arguments": arguments, "_meta": _META}
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
         headers = {**_HEADERS, "Mcp-Name": tool}
@@ -71,6 +73,7 @@ class PlainClient:
         content = answer.read()
         assert answer.status == 200, content[:500]
         assert b'"isError":true' not in content.replace(b" ", b""), content[:500]
+        return content
 
     def measure(self, cost: Cost, tool: str, arguments: Callable[[int], dict[str, Any]]) -> None:
         """Adds what `calls_each` of them cost the server."""
@@ -105,7 +108,8 @@ def rows(data: Path, size: int) -> Iterator[Row]:
         costs = {name: Cost() for name in ("nothing", "smallest", "seen", "unseen")}
         bare.call("ten_results", {})
         for number in range(calls_each):
-            segue.call("reflect_on_past", asked(f"warm up {number}"))
+            answer = segue.call("reflect_on_past", asked(f"warm up {number}"))
+            assert len(json.loads(answer)["result"]["structuredContent"]["results"]) == results_each, answer[:500]
         for _ in range(rounds):
             bare.measure(costs["nothing"], "ten_results", lambda _: {})
             segue.measure(costs["smallest"], "list_sessions", lambda _: {"limit": 1})

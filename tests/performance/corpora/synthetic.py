@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +56,12 @@ class Synthetic:
         made = subject + 1.2 * self._random.standard_normal((2, DIMENSIONS)).astype(np.float32)
         content, context = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float16)
         return content, context
+
+
+def question(seed: str) -> str:
+    """Four words of the language that occur in many of its memories, the same for the same seed."""
+    by = random.Random(seed)  # no secret
+    return " ".join(_word(round(20 * 10 ** by.random())) for _ in range(4))
 
 
 def _word(rank: int) -> str:
