@@ -151,3 +151,15 @@ def test_this_checkout_has_what_a_release_changes() -> None:
     assert "three numbers" in done.stderr
     for name, pattern in VERSIONED:
         assert re.search(pattern, (ROOT / name).read_text()), name
+
+
+def test_the_chart_watches_what_compose_watches() -> None:
+    """A chart can hold no link to what lies outside of it."""
+    files, observability = ROOT / "deploy/helm/segue/files", ROOT / "deploy/observability"
+    pairs = {
+        files / "alerts.yaml": observability / "alerts.yaml",
+        **{files / "dashboards" / each.name: each for each in observability.rglob("dashboards/*.json")},
+    }
+    assert {path for path in files.rglob("*") if path.is_file()} == set(pairs)
+    for copy, original in pairs.items():
+        assert copy.read_bytes() == original.read_bytes(), f"cp {original} {copy}"
