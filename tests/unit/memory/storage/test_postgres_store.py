@@ -245,6 +245,35 @@ async def test_a_server_that_is_not_there_is_said_without_its_password(tmp_path:
 
 
 @pytest.mark.slow
+async def test_a_transaction_that_a_crash_took_is_not_known_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a crash the server gives numbers again of which it had written nothing; others are committed by them."""
+    server, execute, numbers = PostgresServer(), psycopg.AsyncConnection.execute, list[str]()
+    number = "SELECT pg_current_xact_id()::TEXT"
+
+    async def crash(self: psycopg.AsyncConnection[object], query: object, *rest: object, **named: object) -> object:
+        if query == "COMMIT" and not numbers:
+            numbers.append((await (await execute(self, number)).fetchall())[0][0])  # type: ignore[index]
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            async with await psycopg.AsyncConnection.connect(server.url("postgres")) as other:
+                numbers.append((await (await execute(other, number)).fetchall())[0][0])
+            raise errors.ConnectionFailure
+        return await execute(self, query, *rest, **named)  # type: ignore[call-overload]
+
+    try:
+        await asyncio.to_thread(server.start)
+        async with open_postgres(Address(server.url("postgres"), 2), None, tmp_path) as store:
+            monkeypatch.setattr(psycopg.AsyncConnection, "execute", crash)
+            (inserted,) = await store.insert([row("once")], "m")
+            assert numbers[0] == numbers[1]
+            assert list(await store.fetch([inserted.sequence])) == [inserted.sequence]
+    finally:
+        server.remove()
+
+
+@pytest.mark.slow
 async def test_a_kill_under_load_loses_nothing_acknowledged_and_is_got_over(tmp_path: Path) -> None:
     server = PostgresServer()
     try:

@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from services.kit.errors import InvalidInput, RateLimited, Unavailable
 from services.kit.observability import telemetry
 from services.memory.storage.postgres.server.adapters import adapt
-from services.memory.storage.postgres.server.transaction import Statements, Transaction
+from services.memory.storage.postgres.server.transaction import Evidence, Statements, Transaction
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -63,9 +63,9 @@ class Address:
 class _UnknownOutcome(Exception):
     """The connection was lost while this transaction was committed."""
 
-    def __init__(self, transaction: int, outcome: Any) -> None:
+    def __init__(self, evidence: Evidence, outcome: Any) -> None:
         super().__init__()
-        self.transaction, self.outcome = transaction, outcome
+        self.evidence, self.outcome = evidence, outcome
 
 
 class StatementRefused(Exception):
@@ -140,7 +140,7 @@ class Database:
             try:
                 return await self._transaction(work)
             except _UnknownOutcome as unknown:
-                if await self._is_committed(unknown.transaction):
+                if await self._is_committed(unknown.evidence):
                     result: Result = unknown.outcome
                     return result
                 raise errors.SerializationFailure from None  # it is not, and may be repeated
@@ -191,25 +191,21 @@ class Database:
             try:
                 await connection.execute("COMMIT")
             except psycopg.Error as error:
-                if transaction.number is None or not _is_lost(error):
+                if transaction.evidence is None or not _is_lost(error):
                     raise
-                raise _UnknownOutcome(transaction.number, outcome) from None
+                raise _UnknownOutcome(transaction.evidence, outcome) from None
             return outcome
 
-    async def _is_committed(self, transaction: int) -> bool:
-        """Whether the server has committed it; Unavailable if that cannot be known in time."""
+    async def _is_committed(self, evidence: Evidence) -> bool:
+        """Whether the transaction was; Unavailable if that cannot be known in time."""
         until = time.monotonic() + settle_s
         while time.monotonic() < until:
-            try:
+            with suppress(psycopg.Error, PoolTimeout):
                 async with self._connection() as connection:
-                    cursor = await connection.execute("SELECT pg_xact_status(%s::text::xid8)", [str(transaction)])
-                    ((status,),) = await cursor.fetchall()
-            except errors.InvalidParameterValue:  # of a server that never heard of it
-                return False
-            except (psycopg.Error, PoolTimeout):
-                status = "unknown"
-            if status in {"committed", "aborted"}:
-                return bool(status == "committed")
+                    await connection.execute(_begin, prepare=False)
+                    is_committed = await Transaction(connection.cursor(binary=True), self.holder).has_left(evidence)
+                    await connection.execute("ROLLBACK")
+                    return is_committed
             await self._pause()
         raise Unavailable("PostgreSQL failed while it stored this.", "Send the same again: nothing is stored twice.")
 

@@ -7,17 +7,15 @@ version finds all that came after it in the table `changes`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
 LEASE = "memory"
 """The lease that whoever writes must hold."""
-_locked = """
-    SELECT user_id, pg_current_xact_id()::TEXT::BIGINT FROM users WHERE user_id = ANY(%s::TEXT[])
-    ORDER BY user_id FOR UPDATE
-"""
+_locked = "SELECT user_id FROM users WHERE user_id = ANY(%s::TEXT[]) ORDER BY user_id FOR UPDATE"
 _new_users = "INSERT INTO users SELECT unnest(%s::TEXT[]), 0 ON CONFLICT DO NOTHING"
 _held = "SELECT 1 FROM leases WHERE name = %s AND holder = %s FOR KEY SHARE"
 _raised = """
@@ -33,8 +31,19 @@ _raised = """
     )
     INSERT INTO changes
     SELECT r.user_id, r.version, n.what, n.sequences::BIGINT[], now() FROM noted n JOIN raised r USING (user_id)
+    RETURNING user_id, version, at
 """
 STORED, REMOVED, CHANGED, EMBEDDED = "stored", "removed", "changed", "embedded"
+
+
+class Evidence(NamedTuple):
+    """A row of `changes` that one transaction alone writes: a version is raised once at a time, and a time does not
+    come again. A transaction's number does: after a crash the server gives those anew of which it had written
+    nothing."""
+
+    user: str
+    version: int
+    at: datetime
 
 
 class Statements:
@@ -70,13 +79,13 @@ class Statements:
 
 
 class Transaction(Statements):
-    """`number` is the server's, once users are locked."""
+    """`evidence` is there once it is sealed, if it changes anything."""
 
     def __init__(self, cursor: AsyncCursor[Any], holder: UUID) -> None:
         super().__init__(cursor)
         self._holder = holder
         self._noted: dict[tuple[str, str], list[int]] = {}
-        self.number: int | None = None
+        self.evidence: Evidence | None = None
 
     async def lock(self, users: Iterable[str]) -> None:
         """Locks the users' rows until the transaction ends, always in the same order."""
@@ -84,9 +93,7 @@ class Transaction(Statements):
         found = await self.rows(_locked, names)
         if len(found) < len(names):
             await self.run(_new_users, names)
-            found = await self.rows(_locked, names)
-        if found:
-            self.number = found[0][1]
+            await self.rows(_locked, names)
 
     async def lock_owners(self, sequences: Sequence[int]) -> list[str]:
         """Locks the rows of those who have these memories, and returns who they are: statements that name them go to
@@ -115,5 +122,12 @@ class Transaction(Statements):
         if self._noted:
             users, whats = zip(*self._noted, strict=True)
             texts = [f"{{{','.join(map(str, each))}}}" for each in self._noted.values()]
-            await self.run(_raised, list(users), list(whats), texts, list(users), list(users))
+            written = await self.rows(_raised, list(users), list(whats), texts, list(users), list(users))
+            self.evidence = Evidence(*written[0])
         return True
+
+    async def has_left(self, evidence: Evidence) -> bool:
+        """Whether the transaction of this evidence was committed; one that still runs is waited for."""
+        await self.rows("SELECT 1 FROM users WHERE user_id = %s FOR SHARE", evidence.user)
+        sql = "SELECT 1 FROM changes WHERE user_id = %s AND version = %s AND at = %s LIMIT 1"
+        return bool(await self.rows(sql, *evidence))
