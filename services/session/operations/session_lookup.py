@@ -89,6 +89,7 @@ class Finding:
     def __init__(self, store: SessionStore, terms: Terms, now: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._terms = terms
+        self._none_expire_before = datetime.min.replace(tzinfo=UTC)
         self.now = now
 
     async def find(self, user: str, which: Which) -> Session:
@@ -174,10 +175,15 @@ class Finding:
         return await until_first(attempt_once)
 
     async def abandon_expired(self) -> None:
-        """Abandons the sessions that have been silent for longer than their lease."""
-        now = self.now()
-        before = now - timedelta(seconds=self._terms.lease_s)
-        for session in await self._store.last_seen_before(before, abandoned_at_once_max):
+        """Abandons the sessions that have been silent for longer than their lease; looks for none until one can be."""
+        now, lease = self.now(), timedelta(seconds=self._terms.lease_s)
+        if now < self._none_expire_before:
+            return
+        expired = await self._store.last_seen_before(now - lease, abandoned_at_once_max)
+        if not expired:
+            oldest = await self._store.last_seen_before(now, 1)
+            self._none_expire_before = (oldest[0].last_seen_at if oldest else now) + lease
+        for session in expired:
             if has_expired(session, now, self._terms.lease_s):
                 following = abandon(session)
                 with suppress(Stale):  # a call has just renewed it

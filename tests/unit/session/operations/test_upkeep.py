@@ -69,6 +69,31 @@ def team(store: SessionStore) -> Team:
     return Team(store)
 
 
+# --- sessions that are heard of no more -----------------------------------------------------------
+
+
+async def test_each_session_is_abandoned_once_its_lease_is_over(team: Team) -> None:
+    """Whenever somebody looks: it is known from the look before when the next lease can be over."""
+    ids: list[str] = []
+
+    async def active() -> list[bool]:
+        page, _ = await team.finding.page("ada", "", "active", 10, "")
+        return [each in {session.id for session in page} for each in ids]
+
+    for place in range(3):
+        where = Which(working_directory=f"/work/{place}")
+        ids.append((await team.lifecycle.init("ada", Opening(where, "a"))).session.id)
+        team.now += timedelta(minutes=20)
+        assert all(await active())
+    team.now += timedelta(seconds=1)
+    assert await active() == [False, True, True]
+    await team.lifecycle.checkpoint("ada", Which(session_id=ids[1]), NewCheckpoint(note="it works"))
+    team.now += timedelta(minutes=40)
+    assert await active() == [False, True, False]
+    team.now += timedelta(minutes=20, seconds=1)
+    assert await active() == [False, False, False]
+
+
 # --- sessions that have ended ---------------------------------------------------------------------
 
 
