@@ -18,7 +18,7 @@ by_module := --numprocesses 2 --dist loadscope
 # Without bytecode each of the hundreds of processes that the tests start compiles all of Segue.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev check format test test-all test-again test-arm test-arm-all test-mac test-windows test-browser test-containers test-load test-conformance torture soak fuzz bench pictures proto lock wheels release docs test-docs clean
+.PHONY: help setup run dev check format test test-all test-again test-arm test-arm-all test-mac test-windows test-browser test-containers test-load test-conformance torture soak simulate fuzz bench pictures proto lock wheels release docs test-docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -112,6 +112,9 @@ torture: dev ## Kill Segue a hundred times under load and look for what was lost
 
 soak: dev ## A month of a team in minutes: nothing may grow; SOAK=--compose on containers
 	$(bin)/python -m tests.soak $(SOAK)
+
+simulate: dev ## USERS=1000: their working day on PostgreSQL in minutes, with kills: how long calls take, and what was lost
+	$(bin)/python -m tests.simulate $(if $(USERS),--users $(USERS)) $(SIMULATE)
 
 fuzz: dev ## Send Segue whatever there is for an hour, SEGUE_FUZZ_S seconds, and look for what breaks
 	$(bin)/python -m tests.fuzz

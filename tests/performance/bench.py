@@ -36,6 +36,7 @@ from tests.performance.corpora.coding import moments
 from tests.performance.corpora.synthetic import fill
 from tests.performance.foresight import replays
 from tests.performance.page import speed
+from tests.performance.postgres import cells
 from tests.performance.rows import Row, Rows
 
 
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _measured(directory: Path) -> Iterator[Row]:
-    for part in (_embedding, _conversations, _callers, _keeping, _telemetry, _sizes, _encrypted):
+    for part in (_embedding, _conversations, _callers, _keeping, _telemetry, _sizes, _encrypted, _cells):
         for row in part(directory):
             print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
@@ -113,6 +114,10 @@ def _sizes(directory: Path) -> Iterator[Row]:
 
 def _encrypted(directory: Path) -> Iterator[Row]:
     yield from encryption.rows(_data_directory(directory, "clear"), directory / "encrypted", 10_000)
+
+
+def _cells(_: Path) -> Iterator[Row]:
+    yield from cells.rows(10, 2_000)
 
 
 def _data_directory(directory: Path, name: str) -> Path:

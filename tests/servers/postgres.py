@@ -102,6 +102,12 @@ class PostgresServer(Running):
     def url(self, database: str) -> str:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose children all others are."""
+        assert self._process
+        return self._process.pid
+
     def kill(self) -> None:
         """Ends it as a power cut does, with all its processes."""
         assert self._process

@@ -30,13 +30,13 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def container(script: str, ports: list[int]) -> Iterator[Any]:
+def container(script: str, ports: list[int], image: str = IMAGE) -> Iterator[Any]:
     """A container that runs the script, with the ports at the same numbers outside."""
     from testcontainers.core.config import testcontainers_config
     from testcontainers.core.container import DockerContainer
 
     testcontainers_config.ryuk_disabled = True
-    made = DockerContainer(IMAGE).with_kwargs(entrypoint=["sh", "-c", script])
+    made = DockerContainer(image).with_kwargs(entrypoint=["sh", "-c", script])
     for port in ports:
         made.with_bind_ports(port, port)
     with made:

@@ -17,7 +17,7 @@ from fastmcp import Client
 from tests.integration.team import Answer, request
 
 HEARD = frozenset({200, 202, 204})
-_words = (
+WORDS = (
     *("parser", "lexer", "socket", "cursor", "ledger", "router", "schema", "branch", "tenant", "widget", "buffer"),
     *("retry", "deploy", "rename", "refactor", "measure", "revert", "migrate", "cache", "index", "stream", "commit"),
     *("otter", "lantern", "quarry", "saffron", "turbine", "willow", "harpoon", "glacier", "violet", "anvil", "heron"),
@@ -62,7 +62,7 @@ class Person:
     async def _turn(self, conversation: str, at: datetime, turn: int) -> None:
         prompt, answer = self._text(25), self._text(70)
         await self._hook("UserPromptSubmit", conversation, prompt=prompt, prompt_tokens=300, within_ms=5_000)
-        tool = {"tool": "Bash", "tool_input": {"command": f"make {self._random.choice(_words)}"}}
+        tool = {"tool": "Bash", "tool_input": {"command": f"make {self._random.choice(WORDS)}"}}
         await self._hook("PreToolUse", conversation, **tool)
         await self._hook("PostToolUse", conversation, **tool)
         if turn == 0:
@@ -76,7 +76,7 @@ class Person:
                 "session_id": conversation,
                 "role": role,
                 "timestamp": (at + timedelta(microseconds=place)).isoformat(),
-                "metadata": {"files": [f"src/{self._random.choice(_words)}.py"], "turn": turn},
+                "metadata": {"files": [f"src/{self._random.choice(WORDS)}.py"], "turn": turn},
             }
             for role, content, place in said
         ]
@@ -111,7 +111,7 @@ class Person:
 
     def _text(self, words: int) -> str:
         self._number += 1
-        return f"{' '.join(self._random.choices(_words, k=words))} {self._number}"
+        return f"{' '.join(self._random.choices(WORDS, k=words))} {self._number}"
 
     async def _call(self, mcp: Client[Any], tool: str, **arguments: Any) -> dict[str, Any]:
         answer = await mcp.call_tool(tool, arguments, raise_on_error=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,59 @@ def url(server: PostgresServer, request: pytest.FixtureRequest) -> str:
 async def found(stack: ProcessStack, query: str) -> list[str]:
     answer = await call(stack, "reflect_on_past", query=query, project="p")
     return [each["content"] for each in answer["results"]]
+
+
+class Writing:
+    """Four clients that store, and delete every fourth of theirs, whatever happens; and what was acknowledged."""
+
+    def __init__(self, stack: ProcessStack) -> None:
+        self._stack = stack
+        self._ends = asyncio.Event()
+        self.stored: dict[str, str] = {}
+        self.leaving: set[str] = set()
+        """Whose deletion began: they may be gone or not, unless it was acknowledged."""
+        self.gone: set[str] = set()
+        self.acknowledged_s: list[float] = []
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """They write within."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(4):
+                group.create_task(self._write(number))
+            yield
+            self._ends.set()
+
+    async def goes_on(self) -> None:
+        """Returns when more was acknowledged."""
+        before = len(self.stored)
+        await eventually_so(lambda: len(self.stored) > before + 5)
+
+    async def _write(self, writer: int) -> None:
+        number = 0
+        async with Client(self._stack.url) as mcp:
+            while not self._ends.is_set():
+                number += 1
+                content = f"unique{writer}x{number} of the willow and the anvil"
+                with suppress(ToolError):
+                    asked = {"content": content, "project": "p", "session_id": f"writer-{writer}"}
+                    answer = (await mcp.call_tool("store_conversation", asked)).structured_content or {}
+                    self.stored[answer["conversation_id"]] = content
+                    self.acknowledged_s.append(time.monotonic())
+                    if number % 4 == 0:
+                        self.leaving.add(answer["conversation_id"])
+                        assert await delete(mcp, ids=[answer["conversation_id"]]) == 1
+                        self.gone.add(answer["conversation_id"])
+
+    async def verify(self) -> None:
+        """Everything stored is found, and nothing deleted."""
+        for name, content in self.stored.items():
+            if name in self.gone:
+                assert await refused(self._stack, "get_memory", id=name) == "NOT_FOUND"
+                assert content not in await found(self._stack, content)
+            elif name not in self.leaving:
+                assert content in await found(self._stack, content)
+        assert len(self.gone) > 0
 
 
 async def test_what_was_stored_replaced_and_deleted_is_so_after_a_restart(data: Path, tmp_path: Path, url: str) -> None:
@@ -102,37 +156,14 @@ async def test_nothing_acknowledged_is_lost_in_kills_of_segue(data: Path, url: s
 async def test_nothing_acknowledged_is_lost_in_kills_of_postgresql(
     data: Path, url: str, server: PostgresServer
 ) -> None:
-    stored, gone = dict[str, str](), set[str]()
-    ends = asyncio.Event()
-
-    async def write(writer: int) -> None:
-        number = 0
-        async with Client(stack.url) as mcp:
-            while not ends.is_set():
-                number += 1
-                content = f"unique{writer}x{number} of the willow and the anvil"
-                with suppress(ToolError):
-                    asked = {"content": content, "project": "p", "session_id": f"writer-{writer}"}
-                    answer = (await mcp.call_tool("store_conversation", asked)).structured_content or {}
-                    stored[answer["conversation_id"]] = content
-                    if number % 4 == 0 and await delete(mcp, ids=[answer["conversation_id"]]):
-                        gone.add(answer["conversation_id"])
-
     with ProcessStack(data, **{URL: url}) as stack:
-        writing = [asyncio.create_task(write(number)) for number in range(4)]
+        writing = Writing(stack)
+        async with writing.going_on():
+            for _ in range(2):
+                await asyncio.sleep(2)
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+            await writing.goes_on()
         for _ in range(2):
-            await asyncio.sleep(2)
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
-        before = len(stored)
-        await eventually_so(lambda: len(stored) > before + 5)
-        ends.set()
-        await asyncio.gather(*writing)
-        for _ in range(2):
-            for name, content in stored.items():
-                if name in gone:
-                    assert await refused(stack, "get_memory", id=name) == "NOT_FOUND"
-                else:
-                    assert content in await found(stack, content)
+            await writing.verify()
             stack.restart()
-        assert len(gone) > 0

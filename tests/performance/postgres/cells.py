@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -37,26 +37,27 @@ from tests.performance.scale import Made, _resident_bytes
 from tests.servers.postgres import TEMPLATE, PostgresServer, make_schema
 
 MODEL = "made up"
+MODULE = "tests.performance.postgres.cells"
 questions = 150
 room_bytes = 4 << 30
 ONE, CELLS = "one", "cells"
 
 
-async def fill(url: str, home: Path, users: int, count: int) -> None:
-    """Stores the memories of all users."""
+async def fill(url: str, home: Path, sizes: Mapping[str, int], model: str = MODEL) -> None:
+    """Stores so many memories of each user, embedded by a model of that name."""
     made, began = Made(), datetime(2026, 1, 1, tzinfo=UTC)
     async with open_postgres(Address(url), None, home) as store:
-        for user in range(users):
+        for user, count in sizes.items():
             for first in range(0, count, 500):
-                content, context = made.vectors(500), made.vectors(500)
+                size = min(500, count - first)
+                content, context = made.vectors(size), made.vectors(size)
                 rows = [
-                    NewRow(_memory(made, began, user, first + at), f"user-{user}", content[at], context[at])
-                    for at in range(min(500, count - first))
+                    NewRow(_memory(made, began, user, first + at), user, content[at], context[at]) for at in range(size)
                 ]
-                await store.insert(rows, MODEL)
+                await store.insert(rows, model)
 
 
-def _memory(made: Made, began: datetime, user: int, number: int) -> Memory:
+def _memory(made: Made, began: datetime, user: str, number: int) -> Memory:
     words = made.words(20 + number * 7 % 70)
     memory = Memory(
         f"{user} {number} {' '.join(words)}",
@@ -144,32 +145,40 @@ NAMES = {
 }
 
 
-def rows(users: int, count: int) -> list[Row]:
-    """One index of all, cells, and a user who is alone."""
+def rows(users: int, count: int) -> Iterator[Row]:
+    """A user who is alone, one index of all, and cells."""
     server = PostgresServer("fsync=off", "synchronous_commit=off")
     try:
         server.start()
         server.run(f"CREATE DATABASE {TEMPLATE}")
         make_schema(server.url(TEMPLATE))
-        made: list[Row] = []
         with tempfile.TemporaryDirectory() as directory:
             for name, number in (("team", users), ("alone", 1)):
                 server.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
                 (Path(directory) / name).mkdir()
-                asyncio.run(fill(server.url(name), Path(directory) / name, number, count))
+                sizes = {f"user-{user}": count for user in range(number)}
+                asyncio.run(fill(server.url(name), Path(directory) / name, sizes))
                 server.run("ANALYZE", name)
-            for mode, name, number in ((ONE, "alone", 1), (ONE, "team", users), (CELLS, "team", users)):
-                words = [sys.executable, "-m", __spec__.name if __spec__ else __name__]
-                words += ["look", mode, server.url(name), str(Path(directory) / name), str(number)]
-                answer = subprocess.run(words, check=True, capture_output=True, text=True)
-                found = json.loads(answer.stdout)
-                made += [
-                    Row(f"{mode}, {number} users of {count:,}: {title}", found[key], unit, note)
-                    for key, (title, unit, note) in NAMES.items()
+            for mode, name, number in ((ONE, "alone", 1), (CELLS, "team", users), (ONE, "team", users)):
+                words = [
+                    sys.executable,
+                    "-m",
+                    MODULE,
+                    "look",
+                    mode,
+                    server.url(name),
+                    f"{directory}/{name}",
+                    str(number),
                 ]
-        return made
+                answer = subprocess.run(words, check=True, capture_output=True, text=True)
+                yield from _titled(f"{mode}, {number} x {count:,}", json.loads(answer.stdout))
     finally:
         server.remove()
+
+
+def _titled(what: str, found: Mapping[str, float]) -> Iterator[Row]:
+    for key, (title, unit, note) in NAMES.items():
+        yield Row(f"{what}: {title}", found[key], unit, note)
 
 
 def main(arguments: Sequence[str]) -> None:

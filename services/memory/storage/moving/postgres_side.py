@@ -23,11 +23,9 @@ _known = "EXISTS (SELECT FROM removals r WHERE r.user_id = t.user_id AND r.numbe
 @asynccontextmanager
 async def open_postgres_side(address: Address, rows: Rows, home: Path) -> AsyncIterator[PostgresSide]:
     """The database; Unavailable while a service serves it. `home` is the data directory with the keyring."""
-    async with open_database(address) as database:
-        await database.use(migrate)
-        async with hold_lease(database, f"move {server_id(home)}", 1.0):
-            await database.write("seal", lambda transaction: require_data_key(transaction, rows.data_key, home))
-            yield PostgresSide(database)
+    async with open_database(address) as database, hold_lease(database, f"move {server_id(home)}", 1.0, migrate):
+        await database.write("seal", lambda transaction: require_data_key(transaction, rows.data_key, home))
+        yield PostgresSide(database)
 
 
 class PostgresSide:

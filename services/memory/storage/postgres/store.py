@@ -47,8 +47,8 @@ async def open_postgres(
     """
     rows = rows_of(vault)
     async with locked_home(home), open_database(address) as database:
-        await database.use(migrate)
-        async with hold_lease(database, await asyncio.to_thread(server_id, home), wait_s):
+        owner = await asyncio.to_thread(server_id, home)
+        async with hold_lease(database, owner, wait_s, migrate):
             await database.write("seal", lambda transaction: require_data_key(transaction, rows.data_key, home))
             store = PostgresStore(database, rows, await _identity(database))
             try:

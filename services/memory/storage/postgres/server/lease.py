@@ -8,10 +8,11 @@ import math
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -23,6 +24,7 @@ from services.memory.storage.postgres.server.database import Database
 from services.memory.storage.postgres.server.transaction import LEASE
 
 logger = logging.getLogger(__name__)
+Migrate = Callable[[psycopg.AsyncConnection[Any]], Awaitable[int]]
 lasts_s = 15.0
 renew_every_s = 5.0
 look_every_s = 0.5
@@ -55,12 +57,18 @@ async def locked_home(home: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def hold_lease(database: Database, home: str, wait_s: float = lasts_s + 2) -> AsyncIterator[None]:
-    """Holds the lease; Unavailable if another service holds it for longer than `wait_s`. The server `home` takes over
-    from itself at once: its earlier process has ended."""
+async def hold_lease(database: Database, home: str, wait_s: float, migrate: Migrate) -> AsyncIterator[None]:
+    """Holds the lease, under a schema that `migrate` brought up to date; Unavailable if another service holds it for
+    longer than `wait_s`. The server `home` takes over from itself at once: its earlier process has ended.
+
+    Where another version of Segue is still at work, nothing is changed under it.
+    """
+    if not await database.use(_has_leases):
+        await database.use(migrate)
     await _take_lease(database, home, wait_s)
     renewing = asyncio.create_task(_renew_lease(database))
     try:
+        await database.use(migrate)
         yield
     finally:
         renewing.cancel()
@@ -72,6 +80,12 @@ async def hold_lease(database: Database, home: str, wait_s: float = lasts_s + 2)
                     "DELETE FROM leases WHERE name = %s AND holder = %s", [LEASE, database.holder]
                 )
             )
+
+
+async def _has_leases(connection: psycopg.AsyncConnection[Any]) -> bool:
+    cursor = await connection.execute("SELECT to_regclass('leases') IS NOT NULL")
+    ((is_there,),) = await cursor.fetchall()
+    return bool(is_there)
 
 
 async def _take_lease(database: Database, home: str, wait_s: float) -> None:

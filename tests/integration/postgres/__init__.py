@@ -1,0 +1,1 @@
+"""A team's Segue on PostgreSQL: its leader killed, its version changed, a day of its users."""

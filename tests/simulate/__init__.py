@@ -1,0 +1,1 @@
+"""A working day of many users in minutes: how long calls take, and whether anything was lost in kills."""
