@@ -81,7 +81,7 @@ async def _live(subject: Subject, plan: Plan) -> Day:
         tokens = await asyncio.to_thread(user_tokens, subject.url, admin, plan.users)
         callers = [Caller(http, subject.url, token, log) for token in tokens]
         say("everybody has a token; the day begins")
-        day = Day(plan, callers, log, say)
+        day = Day(plan, callers, log, say, subject.processor_s)
         await day.run(subject.kills)
         say(f"the day is over, {len(log.calls):,} requests; memory in MiB: {_figures(subject)}")
         await day.verify()

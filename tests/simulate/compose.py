@@ -46,6 +46,9 @@ class Compose:
     def memory_mib(self) -> Mapping[str, float]:
         return _memory_mib(self._stack)
 
+    def processor_s(self) -> Mapping[str, float]:
+        return {}  # of its processes only Docker knows
+
     def __enter__(self) -> Self:
         self._stack.__enter__()
         until(lambda: is_ready(self.url))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -50,21 +50,26 @@ class Kill:
 
 @dataclass
 class Day:
-    """One run. `strikes` says when each kill was, and when it was up again, by the monotonic clock."""
+    """One run. `strikes` says when each kill was, and when it was up again, by the monotonic clock; `used_s` is the
+    processor time by process until the first kill, as `processor_s` counts it."""
 
     plan: Plan
     callers: Sequence[Caller]
     log: Log
     say: Callable[[str], None]
+    processor_s: Callable[[], Mapping[str, float]] = dict
     promises: Promises = field(default_factory=Promises)
     verdict: Verdict = field(default_factory=Verdict)
     strikes: list[tuple[str, float, float]] = field(default_factory=list)
+    used_s: dict[str, float] = field(default_factory=dict)
     _begun: int = 0
+    _used_before: Mapping[str, float] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def run(self, kills: Sequence[Kill]) -> None:
         """All conversations, with the kills among them."""
         waiting = iter(self.plan.order())
+        self._used_before = self.processor_s()
         async with asyncio.TaskGroup() as group:
             for number in range(self.plan.at_once):
                 group.create_task(self._work(waiting, random.Random(f"{self.plan.seed} {number}")))
@@ -73,11 +78,16 @@ class Day:
     async def _strike(self, kills: Sequence[Kill]) -> None:
         """One after the other."""
         for kill in kills:
+            await self._reach(kill.after)
+            if not self.used_s:
+                self.used_s = {name: used - self._used_before[name] for name, used in self.processor_s().items()}
             await self._strike_once(kill)
 
-    async def _strike_once(self, kill: Kill) -> None:
-        while self._begun < kill.after * self.plan.conversations:
+    async def _reach(self, share: float) -> None:
+        while self._begun < share * self.plan.conversations:
             await asyncio.sleep(0.05)
+
+    async def _strike_once(self, kill: Kill) -> None:
         now = asyncio.get_running_loop().time
         began = now()
         self.say(f"{kill.name}: killed")

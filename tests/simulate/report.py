@@ -31,9 +31,11 @@ def latencies(day: Day) -> Iterator[str]:
         its = [call for call in answered if call.kind == kind]
         parts = ([call for call in its if call.ended < began], [call for call in its if call.began > ended])
         yield f"{kind:34}" + "".join(_spread(part) for part in parts)
-    for name, calls in (("all", [call for call in answered if call.ended < began]),):
-        span_s = max(call.ended for call in calls) - min(call.began for call in calls) if calls else 1.0
-        yield f"{name}: {len(calls) / span_s:.1f} requests a second before the kills"
+    first = [call for call in answered if call.ended < began]
+    span_s = max(call.ended for call in first) - min(call.began for call in first) if first else 1.0
+    yield f"before the kills: {len(first) / span_s:.1f} requests a second"
+    each = ", ".join(f"{name} {used / max(len(first), 1) * 1e3:.1f}" for name, used in day.used_s.items())
+    yield f"before the kills: processor time of a request in ms: {each}"
 
 
 def _spread(calls: Sequence[Call]) -> str:

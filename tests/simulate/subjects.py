@@ -43,6 +43,10 @@ class Subject(Protocol):
         """Resident memory by process."""
         ...
 
+    def processor_s(self) -> Mapping[str, float]:
+        """Processor time by process."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
@@ -102,6 +106,12 @@ class Processes:
     def memory_mib(self) -> Mapping[str, float]:
         services = {name: _resident_mib(process.pid)[0] for name, process in self._running.items()}
         return {**services, "postgres": _of_all_mib(self.postgres.pid)}
+
+    def processor_s(self) -> Mapping[str, float]:
+        """By process, since each began; of the one that asks, too."""
+        services = {name: _used_s(process.pid) for name, process in self._running.items()}
+        postgres = sum(_used_s(pid) for pid in (self.postgres.pid, *_children(self.postgres.pid)))
+        return {**services, "postgres": postgres, "clients": _used_s(os.getpid())}
 
     def _start(self, name: str, root: Path = ROOT, **settings: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", f"services.{name}"]
@@ -187,6 +197,18 @@ def _resident_mib(pid: int) -> tuple[float, float]:
 
 def _of_all_mib(pid: int) -> float:
     """Of a process and its children, what they share once."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    each = [_resident_mib(one) for one in (pid, *map(int, children))]
+    each = [_resident_mib(one) for one in (pid, *_children(pid))]
     return sum(resident - shared for resident, shared in each) + max(shared for _, shared in each)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def _used_s(pid: int) -> float:
+    """Of a process, and of its children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:  # it ended just now
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -67,10 +67,10 @@ class Writing:
             yield
             self._ends.set()
 
-    async def goes_on(self) -> None:
-        """Returns when more was acknowledged."""
+    async def goes_on(self, count: int = 6) -> None:
+        """Returns when so many more were acknowledged."""
         before = len(self.stored)
-        await eventually_so(lambda: len(self.stored) > before + 5)
+        await eventually_so(lambda: len(self.stored) >= before + count)
 
     async def _write(self, writer: int) -> None:
         number = 0

@@ -32,7 +32,9 @@ async def test_a_day_with_kills_loses_nothing_and_what_is_taken_away_is_noticed(
         admin = await asyncio.to_thread(subject.admin_token)
         tokens = await asyncio.to_thread(user_tokens, subject.url, admin, plan.users)
         log = Log()
-        day = Day(plan, [Caller(http, subject.url, token, log) for token in tokens], log, lambda _: None)
+        day = Day(
+            plan, [Caller(http, subject.url, token, log) for token in tokens], log, lambda _: None, subject.processor_s
+        )
         await day.run(subject.kills)
         await day.verify()
         for line in (*latencies(day), *recoveries(day)):

@@ -1,9 +1,9 @@
-"""`python -m tests.performance.postgres.cells 50 2000`: what a user's search costs beside others, on PostgreSQL.
+"""`python -m tests.performance.postgres.cells 50 2000 [10]`: what a user's search costs beside others, on PostgreSQL.
 
 So many users, each with so many memories in five projects, are searched in one index of everybody's, and in a cell of
 each; and a user who is alone in another database. Each is measured in a process of its own, from its start on. Texts
 and vectors are made up as in `scale.py`; a question is asked of a user's index with all signals, without the embedding
-of its text and without reading its page.
+of its text and without reading its page. With a third number, every tenth memory, say, is shared with all others.
 """
 
 from __future__ import annotations
@@ -43,21 +43,20 @@ room_bytes = 4 << 30
 ONE, CELLS = "one", "cells"
 
 
-async def fill(url: str, home: Path, sizes: Mapping[str, int], model: str = MODEL) -> None:
-    """Stores so many memories of each user, embedded by a model of that name."""
+async def fill(url: str, home: Path, sizes: Mapping[str, int], model: str = MODEL, shared_every: int = 0) -> None:
+    """Stores so many memories of each user, embedded by a model of that name; every so-manieth is shared, if any is."""
     made, began = Made(), datetime(2026, 1, 1, tzinfo=UTC)
     async with open_postgres(Address(url), None, home) as store:
         for user, count in sizes.items():
             for first in range(0, count, 500):
                 size = min(500, count - first)
                 content, context = made.vectors(size), made.vectors(size)
-                rows = [
-                    NewRow(_memory(made, began, user, first + at), user, content[at], context[at]) for at in range(size)
-                ]
+                memories = [_memory(made, began, user, first + at, shared_every) for at in range(size)]
+                rows = [NewRow(each, user, *vectors) for each, *vectors in zip(memories, content, context, strict=True)]
                 await store.insert(rows, model)
 
 
-def _memory(made: Made, began: datetime, user: str, number: int) -> Memory:
+def _memory(made: Made, began: datetime, user: str, number: int, shared_every: int) -> Memory:
     words = made.words(20 + number * 7 % 70)
     memory = Memory(
         f"{user} {number} {' '.join(words)}",
@@ -65,6 +64,7 @@ def _memory(made: Made, began: datetime, user: str, number: int) -> Memory:
         f"project-{number // 25 % 5}",
         began + timedelta(seconds=30 * number),
         f"session-{number // 25}",
+        shared=shared_every > 0 and number % shared_every == 0,
     )
     return accept(memory, datetime.now(UTC))
 
@@ -145,7 +145,7 @@ NAMES = {
 }
 
 
-def rows(users: int, count: int) -> Iterator[Row]:
+def rows(users: int, count: int, shared_every: int = 0) -> Iterator[Row]:
     """A user who is alone, one index of all, and cells."""
     server = PostgresServer("fsync=off", "synchronous_commit=off")
     try:
@@ -157,7 +157,7 @@ def rows(users: int, count: int) -> Iterator[Row]:
                 server.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
                 (Path(directory) / name).mkdir()
                 sizes = {f"user-{user}": count for user in range(number)}
-                asyncio.run(fill(server.url(name), Path(directory) / name, sizes))
+                asyncio.run(fill(server.url(name), Path(directory) / name, sizes, shared_every=shared_every))
                 server.run("ANALYZE", name)
             for mode, name, number in ((ONE, "alone", 1), (CELLS, "team", users), (ONE, "team", users)):
                 words = [
@@ -187,8 +187,7 @@ def main(arguments: Sequence[str]) -> None:
         mode, url, home, users = arguments[1:]
         print(json.dumps(asyncio.run(_look(mode, url, Path(home), int(users)))))
         return
-    users, count = arguments or ("50", "2000")
-    for name, value, unit, note in rows(int(users), int(count)):
+    for name, value, unit, note in rows(*map(int, arguments or ("50", "2000"))):
         print(f"{name:58}  {value:10.2f} {unit:5} {note}", flush=True)
 
 
