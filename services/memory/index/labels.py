@@ -80,7 +80,7 @@ class Labels:
         elif asked.content_type:
             kept &= self._kind.rows[slots] == self._kinds.find(asked.content_type)
         if asked.role:
-            kept &= self._role.rows[slots] == self._roles.find(asked.role.casefold())
+            kept &= self.have_role(asked.role, slots)
         for tag in asked.tags:
             kept &= self._among(slots, self._tagged.of([tag.casefold()]))
         if asked.file_path:
@@ -88,6 +88,15 @@ class Labels:
             more = slots[self._has_more_files.rows[slots]]
             kept &= self._of_file(slots, path) | np.isin(slots, by_words(path, more) if len(more) else more)
         return slots[kept]
+
+    def have_role(self, role: str, slots: Slots) -> Mask:
+        """Which of `slots` were said in that role."""
+        return np.asarray(self._role.rows[slots] == self._roles.find(role.casefold()))
+
+    def replies(self, slots: Slots, before: Slots) -> Mask:
+        """Which of `slots` an assistant said right after a user; `before` is what stands before each, or -1."""
+        by_user = (before >= 0) & self.have_role("user", before) if len(slots) else before >= 0
+        return np.asarray(by_user & self.have_role("assistant", slots))
 
     def content_types(self, slots: Slots) -> Mapping[str, int]:
         """How many of `slots` are of each kind, and how many have code in their text."""

@@ -265,6 +265,7 @@ class Parts:
             by_named_speaker=self._by_named_speaker(chosen, asked.words),
             asks=column("asks")[chosen],
             answers=self._answers(chosen, searched),
+            replies=self._labels.replies(chosen, self._numbers("before", chosen)),
             before=self._places("before", chosen),
             after=self._places("after", chosen),
             timestamp_s=column("timestamp_s")[chosen],
@@ -277,12 +278,7 @@ class Parts:
         ), chunk
 
     def _unmet(
-        self,
-        user: str,
-        asked: Asked,
-        matches: Matches,
-        chosen: Slots,
-        cosines: NDArray[np.float64] | None,
+        self, user: str, asked: Asked, matches: Matches, chosen: Slots, cosines: NDArray[np.float64] | None
     ) -> float:
         """How much of what is asked for occurs nowhere; 0 where that is not known."""
         absent = asked.absent

@@ -121,11 +121,11 @@ class Signals:
     `words` and `session_words` are BM25 as a share of the most the query can reach, 0 to 1. The vectors are cosines of
     the query with the memory, with it and the one before it, and with its session: nan for one without, None without a
     query vector. `holds` has a row for each of the query's terms, `term_shares` what each is of their summed idf.
-    `length` counts the memory's terms. `before` and `after` are the places of the neighbours in the session among the
-    candidates, -1 for none. `linked` marks those of a project that is only linked to the one asked for. `dates` are
-    those that the query names, `period` is the one that it means by words (seconds since 1970), `in_named_project`
-    marks the memories of projects that it names. `unmet` is how much of the query is asked for in words that occur
-    nowhere (see `unmet`); it `is_question` where an answer is sought.
+    `length` counts the memory's terms. `replies` marks what an assistant said right after a user. `before` and `after`
+    are the places of the neighbours in the session among the candidates, -1 for none. `linked` marks those of a project
+    that is only linked to the one asked for. `dates` are those that the query names, `period` is the one that it means
+    by words (seconds since 1970), `in_named_project` marks the memories of projects that it names. `unmet` is how much
+    of the query is asked for in words that occur nowhere (see `unmet`); it `is_question` where an answer is sought.
     """
 
     words: Floats
@@ -140,6 +140,7 @@ class Signals:
     by_named_speaker: Mask
     asks: Mask
     answers: Mask
+    replies: Mask
     before: Places
     after: Places
     timestamp_s: Floats

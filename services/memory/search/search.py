@@ -32,8 +32,9 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.link_projects import Linking
 from services.memory.search.answer_forms import answer_form
 from services.memory.search.excerpts import sought_of
-from services.memory.search.force import mark, replacements_first
+from services.memory.search.force import mark
 from services.memory.search.index_query import IndexQueries
+from services.memory.search.relevance import relevance
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
 from services.memory.search.result_list import Ranking, hide, list_ranking, rows_max
 from services.memory.search.result_list import ranking as ranked
@@ -157,13 +158,9 @@ class Searching:
         """The candidates, and the score of each."""
         if query.sort is Sort.NEWEST:
             candidates = await self.index.newest(user, projects, asked, query.filter, rows_max)
-        else:
-            candidates = await self.index.candidates(user, projects, asked, query.filter)
-        scores = rank(candidates.signals, time.time())
-        if query.sort is Sort.RELEVANCE:
-            said_s = candidates.signals.timestamp_s
-            scores = replacements_first(candidates.sequence, said_s, scores, self.index.voids)
-        return candidates, scores
+            return candidates, rank(candidates.signals, time.time())
+        candidates = await self.index.candidates(user, projects, asked, query.filter)
+        return candidates, relevance(candidates, time.time(), self.index.voids)
 
     async def in_form(self, user: str, query: Query, found: Ranking) -> Ranking:
         """The ranking; nothing of it where the query asks for what has a form, and none of the first results has it."""

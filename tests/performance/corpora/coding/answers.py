@@ -22,10 +22,9 @@ from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import misspelt_max
 from services.memory.operations.memory_embeddings import Said, memory_vectors, texts_of
-from services.memory.search.force import replacements_first
 from services.memory.search.index_query import IndexQueries
+from services.memory.search.relevance import relevance
 from services.memory.search.result_list import ranking
-from services.memory.search.scoring import rank
 from services.memory.search.voids import Voids
 from services.memory.text.misspellings import meant_terms
 from services.memory.text.terms import parted_words, query_terms, terms
@@ -189,8 +188,7 @@ async def _orders(
     query, candidates = await candidates_of(index, embedder, question.text, projects)
     signals = candidates.signals
     vector = np.zeros(len(signals.words)) if signals.vector is None else signals.vector
-    scores = rank(signals, NOW.timestamp())
-    scores = replacements_first(candidates.sequence, signals.timestamp_s, scores, index.voids)
+    scores = relevance(candidates, NOW.timestamp(), index.voids)
     by_both = ranking(candidates, scores, replace(query, min_score=0.0))
     usual = ranking(candidates, scores, query)
     return {

@@ -18,9 +18,8 @@ from services.memory.domain.queries import EVERYTHING
 from services.memory.embedder import DIMENSIONS, Embedder
 from services.memory.embedder.onnx import OnnxEmbedder
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.search.force import replacements_first
 from services.memory.search.index_query import IndexQueries
-from services.memory.search.scoring import rank
+from services.memory.search.relevance import relevance
 from tests.performance.corpora.coding import HERE, NOW, PROJECTS, memories
 from tests.performance.corpora.coding.answers import fill
 from tests.performance.rows import Row
@@ -78,10 +77,9 @@ class Telling:
     async def _likely(self, project: str, query: str) -> list[tuple[str, float]]:
         asked = await self._queries.of("ann", [project], query)
         found = await self._index.candidates("ann", [project], asked, EVERYTHING)
-        signals = found.signals
-        scores = rank(signals, NOW.timestamp())
-        scores = replacements_first(found.sequence, signals.timestamp_s, scores, self._index.voids)
-        near = np.full(len(scores), np.inf) if signals.vector is None else signals.vector
+        vector = found.signals.vector
+        scores = relevance(found, NOW.timestamp(), self._index.voids)
+        near = np.full(len(scores), np.inf) if vector is None else vector
         likely = (scores >= prompt_score_min) & (near >= prompt_similarity_min)
         return [(self._ids[found.sequence[place]], float(scores[place])) for place in np.flatnonzero(likely)]
 

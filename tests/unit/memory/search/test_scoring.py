@@ -41,7 +41,7 @@ def alike(count: int, **given: Any) -> Signals:
     values: dict[str, Any] = {name: np.full(count, 0.2) for name in MEASURED}
     values |= {
         name: np.zeros(count, np.bool_)
-        for name in ("by_named_speaker", "asks", "answers", "linked", "in_named_project")
+        for name in ("by_named_speaker", "asks", "answers", "replies", "linked", "in_named_project")
     }
     values |= {"in_session": np.ones(count, np.bool_), "length": np.full(count, 20), "dates": ()}
     values |= {"holds": np.zeros((0, count), np.bool_), "term_shares": np.zeros(0)}
