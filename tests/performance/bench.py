@@ -30,7 +30,7 @@ from tests.performance import (
     sessions,
 )
 from tests.performance.calls import callers, costs, telemetry
-from tests.performance.corpora import calibration, languages, turn_kinds
+from tests.performance.corpora import calibration, languages, notes, turn_kinds
 from tests.performance.corpora.coding import answers as coding
 from tests.performance.corpora.coding import moments
 from tests.performance.corpora.synthetic import fill
@@ -68,6 +68,7 @@ def _embedding(directory: Path) -> Rows:
         coding.rows(model),
         moments.rows(model),
         languages.rows(model),
+        notes.rows(model),
     )
     return [*(row for made in by_model for row in asyncio.run(made)), *marked.rows(), *turn_kinds.rows()]
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache, partial
 from itertools import chain, islice
 
 from services.memory.text.compounds import german_stems, german_terms, is_function_word, is_german
 from services.memory.text.named_dates import MONTH_NAMES, MONTHS
+from services.memory.text.romance import romance_language, romance_stems
 from services.memory.text.stemming import suffix_stem
 from services.memory.text.word_forms import joined_forms
 
-TERMS_VERSION = 5
+TERMS_VERSION = 6
 QUERY_TERMS_MAX = 128
 QUERY_TERMS_READ_MAX = 20_000
 TERM_CHARS_MAX = 64  # a longer word is data (base64, minified code): only its beginning is indexed
@@ -164,6 +165,8 @@ def _further_terms(text: str) -> Iterator[str]:
     yield from _days_in_words(text)
     if is_german(text):
         yield from german_terms(_names(text))
+    elif language := romance_language(text):
+        yield from romance_stems(language, _names(text))
 
 
 def _plain_numbers(text: str) -> Iterator[str]:
@@ -186,10 +189,9 @@ def query_terms(query: str) -> list[str]:
     """The distinct terms to search for, at most `QUERY_TERMS_MAX`; stop words only if there are no others."""
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
     telling = [name for name in names if name.casefold() not in STOP_WORDS]
-    if is_german(query) and (german := [name for name in telling if not is_function_word(name)]):
-        found = chain.from_iterable(map(_german_name_terms, german))
-    else:
-        found = chain(chain.from_iterable(map(_name_terms, telling or names)), _plain_numbers(query))
+    terms_of = _terms_in_language(query)
+    if terms_of is _name_terms or not (found := list(chain.from_iterable(map(terms_of, telling)))):
+        found = [*chain.from_iterable(map(_name_terms, telling or names)), *_plain_numbers(query)]
     return list(islice(dict.fromkeys(islice(found, QUERY_TERMS_READ_MAX)), QUERY_TERMS_MAX))
 
 
@@ -199,8 +201,8 @@ def parted_words(query: str, absent: frozenset[str]) -> tuple[list[str], list[st
     Numbers and months are among the others: they say when, or which.
     """
     names = list(islice(_names(query), QUERY_TERMS_READ_MAX))
-    terms_of = _german_name_terms if is_german(query) else _name_terms
-    telling = {name for name in names if _has_meaning(name)}
+    terms_of = _terms_in_language(query)
+    telling = {name for name in names if _has_meaning(name) and any(terms_of(name))}
     missing = {name for name in telling if absent.issuperset(terms_of(name))}
     others = [name for name in names if name not in missing]
     return list(dict.fromkeys(name for name in names if name in missing)), others if telling - missing else []
@@ -218,9 +220,24 @@ def _names(text: str) -> Iterator[str]:
         yield (_ENGLISH_SUFFIX.sub("", name) or name) if "'" in name else name  # "n't" alone is a name
 
 
+def _terms_in_language(query: str) -> Callable[[str], Iterable[str]]:
+    """What makes the terms of a query's names, by the language that it seems to be in."""
+    if is_german(query):
+        return _german_name_terms
+    language = romance_language(query)
+    return partial(_romance_name_terms, language) if language else _name_terms
+
+
 def _german_name_terms(name: str) -> Iterable[str]:
-    """The stems of a name's words; of identifiers the terms that they have in every language."""
-    return german_stems([name]) if name.isalpha() else _name_terms(name)
+    """The stems of a name's words that have a meaning; of identifiers the terms that they have in every language."""
+    if not name.isalpha():
+        return _name_terms(name)
+    return () if is_function_word(name) else german_stems([name])
+
+
+def _romance_name_terms(language: str, name: str) -> Iterable[str]:
+    """The same in French or Spanish, where an article may be a part of a name: d'un, l'index."""
+    return romance_stems(language, [name]) if name.replace("'", "").isalpha() else _name_terms(name)
 
 
 def _normalise(text: str) -> str:
