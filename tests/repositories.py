@@ -6,6 +6,7 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,6 +28,10 @@ class RepositoryOnDisk:
             ["git", *arguments], cwd=self.root, env={**os.environ, **dates}, check=check, capture_output=True, text=True
         )
         return done.stdout.strip()
+
+    def git_with(self, *arguments: str, given: IO[str]) -> None:
+        """Runs git with an input."""
+        subprocess.run(["git", *arguments], cwd=self.root, stdin=given, check=True, capture_output=True)
 
     def write(self, name: str | bytes, content: str = "content\n") -> Path:
         """A file of that name and content."""

@@ -175,7 +175,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     sessions = register_tools(mcp, settings, backends, workplace)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else None
     shown = ShownBriefings()
-    for event, handler in Hooks(sessions, app.background, zone).handlers.items():
+    for event, handler in Hooks(sessions, app.background, zone, foresees_files=settings.likely_files).handlers.items():
         _route(mcp, "POST", f"/v1/hooks/{event}", HookEndpoint(handler, event, shown).__call__)
     bulk = BulkStore(backends.memory, workplace.labels, settings.body_max_bytes, settings.import_timeout_s)
     _route(mcp, "POST", "/v1/memories", bulk.__call__)

@@ -63,6 +63,10 @@ class GatewaySettings(BaseSettings):
     )
     page: bool = Field(True, description="Whether the web page is served, at /page")
     handoff_tokens: int = Field(1500, ge=0, description="How many tokens of memories init returns at most")
+    likely_files: bool = Field(
+        True,
+        description="Whether a prompt hook that is on names up to three files that the project's git history suggests",
+    )
     call_timeout_s: float = Field(10.0, gt=0, le=600, description="How long one tool call may take")
     import_timeout_s: float = Field(120.0, gt=0, le=600, description="How long one batch of an import may take")
     backup_timeout_s: float = Field(600.0, gt=0, le=7200, description="How long a backup may take")

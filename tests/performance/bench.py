@@ -34,7 +34,7 @@ from tests.performance.corpora import calibration, languages, notes, turn_kinds
 from tests.performance.corpora.coding import answers as coding
 from tests.performance.corpora.coding import moments
 from tests.performance.corpora.synthetic import fill
-from tests.performance.foresight import replays
+from tests.performance.foresight import next_files, next_memories, replays
 from tests.performance.page import speed
 from tests.performance.postgres import cells
 from tests.performance.rows import Row, Rows
@@ -83,6 +83,8 @@ def _conversations(directory: Path) -> Iterator[Row]:
         yield from quality.rows(stack)
         yield from calibration.rows()
         yield from replays.rows()
+        yield from next_files.rows()
+        yield from next_memories.rows()
 
 
 def _callers(directory: Path) -> Rows:

@@ -22,6 +22,7 @@ from services.workspace.dependencies.lock_status import dependency_files
 from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.developer_tools import find_tools
 from services.workspace.git.checkpoint import Checkpoint, CheckpointRequest, create_checkpoint
+from services.workspace.git.likely_files import likely_files
 from services.workspace.git.state import GitFacts, git_facts
 from services.workspace.handoff_files import remove_handoff, write_handoff
 from services.workspace.project import NAME_MAX_CHARS, Project, find_project
@@ -98,6 +99,18 @@ class Workplace:
         """What the user is told now of the directory's project: see project_news."""
         sighting = await asyncio.to_thread(self._sighting, asked) if asked.directory else None
         return await project_news(self.labels, sighting, tells=True)
+
+    async def likely_files(self, asked: Asked, text: str) -> list[str]:
+        """Files of the directory that such work may change; none where the gateway does not see it, or git is slow."""
+        return await asyncio.to_thread(self._likely_files, asked, text)
+
+    def _likely_files(self, asked: Asked, text: str) -> list[str]:
+        if not asked.directory or (asked.client and not asked.client.is_here()):
+            return []
+        try:
+            return likely_files(resolve_directory(asked.directory, self.roots), self.roots, text)
+        except (InvalidInput, NotFound, Denied):
+            return []
 
     async def label_or_name(self, asked: Asked) -> str:
         """The same; while the registry of projects does not answer, the directory's name."""

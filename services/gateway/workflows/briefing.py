@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from math import ceil
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -32,6 +33,8 @@ later_max = 8
 news_max_chars = 1_000
 points_shown_max = 5
 NEWS_HEADING = "Tell the user about the project:"
+QUALITY_HEADING = "The project's quality, by its evidence:"
+FILES_HEADING = "Files that such work changed before, by the project's git history:"
 OUTDATED = ", decided anew since"
 _tag = re.compile(r"[<\uff1c\ufe64](?=\s*/|[!?|a-zA-Z])")
 _note = (
@@ -49,6 +52,13 @@ class Section:
     most_chars: int = item_max_chars
     outdated: frozenset[str] = frozenset()
     """Ids of those of which a later one says something else."""
+
+
+class Standing(NamedTuple):
+    """What is told in a line, under a heading."""
+
+    heading: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +108,18 @@ def compose(
     sections: Iterable[Section],
     tokens: int,
     reader: Reader,
-    quality: str = "",
+    standing: Standing | None = None,
 ) -> Briefing:
-    """The handoffs, unfinished work first, then the sections, one item at a time until the budget is spent; last the
-    project's `quality`, in a line for which there is always room.
+    """The handoffs, unfinished work first, then the sections, one item at a time until the budget is spent; last
+    what is `standing`, for which there is always room.
 
     No sentence is told twice, nor one that the reader was told before.
     """
     name = f"segue-memories-{secrets.token_hex(4)}"
     opening, closing = f"<{name}>\n{_note}", f"</{name}>"
     lines = _Lines(tokens, characters_max)
-    standing = f"The project's quality, by its evidence:\n{quote(quality, point_max_chars)}" if quality else ""
-    lines.reserve(opening, closing, *filter(None, [standing]))
+    last = [f"{standing.heading}\n{quote(standing.text, point_max_chars)}"] if standing else []
+    lines.reserve(opening, closing, *last)
     if reader.news:
         lines.add(f"{NEWS_HEADING}\n{quote(reader.news, news_max_chars)}")
     known = KnownSentences(reader.known)
@@ -123,9 +133,9 @@ def compose(
     shown: list[str] = []
     for section in sections:
         shown += _add_section(lines, section, reader, known, points)
-    if standing and known.fresh(quality):
-        lines.kept.append(standing)
-        known.add(quality)
+    if standing and known.fresh(standing.text):
+        lines.kept += last
+        known.add(standing.text)
     if not lines.kept:
         return NOTHING
     sources = [each for handoff in handoffs for each in handoff.made_of]

@@ -19,7 +19,15 @@ from services.gateway.arguments.time_expressions import local_zone
 from services.gateway.directory.client_reports import Wanted
 from services.gateway.directory.whereabouts import whereabouts
 from services.gateway.workflows.background_tasks import Background
-from services.gateway.workflows.briefing import NOTHING, Briefing, Reader, compose
+from services.gateway.workflows.briefing import (
+    FILES_HEADING,
+    NOTHING,
+    QUALITY_HEADING,
+    Briefing,
+    Reader,
+    Standing,
+    compose,
+)
 from services.gateway.workflows.conversations import Conversations, Where
 from services.gateway.workflows.deny_copies import copy_of_denies
 from services.gateway.workflows.handoffs.conversation_facts import facts_of
@@ -41,16 +49,20 @@ owed_age_max_s = 900
 began_max = 500
 echo_s = 2.0
 subagent_tokens_max = 400
+files_within_s = 0.5
 note_before_compaction = "Before the conversation was compacted."
 
 
 class Hooks:
     """The handlers. One instance a gateway. `zone` is the user's, where a setting says it."""
 
-    def __init__(self, sessions: Sessions, background: Background, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, sessions: Sessions, background: Background, zone: tzinfo | None = None, *, foresees_files: bool = True
+    ) -> None:
         self._sessions = sessions
         self._background = background
         self._zone = zone
+        self._foresees_files = foresees_files
         self._conversations = Conversations(sessions.backends, sessions.workplace)
         derived_texts = DerivedTexts(sessions.backends, sessions.workplace)
         self._recalling = Recalling(sessions.backends, self._conversations, derived_texts)
@@ -124,7 +136,8 @@ class Hooks:
             )
             others = [each for each in handoffs if each.conversation != event.session]
             reader = replace(self._reader(event, where), news=news)
-            briefing = compose(others, sections, event.tokens, reader, quality)
+            standing = Standing(QUALITY_HEADING, quality) if quality else None
+            briefing = compose(others, sections, event.tokens, reader, standing)
         if event.session and where.directory:
             await self._conversations.hear(event.session, where, begins=True, digests=briefing.digests)
         return briefing
@@ -183,11 +196,24 @@ class Hooks:
         if event.session and where.directory:
             known = tuple((await self._conversations.hear(event.session, where)).digests)
         queries = prompt_queries(event.prompt, event.error, event.touched)
-        sections = await self._recalling.for_prompt(where.project, queries, event.session)
-        briefing = compose((), sections, event.prompt_tokens, self._reader(event, where, known))
+        sections, files = await asyncio.gather(
+            self._recalling.for_prompt(where.project, queries, event.session), self._likely_files(event)
+        )
+        briefing = compose((), sections, event.prompt_tokens, self._reader(event, where, known), files)
         if briefing.text and event.session and where.directory:
             await self._conversations.hear(event.session, where, digests=briefing.digests)
         return _context("UserPromptSubmit", briefing)
+
+    async def _likely_files(self, event: HookEvent) -> Standing | None:
+        """The files that the work may change, before it has touched any; nothing where the project's git is slow."""
+        if not self._foresees_files or event.touched:
+            return None
+        looking = self._sessions.workplace.likely_files(event.call_directory, event.prompt)
+        try:
+            files = await asyncio.wait_for(looking, files_within_s)
+        except TimeoutError:
+            return None
+        return Standing(FILES_HEADING, ", ".join(files)) if files else None
 
     async def post_tool_use(self, event: HookEvent) -> Said | None:
         """The conversation lives; and what is owed from the start."""

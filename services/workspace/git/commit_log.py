@@ -28,6 +28,13 @@ def prefix_of(directory: Path, repository: Repository) -> str:
     return "" if below == "." else f"{below}/"
 
 
+def latest_commits(repository: Repository, prefix: str, most: int) -> list[Commit]:
+    """The last commits but merges, oldest first, with the paths below the prefix; none where git fails. Raises Denied
+    and Unavailable."""
+    finished = repository.git("log", f"--max-count={most}", "--no-merges", *OPTIONS, "--end-of-options", "HEAD", "--")
+    return list(commits(finished.output, prefix))[::-1] if finished.ok else []
+
+
 def commits(output: bytes, prefix: str) -> Iterator[Commit]:
     """The commits of the output, in its order; one whose time is no number has that of the one before."""
     found: Commit | None = None

@@ -34,6 +34,7 @@ from services.workspace.project_identity import sighting_here
 from tests.hooked import DELIVERY, Hooked
 from tests.integration.person import decide
 from tests.integration.stack import Stack, client
+from tests.unit.workspace.git.test_likely_files import REFUND, committed, history
 
 SEGUE = (sys.executable, "-P", "-m", "services.cli")
 
@@ -180,6 +181,20 @@ async def test_a_prompt_that_says_little_brings_what_belongs_to_the_work_at_hand
     assert lessons[0] in given
     assert lessons[1] not in given
     assert "PEAR_SOFT" not in hooked.log
+
+
+async def test_the_first_prompt_brings_the_files_that_such_work_changed(hooked: Hooked, stack: Stack) -> None:
+    committed(hooked.project, history(REFUND))
+    prompt = "refund the gift card of a cancelled order"
+    assert hooked.context("UserPromptSubmit", prompt=prompt) == ""
+    hooked.environment["SEGUE_HOOK_USER_PROMPT_SUBMIT"] = "on"
+    given = hooked.context("UserPromptSubmit", prompt=prompt)
+    assert all(path in given for path in REFUND.paths)
+    assert "git history" in given
+    assert hooked.context("UserPromptSubmit", prompt=prompt) == "", "they are told once"
+    edited = {"tool_name": "Edit", "tool_input": {"file_path": str(hooked.project / "shop" / "refunds.py")}}
+    hooked.hook("PostToolUse", **edited)
+    assert "src/" not in hooked.context("UserPromptSubmit", prompt="more of the parser, and speed up the cache")
 
 
 async def test_a_hostile_memory_stays_data(hooked: Hooked, stack: Stack) -> None:

@@ -66,7 +66,7 @@ def fix_rows(directories: Sequence[str]) -> Iterator[Row]:
     replayed = {each: cuts for each in directories if (cuts := _cuts(Path(each)))}
     for directory, cuts in replayed.items():
         shown = [each for each in cuts if each.is_shown]
-        name = f"fixes forecast, {_name(directory)}"
+        name = f"fixes forecast, {project_name(directory)}"
         if not shown:
             note = f"fixed last {_percent(cuts, 'fixed last'):.0f}; says nothing at any of {len(cuts)} moments"
             yield Row(name, _percent(cuts, "as weighted"), "%", note)
@@ -148,7 +148,8 @@ def _percent(cuts: Sequence[Cut], method: str) -> float:
     return 100 * mean(each.right[method] for each in cuts)
 
 
-def _name(directory: str) -> str:
+def project_name(directory: str) -> str:
+    """The repository's name, by where its git directory is."""
     return Path(directory.removesuffix("/").removesuffix("/repo")).name.replace("+", "/")
 
 
