@@ -172,6 +172,7 @@ def _filter(given: memory_pb2.Filter) -> Filter:
         until=_time(given, "until"),
         file_path=given.file_path,
         role=plain_name(given.role),
+        turn_kind=given.turn_kind,
         in_force=given.in_force,
         out_of_force=given.out_of_force,
     )

@@ -556,6 +556,7 @@ class Filter(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     FILE_PATH_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    TURN_KIND_FIELD_NUMBER: _builtins.int
     IN_FORCE_FIELD_NUMBER: _builtins.int
     OUT_OF_FORCE_FIELD_NUMBER: _builtins.int
     content_type: _builtins.str
@@ -563,6 +564,8 @@ class Filter(_message.Message):
     session_id: _builtins.str
     file_path: _builtins.str
     role: _builtins.str
+    turn_kind: _builtins.str
+    """what a turn is: constraint, decision, question and so on, as in its metadata"""
     in_force: _builtins.bool
     """leaves out what was replaced or withdrawn"""
     out_of_force: _builtins.bool
@@ -585,12 +588,13 @@ class Filter(_message.Message):
         until: _timestamp_pb2.Timestamp | None = ...,
         file_path: _builtins.str = ...,
         role: _builtins.str = ...,
+        turn_kind: _builtins.str = ...,
         in_force: _builtins.bool = ...,
         out_of_force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "file_path", b"file_path", "in_force", b"in_force", "out_of_force", b"out_of_force", "role", b"role", "session_id", b"session_id", "since", b"since", "tags", b"tags", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "file_path", b"file_path", "in_force", b"in_force", "out_of_force", b"out_of_force", "role", b"role", "session_id", b"session_id", "since", b"since", "tags", b"tags", "turn_kind", b"turn_kind", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,7 +15,18 @@ from services.gateway.answers.memory_results import MemoryShape, Result
 from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import MemoryBackend
 from services.gateway.tools.memory import InProject
-from services.gateway.tools.search import InSession, Limit, Next, OfFile, Since, Tags, Until, excerpt_chars, span_times
+from services.gateway.tools.search import (
+    InSession,
+    Limit,
+    Next,
+    OfFile,
+    Since,
+    Tags,
+    TurnKind,
+    Until,
+    excerpt_chars,
+    span_times,
+)
 from services.pb import memory_pb2
 
 reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -48,6 +59,7 @@ def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
         tags: Tags = None,
         session_id: InSession = None,
         file_path: OfFile = None,
+        turn_kind: TurnKind = None,
         since: Since = None,
         until: Until = None,
         author: Literal["mine", "shared", "all"] = "all",
@@ -64,6 +76,7 @@ def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
             since=earliest,
             until=latest,
             file_path=encodable(file_path or ""),
+            turn_kind=turn_kind or "",
         )
         request = memory_pb2.ListRequest(
             project=encodable(project or ""),

@@ -41,6 +41,8 @@ Tags = Annotated[list[str] | None, Field(description="All of these")]
 ContentType = Literal["code", "conversation", "reflection"] | None
 Since = Annotated[str | None, Field(description="ISO 8601, or words: yesterday, last week")]
 Until = str | None
+_Turn = Literal["constraint", "correction", "decision", "fix", "narration", "plan", "question", "small talk", "status"]
+TurnKind = Annotated[_Turn | None, Field(description="What a turn is, where it was told apart")]
 InSession = str | None
 OfFile = Annotated[str | None, Field(description="A file or directory that it names")]
 Cursor = str
@@ -104,6 +106,7 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
         until: Until = None,
         file_path: OfFile = None,
         role: Annotated[str | None, Field(description="user or assistant")] = None,
+        turn_kind: TurnKind = None,
         sort: Literal["relevance", "newest"] = "relevance",
         cursor: Next = None,
         facets: Annotated[bool, Field(description="Count by project, type, tag, month")] = False,
@@ -118,6 +121,7 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
             until=latest,
             file_path=encodable(file_path or ""),
             role=encodable(role or ""),
+            turn_kind=turn_kind or "",
         )
         request = memory_pb2.SearchRequest(
             query=encodable(query),

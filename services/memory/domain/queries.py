@@ -11,6 +11,7 @@ from services.kit.errors import InvalidInput
 from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max
 from services.memory.text.chunks import Span
 from services.memory.text.dialogue import asks
+from services.memory.text.turn_kinds import NAMED
 
 query_max_chars = 10_000
 limit_max = 50
@@ -62,6 +63,7 @@ class Filter:
     until: datetime | None = None
     file_path: str = ""
     role: str = ""
+    turn_kind: str = ""
     in_force: bool = False
     """Leaves out what was replaced or withdrawn."""
     out_of_force: bool = False
@@ -257,6 +259,8 @@ def check_filter(given: Filter) -> None:
     at_most(len(given.tags), tags_max, "tags", "tags")
     for tag in given.tags:
         at_most(len(tag), name_max_chars, "a tag", "characters")
+    if given.turn_kind and given.turn_kind not in NAMED:
+        raise InvalidInput(f"turn_kind takes {', '.join(sorted(NAMED))}.")
     at_most(len(given.file_path), path_max_chars, "file_path", "characters")
     if given.since and given.until and given.since >= given.until:
         raise InvalidInput("since is not before until.", "Exchange the two.")

@@ -12,6 +12,7 @@ from services.memory.text.code_detection import has_code
 from services.memory.text.dialogue import asks, speaker
 from services.memory.text.file_mentions import file_paths
 from services.memory.text.terms import counted_terms, terms
+from services.memory.text.turn_kinds import kind_named
 from services.memory.text.wording import wording
 
 
@@ -71,7 +72,7 @@ def entry_of(
         wording=read.wording,
         shared=memory.shared,
     )
-    label = Label(memory.kind, memory.role, memory.tags, read.files, read.has_code)
+    label = Label(memory.kind, memory.role, memory.tags, read.files, read.has_code, kind_named(memory.metadata))
     return NewEntry(entry, label, read.document, content_vector, context_vector)
 
 

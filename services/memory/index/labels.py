@@ -1,4 +1,4 @@
-"""The labels that filters use, by slot: kind, role, tags and files, and whether the text contains code."""
+"""The labels that filters use, by slot: kind, role, tags, files, kind of turn, and whether the text has code."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Label:
     tags: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     has_code: bool = False
+    turn_kind: str = ""
 
     @property
     def has_more_files(self) -> bool:
@@ -40,9 +41,9 @@ class Labels:
     """Grows by `append`, slot by slot."""
 
     def __init__(self) -> None:
-        self._kinds, self._roles = Codes(), Codes()
+        self._kinds, self._roles, self._turn_kinds = Codes(), Codes(), Codes()
         self._kind, self._role, self._has_code = Column(np.int8), Column(np.int32), Column(np.bool_)
-        self._has_more_files = Column(np.bool_)
+        self._has_more_files, self._turn_kind = Column(np.bool_), Column(np.int8)
         self._tagged, self._naming = NamedSlots(), NamedSlots()
         self._files: defaultdict[str, list[str]] = defaultdict(list)  # whole paths by the file's own name
 
@@ -53,6 +54,7 @@ class Labels:
         self._role.append(np.asarray([self._roles.of(each.role.casefold()) for each in labels], np.int32))
         self._has_code.append(np.asarray([each.has_code for each in labels], np.bool_))
         self._has_more_files.append(np.asarray([each.has_more_files for each in labels], np.bool_))
+        self._turn_kind.append(self._turn_codes(labels))
         slots = range(first, first + len(labels))
         tags = [dict.fromkeys(tag.casefold() for tag in label.tags) for label in labels]
         self._tagged.add([(tag, slot) for slot, its in zip(slots, tags, strict=True) for tag in its])
@@ -62,7 +64,11 @@ class Labels:
         """Completes memories that were added without their text."""
         self._has_code.rows[slots] = [each.has_code for each in labels]
         self._has_more_files.rows[slots] = [each.has_more_files for each in labels]
+        self._turn_kind.rows[slots] = self._turn_codes(labels)
         self._add_files(slots.tolist(), labels)
+
+    def _turn_codes(self, labels: Sequence[Label]) -> NDArray[np.int8]:
+        return np.asarray([self._turn_kinds.of(each.turn_kind) for each in labels], np.int8)
 
     def _add_files(self, slots: Sequence[int], labels: Sequence[Label]) -> None:
         named = [(path, slot) for slot, label in zip(slots, labels, strict=True) for path in label.files]
@@ -70,7 +76,7 @@ class Labels:
             self._files[_own_name(path)].append(path)
 
     def matching(self, asked: Filter, slots: Slots, by_words: ByWords) -> Slots:
-        """Those of `slots` that meet every given condition on kind, role, tags, code and files.
+        """Those of `slots` that meet every given condition on kind, role, what a turn is, tags, code and files.
 
         `by_words` returns the slots whose text has all words of a path, for memories with too many files to store.
         """
@@ -81,6 +87,8 @@ class Labels:
             kept &= self._kind.rows[slots] == self._kinds.find(asked.content_type)
         if asked.role:
             kept &= self.have_role(asked.role, slots)
+        if asked.turn_kind:
+            kept &= self._turn_kind.rows[slots] == self._turn_kinds.find(asked.turn_kind)
         for tag in asked.tags:
             kept &= self._among(slots, self._tagged.of([tag.casefold()]))
         if asked.file_path:
@@ -143,12 +151,14 @@ class Labels:
     def names(self) -> Mapping[str, Names]:
         """The names behind the codes, for a snapshot."""
         named = {name: held.names() for name, held in self._slot_lists().items()}
-        return {"kinds": self._kinds.names(), "roles": self._roles.names(), **named}
+        kinds = {"kinds": self._kinds.names(), "turn_kinds": self._turn_kinds.names()}
+        return {**kinds, "roles": self._roles.names(), **named}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> None:
         """Restores empty labels from a snapshot."""
         self._kinds.restore(names["kinds"])
         self._roles.restore(names["roles"])
+        self._turn_kinds.restore(names["turn_kinds"])
         for name, column in self._columns().items():
             column.append(arrays[name])
         for name, held in self._slot_lists().items():
@@ -158,7 +168,7 @@ class Labels:
 
     def _columns(self) -> Mapping[str, Column]:
         columns = {"kind": self._kind, "role": self._role, "has_code": self._has_code}
-        return {**columns, "has_more_files": self._has_more_files}
+        return {**columns, "has_more_files": self._has_more_files, "turn_kind": self._turn_kind}
 
     def _slot_lists(self) -> Mapping[str, NamedSlots]:
         return {"tagged": self._tagged, "naming": self._naming}

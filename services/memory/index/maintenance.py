@@ -26,7 +26,7 @@ from services.memory.text.terms import TERMS_VERSION
 
 logger = logging.getLogger(__name__)
 
-INDEX_VERSION = 7
+INDEX_VERSION = 8
 """Incremented when the index derives anything else from a memory than before."""
 read_at_start_max = 2_000
 """Texts read before the service starts serving, at 0.4 ms each; if there are more, all are read in the background."""

@@ -23,6 +23,7 @@ _coded = {
     "catalogue.speaker": "catalogue.speakers",
     "labels.kind": "labels.kinds",
     "labels.role": "labels.roles",
+    "labels.turn_kind": "labels.turn_kinds",
 }
 """Columns of codes, and the names behind them."""
 _neighbours = ("catalogue.before", "catalogue.after")
@@ -61,6 +62,7 @@ class _Shrinking:
             "labels.role",
             "labels.has_code",
             "labels.has_more_files",
+            "labels.turn_kind",
             "words.lengths",
         )
         arrays = {name: array[self._kept] for name, array in self._arrays.items() if name.startswith(kept)}

@@ -14,9 +14,7 @@ from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.memory_embeddings import Said, memory_vectors
-from services.memory.text.turn_kinds import KINDS, turn_kinds, weights
-
-TURN_KIND = "turn_kind"
+from services.memory.text.turn_kinds import KINDS, TURN_KIND, turn_kinds, weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ import math
 import re
 import zlib
 from base64 import b85decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ NAMED = frozenset(KINDS) - {"answer", "bug", "request"}
 confidence_min = 0.5
 """With less nothing is said."""
 WORD_PLACES = 512
+TURN_KIND = "turn_kind"
+"""Where a memory's metadata says it."""
 _WEIGHTS = Path(__file__).with_name("turn_kinds.json")
 _looked_at_chars = 600
 _words_max = 60
@@ -67,6 +70,12 @@ def turn_kinds(texts: Sequence[str], roles: Sequence[str], vectors: NDArray[np.f
         KINDS[kind] if share >= confidence_min and KINDS[kind] in NAMED and vector.any() else ""
         for kind, share, vector in zip(best, shares.max(axis=1, initial=0.0), vectors, strict=True)
     ]
+
+
+def kind_named(metadata: Mapping[str, Any]) -> str:
+    """The kind that a memory's metadata names; empty where it names none, or one that nobody filters by."""
+    kind = metadata.get(TURN_KIND)
+    return kind if isinstance(kind, str) and kind in NAMED else ""
 
 
 def features(texts: Sequence[str], roles: Sequence[str], vectors: NDArray[np.floating]) -> NDArray[np.float32]:

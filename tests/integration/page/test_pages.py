@@ -114,6 +114,15 @@ def test_a_filter_stands_in_the_address_and_can_be_taken_away(filled: Filled, br
     assert browser.open(away).words.count("Decision") == every.words.count("Decision")
 
 
+def test_a_search_can_be_of_one_kind_of_turn(filled: Filled, browser: HttpBrowser) -> None:
+    every, asked = (browser.open(f"/page/search?sort=newest{more}") for more in ("", "&turn=question"))
+    assert "turn: question" in asked.words
+    counts = [sum("data-open" in named for _, named in page.elements) for page in (every, asked)]
+    assert counts[1] < counts[0]
+    refused = browser.open("/page/search?turn=joke")
+    assert (refused.status, "small talk" in refused.words) == (400, True)
+
+
 def test_pages_of_a_search_go_through_everything_once(filled: Filled, browser: HttpBrowser) -> None:
     seen: list[str] = []
     address = "/page/search?sort=newest"

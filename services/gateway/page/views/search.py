@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -14,11 +14,13 @@ from services.gateway.page.display.time_display import span_of_day
 from services.gateway.page.forms import query_texts
 from services.gateway.page.parts import Parts
 from services.gateway.page.tool_calls import Refused
+from services.gateway.tools.search import TurnKind
 from services.kit.errors import InvalidInput
 
 results_max = 20
-FILTERS = ("project", "kind", "role", "session", "file", "since", "until")
+FILTERS = ("project", "kind", "role", "turn", "session", "file", "since", "until")
 KINDS = ("conversation", "reflection", "code")
+TURNS = get_args(get_args(get_args(TurnKind)[0])[0])
 WHY: Mapping[str, str] = {
     "both": "by meaning and words",
     "semantic": "by meaning",
@@ -59,6 +61,7 @@ class Search:
             chosen=[(name, asked[name]) for name in FILTERS if asked[name]] + [("tag", each) for each in asked["tag"]],
             why=WHY,
             kinds=KINDS,
+            turns=TURNS,
         )
 
 
@@ -74,6 +77,7 @@ def _arguments(asked: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "include_related_projects": bool(asked["linked"]),
         "content_type": asked["kind"] or None,
         "role": asked["role"] or None,
+        "turn_kind": asked["turn"] or None,
         "session_id": asked["session"] or None,
         "file_path": asked["file"] or None,
         "tags": asked["tag"] or None,

@@ -18,6 +18,7 @@ from tests.unit.memory.operations.test_restatements import MARCH, Service, serve
 
 WORDS = ("walrus", "lantern", "quarry", "saffron")
 TAGS = ("Red", "blue", "GREEN")
+TURNS = ("question", "small talk", "a joke", 7)
 
 
 def some_memory(chance: random.Random, number: int) -> Memory:
@@ -29,6 +30,7 @@ def some_memory(chance: random.Random, number: int) -> Memory:
         chance.choice(("", "s1", "s2")),
         tags=tuple(chance.sample(TAGS, chance.randrange(3))),
         shared=chance.random() < 0.3,
+        metadata=chance.choice(({}, *({"turn_kind": each} for each in TURNS))),
     )
 
 
@@ -40,6 +42,7 @@ def passes(memory: Memory, asked: Filter) -> bool:
         and (asked.since is None or memory.timestamp >= asked.since)
         and (asked.until is None or memory.timestamp < asked.until)
         and (asked.content_type is None or memory.kind.value == asked.content_type.value)
+        and (not asked.turn_kind or memory.metadata.get("turn_kind") == asked.turn_kind)
         and (not asked.file_path or asked.file_path in memory.content)
     )
 
@@ -50,6 +53,9 @@ FILTERS = [
     Filter(tags=("BLUE", "green")),
     Filter(session_id="s1"),
     Filter(file_path="src/a.py"),
+    Filter(turn_kind="question"),
+    Filter(tags=("red",), turn_kind="small talk"),
+    Filter(turn_kind="plan"),
     Filter(since=MARCH + timedelta(hours=5), until=MARCH + timedelta(hours=20)),
 ]
 
@@ -130,6 +136,18 @@ async def test_newest_first_and_its_counts_are_what_a_plain_reading_says(tmp_pat
                 assert results.facets["project"] == Counter(each.project for each in expected)
                 assert results.facets["month"] == Counter(f"{each.timestamp:%Y-%m}" for each in expected)
                 assert results.facets["content_type"] == Counter(str(each.kind) for each in expected)
+
+
+@pytest.mark.parametrize("kind", ["joke", "Question", "bug", " "])
+async def test_a_kind_of_turn_that_is_none_is_refused_with_those_that_are(tmp_path: Path, kind: str) -> None:
+    async with served(tmp_path) as service:
+        listing = Listing(service.store, service.index, service.searching.linking)
+        for ask in (
+            lambda: listing.list("ann", ListQuery(filter=Filter(turn_kind=kind))),
+            lambda: service.search(Query("walrus", filter=Filter(turn_kind=kind))),
+        ):
+            with pytest.raises(InvalidInput, match="decision, fix, narration, plan, question, small talk, status"):
+                await ask()
 
 
 def test_a_position_comes_back_from_its_cursor() -> None:
