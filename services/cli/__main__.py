@@ -90,11 +90,21 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "events": Command(
         "events",
-        "what happens, as it happens; and the intakes through which GitHub and GitLab report",
+        "what happens, as it happens; intakes through which GitHub and GitLab report; what receivers refused",
         (
-            ("action", {"choices": ("tail", "intakes", "add", "revoke"), "help": "what to do"}),
-            ("which", {"nargs": "?", "metavar": "WHICH", "help": "github or gitlab to add, an intake to revoke"}),
-            ("project", {"nargs": "?", "metavar": "PROJECT", "help": "the project to add an intake for"}),
+            ("action", {"choices": ("tail", "intakes", "add", "revoke", "dead"), "help": "what to do"}),
+            (
+                "which",
+                {
+                    "nargs": "?",
+                    "metavar": "WHICH",
+                    "help": "github, gitlab; an intake to revoke; retry, drop",
+                },
+            ),
+            (
+                "project",
+                {"nargs": "?", "metavar": "PROJECT", "help": "the project of an intake; a dead event, or all"},
+            ),
             ("--after", {"metavar": "NUMBER", "help": "begin after this event; else with what comes now"}),
             ("--count", {"type": int, "default": 0, "help": "end after so many events"}),
             ("--json", {"action": "store_true", "help": "as CloudEvents, one a line"}),

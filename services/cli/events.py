@@ -1,4 +1,5 @@
-"""`segue events`: shows a user's events as they happen, and the intakes through which GitHub and GitLab report."""
+"""`segue events`: shows a user's events as they happen, the intakes through which GitHub and GitLab
+report, and what sinks refused for good."""
 
 from __future__ import annotations
 
@@ -17,13 +18,16 @@ call_timeout_s = 30.0
 silence_max_s = 60.0
 """A stream says something every few seconds; one that does not is gone."""
 again_s = 2.0
+CHANGES: Mapping[str, str] = {"retry": "to be sent again", "drop": "dropped"}
 line_max_bytes = 1 << 20
 
 
 def run(options: argparse.Namespace) -> int:
     """Does what `options.action` says; 2 for wrong arguments."""
     needed = {"add": ("which", "project"), "revoke": ("which",)}.get(options.action, ())
-    if not all(getattr(options, name) for name in needed):
+    needed = ("project",) if options.action == "dead" and options.which else needed
+    is_known = options.action != "dead" or options.which in {None, *CHANGES}
+    if not is_known or not all(getattr(options, name) for name in needed):
         print(f"segue events {options.action}: {_usage[options.action]}", file=sys.stderr)
         return 2
     try:
@@ -109,7 +113,28 @@ def _revoke(options: argparse.Namespace) -> int:
     return 0
 
 
-def _post(endpoint: Endpoint, path: str, body: Mapping[str, str]) -> Any:
+def _dead(options: argparse.Namespace) -> int:
+    """Lists the events that sinks refused for good; or has them sent once more, or dropped."""
+    endpoint = Endpoint()
+    if options.which:
+        meant = {"all": True} if options.project == "all" else {"ids": [options.project]}
+        done = _post(endpoint, "/v1/events/dead", {"action": options.which, **meant})
+        print(f"{done['changed']} {CHANGES[options.which]}")
+        return 0 if done["changed"] else 1
+    shown, after = 0, 0
+    while after is not None:
+        found = json.loads(endpoint.call(f"/v1/events/dead?after={after}", None, call_timeout_s)[0])
+        for each in found["dead"]:
+            waits = ", is sent again" if each["waits"] else ""
+            print(plain(f"{each['id']}  {each['sink']}  {each['type']}  {each['buried_at']}  {each['reason']}{waits}"))
+            shown += 1
+        after = found["next"]
+    if not shown:
+        print("There are none.", file=sys.stderr)
+    return 0
+
+
+def _post(endpoint: Endpoint, path: str, body: Mapping[str, Any]) -> Any:
     return json.loads(endpoint.call(path, json.dumps(body).encode(), call_timeout_s)[0])
 
 
@@ -118,5 +143,10 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "intakes": _intakes,
     "add": _add,
     "revoke": _revoke,
+    "dead": _dead,
 }
-_usage = {"add": "name github or gitlab, and the project", "revoke": "name the intake"}
+_usage = {
+    "add": "name github or gitlab, and the project",
+    "revoke": "name the intake",
+    "dead": "retry or drop, and the id of an event, or all; alone it lists them",
+}

@@ -32,7 +32,7 @@ from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
 from services.gateway.endpoints.backup import Backup
 from services.gateway.endpoints.ci_reports import CiReports
-from services.gateway.endpoints.events import EventStreams
+from services.gateway.endpoints.events import DeadLetterEndpoints, EventStreams
 from services.gateway.endpoints.explain import Explain
 from services.gateway.endpoints.export import Export
 from services.gateway.endpoints.hooks import HookEndpoint
@@ -225,6 +225,9 @@ def _route(mcp: FastMCP, method: str, path: str, endpoint: Endpoint) -> None:
 def _register_events(mcp: FastMCP, streams: EventStreams, backends: Backends, labels: ProjectLabels) -> None:
     intakes = IntakeEndpoints(backends, labels)
     _route(mcp, "GET", "/v1/events", streams.__call__)
+    dead = DeadLetterEndpoints(backends)
+    _route(mcp, "GET", "/v1/events/dead", dead.list)
+    _route(mcp, "POST", "/v1/events/dead", dead.change)
     _route(mcp, "GET", "/v1/intakes", intakes.list)
     _route(mcp, "POST", "/v1/intakes", intakes.create)
     _route(mcp, "POST", "/v1/intakes/revoke", intakes.revoke)

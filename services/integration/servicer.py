@@ -7,6 +7,8 @@ from typing import Any
 from services.integration.domain.cloud_events import structured_text
 from services.integration.operations.health import Condition
 from services.integration.operations.intakes import Intakes
+from services.integration.storage import dead_letters
+from services.integration.storage.dead_letters import Chosen, DeadLetter, DeadLetters
 from services.integration.storage.event_log import EventLog, Intake
 from services.kit.errors import InvalidInput
 from services.kit.events.event_types import BY_SUBJECT
@@ -23,6 +25,7 @@ class IntegrationServicer(events_pb2_grpc.IntegrationServicer):
 
     def __init__(self, log: EventLog, intakes: Intakes, condition: Condition) -> None:
         self._log = log
+        self._dead_letters = DeadLetters(log)
         self._intakes = intakes
         self._condition = condition
 
@@ -60,6 +63,24 @@ class IntegrationServicer(events_pb2_grpc.IntegrationServicer):
         answer.at.GetCurrentTime()
         return answer
 
+    async def ListDeadLetters(
+        self, request: events_pb2.ListDeadLettersRequest, _: Any
+    ) -> events_pb2.ListDeadLettersResponse:
+        found = await self._dead_letters.list(request.after, request.most or dead_letters.listed_max)
+        return events_pb2.ListDeadLettersResponse(letters=map(_dead_letter, found))
+
+    async def ChangeDeadLetters(
+        self, request: events_pb2.ChangeDeadLettersRequest, _: Any
+    ) -> events_pb2.ChangeDeadLettersResponse:
+        chosen = Chosen(tuple(request.ids), request.every, request.sink)
+        if request.action == events_pb2.ChangeDeadLettersRequest.ACTION_RETRY:
+            changed = await self._dead_letters.retry(chosen)
+        elif request.action == events_pb2.ChangeDeadLettersRequest.ACTION_DROP:
+            changed = await self._dead_letters.drop(chosen)
+        else:
+            raise InvalidInput("The action is missing.")
+        return events_pb2.ChangeDeadLettersResponse(changed=changed)
+
     async def Health(self, _: events_pb2.HealthRequest, __: Any) -> events_pb2.HealthResponse:
         parts = await self._condition.check()
         return events_pb2.HealthResponse(
@@ -70,6 +91,20 @@ class IntegrationServicer(events_pb2_grpc.IntegrationServicer):
 def _event(number: int, event: OutgoingEvent) -> events_pb2.CloudEvent:
     kind = BY_SUBJECT[event.subject].type
     return events_pb2.CloudEvent(number=number, id=event.id, type=kind, json=structured_text(event))
+
+
+def _dead_letter(letter: DeadLetter) -> events_pb2.DeadLetter:
+    message = events_pb2.DeadLetter(
+        number=letter.number,
+        sink=letter.sink,
+        id=letter.event.id,
+        type=BY_SUBJECT[letter.event.subject].type,
+        user=letter.event.user,
+        reason=letter.reason,
+        waits=letter.waits,
+    )
+    message.buried_at.FromDatetime(letter.buried_at)
+    return message
 
 
 def _intake(intake: Intake) -> events_pb2.Intake:

@@ -180,6 +180,16 @@ class IntegrationStub:
                 request_serializer=services_dot_pb_dot_events__pb2.ReadReportRequest.SerializeToString,
                 response_deserializer=services_dot_pb_dot_events__pb2.ReadReportResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/segue.events.v1.Integration/ListDeadLetters',
+                request_serializer=services_dot_pb_dot_events__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_events__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.ChangeDeadLetters = channel.unary_unary(
+                '/segue.events.v1.Integration/ChangeDeadLetters',
+                request_serializer=services_dot_pb_dot_events__pb2.ChangeDeadLettersRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_events__pb2.ChangeDeadLettersResponse.FromString,
+                _registered_method=True)
         self.Health = channel.unary_unary(
                 '/segue.events.v1.Integration/Health',
                 request_serializer=services_dot_pb_dot_events__pb2.HealthRequest.SerializeToString,
@@ -226,6 +236,20 @@ class IntegrationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """The events that sinks refused for good, of all users, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeDeadLetters(self, request, context):
+        """Has dead letters sent once more, or drops them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Health(self, request, context):
         """The state of every sink, and of the service.
         """
@@ -260,6 +284,16 @@ def add_IntegrationServicer_to_server(servicer, server):
                     servicer.ReadReport,
                     request_deserializer=services_dot_pb_dot_events__pb2.ReadReportRequest.FromString,
                     response_serializer=services_dot_pb_dot_events__pb2.ReadReportResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=services_dot_pb_dot_events__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=services_dot_pb_dot_events__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'ChangeDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeDeadLetters,
+                    request_deserializer=services_dot_pb_dot_events__pb2.ChangeDeadLettersRequest.FromString,
+                    response_serializer=services_dot_pb_dot_events__pb2.ChangeDeadLettersResponse.SerializeToString,
             ),
             'Health': grpc.unary_unary_rpc_method_handler(
                     servicer.Health,
@@ -403,6 +437,60 @@ class Integration:
             '/segue.events.v1.Integration/ReadReport',
             services_dot_pb_dot_events__pb2.ReadReportRequest.SerializeToString,
             services_dot_pb_dot_events__pb2.ReadReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.events.v1.Integration/ListDeadLetters',
+            services_dot_pb_dot_events__pb2.ListDeadLettersRequest.SerializeToString,
+            services_dot_pb_dot_events__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.events.v1.Integration/ChangeDeadLetters',
+            services_dot_pb_dot_events__pb2.ChangeDeadLettersRequest.SerializeToString,
+            services_dot_pb_dot_events__pb2.ChangeDeadLettersResponse.FromString,
             options,
             channel_credentials,
             insecure,

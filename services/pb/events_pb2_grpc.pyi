@@ -59,6 +59,10 @@ class IntegrationStub:
     """Ends an intake."""
     ReadReport: _aio.UnaryUnaryMultiCallable[_events_pb2.ReadReportRequest, _events_pb2.ReadReportResponse]
     """Checks the signature of a report, and reads it. The caller in the metadata is nobody's: whose it is, the intake says."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_events_pb2.ListDeadLettersRequest, _events_pb2.ListDeadLettersResponse]
+    """The events that sinks refused for good, of all users, oldest first."""
+    ChangeDeadLetters: _aio.UnaryUnaryMultiCallable[_events_pb2.ChangeDeadLettersRequest, _events_pb2.ChangeDeadLettersResponse]
+    """Has dead letters sent once more, or drops them."""
     Health: _aio.UnaryUnaryMultiCallable[_events_pb2.HealthRequest, _events_pb2.HealthResponse]
     """The state of every sink, and of the service."""
 
@@ -104,6 +108,22 @@ class IntegrationServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_events_pb2.ReadReportRequest, _abc.Awaitable[_events_pb2.ReadReportResponse]],
     ) -> _abc.Awaitable[_events_pb2.ReadReportResponse]:
         """Checks the signature of a report, and reads it. The caller in the metadata is nobody's: whose it is, the intake says."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _events_pb2.ListDeadLettersRequest,
+        context: _aio.ServicerContext[_events_pb2.ListDeadLettersRequest, _abc.Awaitable[_events_pb2.ListDeadLettersResponse]],
+    ) -> _abc.Awaitable[_events_pb2.ListDeadLettersResponse]:
+        """The events that sinks refused for good, of all users, oldest first."""
+
+    @_abc_1.abstractmethod
+    def ChangeDeadLetters(
+        self,
+        request: _events_pb2.ChangeDeadLettersRequest,
+        context: _aio.ServicerContext[_events_pb2.ChangeDeadLettersRequest, _abc.Awaitable[_events_pb2.ChangeDeadLettersResponse]],
+    ) -> _abc.Awaitable[_events_pb2.ChangeDeadLettersResponse]:
+        """Has dead letters sent once more, or drops them."""
 
     @_abc_1.abstractmethod
     def Health(

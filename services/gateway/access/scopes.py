@@ -45,6 +45,8 @@ ROUTES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/recommendations"): Scope.READ,
     ("POST", "/v1/recommendations"): Scope.WRITE,
     ("GET", "/v1/events"): Scope.READ,
+    ("GET", "/v1/events/dead"): Scope.ADMIN,
+    ("POST", "/v1/events/dead"): Scope.ADMIN,
     ("GET", "/v1/intakes"): Scope.READ,
     ("POST", "/v1/intakes"): Scope.WRITE,
     ("POST", "/v1/intakes/revoke"): Scope.WRITE,

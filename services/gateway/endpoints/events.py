@@ -2,6 +2,8 @@
 
 Each has the number after which a stream continues: in `Last-Event-ID`, or `?after=`; without one it begins now. A
 stream ends after a while, and the client opens it again, so that whoever loses their token sees no more.
+
+`/v1/events/dead` has the events that sinks refused for good, of all users: for whoever runs the server.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.gateway.access.identity import current_user
+from services.gateway.answers.memory_results import iso
 from services.gateway.backends import Backends, IntegrationBackend
+from services.gateway.endpoints.json_requests import caller_mistakes, fields
 from services.kit.errors import InvalidInput, NotFound, RateLimited, ServiceError
 from services.pb import events_pb2
 
@@ -97,3 +101,43 @@ def _place(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:20]) <= number_max):
         raise InvalidInput("after, or Last-Event-ID, is the number of an event.")
     return int(text)
+
+
+class DeadLetterEndpoints:
+    """The endpoints of dead letters."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    async def list(self, request: Request) -> Response:
+        """The oldest after `?after=`, with ids alone; `next` where there are more."""
+        integration = integration_of(self._backends)
+        asked = events_pb2.ListDeadLettersRequest(after=max(_place(request.query_params.get("after") or ""), 0))
+        found: events_pb2.ListDeadLettersResponse = await integration.call(integration.stub.ListDeadLetters, asked)
+        following = found.letters[-1].number if found.letters else None
+        return JSONResponse({"dead": [_shown(each) for each in found.letters], "next": following}, headers=_uncached)
+
+    async def change(self, request: Request) -> Response:
+        """`{"action": "retry" or "drop", "ids": […] or "all": true, "sink"?}` → how many were changed."""
+        integration, given = integration_of(self._backends), await fields(request)
+        action = _actions.get(str(given.get("action")))
+        if action is None:
+            raise InvalidInput(f"action takes {', '.join(_actions)}.")
+        with caller_mistakes("The body"):
+            asked = events_pb2.ChangeDeadLettersRequest(
+                action=action, ids=given.get("ids") or (), every=given.get("all") is True, sink=given.get("sink") or ""
+            )
+        done: events_pb2.ChangeDeadLettersResponse = await integration.call(integration.stub.ChangeDeadLetters, asked)
+        return JSONResponse({"changed": done.changed})
+
+
+_actions = {
+    "retry": events_pb2.ChangeDeadLettersRequest.ACTION_RETRY,
+    "drop": events_pb2.ChangeDeadLettersRequest.ACTION_DROP,
+}
+_uncached = {"cache-control": "no-store"}
+
+
+def _shown(letter: events_pb2.DeadLetter) -> dict[str, object]:
+    named = {"id": letter.id, "sink": letter.sink, "type": letter.type, "user": letter.user}
+    return {**named, "buried_at": iso(letter.buried_at), "reason": letter.reason, "waits": letter.waits}

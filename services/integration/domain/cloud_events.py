@@ -10,10 +10,12 @@ from services.kit.events.outbox import OutgoingEvent
 
 CONTENT_TYPE = "application/cloudevents+json"
 DATA_TYPE = "application/json"
+TRACE = "traceparent"
 
 
 def attributes(event: OutgoingEvent) -> dict[str, str]:
-    """The context attributes; `partitionkey` is whose event it is, and absent where it is nobody's."""
+    """The context attributes; `partitionkey` is whose event it is, and absent where it is nobody's;
+    `traceparent` (the extension for tracing) is absent outside a trace."""
     kind = BY_SUBJECT[event.subject]
     found = {
         "specversion": "1.0",
@@ -23,7 +25,8 @@ def attributes(event: OutgoingEvent) -> dict[str, str]:
         "subject": event.subject,
         "time": event.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    return {**found, "partitionkey": event.user} if event.user else found
+    found |= {"partitionkey": event.user} if event.user else {}
+    return {**found, TRACE: event.trace} if event.trace else found
 
 
 def data_bytes(event: OutgoingEvent) -> bytes:
@@ -38,6 +41,6 @@ def structured_text(event: OutgoingEvent) -> str:
 
 
 def kafka_headers(event: OutgoingEvent) -> list[tuple[str, bytes]]:
-    """The headers of Kafka's binary mode."""
-    named = [(f"ce_{name}", value.encode()) for name, value in attributes(event).items()]
+    """The headers of Kafka's binary mode; `traceparent` under its own name, where programs look for it."""
+    named = [(name if name == TRACE else f"ce_{name}", value.encode()) for name, value in attributes(event).items()]
     return [*named, ("content-type", DATA_TYPE.encode())]

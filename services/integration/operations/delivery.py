@@ -48,6 +48,9 @@ class Delivery:
         """Sends what waits next, and pauses after a failure; returns whether anything waited."""
         waiting = await self.log.next(self.sink.name, self.sink.batch_max)
         batch = [event for _, event in waiting.events]
+        if waiting.is_retry:
+            await self._retry(batch[0])
+            return True
         if waiting.missed:
             place = f"{self.sink.name} {waiting.missed} {batch[0].id if batch else ''}"
             batch = [dropped_event("log", waiting.missed, place)]
@@ -60,6 +63,14 @@ class Delivery:
         else:
             self._note_success()
         return True
+
+    async def _retry(self, dead: OutgoingEvent) -> None:
+        """Sends a dead letter once: those behind it wait for no other try."""
+        outcome = await self.sink.send([dead])
+        if outcome.delivered:
+            await self.log.unbury(self.sink.name, dead.id)
+        else:
+            await self.log.bury(self.sink.name, 0, dead, outcome.trouble)
 
     async def _settle(self, waiting: Waiting, outcome: Outcome) -> None:
         if not outcome.delivered:

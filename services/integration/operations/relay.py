@@ -80,10 +80,10 @@ class Relay:
 def event_of(message: events_pb2.Event) -> OutgoingEvent:
     """The event of a message, again with only what may leave."""
     at, sent = message.at.ToDatetime(UTC), json.loads(message.data)
-    return outgoing(message.subject, message.user, at, sent, message.id)
+    return outgoing(message.subject, message.user, at, sent, message.id, message.trace)
 
 
 def dropped_event(source: str, count: int, place: str) -> OutgoingEvent:
     """That events are missing; `place` makes its id, so that it is told once."""
     event_id = str(uuid5(NAMESPACE_URL, f"segue dropped {place}"))
-    return outgoing("events.dropped", "", datetime.now(UTC), {"from": source, "count": count}, event_id)
+    return outgoing("events.dropped", "", datetime.now(UTC), {"from": source, "count": count}, event_id, "")

@@ -36,6 +36,8 @@ class Waiting:
 
     events: Sequence[tuple[int, OutgoingEvent]]
     missed: int
+    is_retry: bool = False
+    """Whether it is one dead letter that is sent once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class EventLog:
         self._waiting = 0
         self.added = asyncio.Event()
 
-    async def _run(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def run(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """The job's result; it is one transaction. RateLimited, Unavailable."""
         if self._waiting >= waiting_max:
             raise RateLimited("Too many calls wait for the log of events.", "Try again later.")
@@ -138,11 +140,15 @@ class EventLog:
                 self._trim(connection)
             return fresh
 
-        fresh = await self._run(add)
+        fresh = await self.run(add)
         if fresh:
-            added, self.added = self.added, asyncio.Event()
-            added.set()
+            self.announce()
         return fresh
+
+    def announce(self) -> None:
+        """Says that there may be something to send."""
+        added, self.added = self.added, asyncio.Event()
+        added.set()
 
     def _trim(self, connection: sqlite3.Connection) -> None:
         (last,) = connection.execute("SELECT max(number) FROM events").fetchone()
@@ -166,42 +172,51 @@ class EventLog:
             for name in set(names) - known:
                 connection.execute(f"INSERT INTO sinks VALUES (?, {last}, 0)", (name,))  # noqa: S608
 
-        await self._run(register)
+        await self.run(register)
 
     async def next(self, sink: str, most: int) -> Waiting:
         """What the sink gets next."""
 
         def read(connection: sqlite3.Connection) -> Waiting:
+            again = "SELECT body FROM dead_letters WHERE sink = ? AND again ORDER BY rowid LIMIT 1"
+            if row := connection.execute(again, (sink,)).fetchone():
+                return Waiting([(0, stored_event(row[0]))], 0, is_retry=True)
             number, missed = connection.execute("SELECT number, dropped FROM sinks WHERE name = ?", (sink,)).fetchone()
             sql = "SELECT number, body FROM events WHERE number > ? ORDER BY number LIMIT ?"
             rows = connection.execute(sql, (number, most)).fetchall()
             return Waiting([(place, stored_event(body)) for place, body in rows], missed)
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def settle(self, sink: str, number: int, missed: int = 0) -> None:
         """The sink has everything up to this number, and was told of so many that it missed."""
         sql = "UPDATE sinks SET number = max(number, ?), dropped = max(0, dropped - ?) WHERE name = ?"
-        await self._run(lambda connection: connection.execute(sql, (number, missed, sink)))
+        await self.run(lambda connection: connection.execute(sql, (number, missed, sink)))
 
     async def bury(self, sink: str, number: int, event: OutgoingEvent, reason: str) -> None:
         """The sink does not get this event: it becomes a dead letter."""
 
         def bury(connection: sqlite3.Connection) -> None:
             row = (sink, event.id, datetime.now(UTC).isoformat(), reason, event.text())
-            connection.execute("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", row)
+            columns = "sink, id, buried_at, reason, body"
+            connection.execute(f"INSERT OR REPLACE INTO dead_letters ({columns}) VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608
             sql = """DELETE FROM dead_letters WHERE sink = ?1 AND rowid <= (
                          SELECT rowid FROM dead_letters WHERE sink = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)"""
             connection.execute(sql, (sink, dead_letters_max))
             connection.execute("UPDATE sinks SET number = max(number, ?) WHERE name = ?", (number, sink))
 
-        await self._run(bury)
+        await self.run(bury)
+
+    async def unbury(self, sink: str, id: str) -> None:
+        """The sink has taken a dead letter."""
+        sql = "DELETE FROM dead_letters WHERE sink = ? AND id = ?"
+        await self.run(lambda connection: connection.execute(sql, (sink, id)))
 
     async def backlogs(self) -> dict[str, Backlog]:
         """How each sink stands."""
         sql = """SELECT name, (SELECT count(*) FROM events WHERE events.number > sinks.number), dropped,
                      (SELECT count(*) FROM dead_letters WHERE sink = name) FROM sinks"""
-        rows = await self._run(lambda connection: connection.execute(sql).fetchall())
+        rows = await self.run(lambda connection: connection.execute(sql).fetchall())
         return {name: Backlog(*counts) for name, *counts in rows}
 
     async def events_of(self, user: str, after: int, most: int) -> tuple[list[tuple[int, OutgoingEvent]], int]:
@@ -216,7 +231,7 @@ class EventLog:
             rows = connection.execute(sql, (user, after, most)).fetchall()
             return rows, rows[-1][0] if len(rows) == most else last
 
-        rows, reached = await self._run(read)
+        rows, reached = await self.run(read)
         return [(number, stored_event(body)) for number, body in rows], reached
 
     async def add_intake(self, intake: Intake) -> None:
@@ -231,12 +246,12 @@ class EventLog:
                 "INSERT INTO intakes VALUES (?, ?, ?, ?, ?, ?)", (*values, intake.created_at.isoformat())
             )
 
-        await self._run(add)
+        await self.run(add)
 
     async def intakes(self, *, user: str = "", id: str = "") -> list[Intake]:
         """A user's, oldest first, or the one with that id."""
         sql = "SELECT * FROM intakes WHERE user = ? OR id = ? ORDER BY created_at, id"
-        rows = await self._run(lambda connection: connection.execute(sql, (user, id)).fetchall())
+        rows = await self.run(lambda connection: connection.execute(sql, (user, id)).fetchall())
         return [
             Intake(name, whose, provider, project, secret, datetime.fromisoformat(at))
             for name, whose, provider, project, secret, at in rows
@@ -245,4 +260,4 @@ class EventLog:
     async def remove_intake(self, user: str, id: str) -> int:
         """How many were removed."""
         sql = "DELETE FROM intakes WHERE user = ? AND id = ?"
-        return await self._run(lambda connection: connection.execute(sql, (user, id)).rowcount)
+        return await self.run(lambda connection: connection.execute(sql, (user, id)).rowcount)

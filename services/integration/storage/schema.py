@@ -23,6 +23,8 @@ MIGRATIONS: tuple[str, ...] = (
         created_at TEXT NOT NULL
     ) STRICT;
     """,
+    # 2: dead letters that are sent once more
+    "ALTER TABLE dead_letters ADD COLUMN again INTEGER NOT NULL DEFAULT 0;",
 )
 
 

@@ -51,7 +51,7 @@ def asyncapi_document(version: str) -> dict[str, Any]:
 
 
 def _message(each: EventType) -> dict[str, Any]:
-    texts = {name: {"type": "string"} for name in ("ce_id", "ce_time", "ce_partitionkey")}
+    texts = {name: {"type": "string"} for name in ("ce_id", "ce_time", "ce_partitionkey", "traceparent")}
     fixed = {
         "ce_specversion": "1.0",
         "ce_type": each.type,

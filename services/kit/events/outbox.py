@@ -6,6 +6,7 @@ Numbers are dense, so that a gap behind what was settled is what was dropped, wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,9 @@ from typing import Protocol
 from uuid import uuid4
 
 from services.kit.events.event_types import BY_SUBJECT, Data
+from services.kit.observability import telemetry
 
+_traceparent = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 taken_max = 500
 trimmed_every = 100
 """After how many events an outbox looks whether it has more than its bound."""
@@ -28,23 +31,31 @@ class OutgoingEvent:
     at: datetime
     data: Data
     id: str = field(default_factory=lambda: str(uuid4()))
+    trace: str = ""
+    """The `traceparent` (W3C) of the call that it happened in; empty outside a trace."""
 
     def text(self) -> str:
         """As it is stored."""
         kept = {"subject": self.subject, "user": self.user, "at": self.at.astimezone(UTC).isoformat(), "id": self.id}
+        kept |= {"trace": self.trace} if self.trace else {}
         return json.dumps({**kept, "data": self.data}, ensure_ascii=False, separators=(",", ":"))
 
 
-def outgoing(subject: str, user: str, at: datetime, data: Mapping[str, object], id: str = "") -> OutgoingEvent:
-    """An event with what may leave of `data`."""
+def outgoing(
+    subject: str, user: str, at: datetime, data: Mapping[str, object], id: str = "", trace: str | None = None
+) -> OutgoingEvent:
+    """An event with what may leave of `data`. Without a `trace` it has that of the call which this runs in."""
     leaving = BY_SUBJECT[subject].leaving_data(data)
-    return OutgoingEvent(subject, user, at, leaving, id) if id else OutgoingEvent(subject, user, at, leaving)
+    trace = telemetry.traceparent() if trace is None else trace
+    trace = trace if _traceparent.fullmatch(trace) else ""
+    return OutgoingEvent(subject, user, at, leaving, id or str(uuid4()), trace)
 
 
 def stored_event(text: str) -> OutgoingEvent:
     """The event that `text()` made."""
     kept = json.loads(text)
-    return OutgoingEvent(kept["subject"], kept["user"], datetime.fromisoformat(kept["at"]), kept["data"], kept["id"])
+    at, trace = datetime.fromisoformat(kept["at"]), kept.get("trace", "")
+    return OutgoingEvent(kept["subject"], kept["user"], at, kept["data"], kept["id"], trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +76,3 @@ class Outbox(Protocol):
     async def settle(self, number: int) -> None:
         """Whoever took the events up to this number keeps them: they go."""
         ...
-
-
-class EmptyOutbox:
-    """Of a store that tells no events."""
-
-    async def take(self, most: int) -> Taken:  # noqa: ARG002
-        """Nothing."""
-        return Taken()
-
-    async def settle(self, number: int) -> None:
-        """Nothing is there to go."""

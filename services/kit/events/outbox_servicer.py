@@ -35,7 +35,12 @@ class OutboxServicer(events_pb2_grpc.OutboxServicer):
 def event_message(event: OutgoingEvent, number: int = 0) -> events_pb2.Event:
     """The event as a message."""
     message = events_pb2.Event(
-        number=number, id=event.id, subject=event.subject, user=event.user, data=json.dumps(event.data)
+        number=number,
+        id=event.id,
+        subject=event.subject,
+        user=event.user,
+        data=json.dumps(event.data),
+        trace=event.trace,
     )
     message.at.FromDatetime(event.at)
     return message

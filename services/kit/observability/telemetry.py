@@ -46,6 +46,11 @@ def incoming_trace(carrier: Mapping[str, Any]) -> Span | None:
     return span if span.get_span_context().is_valid else None
 
 
+def traceparent() -> str:
+    """The current trace context in one line, as W3C writes it; empty outside a trace."""
+    return dict(outgoing_trace()).get("traceparent", "")
+
+
 def trace_id() -> str:
     """The current trace's id in hexadecimal; zeros outside a trace."""
     return trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)

@@ -45,17 +45,12 @@ class OpenStore:
 async def open_chosen(
     choice: Choice, open_vault: Callable[[], Vault | None], settings: Callable[[Vault | None], StoreSettings]
 ) -> AsyncIterator[OpenStore]:
-    """The store that was chosen; `settings` are those of DuckDB."""
+    """The store that was chosen; `settings` are those of DuckDB; of PostgreSQL their `events_max`."""
     if not choice.url:
         vault = open_vault()
         async with open_shards(choice.home, choice.shards, settings(vault)) as store:
             yield OpenStore(store, vault, choice.home / SNAPSHOT)
         return
-    if settings(None).events_max:
-        raise NotReady(
-            "Events of memories are not told from PostgreSQL.",
-            "Leave SEGUE_MEMORY_EVENTS_MAX out, or SEGUE_MEMORY_DATABASE_URL.",
-        )
     try:
         from services.memory.storage.postgres.server.database import Address
         from services.memory.storage.postgres.server.keyring_copy import bring_keyring
@@ -68,7 +63,7 @@ async def open_chosen(
     address = Address(choice.url, choice.connections_max, choice.waiting_max, choice.prepares)
     await bring_keyring(address, choice.home)
     vault = open_vault()
-    async with open_postgres(address, vault, choice.home) as postgres:
+    async with open_postgres(address, vault, choice.home, events_max=settings(None).events_max) as postgres:
         snapshot = await asyncio.to_thread(_snapshot_of, choice.home, postgres.identity)
         yield OpenStore(postgres, vault, snapshot, postgres)
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +113,8 @@ class DuckHistory:
         self._waiting += 1
         try:
             with telemetry.query("duckdb", name, "points"):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, job)
+                run = copy_context().run  # events know the trace that they happened in
+                return await asyncio.get_running_loop().run_in_executor(self._thread, run, job)
         except (duckdb.IOException, duckdb.FatalException) as error:
             logger.error("the history failed: %s", type(error).__name__)  # noqa: TRY400  # its text may hold content
             raise Unavailable("The history cannot be used: is the disk full or read-only?", "Fix that.") from error

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -143,7 +144,8 @@ class SqliteStore:
         self._waiting += 1
         try:
             with telemetry.query("sqlite", name):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._guard, job)
+                run = copy_context().run  # events know the trace that they happened in
+                return await asyncio.get_running_loop().run_in_executor(self._thread, run, self._guard, job)
         finally:
             self._waiting -= 1
 

@@ -11,7 +11,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import duckdb
@@ -36,6 +37,11 @@ class _Waiting:
     alone: bool = False
     keeps_rows: bool = False
     outcome: Any = None
+    context: Context = field(default_factory=copy_context)
+    """The caller's, by which events know the trace that they happened in."""
+
+    def run(self, connection: Connection) -> Any:
+        return self.context.run(self.job, connection)
 
     def settle(self, error: BaseException | None) -> None:
         self.loop.call_soon_threadsafe(self._set, error)
@@ -152,7 +158,7 @@ class Writer:
         try:
             self._connection.begin()
             for waiting in group:
-                waiting.outcome = waiting.job(self._connection)
+                waiting.outcome = waiting.run(self._connection)
             self._connection.commit()
         except Exception as error:  # any error: the transaction must end, and the caller must get it
             self._roll_back()

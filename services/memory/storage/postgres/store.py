@@ -14,7 +14,6 @@ import psycopg
 from services.kit.backup import server_id
 from services.kit.encryption.vault import Vault
 from services.kit.errors import NotReady
-from services.kit.events.outbox import EmptyOutbox, Outbox
 from services.memory.domain.memories import Memory, Stats, id_key
 from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, ProjectMove, Restated, Sequences
 from services.memory.domain.store import Inventory
@@ -26,6 +25,7 @@ from services.memory.storage.postgres.deletion.retention_store import RetentionS
 from services.memory.storage.postgres.follow_store import FollowStore, inventory_from
 from services.memory.storage.postgres.known_rows import existing
 from services.memory.storage.postgres.link_store import LinkStore
+from services.memory.storage.postgres.outbox_store import OutboxStore
 from services.memory.storage.postgres.server.database import Address, Database, open_database
 from services.memory.storage.postgres.server.keyring_copy import require_data_key
 from services.memory.storage.postgres.server.lease import hold_lease, lasts_s, locked_home
@@ -38,15 +38,16 @@ _own = "'' AS author"
 
 @asynccontextmanager
 async def open_postgres(
-    address: Address, vault: Vault | None, home: Path, wait_s: float = lasts_s + 2
+    address: Address, vault: Vault | None, home: Path, wait_s: float = lasts_s + 2, *, events_max: int = 0
 ) -> AsyncIterator[PostgresStore]:
     """The store in the database, whose schema is created or brought up to date. `home` is the data directory of the
-    server that opens it.
+    server that opens it. About `events_max` events for other programs are kept, none if that is 0.
 
     Unavailable if nothing answers, or if another service serves the database for longer than `wait_s`.
     """
     rows = rows_of(vault)
     async with locked_home(home), open_database(address) as database:
+        database.events_max = events_max
         owner = await asyncio.to_thread(server_id, home)
         async with hold_lease(database, owner, wait_s, migrate):
             await database.write("seal", lambda transaction: require_data_key(transaction, rows.data_key, home))
@@ -72,7 +73,7 @@ async def _identity(database: Database) -> str:
         return str(uuid4())
 
 
-class PostgresStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore, FollowStore):
+class PostgresStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore, FollowStore, OutboxStore):
     """`FollowedStore` on PostgreSQL."""
 
     def __init__(self, database: Database, rows: Rows, identity: str) -> None:
@@ -80,7 +81,6 @@ class PostgresStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore, F
         self._usage = UsageCounts()
         self.identity = identity
         self.insert_sees_all = True
-        self.outboxes: Sequence[Outbox] = (EmptyOutbox(),)
 
     @property
     def troubles(self) -> Sequence[str]:

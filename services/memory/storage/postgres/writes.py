@@ -15,6 +15,7 @@ from services.memory.storage.postgres.server.schema import MEMORY_COLUMNS
 from services.memory.storage.postgres.server.transaction import CHANGED, EMBEDDED, STORED, Statements, Transaction
 from services.memory.storage.row_codec import Rows
 from services.memory.storage.row_columns import embedding_columns, memory_columns, version_columns
+from services.memory.storage.told_changes import stored_events
 
 _marks = ", ".join(["%s"] * len(MEMORY_COLUMNS))
 INSERT_MEMORY = f"INSERT INTO memories ({', '.join(MEMORY_COLUMNS)}) VALUES ({_marks})"  # noqa: S608  # our own names
@@ -40,7 +41,9 @@ async def insert(transaction: Transaction, written: Rows, rows: Sequence[NewRow]
         stored = [(outcomes[place].sequence, stored_at, rows[place]) for place in fresh]
         await insert_rows(transaction, written, stored, model)
         await let_in_new(transaction, written, [rows[place] for place in fresh if rows[place].deleted_too])
-    return [outcomes[place] for place in range(len(rows))]
+    inserted = [outcomes[place] for place in range(len(rows))]
+    transaction.told += stored_events(rows, inserted)
+    return inserted
 
 
 async def new_sequences(statements: Statements, count: int, name: str = "memory_sequence") -> list[int]:

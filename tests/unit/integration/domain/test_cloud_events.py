@@ -34,6 +34,20 @@ def test_an_event_in_kafkas_binary_mode_says_the_same() -> None:
     assert {name.removeprefix("ce_"): value.decode() for name, value in headers.items()} == whole
 
 
+def test_the_trace_is_an_attribute_and_a_header_of_its_own() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    event = outgoing("session.ended", "ada", AT, {}, "e1", trace)
+    assert json.loads(structured_text(event))["traceparent"] == trace
+    assert dict(kafka_headers(event))["traceparent"] == trace.encode()
+    assert not {"traceparent", "ce_traceparent"} & dict(kafka_headers(EVENT)).keys()
+
+
+def test_what_is_no_trace_is_left_out() -> None:
+    nearly = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n"
+    for text in ("the otter swims", "00-zz-1-01", " " * 55, nearly):
+        assert outgoing("session.ended", "ada", AT, {}, "e1", text).trace == ""
+
+
 def test_what_belongs_to_nobody_has_no_key() -> None:
     event = outgoing("events.dropped", "", datetime(2026, 3, 1, tzinfo=UTC), {"from": "log", "count": 3})
     assert "partitionkey" not in json.loads(structured_text(event))

@@ -12,7 +12,9 @@ import pytest
 
 from services.integration.operations.delivery import Delivery, refusals_max
 from services.integration.sinks import Outcome
+from services.integration.storage.dead_letters import Chosen, DeadLetters
 from services.integration.storage.event_log import EventLog, open_log
+from services.kit.errors import InvalidInput
 from services.kit.events.outbox import OutgoingEvent, outgoing
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -77,6 +79,65 @@ async def test_a_sink_that_stumbles_gets_everything_in_order(log: EventLog) -> N
     await drain(delivery(sink, log, clock))
     assert sink.taken == [f"e{number}" for number in range(8)]
     assert len(clock.pauses) == 4
+
+
+async def buried(log: EventLog, clock: Clock) -> Sink:
+    """A sink that refused the first two events for good, and took the others."""
+    refusal = Outcome(0, "it answers 400", is_refusal=True, answered=True)
+    sink = Sink(outcomes=[refusal] * (2 * refusals_max))
+    await drain(delivery(sink, log, clock))
+    assert sink.taken == [f"e{number}" for number in range(2, 8)]
+    return sink
+
+
+async def test_a_dead_letter_is_sent_again_when_it_is_asked_for(log: EventLog) -> None:
+    sink, dead = await buried(log, Clock()), DeadLetters(log)
+    assert [(each.event.id, each.sink, each.reason, each.waits) for each in await dead.list(0, 10)] == [
+        ("e0", "sink", "it answers 400", False),
+        ("e1", "sink", "it answers 400", False),
+    ]
+    assert await dead.retry(Chosen(ids=["e1", "e9"])) == 1
+    assert [each.waits for each in await dead.list(0, 10)] == [False, True]
+    await log.add([event(8)])
+    await drain(delivery(sink, log, Clock()))
+    assert sink.taken[6:] == ["e1", "e8"]
+    assert [each.event.id for each in await dead.list(0, 10)] == ["e0"]
+
+
+async def test_one_that_is_refused_again_is_dead_again_and_holds_nobody_up(log: EventLog) -> None:
+    sink, dead, clock = await buried(log, Clock()), DeadLetters(log), Clock()
+    sink.outcomes = [Outcome(0, "it answers 500", answered=True), Outcome(0, "it did not answer in time")]
+    assert await dead.retry(Chosen(every=True)) == 2
+    await log.add([event(8)])
+    await drain(delivery(sink, log, clock))
+    assert sink.taken[6:] == ["e8"]
+    assert clock.pauses == []
+    assert sorted((each.reason, each.waits) for each in await dead.list(0, 10)) == [
+        ("it answers 500", False),
+        ("it did not answer in time", False),
+    ]
+
+
+async def test_dead_letters_are_dropped_by_id_by_sink_or_all(log: EventLog) -> None:
+    await buried(log, Clock())
+    dead = DeadLetters(log)
+    assert await dead.drop(Chosen(every=True, sink="other")) == 0
+    assert await dead.drop(Chosen(ids=["e0"])) == 1
+    assert await dead.drop(Chosen(every=True)) == 1
+    assert await dead.list(0, 10) == []
+    for chosen in (Chosen(), Chosen(ids=["e0"], every=True), Chosen(ids=["e"] * 1001)):
+        with pytest.raises(InvalidInput):
+            await dead.drop(chosen)
+    with pytest.raises(InvalidInput):
+        await dead.list(0, 201)
+
+
+async def test_dead_letters_are_listed_in_pages(log: EventLog) -> None:
+    await buried(log, Clock())
+    first = await DeadLetters(log).list(0, 1)
+    second = await DeadLetters(log).list(first[0].number, 1)
+    assert [each.event.id for each in (*first, *second)] == ["e0", "e1"]
+    assert await DeadLetters(log).list(second[0].number, 1) == []
 
 
 async def test_a_sink_that_is_away_for_a_day_loses_nothing_and_is_not_pestered(log: EventLog) -> None:

@@ -1,4 +1,4 @@
-"""What changes of memories tell others, in one database and in several."""
+"""What changes of memories tell others, in one database, in several, and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import SpanKind
 
 from services.kit.events.outbox import OutgoingEvent
+from services.kit.observability import telemetry
 from services.memory.domain.deletion_log import Reason, Removing, Undoing
 from services.memory.domain.memories import Chosen
 from services.memory.domain.store import MemoryStore
 from services.memory.storage.duckdb.store import StoreSettings
+from services.memory.storage.postgres.server.database import Address
+from services.memory.storage.postgres.store import open_postgres
 from services.memory.storage.sharded_store import open_shards
+from tests.servers.postgres import database_of
 from tests.unit.memory.rows import NOW, row
 
 
-@pytest.fixture(params=[1, 3])
+@pytest.fixture(params=[1, 3, pytest.param(0, id="postgres", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
+    if not request.param:
+        async with open_postgres(Address(database_of(tmp_path)), None, tmp_path, events_max=1000) as postgres:
+            yield postgres
+        return
     async with open_shards(tmp_path, request.param, StoreSettings(events_max=1000)) as store:
         yield store
 
@@ -70,6 +79,16 @@ async def test_compaction_keeps_what_waits(store: MemoryStore) -> None:
     assert await told(store) == before
     await store.insert([row("the badger digs", id="m2")], "m")
     assert len(await told(store)) == 2
+
+
+async def test_a_change_is_told_with_the_trace_of_its_call(store: MemoryStore) -> None:
+    with telemetry.span("a call", kind=SpanKind.SERVER):
+        await store.insert([row("the otter swims", id="m1")], "m")
+        called = telemetry.traceparent()
+    await store.insert([row("the badger digs", id="m2")], "m")
+    events = await told(store)
+    assert len(events) == 2
+    assert [event.trace.split("-")[1] for event in events if event.trace] == [called.split("-")[1]]
 
 
 async def test_nothing_is_written_where_nobody_listens(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import SpanKind
 
 from services.kit.encryption.vault import Vault
+from services.kit.observability import telemetry
 from services.session.domain.sessions import Session
 from services.session.operations.events import INIT_STARTED, SESSION_ENDED, Event
 from services.session.store import Change, SessionStore, Stale
@@ -38,6 +40,14 @@ async def test_it_does_what_every_outbox_does(store: SessionStore) -> None:
         await store.commit(Change(events=[Event(SESSION_ENDED, "ada", NOW, "s1", {"checkpoints": number})]))
 
     await check_outbox(store.outbox, write)
+
+
+async def test_a_commit_is_told_with_the_trace_of_its_call(store: SessionStore) -> None:
+    with telemetry.span("a call", kind=SpanKind.SERVER):
+        await store.commit(Change(events=[Event(SESSION_ENDED, "ada", NOW, "s1", {"checkpoints": 1})]))
+        called = telemetry.traceparent()
+    ((_, event),) = (await store.outbox.take(10)).events
+    assert event.trace.split("-")[1] == called.split("-")[1]
 
 
 async def test_a_commit_that_was_too_late_tells_nothing(store: SessionStore) -> None:

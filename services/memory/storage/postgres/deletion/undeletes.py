@@ -12,6 +12,7 @@ from services.memory.storage.postgres.deletion.digests import deleted_ids, let_i
 from services.memory.storage.postgres.server.schema import MEMORY_COLUMNS
 from services.memory.storage.postgres.server.transaction import STORED, Statements, Transaction
 from services.memory.storage.row_codec import Rows
+from services.memory.storage.told_changes import undeleted_events
 
 
 class _Deleted(NamedTuple):
@@ -35,13 +36,15 @@ async def undelete(transaction: Transaction, written: Rows, undoing: Undoing) ->
     there -= {each.id for each in restored}
     known = {*there, *(each.id for each in restored)}
     late = await deleted_ids(transaction, written, undoing.user, [each for each in undoing.ids if each not in known])
-    return Undone(
+    done = Undone(
         sequences=tuple(each.sequence for each in restored),
         restored=frozenset(each.id for each in restored),
         there=frozenset(there),
         late=frozenset(late),
         late_count=await _erased_count(transaction, undoing, len(found) - len(restored)),
     )
+    transaction.told += undeleted_events(undoing.user, done)
+    return done
 
 
 async def _deleted_rows(statements: Statements, undoing: Undoing) -> list[_Deleted]:

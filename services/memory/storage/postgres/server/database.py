@@ -23,6 +23,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from services.kit.errors import InvalidInput, RateLimited, Unavailable
 from services.kit.observability import telemetry
 from services.memory.storage.postgres.server.adapters import adapt
+from services.memory.storage.postgres.server.outgoing import write_events
 from services.memory.storage.postgres.server.transaction import Evidence, Statements, Transaction
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,8 @@ class Database:
         """Writers of one user wait for each other with a connection in hand: the other half is the readers'."""
         self.words = words
         self.holder: UUID = uuid4()
+        self.events_max = 0
+        """How many events for other programs are kept; 0 writes none."""
         self.refusal = ""
         """Why nothing is read and written any more; empty if all is well."""
 
@@ -185,6 +188,8 @@ class Database:
             await connection.execute(_begin, prepare=False)
             transaction = Transaction(connection.cursor(binary=True), self.holder)
             outcome = await work(transaction)
+            if self.events_max:
+                await write_events(transaction, transaction.told, self.events_max)
             if not await transaction.seal():
                 self.refusal = "Another memory service has taken the database over."
                 raise Unavailable(self.refusal, "Restart this memory service.")

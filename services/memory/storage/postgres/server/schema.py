@@ -194,4 +194,15 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE users u SET shares = true WHERE EXISTS (SELECT FROM memories m WHERE m.user_id = u.user_id AND m.shared);
     CREATE INDEX ON users (user_id) WHERE shares;
     """,
+    # 3: events for other programs, in parts by user
+    """
+    CREATE TABLE outgoing (
+        part   INTEGER NOT NULL,
+        number BIGINT  NOT NULL,
+        body   TEXT    NOT NULL,                   -- ids, counts and whose: JSON, in clear
+        PRIMARY KEY (part, number)
+    );
+    CREATE TABLE outgoing_numbers (part INTEGER PRIMARY KEY, last BIGINT NOT NULL, settled BIGINT NOT NULL);
+    INSERT INTO outgoing_numbers SELECT part, 0, 0 FROM generate_series(0, 3) AS part;
+    """,
 )

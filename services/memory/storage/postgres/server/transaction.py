@@ -13,6 +13,8 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from services.kit.events.outbox import OutgoingEvent
+
 LEASE = "memory"
 """The lease that whoever writes must hold."""
 _locked = "SELECT user_id FROM users WHERE user_id = ANY(%s::TEXT[]) ORDER BY user_id FOR UPDATE"
@@ -86,6 +88,8 @@ class Transaction(Statements):
         self._holder = holder
         self._noted: dict[tuple[str, str], list[int]] = {}
         self.evidence: Evidence | None = None
+        self.told: list[OutgoingEvent] = []
+        """What other programs are told of it, where anybody is."""
 
     async def lock(self, users: Iterable[str]) -> None:
         """Locks the users' rows until the transaction ends, always in the same order."""
