@@ -17,10 +17,11 @@ from services.gateway.config import GatewaySettings
 from services.kit.errors import ServiceError
 from services.kit.health import grpc_health
 from services.kit.transport import rpc
+from services.kit.transport.connections import Balancing
 from services.pb import access_pb2, events_pb2, memory_pb2, projects_pb2, quality_pb2, session_pb2, telemetry_pb2
 from services.pb.access_pb2_grpc import AccessStub
 from services.pb.events_pb2_grpc import IntegrationStub
-from services.pb.memory_pb2_grpc import MemoryStub
+from services.pb.memory_pb2_grpc import MemoryStub, SearchStub
 from services.pb.projects_pb2_grpc import ProjectsStub
 from services.pb.quality_pb2_grpc import QualityStub
 from services.pb.session_pb2_grpc import SessionStub
@@ -88,11 +89,23 @@ class Backend(Generic[Stub]):
 
 
 MemoryBackend: TypeAlias = Backend[MemoryStub]
+SearchBackend: TypeAlias = Backend[SearchStub]
 SessionBackend: TypeAlias = Backend[SessionStub]
 QualityBackend: TypeAlias = Backend[QualityStub]
 AccessBackend: TypeAlias = Backend[AccessStub]
 ProjectsBackend: TypeAlias = Backend[ProjectsStub]
 IntegrationBackend: TypeAlias = Backend[IntegrationStub]
+
+
+class MemoryAndSearchStub(MemoryStub):
+    """What the memory service answers, of which search replicas answer what is derived."""
+
+    def __init__(self, memory: grpc.aio.Channel, search: grpc.aio.Channel) -> None:
+        super().__init__(memory)
+        derived = SearchStub(search)
+        self.Search, self.Explain, self.List = derived.Search, derived.Explain, derived.List
+        self.More, self.Get = derived.More, derived.Get
+        self.ListProposedReplacements = derived.ListProposedReplacements
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +121,21 @@ class Backends:
     """The registry of projects, in the same process."""
     integration: IntegrationBackend | None = None
     """Events for others, where somebody wants them."""
+    search: SearchBackend | None = None
+    """The search replicas, where there are any; searches go to them by `memory` all the same."""
 
     @property
     def all(self) -> Sequence[Backend[Any]]:
         """One backend per process."""
-        return (self.session, self.memory, self.quality, *((self.integration,) if self.integration else ()))
+        wanted = (self.search, self.integration)
+        return (self.session, self.memory, self.quality, *(each for each in wanted if each))
 
 
-def _channel(target: str, *files: FileDescriptor) -> AbstractAsyncContextManager[grpc.aio.Channel]:
-    return rpc.open_channel(target, *(service for file in files for service in file.services_by_name.values()))
+def _channel(
+    target: str, *files: FileDescriptor, balancing: Balancing = "round_robin"
+) -> AbstractAsyncContextManager[grpc.aio.Channel]:
+    services = (service for file in files for service in file.services_by_name.values())
+    return rpc.open_channel(target, *services, balancing=balancing)
 
 
 @asynccontextmanager
@@ -132,11 +151,19 @@ async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
         if target := settings.integration_target:
             channel = await stack.enter_async_context(_channel(target, events_pb2.DESCRIPTOR))
             integration = Backend("integration", channel, IntegrationStub(channel), timeout_s)
+        stub = MemoryStub(memory)
+        search: SearchBackend | None = None
+        if target := settings.search_target:
+            opening = _channel(target, memory_pb2.DESCRIPTOR, balancing=settings.search_balancing)
+            channel = await stack.enter_async_context(opening)
+            stub = MemoryAndSearchStub(memory, channel)
+            search = Backend("search", channel, SearchStub(channel), timeout_s)
         yield Backends(
             Backend("session", session, SessionStub(session), timeout_s),
-            Backend("memory", memory, MemoryStub(memory), timeout_s),
+            Backend("memory", memory, stub, timeout_s),
             Backend("quality", quality, QualityStub(quality), timeout_s),
             Backend("session", session, AccessStub(session), timeout_s),
             Backend("session", session, ProjectsStub(session), timeout_s),
             integration,
+            search,
         )

@@ -44,6 +44,14 @@ class GatewaySettings(BaseSettings):
     )
     allowed_hosts: list[str] = Field([], description="Names that a Host header may have besides the local ones")
     memory_target: str = Field("127.0.0.1:50052", description="The memory service: host:port or unix:/path")
+    search_target: str = Field(
+        "",
+        description="The search replicas: dns:///name:port for all of a name, or ipv4:host:port,host:port; the memory "
+        "service when empty",
+    )
+    search_balancing: Literal["ring_hash", "round_robin"] = Field(
+        "ring_hash", description="How searches go to replicas: a user's to the same one, or to each in turn"
+    )
     session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
     quality_target: str = Field("127.0.0.1:50053", description="The quality service: host:port or unix:/path")
     integration_target: str = Field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from services.kit.background_task import Run, Supervisor
 from services.kit.backup import Part, server_id
@@ -27,14 +25,14 @@ from services.kit.private_directory import private_directory
 from services.kit.transport import rpc
 from services.memory.config import MemorySettings
 from services.memory.domain.retention_policy import Rule
-from services.memory.embedder import DIMENSIONS, Embedder, ModelUnusable
-from services.memory.embedder.onnx import OnnxEmbedder
+from services.memory.embedder import DIMENSIONS
 from services.memory.index.cells.cell_files import CELLS, CellFiles
 from services.memory.index.cells.cells import Cells
 from services.memory.index.cells.indexes import AnyIndex, Indexes
 from services.memory.index.maintenance import Indexing, open_indexing
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.snapshot import SnapshotFile
+from services.memory.opening import OpenService, open_embedder, open_shared_cache, store_choice
 from services.memory.operations.backups import Backups, MemoryPart, Schedule
 from services.memory.operations.embedding_backfill import Backfill
 from services.memory.operations.erasure_job import Erasing
@@ -49,29 +47,13 @@ from services.memory.search.result_cache import Generations, SearchCache
 from services.memory.search.search import Searching
 from services.memory.servicer import MemoryServicer
 from services.memory.serving import Domain
-from services.memory.storage.chosen_store import Choice, OpenStore, open_chosen
+from services.memory.storage.chosen_store import OpenStore, open_chosen
 from services.memory.storage.duckdb.store import StoreSettings
 from services.pb import events_pb2_grpc, memory_pb2_grpc
 
-if TYPE_CHECKING:
-    from services.memory.storage.redis_cache import RedisCache
-
-logger = logging.getLogger(__name__)
-
-
-class MemoryApp:
-    """A running memory service."""
-
-    def __init__(self, health: Health) -> None:
-        self._health = health
-
-    async def stop_accepting(self) -> None:
-        """Reports the service as unhealthy from now on."""
-        await self._health.stop()
-
 
 @asynccontextmanager
-async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> AsyncIterator[MemoryApp]:
+async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> AsyncIterator[OpenService]:
     """Serves memory on the configured address until the context exits; backups also include the parts in `others`."""
     async with AsyncExitStack() as stack:
         stack.enter_context(providers("memory"))
@@ -79,11 +61,11 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         opened = await stack.enter_async_context(_open_store(settings, home))
         store = opened.store
         await asyncio.to_thread(discard_unfinished, home)
-        embedder, trouble = await _open_embedder(stack, settings)
+        embedder, trouble = await open_embedder(stack, settings)
         within_s = settings.erase_within_s
         found = await _open_index(stack, settings, opened, embedder.model if embedder else NO_MODEL)
         indexing, index = found.indexing, found.index
-        shared = await _open_shared_cache(stack, settings)
+        shared = await open_shared_cache(stack, settings)
         generations = Generations(shared, store.projects)
         linking = Linking(store, generations)
         server = await _server_id(home)
@@ -100,22 +82,26 @@ async def open_memory(settings: MemorySettings, others: Sequence[Part] = ()) -> 
         condition = Condition(store, embedder, trouble, home, shared, indexing, work, supervisor, trial)
         searching = Searching(store, index, embedder, linking, SearchCache(shared, generations))
         listing, exporting = Listing(store, index, linking), Exporting(store)
-        domain = Domain(storing, searching, listing, linking, condition, exporting, backups, retaining, found.of_users)
-        servicer = MemoryServicer(domain, settings.share_by_default)
+        derived = (searching, listing, condition, found.of_users)
+        domain = Domain(*derived, storing, linking, exporting, backups, retaining)
         await stack.enter_async_context(event_loop_lag.measure_lag())
         health = Health("segue.memory.v1.Memory")
-
-        def register(server: rpc.Server) -> None:
-            memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)
-            events_pb2_grpc.add_OutboxServicer_to_server(OutboxServicer(store.outboxes), server)
-
+        register = partial(_register, settings, domain, OutboxServicer(store.outboxes))
         await stack.enter_async_context(rpc.open_server(settings.address, register, health, drain_s=settings.drain_s))
         limiting = shared.limit_lives if shared else None
         runs = {"index": partial(found.run, generations), "cache": limiting, **_runs(work)}
         await _begin(stack, supervisor, runs)
         poll = HealthPoll("memory", "database", condition.look, condition.count, health)
         await stack.enter_async_context(poll_health(poll))
-        yield MemoryApp(health)
+        yield OpenService(health)
+
+
+def _register(settings: MemorySettings, domain: Domain, outbox: OutboxServicer, server: rpc.Server) -> None:
+    """Adds what this process answers; where others answer searches, it says so."""
+    servicer = MemoryServicer(domain, settings.share_by_default, answers_searches=settings.serve == "all")
+    memory_pb2_grpc.add_MemoryServicer_to_server(servicer, server)
+    memory_pb2_grpc.add_SearchServicer_to_server(servicer, server)
+    events_pb2_grpc.add_OutboxServicer_to_server(outbox, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +160,8 @@ async def _server_id(home: Path) -> str:
 
 
 def _open_store(settings: MemorySettings, home: Path) -> AbstractAsyncContextManager[OpenStore]:
-    at_most = (settings.database_connections, settings.write_queue_max)
-    choice = Choice(home, settings.postgres_url, settings.shards, *at_most, settings.database_prepare)
-    return open_chosen(choice, partial(open_vault, settings), partial(_store_settings, settings))
+    vault = partial(open_vault, settings)
+    return open_chosen(store_choice(settings, home), vault, partial(_store_settings, settings))
 
 
 def _store_settings(settings: MemorySettings, vault: Vault | None) -> StoreSettings:
@@ -202,35 +187,3 @@ def _default_rule(settings: MemorySettings) -> Rule:
     """The default retention rule, for projects without a rule of their own."""
     days, size_mb = settings.retention_days, settings.retention_size_mb
     return Rule(days=days, size_mb=size_mb, reflections=settings.retention_reflections, is_default=True)
-
-
-async def _open_embedder(stack: AsyncExitStack, settings: MemorySettings) -> tuple[Embedder | None, str]:
-    """The embedder, or None and the reason; search then matches by words alone, and the service reports it."""
-    directory = settings.model_directory or settings.home / "model"
-    try:
-        if settings.model_build and not directory.exists():
-            logger.info("building the embedding model; this is done once")
-            await asyncio.to_thread(_build_model, directory)
-        embedder = OnnxEmbedder(directory, workers=settings.embed_workers)
-        return await stack.enter_async_context(embedder), ""
-    except ModelUnusable as error:
-        logger.error("no embedding model: %s", error)  # noqa: TRY400  # its message says all
-        return None, str(error)
-
-
-async def _open_shared_cache(stack: AsyncExitStack, settings: MemorySettings) -> RedisCache | None:
-    """The cache shared by all replicas, if the settings name one."""
-    if not settings.redis_url:
-        return None
-    from services.memory.storage.redis_cache import open_shared_cache  # a slow import, needed only here
-
-    return await stack.enter_async_context(open_shared_cache(settings.redis_url))
-
-
-def _build_model(directory: Path) -> None:
-    from services.memory.embedder.build import build_model
-
-    try:
-        build_model(directory)
-    except ImportError as error:
-        raise ModelUnusable(f"There is no model in {directory}; the package to build one is missing.") from error

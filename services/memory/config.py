@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,11 @@ class MemorySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_MEMORY_", env_ignore_empty=True, protected_namespaces=())
 
+    serve: Literal["all", "memory", "search"] = Field(
+        "all",
+        description="What this process does: all, memory (all but searches), or search (one of any number of replicas "
+        "that answer searches; the memories are in PostgreSQL)",
+    )
     address: str = Field("127.0.0.1:50052", description="Where to listen: host:port or unix:/path")
     directory: Path = Field(Path("~/.claude/segue/memory"), description="Where the database and the model live")
     model_directory: Path | None = Field(None, description="Where the embedding model is; in `directory` when unset")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.kit.errors import InvalidInput
+from services.kit.health.parts import PartHealth
 from services.memory.domain.memories import Memory
 from services.memory.domain.queries import MemoryList
 from services.memory.messages import memory_message, time_message
@@ -15,6 +16,13 @@ from services.memory.search.excerpts import excerpt
 from services.memory.search.explanation import Explained, Explanation
 from services.memory.text.chunks import Span
 from services.pb import memory_pb2
+
+
+def check_message(parts: Mapping[str, PartHealth]) -> memory_pb2.CheckResponse:
+    """The health of a process's parts."""
+    return memory_pb2.CheckResponse(
+        parts={name: memory_pb2.Part(status=part.status, reason=part.reason) for name, part in parts.items()}
+    )
 
 
 def beginning(memory: Memory, chars_max: int) -> memory_pb2.StoredMemory:

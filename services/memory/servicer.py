@@ -12,10 +12,9 @@ from services.kit.names import plain_name
 from services.kit.transport import rpc
 from services.memory import deletion_messages, messages, part_messages
 from services.memory.domain.memories import Chosen, Kind, Outcome, normalise_project_name
-from services.memory.domain.queries import checked_limit
 from services.memory.domain.rows import ProjectMove
 from services.memory.operations.move_project import MovingProject
-from services.memory.search.explanation import explain
+from services.memory.search_servicer import SearchServicer
 from services.memory.serving import Domain
 from services.pb import memory_pb2, memory_pb2_grpc
 
@@ -24,10 +23,11 @@ Sent = TypeVar("Sent")
 Read = TypeVar("Read")
 
 
-class MemoryServicer(memory_pb2_grpc.MemoryServicer):
+class MemoryServicer(SearchServicer, memory_pb2_grpc.MemoryServicer):
     """Each method implements the rpc of its name in memory.proto."""
 
-    def __init__(self, domain: Domain, share_by_default: bool) -> None:
+    def __init__(self, domain: Domain, share_by_default: bool, *, answers_searches: bool = True) -> None:
+        super().__init__(domain if answers_searches else None)
         self._domain = domain
         self._share_by_default = share_by_default
 
@@ -65,40 +65,6 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             links_stored=sum(each is True for each in linked.values()),
             refused_memories=messages.refusal_messages({**stored, **unread}),
             refused_links=messages.refusal_messages({**linked, **unread_links}),
-        )
-
-    async def Search(self, request: memory_pb2.SearchRequest, _: Any) -> memory_pb2.SearchResponse:
-        query = messages.query(request)
-        user = rpc.caller.get()
-        searching = (await self._domain.of(user)).searching
-        return messages.answer_message(await searching.search(user, query, messages.encoded_results))
-
-    async def Explain(self, request: memory_pb2.ExplainRequest, _: Any) -> memory_pb2.ExplainResponse:
-        user, query = rpc.caller.get(), messages.query(request.search)
-        searching = (await self._domain.of(user)).searching
-        explained = await explain(searching, user, query, request.id.strip())
-        return part_messages.explanation(explained, query.content_max_chars)
-
-    async def List(self, request: memory_pb2.ListRequest, _: Any) -> memory_pb2.ListResponse:
-        user = rpc.caller.get()
-        listed = await (await self._domain.of(user)).listing.list(user, messages.list_query(request))
-        return part_messages.list_message(listed, request.content_max_chars)
-
-    async def More(self, request: memory_pb2.MoreRequest, _: Any) -> memory_pb2.SearchResponse:
-        user = rpc.caller.get()
-        results = await (await self._domain.of(user)).searching.more(
-            user, request.cursor, messages.more_bounds(request)
-        )
-        return messages.results_message(results)
-
-    async def Get(self, request: memory_pb2.GetRequest, _: Any) -> memory_pb2.GetResponse:
-        user = rpc.caller.get()
-        found = await (await self._domain.of(user)).searching.get(user, request.id.strip(), request.neighbours)
-        return memory_pb2.GetResponse(
-            memory=part_messages.part(found.memory, request.begin, request.content_max_chars),
-            before=[part_messages.beginning(each, request.context_max_chars) for each in found.before],
-            after=[part_messages.beginning(each, request.context_max_chars) for each in found.after],
-            truncated=found.truncated,
         )
 
     async def LinkProjects(self, request: memory_pb2.Link, _: Any) -> memory_pb2.Link:
@@ -146,10 +112,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
         return memory_pb2.UsageResponse(memories=memories, content_bytes=content_bytes)
 
     async def Check(self, _: memory_pb2.CheckRequest, __: Any) -> memory_pb2.CheckResponse:
-        parts = await self._domain.condition.check()
-        return memory_pb2.CheckResponse(
-            parts={name: memory_pb2.Part(status=part.status, reason=part.reason) for name, part in parts.items()}
-        )
+        return part_messages.check_message(await self._domain.condition.check())
 
     async def Delete(self, request: memory_pb2.DeleteRequest, _: Any) -> memory_pb2.DeleteResponse:
         before = request.before.ToDatetime(UTC) if request.HasField("before") else None
@@ -180,14 +143,6 @@ class MemoryServicer(memory_pb2_grpc.MemoryServicer):
             user, request.id.strip(), withdrawn=request.withdrawn
         )
         return memory_pb2.WithdrawResponse(memory=messages.memory_message(memory))
-
-    async def ListProposedReplacements(
-        self, request: memory_pb2.ListProposedReplacementsRequest, _: Any
-    ) -> memory_pb2.ListProposedReplacementsResponse:
-        project = normalise_project_name(request.project)
-        user = rpc.caller.get()
-        found = await (await self._domain.of(user)).proposing.proposals(user, project, checked_limit(request.limit))
-        return part_messages.proposals_message(found, request.content_max_chars)
 
     async def SettleReplacement(
         self, request: memory_pb2.SettleReplacementRequest, _: Any

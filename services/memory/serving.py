@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from services.memory.index.cells.indexes import Indexes
+from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.backups import Backups
 from services.memory.operations.correct_memories import Correcting
 from services.memory.operations.delete_memories import Deleting
@@ -21,30 +23,45 @@ from services.memory.search.search import Searching
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
-    """What is bound to an index is `of` a user; the rest is everybody's."""
+class Derived:
+    """What reads by an index."""
 
-    storing: Storing
     searching: Searching
     listing: Listing
-    linking: Linking
     condition: Condition
+    indexes: Indexes
+
+    async def of(self, user: str) -> Self:
+        """The same, bound to an index in which all is found that the user may read and that was committed by now."""
+        index = await self.indexes.of(user)
+        return self if index is self.searching.index else self.bound_to(index)
+
+    def bound_to(self, index: MemoryIndex) -> Self:
+        """The same, bound to an index."""
+        return replace(self, searching=replace(self.searching, index=index), listing=replace(self.listing, index=index))
+
+    @property
+    def proposing(self) -> Proposing:
+        """Names what newer decisions may replace."""
+        store = self.searching.store
+        return Proposing(store, self.searching.index, KeptPairs(store))
+
+
+@dataclass(frozen=True, slots=True)
+class Domain(Derived):
+    """What reads by an index, and what changes memories. What is bound to an index is `of` a user; the rest is
+    everybody's."""
+
+    storing: Storing
+    linking: Linking
     exporting: Exporting
     backups: Backups
     retaining: Retaining
-    indexes: Indexes
 
-    async def of(self, user: str) -> Domain:
-        """The same, bound to an index in which all is found that the user may read and that was committed by now."""
-        index = await self.indexes.of(user)
-        if index is self.searching.index:
-            return self
-        return replace(
-            self,
-            storing=replace(self.storing, index=index),
-            searching=replace(self.searching, index=index),
-            listing=replace(self.listing, index=index),
-        )
+    def bound_to(self, index: MemoryIndex) -> Self:
+        """The same, bound to an index."""
+        bound = Derived.bound_to(self, index)
+        return replace(bound, storing=replace(self.storing, index=index))
 
     @property
     def deleting(self) -> Deleting:
@@ -60,8 +77,3 @@ class Domain:
     def settling(self) -> Settling:
         """Settles whether one memory replaces another."""
         return Settling(self.correcting, KeptPairs(self.storing.store))
-
-    @property
-    def proposing(self) -> Proposing:
-        """Names what newer decisions may replace."""
-        return Proposing(self.storing.store, self.storing.index, KeptPairs(self.storing.store))

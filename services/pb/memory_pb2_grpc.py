@@ -1240,3 +1240,340 @@ class Memory:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class SearchStub:
+    """What is derived from the memories: by any number of replicas that read PostgreSQL, or beside `Memory` by the same
+    process. `Memory` has these methods, too, for gateways that know no replicas.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Search = channel.unary_unary(
+                '/segue.memory.v1.Search/Search',
+                request_serializer=services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/segue.memory.v1.Search/Explain',
+                request_serializer=services_dot_pb_dot_memory__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.List = channel.unary_unary(
+                '/segue.memory.v1.Search/List',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListResponse.FromString,
+                _registered_method=True)
+        self.More = channel.unary_unary(
+                '/segue.memory.v1.Search/More',
+                request_serializer=services_dot_pb_dot_memory__pb2.MoreRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+                _registered_method=True)
+        self.Get = channel.unary_unary(
+                '/segue.memory.v1.Search/Get',
+                request_serializer=services_dot_pb_dot_memory__pb2.GetRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.GetResponse.FromString,
+                _registered_method=True)
+        self.ListProposedReplacements = channel.unary_unary(
+                '/segue.memory.v1.Search/ListProposedReplacements',
+                request_serializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsResponse.FromString,
+                _registered_method=True)
+        self.Check = channel.unary_unary(
+                '/segue.memory.v1.Search/Check',
+                request_serializer=services_dot_pb_dot_memory__pb2.CheckRequest.SerializeToString,
+                response_deserializer=services_dot_pb_dot_memory__pb2.CheckResponse.FromString,
+                _registered_method=True)
+
+
+class SearchServicer:
+    """What is derived from the memories: by any number of replicas that read PostgreSQL, or beside `Memory` by the same
+    process. `Memory` has these methods, too, for gateways that know no replicas.
+    """
+
+    def Search(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def List(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def More(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Get(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProposedReplacements(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Check(self, request, context):
+        """Whether each part of this replica works, measured now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_SearchServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Search': grpc.unary_unary_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.SearchRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.SearchResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ExplainRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ExplainResponse.SerializeToString,
+            ),
+            'List': grpc.unary_unary_rpc_method_handler(
+                    servicer.List,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListResponse.SerializeToString,
+            ),
+            'More': grpc.unary_unary_rpc_method_handler(
+                    servicer.More,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.MoreRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.SearchResponse.SerializeToString,
+            ),
+            'Get': grpc.unary_unary_rpc_method_handler(
+                    servicer.Get,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.GetRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.GetResponse.SerializeToString,
+            ),
+            'ListProposedReplacements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProposedReplacements,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.ListProposedReplacementsResponse.SerializeToString,
+            ),
+            'Check': grpc.unary_unary_rpc_method_handler(
+                    servicer.Check,
+                    request_deserializer=services_dot_pb_dot_memory__pb2.CheckRequest.FromString,
+                    response_serializer=services_dot_pb_dot_memory__pb2.CheckResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'segue.memory.v1.Search', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('segue.memory.v1.Search', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Search:
+    """What is derived from the memories: by any number of replicas that read PostgreSQL, or beside `Memory` by the same
+    process. `Memory` has these methods, too, for gateways that know no replicas.
+    """
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/Search',
+            services_dot_pb_dot_memory__pb2.SearchRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/Explain',
+            services_dot_pb_dot_memory__pb2.ExplainRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def List(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/List',
+            services_dot_pb_dot_memory__pb2.ListRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def More(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/More',
+            services_dot_pb_dot_memory__pb2.MoreRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Get(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/Get',
+            services_dot_pb_dot_memory__pb2.GetRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.GetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProposedReplacements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/ListProposedReplacements',
+            services_dot_pb_dot_memory__pb2.ListProposedReplacementsRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.ListProposedReplacementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Check(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.memory.v1.Search/Check',
+            services_dot_pb_dot_memory__pb2.CheckRequest.SerializeToString,
+            services_dot_pb_dot_memory__pb2.CheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -290,3 +290,75 @@ class MemoryServicer(metaclass=_abc_1.ABCMeta):
         """The backups that this server wrote, the newest first."""
 
 def add_MemoryServicer_to_server(servicer: MemoryServicer, server: _aio.Server) -> None: ...
+
+class SearchStub:
+    """What is derived from the memories: by any number of replicas that read PostgreSQL, or beside `Memory` by the same
+    process. `Memory` has these methods, too, for gateways that know no replicas.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Search: _aio.UnaryUnaryMultiCallable[_memory_pb2.SearchRequest, _memory_pb2.SearchResponse]
+    Explain: _aio.UnaryUnaryMultiCallable[_memory_pb2.ExplainRequest, _memory_pb2.ExplainResponse]
+    List: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListRequest, _memory_pb2.ListResponse]
+    More: _aio.UnaryUnaryMultiCallable[_memory_pb2.MoreRequest, _memory_pb2.SearchResponse]
+    Get: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetRequest, _memory_pb2.GetResponse]
+    ListProposedReplacements: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListProposedReplacementsRequest, _memory_pb2.ListProposedReplacementsResponse]
+    Check: _aio.UnaryUnaryMultiCallable[_memory_pb2.CheckRequest, _memory_pb2.CheckResponse]
+    """Whether each part of this replica works, measured now."""
+
+class SearchServicer(metaclass=_abc_1.ABCMeta):
+    """What is derived from the memories: by any number of replicas that read PostgreSQL, or beside `Memory` by the same
+    process. `Memory` has these methods, too, for gateways that know no replicas.
+    """
+
+    @_abc_1.abstractmethod
+    def Search(
+        self,
+        request: _memory_pb2.SearchRequest,
+        context: _aio.ServicerContext[_memory_pb2.SearchRequest, _abc.Awaitable[_memory_pb2.SearchResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.SearchResponse]: ...
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _memory_pb2.ExplainRequest,
+        context: _aio.ServicerContext[_memory_pb2.ExplainRequest, _abc.Awaitable[_memory_pb2.ExplainResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ExplainResponse]: ...
+
+    @_abc_1.abstractmethod
+    def List(
+        self,
+        request: _memory_pb2.ListRequest,
+        context: _aio.ServicerContext[_memory_pb2.ListRequest, _abc.Awaitable[_memory_pb2.ListResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ListResponse]: ...
+
+    @_abc_1.abstractmethod
+    def More(
+        self,
+        request: _memory_pb2.MoreRequest,
+        context: _aio.ServicerContext[_memory_pb2.MoreRequest, _abc.Awaitable[_memory_pb2.SearchResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.SearchResponse]: ...
+
+    @_abc_1.abstractmethod
+    def Get(
+        self,
+        request: _memory_pb2.GetRequest,
+        context: _aio.ServicerContext[_memory_pb2.GetRequest, _abc.Awaitable[_memory_pb2.GetResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.GetResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ListProposedReplacements(
+        self,
+        request: _memory_pb2.ListProposedReplacementsRequest,
+        context: _aio.ServicerContext[_memory_pb2.ListProposedReplacementsRequest, _abc.Awaitable[_memory_pb2.ListProposedReplacementsResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.ListProposedReplacementsResponse]: ...
+
+    @_abc_1.abstractmethod
+    def Check(
+        self,
+        request: _memory_pb2.CheckRequest,
+        context: _aio.ServicerContext[_memory_pb2.CheckRequest, _abc.Awaitable[_memory_pb2.CheckResponse]],
+    ) -> _abc.Awaitable[_memory_pb2.CheckResponse]:
+        """Whether each part of this replica works, measured now."""
+
+def add_SearchServicer_to_server(servicer: SearchServicer, server: _aio.Server) -> None: ...

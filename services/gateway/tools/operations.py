@@ -11,7 +11,7 @@ from fastmcp import FastMCP
 from mcp_types import ToolAnnotations
 
 from services.gateway.answers.memory_results import Check, HealthAnswer, MetricsAnswer
-from services.gateway.backends import Backends, IntegrationBackend
+from services.gateway.backends import Backends, IntegrationBackend, SearchBackend
 from services.gateway.telemetry.system_metrics import measure
 from services.kit.errors import ServiceError
 from services.pb import events_pb2, memory_pb2, quality_pb2, session_pb2
@@ -60,6 +60,7 @@ async def checks(backends: Backends) -> dict[str, Check]:
         _parts("session", session.call(session.stub.Check, session_pb2.CheckRequest())),
         _parts("quality", quality.call(quality.stub.Health, quality_pb2.HealthRequest())),
         _parts("memory", memory.call(memory.stub.Check, memory_pb2.CheckRequest())),
+        *((_search_parts(backends.search),) if backends.search else ()),
         *((_integration_parts(backends.integration),) if backends.integration else ()),
     )
     found: dict[str, Check] = {}
@@ -69,6 +70,11 @@ async def checks(backends: Backends) -> dict[str, Check]:
             if known is None or _order.index(check.status) > _order.index(known.status):
                 found[name] = check
     return found
+
+
+async def _search_parts(search: SearchBackend) -> Mapping[str, Check]:
+    """Of one replica."""
+    return await _parts("search", search.call(search.stub.Check, memory_pb2.CheckRequest()))
 
 
 async def _integration_parts(integration: IntegrationBackend) -> Mapping[str, Check]:

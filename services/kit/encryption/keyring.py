@@ -69,18 +69,25 @@ def read_keyring(home: Path) -> Keyring | None:
     path = home / KEYRING
     try:
         with path.open("rb") as file:
-            fields = json.loads(file.read(_file_max_bytes))
-        keyring = Keyring(str(fields["key_id"]), str(fields["salt"]), str(fields["wrapped"]))
-        if fields["format"] != _format:
-            raise InvalidInput(f"{path} has format {fields['format']}; this version of Segue knows {_format}.")
-        bytes.fromhex(keyring.salt + keyring.wrapped)
+            content = file.read(_file_max_bytes)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    return parse_keyring(content, str(path))
+
+
+def parse_keyring(content: str | bytes, place: str) -> Keyring:
+    """The keyring that was written so; InvalidInput if it is damaged. `place` says where it was found."""
+    try:
+        fields = json.loads(content)
+        keyring = Keyring(str(fields["key_id"]), str(fields["salt"]), str(fields["wrapped"]))
+        if fields["format"] != _format:
+            raise InvalidInput(f"{place} has format {fields['format']}; this version of Segue knows {_format}.")
+        bytes.fromhex(keyring.salt + keyring.wrapped)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
-            f"{path} is damaged, and without it nothing here can be read.", "Restore it from a backup."
+            f"{place} is damaged, and without it nothing here can be read.", "Restore it from a backup."
         ) from error
     return keyring
 

@@ -32,7 +32,10 @@ class Place:
         encrypted and one is.
 
         """
-        keyring = read_keyring(self.home)
+        return self.vault_of(read_keyring(self.home), key_file)
+
+    def vault_of(self, keyring: Keyring | None, key_file: Path | None) -> Vault | None:
+        """The same for a keyring that was found elsewhere."""
         if key_file is None:
             if keyring:
                 raise self._locked_error(keyring)

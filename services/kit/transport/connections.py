@@ -1,21 +1,31 @@
 """Connection options of channels and servers: load balancing, keepalive, retries.
 
-A target `dns:///name:port` may have several replicas. Calls are balanced over all that are serving; the name is
-resolved again whenever a connection ends, and servers end connections after a while, so that new replicas get calls.
+A target `dns:///name:port` may have several replicas, as `ipv4:host:port,host:port` has. Calls are balanced over all
+that are serving, in turn or by user; the name is resolved again whenever a connection ends, and servers end connections
+after a while, so that new replicas get calls.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 Options: TypeAlias = Sequence[tuple[str, Any]]
+Balancing: TypeAlias = Literal["ring_hash", "round_robin"]
+"""How calls go to replicas: each user's to one, as long as it serves; or to each in turn."""
 
+USER_KEY = "segue-user"
+"""The metadata that carries the caller's identity."""
+_several = ("dns:", "ipv4:", "ipv6:")
+"""How targets begin that may have several replicas."""
+_ring_by_header = "GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY"
+"""The variable by which gRPC takes the place on the ring from a header."""
 IN_PROCESS = "in-process:"
 """How the address of a server begins that is called from its own process alone."""
 message_max_bytes = 16 * 1024 * 1024
@@ -39,15 +49,17 @@ def is_local(address: str) -> bool:
     return address.startswith(("unix:", IN_PROCESS))
 
 
-def channel_options(target: str, *services: ServiceDescriptor) -> Options:
+def channel_options(target: str, *services: ServiceDescriptor, balancing: Balancing = "round_robin") -> Options:
     """Options of a channel to `target`; lost calls of `services` are retried if their descriptors say they may be."""
+    if balancing == "ring_hash":
+        os.environ.setdefault(_ring_by_header, "true")  # read where a channel is made
     options = [
         *_sizes,
         ("grpc.default_authority", "segue"),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 1_000),
         ("grpc.max_reconnect_backoff_ms", reconnect_max_ms),
-        ("grpc.service_config", json.dumps(_service_config(target, services))),
+        ("grpc.service_config", json.dumps(_service_config(target, services, balancing))),
     ]
     if not is_local(target):
         options += [
@@ -75,10 +87,11 @@ def server_options(address: str) -> Options:
     ]
 
 
-def _service_config(target: str, services: Sequence[ServiceDescriptor]) -> dict[str, Any]:
+def _service_config(target: str, services: Sequence[ServiceDescriptor], balancing: Balancing) -> dict[str, Any]:
     config: dict[str, Any] = {}
-    if target.startswith("dns:"):
-        config["loadBalancingConfig"] = [{"round_robin": {}}]
+    if target.startswith(_several):
+        by_user = [{"ring_hash_experimental": {"requestHashHeader": USER_KEY}}] if balancing == "ring_hash" else []
+        config["loadBalancingConfig"] = [*by_user, {"round_robin": {}}]  # the first one that this gRPC knows
         config["healthCheckConfig"] = {"serviceName": ""}
     if names := [{"service": service, "method": name} for service, name in repeatable_methods(services)]:
         policy = {

@@ -24,7 +24,15 @@ from services.kit.health.grpc_health import Health
 from services.kit.observability import telemetry
 from services.kit.observability.metrics_snapshot import TelemetryServicer
 from services.kit.transport import service_auth
-from services.kit.transport.connections import IN_PROCESS, LOST, channel_options, is_local, server_options
+from services.kit.transport.connections import (
+    IN_PROCESS,
+    LOST,
+    USER_KEY,
+    Balancing,
+    channel_options,
+    is_local,
+    server_options,
+)
 from services.kit.transport.in_process import InProcessChannel, InProcessServer
 from services.pb import telemetry_pb2_grpc
 
@@ -66,7 +74,6 @@ def name_of(error: errors.ServiceError) -> str:
 
 
 _name = {error: error.__name__ for error in STATUS}
-_user_key = "segue-user"
 _suggestions_key = "segue-suggestions-bin"
 _error_key = "segue-error-bin"
 
@@ -88,16 +95,18 @@ Response = TypeVar("Response", bound=Message)
 
 
 @asynccontextmanager
-async def open_channel(target: str, *services: ServiceDescriptor) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to `target`: `host:port`, `dns:///name:port` for all replicas of that name, `unix:/path`, or
-    `in-process:name` for a server of this event loop.
+async def open_channel(
+    target: str, *services: ServiceDescriptor, balancing: Balancing = "round_robin"
+) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to `target`: `host:port`, `dns:///name:port` for all replicas of that name, `ipv4:host:port,host:port`,
+    `unix:/path`, or `in-process:name` for a server of this event loop.
 
     It connects, and reconnects, when it is used. Calls that were lost are repeated where `services` say they may be.
     """
     if target.startswith(IN_PROCESS):
         yield cast("grpc.aio.Channel", InProcessChannel(target, *services))
         return
-    async with service_auth.channel(target, channel_options(target, *services)) as channel:
+    async with service_auth.channel(target, channel_options(target, *services, balancing=balancing)) as channel:
         yield channel
 
 
@@ -146,7 +155,7 @@ def _remaining_s(timeout_s: float) -> float:
 
 
 def _metadata(user: str) -> tuple[tuple[str, str], ...]:
-    return ((_user_key, user), *service_auth.call_metadata(), *telemetry.outgoing_trace())
+    return ((USER_KEY, user), *service_auth.call_metadata(), *telemetry.outgoing_trace())
 
 
 def _as_service_error(error: grpc.aio.AioRpcError) -> Exception:
@@ -220,7 +229,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
     async def _serve_call(self, method: str, context: ServicerContext) -> AsyncIterator[None]:
         """Serves one call: an exception in the block ends it with the matching status."""
         metadata = dict(context.invocation_metadata() or ())
-        caller.set(str(metadata.get(_user_key, "")))
+        caller.set(str(metadata.get(USER_KEY, "")))
         with telemetry.served_call(method, metadata) as call:
             try:
                 self._refuse_stranger(metadata)

@@ -96,12 +96,13 @@ class ModelTrial:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The parts to check; `model_trouble` says why there is no embedder, if so."""
+    """The parts to check; `model_trouble` says why there is no embedder, if so. `directory` is None for a process that
+    keeps no files."""
 
     store: MemoryStore
     embedder: Embedder | None
     model_trouble: str
-    directory: Path
+    directory: Path | None
     shared_cache: SharedCache | None
     indexing: Reading
     regular: Mapping[str, Regular]
@@ -138,7 +139,7 @@ class Condition:
             "database": await self._database(),
             "embedding_service": PartHealth("healthy") if self.embedder else self._no_model(),
             "index": self._index(),
-            "file_system": await asyncio.to_thread(file_system, self.directory, disk_free_min_bytes),
+            **await self._file_system(),
         }
 
     async def count(self) -> Mapping[str, float]:
@@ -147,9 +148,17 @@ class Condition:
         return {
             "segue.memories": memories,
             "segue.database.size": size_bytes,
-            "segue.index.memories": self.indexing.indexed_count,
-            "segue.index.unread": self.indexing.unread,
+            **await self.count_index(),
         }
+
+    async def count_index(self) -> Mapping[str, float]:
+        """Those of the gauges that are of this process alone."""
+        return {"segue.index.memories": self.indexing.indexed_count, "segue.index.unread": self.indexing.unread}
+
+    async def _file_system(self) -> Mapping[str, PartHealth]:
+        if self.directory is None:
+            return {}
+        return {"file_system": await asyncio.to_thread(file_system, self.directory, disk_free_min_bytes)}
 
     async def _database(self) -> PartHealth:
         try:

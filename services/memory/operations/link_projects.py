@@ -20,10 +20,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Linking:
-    """Caches each user's links, which every search needs. A read that overlaps a change is not cached."""
+    """Caches each user's links, which every search needs. A read that overlaps a change is not cached; nor is any where
+    another process changes them: `caches` is False then."""
 
     store: MemoryStore
     generations: Generations
+    caches: bool = True
     _links: dict[str, Sequence[Link]] = field(default_factory=dict)
     _changes: Counter[str] = field(default_factory=Counter)
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -78,7 +80,7 @@ class Linking:
         if links is None:
             before = self._changes[user]
             links = await self.store.links(user)
-            if self._changes[user] == before:
+            if self.caches and self._changes[user] == before:
                 self._links[user] = links
         return [link for link in links if project in {"", link.source, link.target}]
 

@@ -51,21 +51,49 @@ async def open_chosen(
         async with open_shards(choice.home, choice.shards, settings(vault)) as store:
             yield OpenStore(store, vault, choice.home / SNAPSHOT)
         return
-    try:
-        from services.memory.storage.postgres.server.database import Address
-        from services.memory.storage.postgres.server.keyring_copy import bring_keyring
-        from services.memory.storage.postgres.store import open_postgres
-    except ImportError as error:
-        raise NotReady(
-            "SEGUE_MEMORY_DATABASE_URL is set, and the package for PostgreSQL is missing.",
-            "Install it: pip install 'segue[postgres]'.",
-        ) from error
+    _require_psycopg()
+    from services.memory.storage.postgres.server.database import Address
+    from services.memory.storage.postgres.server.keyring_copy import bring_keyring
+    from services.memory.storage.postgres.store import open_postgres
+
     address = Address(choice.url, choice.connections_max, choice.waiting_max, choice.prepares)
     await bring_keyring(address, choice.home)
     vault = open_vault()
     async with open_postgres(address, vault, choice.home, events_max=settings(None).events_max) as postgres:
         snapshot = await asyncio.to_thread(_snapshot_of, choice.home, postgres.identity)
         yield OpenStore(postgres, vault, snapshot, postgres)
+
+
+@asynccontextmanager
+async def open_for_reading(
+    choice: Choice, open_vault: Callable[[str], Vault | None], *, sealed: bool
+) -> AsyncIterator[FollowedStore]:
+    """The store of a search replica, which owns nothing; NotReady where the memories are in DuckDB.
+
+    `open_vault` takes the database's keyring, empty if it has none; `sealed`: whether there is to be one.
+    """
+    if not choice.url:
+        raise NotReady(
+            "Search replicas need the memories in PostgreSQL: a DuckDB file is opened by one process.",
+            "Set SEGUE_MEMORY_DATABASE_URL, or SEGUE_MEMORY_SERVE=all.",
+        )
+    _require_psycopg()
+    from services.memory.storage.postgres.server.database import Address
+    from services.memory.storage.postgres.store import open_postgres_reader
+
+    address = Address(choice.url, choice.connections_max, choice.waiting_max, choice.prepares)
+    async with open_postgres_reader(address, open_vault, sealed=sealed) as store:
+        yield store
+
+
+def _require_psycopg() -> None:
+    try:
+        import psycopg_pool  # noqa: F401  # whether it is there, with what it needs
+    except ImportError as error:
+        raise NotReady(
+            "SEGUE_MEMORY_DATABASE_URL is set, and the package for PostgreSQL is missing.",
+            "Install it: pip install 'segue[postgres]'.",
+        ) from error
 
 
 def _snapshot_of(home: Path, identity: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +27,10 @@ from services.memory.storage.postgres.known_rows import existing
 from services.memory.storage.postgres.link_store import LinkStore
 from services.memory.storage.postgres.outbox_store import OutboxStore
 from services.memory.storage.postgres.server.database import Address, Database, open_database
-from services.memory.storage.postgres.server.keyring_copy import require_data_key
+from services.memory.storage.postgres.server.keyring_copy import refuse_other_key, require_data_key
 from services.memory.storage.postgres.server.lease import hold_lease, lasts_s, locked_home
 from services.memory.storage.postgres.server.migration import migrate
+from services.memory.storage.postgres.server.prepared_schema import await_schema
 from services.memory.storage.postgres.usage_counts import UsageCounts
 from services.memory.storage.row_codec import Rows, rows_of
 
@@ -56,6 +57,22 @@ async def open_postgres(
                 yield store
             finally:
                 await database.finish()
+
+
+@asynccontextmanager
+async def open_postgres_reader(
+    address: Address, open_vault: Callable[[str], Vault | None], *, sealed: bool
+) -> AsyncIterator[PostgresStore]:
+    """The store, for reading alone, beside the service that holds the lease: it takes no lease and no data directory.
+    `open_vault` takes the database's keyring, empty if it has none; `sealed`: whether there is to be one.
+
+    Unavailable if nothing answers, or if there is no schema in time; NotReady if its texts are sealed otherwise.
+    """
+    async with open_database(address, reads_only=True) as database:
+        marks = await await_schema(database, sealed=sealed)
+        rows = rows_of(open_vault(marks[0][1] if marks else ""))
+        refuse_other_key([data_key for data_key, _ in marks], rows.data_key)
+        yield PostgresStore(database, rows, await _identity(database))
 
 
 async def _identity(database: Database) -> str:

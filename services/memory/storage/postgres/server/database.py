@@ -20,7 +20,7 @@ import psycopg
 from psycopg import AsyncConnection, conninfo, errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from services.kit.errors import InvalidInput, RateLimited, Unavailable
+from services.kit.errors import InvalidInput, NotReady, RateLimited, Unavailable
 from services.kit.observability import telemetry
 from services.memory.storage.postgres.server.adapters import adapt
 from services.memory.storage.postgres.server.outgoing import write_events
@@ -74,7 +74,7 @@ class StatementRefused(Exception):
 
 
 @asynccontextmanager
-async def open_database(address: Address) -> AsyncIterator[Database]:
+async def open_database(address: Address, *, reads_only: bool = False) -> AsyncIterator[Database]:
     """The database; InvalidInput if the URL is not one, Unavailable if no server answers."""
     try:
         words = address.words
@@ -105,7 +105,7 @@ async def open_database(address: Address) -> AsyncIterator[Database]:
             raise Unavailable(
                 f"PostgreSQL does not answer: {words}.", "See the warnings above for its reason."
             ) from None
-        yield Database(pool, words)
+        yield Database(pool, words, reads_only=reads_only)
     finally:
         await pool.close()
 
@@ -113,8 +113,11 @@ async def open_database(address: Address) -> AsyncIterator[Database]:
 class Database:
     """Reads, and writes in transactions. `holder` is who writes: see `Lease`."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], words: str) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection[Any]], words: str, *, reads_only: bool = False
+    ) -> None:
         self._pool = pool
+        self._reads_only = reads_only
         self._running: set[asyncio.Task[Any]] = set()
         self._writing = asyncio.Semaphore(max(pool.max_size // 2, 1))
         """Writers of one user wait for each other with a connection in hand: the other half is the readers'."""
@@ -137,7 +140,9 @@ class Database:
 
     async def write(self, name: str, work: Writing[Result]) -> Result:
         """The result of `work`, once its transaction is durable. It may run more than once, and goes on if the caller
-        is cancelled."""
+        is cancelled. NotReady if the database was opened for reading alone."""
+        if self._reads_only:
+            raise NotReady("A search replica only reads the database.")
 
         async def attempt() -> Result:
             try:

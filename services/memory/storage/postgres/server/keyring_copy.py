@@ -6,6 +6,7 @@ A keyring holds data keys only as they are sealed under the key file's, which is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ async def require_data_key(transaction: Transaction, data_key: str, home: Path) 
     if data_key and not marks and not await transaction.rows("SELECT 1 FROM memories LIMIT 1"):
         await transaction.run("INSERT INTO sealing VALUES (%s, %s)", data_key, keyring)
         marks = [data_key]
+    refuse_other_key(marks, data_key)
+    if data_key:  # it may be sealed under another key file since
+        await transaction.run("UPDATE sealing SET keyring = %s WHERE keyring <> %s", keyring, keyring)
+
+
+def refuse_other_key(marks: Sequence[str], data_key: str) -> None:
+    """NotReady if a database with these marks is not sealed under the key."""
     if marks != ([data_key] if data_key else []):
         raise NotReady(
             f"The database and {KEYRING} in the data directory do not belong together: "
@@ -49,5 +57,3 @@ async def require_data_key(transaction: Transaction, data_key: str, home: Path) 
             if marks
             else "Unset SEGUE_MEMORY_ENCRYPTION_KEY_FILE, or move the memories into a new database.",
         )
-    if data_key:  # it may be sealed under another key file since
-        await transaction.run("UPDATE sealing SET keyring = %s WHERE keyring <> %s", keyring, keyring)

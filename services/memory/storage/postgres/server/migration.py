@@ -23,13 +23,18 @@ async def migrate(connection: AsyncConnection, migrations: tuple[str, ...] = MIG
         )
         cursor = await connection.execute("SELECT coalesce(max(version), 0) FROM schema_version")
         ((version,),) = await cursor.fetchall()
-        if version > len(migrations):
-            raise NotReady(
-                f"The database has schema {version}; this version of Segue knows {len(migrations)}.",
-                "Start the version of Segue that it belongs to, or a later one.",
-            )
+        refuse_later(version, len(migrations))
         for number, migration in enumerate(migrations[version:], version + 1):
             await connection.execute(migration, prepare=False)
             await connection.execute("INSERT INTO schema_version VALUES (%s, now())", [number])
             logger.info("the database has schema %d now", number)
         return len(migrations)
+
+
+def refuse_later(version: int, known: int) -> None:
+    """NotReady if a schema is of a later version of Segue."""
+    if version > known:
+        raise NotReady(
+            f"The database has schema {version}; this version of Segue knows {known}.",
+            "Start the version of Segue that it belongs to, or a later one.",
+        )
