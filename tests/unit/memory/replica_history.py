@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services.kit.errors import NotFound, Unavailable
+from services.kit.errors import DeadlineExceeded, NotFound, Unavailable
 from services.kit.transport import rpc
 from services.pb import memory_pb2
 from services.pb.memory_pb2_grpc import MemoryStub, SearchStub
@@ -43,8 +44,9 @@ class History:
         self._number = 0
         self.kept: dict[str, Kept] = {}
         self.gone: dict[str, Kept] = {}
-        self.asked = 0
-        self.refused = 0
+        self.steps = self.asked = self.refused = 0
+        self.waited_s = 0.0
+        """The longest time from the first try of a call to its answer."""
 
     async def step(self) -> None:
         """One change, and what its user and another one find then."""
@@ -53,6 +55,7 @@ class History:
         await self._random.choice(changes)()
         for user in self._random.sample(self._users, 2):
             await self.check(user)
+        self.steps += 1
 
     # --- writes -------------------------------------------------------------------------------------
 
@@ -101,17 +104,22 @@ class History:
         return self._random.choice(sorted(self.kept.items(), key=lambda each: each[0]))
 
     async def _write(self, user, method, request):  # type: ignore[no-untyped-def]  # of any rpc
-        answers = []
+        return await self._repeat(lambda: rpc.call(method, request, user=user, timeout_s=call_s))
 
-        async def is_acknowledged() -> bool:
+    async def _repeat(self, call):  # type: ignore[no-untyped-def]  # of any rpc
+        answers = []
+        began_s = time.monotonic()
+
+        async def is_answered() -> bool:
             try:
-                answers.append(await rpc.call(method, request, user=user, timeout_s=call_s))
-            except Unavailable:
+                answers.append(await call())
+            except (Unavailable, DeadlineExceeded):
                 self.refused += 1
                 return False
             return True
 
-        await eventually(is_acknowledged, 0.1)
+        await eventually(is_answered, 0.05)
+        self.waited_s = max(self.waited_s, time.monotonic() - began_s)
         return answers[0]
 
     # --- reads --------------------------------------------------------------------------------------
@@ -146,19 +154,12 @@ class History:
         return [each.memory.id for each in answer.results]
 
     async def _read(self, user, method, request):  # type: ignore[no-untyped-def]  # of any rpc
-        answers = []
-
-        async def is_answered() -> bool:
+        async def ask():  # type: ignore[no-untyped-def]
             replica = self._random.choice(self.replicas)
             self.asked += 1
             try:
-                answers.append(await rpc.call(getattr(replica, method), request, user=user, timeout_s=call_s))
+                return await rpc.call(getattr(replica, method), request, user=user, timeout_s=call_s)
             except NotFound:
-                answers.append(None)
-            except Unavailable:
-                self.refused += 1
-                return False
-            return True
+                return None
 
-        await eventually(is_answered, 0.05)
-        return answers[0]
+        return await self._repeat(ask)
