@@ -50,7 +50,8 @@ class GatewaySettings(BaseSettings):
         "service when empty",
     )
     search_balancing: Literal["ring_hash", "round_robin"] = Field(
-        "ring_hash", description="How searches go to replicas: a user's to the same one, or to each in turn"
+        "ring_hash",
+        description="How searches go to replicas: a user's to the same one (ring_hash), or in turn (round_robin)",
     )
     session_target: str = Field("127.0.0.1:50051", description="The session service: host:port or unix:/path")
     quality_target: str = Field("127.0.0.1:50053", description="The quality service: host:port or unix:/path")

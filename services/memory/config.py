@@ -21,8 +21,7 @@ class MemorySettings(BaseSettings):
 
     serve: Literal["all", "memory", "search"] = Field(
         "all",
-        description="What this process does: all, memory (all but searches), or search (one of any number of replicas "
-        "that answer searches; the memories are in PostgreSQL)",
+        description="What this process does: all, memory (all but searches), or search (one of any number of replicas)",
     )
     address: str = Field("127.0.0.1:50052", description="Where to listen: host:port or unix:/path")
     directory: Path = Field(Path("~/.claude/segue/memory"), description="Where the database and the model live")

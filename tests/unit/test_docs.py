@@ -86,7 +86,17 @@ def test_the_example_environment_has_every_setting_with_its_default(settings: ty
         )
 
 
-FIXED_IN_COMPOSE = {"host", "port", "address", "directory", "model_directory", "model_build", "queue_max", "drain_s"}
+FIXED_IN_COMPOSE = {
+    "host",
+    "port",
+    "address",
+    "directory",
+    "model_directory",
+    "model_build",
+    "queue_max",
+    "drain_s",
+    "serve",
+}
 """What the images and compose itself depend on; and a key is a file that compose would have to be told of."""
 
 

@@ -95,6 +95,8 @@ def test_an_older_kubernetes_is_refused() -> None:
         "gateway.autoscaling.cpu=700",
         "memory.replicas=2",
         "memory.database=mysql",
+        "search.balancing=random",
+        "search.enabled=true",
         "secrets.service.name=",
         "env.PATH=evil",
         "redis.user=0",
@@ -152,6 +154,7 @@ def test_what_has_replicas_is_scaled_and_never_drained_at_once() -> None:
         "memories-gateway": 3,
         "memories-session": 2,
         "memories-quality": 1,
+        "memories-search": 3,
     }
     assert not of_kind(resources("external"), "HorizontalPodAutoscaler", "PodDisruptionBudget")
 
@@ -254,6 +257,7 @@ def test_what_is_off_is_not_there() -> None:
     assert {which for which, _ in pods(resources("team"))} == {
         *(which for which, _ in pods(bare)),
         "integration",
+        "search",
         *OWN,
     }
 

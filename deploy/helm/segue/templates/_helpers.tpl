@@ -189,6 +189,40 @@ dns:///{{ include "segue.fullname" .root }}-{{ .component }}:{{ .port }}
 {{- end }}
 {{- end -}}
 
+{{- /* What reads the memories has the URL of PostgreSQL, as a variable or a file, and the key. */ -}}
+{{- define "segue.databaseVariables" -}}
+{{- if eq .Values.memory.database "own" }}
+{{- include "segue.secretVariable" (dict "name" "DATABASE_PASSWORD" "secret" .Values.secrets.databasePassword) }}
+- { name: SEGUE_MEMORY_DATABASE_URL, value: "postgresql://segue:$(DATABASE_PASSWORD)@{{ include "segue.fullname" . }}-postgresql:5432/segue" }
+{{- end }}
+{{- end -}}
+
+{{- define "segue.memoryMounts" -}}
+{{- if eq .Values.memory.database "external" }}
+- { name: database-url, mountPath: /run/database, readOnly: true }
+{{- end }}
+{{- if .Values.secrets.encryptionKey.name }}
+- { name: encryption-key, mountPath: /run/key, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "segue.memoryVolumes" -}}
+{{- if eq .Values.memory.database "external" }}
+- name: database-url
+  secret:
+    secretName: {{ .Values.secrets.databaseUrl.name }}
+    defaultMode: 0440
+    items: [{ key: {{ .Values.secrets.databaseUrl.key }}, path: url }]
+{{- end }}
+{{- with .Values.secrets.encryptionKey }}{{ if .name }}
+- name: encryption-key
+  secret:
+    secretName: {{ .name }}
+    defaultMode: 0440
+    items: [{ key: {{ .key }}, path: memory.key }]
+{{- end }}{{ end }}
+{{- end -}}
+
 {{- define "segue.eventsMax" -}}
 {{ .Values.integration.enabled | ternary "100000" "0" }}
 {{- end -}}
