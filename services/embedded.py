@@ -39,7 +39,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
         stack.enter_context(providers("local"))  # before any service sets its own
         address = {name: f"{IN_PROCESS}{name}@{id(stack)}" for name in (*SOURCES, "integration")}
         session = SessionSettings(address=address["session"], directory=data_dir / "session")
-        memory = MemorySettings(address=address["memory"], directory=data_dir / "memory")
+        memory = MemorySettings(address=address["memory"], directory=data_dir / "memory", serve="all")
         quality = QualitySettings(address=address["quality"], directory=data_dir / "quality")
         integration = IntegrationSettings(address=address["integration"], directory=data_dir / "integration")
         integration = integration.model_copy(update={f"{name}_target": address[name] for name in SOURCES})

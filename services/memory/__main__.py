@@ -34,8 +34,9 @@ def _open(settings: MemorySettings) -> AbstractAsyncContextManager[App]:
 
 if __name__ == "__main__":
     settings = MemorySettings(**_chosen(sys.argv[1:]))
-    start_logs("search" if settings.serve == "search" else "memory")
+    name = "search" if settings.serve == "search" else "memory"
+    start_logs(name)
     try:
         asyncio.run(run_until_signalled(_open(settings)))
     except ServiceError as error:
-        sys.exit(f"segue {'search' if settings.serve == 'search' else 'memory'}: {error.message}")
+        sys.exit(" ".join((f"segue {name}: {error.message}", *error.suggestions)))

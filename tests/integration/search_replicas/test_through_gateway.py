@@ -113,13 +113,13 @@ async def test_each_users_searches_go_to_one_replica_and_move_when_it_dies(tmp_p
         await find_all(team)
 
 
-async def test_round_robin_is_as_right(tmp_path: Path) -> None:
+async def test_round_robin_is_as_right_while_each_replica_is_replaced(tmp_path: Path) -> None:
     async with opened(tmp_path, search_balancing="round_robin") as team:
         await store_all(team)
         await find_all(team)
         assert all(await team.searches())
         for number, replica in enumerate(team.processes.replicas):
-            replica.kill()
+            assert await asyncio.to_thread(replica.stop) == 0
             user = USERS[number]
             await team.ask(user, "store_reflection", content=f"A heron, too, of {user}", project="p")
             assert f"A heron, too, of {user}" in await team.found(user, "heron")

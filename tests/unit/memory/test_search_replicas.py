@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 from pydantic import SecretStr
 
 from services.kit.encryption.key_file import generate_key
@@ -119,6 +121,42 @@ async def test_the_store_of_a_replica_changes_nothing(tmp_path: Path) -> None:
         assert await store.upkeep("any") is None
         with pytest.raises(NotReady, match="only reads"):
             await store.keep_upkeep("any", "value")
+
+
+async def test_a_replica_answers_as_the_memory_service_does(tmp_path: Path) -> None:
+    """All of its methods; so none of them writes, which the store of a replica refuses."""
+    async with AsyncExitStack() as stack:
+        settings = settings_of(tmp_path, "memory"), settings_of(tmp_path, "search", serve="search")
+        await stack.enter_async_context(open_memory(settings[0]))
+        await stack.enter_async_context(open_search(settings[1]))
+        channels = [await stack.enter_async_context(rpc.open_channel(each.address)) for each in settings]
+        memory, stubs = MemoryStub(channels[0]), [SearchStub(each) for each in channels]
+        for number in range(12):
+            await store(memory, f"Decided: the otter {number} uses den {number} instead of the bank", "p")
+        listed = await same(stubs, "List", memory_pb2.ListRequest(limit=5))
+        first = await same(stubs, "List", memory_pb2.ListRequest(limit=5, cursor=listed.next_cursor))
+        name = first.memories[0].id
+        search = memory_pb2.SearchRequest(query="otter den", limit=3, paged=True, facets=True)
+        for stub in stubs:
+            page = await call(stub.Search, search)
+            more = await call(stub.More, memory_pb2.MoreRequest(cursor=page.next_cursor, limit=3))
+            assert len(page.results) == len(more.results) == 3
+        search.paged = False
+        assert len((await same(stubs, "Search", search)).results) == 3
+        await same(stubs, "Explain", memory_pb2.ExplainRequest(search=search, id=name))
+        await same(stubs, "Get", memory_pb2.GetRequest(id=name, neighbours=2))
+        await same(stubs, "ListProposedReplacements", memory_pb2.ListProposedReplacementsRequest(limit=5))
+        assert (await call(stubs[1].Check, memory_pb2.CheckRequest())).parts["database"].status == "healthy"
+
+
+async def same(stubs: Sequence[SearchStub], method: str, request: Message) -> Any:
+    """The answer of both, which has the same memories in the same order."""
+    answers = [await call(getattr(stub, method), request) for stub in stubs]
+    first, second = [[each.memory.id for each in getattr(answer, "results", ())] for answer in answers]
+    assert first == second
+    if not first:  # what has scores has them of its moment
+        assert answers[0] == answers[1]
+    return answers[0]
 
 
 async def test_a_replica_needs_postgresql_and_cells(tmp_path: Path) -> None:
