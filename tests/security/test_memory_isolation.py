@@ -86,7 +86,8 @@ def servicer_of(
     retaining = Retaining(store, storing, Rule(is_default=True))
     listing = Listing(store, index, linking)
     backups = Backups([], None, "00c0ffee")
-    domain = Domain(storing, searching, listing, linking, condition, Exporting(store), backups, retaining, indexes)
+    derived = (searching, listing, condition, indexes)
+    domain = Domain(*derived, storing, linking, Exporting(store), backups, retaining)
     return MemoryServicer(domain, share_by_default=False)
 
 

@@ -1,4 +1,4 @@
-"""The team's compose: memories in PostgreSQL behind PgBouncer; healthy by one command."""
+"""The team's compose: memories in PostgreSQL behind PgBouncer, search replicas; healthy by one command."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STAND_IN = {
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[ComposeStack]:
-    with ComposeStack(scale={"gateway": 2}, settings=STAND_IN) as made:
+    with ComposeStack(scale={"gateway": 2, "search": 2}, settings=STAND_IN) as made:
         yield made
 
 
@@ -59,6 +59,9 @@ async def test_doctor_passes_and_what_is_stored_survives_kills_of_both_databases
         docker("kill", container(stack, service))
         docker("start", container(stack, service))
         assert kept["reflection_id"] in await found_again(stack)
+    docker("kill", container(stack, "search"))
+    assert kept["reflection_id"] in await found_again(stack)
+    docker("start", container(stack, "search"))
     stack.compose("restart", "memory")
     assert kept["reflection_id"] in await found_again(stack)
     assert (await call(stack, "get_memory", id=kept["reflection_id"]))["memory"]["content"].startswith("The heron")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.containers
 STAND_IN = ("--set", "postgresql.image=pgvector/pgvector:pg17,postgresql.user=100")
 """An image of PostgreSQL 17 that is there; its user has another number."""
 IMAGE = ("--set", f"image.tag={IMAGES}", "--set", "image.pullPolicy=Never")
-ORDER = ("redis", "postgresql", "session", "history", "quality", "memory", "integration", "gateway")
+ORDER = ("redis", "postgresql", "session", "history", "quality", "memory", "search", "integration", "gateway")
 """The containers of this test start one after another; Kubernetes' start at once, and wait for what they need."""
 
 
@@ -56,7 +56,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield made
 
 
-OWN = ("--set", "memory.database=own,integration.enabled=true,ingress.enabled=true")
+OWN = ("--set", "memory.database=own,search.enabled=true,integration.enabled=true,ingress.enabled=true")
 
 
 @pytest.fixture(scope="module")

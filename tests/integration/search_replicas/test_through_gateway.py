@@ -67,7 +67,7 @@ async def opened(home: Path, **settings: Any) -> AsyncIterator[Team]:
         await stack.enter_async_context(open_session(SessionSettings(address=session, directory=home / "session")))
         async with open_sqlite(home / "session" / "session.sqlite", queue_max=10) as store:
             tokens = {user: (await Tokens(store.tokens).create(user, "write", 0))[1] for user in USERS}
-        targets = {
+        targets: dict[str, Any] = {
             "session_target": session,
             "memory_target": processes.memory.address,
             "quality_target": f"in-process:nowhere@{home}",

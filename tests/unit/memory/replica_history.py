@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+from google.protobuf.message import Message
 
 from services.kit.errors import DeadlineExceeded, NotFound, Unavailable
 from services.kit.transport import rpc
@@ -103,11 +106,11 @@ class History:
     def _any(self) -> tuple[str, Kept]:
         return self._random.choice(sorted(self.kept.items(), key=lambda each: each[0]))
 
-    async def _write(self, user, method, request):  # type: ignore[no-untyped-def]  # of any rpc
+    async def _write(self, user: str, method: Any, request: Message) -> Any:
         return await self._repeat(lambda: rpc.call(method, request, user=user, timeout_s=call_s))
 
-    async def _repeat(self, call):  # type: ignore[no-untyped-def]  # of any rpc
-        answers = []
+    async def _repeat(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        answers: list[Any] = []
         began_s = time.monotonic()
 
         async def is_answered() -> bool:
@@ -153,8 +156,8 @@ class History:
         answer = await self._read(user, "Search", memory_pb2.SearchRequest(query=word, limit=10))
         return [each.memory.id for each in answer.results]
 
-    async def _read(self, user, method, request):  # type: ignore[no-untyped-def]  # of any rpc
-        async def ask():  # type: ignore[no-untyped-def]
+    async def _read(self, user: str, method: str, request: Message) -> Any:
+        async def ask() -> Any:
             replica = self._random.choice(self.replicas)
             self.asked += 1
             try:

@@ -173,7 +173,7 @@ def names_in(directory: Path) -> list[str]:
     return [each.name for each in directory.iterdir()]
 
 
-async def call(method, request):  # type: ignore[no-untyped-def]  # of any rpc
+async def call(method: Any, request: Message) -> Any:
     return await rpc.call(method, request, user="ada", timeout_s=PATIENCE_S)
 
 
@@ -185,3 +185,8 @@ async def store(memory: MemoryStub, content: str, project: str) -> None:
 
 async def found(replica: SearchStub, request: memory_pb2.SearchRequest) -> list[str]:
     return [each.memory.content for each in (await call(replica.Search, request)).results]
+
+
+def test_no_standby_is_asked_unless_the_url_says_so() -> None:
+    assert Address("postgresql://db1,db2/segue").leader_only == {"target_session_attrs": "read-write"}
+    assert not Address("postgresql://db1,db2/segue?target_session_attrs=any").leader_only

@@ -43,7 +43,7 @@ RUNNERS = ("rows", "named_rows", "run", "named_run", "run_each")
 SELECTORS = ("_select", "_memories", "_readable")
 BETWEEN = {"access.py", "database.py"}
 """Modules that pass statements on."""
-ABOUT_NO_USER = {"keyring_copy.py"}
+ABOUT_NO_USER = {"keyring_copy.py", "prepared_schema.py"}
 """What is asked once, at the start."""
 
 USER = "bob"

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -60,6 +60,12 @@ class Address:
         given = conninfo.conninfo_to_dict(self.url)
         return f"{given.get('host') or given.get('hostaddr') or 'this machine'}/{given.get('dbname', '')}"
 
+    @property
+    def leader_only(self) -> Mapping[str, str]:
+        """Has libpq refuse a standby, unless the URL says what to refuse: one that lags lacks what was acknowledged."""
+        given = conninfo.conninfo_to_dict(self.url)
+        return {} if "target_session_attrs" in given else {"target_session_attrs": "read-write"}
+
 
 class _UnknownOutcome(Exception):
     """The connection was lost while this transaction was committed."""
@@ -83,6 +89,7 @@ async def open_database(address: Address, *, reads_only: bool = False) -> AsyncI
     pool = AsyncConnectionPool(
         address.url,
         kwargs={
+            **address.leader_only,
             "autocommit": True,
             "prepare_threshold": 5 if address.prepares else None,
             "connect_timeout": 5,
