@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,3 +145,26 @@ def test_every_locked_package_has_a_wheel(tmp_path: Path, platform: str, version
     if any(each in done.stderr for each in UNREACHABLE):
         pytest.skip("no package registry answers")
     assert done.returncode == 0, done.stderr
+
+
+IMPORTED = """
+import importlib, json, sys
+importlib.import_module("services.{service}.app")
+from importlib.metadata import packages_distributions
+of = packages_distributions()
+print(json.dumps(sorted({{name for module in list(sys.modules) for name in of.get(module, ())}})))
+"""
+
+
+@pytest.mark.parametrize("service", ["gateway", "session", "memory", "quality", "integration"])
+def test_a_service_s_image_has_what_the_service_imports(service: str) -> None:
+    lock = (ROOT / "deploy" / "requirements" / f"{service}.txt").read_text()
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    command = [sys.executable, "-c", IMPORTED.format(service=service)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {re.sub(r"[-_.]+", "-", name).lower() for name in json.loads(done.stdout)}
+    assert imported - locked <= {"segue", *BESIDES}
+
+
+BESIDES = ("grpcio-tools", "pip", "psutil", "setuptools", "typing-extensions")
+"""What others import if it is there."""

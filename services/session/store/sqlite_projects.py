@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from cachetools import LRUCache
-
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited
@@ -34,7 +32,7 @@ class SqliteProjects:
     def __init__(self, run: Run, bodies: Bodies) -> None:
         self._run = run
         self._bodies = bodies
-        self._found: LRUCache[tuple[str, ...], Registered] = LRUCache(found_max)
+        self._found: dict[tuple[str, ...], Registered] = {}
         self._changes = 0
 
     async def find(self, user: str, keys: Iterable[str]) -> Registered:
@@ -45,6 +43,8 @@ class SqliteProjects:
         before = self._changes
         found: Registered = await self._run("SELECT", lambda connection: self._find(connection, user, wanted))
         if self._changes == before:
+            if len(self._found) >= found_max:
+                self._found.clear()
             self._found[user, *wanted] = found
         return found
 
