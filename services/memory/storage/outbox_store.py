@@ -12,7 +12,7 @@ from services.kit.events.outbox import Outbox, Taken
 from services.memory.domain.deletion_log import Undone
 from services.memory.domain.rows import Inserted, NewRow
 from services.memory.storage.duckdb.access import DatabaseAccess
-from services.memory.storage.told_changes import deleted_events, stored_events, undeleted_events
+from services.memory.storage.memory_events import deleted_events, stored_events, undeleted_events
 
 Connection = duckdb.DuckDBPyConnection
 

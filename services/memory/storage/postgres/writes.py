@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from services.memory.domain.memories import Memory, Version
 from services.memory.domain.rows import Embedded, Inserted, NewRow
 from services.memory.storage.known_memories import fresh_places
+from services.memory.storage.memory_events import stored_events
 from services.memory.storage.postgres.deletion.digests import let_in_new
 from services.memory.storage.postgres.known_rows import existing, users_of
 from services.memory.storage.postgres.server.schema import MEMORY_COLUMNS
 from services.memory.storage.postgres.server.transaction import CHANGED, EMBEDDED, STORED, Statements, Transaction
 from services.memory.storage.row_codec import Rows
 from services.memory.storage.row_columns import embedding_columns, memory_columns, version_columns
-from services.memory.storage.told_changes import stored_events
 
 _marks = ", ".join(["%s"] * len(MEMORY_COLUMNS))
 INSERT_MEMORY = f"INSERT INTO memories ({', '.join(MEMORY_COLUMNS)}) VALUES ({_marks})"  # noqa: S608  # our own names
@@ -42,7 +42,7 @@ async def insert(transaction: Transaction, written: Rows, rows: Sequence[NewRow]
         await insert_rows(transaction, written, stored, model)
         await let_in_new(transaction, written, [rows[place] for place in fresh if rows[place].deleted_too])
     inserted = [outcomes[place] for place in range(len(rows))]
-    transaction.told += stored_events(rows, inserted)
+    transaction.events += stored_events(rows, inserted)
     return inserted
 
 

@@ -31,7 +31,7 @@ async def store(tmp_path: Path) -> AsyncIterator[PostgresStore]:
 async def tell(store: PostgresStore, number: int, *users: str, fails: bool = False) -> None:
     async def change(transaction: Transaction) -> None:
         for user in users:
-            transaction.told.append(outgoing("memory.stored", user, NOW, {"count": number}))
+            transaction.events.append(outgoing("memory.stored", user, NOW, {"count": number}))
         if fails:
             raise LookupError
 

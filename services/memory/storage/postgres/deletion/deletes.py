@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from services.memory.domain.deletion_log import Removing, entries_max, ids_max
 from services.memory.domain.retention_policy import Due
+from services.memory.storage.memory_events import deleted_events
 from services.memory.storage.postgres.deletion.digests import keep_out
 from services.memory.storage.postgres.server.schema import MEMORY_COLUMNS
 from services.memory.storage.postgres.server.transaction import REMOVED, Transaction
 from services.memory.storage.row_codec import Rows
-from services.memory.storage.told_changes import deleted_events
 
 _groups = f"""
     SELECT user_id, project, (array_agg(id ORDER BY sequence))[1:{ids_max}], array_agg(sequence ORDER BY sequence)
@@ -65,7 +65,7 @@ async def delete(transaction: Transaction, written: Rows, sequences: Sequence[in
     )
     await _trim_log(transaction)
     for user, _, ids, its in groups:
-        transaction.told += deleted_events(user, by.at, ids, len(its), reason)
+        transaction.events += deleted_events(user, by.at, ids, len(its), reason)
     for user, _, _, its in groups:
         transaction.note(REMOVED, user, its)
     if by.is_final:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from services.memory.domain.deletion_log import Undoing, Undone
 from services.memory.domain.memories import id_key
+from services.memory.storage.memory_events import undeleted_events
 from services.memory.storage.postgres.deletion.digests import deleted_ids, let_in
 from services.memory.storage.postgres.server.schema import MEMORY_COLUMNS
 from services.memory.storage.postgres.server.transaction import STORED, Statements, Transaction
 from services.memory.storage.row_codec import Rows
-from services.memory.storage.told_changes import undeleted_events
 
 
 class _Deleted(NamedTuple):
@@ -43,7 +43,7 @@ async def undelete(transaction: Transaction, written: Rows, undoing: Undoing) ->
         late=frozenset(late),
         late_count=await _erased_count(transaction, undoing, len(found) - len(restored)),
     )
-    transaction.told += undeleted_events(undoing.user, done)
+    transaction.events += undeleted_events(undoing.user, done)
     return done
 
 

@@ -201,7 +201,7 @@ class Database:
             transaction = Transaction(connection.cursor(binary=True), self.holder)
             outcome = await work(transaction)
             if self.events_max:
-                await write_events(transaction, transaction.told, self.events_max)
+                await write_events(transaction, transaction.events, self.events_max)
             if not await transaction.seal():
                 self.refusal = "Another memory service has taken the database over."
                 raise Unavailable(self.refusal, "Restart this memory service.")

@@ -88,7 +88,7 @@ class Transaction(Statements):
         self._holder = holder
         self._noted: dict[tuple[str, str], list[int]] = {}
         self.evidence: Evidence | None = None
-        self.told: list[OutgoingEvent] = []
+        self.events: list[OutgoingEvent] = []
         """What other programs are told of it, where anybody is."""
 
     async def lock(self, users: Iterable[str]) -> None:
