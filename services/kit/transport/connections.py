@@ -30,7 +30,7 @@ IN_PROCESS = "in-process:"
 """How the address of a server begins that is called from its own process alone."""
 message_max_bytes = 16 * 1024 * 1024
 reconnect_max_ms, resolve_again_ms = 1_000, 1_000
-keepalive_ms, keepalive_timeout_ms = 2_000, 2_000
+keepalive_ms, keepalive_timeout_ms = 2_000, 4_000
 """A peer that is cut off or frozen is given up after these two: its calls fail, and may be retried elsewhere."""
 connection_age_max_ms = 30_000
 tries_max = 3
@@ -66,6 +66,7 @@ def channel_options(target: str, *services: ServiceDescriptor, balancing: Balanc
             ("grpc.dns_min_time_between_resolutions_ms", resolve_again_ms),
             ("grpc.keepalive_time_ms", keepalive_ms),
             ("grpc.keepalive_timeout_ms", keepalive_timeout_ms),
+            ("grpc.http2.ping_timeout_ms", keepalive_timeout_ms),  # gRPC waits for this one: a minute by default
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
         ]

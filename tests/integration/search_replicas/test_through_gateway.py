@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -111,6 +112,26 @@ async def test_each_users_searches_go_to_one_replica_and_move_when_it_dies(tmp_p
         team.processes.replicas[dead].start()
         await team.processes.replicas[dead].serves()
         await find_all(team)
+
+
+async def test_a_replica_that_is_frozen_is_given_up(tmp_path: Path) -> None:
+    async with opened(tmp_path) as team:
+        await store_all(team)
+        replica = team.processes.replicas[await home_of(team, USERS[0])]
+        assert replica.process
+        replica.process.send_signal(signal.SIGSTOP)
+        try:
+            for query in ("otter", "swims"):
+                assert await team.found(USERS[0], query) == [f"The otter of {USERS[0]} swims"]
+        finally:
+            replica.process.send_signal(signal.SIGCONT)
+
+
+async def home_of(team: Team, user: str) -> int:
+    """The number of the replica that answers the user's searches."""
+    before = await team.searches()
+    await team.found(user, "otter")
+    return [after - first for first, after in zip(before, await team.searches(), strict=True)].index(1)
 
 
 async def test_round_robin_is_as_right_while_each_replica_is_replaced(tmp_path: Path) -> None:
