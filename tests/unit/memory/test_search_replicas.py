@@ -56,7 +56,7 @@ async def opened(home: Path, count: int, **settings: object) -> AsyncIterator[tu
 async def test_any_replica_finds_all_that_was_acknowledged_and_nothing_that_was_deleted(tmp_path: Path) -> None:
     async with opened(tmp_path, 3) as (memory, replicas):
         history = History("g", 7, memory, replicas)
-        for _ in range(20):
+        for _ in range(15):
             await history.step()
     assert history.gone
     assert not history.refused
