@@ -131,7 +131,7 @@ async def _after_writes(indexes: Indexes, store: PostgresStore, index: MemoryInd
 
 
 NAMES = {
-    "start": ("start", "ms", "until the first call is taken"),
+    "start": ("start", "ms", "without a file of an index, until all that it reads is found by its words"),
     "started": ("memory after the start", "MB", "resident, beyond an idle process"),
     "first": ("first call of a user", "ms", "until found by meaning; of 2,000 and fewer, by words as well"),
     "words": ("first call of a user, words", "ms", "until all texts are read"),

@@ -206,7 +206,7 @@ class Cell:
                 async with self._turn:
                     entries = [each for each in made.entries if _sequence(each) in self._unread]
                     await self.index.read(entries)
-                    self.index.note_size(entries)
+                    self.index.note_texts(entries)
                     self.index.note_unreadable(made.unreadable)
                     await self.index.take_out(made.unreadable)
             self._pass_over_unread(some)

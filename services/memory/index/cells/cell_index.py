@@ -12,9 +12,10 @@ from services.memory.index.entries import NewEntry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.search.voids import Voids
 
-empty_bytes = 16_000
-entry_bytes = 350
-"""What a memory takes besides its vectors and postings: its columns, and its share of names."""
+empty_bytes = 500_000
+entry_bytes = 1_000
+"""What a memory takes besides its vectors and postings: its columns, its share of names, and of what arrays and pages
+have in reserve; measured as resident memory, by `tests/performance/postgres/cells.py`."""
 posting_bytes = 12
 recent_max, recent_max_bytes = 2_000, 16_000
 """Entries that are kept, and the size of the vectors up to which one is."""
@@ -53,6 +54,7 @@ class CellIndex(MemoryIndex):
     def __init__(self, dimensions: int, thread: Executor, recent: RecentEntries) -> None:
         super().__init__(dimensions, thread)
         self._recent = recent
+        self._vectors_bytes = 4 * dimensions
         self.size_bytes = empty_bytes
 
     async def of(self, user: str) -> MemoryIndex:
@@ -85,10 +87,14 @@ class CellIndex(MemoryIndex):
 
     async def restore(self, contents: Contents) -> None:
         await super().restore(contents)
-        self.size_bytes += sum(each.nbytes for each in contents.arrays.values())
+        self.size_bytes += sum(each.nbytes for each in contents.arrays.values()) + len(self) * entry_bytes
 
     def note_size(self, entries: Sequence[NewEntry]) -> None:
-        """Adds what entries take that were brought in, or their texts."""
-        postings = sum(len(each.document.keys) for each in entries)
-        vectors = sum(len(each.content_vector) + len(each.context_vector) for each in entries)
-        self.size_bytes += len(entries) * entry_bytes + vectors + postings * posting_bytes
+        """Adds what entries take that were brought in. One without vectors has room for them, too."""
+        vectors = sum(max(len(each.content_vector) + len(each.context_vector), self._vectors_bytes) for each in entries)
+        self.size_bytes += len(entries) * entry_bytes + vectors
+        self.note_texts(entries)
+
+    def note_texts(self, entries: Sequence[NewEntry]) -> None:
+        """Adds what their texts take, which are read later where there are many."""
+        self.size_bytes += sum(len(each.document.keys) for each in entries) * posting_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -31,7 +32,9 @@ def said(content: str, project: str = "p", *, shared: bool = False) -> Memory:
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize(("room", "vault"), [(1 << 30, None), (1, None), (60_000, SEALED)], ids=["all", "one", "some"])
+@pytest.mark.parametrize(
+    ("room", "vault"), [(1 << 30, None), (1, None), (1_300_000, SEALED)], ids=["all", "one", "some"]
+)
 async def test_every_search_is_that_of_a_fresh_index(tmp_path: Path, seed: int, room: int, vault: Vault | None) -> None:
     rng = random.Random(seed)
     done: list[str] = []
@@ -95,6 +98,19 @@ async def test_cells_beyond_the_room_are_dropped_those_used_least_recently_first
         assert (await opened.found("bob", "otter 7"))[0] == "The otter 7 of bob"
         assert await opened.cells.of("ann") is first
         assert opened.cells.size_bytes <= of_one * 5 // 2
+
+
+async def test_a_cell_takes_as_much_by_its_count_whether_its_texts_are_read_at_once_or_later(tmp_path: Path) -> None:
+    async with team(tmp_path) as opened:
+        await opened.remember("ann", *(said(f"The otter {number} of the ferry") for number in range(20)))
+    sizes = []
+    for at_once_max in (2_000, 1):
+        shutil.rmtree(tmp_path / CELLS)
+        async with team(tmp_path, at_once_max=at_once_max) as opened:
+            index = await opened.cells.of("ann")
+            await eventually_so(lambda index=index: not index.unread)  # type: ignore[misc]
+            sizes.append(opened.cells.size_bytes)
+    assert sizes[0] == sizes[1] > 20 * 4 * DIMENSIONS
 
 
 async def test_texts_of_a_long_memory_are_read_after_the_first_answer(tmp_path: Path) -> None:
