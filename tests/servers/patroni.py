@@ -88,7 +88,7 @@ class Patroni:
 def patroni() -> Iterator[Patroni]:
     """The three, once both standbys follow the leader, one of them synchronously."""
     build_image()
-    etcd, etcd_peer, *ports = free_ports(8)
+    etcd, etcd_peer, *ports = free_ports(8, 26_000)  # apart from Redis's, which others may choose at the same time
     servers, watching = ports[:3], ports[3:]
     urls = f"--listen-client-urls http://127.0.0.1:{etcd} --advertise-client-urls http://127.0.0.1:{etcd}"
     peer = f"http://127.0.0.1:{etcd_peer}"

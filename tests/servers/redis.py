@@ -13,11 +13,11 @@ IMAGE = "redis:8.0"
 _kept = "--appendonly yes --appendfsync always --save '' --protected-mode no --pidfile $PWD/server.pid"
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now, low enough for the port above them that nodes talk by."""
+def free_ports(count: int, first: int = 21_000) -> list[int]:
+    """Ports from `first` on that nobody has now, low enough for the port above them that nodes talk by."""
     with ExitStack() as stack:
         found: list[int] = []
-        for port in range(21_000, 31_000):
+        for port in range(first, first + 5_000):
             taken = stack.enter_context(socket.socket())
             try:
                 taken.bind(("127.0.0.1", port))
