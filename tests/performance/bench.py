@@ -12,7 +12,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from services.memory.embedder.build import build_model
 from tests import marked
@@ -30,7 +32,7 @@ from tests.performance import (
     sessions,
 )
 from tests.performance.calls import callers, costs, telemetry
-from tests.performance.corpora import calibration, languages, notes, turn_kinds
+from tests.performance.corpora import calibration, languages, notes, reliability, turn_kinds
 from tests.performance.corpora.coding import answers as coding
 from tests.performance.corpora.coding import moments
 from tests.performance.corpora.synthetic import fill
@@ -39,6 +41,9 @@ from tests.performance.page import speed
 from tests.performance.postgres import cells
 from tests.performance.rows import Row, Rows
 
+Scored: TypeAlias = dict[str, list[reliability.Scored]]
+"""By set, what is found first."""
+
 
 def main() -> None:
     """Measures everything and prints it."""
@@ -46,26 +51,34 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         build_model(directory / "model")
-        rows = list(_measured(directory))
+        scored: Scored = {}
+        rows = list(_measured(directory, scored))
     reports = ROOT / "reports"
     reports.mkdir(exist_ok=True)
+    (reports / "reliability.svg").write_text(reliability.diagram(_held(scored)), encoding="utf-8")
     content = [row._asdict() for row in rows]
     (reports / "bench.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _measured(directory: Path) -> Iterator[Row]:
-    for part in (_embedding, _conversations, _callers, _keeping, _telemetry, _sizes, _encrypted, _cells):
+def _measured(directory: Path, scored: Scored) -> Iterator[Row]:
+    scoring = (partial(_embedding, scored=scored), partial(_conversations, scored=scored))
+    for part in (*scoring, _callers, _keeping, _telemetry, _sizes, _encrypted, _cells):
         for row in part(directory):
             print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
 
 
-def _embedding(directory: Path) -> Rows:
+def _held(scored: Scored) -> Scored:
+    """Without the sets that were not measured."""
+    return {name: its for name, its in scored.items() if its}
+
+
+def _embedding(directory: Path, scored: Scored) -> Rows:
     model = directory / "model"
     by_model = (
         embedding.rows(model),
         nearest.rows(model),
-        coding.rows(model),
+        coding.rows(model, scored.setdefault("coding", [])),
         moments.rows(model),
         languages.rows(model),
         notes.rows(model),
@@ -73,10 +86,11 @@ def _embedding(directory: Path) -> Rows:
     return [*(row for made in by_model for row in asyncio.run(made)), *marked.rows(), *turn_kinds.rows()]
 
 
-def _conversations(directory: Path) -> Iterator[Row]:
+def _conversations(directory: Path, scored: Scored) -> Iterator[Row]:
     data = _data_directory(directory, "conversations")
     with ProcessStack(data) as stack:
-        yield from conversations.rows(stack, directory)
+        yield from conversations.rows(stack, directory, scored)
+        yield from reliability.rows(_held(scored))
         yield from commands.rows(stack)
         yield from hooks.rows(stack, directory / "hooks")
         yield from sessions.rows(stack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,23 @@ from fastmcp import Client
 
 from tests.integration.stack import ProcessStack, segue
 from tests.performance.corpora import devmembench, locomo
+from tests.performance.corpora.reliability import Scored
 from tests.performance.rows import Row
 
 Measured = list[tuple[str, dict[str, float], bool]]
 """Of each question its category, its measures, and whether it finds nothing by default."""
 
 
-def rows(stack: ProcessStack, directory: Path) -> Iterator[Row]:
-    """How quickly the conversations are imported, and how well their questions are answered, or not answered."""
-    yield from _locomo(stack, directory)
-    yield from _devmembench(stack, directory)
+def rows(stack: ProcessStack, directory: Path, scored: dict[str, list[Scored]]) -> Iterator[Row]:
+    """How quickly the conversations are imported, and how well their questions are answered, or not answered.
+
+    What is found first for those that have an answer is added to `scored`.
+    """
+    yield from _locomo(stack, directory, scored.setdefault("LoCoMo", []))
+    yield from _devmembench(stack, directory, scored.setdefault("DevMemBench", []))
 
 
-def _locomo(stack: ProcessStack, directory: Path) -> Iterator[Row]:
+def _locomo(stack: ProcessStack, directory: Path, scored: list[Scored]) -> Iterator[Row]:
     file = locomo.path()
     if file is None:
         yield Row("LoCoMo", 0, "", "not measured: SEGUE_LOCOMO names no file")
@@ -34,14 +38,14 @@ def _locomo(stack: ProcessStack, directory: Path) -> Iterator[Row]:
     memories = [memory for sample in samples for memory in locomo.memories(sample)]
     rate = _imported(stack, directory / "locomo.jsonl", memories)
     yield Row("import of turns", rate, "memories/s", f"two embeddings each, {2 * rate:.0f} a second; with its start")
-    measured = asyncio.run(_locomo_measured(stack, samples))
+    measured = asyncio.run(_locomo_measured(stack, samples, scored))
     for name, value in locomo.mean([its for _, its, _ in measured]).items():
         yield Row(f"LoCoMo {name}", value, "%")
     yield from _by_category("LoCoMo turn any@10", "turn any@10", measured)
     yield _lost("LoCoMo", measured)
 
 
-def _devmembench(stack: ProcessStack, directory: Path) -> Iterator[Row]:
+def _devmembench(stack: ProcessStack, directory: Path, scored: list[Scored]) -> Iterator[Row]:
     where = devmembench.path()
     if where is None:
         yield Row("DevMemBench", 0, "", "not measured: SEGUE_DEVMEMBENCH names no directory")
@@ -51,6 +55,7 @@ def _devmembench(stack: ProcessStack, directory: Path) -> Iterator[Row]:
         asked = list(devmembench.questions(where))
         found = asyncio.run(_found(own, [each.text for each in asked]))
     pairs = list(zip(asked, found, strict=True))
+    scored += [first for each, (its, _) in pairs if each.has_answer for first in _first(its, each.sessions)]
     measured = [
         (each.kind, devmembench.measures([result["session_id"] for result in its], each), hidden)
         for each, (its, hidden) in pairs
@@ -80,13 +85,14 @@ def _imported(stack: ProcessStack, source: Path, memories: Sequence[Mapping[str,
     return len(memories) / (time.perf_counter() - began)
 
 
-async def _locomo_measured(stack: ProcessStack, samples: Sequence[dict[str, Any]]) -> Measured:
+async def _locomo_measured(stack: ProcessStack, samples: Sequence[dict[str, Any]], scored: list[Scored]) -> Measured:
     measured: Measured = []
     for sample in samples:
         session_of = {each["metadata"]["dia_id"]: each["session_id"] for each in locomo.memories(sample)}
         asked = list(locomo.questions(sample))
         found = await _found(stack, [each.text for each in asked], project=sample["sample_id"])
         for question, (its, hidden) in zip(asked, found, strict=True):
+            scored += _first(its, {session_of[turn] for turn in question.evidence})
             turns = [(each["metadata"]["dia_id"], each["session_id"]) for each in its]
             measured.append((f"category {question.category}", locomo.measures(turns, question, session_of), hidden))
     return measured
@@ -105,6 +111,10 @@ async def _found(
             results = (all_of_it.structured_content or {})["results"]
             found.append((results, not (usual.structured_content or {})["results"]))
     return found
+
+
+def _first(found: Sequence[Mapping[str, Any]], sessions: Collection[str]) -> list[Scored]:
+    return [Scored(each["score"], each["session_id"] in sessions) for each in found[:1]]
 
 
 def _by_category(title: str, measure: str, measured: Measured) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.gateway.arguments.query_times import query_time
 from services.memory.domain.corrections import Void
+from services.memory.domain.memories import Memory
 from services.memory.domain.queries import EVERYTHING, Period, Query
 from services.memory.domain.rows import NewRow
 from services.memory.embedder import DIMENSIONS, Embedder
@@ -38,6 +39,7 @@ from tests.performance.corpora.coding import (
     turns,
     unanswered,
 )
+from tests.performance.corpora.reliability import Scored
 from tests.performance.rows import Row
 
 Answers = dict[Question, dict[str, list[str]]]
@@ -112,10 +114,10 @@ class Known:
         return np.stack([self._vectors[text] for text in texts])
 
 
-async def answered(model: Path, projects: Projects = PROJECTS) -> Answers:
+async def answered(model: Path, projects: Projects = PROJECTS, scored: list[Scored] | None = None) -> Answers:
     """See `answers`."""
     async with OnnxEmbedder(model) as embedder:
-        return await answers(embedder, projects)
+        return await answers(embedder, projects, scored)
 
 
 async def answers_by(embeddings: NDArray[np.float32]) -> Answers:
@@ -124,20 +126,23 @@ async def answers_by(embeddings: NDArray[np.float32]) -> Answers:
     return await answers(known, SMALL)
 
 
-async def answers(embedder: Embedder, projects: Projects) -> Answers:
+async def answers(embedder: Embedder, projects: Projects, scored: list[Scored] | None = None) -> Answers:
     """For each question, those without an answer among them, what is found, best first, in its project: by words alone,
     by meaning alone, and by search; by search `everywhere`; what is `shown` where the caller names no least score; and
-    what then is shown `elsewhere`, in another project."""
+    what then is shown `elsewhere`, in another project. What is found first in the project of a question that has an
+    answer is added to `scored`."""
     stored = list(memories(projects))
     with MemoryIndex(DIMENSIONS) as index:
         await fill(index, embedder, projects)
         found: Answers = {}
         for question in _asked(projects):
-            own, elsewhere, everywhere = [
+            (own, best), (elsewhere, _), (everywhere, _) = [
                 await _orders(index, embedder, question, scope)
                 for scope in ([question.project], [_another(question.project, projects)], [])
             ]
             orders = {**own, "elsewhere": elsewhere["shown"], "everywhere": everywhere["search"]}
+            if scored is not None and question.evidence and own["search"]:
+                scored.append(_scored(stored[own["search"][0]], best, question, stored))
             found[question] = {name: [stored[place].id for place in places] for name, places in orders.items()}
     return found
 
@@ -184,19 +189,26 @@ def _packed(row: NewRow) -> tuple[bytes, bytes]:
 
 async def _orders(
     index: MemoryIndex, embedder: Embedder, question: Question, projects: Projects
-) -> dict[str, list[int]]:
+) -> tuple[dict[str, list[int]], float]:
+    """What is found by each, and the best score."""
     query, candidates = await candidates_of(index, embedder, question.text, projects)
     signals = candidates.signals
     vector = np.zeros(len(signals.words)) if signals.vector is None else signals.vector
     scores = relevance(candidates, NOW.timestamp(), index.voids)
     by_both = ranking(candidates, scores, replace(query, min_score=0.0))
     usual = ranking(candidates, scores, query)
-    return {
+    orders = {
         "words alone": candidates.sequence[np.argsort(-signals.words, kind="stable")].tolist(),
         "meaning alone": candidates.sequence[np.argsort(-vector, kind="stable")].tolist(),
         "search": by_both.sequences[: len(by_both)],
         "shown": usual.sequences[: len(usual)],
     }
+    return orders, float(scores.max(initial=0.0))
+
+
+def _scored(found: Memory, score: float, question: Question, stored: Sequence[Memory]) -> Scored:
+    right = {memory.session_id for memory in stored if memory.id in question.evidence}
+    return Scored(score, found.session_id in right)
 
 
 def mean(found: Answers, name: str, measure: str, category: str = "") -> float:
@@ -215,9 +227,9 @@ def silent(found: Answers, name: str, *, answered: bool = True) -> float:
     return 100 * sum(hidden) / len(hidden)
 
 
-async def rows(model: Path) -> list[Row]:
-    """The measures, each beside words alone and meaning alone."""
-    found = await answered(model)
+async def rows(model: Path, scored: list[Scored]) -> list[Row]:
+    """The measures, each beside words alone and meaning alone; what is found first is added to `scored`."""
+    found = await answered(model, scored=scored)
     count = sum(bool(question.evidence) for question in found)
     abstention = [
         Row("coding: answered, but finds nothing", silent(found, "shown"), "%", "without a min_score"),
