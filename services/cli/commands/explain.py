@@ -31,6 +31,7 @@ WORDS: Mapping[str, str] = {
     "outside": "not of the time that is named",
     "project": "of the project that is named",
     "answerable": "whether there is an answer at all",
+    "beside": "its place beside a reply or what replaces it",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from services.memory.domain.queries import Query, check_query
 from services.memory.index.asked import Candidates
 from services.memory.index.parts import depth
 from services.memory.search.result_list import Ranking, ranking
-from services.memory.search.scoring import MIDDLE, SLOPE, age_factors, answerable, contributions, evidence
+from services.memory.search.scoring import MIDDLE, SLOPE, age_factors, answerable, contributions, evidence, rank
 from services.memory.search.search import Searching
 
 ANSWERABLE = "answerable"
 """What speaks for there being an answer at all: the same for all results."""
+BESIDE = "beside"
+"""What the place of a reply beside the turn that it answers adds, or that of what replaces another beside it."""
+least_share = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +88,23 @@ class _Evidence:
         self.scores = scores
         self._of_each = contributions(signals)
         self._of_all = answerable(signals, evidence(signals))
-        self._ages = age_factors(signals, time.time())
+        now_s = time.time()
+        self._ages, self._alone = age_factors(signals, now_s), rank(signals, now_s)
 
     def account(self, sequence: int, memory: Memory) -> Explained:
         """Of a candidate; kinds of evidence that add nothing are left out."""
         place = self.places[sequence]
         parts = {name: round(float(values[place]), 2) for name, values in self._of_each.items()}
         parts[ANSWERABLE] = round(self._of_all, 2)
+        parts[BESIDE] = round(SLOPE * (self._log_odds(self.scores, place) - self._log_odds(self._alone, place)), 2)
         largest = sorted(parts.items(), key=lambda each: -abs(each[1]))
         told = {name: value for name, value in largest if value}
         return Explained(memory, round(float(self.scores[place]), 4), told, round(float(self._ages[place]), 3))
+
+    def _log_odds(self, scores: NDArray[np.float64], place: int) -> float:
+        """Those of the score without its age, where that is no more than nearly sure."""
+        share = min(max(float(scores[place] / self._ages[place]), least_share), 1 - least_share)
+        return math.log(share / (1 - share))
 
 
 def _whereabouts(

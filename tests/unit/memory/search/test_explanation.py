@@ -47,6 +47,21 @@ async def test_the_evidence_of_each_result_adds_up_to_its_score(service: Service
     assert set(found.terms) == {"timeout", "gateway"}
 
 
+async def test_the_evidence_of_a_reply_that_came_first_adds_up_as_well(service: Service) -> None:
+    for minute, (role, text) in enumerate(
+        [("user", "why does the parser fail on tabs"), ("assistant", "The lexer counts a tab as four columns there.")]
+    ):
+        said = MARCH + timedelta(days=20, minutes=minute)
+        await service.remember(Memory(text, Kind.CONVERSATION, "p", said, "s", role))
+    found = await explained(service, Query("parser fails on tabs", project="p"))
+    reply, turn = found.results[:2]
+    assert (reply.memory.role, turn.memory.role) == ("assistant", "user")
+    assert reply.evidence["beside"] > 0 > turn.evidence["beside"]
+    for each in (reply, turn):
+        odds = exp((sum(each.evidence.values()) - found.middle) / found.slope)
+        assert each.age * odds / (1 + odds) == pytest.approx(each.score, abs=0.01)
+
+
 async def test_of_a_memory_that_is_named_it_is_said_where_it_is(service: Service) -> None:
     by_text = {each.content: each for each in await service.all()}
     first = await explained(service, ASKED, by_text[TEXTS[0]].id)
