@@ -1,5 +1,5 @@
-"""The order by relevance: scores, in which a reply comes before the turn that it answers, and what replaces another
-before that."""
+"""The order by relevance: scores, in which a reply comes before the turn that it answers, what follows a question right
+after it, and what replaces another before that."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from services.memory.search.voids import Voids
 REPLY_SHARE = 0.5
 """The share of the score of what it answers that a reply must have by itself: one that has less is about something
 else."""
+FOLLOWING_SHARE = 0.95
+"""The same of what follows a question, where nobody says who spoke."""
 
 
 def relevance(candidates: Candidates, now_s: float, voids: Voids) -> NDArray[np.float64]:
     """The score of each candidate, 0 to 1; `now_s` in seconds since 1970."""
     signals = candidates.signals
-    scores = replies_first(signals, rank(signals, now_s))
+    scores = questions_followed(signals, replies_first(signals, rank(signals, now_s)))
     return replacements_first(candidates.sequence, signals.timestamp_s, scores, voids)
 
 
@@ -36,4 +38,15 @@ def replies_first(signals: Signals, scores: NDArray[np.float64]) -> NDArray[np.f
     reply, turn = replies[exchanged], answered[exchanged]
     changed = scores.copy()
     changed[reply], changed[turn] = scores[turn], scores[reply]
+    return changed
+
+
+def questions_followed(signals: Signals, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scores, in which what was said after a question comes right after it where it is nearly as good."""
+    questions = np.flatnonzero(signals.asks & (signals.after >= 0))
+    following = signals.after[questions]
+    is_near = (scores[following] < scores[questions]) & (scores[following] >= FOLLOWING_SHARE * scores[questions])
+    lifted = is_near & ~signals.asks[following]
+    changed = scores.copy()
+    changed[following[lifted]] = np.nextafter(scores[questions[lifted]], 0)
     return changed

@@ -14,7 +14,7 @@ from services.memory.domain.queries import EVERYTHING
 from services.memory.index.asked import Asked
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
-from services.memory.search.relevance import REPLY_SHARE, replies_first
+from services.memory.search.relevance import FOLLOWING_SHARE, REPLY_SHARE, questions_followed, replies_first
 from services.memory.text.terms import query_terms
 from tests.unit.memory.search.test_scoring import alike, in_a_session
 
@@ -60,6 +60,31 @@ def test_scores_change_places_in_pairs_and_no_reply_falls_behind(turns: list[tup
     assert np.sort(changed).tolist() == np.sort(scores).tolist()
     assert (changed[replies] >= scores[replies]).all()
     assert (changed[~replies] <= scores[~replies]).all()
+
+
+def followed(*scores: float, asks: tuple[bool, ...] = (True, False, False)) -> list[int]:
+    """The order of a question, what is said then, and one turn more."""
+    changed = questions_followed(in_a_session(3, asks=np.asarray(asks)), np.asarray(scores))
+    order: list[int] = np.argsort(-changed, kind="stable").tolist()
+    return order
+
+
+def test_what_follows_a_question_comes_right_after_it_if_it_is_nearly_as_good() -> None:
+    assert followed(0.9, 0.9 * FOLLOWING_SHARE + 0.01, 0.89) == [0, 1, 2]
+    assert followed(0.9, 0.9 * FOLLOWING_SHARE - 0.01, 0.89) == [0, 2, 1]
+
+
+def test_what_follows_no_question_and_a_question_back_stay_where_they_are() -> None:
+    assert followed(0.9, 0.87, 0.89, asks=(False, False, False)) == [0, 2, 1]
+    assert followed(0.9, 0.87, 0.89, asks=(True, True, False)) == [0, 2, 1]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=12))
+def test_after_a_question_nothing_falls_and_nothing_passes_it(turns: list[tuple[float, bool]]) -> None:
+    scores, asks = (np.asarray(each) for each in zip(*turns, strict=True))
+    changed = questions_followed(in_a_session(len(turns), asks=asks), scores)
+    assert (changed >= scores).all()
+    assert changed.max() == scores.max()
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
