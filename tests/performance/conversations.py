@@ -23,7 +23,7 @@ Measured = list[tuple[str, dict[str, float], bool]]
 def rows(stack: ProcessStack, directory: Path, scored: dict[str, list[Scored]]) -> Iterator[Row]:
     """How quickly the conversations are imported, and how well their questions are answered, or not answered.
 
-    What is found first for those that have an answer is added to `scored`.
+    What is found first, whatever it scores, is added to `scored`.
     """
     yield from _locomo(stack, directory, scored.setdefault("LoCoMo", []))
     yield from _devmembench(stack, directory, scored.setdefault("DevMemBench", []))
@@ -55,7 +55,7 @@ def _devmembench(stack: ProcessStack, directory: Path, scored: list[Scored]) -> 
         asked = list(devmembench.questions(where))
         found = asyncio.run(_found(own, [each.text for each in asked]))
     pairs = list(zip(asked, found, strict=True))
-    scored += [first for each, (its, _) in pairs if each.has_answer for first in _first(its, each.sessions)]
+    scored += [first for each, (its, _) in pairs for first in _first(its, each.sessions)]
     measured = [
         (each.kind, devmembench.measures([result["session_id"] for result in its], each), hidden)
         for each, (its, hidden) in pairs

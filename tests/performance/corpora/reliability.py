@@ -1,7 +1,7 @@
 """Whether the score says how often the first result is right: its error for each set, and a diagram.
 
 No calibration is fitted to these questions. Right is a result of a conversation that holds the answer: the sets differ
-in which turns of one they name.
+in which turns of one they name. Questions without an answer count: nothing is right for them.
 """
 
 from __future__ import annotations

@@ -129,8 +129,8 @@ async def answers_by(embeddings: NDArray[np.float32]) -> Answers:
 async def answers(embedder: Embedder, projects: Projects, scored: list[Scored] | None = None) -> Answers:
     """For each question, those without an answer among them, what is found, best first, in its project: by words alone,
     by meaning alone, and by search; by search `everywhere`; what is `shown` where the caller names no least score; and
-    what then is shown `elsewhere`, in another project. What is found first in the project of a question that has an
-    answer is added to `scored`."""
+    what then is shown `elsewhere`, in another project. What is found first in a question's project, whatever it
+    scores, is added to `scored`."""
     stored = list(memories(projects))
     with MemoryIndex(DIMENSIONS) as index:
         await fill(index, embedder, projects)
@@ -141,7 +141,7 @@ async def answers(embedder: Embedder, projects: Projects, scored: list[Scored] |
                 for scope in ([question.project], [_another(question.project, projects)], [])
             ]
             orders = {**own, "elsewhere": elsewhere["shown"], "everywhere": everywhere["search"]}
-            if scored is not None and question.evidence and own["search"]:
+            if scored is not None and own["search"]:
                 scored.append(_scored(stored[own["search"][0]], best, question, stored))
             found[question] = {name: [stored[place].id for place in places] for name, places in orders.items()}
     return found
