@@ -28,9 +28,9 @@ async def test_the_leaders_death_takes_nothing_acknowledged_with_it(
     with ProcessStack(data, **{URL: servers.url}) as stack:
         writing = Writing(stack)
         async with writing.going_on():
-            await writing.goes_on(100)
+            await writing.goes_on(30)
             killed = await asyncio.to_thread(servers.kill_leader)
-            await writing.goes_on(100)
+            await writing.goes_on(30)
         assert await asyncio.to_thread(servers.leader) not in {0, killed}
         away_s = max(later - earlier for earlier, later in pairwise(writing.acknowledged_s))
         await writing.verify()
