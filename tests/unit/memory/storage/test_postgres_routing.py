@@ -31,7 +31,7 @@ from services.memory.storage.postgres.changes import trim_changes
 from services.memory.storage.postgres.server.adapters import adapt
 from services.memory.storage.postgres.server.database import Address
 from services.memory.storage.postgres.server.schema import DIVIDED, PARTITIONS
-from services.memory.storage.postgres.server.transaction import Statements
+from services.memory.storage.postgres.server.transaction import Evidence, Statements
 from services.memory.storage.postgres.store import PostgresStore, open_postgres
 from tests.servers.postgres import database_of
 from tests.unit.memory.rows import NOW, VECTOR, row
@@ -43,8 +43,8 @@ RUNNERS = ("rows", "named_rows", "run", "named_run", "run_each")
 SELECTORS = ("_select", "_memories", "_readable")
 BETWEEN = {"access.py", "database.py"}
 """Modules that pass statements on."""
-ABOUT_NO_USER = {"keyring_copy.py", "prepared_schema.py"}
-"""What is asked once, at the start."""
+ABOUT_NO_USER = {"keyring_copy.py", "prepared_schema.py", "outgoing.py"}
+"""What is asked once, at the start, and outboxes, which have parts of their own."""
 
 USER = "bob"
 """In another partition than the unknown user ''."""
@@ -238,6 +238,7 @@ async def _read(store: PostgresStore, sequence: int) -> None:
     await store.changes(USER, 0)
     await _follow(store, sequence)
     await store._read("trim", trim_changes)
+    await store._database.write("asked after", lambda transaction: transaction.has_left(Evidence(USER, 1, NOW)))
 
 
 async def _follow(store: PostgresStore, sequence: int) -> None:

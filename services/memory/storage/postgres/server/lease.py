@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from services.kit.background_task import background_task
 from services.kit.errors import ServiceError, Unavailable
 from services.kit.systems import lock
 from services.memory.storage.postgres.changes import trim_changes
@@ -66,14 +67,11 @@ async def hold_lease(database: Database, home: str, wait_s: float, migrate: Migr
     if not await database.use(_has_leases):
         await database.use(migrate)
     await _take_lease(database, home, wait_s)
-    renewing = asyncio.create_task(_renew_lease(database))
     try:
-        await database.use(migrate)
-        yield
+        async with background_task("the lease", lambda: _renew_lease(database)):
+            await database.use(migrate)
+            yield
     finally:
-        renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
         with suppress(ServiceError, psycopg.Error, PoolTimeout):
             await database.use(
                 lambda connection: connection.execute(
