@@ -1,5 +1,5 @@
-"""Three search replicas and a random one for each call, through kills of replicas, and of PostgreSQL: nothing that was
-acknowledged is missing from any answer, and nothing that was deleted is in one."""
+"""Three search replicas and a random one for each call, through kills of replicas, of PostgreSQL, and of the leader of
+three under Patroni: nothing that was acknowledged is missing from any answer, and nothing deleted is in one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from services.kit.transport import rpc
 from services.pb.memory_pb2_grpc import MemoryStub, SearchStub
 from tests.model import shared_model
 from tests.patience import eventually_so
+from tests.servers.patroni import patroni
 from tests.servers.postgres import PostgresServer
 from tests.servers.replicas import ReplicaProcesses
 from tests.unit.memory.replica_history import History
@@ -103,6 +104,21 @@ async def test_nothing_is_missed_through_kills_of_postgresql(tmp_path: Path, ser
             await histories.go_on(5)
         await histories.end()
         report(histories)
+
+
+@pytest.mark.containers
+async def test_nothing_is_missed_through_the_death_of_patroni_s_leader(tmp_path: Path) -> None:
+    with patroni() as servers:
+        async with AsyncExitStack() as stack:
+            processes = ReplicaProcesses(tmp_path, servers.url, 3, **{MODEL: str(shared_model())})
+            await stack.enter_async_context(processes)
+            histories = await begin(stack, processes)
+            await histories.go_on(5)
+            killed = await asyncio.to_thread(servers.kill_leader)
+            await histories.go_on(5)
+            await histories.end()
+            assert await asyncio.to_thread(servers.leader) not in {0, killed}
+            report(histories)
 
 
 def report(histories: Histories, say: Callable[[str], None] = print) -> None:
