@@ -18,6 +18,7 @@ from tests.model import shared_model
 from tests.patience import eventually_so
 from tests.servers.patroni import patroni
 from tests.servers.postgres import PostgresServer
+from tests.servers.redis import send_signal, sentinels
 from tests.servers.replicas import ReplicaProcesses
 from tests.unit.memory.replica_history import History
 
@@ -118,6 +119,22 @@ async def test_nothing_is_missed_through_the_death_of_patroni_s_leader(tmp_path:
             await histories.go_on(5)
             await histories.end()
             assert await asyncio.to_thread(servers.leader) not in {0, killed}
+            report(histories)
+
+
+@pytest.mark.containers
+async def test_nothing_is_missed_through_the_death_of_redis_master(tmp_path: Path, server: PostgresServer) -> None:
+    """Redis has results that all of them find, and what their users changed."""
+    with sentinels() as (url, made, ports):
+        async with AsyncExitStack() as stack:
+            settings = {MODEL: str(shared_model()), "SEGUE_MEMORY_REDIS_URL": url}
+            processes = ReplicaProcesses(tmp_path, server.url("postgres"), 3, **settings)
+            await stack.enter_async_context(processes)
+            histories = await begin(stack, processes)
+            await histories.go_on(5)
+            await asyncio.to_thread(send_signal, made, ports[0], "KILL")
+            await histories.go_on(10)
+            await histories.end()
             report(histories)
 
 
