@@ -184,6 +184,8 @@ async def test_a_prompt_that_says_little_brings_what_belongs_to_the_work_at_hand
 
 
 async def test_the_first_prompt_brings_the_files_that_such_work_changed(hooked: Hooked, stack: Stack) -> None:
+    if "SEGUE_URL" in stack.environment:
+        pytest.skip("a gateway in a container sees no directory")
     committed(hooked.project, history(REFUND))
     prompt = "refund the gift card of a cancelled order"
     assert hooked.context("UserPromptSubmit", prompt=prompt) == ""
