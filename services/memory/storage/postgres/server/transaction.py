@@ -132,6 +132,6 @@ class Transaction(Statements):
 
     async def has_left(self, evidence: Evidence) -> bool:
         """Whether the transaction of this evidence was committed; one that still runs is waited for."""
-        await self.rows("SELECT 1 FROM users WHERE user_id = %s FOR SHARE", evidence.user)
+        await self.lock([evidence.user])
         sql = "SELECT 1 FROM changes WHERE user_id = %s AND version = %s AND at = %s LIMIT 1"
         return bool(await self.rows(sql, *evidence))
