@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +102,33 @@ def says_the_same(written: Rows, known: Known, row: NewRow) -> bool:
     """Whether they differ only in the session: a forked session copies memories under the same ids."""
     there = replace(row.memory, session_id=known.memory.session_id)
     return str(written.fingerprint(there, row.user)) == known.fingerprint
+
+
+def earlier_memory(written: Rows, known: Known, row: NewRow, prints: Set[str]) -> Known:
+    """The memory, which said what `row` says before it was changed; `prints` are the fingerprints of what it said. Else
+    Conflict."""
+    sessions = (row.memory, replace(row.memory, session_id=known.memory.session_id))
+    if not prints & {str(written.fingerprint(each, row.user)) for each in sessions}:
+        raise other_content()
+    return replace(known, is_earlier=True)
+
+
+def earlier_texts(
+    rows: Sequence[NewRow],
+    prints: Mapping[int, str],
+    changed: Mapping[str, tuple[str, datetime]],
+    stored: Iterable[Known],
+) -> dict[int, Known]:
+    """By place those of `stored` that said what `rows` say until they were changed; but not where that was said later
+    again. `prints` are the rows' fingerprints; `changed` has the key, and when it was changed, by fingerprint."""
+    by_key = {str(id_key(each.user, each.memory.id)): each for each in stored}
+    return {
+        place: replace(by_key[key], is_earlier=True)
+        for place, printed in prints.items()
+        if printed in changed
+        for key, at in (changed[printed],)
+        if key in by_key and rows[place].memory.timestamp <= at
+    }
 
 
 def other_content() -> Conflict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import duckdb
 
@@ -14,10 +13,11 @@ from services.memory.storage.duckdb.deletion.digests import deleted_places
 from services.memory.storage.known_memories import (
     Known,
     deleted_outcome,
+    earlier_memory,
+    earlier_texts,
     known_columns,
     known_memory,
     known_outcome,
-    other_content,
     says_the_same,
 )
 from services.memory.storage.row_codec import Rows, is_sealed
@@ -73,11 +73,8 @@ def _is_any_known(connection: Connection, keys: Sequence[str], prints: Sequence[
 def _as_it_was(connection: Connection, written: Rows, known: Known, row: NewRow) -> Known:
     """The memory of that id, if it said what `row` says before it was changed; else Conflict."""
     sql = "SELECT fingerprint::TEXT FROM versions WHERE key = ? AND removal IS NULL"
-    earlier = {each[0] for each in connection.execute(sql, [str(id_key(row.user, known.memory.id))]).fetchall()}
-    sessions = (row.memory, replace(row.memory, session_id=known.memory.session_id))
-    if not earlier & {str(written.fingerprint(each, row.user)) for each in sessions}:
-        raise other_content()
-    return replace(known, is_earlier=True)
+    prints = {each[0] for each in connection.execute(sql, [str(id_key(row.user, known.memory.id))]).fetchall()}
+    return earlier_memory(written, known, row, prints)
 
 
 def _earlier_texts(
@@ -92,14 +89,7 @@ def _earlier_texts(
     """  # noqa: S608  # marks only
     changed = {each: (key, at) for each, key, at in connection.execute(sql, list(prints.values())).fetchall()}
     keys = [key for key, _ in changed.values()]
-    by_key = {str(id_key(each.user, each.memory.id)): each for each in _rows_by(connection, written, "key", keys)}
-    return {
-        place: replace(by_key[key], is_earlier=True)
-        for place, printed in prints.items()
-        if printed in changed
-        for key, at in (changed[printed],)
-        if key in by_key and rows[place].memory.timestamp <= at
-    }
+    return earlier_texts(rows, prints, changed, _rows_by(connection, written, "key", keys))
 
 
 def _rows_by(connection: Connection, written: Rows, column: str, values: Sequence[str]) -> list[Known]:

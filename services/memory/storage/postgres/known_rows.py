@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from services.memory.domain.memories import id_key
 from services.memory.domain.rows import Inserted, NewRow
 from services.memory.storage.known_memories import (
     Known,
     deleted_outcome,
+    earlier_memory,
+    earlier_texts,
     known_columns,
     known_memory,
     known_outcome,
-    other_content,
     says_the_same,
 )
 from services.memory.storage.postgres.deletion.digests import deleted_places
@@ -58,11 +58,8 @@ async def known_rows(statements: Statements, written: Rows, rows: Sequence[NewRo
 async def _as_it_was(statements: Statements, written: Rows, known: Known, row: NewRow) -> Known:
     """The memory of that id, if it said what `row` says before it was changed; else Conflict."""
     sql = "SELECT fingerprint::TEXT FROM versions WHERE user_id = %s AND key = %s::UUID AND removal IS NULL"
-    earlier = {each[0] for each in await statements.rows(sql, row.user, str(id_key(row.user, known.memory.id)))}
-    sessions = (row.memory, replace(row.memory, session_id=known.memory.session_id))
-    if not earlier & {str(written.fingerprint(each, row.user)) for each in sessions}:
-        raise other_content()
-    return replace(known, is_earlier=True)
+    prints = {each[0] for each in await statements.rows(sql, row.user, str(id_key(row.user, known.memory.id)))}
+    return earlier_memory(written, known, row, prints)
 
 
 async def _earlier_texts(
@@ -79,16 +76,7 @@ async def _earlier_texts(
     found = await statements.rows(sql, users, list(prints.values()))
     changed = {each: (key, at) for each, key, at in found}
     keys = [key for key, _ in changed.values()]
-    by_key = {
-        str(id_key(each.user, each.memory.id)): each for each in await _rows_by(statements, written, users, keys, [])
-    }
-    return {
-        place: replace(by_key[key], is_earlier=True)
-        for place, printed in prints.items()
-        if printed in changed
-        for key, at in (changed[printed],)
-        if key in by_key and rows[place].memory.timestamp <= at
-    }
+    return earlier_texts(rows, prints, changed, await _rows_by(statements, written, users, keys, []))
 
 
 async def _rows_by(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import duckdb
 
 from services.memory.domain.deletion_log import Undoing, Undone
 from services.memory.domain.memories import id_key
+from services.memory.storage.deleted_memories import Deleted, ids_left, outcome, restorable
 from services.memory.storage.duckdb.columns import placeholders
 from services.memory.storage.duckdb.deletion.digests import deleted_ids, let_in
 from services.memory.storage.row_codec import Rows
@@ -17,36 +19,20 @@ from services.memory.storage.row_codec import Rows
 Connection = duckdb.DuckDBPyConnection
 
 
-class _Deleted(NamedTuple):
-    """A deleted memory."""
-
-    sequence: int
-    id: str
-    key: str
-    removal: int
-    is_there: bool
-
-
 def undelete(connection: Connection, written: Rows, undoing: Undoing) -> Undone:
     """Brings back what is meant, but for memories that are stored again."""
     found = _deleted_rows(connection, undoing)
-    restored = [each for each in found if not each.is_there]
-    if restored:
+    if restored := restorable(found):
         _restore(connection, written, restored)
-    there = {each.id for each in found if each.is_there} | _stored_ids(connection, undoing)
-    there -= {each.id for each in restored}
-    known = {*there, *(each.id for each in restored)}
-    late = deleted_ids(connection, written, undoing.user, [each for each in undoing.ids if each not in known])
-    return Undone(
-        sequences=tuple(each.sequence for each in restored),
-        restored=frozenset(each.id for each in restored),
-        there=frozenset(there),
-        late=frozenset(late),
+    done = outcome(found, _stored_ids(connection, undoing))
+    return replace(
+        done,
+        late=frozenset(deleted_ids(connection, written, undoing.user, ids_left(undoing, done))),
         late_count=_erased_count(connection, undoing, len(found) - len(restored)),
     )
 
 
-def _deleted_rows(connection: Connection, undoing: Undoing) -> list[_Deleted]:
+def _deleted_rows(connection: Connection, undoing: Undoing) -> list[Deleted]:
     """What is meant and not erased: of an id that was deleted several times, the last."""
     sql = """
         SELECT d.sequence, d.id, d.key::TEXT, d.removal, m.sequence IS NOT NULL
@@ -56,7 +42,7 @@ def _deleted_rows(connection: Connection, undoing: Undoing) -> list[_Deleted]:
         QUALIFY row_number() OVER (PARTITION BY d.key ORDER BY d.removal DESC) = 1 ORDER BY d.sequence
     """
     asked = (undoing.user, undoing.user, undoing.at, list(undoing.ids))
-    return [_Deleted(*row) for row in connection.execute(sql, asked).fetchall()]
+    return [Deleted(*row) for row in connection.execute(sql, asked).fetchall()]
 
 
 def _stored_ids(connection: Connection, undoing: Undoing) -> set[str]:
@@ -68,7 +54,7 @@ def _stored_ids(connection: Connection, undoing: Undoing) -> set[str]:
     return {keys[key] for (key,) in connection.execute(sql, list(keys)).fetchall()}
 
 
-def _restore(connection: Connection, written: Rows, restored: Sequence[_Deleted]) -> None:
+def _restore(connection: Connection, written: Rows, restored: Sequence[Deleted]) -> None:
     sequences, keys = [each.sequence for each in restored], [each.key for each in restored]
     removals = Counter(each.removal for each in restored)
     chosen = "deleted_memories WHERE sequence IN (SELECT unnest(?::BIGINT[]))"

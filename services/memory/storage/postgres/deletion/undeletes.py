@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
 
 from services.memory.domain.deletion_log import Undoing, Undone
 from services.memory.domain.memories import id_key
+from services.memory.storage.deleted_memories import Deleted, ids_left, outcome, restorable
 from services.memory.storage.memory_events import undeleted_events
 from services.memory.storage.postgres.deletion.digests import deleted_ids, let_in
 from services.memory.storage.postgres.server.schema import MEMORY_COLUMNS
@@ -15,39 +16,23 @@ from services.memory.storage.postgres.server.transaction import STORED, Statemen
 from services.memory.storage.row_codec import Rows
 
 
-class _Deleted(NamedTuple):
-    """A deleted memory."""
-
-    sequence: int
-    id: str
-    key: str
-    removal: int
-    is_there: bool
-
-
 async def undelete(transaction: Transaction, written: Rows, undoing: Undoing) -> Undone:
     """Brings back what is meant, but for memories that are stored again."""
     await transaction.lock([undoing.user])
     found = await _deleted_rows(transaction, undoing)
-    restored = [each for each in found if not each.is_there]
-    if restored:
+    if restored := restorable(found):
         await _restore(transaction, written, undoing.user, restored)
-    there = {each.id for each in found if each.is_there} | await _stored_ids(transaction, undoing)
-    there -= {each.id for each in restored}
-    known = {*there, *(each.id for each in restored)}
-    late = await deleted_ids(transaction, written, undoing.user, [each for each in undoing.ids if each not in known])
-    done = Undone(
-        sequences=tuple(each.sequence for each in restored),
-        restored=frozenset(each.id for each in restored),
-        there=frozenset(there),
-        late=frozenset(late),
+    done = outcome(found, await _stored_ids(transaction, undoing))
+    done = replace(
+        done,
+        late=frozenset(await deleted_ids(transaction, written, undoing.user, ids_left(undoing, done))),
         late_count=await _erased_count(transaction, undoing, len(found) - len(restored)),
     )
     transaction.events += undeleted_events(undoing.user, done)
     return done
 
 
-async def _deleted_rows(statements: Statements, undoing: Undoing) -> list[_Deleted]:
+async def _deleted_rows(statements: Statements, undoing: Undoing) -> list[Deleted]:
     """What is meant and not erased: of an id that was deleted several times, the last."""
     sql = """
         SELECT DISTINCT ON (d.key) d.sequence, d.id, d.key::TEXT, d.removal, EXISTS (
@@ -62,7 +47,7 @@ async def _deleted_rows(statements: Statements, undoing: Undoing) -> list[_Delet
     """
     user = undoing.user
     rows = await statements.rows(sql, user, user, list(undoing.ids), user, undoing.at)
-    return sorted(_Deleted(*row) for row in rows)
+    return sorted(Deleted(*row) for row in rows)
 
 
 async def _stored_ids(statements: Statements, undoing: Undoing) -> set[str]:
@@ -74,7 +59,7 @@ async def _stored_ids(statements: Statements, undoing: Undoing) -> set[str]:
     return {keys[key] for (key,) in await statements.rows(sql, undoing.user, list(keys))}
 
 
-async def _restore(transaction: Transaction, written: Rows, user: str, restored: Sequence[_Deleted]) -> None:
+async def _restore(transaction: Transaction, written: Rows, user: str, restored: Sequence[Deleted]) -> None:
     sequences, keys = [each.sequence for each in restored], [each.key for each in restored]
     removals = Counter(each.removal for each in restored)
     columns = ", ".join(MEMORY_COLUMNS)
