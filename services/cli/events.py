@@ -89,7 +89,7 @@ def _word(value: Any) -> str:
 def _intakes(options: argparse.Namespace) -> int:
     del options
     endpoint = Endpoint()
-    found = json.loads(endpoint.call("/v1/intakes", None, call_timeout_s)[0])["intakes"]
+    found = endpoint.answer("/v1/intakes", call_timeout_s)["intakes"]
     for each in found:
         print(plain(f"{each['id']}  {each['provider']}  {each['project']}  {endpoint.address}{each['path']}"))
     if not found:
@@ -99,7 +99,7 @@ def _intakes(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     endpoint = Endpoint()
-    made = _post(endpoint, "/v1/intakes", {"provider": options.which, "project": options.project})
+    made = endpoint.answer("/v1/intakes", call_timeout_s, {"provider": options.which, "project": options.project})
     print(plain(f"payload URL   {endpoint.address}{made['path']}"))
     print(plain(f"secret        {made['secret']}"))
     print("content type  application/json")
@@ -108,7 +108,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    _post(Endpoint(), "/v1/intakes/revoke", {"id": options.which})
+    Endpoint().answer("/v1/intakes/revoke", call_timeout_s, {"id": options.which})
     print("revoked")
     return 0
 
@@ -118,12 +118,12 @@ def _dead(options: argparse.Namespace) -> int:
     endpoint = Endpoint()
     if options.which:
         meant = {"all": True} if options.project == "all" else {"ids": [options.project]}
-        done = _post(endpoint, "/v1/events/dead", {"action": options.which, **meant})
+        done = endpoint.answer("/v1/events/dead", call_timeout_s, {"action": options.which, **meant})
         print(f"{done['changed']} {CHANGES[options.which]}")
         return 0 if done["changed"] else 1
     shown, after = 0, 0
     while after is not None:
-        found = json.loads(endpoint.call(f"/v1/events/dead?after={after}", None, call_timeout_s)[0])
+        found = endpoint.answer(f"/v1/events/dead?after={after}", call_timeout_s)
         for each in found["dead"]:
             waits = ", is sent again" if each["waits"] else ""
             print(plain(f"{each['id']}  {each['sink']}  {each['type']}  {each['buried_at']}  {each['reason']}{waits}"))
@@ -132,10 +132,6 @@ def _dead(options: argparse.Namespace) -> int:
     if not shown:
         print("There are none.", file=sys.stderr)
     return 0
-
-
-def _post(endpoint: Endpoint, path: str, body: Mapping[str, Any]) -> Any:
-    return json.loads(endpoint.call(path, json.dumps(body).encode(), call_timeout_s)[0])
 
 
 ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {

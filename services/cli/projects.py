@@ -54,7 +54,7 @@ def _projects(name: str) -> Iterator[Answer]:
     endpoint, cursor = Endpoint(), ""
     while True:
         asked = {"limit": page_size, "name": name, "cursor": cursor}
-        page = json.loads(endpoint.call(f"/v1/projects?{urlencode(asked)}", None, call_timeout_s)[0])
+        page = endpoint.answer(f"/v1/projects?{urlencode(asked)}", call_timeout_s)
         yield from page["projects"]
         cursor = page["next_cursor"] or ""
         if not cursor:
@@ -126,8 +126,7 @@ def _alias(options: argparse.Namespace) -> int:
 
 
 def _change(**asked: Any) -> Answer:
-    body = json.dumps(asked).encode()
-    answer: Answer = json.loads(Endpoint().call("/v1/projects", body, move_timeout_s)[0])
+    answer: Answer = Endpoint().answer("/v1/projects", move_timeout_s, asked)
     return answer
 
 

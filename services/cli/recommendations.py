@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     whose = _whose(options)
     asked = urlencode({name: each if isinstance(each, str) else json.dumps(each) for name, each in whose.items()})
-    found = json.loads(Endpoint().call(f"{PATH}?{asked}", None, call_timeout_s)[0])
+    found = Endpoint().answer(f"{PATH}?{asked}", call_timeout_s)
     if not found["recommendations"]:
         print("None was shown or answered here yet.", file=sys.stderr)
     for each in found["recommendations"]:
@@ -70,7 +70,7 @@ def _until(each: dict[str, Any]) -> str:
 def _answer(options: argparse.Namespace) -> int:
     asked = {"id": options.id, "answer": options.action.replace("-", "_"), **_whose(options)}
     asked |= {"days": options.days} if options.days is not None else {}
-    each = json.loads(Endpoint().call(PATH, json.dumps(asked).encode(), call_timeout_s)[0])
+    each = Endpoint().answer(PATH, call_timeout_s, asked)
     said = f"{_words(each['answer'])}{_until(each)}" if each["answer"] else "no answer"
     print(f"{plain(each['id'])} in {plain(each['project'])}: {said}")
     return 0
@@ -85,7 +85,7 @@ def _forget(options: argparse.Namespace) -> int:
         if not confirm(f"All that you answered and followed {plain(where)} is forgotten, for good. Forget?"):
             return 1
     asked = {"forget": True, **({"project": options.project} if options.project else {})}
-    done = json.loads(Endpoint().call(PATH, json.dumps(asked).encode(), call_timeout_s)[0])
+    done = Endpoint().answer(PATH, call_timeout_s, asked)
     print(f"Forgotten: {done['forgotten']} recommendations {plain(where)}.")
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -41,7 +40,7 @@ def _registry() -> list[Project]:
     found: list[Project] = []
     while True:
         query = urlencode({"limit": PAGE, "cursor": cursor})
-        page = json.loads(endpoint.call(f"/v1/projects?{query}", None, ANSWER_TIMEOUT_S)[0])
+        page = endpoint.answer(f"/v1/projects?{query}", ANSWER_TIMEOUT_S)
         found += page["projects"]
         cursor = page["next_cursor"] or ""
         if not cursor:

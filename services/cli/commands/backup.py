@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 
@@ -18,8 +17,7 @@ def run(options: argparse.Namespace) -> int:
     directory = options.directory.expanduser().absolute()
     began = time.monotonic()
     try:
-        answer, _ = Endpoint().call("/v1/backup", json.dumps({"directory": str(directory)}).encode(), backup_timeout_s)
-        made = json.loads(answer)
+        made = Endpoint().answer("/v1/backup", backup_timeout_s, {"directory": str(directory)})
     except CallFailed as problem:
         print(f"segue backup: {problem}", file=sys.stderr)
         return 1

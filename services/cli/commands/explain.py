@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -38,13 +37,13 @@ WORDS: Mapping[str, str] = {
 def run(options: argparse.Namespace) -> int:
     """Prints it."""
     asked = {"query": options.query, "project": options.project, "limit": options.limit, "id": options.id}
-    body = json.dumps({name: value for name, value in asked.items() if value}).encode()
+    given = {name: value for name, value in asked.items() if value}
     try:
-        answer, _ = Endpoint().call("/v1/explain", body, call_timeout_s)
+        answer = Endpoint().answer("/v1/explain", call_timeout_s, given)
     except CallFailed as problem:
         print(f"segue explain: {problem}", file=sys.stderr)
         return 1
-    print("\n".join(_lines(json.loads(answer))))
+    print("\n".join(_lines(answer)))
     return 0
 
 

@@ -34,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _test(operation: str, target: str) -> int:
     asked = {"operation": operation, "target": target, **place_here()}
-    answer, _ = Endpoint().call("/v1/permissions/test", json.dumps(asked).encode(), call_timeout_s)
-    said = json.loads(answer)
+    said = Endpoint().answer("/v1/permissions/test", call_timeout_s, asked)
     print(f"{said['decision']} ({said['security_level']}): {plain(said['reason'])}")
     if said["rule"]:
         print(f"  by {line(said['rule'])}")
@@ -45,8 +44,7 @@ def _test(operation: str, target: str) -> int:
 def _show() -> int:
     here = place_here()
     query = urlencode({**here, "place": json.dumps(here["place"])})
-    answer, _ = Endpoint().call(f"/v1/permissions?{query}", None, call_timeout_s)
-    listing = json.loads(answer)
+    listing = Endpoint().answer(f"/v1/permissions?{query}", call_timeout_s)
     for rule in listing["rules"]:
         print(line(rule))
     if not listing["rules"]:

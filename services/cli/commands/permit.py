@@ -6,7 +6,6 @@ What widens takes a terminal, in which a number is typed that stands there: a co
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -49,8 +48,7 @@ def _decide(options: argparse.Namespace) -> int:
     if options.command != "deny" and not confirm_by_person(_what(endpoint, asked)):
         print(f"segue {options.command}: nothing is changed.", file=sys.stderr)
         return 1
-    answer, _ = endpoint.call("/v1/permissions", json.dumps(asked).encode(), call_timeout_s)
-    print("\n".join(_answer_lines(json.loads(answer))))
+    print("\n".join(_answer_lines(endpoint.answer("/v1/permissions", call_timeout_s, asked))))
     return 0
 
 
@@ -61,7 +59,7 @@ def _what(endpoint: Endpoint, asked: Mapping[str, Any]) -> str:
     if "id" not in asked:
         target = f"({printable(asked['target'])})" if asked["target"] else ""
         return f"This allows {printable(asked['operation'])}{target}, scope {asked['scope']}."
-    listing = json.loads(endpoint.call("/v1/permissions", None, call_timeout_s)[0])
+    listing = endpoint.answer("/v1/permissions", call_timeout_s)
     if asked["action"] == "revoke":
         return next((f"This takes back: {line(each)}" for each in listing["rules"] if each["id"] == asked["id"]), "")
     for each in listing["proposals"]:

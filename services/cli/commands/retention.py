@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
@@ -34,8 +33,7 @@ def _set_rule(options: argparse.Namespace) -> int:
         asked["reset"] = True
     elif not options.forever:
         asked |= {"days": options.days, "size_mb": options.size_mb}
-    answer, _ = Endpoint().call("/v1/retention", json.dumps(asked).encode(), call_timeout_s)
-    rule = json.loads(answer)
+    rule = Endpoint().answer("/v1/retention", call_timeout_s, asked)
     print(f"{plain(options.project)}: {_rule_text(rule)}")
     if rule["would_remove"]:
         print(f"{rule['would_remove']:,} memories will be removed, from an hour from now on. {_way_back(options)}")
@@ -49,8 +47,7 @@ def _way_back(options: argparse.Namespace) -> str:
 
 
 def _show() -> int:
-    answer, _ = Endpoint().call("/v1/retention", None, call_timeout_s)
-    listing = json.loads(answer)
+    listing = Endpoint().answer("/v1/retention", call_timeout_s)
     for rule in listing["rules"]:
         due = f" ({rule['would_remove']:,} to go)" if rule["would_remove"] else ""
         print(f"{plain(rule['project'] or 'every other project')}: {_rule_text(rule)}{due}")

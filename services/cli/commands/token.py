@@ -7,7 +7,6 @@ own store, SQLite or the Redis in the session service's settings: whoever can re
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -131,9 +130,7 @@ class Gateway:
         return revoked
 
     def _call(self, path: str, fields: Record | None) -> Record:
-        body = None if fields is None else json.dumps(fields).encode()
-        answer, _ = self._endpoint.call(path, body, call_timeout_s)
-        content: Record = json.loads(answer)
+        content: Record = self._endpoint.answer(path, call_timeout_s, fields)
         return content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPResponse
@@ -39,6 +40,11 @@ class Endpoint:
         with self._open(Request(f"{self.address}{path}", body, self._headers), timeout_s) as response:  # noqa: S310  # checked
             headers: Any = response.headers  # finds names in any case
             return response.read(answer_max_bytes), headers
+
+    def answer(self, path: str, timeout_s: float, body: Mapping[str, Any] | None = None) -> Any:
+        """What the response says in JSON; a request with a body, which is sent as JSON, is a POST."""
+        content, _ = self.call(path, None if body is None else json.dumps(body).encode(), timeout_s)
+        return json.loads(content)
 
     def stream(self, path: str, silence_max_s: float) -> AbstractContextManager[HTTPResponse]:
         """An answer that goes on; reading it raises OSError after such a silence."""

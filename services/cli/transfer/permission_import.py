@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -67,11 +66,11 @@ def _line(rule: ClientRule, directory: Path) -> str:
 def _record(rule: ClientRule, here: Mapping[str, Any]) -> str:
     """Records it; what is wrong with it where that fails. Warnings are printed."""
     asked: dict[str, Any] = {"action": rule.action, "scope": rule.scope, **here}
-    body = json.dumps({**asked, "operation": rule.rule, "target": ""}).encode()
     try:
-        answer, _ = Endpoint().call("/v1/permissions", body, call_timeout_s)
+        asked |= {"operation": rule.rule, "target": ""}
+        answer = Endpoint().answer("/v1/permissions", call_timeout_s, asked)
     except CallFailed as problem:
         return f"{plain(rule.rule)}: {problem}"
-    for warning in json.loads(answer)["warnings"]:
+    for warning in answer["warnings"]:
         print(f"{plain(rule.rule)}: {plain(warning)}")
     return ""

@@ -19,11 +19,11 @@ def run(options: argparse.Namespace) -> int:
     """Prints the log, newest first."""
     asked = {"limit": options.limit, **({"project": options.project} if options.project else {})}
     try:
-        answer, _ = Endpoint().call(f"/v1/removals?{urlencode(asked)}", None, call_timeout_s)
+        answer = Endpoint().answer(f"/v1/removals?{urlencode(asked)}", call_timeout_s)
     except CallFailed as problem:
         print(f"segue removals: {problem}", file=sys.stderr)
         return 1
-    removals = json.loads(answer)["removals"]
+    removals = answer["removals"]
     if options.json:
         print("\n".join(json.dumps(each) for each in removals))
         return 0
