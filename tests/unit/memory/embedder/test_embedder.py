@@ -14,17 +14,25 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save_model
+from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.kit.errors import LimitExceeded, Unavailable
 from services.memory.embedder import DIMENSIONS, MODEL, Embedder, ModelUnusable
+from services.memory.embedder import model as model_module
 from services.memory.embedder.build import build_model
 from services.memory.embedder.cache import EmbeddingCache
 from services.memory.embedder.graph import load_weights, model_graph, weights_directory
 from services.memory.embedder.manifest import verify
-from services.memory.embedder.model import Model, encodable, inference_session, open_model
+from services.memory.embedder.model import (
+    OVERFLOWING,
+    Model,
+    encodable,
+    inference_session,
+    multiplies_exactly,
+    open_model,
+)
 from services.memory.embedder.onnx import OnnxEmbedder
 from tests.fakes import FakeEmbedder
 
@@ -379,15 +387,38 @@ def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
         assert not list(tmp_path.iterdir())
 
 
-def test_products_of_integers_do_not_overflow_on_this_processor(tmp_path: Path) -> None:
-    largest = numpy_helper.from_array(np.full((64, 16), 127, np.int8), "weights")
-    product = helper.make_node("MatMulInteger", ["numbers", "weights"], ["product"])
-    numbers = helper.make_tensor_value_info("numbers", TensorProto.UINT8, [1, 64])
-    result = helper.make_tensor_value_info("product", TensorProto.INT32, [1, 16])
-    graph = helper.make_graph([product], "product", [numbers], [result], [largest])
-    save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "a.onnx")
+def overflowing() -> ModelProto:
+    largest = numpy_helper.from_array(np.full((64, 16), 127, np.int8), "b")
+    product = helper.make_node("MatMulInteger", ["a", "b"], ["c"])
+    numbers = helper.make_tensor_value_info("a", TensorProto.UINT8, [1, 64])
+    result = helper.make_tensor_value_info("c", TensorProto.INT32, [1, 16])
+    graph = helper.make_graph([product], "p", [numbers], [result], [largest])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_the_model_by_which_a_processor_is_tried_out_is_what_it_says() -> None:
+    assert ModelProto.FromString(OVERFLOWING) == overflowing()
+
+
+@pytest.mark.parametrize("is_exact", [True, False], ids=["as it is", "as if its usual kernel overflowed"])
+def test_products_of_integers_do_not_overflow_on_this_processor(
+    is_exact: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_exact:
+        monkeypatch.setattr(model_module, "multiplies_exactly", lambda: False)
+    save_model(overflowing(), tmp_path / "a.onnx")
 
     session = inference_session(tmp_path / "a.onnx", 1)
 
-    (found,) = session.run(None, {"numbers": np.full((1, 64), 255, np.uint8)})
+    (found,) = session.run(None, {"a": np.full((1, 64), 255, np.uint8)})
     assert (found == 64 * 127 * 255).all()
+
+
+def test_either_kernel_gives_a_text_the_same_vector(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not multiplies_exactly():
+        pytest.skip("the usual kernel overflows on this processor, and is not used")
+    usual = open_model(model_directory)
+    monkeypatch.setattr(model_module, "multiplies_exactly", lambda: False)
+    other = open_model(model_directory)
+    for text in (*UNLIKE, *HARD):
+        assert usual.embed(text)[0].tobytes() == other.embed(text)[0].tobytes()
