@@ -12,6 +12,7 @@ from services.kit.events.outbox import Outbox, Taken
 from services.memory.domain.deletion_log import Undone
 from services.memory.domain.rows import Inserted, NewRow
 from services.memory.storage.duckdb.access import DatabaseAccess
+from services.memory.storage.duckdb.kept_rows.rewrites import no_row
 from services.memory.storage.memory_events import deleted_events, stored_events, undeleted_events
 
 Connection = duckdb.DuckDBPyConnection
@@ -49,7 +50,7 @@ class OutboxStore(DatabaseAccess):
 
     async def settle_events(self, number: int) -> None:
         """See Outbox."""
-        await self._write("settle events", lambda it: duckdb_outbox.settle(it, number), keeps_rows=True)
+        await self._write("settle events", lambda it: duckdb_outbox.settle(it, number), rewritten=no_row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from services.kit.observability import telemetry
 from services.memory.domain.memories import Memory
 from services.memory.storage.database_file.compactor import Compaction
 from services.memory.storage.duckdb.connections import Connections
+from services.memory.storage.duckdb.kept_rows.rewrites import RewrittenBy, any_row
 from services.memory.storage.duckdb.usage_counts import UsageCounts
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.memory_rows import memory_of, readable_memory
@@ -74,6 +75,8 @@ class DatabaseAccess:
                 await self._writer.run(lambda connection: connection.execute("SELECT 1"))  # reopens the database
                 return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
-    async def _write(self, name: str, job: Callable[[Connection], Result], *, keeps_rows: bool = False) -> Result:
+    async def _write(
+        self, name: str, job: Callable[[Connection], Result], *, rewritten: RewrittenBy = any_row
+    ) -> Result:
         with telemetry.query("duckdb", name, "memories"):
-            return await self._writer.run(job, keeps_rows=keeps_rows)
+            return await self._writer.run(job, rewritten=rewritten)

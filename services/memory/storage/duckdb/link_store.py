@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.memory.domain.project_links import Link
 from services.memory.storage.duckdb.access import DatabaseAccess
+from services.memory.storage.duckdb.kept_rows.rewrites import no_row
 from services.memory.storage.memory_rows import LINK_COLUMNS, links_of
 from services.memory.storage.row_codec import LinkTexts
 
@@ -19,9 +20,10 @@ class LinkStore(DatabaseAccess):
         texts = self._rows.link(user, LinkTexts(link.source, link.target, link.description))
         values = (user, texts.source, texts.target, str(link.type), texts.description, link.created_at)
         sql = "INSERT OR REPLACE INTO project_links VALUES (?, ?, ?, ?, ?, ?)"
-        await self._write("link", lambda connection: connection.execute(sql, values))
+        await self._write("link", lambda connection: connection.execute(sql, values), rewritten=no_row)
 
     async def unlink(self, user: str, source: str, target: str) -> bool:
         values = (user, self._rows.name(source), self._rows.name(target))
         sql = "DELETE FROM project_links WHERE user_id = ? AND source = ? AND target = ? RETURNING 1"
-        return bool(await self._write("unlink", lambda connection: connection.execute(sql, values).fetchall()))
+        gone = await self._write("unlink", lambda it: it.execute(sql, values).fetchall(), rewritten=no_row)
+        return bool(gone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from services.kit.background_task import background_task
 from services.kit.encryption.vault import Vault
 from services.memory.domain.memories import Memory, Stats, id_key
 from services.memory.domain.rows import Embedded, Inserted, Loaded, Moved, NewRow, ProjectMove, Restated, Sequences
@@ -30,11 +31,13 @@ from services.memory.storage.duckdb.connections import Connections
 from services.memory.storage.duckdb.correction_store import CorrectionStore
 from services.memory.storage.duckdb.deletion.deletion_store import DeletionStore
 from services.memory.storage.duckdb.deletion.retention_store import RetentionStore
+from services.memory.storage.duckdb.kept_rows.rewrites import no_row
+from services.memory.storage.duckdb.kept_rows.row_cache import RowCache
+from services.memory.storage.duckdb.kept_rows.visible_rows import VisibleRows
 from services.memory.storage.duckdb.known_rows import existing
 from services.memory.storage.duckdb.link_store import LinkStore
 from services.memory.storage.duckdb.memory_stats import MemoryStats, Question
 from services.memory.storage.duckdb.project_moves import ProjectMoves
-from services.memory.storage.duckdb.row_cache import RowCache
 from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.memory_rows import COLUMNS, page_of
 from services.memory.storage.row_codec import rows_of
@@ -58,7 +61,8 @@ async def open_store(path: Path, settings: StoreSettings) -> AsyncIterator[DuckS
                 compaction = Compaction(path, connections, writer, lambda: open_database(path, config, rows).connection)
                 store = DuckStore(path, opened.trouble, Access(connections, writer, readers, rows), compaction)
                 store.events_max = settings.events_max
-                yield store
+                async with background_task("memories at hand", store.rows.keep_at_hand):
+                    yield store
     finally:
         await asyncio.to_thread(connections.close)
 
@@ -94,7 +98,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         self.troubles = [trouble] if trouble else []
         self.moves = ProjectMoves(self._write, self._rows)
         self._stats = MemoryStats(access.writer)
-        self._cache = RowCache(access.writer)
+        self.rows = VisibleRows(RowCache(access.writer.rewrites), self._readable, self._select)
 
     @property
     def insert_sees_all(self) -> bool:
@@ -109,7 +113,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
             self._note_stored(connection, rows, outcomes)
             return outcomes
 
-        return await self._write("insert", insert, keeps_rows=True)
+        return await self._write("insert", insert, rewritten=no_row)
 
     async def restate(self, rows: Sequence[NewRow], model: str) -> dict[int, Restated]:
         def restate(connection: Connection) -> dict[int, Restated]:
@@ -117,7 +121,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
             self._compaction.touch(each.sequence for each in done.values())
             return done
 
-        done = await self._write("restate", restate)
+        done = await self._write("restate", restate, rewritten=_rewritten_rows)
         if any(each.replaced is not None for each in done.values()):
             self._usage.forget()
         return done
@@ -135,20 +139,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
         return rows[0][0] if rows else None
 
     async def visible(self, user: str, sequences: Sequence[int]) -> dict[int, Memory]:
-        known = self._cache.visible(user, sequences)
-        missing = [sequence for sequence in sequences if sequence not in known]
-        if not missing:
-            return known
-        at = self._cache.rewrites
-        marks = placeholders(missing)
-        sql = f"""
-            SELECT {COLUMNS}, CASE WHEN user_id = ? THEN '' ELSE user_id END AS author FROM memories
-            WHERE sequence IN ({marks}) AND (user_id = ? OR shared)
-        """  # noqa: S608  # marks only
-        rows = await self._readable("seen", sql, user, *missing, user)
-        found = {sequence: memory for sequence, memory in rows.items() if memory}
-        self._cache.keep(user, found, at)
-        return {each: (known.get(each) or found[each]) for each in sequences if each in known or each in found}
+        return await self.rows.visible(user, sequences)
 
     async def find_shared(self, id: str) -> int | None:
         rows = await self._select("find_shared", "SELECT min(sequence) FROM memories WHERE shared AND id = ?", id)
@@ -183,7 +174,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
 
     async def keep_upkeep(self, name: str, value: str) -> None:
         sql = "INSERT OR REPLACE INTO upkeep VALUES (?, ?)"
-        await self._write("upkeep", lambda connection: connection.execute(sql, (name, value)))
+        await self._write("upkeep", lambda connection: connection.execute(sql, (name, value)), rewritten=no_row)
 
     async def without_embedding(self, model: str, most: int) -> list[int]:
         sql = """
@@ -201,7 +192,7 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
             self._compaction.touch(each.sequence for each in embedded)
             writes.replace_embeddings(connection, self._rows, embedded, model)
 
-        await self._write("embed", replace_embeddings)
+        await self._write("embed", replace_embeddings, rewritten=no_row)
 
     async def load(self, model: str, sequences: Sequences, *, text: bool) -> AsyncIterator[Loaded]:
         for begin in range(0, len(sequences), portion):
@@ -254,6 +245,11 @@ class DuckStore(CorrectionStore, DeletionStore, RetentionStore, LinkStore):
     def _size(self) -> int:
         beside = (self._path, self._path.with_name(f"{self._path.name}.wal"))
         return sum(path.stat().st_size for path in beside if path.exists())
+
+
+def _rewritten_rows(done: Mapping[int, Restated]) -> list[int]:
+    """The rows that restatements changed or removed."""
+    return [sequence for each in done.values() for sequence in (each.sequence, each.replaced) if sequence is not None]
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 import duckdb
 
 from services.kit.errors import RateLimited, ServiceError, Unavailable
 from services.kit.observability import telemetry
+from services.memory.storage.duckdb.kept_rows.rewrites import Rewrites, RewrittenBy, any_row, no_row
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -35,7 +37,7 @@ class _Waiting:
     answer: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     alone: bool = False
-    keeps_rows: bool = False
+    rewritten: RewrittenBy = any_row
     outcome: Any = None
     context: Context = field(default_factory=copy_context)
     """The caller's, by which events know the trace that they happened in."""
@@ -69,8 +71,7 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="memory-writer", daemon=True)
         self.commits = 0
         """Grows with each transaction before it is answered: what was read at the same number is still so."""
-        self.rewrites = 0
-        """The same for those that may have changed or removed rows which were there."""
+        self.rewrites = Rewrites()
 
     async def __aenter__(self) -> Writer:
         self._thread.start()
@@ -80,11 +81,10 @@ class Writer:
         await asyncio.to_thread(self._queue.put, None)
         await asyncio.to_thread(self._thread.join)
 
-    async def run(self, job: Callable[[Connection], Result], *, keeps_rows: bool = False) -> Result:
-        """The result of `job`, once its transaction is durable; RateLimited if the queue is full. `keeps_rows`: it
-        only adds to what is there."""
+    async def run(self, job: Callable[[Connection], Result], *, rewritten: RewrittenBy = any_row) -> Result:
+        """The result of `job`, once its transaction is durable; RateLimited if the queue is full."""
         loop = asyncio.get_running_loop()
-        result: Result = await self._put(_Waiting(job, loop.create_future(), loop, keeps_rows=keeps_rows))
+        result: Result = await self._put(_Waiting(job, loop.create_future(), loop, rewritten=rewritten))
         return result
 
     async def replace(self, job: Callable[[Connection], Connection]) -> None:
@@ -153,13 +153,14 @@ class Writer:
     def _try(self, group: list[_Waiting]) -> Exception | None:
         if self._is_given_up:
             return Unavailable("The database failed and is not open again yet.", "Try again in a moment.")
-        self._revived = False
+        self._revived, is_done = False, False
         began, labels = time.perf_counter(), dict[str, str]()
         try:
             self._connection.begin()
             for waiting in group:
                 waiting.outcome = waiting.run(self._connection)
             self._connection.commit()
+            is_done = True
         except Exception as error:  # any error: the transaction must end, and the caller must get it
             self._roll_back()
             if isinstance(error, _given_up):
@@ -168,10 +169,17 @@ class Writer:
             return _as_service_error(error)
         finally:
             self.commits += 1
-            self.rewrites += not all(waiting.keeps_rows for waiting in group)
+            self._note_rewrites(group, is_done=is_done)
             took = telemetry.duration("segue.commit.duration", "Duration of transactions that write memories")
             took.record(time.perf_counter() - began, labels)
         return None
+
+    def _note_rewrites(self, group: list[_Waiting], *, is_done: bool) -> None:
+        if all(waiting.rewritten is no_row for waiting in group):
+            return
+        rows = [waiting.rewritten(waiting.outcome) if is_done else None for waiting in group]
+        known = [each for each in rows if each is not None]
+        self.rewrites.note(chain(*known) if len(known) == len(rows) else None)
 
     def _open_again(self) -> None:
         """Reopens the database, which DuckDB invalidates if a checkpoint fails (full disk); the log has all commits."""

@@ -8,14 +8,18 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from services.memory.storage.duckdb.row_cache import RowCache, kept_max_bytes, one_max_bytes
+from services.memory.domain.memories import Memory
+from services.memory.storage.duckdb.kept_rows.rewrites import Rewrites
+from services.memory.storage.duckdb.kept_rows.row_cache import (
+    RowCache,
+    kept_max_bytes,
+    one_max_bytes,
+    unasked_max_bytes,
+)
 from services.memory.storage.duckdb.store import DuckStore
-from services.memory.storage.duckdb.writer import Writer
 from services.memory.storage.sharded_store import ShardedStore
 from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, said, served
 from tests.unit.memory.storage.random_changes import change_something
@@ -37,7 +41,8 @@ def empty(service: Service) -> None:
     shards = service.store._shards if isinstance(service.store, ShardedStore) else [service.store]
     for each in shards:
         assert isinstance(each, DuckStore)
-        each._cache._kept.clear()
+        each.rows._cache._kept.clear()
+        each.rows._cache._bytes = 0
 
 
 @pytest.mark.slow
@@ -70,21 +75,41 @@ async def test_nothing_older_is_read_after_an_answered_change_however_reads_and_
         assert bool(await service.store.visible("bob", [sequence])) == is_shared
 
 
-def cache_at(rewrites: int) -> tuple[RowCache, Any]:
-    writer = SimpleNamespace(rewrites=rewrites)
-    return RowCache(cast("Writer", writer)), writer
-
-
 def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
-    cache, writer = cache_at(3)
+    rewrites = Rewrites()
+    cache = RowCache(rewrites)
     at = cache.rewrites
-    writer.rewrites += 1
+    rewrites.note(None)
     cache.keep("ann", {7: said("Before the change.", MARCH)}, at)
     assert cache.visible("ann", [7]) == {}
 
 
+def test_of_a_change_that_says_which_rows_it_rewrote_those_alone_are_forgotten() -> None:
+    rewrites = Rewrites()
+    cache = RowCache(rewrites)
+    cache.keep("ann", {each: said(f"Number {each}.", MARCH) for each in range(4)}, cache.rewrites)
+    rewrites.note([1])
+    rewrites.note([3, 9])
+    assert set(cache.visible("ann", range(4))) == {0, 2}
+    rewrites.note([2])
+    rewrites.note(None)
+    assert cache.visible("ann", range(4)) == {}
+
+
+def test_who_missed_more_changes_than_are_noted_forgets_everything() -> None:
+    rewrites = Rewrites(noted_max=2)
+    cache = RowCache(rewrites)
+    cache.keep("ann", {7: said("It stays.", MARCH)}, cache.rewrites)
+    rewrites.note([1])
+    rewrites.note([2])
+    assert 7 in cache.visible("ann", [7])
+    for each in (1, 2, 3):
+        rewrites.note([each])
+    assert cache.visible("ann", [7]) == {}
+
+
 def test_it_takes_a_bounded_room_and_keeps_what_was_asked_for_last() -> None:
-    cache, _ = cache_at(0)
+    cache = RowCache(Rewrites())
     cache.keep("ann", {0: said("x" * (one_max_bytes + 1), MARCH)}, 0)
     assert cache.visible("ann", [0]) == {}
     large = {each: said(f"{each} " + "x" * 30_000, MARCH + timedelta(hours=each)) for each in range(1, 1_001)}
@@ -97,8 +122,48 @@ def test_it_takes_a_bounded_room_and_keeps_what_was_asked_for_last() -> None:
     assert kept[1_000] == large[1_000]
 
 
+def test_what_nobody_asked_for_goes_first_and_leaves_room() -> None:
+    cache = RowCache(Rewrites())
+    cache.keep("ann", {1: said("It was asked for.", MARCH)}, 0)
+    unasked = {each: said(f"{each} " + "x" * 30_000, MARCH) for each in range(1_000, 2, -1)}
+    for sequence, memory in unasked.items():
+        if cache.has_room:
+            cache.keep("", {sequence: replace(memory, author="ann")}, 0, unasked=True)
+    kept = cache.visible("ann", range(1_001))
+    assert 1 in kept
+    assert 1_000 in kept
+    assert sum(each.size_bytes for each in kept.values()) < unasked_max_bytes + 2 * one_max_bytes
+    for number in range(2_000, 2_200):
+        cache.keep("ann", {number: said(f"{number} " + "x" * 30_000, MARCH)}, 0)
+    oldest = min(set(kept) - {1})
+    assert 1_000 in cache.visible("ann", [1_000])
+    assert cache.visible("ann", [oldest]) == {}
+
+
+@pytest.mark.parametrize("user", ["ann", "bob", "eve"])
+async def test_what_is_at_hand_unasked_is_what_the_database_says(service: Service, user: str) -> None:
+    rng = random.Random(7)  # no secret
+    for number in range(8):
+        await change_something(service, rng, number)
+    every = await every_sequence(service)
+    empty(service)
+    expected = await service.store.visible(user, every)
+    stores = service.store._shards if isinstance(service.store, ShardedStore) else [service.store]
+    empty(service)
+    for each in stores:
+        assert isinstance(each, DuckStore)
+        await each.rows._keep_newest()
+        assert each.rows._cache._kept or not (await each.size())[0]
+        each.rows._readable = refuse
+    assert await service.store.visible(user, [sequence for sequence in every if sequence in expected]) == expected
+
+
+async def refuse(*_: object) -> dict[int, Memory | None]:
+    raise AssertionError("the database was asked")
+
+
 def test_another_user_gets_what_is_shared_with_its_author_and_nothing_else() -> None:
-    cache, _ = cache_at(0)
+    cache = RowCache(Rewrites())
     own, open_to_all = said("Mine alone.", MARCH), replace(said("For all.", MARCH), shared=True)
     cache.keep("ann", {1: own, 2: open_to_all}, 0)
     assert cache.visible("ann", [1, 2]) == {1: own, 2: open_to_all}

@@ -1,0 +1,1 @@
+"""Rows that were read are kept until a transaction changes them."""
