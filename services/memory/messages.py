@@ -27,6 +27,7 @@ from services.memory.domain.memories import (
 from services.memory.domain.project_links import Link, LinkType
 from services.memory.domain.queries import (
     Author,
+    Beside,
     ContentType,
     Filter,
     Found,
@@ -201,9 +202,11 @@ def time_message(time: datetime | None) -> Timestamp | None:
     """The time, or None."""
     if time is None:
         return None
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
+    since = time - _epoch  # Timestamp's own conversion takes five times as long
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+
+
+_epoch = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def memory_message(memory: Memory, shown: Span | None = None) -> memory_pb2.StoredMemory:
@@ -273,11 +276,15 @@ def found_message(found: Found) -> memory_pb2.Found:
         score=found.score,
         similarity=found.similarity,
         matched=found.matched,
-        before=memory_message(found.before) if found.before else None,
-        after=memory_message(found.after) if found.after else None,
+        before=_beside_message(found.before) if found.before else None,
+        after=_beside_message(found.after) if found.after else None,
         folded=found.folded,
         folded_ids=found.folded_ids,
     )
+
+
+def _beside_message(beside: Beside) -> memory_pb2.StoredMemory:
+    return memory_pb2.StoredMemory(id=beside.id, content=beside.content)
 
 
 def results_message(results: Results) -> memory_pb2.SearchResponse:

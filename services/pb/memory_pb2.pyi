@@ -970,7 +970,9 @@ class Found(_message.Message):
     @_builtins.property
     def memory(self) -> Global___StoredMemory: ...
     @_builtins.property
-    def before(self) -> Global___StoredMemory: ...
+    def before(self) -> Global___StoredMemory:
+        """What stood around it in its session: the id, and of the content what is shown."""
+
     @_builtins.property
     def after(self) -> Global___StoredMemory: ...
     @_builtins.property

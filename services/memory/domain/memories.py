@@ -95,7 +95,8 @@ class Memory:
         """Its approximate size in an answer."""
         names = (self.content, self.project, self.session_id, self.role, self.author, *self.tags)
         names = (*names, *(each.content for each in self.versions))
-        return sum(len(each.encode("utf-8", "replace")) for each in names) + len(json.dumps(dict(self.metadata)))
+        metadata = len(json.dumps(dict(self.metadata))) if self.metadata else len("{}")
+        return sum(map(utf8_bytes, names)) + metadata
 
     def fingerprint(self, user: str) -> UUID:
         """Equal for memories that count as the same: user, project, kind, session, and content up to whitespace."""
@@ -112,7 +113,12 @@ class Memory:
 def text_bytes(content: str, metadata: str) -> int:
     """Bytes of a memory's text as UTF-8; `metadata` is JSON, and empty metadata counts as 0."""
     kept = "" if metadata == "{}" else metadata
-    return len(content.encode("utf-8", "replace")) + len(kept.encode("utf-8", "replace"))
+    return utf8_bytes(content) + utf8_bytes(kept)
+
+
+def utf8_bytes(text: str) -> int:
+    """The length of a text as UTF-8; a lone surrogate counts as one."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def id_key(user: str, id: str) -> UUID:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.kit.errors import InvalidInput
-from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max
+from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max, utf8_bytes
 from services.memory.text.chunks import Span
 from services.memory.text.dialogue import asks
 from services.memory.text.turn_kinds import NAMED
@@ -161,6 +162,13 @@ class PageBounds:
     context_max_chars: int = 0
 
 
+class Beside(NamedTuple):
+    """What stands before or after a result in its session, as far as it is shown."""
+
+    id: str
+    content: str
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One result: what it is ordered by (`score`, 0-1), the cosine where there is one, and what stood around it.
@@ -173,8 +181,8 @@ class Found:
     score: float
     similarity: float | None
     matched: str
-    before: Memory | None = None
-    after: Memory | None = None
+    before: Beside | None = None
+    after: Beside | None = None
     folded: int = 0
     folded_ids: Sequence[str] = ()
     shown: Span | None = None
@@ -182,10 +190,10 @@ class Found:
     @property
     def size_bytes(self) -> int:
         """Its approximate size in an answer."""
-        memory = self.memory
+        size, content = self.memory.size_bytes, self.memory.content
         if self.shown:
-            memory = replace(memory, content=memory.content[self.shown.begin : self.shown.end])
-        return sum(each.size_bytes for each in (memory, self.before, self.after) if each)
+            size -= utf8_bytes(content) - utf8_bytes(content[self.shown.begin : self.shown.end])
+        return size + sum(utf8_bytes(each.content) for each in (self.before, self.after) if each)
 
 
 Facets = Mapping[str, Mapping[str, int]]

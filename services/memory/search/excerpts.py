@@ -34,6 +34,11 @@ class Sought:
         }
 
     @cached_property
+    def is_ascii(self) -> bool:
+        """Whether all of them are."""
+        return all(map(str.isascii, self.stems))
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Finds where such words begin."""
         begins = "|".join(re.escape(stem) for stem in sorted(self.stems, key=len, reverse=True))
@@ -82,9 +87,28 @@ class _Hit:
 def _hits(text: str, sought: Sought) -> Iterator[_Hit]:
     if not sought.shares:
         return
+    if text.isascii() and sought.is_ascii:
+        yield from _ascii_hits(text.lower(), sought.stems)
+        return
     for match in sought.pattern.finditer(text):
         stem = match[0].casefold()
         yield _Hit(match.start(), match.end(), stem, sought.stems.get(stem, 0.0))
+
+
+def _ascii_hits(text: str, stems: Mapping[str, float]) -> Iterator[_Hit]:
+    """The same as by the pattern, which would take longer to compile than all excerpts of a page to make."""
+    found = []
+    for stem in stems:
+        begin = text.find(stem)
+        while begin >= 0:
+            if not begin or not text[begin - 1].isalnum():
+                found.append((begin, -len(stem), stem))
+            begin = text.find(stem, begin + 1)
+    end = 0
+    for begin, _, stem in sorted(found):
+        if begin >= end:  # of those that begin at the same place the longest comes first
+            end = begin + len(stem)
+            yield _Hit(begin, end, stem, stems[stem])
 
 
 def _densest(hits: Sequence[_Hit], chars_max: int) -> tuple[float, int, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 
 from services.memory.domain.memories import Memory
-from services.memory.domain.queries import Found, PageBounds, page_max_bytes
+from services.memory.domain.queries import Beside, Found, PageBounds, page_max_bytes
 from services.memory.domain.store import MemoryStore
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.search.answer_tokens import answer_tokens, estimated_tokens, fields_tokens
@@ -89,49 +90,44 @@ class ResultPages:
         needed = {sequence for name in ("sequence", "before", "after") for sequence in rows[name].tolist()} - {-1}
         needed |= {sequence for place in places for sequence in ranking.folded_sequences(place)[:folded_ids_max]}
         memories = await mark(self.store, self.index.voids, user, await self.store.visible(user, sorted(needed)))
-        found = [(place, _one(ranking, place, memories)) for place in places if ranking.sequence(place) in memories]
+        shown = [place for place in places if ranking.sequence(place) in memories]
         if not bounds.content_max_chars:
-            return found
-        if sum(len(each.memory.content) for _, each in found) > _at_once_chars:
-            return await asyncio.to_thread(_all_cut, found, ranking, bounds, sought)
-        return _all_cut(found, ranking, bounds, sought)
+            return [(place, _result(ranking, place, memories)) for place in shown]
+        if sum(len(memories[ranking.sequence(place)].content) for place in shown) > _at_once_chars:
+            return await asyncio.to_thread(_excerpts, ranking, shown, memories, bounds, sought)
+        return _excerpts(ranking, shown, memories, bounds, sought)
 
 
-def _one(ranking: Ranking, place: int, memories: dict[int, Memory]) -> Found:
+def _result(
+    ranking: Ranking, place: int, memories: Mapping[int, Memory], most: int = 0, shown: Span | None = None
+) -> Found:
+    """The result, with the end of what was before and the beginning of what came after, or all of them."""
     row = ranking.rows[place]
     similarity, folded = float(row["similarity"]), ranking.folded_sequences(place)
+    before, after = memories.get(int(row["before"])), memories.get(int(row["after"]))
     return Found(
         memory=memories[ranking.sequence(place)],
         score=float(row["score"]),
-        similarity=None if np.isnan(similarity) else similarity,
+        similarity=None if isnan(similarity) else similarity,
         matched=ranking.match_kind(place),
-        before=memories.get(int(row["before"])),
-        after=memories.get(int(row["after"])),
+        before=Beside(before.id, before.content[-most:]) if before else None,
+        after=Beside(after.id, after.content[: most or None]) if after else None,
         folded=len(folded),
         folded_ids=[memories[each].id for each in folded[:folded_ids_max] if each in memories],
+        shown=shown,
     )
 
 
-def _all_cut(
-    found: Iterable[tuple[int, Found]], ranking: Ranking, bounds: PageBounds, sought: Sought
+def _excerpts(
+    ranking: Ranking, places: Iterable[int], memories: Mapping[int, Memory], bounds: PageBounds, sought: Sought
 ) -> list[tuple[int, Found]]:
-    return [(place, _cut(each, ranking, place, bounds, sought)) for place, each in found]
-
-
-def _cut(found: Found, ranking: Ranking, place: int, bounds: PageBounds, sought: Sought) -> Found:
-    """The result with an excerpt of its content, the end of what was before, and the beginning of what came after."""
-    most = bounds.context_max_chars
-    chunk = int(ranking.rows["chunk"][place])
-    return replace(
-        found,
-        shown=excerpt(found.memory.content, bounds.content_max_chars, sought, chunk),
-        before=_with(found.before, slice(-most, None)) if most else found.before,
-        after=_with(found.after, slice(0, most)) if most else found.after,
-    )
-
-
-def _with(memory: Memory | None, part: slice) -> Memory | None:
-    return replace(memory, content=memory.content[part]) if memory else None
+    """The results with excerpts of their contents."""
+    found = []
+    for place in places:
+        content, chunk = memories[ranking.sequence(place)].content, int(ranking.rows["chunk"][place])
+        shown = excerpt(content, bounds.content_max_chars, sought, chunk)
+        found.append((place, _result(ranking, place, memories, bounds.context_max_chars, shown)))
+    return found
 
 
 def _until_full(

@@ -8,7 +8,8 @@ import pytest
 
 from services.kit.errors import InvalidInput, TooLarge
 from services.memory.domain.memories import Kind, Memory
-from services.memory.domain.queries import Filter, Found, Query, check_query, limit_max, query_max_chars
+from services.memory.domain.queries import Beside, Filter, Found, Query, check_query, limit_max, query_max_chars
+from services.memory.text.chunks import Span
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -61,4 +62,7 @@ def test_a_result_counts_with_what_stood_around_it() -> None:
     memory = Memory("é" * 100, Kind.REFLECTION, "boat", NOW)
     alone = Found(memory, 0.5, None, "words")
     assert alone.size_bytes == memory.size_bytes >= 200
-    assert Found(memory, 0.5, None, "words", before=memory, after=memory).size_bytes == 3 * alone.size_bytes
+    beside = Beside("other", "é" * 50)
+    assert Found(memory, 0.5, None, "words", before=beside, after=beside).size_bytes == alone.size_bytes + 200
+    part = Found(memory, 0.5, None, "words", shown=Span(10, 20))
+    assert part.size_bytes == alone.size_bytes - 180

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.memory.search.excerpts import excerpt, sought_of
+from services.memory.search.excerpts import Sought, _hits, excerpt, sought_of
 from services.memory.text.chunks import chunks
 
 FILLER = "".join(f"2026-03-01 INFO line {number} of the pump log says all is well\n" for number in range(2_000))
@@ -71,3 +71,20 @@ def test_any_text_has_an_excerpt_within_its_bound(text: str, query: str, chars_m
     assert 0 <= span.begin <= span.end <= len(text)
     assert span.end - span.begin <= chars_max
     assert span.end > span.begin or not text
+
+
+DOTLESS = "\N{LATIN SMALL LETTER DOTLESS I}x"
+"""Which the pattern finds in ix."""
+
+
+@given(
+    st.lists(st.sampled_from(["retry", "retries", "Ret", "_re", "9", "re-try", "_", " ", "\n", "ix", "RÉ", "é"])),
+    st.lists(
+        st.sampled_from(["retry", "retries", "re", "tries", "9", "re_try", "é", DOTLESS]),
+        max_size=4,
+    ),
+)
+def test_words_are_found_where_the_pattern_finds_them(text: list[str], words: list[str]) -> None:
+    sought, joined = Sought(dict.fromkeys(words, 0.25)), "".join(text)
+    by_pattern = [match.span() for match in sought.pattern.finditer(joined)] if words else []
+    assert [(hit.begin, hit.end) for hit in _hits(joined, sought)] == by_pattern

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from services.kit.errors import InvalidInput, NotFound, Unavailable
 from services.memory.domain.memories import Kind, Memory, metadata_max_bytes
-from services.memory.domain.queries import Found, Results
+from services.memory.domain.queries import Beside, Found, Results
 from services.memory.messages import encoded_results
 from services.memory.search.result_cache import (
     EncodedPage,
@@ -229,7 +229,8 @@ def page_of(number: int) -> EncodedPage:
     metadata = {f"key{number}": f"value{number}" for number in range(2_500)}
     assert 50_000 < len(json.dumps(metadata)) <= metadata_max_bytes
     memory = Memory("short", Kind.CONVERSATION, "p", datetime.now(UTC), metadata=metadata, id=str(number))
-    found = [Found(memory, 0.5, 0.5, "both", memory, memory)] * 50
+    beside = Beside(str(number), "short")
+    found = [Found(memory, 0.5, 0.5, "both", beside, beside)] * 50
     return EncodedPage(encoded_results(Results(found, 50, "hybrid", 0.0)), "hybrid")
 
 
