@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,7 +18,10 @@ KIND = {name: kind for kind, name in KIND_NAME.items()}
 
 def iso(time: Timestamp) -> str:
     """ISO 8601 in UTC, with its offset."""
-    return time.ToDatetime(UTC).isoformat()
+    return (_epoch + timedelta(seconds=time.seconds, microseconds=time.nanos // 1_000)).isoformat()
+
+
+_epoch = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _admit_failures(schema: dict[str, Any]) -> None:
@@ -50,12 +52,11 @@ class Lean(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if name in _always or value not in _empty}
+        return {name: value for name, value in dump(self).items() if value or name in _always}
 
 
 version_max_chars = 2_000
 """What is shown of an earlier text."""
-_empty: Sequence[Any] = (None, "", [], {}, 0, False)
 
 
 class MemoryShape(Lean):
