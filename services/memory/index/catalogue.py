@@ -177,7 +177,7 @@ class Catalogue:
     def of_projects(self, projects: Sequence[str], slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` belong to a project of one of these names."""
         codes = [code for project in projects if (code := self._projects.find(project)) >= 0]
-        return np.isin(self.column("project")[slots], codes)
+        return np.isin(self.column("project")[slots], codes) if codes else np.zeros(len(slots), np.bool_)
 
     def project_names(self, slots: Slots) -> Mapping[str, int]:
         """How many of `slots` each project has."""

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import count
+from itertools import accumulate, count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from services.memory.index.postings import Document, Postings, merge, postings, term_key
 from services.memory.index.slots.growable_arrays import Column, Slots
+from services.memory.index.slots.places import table_max
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.slot_vectors import Scores, best
 
@@ -42,20 +43,17 @@ MEMORY = Saturation(0.4, 0.3)  # a turn is short: presence of a term matters mor
 SESSION = Saturation(1.2, 0.75)  # a session is long: the count matters
 
 
-Part: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint8]]
+Part: TypeAlias = tuple[NDArray[np.integer], NDArray[np.uint8]]
 """Slots, ascending, and the term's count in each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The postings of one query term in the searched part: consecutive parts, and the number of slots.
-
-    The parts of a `frequent` term may hold slots that are not searched; its frequency may then be an estimate.
-    """
+    """The postings of one query term: consecutive parts, which may hold slots that are not searched. Of a term that
+    occurs nearly everywhere also its `frequency`, the number of slots that are searched, which may be an estimate."""
 
     parts: Sequence[Part]
-    frequency: int
-    frequent: bool = False
+    frequency: int | None = None
 
 
 class Words:
@@ -114,49 +112,79 @@ class Words:
 
     def ask(self, terms: Sequence[str], searched: Selection) -> Matches:
         """The postings of the terms in the searched part."""
-        return Matches(
-            [self._term_slots(term, searched) for term in dict.fromkeys(terms)], searched, self._lengths.rows
-        )
+        keys = np.fromiter(map(term_key, dict.fromkeys(terms)), np.uint64)
+        parts: list[list[Part]] = [[] for _ in keys]
+        for piece in self._pieces:
+            for number, where in piece.find(keys):
+                parts[number].append((piece.slots[where], piece.counts[where]))
+        most = scanned_max(searched)
+        held = [self._frequent(each, searched) if _size(each) > most else Held(each) for each in parts]
+        return Matches(held, searched, self._lengths.rows)
 
     def occurs(self, keys: NDArray[np.uint64], searched: Selection) -> bool:
         """Whether any of the terms with these keys stands anywhere in the searched part."""
-        return any(
-            bool(searched.holds(piece.slots[piece.find(key)]).any())
-            for piece in self._pieces
-            for key in piece.among(keys).tolist()
-        )
+        return bool(self.occurring(keys, searched))
 
-    def _term_slots(self, term: str, searched: Selection) -> Held:
-        key = term_key(term)
-        found = [(piece, where) for piece in self._pieces if (where := piece.find(key)).stop]
-        parts = [(piece.slots[where], piece.counts[where]) for piece, where in found]
-        size = sum(len(slots) for slots, _ in parts)
-        if size > scanned_max(searched):
-            return self._frequent(parts, size, searched)
-        slots, counts = _together(parts)
-        if not searched.is_everything:
-            kept = searched.holds(slots)
-            slots, counts = slots[kept], counts[kept]
-        return Held([(slots, counts)], len(slots))
+    def occurring(self, keys: NDArray[np.uint64], searched: Selection) -> set[int]:
+        """The places in `keys` of those terms that stand anywhere in the searched part."""
+        found = set[int]()
+        for piece in self._pieces:
+            for number, where in piece.find(keys):
+                if number not in found and searched.holds_any(piece.slots[where]):
+                    found.add(number)
+        return found
 
-    def _frequent(self, parts: Sequence[Part], size: int, searched: Selection) -> Held:
+    def _frequent(self, parts: Sequence[Part], searched: Selection) -> Held:
         """The postings of a term that occurs nearly everywhere, without copying them."""
+        size = _size(parts)
         if searched.is_everything:
-            return Held(parts, size, frequent=True)
+            return Held(parts, size)
         if len(searched) <= scanned_min:
             slots = searched.slots.astype(np.uint32)
             counts = sum((_term_counts(part, slots) for part in parts), np.zeros(len(slots), np.uint8))
-            return Held([(slots[counts > 0], counts[counts > 0])], int(np.count_nonzero(counts)))
+            return Held([(slots[counts > 0], counts[counts > 0])])
         step = size // scanned_min
         inside = sum(int(np.count_nonzero(searched.holds(slots[::step]))) for slots, _ in parts)
-        return Held(parts, min(inside * step, len(searched)), frequent=True)
+        return Held(parts, min(inside * step, len(searched)))
+
+
+def _size(parts: Sequence[Part]) -> int:
+    return sum(len(slots) for slots, _ in parts)
 
 
 def _together(parts: Sequence[Part]) -> Part:
     if len(parts) == 1:
         return parts[0]
-    slots = [np.zeros(0, np.uint32), *(slots for slots, _ in parts)]
-    return np.concatenate(slots), np.concatenate([np.zeros(0, np.uint8), *(counts for _, counts in parts)])
+    every = ((np.zeros(0, np.uint32), np.zeros(0, np.uint8)), *parts)
+    return np.concatenate([slots for slots, _ in every]), np.concatenate([counts for _, counts in every])
+
+
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """The searched postings of several terms, one after the other: term `n` from `begins[n]` to `begins[n + 1]`."""
+
+    slots: NDArray[np.intp]
+    counts: NDArray[np.uint8]
+    begins: Sequence[int]
+
+    def size(self, number: int) -> int:
+        """The number of a term's slots."""
+        return self.begins[number + 1] - self.begins[number]
+
+    def part(self, number: int, most: int | None = None) -> slice:
+        """Where those of a term are; the latest `most` of them."""
+        begin, end = self.begins[number], self.begins[number + 1]
+        return slice(begin if most is None else max(begin, end - most), end)
+
+
+def _searched_postings(terms: Sequence[Sequence[Part]], searched: Selection) -> _Together:
+    slots, counts = _together([part for parts in terms for part in parts])
+    begins = [0, *accumulate(map(_size, terms))]
+    if not searched.is_everything:
+        kept = searched.holds(slots)
+        begins = np.append(0, np.cumsum(kept))[begins].tolist()
+        slots, counts = slots[kept], counts[kept]
+    return _Together(slots.astype(np.intp), counts, begins)
 
 
 def _term_counts(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
@@ -165,7 +193,7 @@ def _term_counts(part: Part, slots: NDArray[np.integer]) -> NDArray[np.uint8]:
     counted = np.zeros(len(slots), np.uint8)
     if len(held):
         begin, end = np.searchsorted(slots, (held[0], held[-1] + 1))  # the rest is in other parts
-        wanted = slots[begin:end].astype(np.uint32)
+        wanted = slots[begin:end].astype(held.dtype)
         places = np.searchsorted(held, wanted)
         counted[begin:end] = np.where(held[places] == wanted, counts[places], 0)
     return counted
@@ -180,14 +208,18 @@ class Matches:
     """The terms of one query and their postings in the searched part."""
 
     def __init__(self, held: Sequence[Held], searched: Selection, lengths: NDArray[np.int32]) -> None:
-        self._term_slots = held
+        self._held = held
         self._searched = searched
         self._lengths = lengths
+        self._others = _searched_postings([each.parts if each.frequency is None else () for each in held], searched)
+        """The postings of all but the frequent terms."""
+        numbers = enumerate(each.frequency for each in held)
+        self._frequencies = [self._others.size(number) if its is None else its for number, its in numbers]
 
     @cached_property
     def _idf(self) -> NDArray[np.float64]:
         """The idf of each term."""
-        return np.array([_idf(len(self._searched), each.frequency) for each in self._term_slots])
+        return np.array([_idf(len(self._searched), each) for each in self._frequencies])
 
     @cached_property
     def term_shares(self) -> NDArray[np.float64]:
@@ -199,19 +231,38 @@ class Matches:
 
         Of the term that exceeds the limit of postings only the latest slots are read, and of more frequent ones none.
         """
-        sums = np.zeros(len(self._lengths), np.float32)
+        sums, holds = np.zeros(len(self._lengths), np.float32), np.zeros(len(self._lengths), np.bool_)
         left = scanned_max(self._searched)
-        for place in np.argsort([each.frequency for each in self._term_slots], kind="stable"):
-            slots, counts = self._latest(self._term_slots[place], left)
-            sums[slots] += self._weight(counts, self._norm(slots)) * np.float32(self._idf[place])
+        for number in sorted(range(len(self._held)), key=self._frequencies.__getitem__):
+            slots, weights = self._latest_weights(number, left)
+            sums[slots] += weights * np.float32(self._idf[number])
+            holds[slots] = True
             left -= len(slots)
             if left <= 0:
                 break
-        found = np.flatnonzero(sums > 0)
+        found = np.flatnonzero(holds)
         return best(found, sums[found], most)[0]
 
+    def _latest_weights(self, number: int, most: int) -> tuple[NDArray[np.integer], NDArray[np.float32]]:
+        """The latest searched slots of a term, at most `most`, and its weight in each."""
+        if self._held[number].frequency is not None:
+            slots, counts = self._latest(self._held[number], most)
+            return slots, self._weight(counts, self._norm(slots))
+        part = self._others.part(number, most)
+        if self._weights is not None:
+            return self._others.slots[part], self._weights[part]
+        slots = self._others.slots[part]
+        return slots, self._weight(self._others.counts[part], self._norm(slots))
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float32] | None:
+        """The weights of all but the frequent terms, computed at once; None if not all will be read."""
+        if len(self._others.slots) > scanned_max(self._searched):
+            return None
+        return self._weight(self._others.counts, self._norm(self._others.slots))
+
     def _latest(self, held: Held, most: int) -> Part:
-        """The latest postings of a term, at most `most`, then limited to the searched slots."""
+        """The latest postings of a frequent term, at most `most`, then limited to the searched slots."""
         latest: list[Part] = []
         for slots, counts in reversed(held.parts):
             latest.insert(0, (slots[-most:], counts[-most:]))
@@ -219,24 +270,36 @@ class Matches:
             if most <= 0:
                 break
         slots, counts = _together(latest)
-        if not held.frequent or self._searched.is_everything:
+        if self._searched.is_everything:
             return slots, counts
         kept = self._searched.holds(slots)
         return slots[kept], counts[kept]
 
     def counts(self, slots: Slots) -> NDArray[np.uint8]:
         """The count of each term in each of `slots`, which are ascending: one row per term."""
-        counted = np.zeros((len(self._term_slots), len(slots)), np.uint8)
-        for number, held in enumerate(self._term_slots):
-            for part in held.parts:
-                counted[number] += _term_counts(part, slots)
+        counted = np.zeros((len(self._held), len(slots)), np.uint8)
+        for number in range(len(self._held)):
+            if len(self._lengths) <= table_max and self._held[number].frequency is None:
+                part, counts = self._others.part(number), np.zeros(len(self._lengths), np.uint8)
+                counts[self._others.slots[part]] = self._others.counts[part]
+                counted[number] = counts[slots]
+            else:
+                for each in self._parts(number):
+                    counted[number] += _term_counts(each, slots)
         return counted
+
+    def _parts(self, number: int) -> Sequence[Part]:
+        """The postings of a term; of a frequent one also those that are not searched."""
+        if self._held[number].frequency is not None:
+            return self._held[number].parts
+        part = self._others.part(number)
+        return [(self._others.slots[part], self._others.counts[part])]
 
     def shares(self, slots: Slots) -> NDArray[np.float64]:
         """For each of `slots`, which are ascending, the share of the terms' summed idf that stands in it."""
         sums = np.zeros(len(slots))
-        for share, held in zip(self.term_shares.tolist(), self._term_slots, strict=True):
-            for part in held.parts:
+        for number, share in enumerate(self.term_shares.tolist()):
+            for part in self._parts(number):
                 sums += share * (_term_counts(part, slots) > 0)
         return sums
 
@@ -258,27 +321,27 @@ class Matches:
 
         `session_of` has the session of each slot. Frequent terms are left out.
         """
-        asked, places = np.unique(sessions, return_inverse=True)
         lengths = self._searched.session_lengths
         documents = self._searched.sessions_count
         if not documents:
             return np.zeros(len(sessions), np.float32)
         usual = max(self._searched.mean_session_length, 1.0)
-        norm = SESSION.k1 * (1 - SESSION.b + SESSION.b * np.where(asked >= 0, lengths[asked], 0) / usual)
+        norm = SESSION.k1 * (1 - SESSION.b + SESSION.b * np.where(sessions >= 0, lengths[sessions], 0) / usual)
         often = self._often_in_sessions(session_of, len(lengths))
         idf = np.array([_idf(documents, holding) for holding in np.count_nonzero(often, axis=1).tolist()])
-        here = np.where(asked >= 0, often[:, asked], 0.0)
+        here = np.where(sessions >= 0, often[:, sessions], 0.0)
         sums = idf @ (here * (SESSION.k1 + 1) / np.maximum(here + norm, 1e-9))
-        return np.asarray((sums / max(idf.sum() * (SESSION.k1 + 1), 1e-9))[places], np.float32)
+        return np.asarray(sums / max(idf.sum() * (SESSION.k1 + 1), 1e-9), np.float32)
 
     def _often_in_sessions(self, session_of: NDArray[np.int32], sessions: int) -> NDArray[np.float64]:
         """The count of each infrequent term in each session: one row per term."""
-        parts = [_together(held.parts) for held in self._term_slots if not held.frequent]
-        slots, counts = _together(parts)
-        rows = np.repeat(np.arange(len(parts)), [len(held) for held, _ in parts])
-        places = rows * (sessions + 1) + session_of[slots] + 1  # the first column of each row is session -1
-        often = np.bincount(places, counts, len(parts) * (sessions + 1))
-        return np.asarray(often.reshape(len(parts), sessions + 1)[:, 1:])
+        numbers = [number for number, held in enumerate(self._held) if held.frequency is None]
+        of_slots = session_of[self._others.slots] + 1  # the first column of each row is session -1
+        often = np.empty((len(numbers), sessions + 1))
+        for row, number in enumerate(numbers):
+            part = self._others.part(number)
+            often[row] = np.bincount(of_slots[part], self._others.counts[part], sessions + 1)
+        return often[:, 1:]
 
 
 def _idf(documents: int, holding: int) -> float:

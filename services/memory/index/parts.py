@@ -20,8 +20,9 @@ from services.memory.index.facet_counts import FacetCounts, facet_counts
 from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
 from services.memory.index.newest_vectors import AtMost, NewestVectors, newest_vectors
-from services.memory.index.postings import meant_keys, term_keys
+from services.memory.index.postings import meant_keys, term_key
 from services.memory.index.slots.growable_arrays import Slots
+from services.memory.index.slots.places import Places, distinct
 from services.memory.index.slots.selection import Selection
 from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
@@ -164,7 +165,7 @@ class Parts:
         chosen = self._with_neighbours(found, searched)
         chosen = self._with_replacements(chosen, searched)
         signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, chosen, len(searched), chunk)
+        return self._candidates(chosen, signals, np.ones(len(chosen), np.bool_), len(searched), chunk)
 
     def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
         """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
@@ -174,7 +175,7 @@ class Parts:
         newest = self._catalogue.by_time(matching)[-most:]
         chosen = self._with_neighbours([newest], searched)
         signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, newest, len(matching), chunk)
+        return self._candidates(chosen, signals, np.isin(chosen, newest), len(matching), chunk)
 
     def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author) -> Timeline:
         """All that the filter passes, in the order of time."""
@@ -200,7 +201,9 @@ class Parts:
     def absent(self, user: str, projects: Sequence[str], terms: Sequence[str]) -> frozenset[str]:
         """Those of `terms` that occur nowhere in what is searched."""
         searched = self._selection(user, projects, EVERYTHING)
-        return frozenset(term for term in terms if not self._words.occurs(term_keys([term]), searched))
+        keys = np.fromiter(map(term_key, terms), np.uint64)
+        occurring = self._words.occurring(keys, searched)
+        return frozenset(term for number, term in enumerate(terms) if number not in occurring)
 
     def misspellings(self, user: str, projects: Sequence[str], words: Sequence[str]) -> list[str]:
         """Those of `words` that are probably meant to be others, which occur in what is searched."""
@@ -232,11 +235,10 @@ class Parts:
         return holds | (self._embeddings.content_cosines(asked.vector, slots) >= MATCHING_COSINE)
 
     def _candidates(
-        self, chosen: Slots, signals: Signals, answers: Slots, total: int, chunk: NDArray[np.int16]
+        self, chosen: Slots, signals: Signals, answers: NDArray[np.bool_], total: int, chunk: NDArray[np.int16]
     ) -> Candidates:
         column = self._catalogue.column
-        sequence, wording = column("sequence")[chosen], column("wording")[chosen]
-        return Candidates(sequence, wording, signals, np.isin(chosen, answers), total, chunk)
+        return Candidates(column("sequence")[chosen], column("wording")[chosen], signals, answers, total, chunk)
 
     def _signals(  # all that a search goes by
         self,
@@ -251,23 +253,25 @@ class Parts:
         vector, context_vector, chunk = self._cosines(user, asked.vector, chosen)
         counts, sessions = matches.counts(chosen), self._numbers("session", chosen)
         sessions[~self._catalogue.of_user(user, chosen)] = -1  # the rest of another user's session may be private
-        column = self._catalogue.column
+        known, places = distinct(sessions, self._catalogue.sessions)
+        before, after, column = self._numbers("before", chosen), self._numbers("after", chosen), self._catalogue.column
+        chosen_places = Places(chosen, len(self._catalogue))
         return Signals(
             words=matches.scores(chosen, counts).astype(np.float64),
-            session_words=matches.session_scores(sessions, column("session")).astype(np.float64),
+            session_words=matches.session_scores(known, column("session")).astype(np.float64)[places],
             vector=vector,
             context_vector=context_vector,
-            session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, sessions),
+            session_vector=None if asked.vector is None else self._session_vectors.scores(asked.vector, known)[places],
             in_session=sessions >= 0,
             holds=counts > 0,
             term_shares=matches.term_shares,
             length=self._words.lengths[chosen].astype(np.int64),
             by_named_speaker=self._by_named_speaker(chosen, asked.words),
             asks=column("asks")[chosen],
-            answers=self._answers(chosen, searched),
-            replies=self._labels.replies(chosen, self._numbers("before", chosen)),
-            before=self._places("before", chosen),
-            after=self._places("after", chosen),
+            answers=self._answers(before, searched),
+            replies=self._labels.replies(chosen, before),
+            before=chosen_places.of(before),
+            after=chosen_places.of(after),
             timestamp_s=column("timestamp_s")[chosen],
             linked=self._linked_mask(projects, chosen),
             in_named_project=self._catalogue.of_projects(asked.projects, chosen),
@@ -357,23 +361,17 @@ class Parts:
         """The session of each of `slots`, or the slot directly before or after in it; -1 for none."""
         return self._catalogue.column(name)[slots].astype(np.int64)
 
-    def _places(self, direction: str, chosen: Slots) -> NDArray[np.int64]:
-        """The positions of neighbours in `chosen`, which is ascending; -1 for none and for those not in it."""
-        beside = self._numbers(direction, chosen)
-        places = np.minimum(np.searchsorted(chosen, beside), max(len(chosen) - 1, 0))
-        return np.where((beside >= 0) & (chosen[places] == beside), places, -1) if len(chosen) else places
-
     def _by_named_speaker(self, chosen: Slots, words: frozenset[str]) -> NDArray[np.bool_]:
         """Which were said by the speaker that the query names; none if it names several."""
-        named = self._catalogue.speakers(words)
+        if not len(named := self._catalogue.speakers(words)):
+            return np.zeros(len(chosen), np.bool_)
         speakers = self._catalogue.column("speaker")[chosen]
         present = [code for code in named if (speakers == code).any()]
         return np.asarray(speakers == present[0] if len(present) == 1 else np.zeros(len(chosen), np.bool_))
 
-    def _answers(self, chosen: Slots, searched: Selection) -> NDArray[np.bool_]:
-        """Which directly follow a searched question in their session."""
-        before = self._numbers("before", chosen)
-        if not len(chosen):
+    def _answers(self, before: Slots, searched: Selection) -> NDArray[np.bool_]:
+        """Which of `before`, each a slot or -1, are searched questions: what comes after one answers it."""
+        if not len(before):
             return before >= 0
         return np.asarray((before >= 0) & self._catalogue.column("asks")[before] & searched.holds(before))
 

@@ -54,18 +54,14 @@ class Postings:
         for field in fields(self):
             yield field.name, getattr(self, field.name)
 
-    def among(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Those of `keys` that any slot contains."""
-        places = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
-        return keys[self.keys[places] == keys] if len(self.keys) else keys[:0]
-
-    def find(self, key: int) -> slice:
-        """The range of the term's slots and counts; an empty slice if no slot contains it."""
-        wanted = np.uint64(key)
-        place = int(np.searchsorted(self.keys, wanted))
-        if place == len(self.keys) or self.keys[place] != wanted:
-            return slice(0, 0)
-        return slice(int(self.begins[place]), int(self.begins[place + 1]))
+    def find(self, keys: NDArray[np.uint64]) -> Iterator[tuple[int, slice]]:
+        """The place in `keys` of each of these terms that any slot contains, with the range of its slots and counts."""
+        if not len(self.keys):
+            return
+        places = self.keys.searchsorted(keys)
+        for number in np.flatnonzero(self.keys.take(places, mode="clip") == keys).tolist():
+            place = places.item(number)
+            yield number, slice(self.begins.item(place), self.begins.item(place + 1))
 
 
 @dataclass(frozen=True, slots=True)

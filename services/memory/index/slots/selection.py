@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from services.memory.index.slots.growable_arrays import Slots
 
+_first = 64
+
 
 class Selection:
     """The searched `slots`, ascending; `lengths` and `session_of` have a value for every slot."""
@@ -38,6 +40,12 @@ class Selection:
         if self.is_everything:
             return np.ones(len(slots), np.bool_)
         return np.asarray(self._mask[slots])
+
+    def holds_any(self, slots: NDArray[np.integer]) -> bool:
+        """Whether any of `slots` is selected; most are known by the first few."""
+        if self.is_everything:
+            return len(slots) > 0
+        return bool(self._mask[slots[:_first]].any() or self._mask[slots[_first:]].any())
 
     @cached_property
     def mean_length(self) -> float:

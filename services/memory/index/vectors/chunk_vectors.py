@@ -50,6 +50,8 @@ class ChunkVectors:
 
     def nearest(self, query: NDArray[np.float32], searched: Selection, most: int) -> Slots:
         """The `most` searched slots with the chunks nearest to the query."""
+        if not len(self):
+            return np.zeros(0, np.int64)
         rows = np.flatnonzero(self._slots.rows != _none)
         rows = self._signs.nearest(query, rows[searched.holds(self._slots.rows[rows])], compared_max)
         found, _ = best(rows, self._vectors.scores(query, rows), most)

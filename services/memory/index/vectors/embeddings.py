@@ -82,9 +82,11 @@ class Embeddings:
         part's number among the chunks, -1 for the beginning."""
         content = self._content.cosines(query, slots)
         chunk, number = self._chunks.cosines(query, slots)
+        context = np.where(own(slots), self._context.cosines(query, slots), content)
+        if not len(self._chunks):
+            return content, context, number
         nearer = chunk > np.nan_to_num(content, nan=-1.0)
-        context = np.fmax(np.where(own(slots), self._context.cosines(query, slots), content), chunk)
-        return np.where(nearer, chunk, content), context, np.where(nearer, number, -1).astype(np.int16)
+        return np.where(nearer, chunk, content), np.fmax(context, chunk), np.where(nearer, number, -1).astype(np.int16)
 
     def content_cosines(self, query: NDArray[np.float32], slots: Slots) -> Cosines:
         """The cosines with the contents or their nearest parts; nan for slots without a vector."""

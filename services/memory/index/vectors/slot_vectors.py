@@ -6,7 +6,8 @@ of 1,536, with any filter applied as usual.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,26 @@ class Vectors:
 
     def scores(self, query: NDArray[np.float32], slots: Slots) -> Scores:
         """The cosine of `query` (unit length) with the vector of each slot."""
-        return _dots(query, self._vectors.take(slots))
+        half, scores = np.ascontiguousarray(query, np.float16)[None], np.empty(len(slots), np.float32)
+        for part, rows in self._in_parts(slots):
+            scores[part] = _dots(half, rows)
+        return scores
 
     def cosines(self, query: NDArray[np.float32], slots: Slots) -> NDArray[np.float64]:
         """The cosines; nan for slots without a vector."""
-        rows = self._vectors.take(slots)
-        return np.where(_any(rows), _dots(query, rows), np.nan).astype(np.float64)
+        half, cosines = np.ascontiguousarray(query, np.float16)[None], np.empty(len(slots), np.float64)
+        for part, rows in self._in_parts(slots):
+            cosines[part] = _dots(half, rows)
+            maybe_none = np.flatnonzero(rows[:, 0] == 0)
+            cosines[part][maybe_none[~_any(rows[maybe_none])]] = np.nan
+        return cosines
+
+    def _in_parts(self, slots: Slots) -> Iterator[tuple[slice, Rows]]:
+        """The vectors of `slots`, part by part: all at once where nothing need be copied for it."""
+        at_once = len(slots) if len(slots) == len(self) else _copied_at_once
+        for first in range(0, len(slots), max(at_once, 1)):
+            part = slice(first, first + at_once)
+            yield part, self._vectors.take(slots[part])
 
 
 def _stored_form(vector: bytes, width: int) -> bytes:
@@ -90,10 +105,8 @@ _smallest = np.float16(2.0**-24).tobytes()
 """A first component that shows that there is a vector, and changes no dot product."""
 
 
-def _dots(query: NDArray[np.float32], rows: Rows) -> Scores:
-    if not len(rows):
-        return np.zeros(0, np.float32)
-    half = np.ascontiguousarray(query, np.float16)[None]
+def _dots(half: Rows, rows: Rows) -> Scores:
+    """Of the one row of `half` with each of `rows`, of which there are some."""
     if numkong is None:
         blocks = (rows[first : first + _block] for first in range(0, len(rows), _block))
         return np.concatenate([block.astype(np.float32) @ half[0].astype(np.float32) for block in blocks])
@@ -146,25 +159,36 @@ class Signs:
         """The `most` of `slots` whose signs differ least from the query's, ascending; more if there are ties."""
         if len(slots) <= most:
             return slots
-        most_of_all = 2 * len(slots) > len(self._columns[0].rows)  # then comparing all is faster than selecting
-        differing = self._differing(query, None)[slots] if most_of_all else self._differing(query, slots)
-        chosen = differing <= np.partition(differing, most - 1)[most - 1]
-        return np.asarray(slots[chosen])
+        every = len(self._columns[0].rows)
+        if len(slots) == every:
+            differing = self._differing(query, None)
+        elif 2 * len(slots) > every:  # then comparing all is faster than selecting
+            differing = self._differing(query, None)[slots]
+        else:
+            differing = self._differing(query, slots)
+        enough = int(np.searchsorted(np.cumsum(np.bincount(differing)), most))
+        return np.asarray(slots[differing <= enough])
 
     def _differing(self, query: NDArray[np.float32], slots: Slots | None) -> NDArray[np.uint16]:
         """The number of signs that differ from the query's, for each of `slots` or for all."""
-        asked = _signs(query[None], query[None])
-        differing = np.zeros(len(self._columns[0].rows if slots is None else slots), np.uint16)
+        asked = [each[0] for each in _signs(query[None], query[None])]
+        columns = [column.rows for column in self._columns]
+        differing = np.zeros(len(columns[0] if slots is None else slots), np.uint16)
         for first in range(0, len(differing), _block):
             part = slice(first, first + _block)
             compared = part if slots is None else slots[part]
-            for column, signs in zip(self._columns, asked, strict=True):
-                differing[part] += np.bitwise_count(column.rows[compared] ^ signs)
+            for some in range(0, len(columns), _in_a_byte):
+                pairs = zip(columns[some : some + _in_a_byte], asked[some : some + _in_a_byte], strict=True)
+                differing[part] += reduce(np.add, (np.bitwise_count(each[compared] ^ signs) for each, signs in pairs))
         return differing
 
 
+_copied_at_once = 512
+"""Vectors that stay in the processor's cache between their copying and their comparing."""
+_in_a_byte = 3
+"""Columns whose differing signs are counted in one byte."""
 _block = 16_384
-"""Slots compared at a time: their signs stay in the processor's cache, and vectors are copied in parts only."""
+"""Slots compared at a time: their signs stay in the processor's cache, and vectors are converted in parts only."""
 
 
 def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArray[np.uint64]]:
@@ -178,7 +202,9 @@ def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArr
 def best(slots: Slots, scores: Scores, most: int) -> tuple[Slots, Scores]:
     """The `most` slots with the highest scores, best first; ties in the order of their slots."""
     if len(slots) > most:
-        kept = np.argpartition(-scores, most - 1)[:most]
+        kept = np.flatnonzero(scores >= np.partition(scores, -most)[-most])
+        if len(kept) != most:  # several are equally the last; partition alone is much faster
+            kept = np.argpartition(-scores, most - 1)[:most]
         slots, scores = slots[kept], scores[kept]
     order = np.lexsort((slots, -scores))
     return slots[order], scores[order]

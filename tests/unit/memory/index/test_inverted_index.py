@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.memory.index.inverted_index import MEMORY, Matches, Words, scanned_min
-from services.memory.index.postings import document, merge, postings
+from services.memory.index.postings import document, merge, postings, term_key
 from services.memory.index.slots.growable_arrays import Slots
+from services.memory.index.slots.places import table_max
 from services.memory.index.slots.selection import Selection
 
 Texts = st.lists(st.lists(st.sampled_from("abcde"), max_size=8), min_size=1, max_size=30)
@@ -167,3 +168,31 @@ def test_of_frequent_terms_alone_the_latest_are_found() -> None:
     assert len(found) == 20
     assert found.min() >= scanned_min - 10
     assert found.max() < len(documents) - 10
+
+
+@given(Texts, st.sets(st.integers(0, 29), min_size=1), st.integers(1, 5))
+def test_a_part_says_what_an_index_of_it_alone_says(documents: list[list[str]], part: set[int], portion: int) -> None:
+    slots = np.asarray(sorted(slot for slot in part if slot < len(documents)), np.int64)
+    whole, alone = Words(), Words()
+    for first in range(0, len(documents), portion):
+        whole.append([document(each) for each in documents[first : first + portion]])
+    alone.append([document(documents[slot]) for slot in slots])
+    terms = ["a", "c", "e", "f"]
+    in_part, by_itself = asked(whole, terms, slots), asked(alone, terms, np.arange(len(slots)))
+    assert in_part.term_shares.tolist() == by_itself.term_shares.tolist()
+    assert in_part.counts(slots).tolist() == by_itself.counts(np.arange(len(slots))).tolist()
+    assert in_part.best(3).tolist() == slots[by_itself.best(3)].tolist()
+    held = {term for slot in slots.tolist() for term in documents[slot]}
+    searched = Selection(slots, whole.lengths, np.full(len(documents), -1, np.int32), 0)
+    keys = np.asarray([term_key(term) for term in terms], np.uint64)
+    assert whole.occurring(keys, searched) == {place for place, term in enumerate(terms) if term in held}
+
+
+@given(Texts)
+def test_counts_are_the_same_in_a_large_index(documents: list[list[str]]) -> None:
+    index = Words()
+    index.append([document(each) for each in documents])
+    slots = np.arange(0, len(documents), 2)
+    expected = asked(index, list("abcd"), np.arange(len(documents))).counts(slots).tolist()
+    index.append([document(())] * (table_max + 1))
+    assert asked(index, list("abcd"), np.arange(len(index.lengths))).counts(slots).tolist() == expected

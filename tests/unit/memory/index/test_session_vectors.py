@@ -36,3 +36,17 @@ def test_a_session_without_vectors_has_no_score() -> None:
 
 def test_nothing_was_said_yet() -> None:
     assert SessionVectors(2).scores(EAST, sessions()).tolist() == []
+
+
+def test_lengths_are_those_of_the_sums_whatever_came_and_went() -> None:
+    random = np.random.default_rng(2)
+    vectors, given = SessionVectors(4), random.standard_normal((60, 4)).astype(np.float32)
+    numbers = random.integers(-1, 9, 60)
+    vectors.add(numbers, given)
+    vectors.remove(numbers[:20], given[:20])
+    restored = SessionVectors(4)
+    restored.restore(vectors.sums.copy())
+    query = np.asarray([0.5, 0.5, 0.5, 0.5], np.float32)
+    expected = [float(vectors.sums[each] @ query / np.linalg.norm(vectors.sums[each])) for each in range(9)]
+    for each in (vectors, restored):
+        assert each.scores(query, np.arange(9)).tolist() == pytest.approx(expected, abs=1e-5)
