@@ -1,4 +1,4 @@
-"""The whole search index, changed and searched by one thread.
+"""The whole search index, changed and searched by one thread; short looks are taken while that has nothing to do.
 
 Derived from the store: built from it at start, and updated with every committed change.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ from services.memory.search.voids import NO_VOIDS, Voids
 portion = 250
 postings_max = 50_000
 """Memories, and terms in them, added in one step of about 15 ms: waiting searches run between the steps."""
+glanced_at_max = 20_000
+"""Memories of which is found in less than a millisecond what a user has in some projects."""
 
 Result = TypeVar("Result")
 Change: TypeAlias = Callable[[Parts], int]
@@ -57,6 +59,8 @@ class MemoryIndex:
         self.state = ""
         """What was proven to be in it, where it follows a store's versions: a part of the keys of cached results."""
         self._thread = thread or ThreadPoolExecutor(1, "memory-index")
+        self._under_way: set[Future[Any]] = set()
+        """What the thread was given and has not finished."""
 
     def __enter__(self) -> MemoryIndex:
         return self
@@ -78,7 +82,18 @@ class MemoryIndex:
 
     async def _run(self, name: str, work: Callable[[Parts], Result]) -> Result:
         with telemetry.span(f"index.{name}"):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._parts))
+            given = self._thread.submit(lambda: work(self._parts))
+            self._under_way.add(given)
+            given.add_done_callback(self._under_way.discard)
+            return await asyncio.wrap_future(given)
+
+    async def _glance(self, name: str, work: Callable[[Parts], Result], *, is_short: bool = True) -> Result:
+        """The result of short work that changes nothing: at once where the thread has nothing to do, which only this
+        event loop can give it; going there and back costs more."""
+        if self._under_way or not is_short:
+            return await self._run(name, work)
+        with telemetry.span(f"index.{name}"):
+            return work(self._parts)
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -156,17 +171,17 @@ class MemoryIndex:
 
     async def missing(self, sequences: Sequence[int]) -> list[int]:
         """Those of `sequences` that are not indexed."""
-        return await self._run("missing", lambda parts: parts.missing(sequences))
+        return await self._glance("missing", lambda parts: parts.missing(sequences))
 
     # --- the session around a memory --------------------------------------------------------------
 
     async def latest(self, user: str, project: str, session_id: str, before_s: float) -> int | None:
         """The sequence of the session's last memory not later than `before_s` (seconds since 1970)."""
-        return await self._run("latest", lambda parts: parts.latest(user, project, session_id, before_s))
+        return await self._glance("latest", lambda parts: parts.latest(user, project, session_id, before_s))
 
     async def around(self, sequences: Sequence[int], count: int) -> list[Around]:
         """For each of `sequences`, up to `count` memories before and after it in its session, in the order of time."""
-        return await self._run("around", lambda parts: [parts.around(each, count) for each in sequences])
+        return await self._glance("around", lambda parts: [parts.around(each, count) for each in sequences])
 
     # --- searching --------------------------------------------------------------------------------
 
@@ -197,6 +212,11 @@ class MemoryIndex:
         """The result of several looks at the parts in one turn of the index's thread: going there and back costs more
         than a look. The work changes nothing."""
         return await self._run(name, work)
+
+    async def glance(self, user: str, projects: Sequence[str], name: str, work: Callable[[Parts], Result]) -> Result:
+        """The same of looks that are short where it is known what the user has in the projects."""
+        is_short = len(self) <= glanced_at_max or self._parts.knows(user, projects)
+        return await self._glance(name, work, is_short=is_short)
 
     async def matching(self, user: str, projects: Sequence[str], asked: Asked, only: Filter) -> NDArray[np.int64]:
         """The sequences of all that matches by words or by meaning."""

@@ -292,6 +292,10 @@ class Parts:
         without = None if absent.others is None else self._cosines(user, absent.others, chosen)[1]
         return unmet(absent.cosine, float(share), cosines, without)
 
+    def knows(self, user: str, projects: Sequence[str]) -> bool:
+        """Whether nothing changed since what the user has in the projects was last searched."""
+        return (user, *projects) in self._selections
+
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
         """The searched memories; cached if there is no filter, until something changes."""
         key = (user, *projects)

@@ -30,7 +30,8 @@ class IndexQueries:
 
     async def of(self, user: str, projects: Sequence[str], text: str) -> Asked:
         """What the text asks of what the user has in the projects."""
-        found = await self.index.look("query_words", partial(query_words, user=user, projects=projects, text=text))
+        look = partial(query_words, user=user, projects=projects, text=text)
+        found = await self.index.glance(user, projects, "query_words", look)
         asked = Asked(found.terms, words_of(text), None, date_spans(text), found.projects, is_question=asks(text))
         return asked if self.embedder is None else await self._with_meaning(self.embedder, asked, found, text)
 

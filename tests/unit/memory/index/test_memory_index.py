@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,6 +16,7 @@ from services.memory.domain.rows import Embedded
 from services.memory.index.asked import Asked, Candidates
 from services.memory.index.entries import new_entry
 from services.memory.index.memory_index import MemoryIndex
+from services.memory.index.parts import Parts
 from services.memory.search.scoring import rank
 from services.memory.text.terms import query_terms
 
@@ -77,3 +80,27 @@ async def test_a_passage_is_told_term_by_term() -> None:
     assert signals.holds.tolist() == [[True, True, False, False, False], [False, False, True, False, False]]
     assert signals.before.tolist() == [-1, 0, 1, -1, -1]
     assert signals.in_session.tolist() == [True, True, True, True, False]
+
+
+async def test_a_glance_waits_for_what_is_under_way() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(parts: Parts) -> int:
+        begun.set()
+        assert go_on.wait(10)
+        return len(parts)
+
+    with MemoryIndex(8) as index:
+        await filled(index, later=False)
+        slow = asyncio.create_task(index.look("slow", wait))
+        await asyncio.to_thread(begun.wait, 10)
+        adding = asyncio.create_task(index.add([new_entry(9, "ann", Memory("more", Kind.REFLECTION, "p", BEGAN))]))
+        short = asyncio.create_task(index.glance("ann", ["p"], "short", len))
+        await asyncio.sleep(0)
+        slow.cancel()  # its caller no longer waits; the thread is at work all the same
+        await asyncio.sleep(0.01)
+        assert not short.done()
+        go_on.set()
+        await adding
+        assert await short == len(TEXTS) + 1
+        assert await index.missing([0, 9, 10]) == [10]
