@@ -111,7 +111,7 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
     """
     if query.sort is Sort.NEWEST:
         return _newest_first(candidates, scores, query)
-    best = np.lexsort((candidates.sequence, -scores))
+    best = _best_first(candidates, scores)
     folding = _no_folding(best) if query.filter.is_a_stretch else _fold(candidates, best)
     reached = scores[best]
     shown = folding.first_of == np.arange(len(best))
@@ -131,6 +131,15 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
         nearest=int(candidates.sequence[best[0]]) if hidden else -1,
         nearest_score=float(reached[0]) if hidden else 0.0,
     )
+
+
+def _best_first(candidates: Candidates, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The places of all candidates; those of one score in the order of storing."""
+    order = np.argsort(-scores)
+    ranked = scores[order]
+    if (ranked[1:] == ranked[:-1]).any():
+        order = np.lexsort((candidates.sequence, -scores))
+    return order
 
 
 def _newest_first(candidates: Candidates, scores: NDArray[np.float64], query: Query) -> Ranking:
@@ -189,6 +198,9 @@ def _no_folding(order: NDArray[np.int64]) -> _Folding:
 
 def _fold(candidates: Candidates, order: NDArray[np.int64]) -> _Folding:
     """`order`, in which the candidates of one wording have changed places: the latest is the first of them."""
+    wording = np.sort(candidates.wording)
+    if not ((wording[1:] == wording[:-1]) & (wording[1:] != 0)).any():
+        return _no_folding(order)
     wording = candidates.wording[order]
     _, firsts, group = np.unique(wording, return_index=True, return_inverse=True)
     first_of = np.where(wording != 0, firsts[group], np.arange(len(order)))

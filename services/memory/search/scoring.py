@@ -155,8 +155,9 @@ class Signals:
 def rank(signals: Signals, now_s: float) -> Floats:
     """The score of each candidate, 0 to 1; `now_s` in seconds since 1970."""
     shares = age_factors(signals, now_s) * np.where(signals.linked, LINKED, 1.0)
-    found = evidence(signals)
-    return np.asarray(shares / (1.0 + np.exp((MIDDLE - found - answerable(signals, found)) / SLOPE)))
+    passages = _passages(signals)
+    found = np.asarray(sum(_contributions(signals, passages).values()))
+    return np.asarray(shares / (1.0 + np.exp((MIDDLE - found - _answerable(signals, found, passages)) / SLOPE)))
 
 
 def answerable(signals: Signals, found: Floats) -> float:
@@ -165,13 +166,17 @@ def answerable(signals: Signals, found: Floats) -> float:
     How near the nearest is, and how much of the query is unmet; and that the best has much to say speaks for it alone,
     and how long it is against it alone, so these are taken off again.
     """
+    return _answerable(signals, found, _passages(signals))
+
+
+def _answerable(signals: Signals, found: Floats, passages: _Passages) -> float:
     if not len(found):
         return 0.0
     known = signals.context_vector is not None
     near = float(_cosines(signals.context_vector, signals).max()) if known else NEAR_BY_WORDS
     lacking = WEIGHTS["unmet" if signals.is_question else "unmet_by_words"] * max(signals.unmet - UNMET_USUAL, 0.0)
     best = np.flatnonzero(found >= found.max() - TIE)
-    its_own = float((_substance(signals)[best] + WEIGHTS["chance"] * _chance(signals, best)).max())
+    its_own = float((_substance(signals)[best] + WEIGHTS["chance"] * passages.chance(best)).max())
     return WEIGHTS["nearest"] * (near - NEAR_COSINE) + lacking - its_own
 
 
@@ -200,6 +205,10 @@ def evidence(signals: Signals) -> Floats:
 
 def contributions(signals: Signals) -> Mapping[str, Floats]:
     """What each kind of evidence adds to the sum, for each candidate."""
+    return _contributions(signals, _passages(signals))
+
+
+def _contributions(signals: Signals, passages: _Passages) -> Mapping[str, Floats]:
     vector, context_vector = _cosines(signals.vector, signals), _cosines(signals.context_vector, signals)
     own = WEIGHTS["words"] * signals.words + WEIGHTS["vector"] * vector + WEIGHTS["context_vector"] * context_vector
     # A memory of no session is a session by itself.
@@ -207,9 +216,9 @@ def contributions(signals: Signals) -> Mapping[str, Floats]:
         "words": signals.words,
         "vector": vector,
         "context_vector": context_vector,
-        "answers": signals.answers * _at(own, signals.before),
-        "passage": _passage(signals),
-        "chance": _chance(signals),
+        "answers": signals.answers * _with_none(own).take(signals.before),
+        "passage": signals.term_shares @ passages.holds,
+        "chance": passages.chance(),
         "session_words": np.where(signals.in_session, signals.session_words, signals.words),
         "session_vector": np.where(signals.in_session, _cosines(signals.session_vector, signals), vector),
         "asks": signals.asks.astype(np.float64),
@@ -236,33 +245,43 @@ def _or_usual(cosines: Floats) -> Floats:
     return np.where(np.isnan(cosines), USUAL_COSINE, cosines)
 
 
-def _passage(signals: Signals) -> Floats:
-    """The share of the query's terms, by idf, that occur in each candidate or its neighbours."""
-    holds = signals.holds
-    for near in _around(signals.holds, signals):
-        holds = holds | near
-    return np.asarray(signals.term_shares @ holds)
+@dataclass(frozen=True, slots=True)
+class _Passages:
+    """What each candidate forms with its neighbours: which terms it `holds`, one row a term, and how long it is, as a
+    multiple of a usual candidate. `lacking` has for each term the logarithm of how often a candidate is without it."""
+
+    holds: Mask
+    length: Floats
+    lacking: Floats
+    term_shares: Floats
+
+    def chance(self, places: Places | slice = slice(None)) -> Floats:
+        """The share of the terms, by idf, that each would have by chance: that a passage of so many words would have
+        if the terms were spread evenly over all candidates; less where these are too few to tell."""
+        if not self.holds.size:
+            return np.zeros(len(self.length))[places]
+        by_chance = self.term_shares @ -np.expm1(np.outer(self.lacking, self.length[places]))
+        return np.asarray(telling_share(len(self.length)) * by_chance)
 
 
-def _chance(signals: Signals, places: Places | slice = slice(None)) -> Floats:
-    """What `_passage` is by chance: the share of the terms that a candidate of so many words would have with its
-    neighbours, if the terms were spread evenly over all candidates; less where these are too few to tell."""
-    if not signals.holds.size:
-        return np.zeros(len(signals.words))[places]
-    often = np.minimum(signals.holds.mean(axis=1), OFTEN_MAX)
-    length = signals.length + sum(_around(signals.length, signals))
-    usual = max(float(signals.length.mean()), 1.0)
-    by_chance = signals.term_shares @ -np.expm1(np.outer(np.log1p(-often), length[places] / usual))
-    return np.asarray(telling_share(len(length)) * by_chance)
+def _passages(signals: Signals) -> _Passages:
+    holds, length = signals.holds, signals.length
+    its_holds, its_length = _with_none(holds), _with_none(length)
+    for places in _around(signals):
+        holds = holds | its_holds.take(places, axis=1)
+        length = length + its_length.take(places)
+    usual = max(float(signals.length.mean()), 1.0) if len(length) else 1.0
+    often = np.minimum(signals.holds.mean(axis=1), OFTEN_MAX) if signals.holds.size else np.zeros(len(holds))
+    return _Passages(holds, length / usual, np.log1p(-often), signals.term_shares)
 
 
-def _around(values: NDArray[Any], signals: Signals) -> Iterator[NDArray[Any]]:
-    """The values of each of the neighbours that form a passage with a candidate; 0 where there is none."""
+def _around(signals: Signals) -> Iterator[Places]:
+    """The places of each of the neighbours that form a passage with a candidate; -1 where there is none."""
     for beside in (signals.before, signals.after):
-        reached = values
+        reached, further = beside, np.append(beside, -1)
         for _ in range(PASSAGE_REACH):
-            reached = _at(reached, beside)
             yield reached
+            reached = further[reached]
 
 
 def _nearness(signals: Signals) -> Floats:
@@ -289,9 +308,11 @@ def _distance(signals: Signals) -> Floats:
     return np.asarray(np.where(away_s > 0, np.clip(0.5 + away_s / PERIOD_REACH_S / 2, 0.5, 1.0), 0.0))
 
 
-def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:
-    """The values at `places`, along the last axis; 0 for place -1."""
-    return values[..., places] * (places >= 0) if len(places) else values
+def _with_none(values: NDArray[Any]) -> NDArray[Any]:
+    """The values with a 0 after the last along the last axis, which is what `take` finds at place -1."""
+    padded = np.zeros((*values.shape[:-1], values.shape[-1] + 1), values.dtype)
+    padded[..., :-1] = values
+    return padded
 
 
 def age_factors(signals: Signals, now_s: float) -> Floats:

@@ -16,8 +16,11 @@ from services.memory.search.scoring import (
     FLOOR,
     HALF_LIFE_DAYS,
     LINKED,
+    PASSAGE_REACH,
     UNMET_USUAL,
+    WEIGHTS,
     Signals,
+    contributions,
     decay,
     evidence,
     rank,
@@ -308,3 +311,24 @@ def test_what_is_outside_of_the_period_that_is_asked_for_loses_more_the_farther_
     assert before[0] == before[1] == before[2] > before[3] > before[4] == before[5]
     without = rank(alike(6, timestamp_s=NOW_S - away_s), NOW_S)
     assert before[0] == without[0]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=12))
+def test_a_passage_is_a_memory_and_what_is_reached_from_it_step_by_step(turns: list[tuple[bool, bool, bool]]) -> None:
+    count = len(turns)
+    holds = np.asarray(turns).T[:2]
+    breaks = [turn[2] for turn in turns]  # where a session ends
+    before = np.asarray([place - 1 if place and not breaks[place - 1] else -1 for place in range(count)])
+    after = np.asarray([place + 1 if place + 1 < count and not breaks[place] else -1 for place in range(count)])
+    shares_of_terms = np.asarray([0.7, 0.3])
+    signals = alike(count, holds=holds, term_shares=shares_of_terms, before=before, after=after)
+    expected = []
+    for place in range(count):
+        reached = {place}
+        for beside in (before, after):
+            at = place
+            for _ in range(PASSAGE_REACH):
+                at = int(beside[at]) if at >= 0 else -1
+                reached |= {at} - {-1}
+        expected.append(WEIGHTS["passage"] * float(shares_of_terms @ holds[:, sorted(reached)].any(axis=1)))
+    assert contributions(signals)["passage"].tolist() == pytest.approx(expected)
