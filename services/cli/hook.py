@@ -15,7 +15,16 @@ import time
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from services.cli.hooks import capture_notice, dialogs, hook_input, kept_denies, spool, state_files, work_at_hand
+from services.cli.hooks import (
+    capture_notice,
+    dialogs,
+    hook_input,
+    kept_denies,
+    plain_json,
+    spool,
+    state_files,
+    work_at_hand,
+)
 from services.cli.hooks.hook_table import HOOKS, OFF
 from services.cli.hooks.state_files import log
 from services.kit.systems import CAN_SERVE
@@ -164,9 +173,7 @@ def is_on(event: str) -> bool:
 
 def _leave(event: str, raw: bytes, **more: object) -> bytes:
     """Spools an event that stores or ends something: the client does not wait for that."""
-    import json
-
-    spool.put(event, hook_input.envelope(json.dumps(hook_input.fields(raw) | more).encode()))
+    spool.put(event, hook_input.envelope(plain_json.dumps(hook_input.fields(raw) | more).encode()))
     spool.deliver()
     return b""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from services.cli.hooks import spool, state_files
+from services.cli.hooks import plain_json, spool, state_files
 from services.kit.systems import PLAIN
 
 STOPPED_AFTER_S = 900
@@ -23,14 +23,12 @@ def with_notice(answer: bytes) -> bytes:
         return answer
     if not trouble:
         return answer
-    import json
-
     try:
-        said = json.loads(answer or b"{}")
+        said = plain_json.loads(answer or b"{}")
     except ValueError:
         said = {}
     line = f"Segue: {trouble}. `segue doctor` says what helps."
-    return json.dumps({**(said if isinstance(said, dict) else {}), "systemMessage": line}).encode()
+    return plain_json.dumps({**(said if isinstance(said, dict) else {}), "systemMessage": line}).encode()
 
 
 def _unsaid_trouble() -> str:

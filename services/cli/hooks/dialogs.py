@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from services.cli.hooks import hook_input
+from services.cli.hooks import hook_input, plain_json
 from services.cli.hooks.state_files import of_session
 from services.kit.systems import PLAIN, lock
 
@@ -60,14 +60,13 @@ def _update_notes(path: str, raw: bytes, *, is_asked: bool) -> bool:
 
 def _digest(raw: bytes) -> str:
     import hashlib
-    import json
 
     try:
-        call = json.loads(raw.decode("utf-8", "replace"))
+        call = plain_json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise hook_input.NotUnderstood("the input is not JSON") from None
     tool = call.get("tool_name") if isinstance(call, dict) else None
     if not isinstance(tool, str) or not (tool in TOOLS or tool.endswith(DECIDING)):
         return ""
-    named = json.dumps([call.get(name) for name in _NAMED], sort_keys=True)
+    named = plain_json.dumps([call.get(name) for name in _NAMED], sort_keys=True)
     return hashlib.sha256(named.encode()).hexdigest()

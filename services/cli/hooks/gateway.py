@@ -13,6 +13,7 @@ from services.kit.systems import lock
 
 MYPY = False
 if MYPY:
+    import _socket
     import socket
 
 ANSWER_MAX_BYTES = 1 << 20
@@ -116,26 +117,47 @@ def post(address: Address, path: str, body: bytes, deadline: float) -> Answer:
         f"Content-Length: {len(body)}\r\n{token()}\r\n"
     )
     try:
-        with _connect(address, deadline) as connection:
+        connection = _connect(address, deadline)
+        try:
             connection.settimeout(_time_left(deadline))
             connection.sendall(head.encode("latin-1") + body)
             return _answer(connection, deadline)
+        finally:
+            connection.close()
     except (OSError, ValueError) as problem:
         raise Unreachable(f"the gateway does not answer: {type(problem).__name__}") from None
 
 
-def _connect(address: Address, deadline: float) -> socket.socket:
-    import socket  # half of a hook's time, and for nothing where no server runs
-
-    connection = socket.create_connection((address.host, address.port), timeout=_time_left(deadline))
+def _connect(address: Address, deadline: float) -> socket.socket | _socket.socket:
     if address.scheme == "http":
-        return connection
+        return _plain_connection(address, deadline)
+    import socket
     import ssl
 
+    connection = socket.create_connection((address.host, address.port), timeout=_time_left(deadline))
     return ssl.create_default_context().wrap_socket(connection, server_hostname=address.host)
 
 
-def _answer(connection: socket.socket, deadline: float) -> Answer:
+def _plain_connection(address: Address, deadline: float) -> _socket.socket:
+    """What `socket.create_connection` makes, without that module: to import it takes as long as Python's own start."""
+    import _socket  # and this only where a server runs
+
+    host = address.host.encode() if address.host.isascii() else address.host  # text goes by a codec that imports `re`
+    problem = OSError("the name has no address")
+    for family, kind, protocol, _, place in _socket.getaddrinfo(host, address.port, 0, _socket.SOCK_STREAM):
+        connection = _socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(_time_left(deadline))
+            connection.connect(place)
+        except OSError as error:
+            connection.close()
+            problem = error
+        else:
+            return connection
+    raise problem
+
+
+def _answer(connection: socket.socket | _socket.socket, deadline: float) -> Answer:
     received = b""
     while len(received) <= ANSWER_MAX_BYTES:
         connection.settimeout(_time_left(deadline))

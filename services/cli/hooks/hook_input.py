@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from services.cli.hooks import plain_json
 from services.kit.systems import canonical_path
 
 MYPY = False
@@ -62,11 +63,9 @@ def fields(raw: bytes) -> dict[str, Any]:
 
 def proposals(raw: bytes) -> list[str]:
     """The ids of what our own tool has proposed by this call, as its answer says; of no other part of the answer."""
-    import json
-
     answer = _parse_input(raw).get("tool_response")
     try:
-        said = json.loads(answer) if isinstance(answer, str) else answer
+        said = plain_json.loads(answer) if isinstance(answer, str) else answer
     except (ValueError, RecursionError):
         return []
     if not isinstance(said, dict):
@@ -86,10 +85,8 @@ def failed_call(raw: bytes) -> tuple[str, int, bool]:
 
 
 def _parse_input(raw: bytes) -> dict[str, Any]:
-    import json
-
     try:
-        client_input = json.loads(raw.decode("utf-8", "replace"))
+        client_input = plain_json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise NotUnderstood("the input is not JSON") from None
     if not isinstance(client_input, dict):
@@ -112,9 +109,7 @@ def event_name(raw: bytes) -> str:
 def envelope(raw: bytes, **meant: int | str | list[str]) -> bytes:
     """The envelope: short input unchanged, because parsing costs more than everything else; long input reduced."""
     if len(raw) > SENT_WHOLE_MAX_BYTES:
-        import json
-
-        raw = json.dumps(fields(raw)).encode()
+        raw = plain_json.dumps(fields(raw)).encode()
     directory = here()
     is_elsewhere = os.environ.get("SEGUE_URL", "").strip()  # what that gateway sees shows by the identity
     meta = f'"meta": {_meta(directory)}, ' if is_elsewhere else ""
@@ -124,8 +119,6 @@ def envelope(raw: bytes, **meant: int | str | list[str]) -> bytes:
 
 def _meta(directory: str) -> str:
     """What tells a gateway elsewhere which directory it is, and of which project."""
-    import json
-
     from services.workspace.directory_identity import IDENTITY_META, PROJECT_META, directory_identity
     from services.workspace.git.first_commit import quick_first_commit
     from services.workspace.project_identity import sighting_here
@@ -133,7 +126,7 @@ def _meta(directory: str) -> str:
     sighting = sighting_here(directory)
     if sighting.get("is_repository") and not sighting["remote"]:  # a remote tells it without running git
         sighting = sighting_here(directory, quick_first_commit)
-    return json.dumps({IDENTITY_META: directory_identity(directory) or "none", PROJECT_META: sighting})
+    return plain_json.dumps({IDENTITY_META: directory_identity(directory) or "none", PROJECT_META: sighting})
 
 
 def here() -> str:
@@ -159,6 +152,4 @@ def _json(value: int | str | list[str]) -> str:
 def _json_string(text: str) -> str:
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
-    import json
-
-    return json.dumps(text)
+    return plain_json.dumps(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from services.cli.hooks import hook_input
+from services.cli.hooks import hook_input, plain_json
 from services.cli.hooks.state_files import gateway_name, hooks_directory
 from services.kit.systems import PLAIN
 
@@ -56,9 +56,7 @@ def mark_in_use(directory: str) -> None:
 
 def keep(directory: str, copy: bytes) -> None:
     """Keeps what the gateway told of the denies that hold in `directory`, whole or not at all."""
-    import json
-
-    told = json.loads(copy)
+    told = plain_json.loads(copy)
     denies = [deny for deny in told["denies"] if isinstance(deny, dict)]
     _write(_name(directory), "".join(filter(str.isalnum, told["version"])), denies)
     _write(EVERYWHERE, "", [deny for deny in denies if deny.get("everywhere")])
@@ -96,12 +94,11 @@ def _is_near_rules(target: str) -> bool:
 
 
 def _denies(copy: bytes, directory: str) -> Iterator[KeptDeny]:
-    import json
     import time
 
     from services.session.permissions.plain_denies import KeptDeny
 
-    for deny in json.loads(copy):
+    for deny in plain_json.loads(copy):
         ends_at = deny.get("expires_at")
         if not isinstance(ends_at, int | float) or time.time() < ends_at:
             root = str(deny.get("root") or directory)
@@ -119,13 +116,11 @@ def _read(name: str) -> bytes:
 
 
 def _write(name: str, version: str, denies: list[dict[str, Any]]) -> None:
-    import json
-
     path = _path(name)
     draft = f"{path}.{os.getpid()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PLAIN, 0o600)
     with open(descriptor, "wb") as file:
-        file.write(f"{version}\n{json.dumps(denies)}".encode())
+        file.write(f"{version}\n{plain_json.dumps(denies)}".encode())
     os.replace(draft, path)
 
 
@@ -149,7 +144,5 @@ def _name(directory: str) -> str:
 
 
 def _permission(decision: str, reason: str) -> bytes:
-    import json
-
     told = {"hookEventName": "PreToolUse", "permissionDecision": decision, "permissionDecisionReason": reason}
-    return json.dumps({"hookSpecificOutput": told, "suppressOutput": True}).encode()
+    return plain_json.dumps({"hookSpecificOutput": told, "suppressOutput": True}).encode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from services.cli.hooks import hook_input, state_files
+from services.cli.hooks import hook_input, plain_json, state_files
 from services.kit.systems import PLAIN
 
 MYPY = False
@@ -70,10 +70,8 @@ def _results(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _user_fields(line: bytes) -> dict[str, Any] | None:
     """A line of a transcript of what the user or a tool said; None for any other."""
-    import json
-
     try:
-        fields = json.loads(line)
+        fields = plain_json.loads(line)
     except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) and fields.get("type") == "user" else None

@@ -317,6 +317,38 @@ def test_hooks_import_little_and_nothing_but_the_standard_library(tmp_path: Path
     assert {name.split(".")[0] for name in loaded} - {"services"} <= sys.stdlib_module_names | {"__main__"}
 
 
+ASKING = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from services.cli.hooks import hook_input, plain_json
+from services.cli.hooks.gateway import parse_address, post
+answer = post(parse_address(sys.argv[2]), "/v1/hooks/Stop", hook_input.envelope(b"{}"), time.monotonic() + 60)
+assert plain_json.loads(answer.body) == {"kept": [1]}, answer.body
+plain_json.dumps(hook_input.fields(answer.body))
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_hook_that_is_answered_imports_no_more_than_it_needs(host: str) -> None:
+    answer = b'HTTP/1.0 200 OK\r\n\r\n{"kept": [1]}'
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        answering = threading.Thread(target=_answer_once, args=(listening, answer))
+        answering.start()
+        root, url = str(Path(__file__).parents[4]), f"http://{host}:{listening.getsockname()[1]}/mcp"
+        command = [sys.executable, "-I", "-S", "-c", ASKING, root, url]
+        loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+        answering.join()
+    assert not loaded & {"json", "re", "enum", "socket", "typing", "encodings.idna"}
+
+
+def _answer_once(listening: socket.socket, answer: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+
 def test_input_that_is_long_is_cut_to_what_is_needed() -> None:
     raw = json.dumps({"session_id": "s", "tool_input": {"command": "x" * 10**6, "content": "y" * 10**6}}).encode()
     sent = json.loads(hook_input.envelope(raw, tokens=5))
