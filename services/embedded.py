@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.gateway.access.exposure import refuse_exposure
-from services.gateway.app import GatewayApp, open_gateway
 from services.gateway.config import GatewaySettings
 from services.integration.config import IntegrationSettings
 from services.kit.backup import Part
@@ -21,6 +23,9 @@ from services.quality.storage.backup import QualityPart
 from services.session.app import open_session
 from services.session.config import SessionSettings
 from services.session.operations.backup import SessionPart
+
+if TYPE_CHECKING:
+    from services.gateway.app import GatewayApp
 
 SOURCES = ("session", "memory", "quality")
 
@@ -48,6 +53,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
             session, memory = session.model_copy(update=bound), memory.model_copy(update=bound)
             quality = quality.model_copy(update=bound)
         open_vault(memory)  # where that is refused, nothing of the others is begun
+        importing = asyncio.create_task(asyncio.to_thread(import_module, "services.gateway.app"))
         await stack.enter_async_context(open_session(session))
         others: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
         others += [] if quality.history_target else [QualityPart(quality.home)]
@@ -57,4 +63,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
         if integration.is_wanted:
             await stack.enter_async_context(_open_integration(integration))
         targets = {f"{name}_target": address[name] for name in wanted}
+        await importing
+        from services.gateway.app import open_gateway  # FastMCP imports for as long as databases and model take to open
+
         yield await stack.enter_async_context(open_gateway(gateway.model_copy(update=targets)))

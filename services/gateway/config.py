@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.gateway.limits.connection_timeouts import ConnectionTimeouts
-from services.gateway.tools.listing import SETS
+from services.gateway.tools.tool_sets import SETS
+
+if TYPE_CHECKING:
+    from services.gateway.limits.connection_timeouts import ConnectionTimeouts
 
 
 class GatewaySettings(BaseSettings):
@@ -146,6 +148,8 @@ class GatewaySettings(BaseSettings):
     @property
     def connection_timeouts(self) -> ConnectionTimeouts:
         """The timeouts for slow clients."""
+        from services.gateway.limits.connection_timeouts import ConnectionTimeouts  # with uvicorn; settings come first
+
         return ConnectionTimeouts(self.head_timeout_s, self.body_timeout_s, self.write_timeout_s, self.connections_max)
 
     @property

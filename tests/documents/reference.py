@@ -14,7 +14,8 @@ from typing import Any
 from services.cli.__main__ import COMMANDS
 from services.cli.bridge.stored_lists import SHIPPED
 from services.gateway.access.scopes import TOOLS
-from services.gateway.tools.listing import ASKED_ABOUT, CORE, SETS
+from services.gateway.tools.listing import ASKED_ABOUT
+from services.gateway.tools.tool_sets import CORE, SETS
 from services.kit.events.asyncapi import asyncapi_document
 from services.kit.events.event_types import TYPES
 

@@ -10,7 +10,13 @@ from multiprocessing import get_context
 from multiprocessing.reduction import DupFd
 from typing import IO, Any
 
-_modules = ("services.cli.__main__", "services.cli.commands.serve", "services.embedded", "tests.servers.preloaded")
+_modules = (
+    "services.cli.__main__",
+    "services.cli.commands.serve",
+    "services.embedded",
+    "services.gateway.app",
+    "tests.servers.preloaded",
+)
 
 
 class PreloadedServer:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.gateway.arguments.time_spans import FIRST, Span, midnight, shift, whole
 from services.gateway.arguments.time_words import span_of_words
+from services.kit.late_pattern import late_pattern
 
 READ_MAX_CHARS = 1_000
 AROUND_WEEKS_DAYS = 3
@@ -41,12 +42,12 @@ _phrases = (
     "recently|lately",
 )
 _edges = "since|after|until|before|from|during|in|over|within|on|by"
-_time = re.compile(
+_time = late_pattern(
     rf"(?<![\w'\u2019-])(?:(?P<edge>{_edges}) )?(?P<words>{'|'.join(_phrases)})(?:['\u2019]s)?(?![\w'\u2019-])",
     re.IGNORECASE,
 )
-_weeks_ago = re.compile("(?:week|fortnight)s? (?:ago|back)$")
-_verbatim = re.compile('"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
+_weeks_ago = late_pattern("(?:week|fortnight)s? (?:ago|back)$")
+_verbatim = late_pattern('"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
 _parts_of_day = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
 
 

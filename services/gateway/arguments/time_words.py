@@ -25,6 +25,7 @@ from services.gateway.arguments.time_spans import (
     weekend,
     whole,
 )
+from services.kit.late_pattern import late_pattern
 
 _spelled = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 COUNTS: Mapping[str, float] = {
@@ -70,7 +71,7 @@ _month = rf"(?P<month>{any_of(_month_numbers)})"
 _about = "(?:about |around |roughly |some |almost |nearly |over |more than )?"
 _of_year = r"(?: ?(?:of |in )?(?:(?P<year>\d{4})|(?P<turn>last|this) year))?"
 _edges = "(?P<edge>start|beginning|begin|end|first day|last day)"
-_leading = re.compile(
+_leading = late_pattern(
     r"(?:(?:since|until|till|before|after|on|from|in(?! \d{1,3} )|within|during|over|at|as of|by"
     r"|up to|through|prior to|the|this(?= past)) )*"
 )
@@ -241,4 +242,4 @@ _meanings: Mapping[str, _Meaning] = {
     "(?:earlier|later) this (?P<unit>week|month|quarter|year)": lambda found, now: whole(now, found["unit"]),
     "all time|any ?time|beginning(?: of time)?": lambda _, __: Span(FIRST, LAST),
 }
-_table = tuple((re.compile(pattern), meaning) for pattern, meaning in _meanings.items())
+_table = tuple((late_pattern(pattern), meaning) for pattern, meaning in _meanings.items())

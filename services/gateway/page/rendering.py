@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -19,6 +18,9 @@ from services.gateway.page.assets import Assets
 from services.gateway.page.display import text_display, time_display
 from services.gateway.page.policy import HEADERS
 from services.gateway.page.viewer import Viewer, viewer_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGES = (
     ("today", "Today"),
@@ -41,14 +43,20 @@ class Renderer:
 
     def __init__(self, browsers: BrowserSessions, assets: Assets, zone: ZoneInfo, *, is_secure: bool = False) -> None:
         self._browsers = browsers
+        self._assets = assets
         self._zone = zone
         self.is_secure = is_secure
+
+    @cached_property
+    def _templates(self) -> Environment:
+        from jinja2 import Environment, PackageLoader, StrictUndefined  # many a server never shows its page
+
         loader = PackageLoader("services.gateway.page")
-        self._templates = Environment(
+        templates = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        self._templates.globals |= {"asset": assets.address, "pages": PAGES, "version": __version__, "address": address}
-        self._templates.globals["form_token"] = form_token
+        templates.globals |= {"asset": self._assets.address, "pages": PAGES, "version": __version__, "address": address}
+        templates.globals["form_token"] = form_token
         display = {
             "plain": text_display.plain,
             "one_line": text_display.one_line,
@@ -58,7 +66,8 @@ class Renderer:
             "path": lambda text: quote(str(text), safe="/"),
             "segment": lambda text: quote(str(text), safe=""),
         }
-        self._templates.filters |= display
+        templates.filters |= display
+        return templates
 
     def viewer(self, request: Request) -> Viewer:
         """Who sent the request."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from services.kit.late_pattern import late_pattern
 from services.memory.imports.decision_rules import CORRECTION, DECISION, RULES, Rule
 
 __all__ = ["CORRECTION", "DECISION", "RULES", "Rule", "marks"]
@@ -17,54 +18,54 @@ sentences_max = 40
 sentence_max_chars = 400
 half_max_chars = sentences_max * sentence_max_chars // 2
 
-_asks = re.compile(
+_asks = late_pattern(
     r"\?\s*$|^(?:should|shall|could|can|would|do|does|did|is|are|was|what|which|how|when|where|who|whether|sollen|kannst"
     r"|puedes|peux)\b",
     re.IGNORECASE,
 )
-_supposes = re.compile(
+_supposes = late_pattern(
     r"^(?:and |but |so )?(?:if|suppose|assuming|imagine|maybe|perhaps|i think we (?:could|might)|i wonder|we could|in case)\b"
     r"|\bwhat if\b|\bi (?:think|guess|believe) (?:we )?(?:could|might)\b",
     re.IGNORECASE,
 )
-_looks = re.compile(
+_looks = late_pattern(
     r"^(?:please |now )*(?:show|list|find|check|tell|see|explain|print|look|which|what)\b", re.IGNORECASE
 )
-_once = re.compile(
+_once = late_pattern(
     r"\b(?:just |only )?(?:this once|this time|for this one|for today|for the moment|so it (?:runs|is) faster)\b"
     r"|\bonce\b|\bfirst\b$|\bfor (?:later|a moment|a second)\b",
     re.IGNORECASE,
 )
 # Work on a text: what it names, and what follows a colon, is not what the person says.
-_works_on_text = re.compile(
+_works_on_text = late_pattern(
     r"^(?:please |can you |could you |now |then |also )*(?:translate|proofread|rewrite|rephrase|paraphrase|summari[sz]e|review"
     r"|polish|correct|fix the (?:typo|grammar|wording)|write|draft|explain|describe|search|grep|look for|find|cite|quote"
     r"|name the|commit with|change the (?:text|label|title|message)|add .{1,60} to |add a (?:section|sentence|note|comment)"
     r"|make it a rule in|generate|compare|answer|reply|ask|read|use the (?:text|message)|übersetze|schreibe? |traduce|traduis)\b",
     re.IGNORECASE,
 )
-_hands_over = re.compile(
+_hands_over = late_pattern(
     r"\b(?:translate|proofread|rewrite|rephrase|paraphrase|summari[sz]e|review|polish|correct|fix|write|draft|answer|reply"
     r"|add|comment|quote|message|text|says?|said|wrote|writes|übersetze|traduce|traduis)\b[^:\n]{0,80}:\s*(?=\S|$)",
     re.IGNORECASE,
 )
-_others_say = re.compile(
+_others_say = late_pattern(
     r"\b(?:customer|client|user|reviewer|designer|he|she|they|docs?|documentation|readme|runbook|abstract|article|comment"
     r"|linter|error|test|spec|log|output|page|book|article|colleague|boss)\b(?: \w+){0,3} (?:says?|said|wrote|writes|thinks?|claims?|suggests?|decided)\b",
     re.IGNORECASE,
 )
-_quoted = re.compile(
+_quoted = late_pattern(
     r"\"[^\"\n]{3,400}\"|\u201c[^\u201d\n]{3,400}\u201d|\u201e[^\u201c\u201d\n]{3,400}[\u201c\u201d]|\u00ab[^\u00bb\n]{3,400}\u00bb"
     r"|(?<![\w`])'[^'\n]{3,400}'(?!\w)|`[^`\n]{3,400}`"
 )
-_fence = re.compile(r"^\s*(?:```|~~~)")
-_pasted = re.compile(
+_fence = late_pattern(r"^\s*(?:```|~~~)")
+_pasted = late_pattern(
     r"^(?:\s{4}|\t|>|\$ |[+-]{1,3} |\d{4}-\d\d-\d\d|\[\d|Traceback|\s*(?:at|File) |[\[{(<#|*/])|[;{}]\s*$|\w+\(.*\)\s*$"
     r"|^(?:[A-Z]+ )?(?:error|warn(?:ing)?|info|debug|fatal)\b[: ]|^\s*[|│⎿●✗✓]",
     re.IGNORECASE,
 )
-_ends = re.compile(r"(?<=[.!?;])\s+|\s+[\u2014\u2013]\s+")
-_compiled = tuple((rule, re.compile(rule.pattern, re.IGNORECASE)) for rule in RULES)
+_ends = late_pattern(r"(?<=[.!?;])\s+|\s+[\u2014\u2013]\s+")
+_compiled = tuple((rule, late_pattern(rule.pattern, re.IGNORECASE)) for rule in RULES)
 
 
 def marks(text: str) -> tuple[str, ...]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from services.kit.late_pattern import late_pattern
+
 line_max_chars = 300
 lines_min = 2
 """Lines that look like code needed to detect code; of those that only code has, one suffices."""
 
-_certain = re.compile(
+_certain = late_pattern(
     r"""\s*(?:```|~~~)
     |diff\ --git\ |@@\ -\d+(?:,\d+)?\ \+\d+|\#!/
     |Traceback\ \(most\ recent\ call\ last\)|\s+File\ "[^"]+",\ line\ \d+|\s+at\ [\w.$<>/]+\(""",
     re.VERBOSE,
 )
-_statement = re.compile(
+_statement = late_pattern(
     r"""\s*(?:
         (?:async\ )?def\ \w+\(|class\ \w+[(:{]|from\ [\w.]+\ import\ |package\ \w+(?:\.\w+)*;?\s*$
         |import\ (?:[{*"'<(]|[\w.]+(?:\ as\ \w+)?(?:,\ ?[\w.]+)*;?\s*$|(?:static|type)\ .*;|[\w{}, *]+\ from\ ["'])
@@ -35,8 +37,8 @@ _statement = re.compile(
     )""",
     re.VERBOSE,
 )
-_ended_statement = re.compile(r"\w\(|[=\[\]{}]|->|::")
-_sql = re.compile(
+_ended_statement = late_pattern(r"\w\(|[=\[\]{}]|->|::")
+_sql = late_pattern(
     r"""\s*(?:
         select\ (?:distinct\ )?(?:\*|[\w.()"*]+(?:\ as\ \w+)?(?:,\ *[\w.()"*]+(?:\ as\ \w+)?)*)(?:\ from\ [\w."]+.*)?,?
         |insert\ into\ \w+.*|update\ [\w."]+\ set\ \w+.*|delete\ from\ \w+.*
@@ -45,13 +47,13 @@ _sql = re.compile(
         |(?:group|order)\ by\ [\w."]+.*|set\ \w+\ ?=.*|values\ ?\(.*)(?<![.?!:])\s*$""",
     re.VERBOSE | re.IGNORECASE,
 )
-_one_line_sql = re.compile(
+_one_line_sql = late_pattern(
     r"""\s*(?:select\b.{1,200}\bfrom\ [\w."]+\ (?:where|join|left|inner|group|order|limit)\b|select\ \*\ from\ \w
         |insert\ into\ [\w."]+\ ?\(|delete\ from\ [\w."]+\ where\ |update\ [\w."]+\ set\ \w+\ ?=
         |(?:create|alter)\ table\ (?:if\ not\ exists\ )?[\w."]+\ ?(?:\(|add|drop|rename))""",
     re.VERBOSE | re.IGNORECASE,
 )
-_shell = re.compile(
+_shell = late_pattern(
     r"""\s*(?:(?:\$|%|>)\ )?(?:sudo\ )?(?:
         (?:cd|ls|cp|mv|rm|mkdir|cat|echo|grep|sed|awk|find|curl|wget|chmod|chown|ssh|scp|tar|export|source|kill
             |python3?|node|make|pytest|go|java|psql|systemctl|journalctl|tail|head|xargs|rsync|touch|test|env)[ ]
@@ -63,8 +65,8 @@ _shell = re.compile(
         )(?<![.?!:,])\s*$|\s*\$\ \w""",
     re.VERBOSE,
 )
-_indented = re.compile(r"(?:\ {4}|\t)\s*(?![-*\u2022>\s]|\d+[.)]\s)\S", re.VERBOSE)
-_symbol = re.compile(r"[(){}\[\]=;<>_$|\\]|\w[./:]\w")
+_indented = late_pattern(r"(?:\ {4}|\t)\s*(?![-*\u2022>\s]|\d+[.)]\s)\S", re.VERBOSE)
+_symbol = late_pattern(r"[(){}\[\]=;<>_$|\\]|\w[./:]\w")
 
 
 def has_code(content: str) -> bool:

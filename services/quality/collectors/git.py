@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.kit.errors import ServiceError
+from services.kit.late_pattern import late_pattern
 from services.quality.collectors.change_times import is_shallow, status_of
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.domain.evidence import Evidence, no_measurement
@@ -21,7 +22,7 @@ commits_max = 1000
 subjects_max = 50
 subject_columns_max = 72
 active_within = timedelta(days=30)
-_says_nothing = re.compile(
+_says_nothing = late_pattern(
     r"((wip|tmp|temp|fix(es|ed)?|bug ?fix(es)?|update[sd]?|change[sd]?|stuff|things?|misc|commit|tests?|asdf\w*|code"
     r"|more|minor|small|some|final|last|new|again|work|working|save|cleanup|edits?|file|files|it|the|a|and"
     r"|\d+)\b[\s,.:!-]*)+",
@@ -29,12 +30,12 @@ _says_nothing = re.compile(
 )
 _by_hand = frozenset({"add files via upload", "create readme.md", "update readme.md"})
 """What a host's web page writes where nobody says anything."""
-_pull_request = re.compile(r"\s*\((?:#|GH-|!)\d+\)\s*$")
-_prefix = re.compile(r"^(?:\w+(?:\([^)]*\))?!?: )")
-_word = re.compile(r"[^\W\d_]{2}")
-_wide = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+_pull_request = late_pattern(r"\s*\((?:#|GH-|!)\d+\)\s*$")
+_prefix = late_pattern(r"^(?:\w+(?:\([^)]*\))?!?: )")
+_word = late_pattern(r"[^\W\d_]{2}")
+_wide = late_pattern(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
 """Letters of scripts that write words without spaces between them, or a word in two or three letters."""
-_merge = re.compile(r"(Merge |Revert |fixup! |squash! )")
+_merge = late_pattern(r"(Merge |Revert |fixup! |squash! )")
 NAMES = ("active_days", "uncommitted", "commit_subjects")
 
 

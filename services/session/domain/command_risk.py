@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
+from services.kit.late_pattern import late_pattern
 from services.session.permissions.destroyers import (
     COPIERS,
     DATA_PROGRAMS,
@@ -39,37 +40,42 @@ from services.session.permissions.programs import (
 from services.session.permissions.shell import UNKNOWN, Call, read_command
 
 _COMPILED = tuple(
-    (re.compile(f"({each.programs})(\\.exe)?", re.IGNORECASE), re.compile(each.command), re.compile(each.word), each)
+    (
+        late_pattern(f"({each.programs})(\\.exe)?", re.IGNORECASE),
+        late_pattern(each.command),
+        late_pattern(each.word),
+        each,
+    )
     for each in DESTROYERS
 )
-_RUNNERS = re.compile(r"(ba|da|z|k|fi|c|tc)?sh|(python|perl|ruby|node|php|lua)[\d.]*|parallel|iex|psql|mysql")
-_SHELL = re.compile(r"(ba|da|z|k|fi|c|tc)?sh")
-_WRITERS = re.compile(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
-_SQL = re.compile(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
-_FORK_BOMB = re.compile(r":\s?\(\s?\)\s?\{")
-_NEAR_DECISION = re.compile(r"segue|services|cli|permit|revoke|permissions|hooks|/v1|/page|%", re.IGNORECASE)
-_DECIDING = re.compile(
+_RUNNERS = late_pattern(r"(ba|da|z|k|fi|c|tc)?sh|(python|perl|ruby|node|php|lua)[\d.]*|parallel|iex|psql|mysql")
+_SHELL = late_pattern(r"(ba|da|z|k|fi|c|tc)?sh")
+_WRITERS = late_pattern(r"tee|cp|mv|ln|install|rsync|sed|curl|wget|scp|tar|unzip|patch|touch|chmod")
+_SQL = late_pattern(r"\b(drop|truncate)\s+(table|database|schema)\b|\bdelete\s+from\b", re.IGNORECASE)
+_FORK_BOMB = late_pattern(r":\s?\(\s?\)\s?\{")
+_NEAR_DECISION = late_pattern(r"segue|services|cli|permit|revoke|permissions|hooks|/v1|/page|%", re.IGNORECASE)
+_DECIDING = late_pattern(
     r"(?:segue|services[./]cli|\bcli)\b(?:[/.]\w{1,20})*(?:\.exe)?(?:\s+[-\w.=:/*]{1,60}){0,12}?"
     r"\s+(?:permit|revoke|dashboard|permissions\s+(?:\S{1,40}\s+)?import|hook\s+P\w+)\b|\bcli/hook\.py\b"
 )
-_DECIDING_CODE = re.compile(
+_DECIDING_CODE = late_pattern(
     r"services[./]cli\b.*\b(permit|revoke|dashboard)\b|\b(segue|services[./]cli)\s+\0", re.DOTALL
 )
-_ENDPOINT = re.compile(
+_ENDPOINT = late_pattern(
     r"/v1/(?:[./]|\w{1,40}/\.\./)*(?:permissions|hooks/|page/)|/v1/ ?\+ ?(?:permissions|hooks|page)"
     r"|/page/(?:[./]|\w{1,40}/\.\./)*(?:enter|permissions)\b",
     re.IGNORECASE,
 )
 _LOOK = FOUND_BY | {"cd", "less", "more", "find", "tree", "segue", "git", "readlink", "realpath", "sha256sum", "sort"}
 _ONLY_READ = (DATA_PROGRAMS - {"curl", "wget", "http", "docker", "podman", "kubectl", "uv", "poetry"}) | {"rg", "awk"}
-_QUOTED = re.compile(r"""(['"`])(.*?)\1""", re.DOTALL)
-_WRITTEN = re.compile(r">[>|&]?\s*([^\s;|&<>]+)")
-_BETWEEN = re.compile(r"(\|\|?|&&?|[;\n(){}`]|\$\()")
-_READING = re.compile(
+_QUOTED = late_pattern(r"""(['"`])(.*?)\1""", re.DOTALL)
+_WRITTEN = late_pattern(r">[>|&]?\s*([^\s;|&<>]+)")
+_BETWEEN = late_pattern(r"(\|\|?|&&?|[;\n(){}`]|\$\()")
+_READING = late_pattern(
     r"(pwd|whoami|uname|ls|wc|git (status|diff|log|show|branch --show-current|rev-parse))(?= |$)[\w ./@=:,~^-]*"
     r"|date( (-u|--utc|--universal|-R|--rfc-email|-I\w*|--iso-8601(=\w+)?|--rfc-3339=\w+|\+[\w%:/.,@-]+))*"
 )
-_SIDE_DOORS = re.compile(r"--(output|ext-diff|textconv|exec|no-index|git-dir|work-tree)|\s-(o|O|s|set)\b")
+_SIDE_DOORS = late_pattern(r"--(output|ext-diff|textconv|exec|no-index|git-dir|work-tree)|\s-(o|O|s|set)\b")
 
 
 def destroys(command: str) -> str:

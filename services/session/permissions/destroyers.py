@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-RULING_FILES = re.compile(
+from services.kit.late_pattern import late_pattern
+
+RULING_FILES = late_pattern(
     r"(^|/)(\.git/|\.ssh(/|$)|\.gnupg/|\.claude/(settings|hooks|segue)|\.mcp\.json$|\.(bash|zsh|prof)[\w.]{0,20}$"
     r"|authorized_keys$|\.(gitconfig|npmrc|pypirc|netrc)$|\.config/(fish|autostart|systemd|git)/"
     r"|Library/(LaunchAgents|LaunchDaemons|StartupItems)(/|$)|Start Menu/Programs/Startup(/|$)"
@@ -16,7 +18,7 @@ RULING_FILES = re.compile(
     re.IGNORECASE,
 )
 """What decides which programs run on this machine, and as whom."""
-RULES_FILES = re.compile(r"(^|[/'\"(=])\.claude/segue(/|$)|(^|[/'\"(=])session\.sqlite\b", re.IGNORECASE)
+RULES_FILES = late_pattern(r"(^|[/'\"(=])\.claude/segue(/|$)|(^|[/'\"(=])session\.sqlite\b", re.IGNORECASE)
 """Where the rules themselves are, and what hooks tell of the person."""
 HARMLESS_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 
@@ -90,23 +92,23 @@ DESTROYERS = (
     Destroyer("redis-cli", "", _WRITES_IN_REDIS, "may destroy data"),
 )  # fmt: skip
 READING_ONLY: Mapping[str, re.Pattern[str]] = {
-    "crontab": re.compile("-l"),
-    "systemctl": re.compile(r"status|show|cat|list-[\w-]+|is-[\w-]+|get-default|--version|--failed|help"),
-    "launchctl": re.compile("list|print|print-disabled|blame|version"),
-    "iptables": re.compile("-L.*|-S|-n|-v|-nL|-vnL|--list.*"),
-    "ufw": re.compile("status|version"),
-    "mount": re.compile("-l|--version|-V"),
-    "umount": re.compile("--version"),
-    "sysctl": re.compile(r"-a|-n|[\w]+(\.[\w-]+)+"),
-    **dict.fromkeys(("nc", "ncat", "netcat"), re.compile(r"-\w*[zh]\w*|--help|--version")),
+    "crontab": late_pattern("-l"),
+    "systemctl": late_pattern(r"status|show|cat|list-[\w-]+|is-[\w-]+|get-default|--version|--failed|help"),
+    "launchctl": late_pattern("list|print|print-disabled|blame|version"),
+    "iptables": late_pattern("-L.*|-S|-n|-v|-nL|-vnL|--list.*"),
+    "ufw": late_pattern("status|version"),
+    "mount": late_pattern("-l|--version|-V"),
+    "umount": late_pattern("--version"),
+    "sysctl": late_pattern(r"-a|-n|[\w]+(\.[\w-]+)+"),
+    **dict.fromkeys(("nc", "ncat", "netcat"), late_pattern(r"-\w*[zh]\w*|--help|--version")),
 }
 """Programs that rule the machine unless each of their arguments is one of these; and one that has none may show."""
 GIT_READING: Mapping[str, re.Pattern[str]] = {
-    "config": re.compile(
+    "config": late_pattern(
         r"(?s)(--(get(-all|-regexp|-urlmatch)?|list|show-origin|show-scope|null|name-only|local|global|system|includes|type=\w+|bool|int|path)"
         r"|-[lz])|get|list"
     ),
-    "clean": re.compile(r"-\w*n\w*|--dry-run"),
+    "clean": late_pattern(r"-\w*n\w*|--dry-run"),
 }
 _DATA_PROGRAMS = """
 [ ack ag apt apt-get aws az basename bg black brew cargo cat cd chmod chown cksum clang cmp code
@@ -124,7 +126,7 @@ DATA_PROGRAMS = frozenset(_DATA_PROGRAMS.split())
 """Programs whose arguments are theirs to read: a word there is no program, however it looks."""
 OWN_SERVICE = frozenset({"start", "stop", "restart", "reload", "try-restart", "daemon-reload"})
 """What `systemctl --user` may do to the user's own services."""
-MADE_AGAIN = re.compile(
+MADE_AGAIN = late_pattern(
     r"(\./)?([\w@.-]+/)*(node_modules|__pycache__|\.(pytest|mypy|ruff|parcel)[_-]cache|\.(next|nuxt|turbo|svelte-kit|tox|nox)"
     r"|htmlcov|[\w.-]+\.egg-info)(/cache)?/?"
 )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from services.gateway.access.scopes import TOOLS
-from services.gateway.tools.listing import CORE
+from services.gateway.tools.tool_sets import CORE
 from tests.integration.claude_code.test_conversation import CLIENT, pytestmark  # noqa: F401  # the same marks
 from tests.integration.stack import ROOT
 from tests.patience import PATIENCE_S

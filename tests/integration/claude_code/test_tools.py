@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.gateway.access.scopes import TOOLS
-from services.gateway.tools.listing import CORE
+from services.gateway.tools.tool_sets import CORE
 from tests.integration.claude_code.test_conversation import CLIENT, pytestmark  # noqa: F401  # the same marks
 from tests.integration.stack import ROOT, Stack
 

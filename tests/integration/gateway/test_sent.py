@@ -16,7 +16,8 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
-from services.gateway.tools.listing import ALWAYS_LOAD_META, CORE
+from services.gateway.tools.listing import ALWAYS_LOAD_META
+from services.gateway.tools.tool_sets import CORE
 from tests.integration.calls import call
 from tests.integration.stack import ROOT, Stack, client
 from tests.patience import PATIENCE_S

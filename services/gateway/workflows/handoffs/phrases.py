@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from services.kit.late_pattern import late_pattern
+
 THANKS = (
     r"(?:many |a thousand |no,? )?(?:thanks|thank you|thank u|thx|ty|tysm|cheers|kudos)"
     r"(?: (?:so|very) much| a (?:lot|million|bunch)| again| everyone| claude| mate| man| you)*"
@@ -124,7 +126,7 @@ class Phrases:
     def __init__(self, *tables: tuple[str, ...]) -> None:
         every = (phrase for table in tables for phrase in table)
         self._patterns = [
-            re.compile(rf"(?:{phrase})(?![a-z\u00df-\u00ff0-9'])[\s,]*", re.IGNORECASE) for phrase in every
+            late_pattern(rf"(?:{phrase})(?![a-z\u00df-\u00ff0-9'])[\s,]*", re.IGNORECASE) for phrase in every
         ]
 
     def make_up(self, clause: str) -> bool:

@@ -20,6 +20,7 @@ from services.gateway.workflows.handoffs.phrases import (
     THANKS,
     Phrases,
 )
+from services.kit.late_pattern import late_pattern
 
 read_max_chars = 4_000
 """Of longer texts the beginning and the end are read."""
@@ -69,19 +70,19 @@ _empty = Phrases(THANKS, GOODBYES, CONSENTS, COMMITS)
 _idle = Phrases(THANKS, GOODBYES, CONSENTS, COMMITS, REPORTS)
 _announces = Phrases(ANNOUNCES)
 _acknowledges = Phrases(ACKNOWLEDGES)
-_sentence_ends = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|(?<=[。！？])|\n+")
-_clause_ends = re.compile(
+_sentence_ends = late_pattern(r"(?<=[.!?…])[\"')\]]*\s+|(?<=[。！？])|\n+")
+_clause_ends = late_pattern(
     r"[,;:!?.…](?=\s|$)|[。！？，、；：]|\s+[\u2014\u2013-]+\s+|\s(?:and|then|but|also|und|dann|aber|et|puis|mais|y|luego|pero)\s|\n",
     re.IGNORECASE,
 )
-_refers = re.compile(
+_refers = late_pattern(
     r"^(?:yes|yep|yeah|no|nope|ja|nein|oui|non|sí|はい|いいえ|是的?|不)\b|\b(?:it|this|that|them|these|those|both|again|das|es|beides|ça|eso|esto)\b"
     r"|それ|これ|它|这个",
     re.IGNORECASE,
 )
-_wide = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_bullet = re.compile(r"^\s*(?:[-*+•·]|\d{1,2}[.)]|\[[ x]\])\s+(?:\[[ x]\]\s+)?")
-_markup = re.compile(r"\*+|`+|^\s*(?:#+|>+)\s*", re.MULTILINE)
+_wide = late_pattern(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_bullet = late_pattern(r"^\s*(?:[-*+•·]|\d{1,2}[.)]|\[[ x]\])\s+(?:\[[ x]\]\s+)?")
+_markup = late_pattern(r"\*+|`+|^\s*(?:#+|>+)\s*", re.MULTILINE)
 
 _next = (
     r"next(?: steps?| up| actions?)?|to[- ]?dos?|(?:what|then) comes next|nächste[rs]? schritte?|als nächstes|prochaines? étapes?|ensuite|à faire"
@@ -93,16 +94,16 @@ _open = (
     r"|blocked(?: by| on)?|known (?:issues?|problems?|failures?)|noch offen|offene? (?:punkte|fragen)|offen|es fehlt|reste à faire|il reste|points ouverts"
     r"|pendientes?|queda(?:n)? por hacer|falta(?:n)?|残り(?:の作業)?|未対応|未完了|課題|剩下的?|未完成|尚未完成|遗留问题"
 )
-_heading = re.compile(
+_heading = late_pattern(
     rf"^(?:(?P<next>{_next})|(?P<open>{_open}))(?:\s*[:：]\s*(?P<rest>.*)|\s+[\u2014\u2013-]\s+(?P<dashed>.*)|$)",
     re.IGNORECASE,
 )
-_says_next = re.compile(
+_says_next = late_pattern(
     r"\bnext(?:,| step| up)\b(?!.*\bi(?:'ll| will)\b)|\b(?:tomorrow|later today|in the next session|another time)\b"
     r"|\bals nächstes\b|\bmorgen\b|\bprochaine étape\b|\bdemain\b|\bpróximo paso\b|\bmañana\b|次(?:は|に)|明日|下一步|明天",
     re.IGNORECASE,
 )
-_says_open = re.compile(
+_says_open = late_pattern(
     r"\bstill (?:open|fail\w*|broken|crash\w*|missing|needs?|has to|have to|to do|todo|pending|left|red|flaky|unclear|unsolved|leaks?|hangs?)\b"
     r"|\b(?:has|have|needs?|remains?|ha[sd] yet|is yet|are yet|left) (?:still )?to be \w+|\bneeds? (?:a|an|new|more|another|some|manual|your)\b"
     r"|\bremains? (?:open|unclear|to|untested|broken)\b|\bleft to (?:do|port|fix|test)\b|\b(?:to ?do|fixme)\b"

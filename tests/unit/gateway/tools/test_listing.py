@@ -19,7 +19,8 @@ from services.gateway.backends import open_backends
 from services.gateway.config import GatewaySettings
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.directory.working_directory import Workplace
-from services.gateway.tools.listing import CORE, HINT_META, HINTS, SETS, WHOLE_OUTPUT, Listing
+from services.gateway.tools.listing import HINT_META, HINTS, WHOLE_OUTPUT, Listing
+from services.gateway.tools.tool_sets import CORE, SETS
 
 CORE_CHARS, ALL_CHARS = 4_000, 15_500
 """Characters of the tools' names, descriptions and input schemas in JSON, which are 4.3 to a token and more."""

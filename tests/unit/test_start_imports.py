@@ -1,0 +1,65 @@
+"""What a start imports: what a feature alone needs is imported with that feature."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SERVING = (
+    "import sys, services.cli.commands.serve, services.gateway.config, services.kit.lifecycle, services.embedded\n"
+)
+OPENING = """
+import asyncio, sys
+from pathlib import Path
+from services.embedded import open_embedded
+from services.gateway.config import GatewaySettings
+
+async def open_it() -> None:
+    async with open_embedded(Path(sys.argv[1]), GatewaySettings(port=0)):
+        print(*sys.modules, flush=True)
+
+asyncio.run(open_it())
+"""
+OF_THE_GATEWAY = {"fastmcp", "mcp", "mcp_types", "starlette", "uvicorn", "httpx2", "joserfc", "rich"}
+"""Imported beside the databases and the model, while these open; before that, nothing could open."""
+OF_FEATURES = {
+    *("redis", "psycopg", "psycopg_pool", "confluent_kafka"),  # where others keep what is stored, and where events go
+    *("jinja2", "dateparser", "nltk", "snowballstemmer", "pytz"),  # the page, times and words of some languages
+    *("griffe", "httpx", "docket", "key_value", "cyclopts", "keyring", "authlib", "websockets"),  # FastMCP's own
+    *("opentelemetry.exporter.otlp", "docker", "pandas", "onnx", "pyarrow"),
+}
+
+
+def imported(program: str, *arguments: str) -> set[str]:
+    """The modules that the program prints, with the packages they are in."""
+    environment = os.environ | {"SEGUE_MEMORY_MODEL_BUILD": "false"}
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_what_takes_longest_to_import_comes_while_the_databases_open() -> None:
+    loaded = imported(f"{SERVING}print(*sys.modules)")
+    assert {"duckdb", "grpc"} <= loaded
+    assert not loaded & (OF_THE_GATEWAY | OF_FEATURES)
+
+
+def test_a_server_that_is_ready_has_not_imported_what_only_features_need(tmp_path: Path) -> None:
+    loaded = imported(OPENING, str(tmp_path))
+    assert loaded >= OF_THE_GATEWAY
+    assert not loaded & OF_FEATURES
+
+
+def test_a_pattern_that_a_start_does_not_need_is_not_compiled() -> None:
+    program = f"""
+import services.kit.late_pattern as late
+class Refusing(late._Late):
+    def __getattr__(self, name):
+        raise SystemExit("compiled: " + repr(self))
+late._Late = Refusing
+{SERVING}
+import services.gateway.app
+"""
+    assert imported(program) == set()
