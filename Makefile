@@ -119,8 +119,8 @@ simulate: dev ## USERS=1000: their working day on PostgreSQL in minutes, with ki
 fuzz: dev ## Send Segue whatever there is for an hour, SEGUE_FUZZ_S seconds, and look for what breaks
 	$(bin)/python -m tests.fuzz
 
-bench: dev ## Measure search quality, speed and memory
-	$(bin)/python -m tests.performance.bench
+bench: dev ## Measure search quality, speed and memory; FLAMES=reports/flames writes flame graphs of calls there
+	SEGUE_BENCH_FLAMES=$(FLAMES) $(bin)/python -m tests.performance.bench
 
 pictures: dev ## Make the pictures of the page in the README anew
 	@$(chromium)

@@ -72,6 +72,7 @@ class ProcessStack:
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
         self.settings = settings
+        self.program: tuple[str, ...] = ("-m", "services.cli")
         self.stderr: IO[str] | None = None
         self.process: PreloadedServer | subprocess.Popen[str] | None = None
 
@@ -91,7 +92,7 @@ class ProcessStack:
         if self.is_preloaded and "LD_PRELOAD" not in environment:  # which is read where a program begins
             self.process = PreloadedServer(arguments, environment, self.stderr)
         else:
-            command, out = [sys.executable, "-m", "services.cli", *arguments], subprocess.PIPE
+            command, out = [sys.executable, *self.program, *arguments], subprocess.PIPE
             self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=self.stderr, text=True)
         assert self.process.stdout
         line = self.process.stdout.readline()

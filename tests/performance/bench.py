@@ -1,7 +1,7 @@
 """`make bench`: search quality, speed and memory through the public doors; a table, and JSON beside it.
 
 Every speed stands beside its baseline of the same run. `SEGUE_BENCH_SIZES` says at how many memories searches are
-measured (10000,100000 when unset; 1000000 takes ten minutes more).
+measured (10000,100000 when unset; 1000000 takes ten minutes more), and `SEGUE_BENCH_FLAMES` where flame graphs go.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.performance import (
     searches,
     sessions,
 )
-from tests.performance.calls import callers, costs, telemetry
+from tests.performance.calls import callers, costs, telemetry, users
 from tests.performance.corpora import calibration, languages, notes, reliability, turn_kinds
 from tests.performance.corpora.coding import answers as coding
 from tests.performance.corpora.coding import moments
@@ -62,9 +62,9 @@ def main() -> None:
 
 def _measured(directory: Path, scored: Scored) -> Iterator[Row]:
     scoring = (partial(_embedding, scored=scored), partial(_conversations, scored=scored))
-    for part in (*scoring, _callers, _keeping, _telemetry, _sizes, _encrypted, _cells):
+    for part in (*scoring, _callers, _users, _keeping, _telemetry, _sizes, _encrypted, _cells):
         for row in part(directory):
-            print(f"{row.name:62} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
+            print(f"{row.name:66} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
 
 
@@ -103,6 +103,10 @@ def _conversations(directory: Path, scored: Scored) -> Iterator[Row]:
 
 def _callers(directory: Path) -> Rows:
     return callers.rows(directory / "callers", directory / "model")
+
+
+def _users(directory: Path) -> Rows:
+    return users.rows(directory / "users", directory / "model")
 
 
 def _keeping(directory: Path) -> Rows:

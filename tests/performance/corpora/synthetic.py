@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,11 +35,11 @@ class Synthetic:
         """Words of a made-up language."""
         return [_word(rank) for rank in np.searchsorted(self._cumulated, self._random.random(count))]
 
-    def rows(self, first: int, count: int) -> list[NewRow]:
-        """Memories of the local user, in sessions of 25."""
-        return [self._row(number) for number in range(first, first + count)]
+    def rows(self, first: int, count: int, user: str = "local") -> list[NewRow]:
+        """Memories of a user, in sessions of 25."""
+        return [self._row(number, user) for number in range(first, first + count)]
 
-    def _row(self, number: int) -> NewRow:
+    def _row(self, number: int, user: str) -> NewRow:
         said = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=30 * number)
         content = f"{' '.join(self.words(int(self._random.integers(20, 90))))} no {number}."
         memory = Memory(
@@ -49,7 +50,7 @@ class Synthetic:
             session_id=f"session-{number // _session}",
             id=f"synthetic-{number}",
         )
-        return NewRow(memory, "local", *self._vectors())
+        return NewRow(memory, user, *self._vectors())
 
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
         subject = self._subjects[self._random.integers(_subjects)]
@@ -75,9 +76,10 @@ def _word(rank: int) -> str:
     return spelt
 
 
-async def fill(directory: Path, count: int) -> None:
-    """Stores `count` memories with made-up vectors in the data directory of a memory service."""
+async def fill(directory: Path, count: int, users: Sequence[str] = ("local",)) -> None:
+    """Stores `count` memories of each user with made-up vectors in the data directory of a memory service."""
     made = Synthetic()
     async with open_shards(directory, 1, StoreSettings(memory_limit_mb=1024)) as store:
-        for first in range(0, count, _batch):
-            await store.insert(made.rows(first, min(_batch, count - first)), MODEL)
+        for user in users:
+            for first in range(0, count, _batch):
+                await store.insert(made.rows(first, min(_batch, count - first), user), MODEL)
