@@ -25,6 +25,7 @@ from tests.performance import (
     embedding,
     encryption,
     hooks,
+    importing,
     keeping,
     nearest,
     quality,
@@ -62,7 +63,7 @@ def main() -> None:
 
 def _measured(directory: Path, scored: Scored) -> Iterator[Row]:
     scoring = (partial(_embedding, scored=scored), partial(_conversations, scored=scored))
-    for part in (*scoring, _callers, _users, _keeping, _telemetry, _sizes, _encrypted, _cells):
+    for part in (*scoring, _callers, _users, _importing, _keeping, _telemetry, _sizes, _encrypted, _cells):
         for row in part(directory):
             print(f"{row.name:66} {row.value:10.2f} {row.unit:11} {row.note}", flush=True)
             yield row
@@ -107,6 +108,10 @@ def _callers(directory: Path) -> Rows:
 
 def _users(directory: Path) -> Rows:
     return users.rows(directory / "users", directory / "model")
+
+
+def _importing(directory: Path) -> Rows:
+    return importing.rows(directory / "importing", directory / "model")
 
 
 def _keeping(directory: Path) -> Rows:

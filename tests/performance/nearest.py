@@ -23,7 +23,7 @@ texts, queries = 8_000, 200
 async def rows(model: Path) -> list[Row]:
     """recall@10 against comparing all, in the whole and in a filtered third."""
     async with OnnxEmbedder(model, embed_queue_max=texts + queries) as embedder:
-        rows = (await embedder.embed(list(islice(_docstrings(), texts + queries)))).astype(np.float16)
+        rows = (await embedder.embed(list(islice(docstrings(), texts + queries)))).astype(np.float16)
     asked, searched = rows[:queries].astype(np.float32), rows[queries:]
     signs = Signs(rows.shape[1])
     signs.append(searched, searched)
@@ -40,7 +40,8 @@ def _recall(asked: NDArray[np.float32], searched: NDArray[np.float16], signs: Si
     return float(np.mean([np.isin(exact, among).mean() for exact, among in zip(nearest, chosen, strict=True)]))
 
 
-def _docstrings() -> Iterator[str]:
+def docstrings() -> Iterator[str]:
+    """Of all that is installed here, up to 250 characters of each, always in the same order."""
     for path in sorted(Path(site.getsitepackages()[0]).rglob("*.py")):
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
