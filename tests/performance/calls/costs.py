@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import statistics
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -37,7 +38,7 @@ CALLS: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "smallest": ("list_sessions", lambda _: {"limit": 1}),
     "seen": ("reflect_on_past", lambda _: asked("again")),
     "unseen": ("reflect_on_past", asked),
-    "store": ("store_reflection", lambda which: {"content": f"lesson {which}: measure first"}),
+    "store": ("store_reflection", lambda which: {"content": f"lesson {which} at {time.time_ns()}: measure first"}),
 }
 """By name, a tool and its arguments, which differ by the text that is given."""
 Ask: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -107,10 +108,8 @@ def _of_call(of: str, cost: Cost, nothing: Cost) -> Iterator[Row]:
     for thread, spent in cost.threads_ms.most_common():
         if spent / cost.calls >= shown_min_ms:
             yield Row(f"{of}, thread: {thread}", spent / cost.calls, "ms", "processor time")
-    wall = spread(cost.wall_ms)
-    note = (
-        f"{wall.p50 / spread(nothing.wall_ms).p50:.1f} x nothing; {wall.p50 - cost.of_one:.2f} ms beyond its processor"
-    )
+    wall, beyond = spread(cost.wall_ms), statistics.mean(cost.wall_ms) - cost.of_one
+    note = f"{wall.p50 / spread(nothing.wall_ms).p50:.1f} x nothing; on average {beyond:.2f} ms beyond its processor"
     yield Row(f"{of}, wall, p50", wall.p50, "ms", note)
     yield Row(f"{of}, wall, p95", wall.p95, "ms")
 
