@@ -22,12 +22,14 @@ def loads(given: str | bytes) -> Any:
     text = (given if isinstance(given, str) else given.decode("utf-8", "surrogatepass")).strip(" \t\n\r")
     try:
         from _json import make_scanner
-    except ImportError:  # another Python than CPython
+
+        scan = make_scanner(_Meant)  # type: ignore[arg-type]  # it asks for these attributes alone
+    except (ImportError, TypeError, AttributeError):  # another Python than CPython, or a later one
         import json
 
         return json.loads(text)
     try:
-        value, end = make_scanner(_Meant)(text, 0)  # type: ignore[arg-type]  # it asks for these attributes alone
+        value, end = scan(text, 0)
     except StopIteration:
         raise ValueError("no JSON") from None
     if end != len(text):
