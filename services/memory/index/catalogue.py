@@ -165,14 +165,14 @@ class Catalogue:
         """The number of sessions; they are numbered from 0."""
         return len(self._sessions)
 
-    def select(self, user: str, projects: Sequence[str] = ()) -> Slots:
+    def select(self, user: str, projects: Sequence[str] = (), first: int = 0) -> Slots:
         """The living slots that the user may read, their own and shared ones; only those in these projects if any are
-        given."""
-        mine = self.column("user") == self._users.find(user)
-        visible = self.column("alive") & (mine | self.column("shared"))
+        given, and only those from `first` on."""
+        mine = self.column("user")[first:] == self._users.find(user)
+        visible = self.column("alive")[first:] & (mine | self.column("shared")[first:])
         if projects:
-            visible &= np.isin(self.column("project"), [self._projects.find(project) for project in projects])
-        return np.flatnonzero(visible)
+            visible &= np.isin(self.column("project")[first:], [self._projects.find(project) for project in projects])
+        return np.flatnonzero(visible) + first
 
     def of_projects(self, projects: Sequence[str], slots: Slots) -> NDArray[np.bool_]:
         """Which of `slots` belong to a project of one of these names."""

@@ -23,7 +23,7 @@ from services.memory.index.newest_vectors import AtMost, NewestVectors, newest_v
 from services.memory.index.postings import meant_keys, term_key
 from services.memory.index.slots.growable_arrays import Slots
 from services.memory.index.slots.places import Places, distinct
-from services.memory.index.slots.selection import Selection
+from services.memory.index.slots.selection import Measures, Selection, Selections
 from services.memory.index.vectors.embeddings import Embeddings
 from services.memory.index.vectors.session_vectors import SessionVectors
 from services.memory.search.scoring import MATCHING_COSINE, MATCHING_SHARE, Signals, telling_share, unmet
@@ -34,7 +34,6 @@ depth = 100
 """Candidates taken by each signal; an answer ranked lower by all of them is not found."""
 reach = 1
 """Neighbours on each side in the session that become candidates, too."""
-selections_max = 8
 misspelt_max = 4
 """Words that are looked for under other spellings: half a millisecond each."""
 compared_at_once = 65_536
@@ -52,7 +51,7 @@ class Parts:
         self._labels = Labels()
         self._embeddings = Embeddings(dimensions)
         self._session_vectors = SessionVectors(dimensions)
-        self._selections: dict[tuple[str, ...], Selection] = {}
+        self._selections = Selections(self._catalogue.select, self._measures)
         self.dead = 0
         self.voids = NO_VOIDS
 
@@ -70,7 +69,7 @@ class Parts:
         self._labels.append([each.label for each in fresh])
         self._embeddings.append(slots, fresh)
         self._session_vectors.add(self._numbers("session", slots), self._embeddings.contents(slots))
-        return self._invalidate(len(fresh))
+        return len(fresh)
 
     def read(self, entries: Sequence[NewEntry]) -> int:
         """Completes memories that were added without their text, in the order of their addition."""
@@ -293,33 +292,30 @@ class Parts:
         return unmet(absent.cosine, float(share), cosines, without)
 
     def knows(self, user: str, projects: Sequence[str]) -> bool:
-        """Whether nothing changed since what the user has in the projects was last searched."""
-        return (user, *projects) in self._selections
+        """Whether what the user has in the projects was searched since anything but an addition changed it."""
+        return self._selections.hold(user, projects)
 
     def _selection(self, user: str, projects: Sequence[str], only: Filter) -> Selection:
-        """The searched memories; cached if there is no filter, until something changes."""
-        key = (user, *projects)
-        if only == EVERYTHING and key in self._selections:
-            return self._selections[key]
+        """The searched memories; without a filter they are kept until anything but an addition changes them."""
+        if only == EVERYTHING:
+            return self._selections.of(user, projects)
         slots = self._catalogue.select(user, projects)
-        if only != EVERYTHING:
-            slots = self._labels.matching(only, self._catalogue.matching(only, slots), self._with_words_of)
+        slots = self._labels.matching(only, self._catalogue.matching(only, slots), self._with_words_of)
         if only.in_force or only.out_of_force:
             holds = self.voids.hold(self._catalogue, slots)
             slots = slots[holds if not only.out_of_force else ~holds & (not only.in_force)]
-        session_of = self._catalogue.column("session")
-        selection = Selection(slots, self._words.lengths, session_of, self._catalogue.sessions)
-        if only == EVERYTHING:
-            if len(self._selections) >= selections_max:
-                self._selections.clear()
-            self._selections[key] = selection
-        return selection
+        return self._selected(slots)
+
+    def _selected(self, slots: Slots) -> Selection:
+        return Selection(slots, *self._measures())
+
+    def _measures(self) -> Measures:
+        return self._words.lengths, self._catalogue.column("session"), self._catalogue.sessions
 
     def _with_words_of(self, path: str, slots: Slots) -> Slots:
         """Those of `slots` whose text contains all words of a path."""
         words = [word for name in path.split("/") for word in terms(name)]
-        selection = Selection(slots, self._words.lengths, self._catalogue.column("session"), self._catalogue.sessions)
-        return slots[self._words.ask(words, selection).counts(slots).all(axis=0)] if words else slots[:0]
+        return slots[self._words.ask(words, self._selected(slots)).counts(slots).all(axis=0)] if words else slots[:0]
 
     def _nearest(self, user: str, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
         """The slots nearest to the query by either vector; other users' memories by content only."""
@@ -351,6 +347,8 @@ class Parts:
 
     def _with_replacements(self, chosen: Slots, searched: Selection) -> Slots:
         """The chosen slots, and what replaces them, if that is searched; ascending."""
+        if not self.voids.of:
+            return chosen
         by = self.voids.replacing(self._catalogue.column("sequence")[chosen])
         slots = np.asarray([slot for each in by if (slot := self._catalogue.slot(each)) is not None], np.int64)
         return np.union1d(chosen, slots[searched.holds(slots)]) if len(slots) else chosen

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.memory.domain.memories import Kind, Memory
 from services.memory.domain.queries import EVERYTHING
 from services.memory.domain.rows import Embedded
 from services.memory.index.asked import Asked, Candidates
-from services.memory.index.entries import new_entry
+from services.memory.index.entries import NewEntry, new_entry
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.index.parts import Parts
 from services.memory.search.scoring import rank
@@ -104,3 +107,29 @@ async def test_a_glance_waits_for_what_is_under_way() -> None:
         await adding
         assert await short == len(TEXTS) + 1
         assert await index.missing([0, 9, 10]) == [10]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 4)), min_size=1, max_size=12))
+def test_what_is_added_is_searched_as_if_it_had_always_been_there(said: list[tuple[int, bool, int]]) -> None:
+    def entry(sequence: int) -> NewEntry:
+        session, shared, words = said[sequence]
+        text = " ".join(["tabs", *["headers"] * words])
+        at = BEGAN + timedelta(minutes=sequence)
+        memory = Memory(text, Kind.CONVERSATION, "pq"[session % 2], at, session_id="ab "[session % 3].strip())
+        vector = vectors()[sequence % len(TEXTS)].tobytes()
+        return new_entry(sequence, "ann" if words % 2 else "bob", replace(memory, shared=shared), vector, vector)
+
+    grown, asked = Parts(8), Asked(query_terms("tabs in headers"), frozenset(), vectors()[0].astype(np.float32))
+    for sequence in range(len(said)):
+        grown.add([entry(sequence)])
+        fresh = Parts(8)
+        fresh.add([entry(each) for each in range(sequence + 1)])
+        if sequence == len(said) // 2:
+            grown.share(0, True)
+            fresh.share(0, True)
+            said[0] = (said[0][0], True, said[0][2])
+        for user, projects in (("ann", []), ("ann", ["p"]), ("bob", ["q", "p"])):
+            answers = [each.candidates(user, projects, asked, EVERYTHING) for each in (grown, fresh)]
+            assert answers[0].sequence.tolist() == answers[1].sequence.tolist()
+            scores = [rank(each.signals, BEGAN.timestamp()).tolist() for each in answers]
+            assert scores[0] == pytest.approx(scores[1], abs=1e-6)
