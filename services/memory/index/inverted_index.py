@@ -321,27 +321,27 @@ class Matches:
 
         `session_of` has the session of each slot. Frequent terms are left out.
         """
-        lengths = self._searched.session_lengths
         documents = self._searched.sessions_count
         if not documents:
             return np.zeros(len(sessions), np.float32)
-        usual = max(self._searched.mean_session_length, 1.0)
-        norm = SESSION.k1 * (1 - SESSION.b + SESSION.b * np.where(sessions >= 0, lengths[sessions], 0) / usual)
+        lengths, usual = self._searched.session_lengths, max(self._searched.mean_session_length, 1.0)
+        norm = SESSION.k1 * (1 - SESSION.b + SESSION.b * lengths[sessions] / usual)  # of session -1 any will do
         often = self._often_in_sessions(session_of, len(lengths))
-        idf = np.array([_idf(documents, holding) for holding in np.count_nonzero(often, axis=1).tolist()])
-        here = np.where(sessions >= 0, often[:, sessions], 0.0)
+        idf = np.array([_idf(documents, int(np.count_nonzero(row))) for row in often])
+        here = often[:, sessions + 1]
         sums = idf @ (here * (SESSION.k1 + 1) / np.maximum(here + norm, 1e-9))
         return np.asarray(sums / max(idf.sum() * (SESSION.k1 + 1), 1e-9), np.float32)
 
     def _often_in_sessions(self, session_of: NDArray[np.int32], sessions: int) -> NDArray[np.float64]:
-        """The count of each infrequent term in each session: one row per term."""
+        """The count of each infrequent term in no session, which is 0, and in each: one row per term."""
         numbers = [number for number, held in enumerate(self._held) if held.frequency is None]
-        of_slots = session_of[self._others.slots] + 1  # the first column of each row is session -1
+        places = session_of[self._others.slots] + 1
         often = np.empty((len(numbers), sessions + 1))
         for row, number in enumerate(numbers):
             part = self._others.part(number)
-            often[row] = np.bincount(of_slots[part], self._others.counts[part], sessions + 1)
-        return often[:, 1:]
+            often[row] = np.bincount(places[part], self._others.counts[part], sessions + 1)
+        often[:, 0] = 0
+        return often
 
 
 def _idf(documents: int, holding: int) -> float:

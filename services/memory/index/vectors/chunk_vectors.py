@@ -35,6 +35,8 @@ class ChunkVectors:
     def add(self, slots: Slots, vectors: Sequence[bytes]) -> None:
         """Adds the chunks of each slot: vectors of float16, one after the other."""
         counts = [len(each) // self._width for each in vectors]
+        if not any(counts):
+            return
         first = len(self)
         packed = b"".join(each[: count * self._width] for each, count in zip(vectors, counts, strict=True))
         self._vectors.extend(np.frombuffer(packed, np.float16).reshape(-1, self._width // 2))

@@ -187,7 +187,7 @@ _copied_at_once = 512
 """Vectors that stay in the processor's cache between their copying and their comparing."""
 _in_a_byte = 3
 """Columns whose differing signs are counted in one byte."""
-_block = 16_384
+_block = 32_768
 """Slots compared at a time: their signs stay in the processor's cache, and vectors are converted in parts only."""
 
 
