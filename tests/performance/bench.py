@@ -25,7 +25,6 @@ from tests.performance import (
     embedding,
     encryption,
     hooks,
-    importing,
     keeping,
     nearest,
     quality,
@@ -41,6 +40,7 @@ from tests.performance.foresight import next_files, next_memories, replays
 from tests.performance.page import speed
 from tests.performance.postgres import cells
 from tests.performance.rows import Row, Rows
+from tests.performance.throughput import importing
 
 Scored: TypeAlias = dict[str, list[reliability.Scored]]
 """By set, what is found first."""

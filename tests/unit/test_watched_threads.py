@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.performance.calls.threads import flames, parts, spent_ms
+from tests.performance.calls.threads import flames, parts, spent_ms, stacks
 
-_loop = "MainThread;runpy:_run_code;asyncio.events:Handle._run;"
+_loop = "MainThread;runpy:_run_code;asyncio.events:_run;"
 STACKS = [
     f"{_loop}uvicorn.protocols.http:run;services.gateway.app:call;json:dumps 600",
     f"{_loop}uvicorn.protocols.http:run 300",
-    "MainThread;runpy:_run_code;asyncio.base_events:BaseEventLoop._run_once 100",
-    "memory-index_0;threading:Thread.run;services.memory.index.parts:Parts.candidates 5000",
+    "MainThread;runpy:_run_code;asyncio.base_events:_run_once 100",
+    "memory-index_0;threading:run;services.memory.index.parts:candidates 5000",
 ]
 
 
@@ -27,9 +29,18 @@ def test_a_flame_graph_has_the_call_the_kinds_of_threads_and_what_the_loop_ran()
     assert list(flames("seen", STACKS)) == [
         "seen;event loop;uvicorn.protocols.http:run;services.gateway.app:call;json:dumps 600",
         "seen;event loop;uvicorn.protocols.http:run 300",
-        "seen;event loop;runpy:_run_code;asyncio.base_events:BaseEventLoop._run_once 100",
-        "seen;index;threading:Thread.run;services.memory.index.parts:Parts.candidates 5000",
+        "seen;event loop;runpy:_run_code;asyncio.base_events:_run_once 100",
+        "seen;index;threading:run;services.memory.index.parts:candidates 5000",
     ]
+
+
+def test_a_sample_has_the_stacks_of_all_threads_that_do_not_wait(waiting: int, tmp_path: Path) -> None:
+    with (tmp_path / "samples").open("wb") as file:
+        for _ in range(2):
+            faulthandler.dump_traceback(file, all_threads=True)
+            os.write(file.fileno(), b"\n")
+    (seen,) = stacks((tmp_path / "samples").read_text()).values()
+    assert [times for stack, times in seen.items() if "tests.unit.test_watched_threads:test_a_sample" in stack] == [2]
 
 
 @pytest.fixture

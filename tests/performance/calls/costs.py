@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import statistics
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -108,8 +107,9 @@ def _of_call(of: str, cost: Cost, nothing: Cost) -> Iterator[Row]:
     for thread, spent in cost.threads_ms.most_common():
         if spent / cost.calls >= shown_min_ms:
             yield Row(f"{of}, thread: {thread}", spent / cost.calls, "ms", "processor time")
-    wall, beyond = spread(cost.wall_ms), statistics.mean(cost.wall_ms) - cost.of_one
-    note = f"{wall.p50 / spread(nothing.wall_ms).p50:.1f} x nothing; on average {beyond:.2f} ms beyond its processor"
+    wall = spread(cost.wall_ms)
+    beyond = max(wall.p50 - cost.of_one, 0)
+    note = f"{wall.p50 / spread(nothing.wall_ms).p50:.1f} x nothing; {beyond:.2f} ms beyond its processor time"
     yield Row(f"{of}, wall, p50", wall.p50, "ms", note)
     yield Row(f"{of}, wall, p95", wall.p95, "ms")
 

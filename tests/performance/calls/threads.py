@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sysconfig
 import tempfile
 import time
 from collections import Counter
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tests.integration.stack import ProcessStack
+from tests.integration.stack import ROOT, ProcessStack
 from tests.patience import PATIENCE_S
 
 LOOP, REST = "event loop", "rest"
@@ -48,6 +50,13 @@ PARTS = {
 }
 """By module: a sample counts for that of its innermost frame that is known, so a library for whoever called it."""
 
+ROOTS = (*sorted((sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")), key=len, reverse=True), f"{ROOT}")
+"""Where modules are, the longer path first."""
+WATCH = "tests.performance.calls.watched_server:_"
+WAITING = {"selectors:select", "threading:wait", "concurrent.futures.thread:_worker", "queue:get"}
+_thread = re.compile(r"hread (0x\w+)")
+_line = re.compile(r'  File "(?P<file>.*)", line \d+ in (?P<function>.*)')
+
 
 class WatchedStack(ProcessStack):
     """`segue serve` that tells of its threads; without that, what `ProcessStack` is that shares nothing."""
@@ -80,8 +89,17 @@ class WatchedStack(ProcessStack):
         os.kill(self.process.pid, signal.SIGUSR2)
 
     def end_sampling(self) -> list[str]:
-        """Folded stacks, as `watched_server` writes them."""
-        return self._told("stacks", signal.SIGUSR2).splitlines()
+        """Lines `thread;outermost;…;innermost microseconds`: each thread's processor time, divided among the stacks
+        that it was seen in when it did not wait."""
+        spent: dict[str, tuple[str, int]] = json.loads(self._told("spent", signal.SIGUSR2))
+        seen = stacks((Path(self._notes.name) / "samples").read_text(encoding="utf-8", errors="replace"))
+        found = []
+        for thread, (name, nanoseconds) in spent.items():
+            its = seen.get(thread) or Counter({"not sampled": 1})
+            found += [
+                f"{name};{stack} {nanoseconds * times // its.total() // 1000}" for stack, times in its.most_common()
+            ]
+        return found
 
     def _told(self, name: str, by: signal.Signals) -> str:
         assert self.process
@@ -105,6 +123,26 @@ def spent_ms(pid: int, kinds: Mapping[str, str]) -> Counter[str]:
     return spent
 
 
+def stacks(samples: str) -> dict[str, Counter[str]]:
+    """How often each thread was seen in which stack, outermost first, of what `faulthandler` wrote; not where it waits,
+    and without what looked."""
+    seen: dict[str, Counter[str]] = {}
+    for sample in samples.split("\n\n"):
+        head, *lines = sample.strip().splitlines() or [""]
+        frames = [_frame(each["file"], each["function"]) for line in lines if (each := _line.match(line))]
+        frames = [frame for frame in frames if not frame.startswith(WATCH)]
+        if (thread := _thread.search(head)) and frames and frames[0] not in WAITING:
+            seen.setdefault(thread[1], Counter())[";".join(frames[::-1])] += 1
+    return seen
+
+
+def _frame(file: str, function: str) -> str:
+    """`package.module:function`."""
+    for root in ROOTS:
+        file = file.removeprefix(root)
+    return f"{file.removesuffix('.py').removesuffix('/__init__').strip('/').replace('/', '.')}:{function}"
+
+
 def parts(stacks: Iterable[str]) -> dict[str, float]:
     """What the event loop spends in each part, as a share of all it spends."""
     spent = Counter[str]()
@@ -121,7 +159,7 @@ def flames(call: str, stacks: Iterable[str]) -> Iterator[str]:
     for line in stacks:
         stack, _, microseconds = line.rpartition(" ")
         thread, *frames = stack.split(";")
-        ran = max((place + 1 for place, frame in enumerate(frames) if frame == "asyncio.events:Handle._run"), default=0)
+        ran = max((place + 1 for place, frame in enumerate(frames) if frame == "asyncio.events:_run"), default=0)
         yield f"{';'.join([call, _kind(thread), *frames[ran:]])} {microseconds}"
 
 

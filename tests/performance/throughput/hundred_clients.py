@@ -1,4 +1,4 @@
-"""`python -m tests.performance.load compose`, or `serve`: a hundred clients at once, and what bounds them.
+"""`python -m tests.performance.throughput.hundred_clients compose`, or `serve`: what bounds a hundred clients.
 
 Each client has a project of its own with ten memories in it, and one plain connection, and calls without a pause: 35 %
 list_sessions, 35 % its latest search again, 20 % a new search, 10 % a store, after which its latest search is no longer

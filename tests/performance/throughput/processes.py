@@ -1,4 +1,4 @@
-"""`python -m tests.performance.processes DATA [CLIENTS]`: one process beside a process for each service.
+"""`python -m tests.performance.throughput.processes DATA [CLIENTS]`: one process beside a process for each service.
 
 `DATA` is the data directory of a server that ended, and is not written to: each side gets a copy. Both are asked in
 turns: new searches of one client, and of several at once, who have connections of their own and no library for the

@@ -111,7 +111,7 @@ def _imported_s(stack: ProcessStack, file: Path, contents: Sequence[str]) -> flo
     return took
 
 
-if __name__ == "__main__":  # python -m tests.performance.importing MODEL_DIRECTORY
+if __name__ == "__main__":  # python -m tests.performance.throughput.importing MODEL_DIRECTORY
     ProcessStack.is_preloaded = False
     with tempfile.TemporaryDirectory() as name:
         for row in rows(Path(name) / "importing", Path(sys.argv[1])):

@@ -1,0 +1,1 @@
+"""How much is done in a second: by a hundred clients, by an import, by one process and by several."""
