@@ -72,7 +72,7 @@ from services.gateway.tools import (
     search,
     session,
 )
-from services.gateway.tools.docstrings import WithDocstrings
+from services.gateway.tools.lean_server import LeanServer
 from services.gateway.tools.listing import Listing
 from services.gateway.workflows.background_tasks import Background, drain_on_exit
 from services.gateway.workflows.hooks import Hooks
@@ -172,7 +172,7 @@ def build(settings: GatewaySettings, backends: Backends, first: Sequence[Middlew
     workplace = Workplace(settings.allowed_roots, ProjectLabels(backends, settings.allowed_roots))
     arguments = ProjectArguments(backends.session, workplace)
     middleware = [*first, Scoping(), arguments, Permitting(backends.session, workplace), Listing(settings.tool_sets)]
-    mcp = WithDocstrings("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
+    mcp = LeanServer("segue", INSTRUCTIONS, version=__version__, middleware=middleware)
     sessions = register_tools(mcp, settings, backends, workplace)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else None
     shown = ShownBriefings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve(data_dir: Path, options: argparse.Namespace) -> int:
+    gc.disable()  # until it is ready, as in `run_until_signalled`: these are imports, too
     from services.gateway.config import GatewaySettings
     from services.kit.errors import ServiceError
     from services.kit.observability.logs import start_logs
