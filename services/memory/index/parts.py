@@ -304,9 +304,9 @@ class Parts:
         if only.in_force or only.out_of_force:
             holds = self.voids.hold(self._catalogue, slots)
             slots = slots[holds if not only.out_of_force else ~holds & (not only.in_force)]
-        return self._selected(slots)
+        return self._selection_of(slots)
 
-    def _selected(self, slots: Slots) -> Selection:
+    def _selection_of(self, slots: Slots) -> Selection:
         return Selection(slots, *self._measures())
 
     def _measures(self) -> Measures:
@@ -315,7 +315,9 @@ class Parts:
     def _with_words_of(self, path: str, slots: Slots) -> Slots:
         """Those of `slots` whose text contains all words of a path."""
         words = [word for name in path.split("/") for word in terms(name)]
-        return slots[self._words.ask(words, self._selected(slots)).counts(slots).all(axis=0)] if words else slots[:0]
+        return (
+            slots[self._words.ask(words, self._selection_of(slots)).counts(slots).all(axis=0)] if words else slots[:0]
+        )
 
     def _nearest(self, user: str, query: NDArray[np.float32] | None, searched: Selection) -> list[Slots]:
         """The slots nearest to the query by either vector; other users' memories by content only."""
