@@ -84,6 +84,16 @@ class Blocks:
             taken[inside] = self._copy(number, places)
         return taken
 
+    def take_parts(self, slots: Slots, at_once: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """The same part by part, with where each is in `slots`: all rows uncopied, or at most `at_once` copied ones."""
+        if len(self._blocks) == 1 and len(slots) == self._length:
+            yield slice(0, self._length), self._blocks[0][: self._length]
+            return
+        for number, inside, places in self._split_blocks(slots):
+            for first in range(0, len(places), at_once):
+                part = places[first : first + at_once]
+                yield slice(inside.start + first, inside.start + first + len(part)), self._copy(number, part)
+
     def _copy(self, number: int, places: Slots) -> NDArray[Any]:
         """The rows at `places` of a block: as values of one piece each, which are copied three times as fast."""
         rows = self._blocks[number].view(self._whole_row).reshape(-1)[places]

@@ -6,7 +6,7 @@ of 1,536, with any filter applied as usual.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -69,25 +69,18 @@ class Vectors:
     def scores(self, query: NDArray[np.float32], slots: Slots) -> Scores:
         """The cosine of `query` (unit length) with the vector of each slot."""
         half, scores = np.ascontiguousarray(query, np.float16)[None], np.empty(len(slots), np.float32)
-        for part, rows in self._in_parts(slots):
+        for part, rows in self._vectors.take_parts(slots, _copied_at_once):
             scores[part] = _dots(half, rows)
         return scores
 
     def cosines(self, query: NDArray[np.float32], slots: Slots) -> NDArray[np.float64]:
         """The cosines; nan for slots without a vector."""
         half, cosines = np.ascontiguousarray(query, np.float16)[None], np.empty(len(slots), np.float64)
-        for part, rows in self._in_parts(slots):
+        for part, rows in self._vectors.take_parts(slots, _copied_at_once):
             cosines[part] = _dots(half, rows)
             maybe_none = np.flatnonzero(rows[:, 0] == 0)
             cosines[part][maybe_none[~_any(rows[maybe_none])]] = np.nan
         return cosines
-
-    def _in_parts(self, slots: Slots) -> Iterator[tuple[slice, Rows]]:
-        """The vectors of `slots`, part by part: all at once where nothing need be copied for it."""
-        at_once = len(slots) if len(slots) == len(self) else _copied_at_once
-        for first in range(0, len(slots), max(at_once, 1)):
-            part = slice(first, first + at_once)
-            yield part, self._vectors.take(slots[part])
 
 
 def _stored_form(vector: bytes, width: int) -> bytes:

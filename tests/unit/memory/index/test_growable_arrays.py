@@ -28,6 +28,16 @@ def test_rows_are_found_in_whichever_block_they_are() -> None:
     assert np.array_equal(np.concatenate(blocks.parts()), rows(count))
 
 
+def test_rows_are_the_same_part_by_part() -> None:
+    single = Blocks(np.float32, 2)
+    single.append(rows(20))
+    for blocks, slots in ((single, np.arange(20)), (single, np.arange(3, 20)), (filled(), np.arange(5, 140_000, 7))):
+        parts = list(blocks.take_parts(slots[slots < len(blocks)], 512))
+        within = slots[slots < len(blocks)]
+        assert np.array_equal(np.concatenate([part for _, part in parts]), rows(len(blocks))[within])
+        assert np.array_equal(np.concatenate([within[where] for where, _ in parts]), within)
+
+
 def test_what_was_handed_out_shows_no_later_change() -> None:
     blocks = Blocks(np.float32, 2)
     blocks.append(rows(10))
