@@ -160,15 +160,15 @@ class Signs:
         else:
             differing = self._differing(query, slots)
         enough = int(np.searchsorted(np.cumsum(np.bincount(differing)), most))
-        return np.asarray(slots[differing <= enough])
+        return slots[np.flatnonzero(differing <= enough)]
 
     def _differing(self, query: NDArray[np.float32], slots: Slots | None) -> NDArray[np.uint16]:
         """The number of signs that differ from the query's, for each of `slots` or for all."""
         asked = [each[0] for each in _signs(query[None], query[None])]
         columns = [column.rows for column in self._columns]
         differing = np.zeros(len(columns[0] if slots is None else slots), np.uint16)
-        for first in range(0, len(differing), _block):
-            part = slice(first, first + _block)
+        for first in range(0, len(differing), _signs_at_once):
+            part = slice(first, first + _signs_at_once)
             compared = part if slots is None else slots[part]
             for some in range(0, len(columns), _in_a_byte):
                 pairs = zip(columns[some : some + _in_a_byte], asked[some : some + _in_a_byte], strict=True)
@@ -180,8 +180,10 @@ _copied_at_once = 512
 """Vectors that stay in the processor's cache between their copying and their comparing."""
 _in_a_byte = 3
 """Columns whose differing signs are counted in one byte."""
+_signs_at_once = 131_072
+"""Slots whose signs are compared at a time: what is counted of them stays in the processor's cache."""
 _block = 32_768
-"""Slots compared at a time: their signs stay in the processor's cache, and vectors are converted in parts only."""
+"""Vectors converted at a time."""
 
 
 def _signs(one: NDArray[np.floating], other: NDArray[np.floating]) -> list[NDArray[np.uint64]]:
