@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +53,12 @@ class Lean(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value or name in _always}
+        return lean(dump(self))
+
+
+def lean(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an item without the empty ones."""
+    return {name: value for name, value in fields.items() if value or name in _always}
 
 
 version_max_chars = 2_000

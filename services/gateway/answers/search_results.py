@@ -1,4 +1,7 @@
-"""The shapes of what searches answer, with the contract's field names."""
+"""What searches answer, with the contract's field names: the schemas of it, and the answers as they are sent.
+
+Of an answer that has many items no model is made: that would cost more than to find them again.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.gateway.answers.memory_results import Lean, MemoryShape, Result, memory_fields
+from services.gateway.answers.memory_results import Lean, MemoryShape, Result, lean, memory_fields
 from services.gateway.arguments.query_times import QueryTime
 from services.pb import memory_pb2
 
@@ -42,21 +45,26 @@ class SearchResult(MemoryShape):
     @classmethod
     def of_found(cls, found: memory_pb2.Found) -> SearchResult:
         """The same result."""
-        around = Context(
-            before=found.before.content if found.HasField("before") else None,
-            after=found.after.content if found.HasField("after") else None,
-        )
-        similarity = round(found.similarity, 4) if found.HasField("similarity") else None
-        fields = memory_fields(found.memory)
-        return cls(
-            **fields | {"metadata": _short_metadata(fields["metadata"])},
-            score=round(found.score, 4),
-            similarity_score=similarity,
-            matched=found.matched,
-            context=around,
-            folded=found.folded,
-            folded_ids=list(found.folded_ids),
-        )
+        return cls(**_fields(found))
+
+
+def _fields(found: memory_pb2.Found) -> dict[str, Any]:
+    fields = memory_fields(found.memory)
+    around = {"before": found.before.content, "after": found.after.content}
+    return fields | {
+        "metadata": _short_metadata(fields["metadata"]),
+        "score": round(found.score, 4),
+        "similarity_score": round(found.similarity, 4) if found.HasField("similarity") else None,
+        "matched": found.matched,
+        "context": lean(around),
+        "folded": found.folded,
+        "folded_ids": list(found.folded_ids),
+    }
+
+
+def result(found: memory_pb2.Found) -> dict[str, Any]:
+    """A result as it is sent."""
+    return lean(_fields(found))
 
 
 _period = "The time that the query names, as it was understood"
@@ -73,10 +81,9 @@ class PeriodShape(BaseModel):
     since: str
     until: str
 
-    @classmethod
-    def of(cls, named: QueryTime | None) -> PeriodShape | None:
-        """The same period."""
-        return cls(words=named.words, since=named.begin, until=named.end) if named else None
+
+def _period_fields(named: QueryTime | None) -> dict[str, Any]:
+    return {"period": {"words": named.words, "since": named.begin, "until": named.end}} if named else {}
 
 
 class SearchAnswer(Result):
@@ -93,29 +100,26 @@ class SearchAnswer(Result):
     next_cursor: str | None = Field(description="For get_more_results, where the answer's size left results out")
     period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
 
-    @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> SearchAnswer:
-        """The same answer, to a query that names this time."""
-        return cls(**_search_fields(answer), period=PeriodShape.of(named))
 
-
-def nearest(answer: memory_pb2.SearchResponse) -> SearchResult | None:
-    """What scored best where nothing is found."""
-    return SearchResult.of_found(answer.nearest) if answer.HasField("nearest") else None
-
-
-def _search_fields(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
+def search_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> dict[str, Any]:
+    """The answer to a query that names this time, as `SearchAnswer`."""
     return {
-        "results": [SearchResult.of_found(each) for each in answer.results],
+        "success": True,
+        "results": [result(each) for each in answer.results],
         "total_found": answer.total_found,
         "total_is_exact": not answer.at_least,
         "search_strategy": answer.search_strategy,
         "took_ms": round(answer.took_ms, 3),
         "truncated": answer.truncated,
         "suggestions": list(answer.suggestions),
-        "nearest": nearest(answer),
+        "nearest": _nearest(answer),
         "next_cursor": answer.next_cursor or None,
+        **_period_fields(named),
     }
+
+
+def _nearest(answer: memory_pb2.SearchResponse) -> dict[str, Any] | None:
+    return result(answer.nearest) if answer.HasField("nearest") else None
 
 
 class FacetsShape(BaseModel):
@@ -133,15 +137,12 @@ class AdvancedAnswer(SearchAnswer):
     next_cursor: str | None = Field(description="For the next results: the same call with this cursor")
     facets: FacetsShape | None
 
-    @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> AdvancedAnswer:
-        """The same answer, to a query that names this time."""
-        facets = {name: {each.value: each.count for each in facet.counts} for name, facet in answer.facets.items()}
-        return cls(
-            **_search_fields(answer),
-            period=PeriodShape.of(named),
-            facets=FacetsShape(**facets) if facets else None,
-        )
+
+def advanced_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> dict[str, Any]:
+    """The answer to a query that names this time, as `AdvancedAnswer`."""
+    facets = {name: {each.value: each.count for each in facet.counts} for name, facet in answer.facets.items()}
+    counted = {name: facets[name] for name in FacetsShape.model_fields} if facets else None
+    return search_answer(answer, named) | {"facets": counted}
 
 
 class QuickAnswer(Result):
@@ -155,18 +156,19 @@ class QuickAnswer(Result):
     cursor: str | None = Field(description="For get_more_results")
     period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
 
-    @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> QuickAnswer:
-        """The same answer, to a query that names this time."""
-        return cls(
-            total_count=answer.total_found,
-            total_is_exact=not answer.at_least,
-            top_result=SearchResult.of_found(answer.results[0]) if answer.results else None,
-            has_more=bool(answer.next_cursor),
-            nearest=nearest(answer),
-            cursor=answer.next_cursor or None,
-            period=PeriodShape.of(named),
-        )
+
+def quick_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> dict[str, Any]:
+    """The answer to a query that names this time, as `QuickAnswer`."""
+    return {
+        "success": True,
+        "total_count": answer.total_found,
+        "total_is_exact": not answer.at_least,
+        "top_result": result(answer.results[0]) if answer.results else None,
+        "has_more": bool(answer.next_cursor),
+        "nearest": _nearest(answer),
+        "cursor": answer.next_cursor or None,
+        **_period_fields(named),
+    }
 
 
 class MoreAnswer(Result):
@@ -176,11 +178,12 @@ class MoreAnswer(Result):
     has_more: bool
     next_cursor: str | None
 
-    @classmethod
-    def of(cls, answer: memory_pb2.SearchResponse) -> MoreAnswer:
-        """The same answer."""
-        return cls(
-            results=[SearchResult.of_found(each) for each in answer.results],
-            has_more=bool(answer.next_cursor),
-            next_cursor=answer.next_cursor or None,
-        )
+
+def more_answer(answer: memory_pb2.SearchResponse) -> dict[str, Any]:
+    """The next results, as `MoreAnswer`."""
+    return {
+        "success": True,
+        "results": [result(each) for each in answer.results],
+        "has_more": bool(answer.next_cursor),
+        "next_cursor": answer.next_cursor or None,
+    }

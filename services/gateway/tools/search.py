@@ -87,7 +87,7 @@ def _register_search(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> Non
             content_max_chars=excerpt_chars(limit),
             context_max_chars=context_chars,
         )
-        return compact_text.search_result(search_results.SearchAnswer.of(*await _answer(memory, request, zone)))
+        return compact_text.search_result(search_results.search_answer(*await _answer(memory, request, zone)))
 
 
 def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
@@ -139,7 +139,7 @@ def _register_advanced(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
             facets=facets,
             is_list=query.strip() in {"", "*"},
         )
-        return compact_text.search_result(search_results.AdvancedAnswer.of(*await _answer(memory, request, zone)))
+        return compact_text.search_result(search_results.advanced_answer(*await _answer(memory, request, zone)))
 
 
 def excerpt_chars(limit: int) -> int:
@@ -172,7 +172,7 @@ def _register_quick(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None
             content_max_chars=quick_chars,
             context_max_chars=context_chars,
         )
-        return compact_text.quick_result(search_results.QuickAnswer.of(*await _answer(memory, request, zone)))
+        return compact_text.quick_result(search_results.quick_answer(*await _answer(memory, request, zone)))
 
     @mcp.tool(annotations=_reads, output_schema=search_results.MoreAnswer.model_json_schema())
     async def get_more_results(cursor: Cursor, limit: Limit = 3) -> ToolResult:
@@ -183,7 +183,7 @@ def _register_quick(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None
             content_max_chars=excerpt_chars(limit),
             context_max_chars=context_chars,
         )
-        return compact_text.more_result(search_results.MoreAnswer.of(await memory.call(memory.stub.More, request)))
+        return compact_text.more_result(search_results.more_answer(await memory.call(memory.stub.More, request)))
 
 
 def _subject_request(subject: str, project: str | None, limit: int, **more: Any) -> memory_pb2.SearchRequest:
@@ -208,9 +208,7 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
         """What is remembered about a file or directory."""
         named = memory_pb2.Filter(file_path=encodable(file_path))
         request = _subject_request(file_path, project, limit, filter=named, min_score=0.0)  # it names the file
-        return compact_text.search_result(
-            search_results.SearchAnswer.of(await memory.call(memory.stub.Search, request))
-        )
+        return compact_text.search_result(search_results.search_answer(await memory.call(memory.stub.Search, request)))
 
     @mcp.tool(annotations=_reads, output_schema=search_results.SearchAnswer.model_json_schema())
     async def search_by_concept(
@@ -220,4 +218,4 @@ def _register_subjects(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> N
     ) -> ToolResult:
         """What is remembered on a subject, whatever words it was said in."""
         request = _subject_request(concept, project, limit)
-        return compact_text.search_result(search_results.SearchAnswer.of(*await _answer(memory, request, zone)))
+        return compact_text.search_result(search_results.search_answer(*await _answer(memory, request, zone)))

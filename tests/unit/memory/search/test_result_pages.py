@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from tokenizers import Tokenizer
 
 from services.gateway.answers.compact_text import search_result
-from services.gateway.answers.search_results import SearchAnswer
+from services.gateway.answers.search_results import search_answer
 from services.memory.domain.queries import Query, Sort
 from services.memory.search.answer_tokens import estimated_tokens
 from services.pb import memory_pb2
@@ -35,7 +35,7 @@ def tokenizer(model_directory: Path) -> Tokenizer:
 
 def tokens(tokenizer: Tokenizer, answer: memory_pb2.SearchResponse) -> tuple[int, int]:
     """Of the text that a client is sent, and of the structured content."""
-    sent = search_result(SearchAnswer.of(answer))
+    sent = search_result(search_answer(answer))
     structured = json.dumps(sent.structured_content, separators=(",", ":"), ensure_ascii=False)
     text = sent.content[0].text  # type: ignore[union-attr]
     return len(tokenizer.encode(text, add_special_tokens=False)), len(
