@@ -66,6 +66,7 @@ _ENDPOINT = late_pattern(
     r"|/page/(?:[./]|\w{1,40}/\.\./)*(?:enter|permissions)\b",
     re.IGNORECASE,
 )
+_GH_METHOD, _GH_READS = re.compile(r"-X|--method\b"), re.compile(r"(-X|--method)?=?GET", re.IGNORECASE)
 _LOOK = FOUND_BY | {"cd", "less", "more", "find", "tree", "segue", "git", "readlink", "realpath", "sha256sum", "sort"}
 _ONLY_READ = (DATA_PROGRAMS - {"curl", "wget", "http", "docker", "podman", "kubectl", "uv", "poetry"}) | {"rg", "awk"}
 _QUOTED = late_pattern(r"""(['"`])(.*?)\1""", re.DOTALL)
@@ -215,7 +216,7 @@ def _rules_all(words: Sequence[str]) -> str:
     if name in READING_ONLY:
         is_harmless = READING_ONLY[name].fullmatch(after[0]) if after else name == "mount"
         return "" if is_harmless else "rules the machine"
-    if name == "gh" and any(word in {"-X", "--method"} for word in after) and "GET" not in after:
+    if name == "gh" and any(map(_GH_METHOD.match, after)) and not any(map(_GH_READS.fullmatch, after)):
         return "changes what others have"
     if name == "git" and after[:1] == ["clean"]:
         is_shown = any(GIT_READING["clean"].fullmatch(word) for word in after[1:])

@@ -16,7 +16,7 @@ from enum import StrEnum
 from services.kit.errors import InvalidInput, TooLarge
 from services.session.domain.operation_risk import Level, classify
 from services.session.permissions.file_rules import allows_file, denies_file
-from services.session.permissions.matching import CONTROL, allows_address, is_of_domain, matches, pieces
+from services.session.permissions.matching import CONTROL, allows_address, is_denied_address, matches, pieces
 from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
@@ -26,7 +26,8 @@ from services.session.permissions.operation_kinds import (
     is_shell,
     operation_name,
 )
-from services.session.permissions.shell_rules import allows_command, denies_command, may_be_denied
+from services.session.permissions.programs import has_risky_option
+from services.session.permissions.shell_rules import allows_command, denies_command, denies_powershell, may_be_denied
 
 operation_max_chars = 200
 pattern_max_chars = 500
@@ -268,7 +269,8 @@ def _is_named(rule: Rule, request: Request) -> bool:
     if rule.exact or Level.CRITICAL in {rule.level, request.level}:
         return False
     if is_shell(request.operation):  # where the grammar is known, each part of the command is looked at
-        return not has_shell_grammar(request.operation) and not CONTROL.search(request.target) and _fits(rule, request)
+        is_plain = not CONTROL.search(request.target) and not has_risky_option(request.target.split() or [""])
+        return not has_shell_grammar(request.operation) and is_plain and _fits(rule, request)
     if request.operation in FILES_READ | FILES_WRITTEN:
         return allows_file(rule.pattern, request.target, request.place.root)
     return allows_address(rule.pattern, request.target) if request.operation == "webfetch" else _fits(rule, request)
@@ -310,10 +312,12 @@ def denies(rule: Rule, operation: str, target: str, root: str = "") -> bool:
         return denies_file(rule.pattern, target, root or rule.place.root)
     ways = [target, posixpath.normpath(target)] if target else [""]
     if is_shell(operation):
+        if denies_powershell(rule.pattern, rule.exact, target):
+            return True
         unquoted = re.sub(r"['\"\\]", "", target)
         ways += [unquoted, *pieces(target), *pieces(unquoted)]
-    is_host = is_of_domain(rule.pattern, target)
-    return is_host or any(matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
+    is_address = is_denied_address(rule.pattern, target)
+    return is_address or any(matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
 
 
 def _may_deny(live: Sequence[Rule], request: Request) -> Rule | None:

@@ -5,13 +5,14 @@ Standard library alone: hooks judge by it, too.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
 from services.session.permissions.matching import fold, matches, shortest
-from services.session.permissions.programs import without_global_options
+from services.session.permissions.programs import GLOBAL_OPTIONS, LONG_OPTIONS, without_global_options
 
 _SAME_OPTION = {
     "rm": {"-R": "-r", "--recursive": "-r", "--force": "-f", "--interactive": "-i", "--dir": "-d"},
@@ -22,10 +23,21 @@ _SAME_OPTION = {
     "docker": {"-f": "--force"},
 }
 """Other names of the same option."""
-_LONG_OPTIONS = frozenset({"find", "java", "terraform", "go"})
-"""Programs whose options of several letters take one dash."""
 
-
+_SHARED_VALUES: Mapping[str, str] = {
+    **{name: GLOBAL_OPTIONS[name] for name in ("kubectl", "oc", "helm", "npm", "pnpm", "gh", "aws", "systemctl")},
+    **dict.fromkeys(("docker", "podman"), GLOBAL_OPTIONS["docker-compose"]),
+    "git": "o|push-option|m|message|receive-pack",
+}
+"""Options with a value that may stand between the words of a subcommand, or behind them."""
+_OF_CONTAINERS = frozenset(
+    (
+        *("attach", "commit", "cp", "create", "exec", "kill", "logs", "pause", "rename", "restart", "rm", "run"),
+        *("start", "stop", "unpause"),
+    )
+)
+_OF_IMAGES = frozenset(("build", "history", "import", "load", "pull", "push", "save", "tag"))
+_versioned = re.compile(r"(pip|python|pypy)[\d.]+")
 _unclear = re.compile(r"\0|\$\{[^}]*\}?|\$\w*|`[^`]*`?|\{[^{}]+\}|\[[^\[\]]+\]|[?*]")
 """What a shell puts something else in the place of."""
 
@@ -45,18 +57,67 @@ class NamedCall(NamedTuple):
 
 
 def named_call(words: Sequence[str]) -> NamedCall:
-    """What these words name, without options that stand before a subcommand."""
-    return _form(without_global_options(words))
+    """What these words name, without options that stand before a subcommand or in it."""
+    words = without_global_options(words)
+    return _form(words if words[0] == "docker-compose" else _plain_words(words))
 
 
 def is_named(pattern: str, meant: NamedCall, exact: bool, call: Sequence[str]) -> bool:
     """Whether the call's words are what `pattern`, which means `meant`, names; with `exact` a `*` in it is a `*`."""
+    return any(_names(pattern, meant, exact, words) for words in _equal_calls(call))
+
+
+def _equal_calls(call: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The call in other words: without values between its own, by a subcommand's other name, to the same branch."""
     words = without_global_options(call)
+    yield words
+    if (plain := _plain_words(words)) != words:
+        yield plain
+    if plain[:2] == ("docker", "compose"):
+        yield ("docker-compose", *plain[2:])
+
+
+def _plain_words(words: Sequence[str]) -> tuple[str, ...]:
+    name, after = words[0], [*words[1:]]
+    if name == "docker-compose":
+        name, after = "docker", ["compose", *after]
+    if name in _SHARED_VALUES:
+        after = list(_without_values(after, re.compile(f"--?({_SHARED_VALUES[name]})")))
+    if name in {"docker", "podman"} and after[:2] == ["image", "rm"]:
+        after[:2] = ["rmi"]
+    if name in {"docker", "podman"} and len(after) > 1:
+        after = after[after[1] in {"container": _OF_CONTAINERS, "image": _OF_IMAGES}.get(after[0], ()) :]
+    if name == "git" and after[:1] == ["push"]:
+        after = [after[0], *(part for word in after[1:] for part in _refspec_words(word))]
+    return (name, *after)
+
+
+def _without_values(words: Sequence[str], with_value: re.Pattern[str]) -> Iterator[str]:
+    for before, word in zip(("", *words), words, strict=False):
+        if not with_value.fullmatch(before):
+            yield word
+
+
+def _refspec_words(word: str) -> Iterator[str]:
+    """What a refspec changes: `HEAD:main` and `refs/heads/main` are `main`, and with `+` it is forced."""
+    if word.startswith("-") or "://" in word or "@" in word:
+        yield word
+        return
+    if word.startswith("+"):
+        yield "--force"
+    source, colon, target = word.removeprefix("+").partition(":")
+    if colon and not source:
+        yield "--delete"
+    yield (target if colon else source).removeprefix("refs/heads/")
+
+
+def _names(pattern: str, meant: NamedCall, exact: bool, words: Sequence[str]) -> bool:
     name, form = _form(words)
     wanted_name, wanted = meant
     if exact:
         return name == wanted_name and form == wanted
-    if not matches(wanted_name, name):
+    versioned = _versioned.fullmatch(name)
+    if not matches(wanted_name, name) and not (versioned and wanted_name == versioned[1]):
         return False
     if not _has_options(wanted, form):
         return False
@@ -135,11 +196,11 @@ def _form(words: Sequence[str]) -> NamedCall:
     operands: list[str] = []
     for at, word in enumerate(words[1:], 1):
         if word == "--":
-            operands += map(_operand, words[at + 1 :])
+            operands += map(_file, words[at + 1 :])
             break
         if not word.startswith("-") or word == "-":
-            operands.append(_operand(word))
-        elif word.startswith("--") or name in _LONG_OPTIONS or "*" in word:
+            operands.append(_operand(word) if name in GLOBAL_OPTIONS and not operands else _file(word))
+        elif word.startswith("--") or name in LONG_OPTIONS or "*" in word:
             whole = next((known for known in same if len(word) > 3 and known.startswith(word)), word)
             options.add(same.get(whole, word))
         else:
@@ -150,3 +211,12 @@ def _form(words: Sequence[str]) -> NamedCall:
 def _operand(word: str) -> str:
     """As a name of a file that some file systems do not tell from others; options differ by case."""
     return fold(shortest(word))
+
+
+def _file(word: str) -> str:
+    """The operand, where it may be a file, in the shortest spelling."""
+    while word.startswith("./") and word[2:].strip("*/"):
+        word = word[2:]
+    if "/" in word and "*" not in word and "://" not in word:
+        word = re.sub("^//", "/", posixpath.normpath(word))
+    return _operand(word)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from services.kit.late_pattern import late_pattern
 
 RULING_FILES = late_pattern(
-    r"(^|/)(\.git/|\.ssh(/|$)|\.gnupg/|\.claude/(settings|hooks|segue)|\.mcp\.json$|\.(bash|zsh|prof)[\w.]{0,20}$"
+    r"(^|/)(\.git/|\.ssh(/|$)|\.gnupg/|\.claude/(settings|hooks|segue|plugins)|\.claude\.json$|\.mcp\.json$|\.(bash|zsh|prof)[\w.]{0,20}$"
     r"|authorized_keys$|\.(gitconfig|npmrc|pypirc|netrc)$|\.config/(fish|autostart|systemd|git)/"
     r"|Library/(LaunchAgents|LaunchDaemons|StartupItems)(/|$)|Start Menu/Programs/Startup(/|$)"
     r"|(Microsoft\.\w+_)?profile\.ps1$|System32(/|$))"

@@ -15,6 +15,10 @@ from services.session.permissions.matching import fold, matches, shortest
 
 _home = re.compile(r"(/home/[^/]+|/Users/[^/]+|/root|/var/root|[A-Za-z]:/Users/[^/]+)(?=/|$)")
 _drive = re.compile(r"[A-Za-z]:/")
+_device = re.compile(r"^//[?.]/")
+_home_variable = re.compile(r"^(\$HOME|\$\{HOME\}|%USERPROFILE%|\$env:USERPROFILE)(?=/|$)", re.IGNORECASE)
+_mounted = re.compile(r"^(?:/mnt|/cygdrive)?/([A-Za-z])(?=/)")
+"""Where other systems on a Windows machine have its drives."""
 
 
 def denies_file(pattern: str, target: str, root: str) -> bool:
@@ -36,7 +40,8 @@ def allows_file(pattern: str, target: str, root: str) -> bool:
 
 
 def _plain(path: str) -> str:
-    return path.replace("\\", "/").replace("**", "*")
+    plain = _device.sub("", path.replace("\\", "/").replace("**", "*"))
+    return _home_variable.sub("~", plain)
 
 
 def _is_absolute(path: str) -> bool:
@@ -58,6 +63,10 @@ def _ways(target: str, root: str) -> Iterator[str]:
     yield from (target, absolute, short, f"/private{short}")
     if home := _home.match(short):
         yield f"~{short[home.end() :]}"
+    if mounted := _mounted.match(absolute):
+        yield f"{mounted[1]}:{absolute[mounted.end() :]}"
+    if _drive.match(absolute):  # names end where Windows lets them
+        yield "/".join((absolute[:2], *(part.partition(":")[0].rstrip(". ") for part in absolute[3:].split("/"))))
 
 
 def _patterns(pattern: str, root: str) -> Iterator[str]:
@@ -71,7 +80,8 @@ def _patterns(pattern: str, root: str) -> Iterator[str]:
 @lru_cache(maxsize=1024)
 def _folded_patterns(pattern: str, root: str) -> tuple[str, ...]:
     files = set(_fold(_patterns(pattern, root)))
-    return (*files, *(f"{each}/*" for each in files))
+    directories = {each.removesuffix("/*") for each in files if each.strip("*/")}
+    return (*files, *directories, *(f"{each}/*" for each in files))
 
 
 @lru_cache(maxsize=256)

@@ -8,11 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 
 from services.session.permissions.destroyers import DATA_PROGRAMS, MESSAGE_OPTIONS
 from services.session.permissions.git_runs import git_runs
-from services.session.permissions.programs import CARRIERS, INTERPRETERS, RUNS_WORDS, is_shell_program
+from services.session.permissions.programs import (
+    CARRIERS,
+    INTERPRETERS,
+    RISKY,
+    RUNS_WORDS,
+    is_risky_option,
+    is_shell_program,
+    program_name,
+)
 from services.session.permissions.shell import UNKNOWN, Call, calls_carried, read_command, text_max_chars
 from services.session.permissions.shell_texts import made_texts, printed_texts, reads_printed
 
@@ -22,8 +30,9 @@ words_max = 40
 guessed_max = 400
 
 _between_strings = re.compile(r"""["']\s*,\s*["']""")
+_before_list = re.compile(r"""["']\s*,\s*\[\s*["']""")
 _between_commands = re.compile(r"[\"'`;\n(){}\[\]=!&|]+")
-_leading = re.compile(r"spawn|exec|system|qw|run|call|sh|do|!|\d*e")
+_leading = re.compile(r"spawn|exec|\.?system|qw|run|call|sh|\.?shell|do|!|\d*e|(Proxy|Local|Remote)Command")
 """Words of other languages that stand before a command."""
 _MAY_RUN = re.compile(
     r"\bos\b|sh\b|subprocess|system|popen|spawn|exec|pty|process|getoutput|import\W*\(|getattr|qx|`|%x|\brun|call"
@@ -58,6 +67,7 @@ def _guess(command: str) -> tuple[Call, ...]:
 def _in_words(call: Call) -> Iterator[Call]:
     """Calls in the words that another program gets."""
     words = call.words[:words_max]
+    yield from _same_program(words)
     if call.name == "git":
         for meant in git_runs(words):
             yield from read_command(meant).calls if isinstance(meant, str) else calls_carried(meant)
@@ -67,11 +77,35 @@ def _in_words(call: Call) -> Iterator[Call]:
     elif (start := _start_of_command(call.name, words)) is not None:
         for at in range(start + 1, len(words)):
             yield from calls_carried(words[at:])
-            if call.name in RUNS_WORDS and " " in words[at].strip() and words[at - 1] not in MESSAGE_OPTIONS:
-                yield from read_command(words[at]).calls
+            if " " in words[at].strip() and words[at - 1] not in MESSAGE_OPTIONS:
+                yield from read_command(words[at]).calls if call.name in RUNS_WORDS else ()
+                yield from _in_language(words[at])
+    elif call.name in RISKY:
+        yield from _in_risky_options(words)
     elif call.name in CARRIERS:
         for word in words[1:]:
             yield from read_command(word).calls if " " in word.strip() else ()
+
+
+def _same_program(words: Sequence[str]) -> Iterator[Call]:
+    """The script that a shell or another language is given, the module of `python -m`, and each goal of `make`."""
+    name, operands = program_name(words[0]), [at for at, word in enumerate(words) if at and not word.startswith("-")]
+    if name in {"make", "gmake"}:
+        yield from (Call((name, words[at]), carried=True) for at in operands if "=" not in words[at])
+    elif "-m" in words[1:-1] and _LANGUAGES.fullmatch(name):
+        yield from calls_carried(words[words.index("-m", 1) + 1 :])
+    elif operands and (is_shell_program(name) or name in {"source", "."} or _LANGUAGES.fullmatch(name)):
+        yield Call(tuple(words[operands[0] :]), carried=True)
+
+
+def _in_risky_options(words: Sequence[str]) -> Iterator[Call]:
+    """Calls in what an option of the call runs, as `man -P` does."""
+    for before, word in pairwise(words):
+        option, _, value = word.partition("=")
+        if " " in value.strip() and option.startswith("-") and is_risky_option(words, option):
+            yield from read_command(value).calls
+        elif " " in word.strip() and before.startswith("-") and is_risky_option(words, before):
+            yield from read_command(word).calls
 
 
 def _start_of_command(name: str, words: Sequence[str]) -> int | None:
@@ -89,7 +123,9 @@ def _may_run(name: str, text: str) -> bool:
 
 def _in_language(text: str) -> Iterator[Call]:
     """Calls in the text of a program in another language."""
-    for piece in _between_commands.split(_between_strings.sub(" ", text)):
+    joined = _between_strings.sub(" ", text)
+    listed = _before_list.sub(" ", joined)  # `"git", ["push"]`
+    for piece in _between_commands.split(joined if listed == joined else f"{joined}\n{listed}"):
         words = piece.split()
         while words and _leading.fullmatch(words[0]) and len(words) > 1:
             yield Call(tuple(words), carried=True)

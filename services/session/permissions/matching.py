@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 CONTROL = re.compile(r"[;&|`$<>(){}\n\r\\!#]")
 """What lets a command line do more than its first words say."""
@@ -59,8 +60,38 @@ def without_escapes(text: str) -> str:
 
 
 def is_of_domain(pattern: str, target: str) -> bool:
-    """Whether an address is of the host that `domain:example.org` names."""
-    return pattern.startswith("domain:") and urlsplit(target).hostname == pattern.removeprefix("domain:").casefold()
+    """Whether an address is of the host that `domain:example.org` names, or below it for `domain:*.example.org`."""
+    wanted, given = pattern.removeprefix("domain:").casefold(), _host(target).partition(":")[0]
+    is_below = wanted.startswith("*.") and given.endswith(wanted[1:])
+    return pattern.startswith("domain:") and bool(given) and (given == wanted or is_below)
+
+
+def is_denied_address(pattern: str, target: str) -> bool:
+    """Whether a deny of `pattern` holds for an address, however its scheme, host and path are written."""
+    if is_of_domain(pattern, target):
+        return True
+    scheme, _, wanted = pattern.partition("://")
+    host, slash, path = wanted.partition("/")
+    if scheme.casefold() not in {"http", "https"} or not _host(target):
+        return False
+    return matches(f"{host.casefold()}{slash or '*'}{path}", f"{_host(target)}{_path(target)}")
+
+
+def _host(address: str) -> str:
+    """The host, with a port that is not the scheme's own."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+    except ValueError:
+        return ""
+    return f"{(parts.hostname or '').rstrip('.')}{port}"
+
+
+def _path(address: str) -> str:
+    parts = urlsplit(address)
+    path = unquote(parts.path)
+    normal = f"/{posixpath.normpath(path).lstrip('/.')}" if path else "/"
+    return f"{normal}{'/' if path.endswith('/') and normal != '/' else ''}{f'?{parts.query}' if parts.query else ''}"
 
 
 def allows_address(pattern: str, target: str) -> bool:

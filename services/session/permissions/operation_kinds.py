@@ -9,6 +9,7 @@ from services.session.permissions.matching import matches
 
 SHELLS = frozenset({"bash", "shell", "powershell", "run_command", "execute"})
 FILES_WRITTEN = frozenset({"write_file", "write", "edit", "multiedit", "notebookedit", "create_file"})
+_AGENTS = frozenset({"task", "agent"})
 FILES_READ = frozenset({"read_file", "read", "notebookread", "grep", "glob", "ls", "list_files"})
 
 
@@ -39,4 +40,4 @@ def is_same_file_operation(rule: str, operation: str) -> bool:
     """Whether a deny of `rule` is one of `operation`, too: who must not edit a file must not write it either."""
     if is_same_operation(rule, operation):
         return True
-    return any({rule, operation} <= kind for kind in (FILES_WRITTEN | {"delete_file"}, FILES_READ))
+    return any({rule, operation} <= kind for kind in (FILES_WRITTEN | {"delete_file"}, FILES_READ, _AGENTS))

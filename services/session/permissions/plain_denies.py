@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from services.session.permissions.call_forms import NamedCall, is_named, may_be_named, named_call
 from services.session.permissions.file_rules import denies_file
-from services.session.permissions.matching import is_of_domain, matches, pieces, without_escapes
+from services.session.permissions.matching import is_denied_address, matches, pieces, without_escapes
 from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
@@ -24,7 +24,7 @@ from services.session.permissions.operation_kinds import (
     operation_name,
 )
 from services.session.permissions.programs import program_name
-from services.session.permissions.rough_reading import is_plain, rough_calls
+from services.session.permissions.rough_reading import is_plain, powershell_calls, rough_calls
 
 text_max_chars = 131_072
 
@@ -38,7 +38,7 @@ _CHANGES_RULES = (
 """Two things that a command names, in whatever order, which changes what may be done without asking."""
 _LOOK = frozenset({"grep", "rg", "git", "echo", "cat", "ls", "tail", "head", "less", "cd"})
 """Programs whose arguments are only words to them."""
-_RUN_SETTING = re.compile(r"\w(COMMAND|EDITOR|PAGER|ENV|ASKPASS)=")
+_RUN_SETTING = re.compile(r"\w(COMMAND|EDITOR|PAGER|ENV|ASKPASS|RSH|SSH|OPEN)=|\b(PS\d|GIT_CONFIG_\w+)=")
 _quotes = re.compile(r"['\"\\]")
 
 
@@ -95,9 +95,13 @@ def _judge(deny: KeptDeny, name: str, target: str) -> Holds:
         return Holds.DENY if denies_file(deny.pattern, target, deny.root) else Holds.NOTHING
     ways = {target, posixpath.normpath(target)}
     if is_shell(name):
+        meant = _meant(deny.pattern)
+        calls = powershell_calls(target[:text_max_chars]) if meant else ()
+        if meant and any(is_named(deny.pattern, meant, deny.exact, words) for words in calls if words):
+            return Holds.DENY
         ways |= {*pieces(target), *pieces(_quotes.sub("", target))}
     pattern = _single_spaces(deny.pattern)
-    is_denied = is_of_domain(deny.pattern, target) or any(matches(pattern, _single_spaces(way)) for way in ways)
+    is_denied = is_denied_address(deny.pattern, target) or any(matches(pattern, _single_spaces(way)) for way in ways)
     return Holds.DENY if is_denied else Holds.NOTHING
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
+from services.session.permissions.destroyers import DATA_PROGRAMS, MESSAGE_OPTIONS
 from services.session.permissions.git_runs import git_runs
 from services.session.permissions.matching import without_escapes
 from services.session.permissions.programs import (
@@ -16,6 +17,7 @@ from services.session.permissions.programs import (
     INTERPRETERS,
     RUNS_WORDS,
     carried_command,
+    is_risky_option,
     is_shell_program,
     program_name,
     script_of,
@@ -30,6 +32,13 @@ depth_max = 4
 _OPENERS = frozenset({"if", "then", "do", "else", "elif", "while", "until", "!", "{", "function"})
 """Words before a command that are none of it."""
 _READS_TEXT = frozenset(("eval", "source", ".", "alias", "trap", "exec", "su", "runuser", "sg", "batch", "crontab"))
+_POWERSHELL_RUNNERS = frozenset(
+    (
+        *("cmd", "powershell", "pwsh", "start-process", "saps", "start", "iex", "invoke-expression", "invoke-command"),
+        *("icm", "wsl", "bash", "sh", "sudo", "gsudo", "runas"),
+    )
+)
+_powershell_blocks = re.compile(r"('[^']*'|\"[^\"]*\")|[{}]")
 _within_string = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
 _heredoc = re.compile(r"<<(-?)[ \t]*(['\"\\]?)([\w.-]+)\2")
 _unclear = re.compile(r"[$`{\0]")
@@ -38,6 +47,25 @@ _unclear = re.compile(r"[$`{\0]")
 def rough_calls(command: str) -> list[Sequence[str]]:
     """The words of each call that shows in the command, outer ones before those that they carry."""
     return list(islice(_calls_in(command, 0), calls_max))
+
+
+def powershell_calls(command: str) -> list[Sequence[str]]:
+    """The words of each call that shows in a command of PowerShell, and of those in the words of others."""
+    return list(islice(_powershell_calls(command, 0), calls_max))
+
+
+def _powershell_calls(command: str, depth: int) -> Iterator[Sequence[str]]:
+    plain = re.sub(r"`(\r?\n)?", lambda found: " " if found[1] else "", command).replace("\\", "/")
+    for read in _Reading(_powershell_blocks.sub(lambda found: found[1] or ";", plain)).calls():
+        at = 2 if read[1:2] == ("=",) else 1 if read[0] == "." else 0
+        words = tuple(word for word in read[at:] if word != "--%")
+        if words:
+            yield words
+        if words and depth < depth_max and program_name(words[0]).casefold() in _POWERSHELL_RUNNERS:
+            given = [part for word in words[1:] for part in ([word] if " " in word else word.split(","))]
+            for start, word in enumerate(given):
+                yield [each for each in given[start:] if not each.casefold().startswith("-arg")]
+                yield from _powershell_calls(word, depth + 1) if " " in word else ()
 
 
 def is_plain(calls: Sequence[Sequence[str]]) -> bool:
@@ -51,7 +79,13 @@ def _may_run_more(words: Sequence[str]) -> bool:
     runs_words = behind is not None and (not behind or not behind.isdisjoint(words))
     is_runner = runs_words or name in CARRIERS or name in _READS_TEXT or INTERPRETERS.fullmatch(name)
     is_own = words[0].startswith(("./", "../", "~"))  # the command may have written it
-    return bool(is_runner or is_own or is_shell_program(name) or any(map(_unclear.search, words)))
+    has_text = name not in DATA_PROGRAMS and any(
+        " " in word.strip() and before not in MESSAGE_OPTIONS for before, word in pairwise(words)
+    )
+    has_text = has_text or any(
+        word.startswith("-") and is_risky_option(words, word.partition("=")[0]) for word in words
+    )
+    return bool(is_runner or is_own or has_text or is_shell_program(name) or any(map(_unclear.search, words)))
 
 
 def _calls_in(command: str, depth: int) -> Iterator[Sequence[str]]:

@@ -11,6 +11,7 @@ from services.session.permissions.call_forms import NamedCall, is_named, may_be_
 from services.session.permissions.guesses import guessed_calls, guessed_max
 from services.session.permissions.matching import matches, pieces
 from services.session.permissions.programs import has_risky_option
+from services.session.permissions.rough_reading import powershell_calls
 from services.session.permissions.shell import UNKNOWN, Call, read_command
 from services.session.permissions.shell_texts import with_known_values
 
@@ -31,6 +32,14 @@ def denies_command(pattern: str, exact: bool, command: str) -> bool:
         return True
     is_understood = line.is_understood and len(guesses) < guessed_max
     return not is_understood and not exact and _denies_text(pattern, command)
+
+
+def denies_powershell(pattern: str, exact: bool, command: str) -> bool:
+    """Whether any call that shows in a command of PowerShell is what the pattern names."""
+    meant = _meant(pattern)
+    return meant is not None and any(
+        is_named(pattern, meant, exact, words) for words in powershell_calls(command) if words
+    )
 
 
 def may_be_denied(pattern: str, command: str) -> bool:

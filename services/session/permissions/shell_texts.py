@@ -6,6 +6,7 @@ What is made here is a guess, and no proof that nothing else is made.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
@@ -45,9 +46,11 @@ _known_output = re.compile(
 )
 _braces = re.compile(r"([^\s;&|(){}'\"$]{0,80})\{([^\s{}'\"]{1,200},[^\s{}'\"]{0,200})\}([^\s;&|(){}'\"$]{0,80})")
 _command_setting = re.compile(
-    r"(?:^|(?<=[\s;&|({]))(?:GIT_\w{0,40}(?:EDITOR|PAGER|COMMAND|ASKPASS|DIFF)|\w{0,40}(?:EDITOR|VISUAL|PAGER|_COMMAND)|BASH_ENV|ENV"
-    r"|LESSOPEN)=('[^']{1,500}'|\"[^\"]{1,500}\")"
+    r"(?:^|(?<=[\s;&|({]))(?:GIT_\w{0,40}(?:EDITOR|PAGER|COMMAND|ASKPASS|DIFF|SSH)|\w{0,40}(?:EDITOR|VISUAL|PAGER|_COMMAND|_RSH)"
+    r"|BASH_ENV|ENV|PS\d|BROWSER|LESSOPEN|LESSCLOSE)=(?:'[|! ]*([^']{1,500})'|\"[|! ]*([^\"]{1,500})\")"
 )
+_git_setting = re.compile(r"\bGIT_CONFIG_(KEY|VALUE)_(\d{1,3})=('[^']{0,500}'|\"[^\"]{0,500}\"|[^\s;&|'\"]{0,500})")
+_git_parameters = re.compile(r"\bGIT_CONFIG_PARAMETERS=\"([^\"]{1,500})\"")
 _RENAMES = frozenset({"cp", "mv", "ln", "install", "hash"})
 _format = re.compile(r"%[-+ 0-9.]{0,9}[a-zA-Z]")
 
@@ -56,7 +59,8 @@ def made_texts(command: str, line: CommandLine) -> Iterator[str]:
     """What else the shell may run as a command line."""
     if (resolved := with_known_values(command)) != command:
         yield resolved
-    yield from (found[1][1:-1] for found in islice(_command_setting.finditer(command), values_max))
+    yield from (found[1] or found[2] for found in islice(_command_setting.finditer(command), values_max))
+    yield from _git_settings(command)
     if any(map(_runs_what_it_reads, line.calls)) or _runs_written(line):
         yield from printed_texts(line.calls)
     yield from _with_input(line.calls)
@@ -64,6 +68,17 @@ def made_texts(command: str, line: CommandLine) -> Iterator[str]:
     for call in line.calls:
         yield from _with_arguments(call)
     yield from _with_function_arguments(command, line.calls)
+
+
+def _git_settings(command: str) -> Iterator[str]:
+    """What variables set for git, as its option `-c` would."""
+    given = {
+        (found[2], found[1]): found[3].strip("'\"") for found in islice(_git_setting.finditer(command), values_max)
+    }
+    named = [f"{key}={given.get((number, 'VALUE'), '')}" for (number, kind), key in given.items() if kind == "KEY"]
+    for found in islice(_git_parameters.finditer(command), values_max):
+        named += re.findall(r"'([^']+)'", found[1])
+    yield from (f"git -c {shlex.quote(setting)}" for setting in named)
 
 
 def printed_texts(calls: Sequence[Call]) -> Iterator[str]:
@@ -131,6 +146,7 @@ def _print(words: Sequence[str]) -> str:
     if program_name(words[0]) == "printf" and given and "%" in given[0]:
         form, rest = without_escapes(given[0]), iter(given[1:])
         text = _format.sub(lambda _: next(rest, ""), form)
+        text = without_escapes(text) if "%b" in form else text
         return " ".join((text, *(_format.sub(lambda _, word=word: word, form) for word in islice(rest, values_max))))  # type: ignore[misc]
     return without_escapes(" ".join(given))
 
