@@ -32,6 +32,9 @@ _phrases = (
     "yesterday(?: morning| afternoon| evening| night)?",
     "last night|tonight",
     "this (?:morning|afternoon|evening)",
+    f"(?:last |this )?{_weekday} (?:morning|afternoon|evening|night)",
+    "(?:the )?(?:day|week) (?:before|after) (?:christmas|new year(?:'s)?)",
+    "(?:the )?first hour after midnight",
     f"(?:earlier |later )?(?:last|past|previous|this) (?:week|weekend|month|quarter|year|{_weekday}|{_month})",
     "(?:the )?(?:week|weekend|month|year) before last",
     f"(?:the |these )?(?:last|past) {_count} {_unit}",
@@ -43,12 +46,12 @@ _phrases = (
 )
 _edges = "since|after|until|before|from|during|in|over|within|on|by"
 _time = late_pattern(
-    rf"(?<![\w'\u2019-])(?:(?P<edge>{_edges}) )?(?P<words>{'|'.join(_phrases)})(?:['\u2019]s)?(?![\w'\u2019-])",
+    rf"(?<![\w'\u2019-])(?:(?P<edge>{_edges}) )?(?P<words>{'|'.join(_phrases)})(?:['\u2019]s)?(?![\w'\u2019-])"
+    rf"(?! of\b)(?! in (?:{_month}|\d{{4}})\b)",
     re.IGNORECASE,
 )
 _weeks_ago = late_pattern("(?:week|fortnight)s? (?:ago|back)$")
 _verbatim = late_pattern('"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
-_parts_of_day = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def query_time(query: str, now: datetime, zone: ZoneInfo) -> QueryTime | None:
     (found,) = named
     local = now.astimezone(zone)
     words = " ".join(found["words"].split()).casefold()
-    span = _part_of_day(words, local) or span_of_words(words.removeprefix("the "), local) or _further(words, local)
+    span = span_of_words(words.removeprefix("the "), local) or _further(words, local)
     if span is None:
         return None
     around = timedelta(days=AROUND_WEEKS_DAYS if _weeks_ago.search(words) else 0)
@@ -116,18 +119,6 @@ def _with_edge(edge: str, span: Span, now: datetime) -> tuple[datetime, datetime
     if edge in {"until", "before"}:
         return FIRST, end if edge == "until" else begin
     return begin, end
-
-
-def _part_of_day(words: str, now: datetime) -> Span | None:
-    """This morning, last night, yesterday evening."""
-    *which, part = words.split()
-    if words == "tonight":
-        which, part = ["this"], "evening"
-    if part not in _parts_of_day or not which:
-        return None
-    first, last = _parts_of_day[part]
-    day = shift(midnight(now), -1 if which[-1] in {"last", "yesterday"} else 0, "day")
-    return Span(shift(day, first, "hour"), shift(day, last, "hour"))
 
 
 def _further(words: str, now: datetime) -> Span | None:

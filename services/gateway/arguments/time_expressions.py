@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.gateway.arguments.foreign_times import in_english, with_digits
 from services.gateway.arguments.time_spans import Span, month_of, shift, whole
 from services.gateway.arguments.time_words import COUNTS, any_of, span_of_words, without_leading
 from services.kit import iso8601
@@ -73,7 +74,8 @@ def span(text: str, now: datetime, zone: ZoneInfo, name: str = "time") -> Span:
         raise InvalidInput(f"{name} is too long for a time.", _words_example)
     local = now.astimezone(zone)
     try:
-        found = _numeric(text) or span_of_words(text, local) or _parse_with_dateparser(text, local)
+        found = _numeric(text) or span_of_words(text, local) or _foreign(text, local)
+        found = found or _parse_with_dateparser(with_digits(text), local)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{name} is not a time that Segue understands.", _words_example) from error
     return found.in_zone(zone)
@@ -92,6 +94,11 @@ def _numeric(text: str) -> Span | None:
         if pattern.fullmatch(text):
             return whole(time, unit)
     return Span(time, time)
+
+
+def _foreign(text: str, now: datetime) -> Span | None:
+    english = in_english(text)
+    return span_of_words(english, now) or _parse_with_dateparser(english, now) if english else None
 
 
 def _january(year: str) -> datetime:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from services.gateway.arguments.time_spans import (
     FIRST,
     LAST,
+    MONTHS_OF,
     STEP_OF,
     Span,
     before,
+    midnight,
     month_of,
     part,
     rolling,
@@ -55,6 +58,17 @@ _day_numbers = {name[:size]: number for number, name in enumerate(_weekdays) for
 _month_numbers = {name[:size]: number for number, name in enumerate(_months, 1) for size in (3, 4, len(name))}
 _ordinals = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 _thirds = {"early": 0, "mid": 1, "middle": 1, "late": 2}
+_parts_of_day = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
+"""Hours of the day; a night ends in the morning."""
+_holidays: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys(("christmas", "christmas day"), (12, 25)),
+    **dict.fromkeys(("new year", "new year's", "new year's day"), (1, 1)),
+    "christmas eve": (12, 24),
+    "boxing day": (12, 26),
+    "new year's eve": (12, 31),
+    "halloween": (10, 31),
+    "valentine's day": (2, 14),
+}
 _turns = {"last": -1, "past": -1, "previous": -1, "prior": -1, "this": 0, "current": 0, "next": 1, "coming": 1}
 
 
@@ -203,12 +217,112 @@ def _third(found: re.Match[str], now: datetime) -> Span | None:
     return part(of, _thirds[found["third"]]) if of else None
 
 
+def _part_of_day(found: re.Match[str], now: datetime) -> Span | None:
+    """This morning, last night, yesterday evening, Friday afternoon."""
+    which = {"this": "today", "last": "yesterday"}.get(found["of"], found["of"] or "today")
+    of = _part_of(which, now)
+    if of is None or of.end - of.begin > STEP_OF["day"] or of.begin == of.end:
+        return None
+    first, last = _parts_of_day[found["part"] or "night"]
+    return Span(shift(of.begin, first, "hour"), shift(of.begin, last, "hour"))
+
+
+def _beside(found: re.Match[str], now: datetime) -> Span | None:
+    """Three days before yesterday, the week before Christmas."""
+    of = _part_of(found["of"], now)
+    if of is None:
+        return None
+    unit, is_before = _units[found["unit"]], found["side"] == "before"
+    if found["count"]:
+        return before(of.begin, _number(found) * (1 if is_before else -1), unit)
+    if unit in MONTHS_OF:
+        return whole(of.begin, unit, -1 if is_before else 1)
+    return Span(shift(of.begin, -1, unit), of.begin) if is_before else Span(of.end, shift(of.end, 1, unit))
+
+
+def _edge_hour(found: re.Match[str], now: datetime) -> Span | None:
+    of = _part_of(found["of"], now)
+    if of is None:
+        return None
+    return (
+        Span(shift(of.end, -1, "hour"), of.end)
+        if found["edge"] == "last"
+        else Span(of.begin, shift(of.begin, 1, "hour"))
+    )
+
+
+def _half_of(found: re.Match[str], now: datetime) -> Span | None:
+    of = _part_of(found["of"], now)
+    if of is None or of.end - of.begin <= STEP_OF["day"]:
+        return None
+    middle = midnight(of.begin + (of.end - of.begin) / 2)
+    return Span(of.begin, middle) if found["half"] == "first half" else Span(middle, of.end)
+
+
+def _weekday_of(found: re.Match[str], now: datetime) -> Span | None:
+    """The first Monday of a month."""
+    of, weekday = _part_of(found["of"], now), _day_numbers[found["weekday"]]
+    if of is None or of.end - of.begin < STEP_OF["week"]:
+        return None
+    if found["ordinal"] == "last":
+        end = shift(of.end, -1, "day")
+        return whole(shift(end, -((end.weekday() - weekday) % 7), "day"), "day")
+    first = shift(of.begin, (weekday - of.begin.weekday()) % 7, "day")
+    return whole(shift(first, 7 * (_ordinals[found["ordinal"]] - 1), "day"), "day")
+
+
+def _day_before_last(found: re.Match[str], now: datetime) -> Span:
+    back = (now.weekday() - _day_numbers[found["weekday"]]) % 7 or 7
+    return whole(shift(now, -back - 7, "day"), "day")
+
+
+def _holiday(found: re.Match[str], now: datetime) -> Span:
+    """Without a year, the latest that has begun."""
+    month, day = _holidays[found["holiday"]]
+    return _latest(now, month, day) if not found["year"] else whole(datetime(int(found["year"]), month, day), "day")  # noqa: DTZ001  # it gets its zone later
+
+
+def _day_of_month(found: re.Match[str], now: datetime) -> Span:
+    """`15.11.`: the latest that has begun. ValueError for a day that there is not."""
+    return _latest(now, int(found["number"]), int(found["day"]))
+
+
+def _ordinal_day(found: re.Match[str], now: datetime) -> Span:
+    """`the 1st`: the latest that has begun, or of the month that is named. ValueError for a day that there is not."""
+    months = [-1] if found["turn"] == "last" else [0] if found["turn"] else [0, -1, -2]
+    for back in months:
+        month = whole(now, "month", back)
+        day = shift(month.begin, int(found["day"]) - 1, "day")
+        if month.begin <= day < month.end and (day <= now or found["turn"]):
+            return whole(day, "day")
+    raise ValueError("no such day")
+
+
+def _latest(now: datetime, month: int, day: int) -> Span:
+    datetime(2000, month, day)  # noqa: DTZ001  # to refuse the 31st of November
+    for year in range(now.year, now.year - 9, -1):
+        with suppress(ValueError):  # no leap year
+            if (date := datetime(year, month, day, tzinfo=now.tzinfo)) <= now:
+                return whole(date, "day")
+    raise ValueError("no such day")
+
+
+def _week_number(found: re.Match[str], now: datetime) -> Span:
+    """Without a year, the latest that has begun."""
+    monday = datetime.fromisocalendar(int(found["year"] or now.year), int(found["week"]), 1)
+    if not found["year"] and monday > now.replace(tzinfo=None):
+        monday = datetime.fromisocalendar(now.year - 1, int(found["week"]), 1)
+    return whole(monday, "week")
+
+
 def _part_of(plain: str, now: datetime) -> Span | None:
     """The span that `end of` and the like refer to."""
     if re.fullmatch(r"[1-9]\d{3}", plain):
         return whole(month_of(int(plain), 1).begin, "year")
-    if plain in {"today", "yesterday"}:
-        return whole(now, "day", -(plain == "yesterday"))
+    if plain in {"today", "yesterday", "tomorrow"}:
+        return whole(now, "day", ("yesterday", "today", "tomorrow").index(plain) - 1)
+    if plain == "midnight":
+        return Span(midnight(now), midnight(now))
     if plain in {"day", "week", "month", "quarter", "year"}:
         return whole(now, plain)
     return _span_of_phrase(plain, now)
@@ -232,6 +346,18 @@ _meanings: Mapping[str, _Meaning] = {
     rf"(?:q(?P<number>[1-4])|(?P<ordinal>{any_of(_ordinals)}) quarter){_of_year}": _quarter,
     f"(?P<half>h1|h2|first half|second half){_of_year}": _half,
     r"(?P<year>\d{4}) ?q(?P<number>[1-4])": _quarter_after_year,
+    "(?P<of>.+?)(?: in the| at)? (?P<part>morning|afternoon|evening|night)|(?P<to>to)night": _part_of_day,
+    f"(?:{_count})?{_unit} (?P<side>before|after) (?P<of>.+)": _beside,
+    "(?P<edge>first|last) hour (?:of|after|before) (?P<of>.+)": _edge_hour,
+    "(?P<half>first half|second half) of (?P<of>.+)": _half_of,
+    f"(?P<ordinal>first|second|third|fourth|last) {_weekday} (?:of|in) (?P<of>.+)": _weekday_of,
+    f"{_weekday} before last": _day_before_last,
+    rf"(?:last |past )?(?P<holiday>{any_of(_holidays)})(?: (?P<year>\d{{4}}))?": _holiday,
+    r"(?P<day>\d{1,2})\. ?(?P<number>\d{1,2})\.": _day_of_month,
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th)(?: (?:of )?(?:the |(?P<turn>last|this) )month)?": _ordinal_day,
+    r"(?:calendar week|week|kw|cw) ?(?P<week>\d{1,2})(?: (?:of )?(?P<year>\d{4}))?": _week_number,
+    "(?:so far this|this) (?P<unit>week|month|quarter|year)(?: so far)?": lambda found, now: whole(now, found["unit"]),
+    "(?P<unit>week|month|quarter|year) to date": lambda found, now: Span(whole(now, found["unit"]).begin, now),
     f"{_edges} (?:of )?(?:the )?(?P<of>.+)": _edge,
     "(?P<edge>first|last) week (?:of|in) (?:the )?(?P<of>.+)": _edge_week,
     f"(?P<third>{any_of(_thirds)}) (?:of )?(?:the )?(?P<of>.+)": _third,

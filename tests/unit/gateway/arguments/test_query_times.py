@@ -30,6 +30,9 @@ NOW = datetime(2026, 11, 29, 8, 30, tzinfo=UTC)  # a Sunday
         ("builds last night", "2026-11-28T18:00+01:00", "2026-11-29T06:00+01:00", "builds"),
         ("what did I do this morning", "2026-11-29T05:00+01:00", "2026-11-30T00:00+01:00", "what did I do"),
         ("recently changed settings", "2026-11-15T00:00+01:00", "2026-11-30T00:00+01:00", "changed settings"),
+        ("what did we fix on Friday night", "2026-11-27T18:00+01:00", "2026-11-28T06:00+01:00", "what did we fix"),
+        ("decided the week before Christmas", "2025-12-18T00:00+01:00", "2025-12-25T00:00+01:00", "decided"),
+        ("in the first hour after midnight", "2026-11-29T00:00+01:00", "2026-11-29T01:00+01:00", ""),
         ("what broke this weekend", "2026-11-28T00:00+01:00", "2026-11-30T00:00+01:00", "what broke"),
     ],
 )
@@ -48,6 +51,7 @@ def test_a_time_in_words_is_a_span_in_the_users_zone(query: str, begin: str, end
         *('who wrote "last week" in the code', "`yesterday` is a variable", "may I ask", "the last two releases"),
         *("yesterday's bug and last week's", "weekend", "friday_job", "todays", "non-today", "last", "ago", ""),
         *("what is planned after today", "the release after this week"),
+        *("the last 10 days of October", "the last week of the sprint", "the last month in 2025"),
         "what broke last week? " + "x" * READ_MAX_CHARS,
     ],
 )

@@ -86,6 +86,35 @@ last day of February 2024 2024-02-29
 20 November 2026-11-20
 November 20th 2026-11-20
 24.12. 2025-12-24
+10.11. 2026-11-10
+the 10.11. 2026-11-10
+29.2. 2024-02-29
+the 1st 2026-11-01
+on the 30th 2026-10-30
+the 2nd of last month 2026-10-02
+three days before yesterday 2026-11-22
+2 days before last Monday 2026-11-21
+the day after Christmas 2025-12-26
+the Monday before last 2026-11-16
+first Monday of November 2026-11-02
+the last Friday in October 2026-10-30
+Christmas 2025-12-25
+Christmas Eve 2024 2024-12-24
+New Year's Day 2026-01-01
+letzten Dienstag 2026-11-24
+am Montag 2026-11-23
+seit gestern 2026-11-25
+vor einer Woche 2026-11-19
+lundi dernier 2026-11-23
+el lunes pasado 2026-11-23
+hace tres días 2026-11-23
+lunedì scorso 2026-11-23
+tre giorni fa 2026-11-23
+há três dias 2026-11-23
+drie dagen geleden 2026-11-23
+l'altro ieri 2026-11-24
+三天前 2026-11-23
+그저께 2026-11-24
 """
 STRETCHES = """
 last week 2026-11-16 2026-11-23
@@ -148,6 +177,17 @@ by last month 2026-10-01 2026-11-01
 this past weekend 2026-11-21 2026-11-23
 first week of March 2026-03-01 2026-03-08
 last week of October 2026-10-25 2026-11-01
+the week before Christmas 2025-12-18 2025-12-25
+the month before March 2026-02-01 2026-03-01
+first half of November 2026-11-01 2026-11-16
+week 45 2026-11-02 2026-11-09
+KW 50 2025-12-08 2025-12-15
+so far this month 2026-11-01 2026-12-01
+vorige Woche 2026-11-16 2026-11-23
+vorletzte Woche 2026-11-09 2026-11-16
+im letzten März 2026-03-01 2026-04-01
+Mitte Oktober 2026-10-11 2026-10-21
+la settimana scorsa 2026-11-16 2026-11-23
 past week 2026-11-19 now
 this past week 2026-11-19 now
 just now 2026-11-25T23:30 now
@@ -165,9 +205,26 @@ past hour 2026-11-25T23:30 now
 last hour 2026-11-25T23:30 now
 last 24 hours 2026-11-25T00:30 now
 the last 90 minutes 2026-11-25T23:00 now
+in den letzten drei Tagen 2026-11-23 now
+in der letzten Stunde 2026-11-25T23:30 now
+les 3 derniers jours 2026-11-23 now
+neulich 2026-11-12 now
 recently 2026-11-12 now
 lately 2026-11-12 now
 the other day 2026-11-19 now
+"""
+PARTS_OF_DAYS = """
+this morning 2026-11-26T05:00 2026-11-26T12:00
+yesterday afternoon 2026-11-25T12:00 2026-11-25T18:00
+last night 2026-11-25T18:00 2026-11-26T06:00
+tonight 2026-11-26T18:00 2026-11-27T06:00
+Monday morning 2026-11-23T05:00 2026-11-23T12:00
+last Friday night 2026-11-20T18:00 2026-11-21T06:00
+heute Morgen 2026-11-26T05:00 2026-11-26T12:00
+gestern Abend 2026-11-25T17:00 2026-11-26T00:00
+ce matin 2026-11-26T05:00 2026-11-26T12:00
+in the first hour after midnight 2026-11-26T00:00 2026-11-26T01:00
+last hour of yesterday 2026-11-25T23:00 2026-11-26T00:00
 """
 MOMENTS = """
 now 2026-11-26T00:30
@@ -207,7 +264,7 @@ def test_words_name_one_of_the_users_days(words: str, day: str) -> None:
     assert meaning(words) == (berlin(day), berlin(day) + timedelta(days=1))
 
 
-@pytest.mark.parametrize(("words", "begin", "end"), rows(STRETCHES, 2))
+@pytest.mark.parametrize(("words", "begin", "end"), [*rows(STRETCHES, 2), *rows(PARTS_OF_DAYS, 2)])
 def test_words_name_a_stretch_of_the_users_days(words: str, begin: str, end: str) -> None:
     assert meaning(words) == (berlin(begin), berlin(end))
 
@@ -268,6 +325,7 @@ REFUSED = """
 foo;🦑;99999-01-01;'; DROP TABLE x;5;12;[1];-3;0;99999;two;a;the;in;am;ad;week;month;last;past;last 3;past past week
 last blue moon;once upon a time;end of time;start of nothing;mid;end;fortnight;someday;never;null;None;undefined;true
 NaN;Infinity;-inf;{};$(date);2026-02-30;2026-13;2026-00;2026-W54;13/13/2026;25:00;Q5;Q0 2025;5th quarter;1e3 days ago
+31.11.;32nd;week 54;KW 0;three days before nothing;the nothing night;letzten Quatsch;the 31st of this month
 1.5 months ago;week of March;between March and April;2026-01-01T00:00[Mars/Olympus];2026-01-01T00:00[../etc/passwd]
 """
 
