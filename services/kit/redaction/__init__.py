@@ -166,5 +166,10 @@ def without_private(text: str) -> tuple[str, int]:
     return "".join(parts), count
 
 
+def is_private_open(text: str) -> bool:
+    """Whether a `<private>` is not closed in the text: what follows it is private, too."""
+    return not without_private(f"{text}\n.")[0].endswith("\n.")
+
+
 def _fills_code_span(text: str, tag: re.Match[str]) -> bool:
     return text[tag.start() - 1] == "`" and text[tag.end() : tag.end() + 1] == "`"

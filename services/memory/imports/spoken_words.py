@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from services.kit.redaction import is_private_open
 from services.memory.imports.decisions import marks
 from services.memory.imports.json_lines import Fields, whole
 from services.memory.imports.speakers import AGENT, PEER, PERSON, SUBAGENT, SYSTEM, is_vouched, prompt_speaker
@@ -88,7 +89,17 @@ def _texts(content: Any) -> list[tuple[int, str]]:
         for index, block in enumerate(content if isinstance(content, list) else [])
         if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
     ]
-    return [(index, text) for index, text in texts if text]
+    return _with_private([(index, text) for index, text in texts if text])
+
+
+def _with_private(texts: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The texts, each with the `<private>` that an earlier one opened: they are one prompt."""
+    is_open, found = False, []
+    for index, text in texts:
+        marked = f"<private>{text}" if is_open else text
+        found.append((index, marked))
+        is_open = len(texts) > 1 and is_private_open(marked)
+    return found
 
 
 def content(fields: Fields) -> Any:

@@ -24,11 +24,11 @@ class Malformed(ValueError):
 class JsonDocument:
     """Reads a document once, from its beginning. `name` is for messages. Raises Malformed, and Unreadable."""
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
+    def __init__(self, name: str, file: BinaryIO, encoding: str = "utf-8") -> None:
         self.bytes_read = 0
         self._name = name
         self._file = file
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._decode = codecs.getincrementaldecoder(encoding)("replace").decode
         self._parse = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
         self._text, self._at, self._is_whole = "", 0, False
 

@@ -39,7 +39,8 @@ def format_of(opening: Opening) -> Format:
     for each in FORMATS:
         if each.evidence(opening):
             return each
-    raise UnknownFormat(f"{opening.path}: of no format that Segue knows")
+    hint = " in UTF-16: save it as UTF-8" if opening.is_utf_16 else ""
+    raise UnknownFormat(f"{opening.path}: of no format that Segue knows{hint}")
 
 
 def known_formats() -> list[str]:

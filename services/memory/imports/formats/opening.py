@@ -22,10 +22,13 @@ probe_bytes = 8192
 head_max_lines = 100
 head_max_bytes = 4 * 1024 * 1024
 note_max_bytes = 4 * 1024 * 1024
+first_max_elements = 20
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Document(NamedTuple):
-    """The beginning of a JSON document: its first value if it is a list, or its keys up to the first list."""
+    """The beginning of a JSON document: of a list the first value that has something in it, or its keys up to the
+    first list."""
 
     first: Any = None
     keys: Mapping[str, Any] = {}
@@ -91,6 +94,11 @@ class Opening:
         """Whether it is no text."""
         return b"\0" in self._probe
 
+    @property
+    def is_utf_16(self) -> bool:
+        """Whether it is text in UTF-16, as programs for Windows write it."""
+        return self._probe.startswith(UTF_16_MARKS)
+
     @cached_property
     def database(self) -> Database | None:
         """The file as a SQLite database, from a copy that is removed when the file is closed."""
@@ -101,13 +109,13 @@ class Opening:
     @cached_property
     def note_text(self) -> str:
         """The text of a Markdown file; empty for other files."""
-        if self.path.suffix.lower() not in {".md", ".markdown"} or self.is_binary:
+        if self.path.suffix.lower() not in {".md", ".markdown"} or (self.is_binary and not self.is_utf_16):
             return ""
         with self.path.open("rb") as file:
             data = file.read(note_max_bytes + 1)
         if len(data) > note_max_bytes:
             raise Unreadable(f"{self.path}: a note of over {note_max_bytes:,} bytes")
-        return data.decode("utf-8", "replace").replace("\r\n", "\n")
+        return _note_text(data, is_utf_16=self.is_utf_16).replace("\r\n", "\n")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -138,7 +146,8 @@ class Opening:
                 file = stack.enter_context(zip_archive.open_member(archive, archive.getinfo(name)))
             else:
                 file = stack.enter_context(self.path.open("rb"))
-            yield JsonDocument(f"{self.path}{f' ({name})' if name else ''}", file)
+            encoding = "utf-16" if self.is_utf_16 else "utf-8"
+            yield JsonDocument(f"{self.path}{f' ({name})' if name else ''}", file, encoding)
 
     @contextmanager
     def read_document(self, name: str = "") -> Iterator[JsonDocument]:
@@ -152,18 +161,39 @@ class Opening:
 
     @property
     def _text_probe(self) -> bytes:
-        return self._probe.removeprefix(b"\xef\xbb\xbf").lstrip()
+        probe = self._probe.decode("utf-16", "ignore").encode() if self.is_utf_16 else self._probe
+        return probe.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _note_text(data: bytes, *, is_utf_16: bool) -> str:
+    """The text of a note; what is no UTF-8 is of the time before it."""
+    if is_utf_16:
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _document(document: JsonDocument) -> Document:
     if document.opening() == "[":
-        return Document(first=next(iter(document.elements()), None))
+        return Document(first=_first(islice(document.elements(), first_max_elements)))
     keys: dict[str, Any] = {}
     for key in document.members():
         if document.begins_list():
             return Document(keys=keys, lists=frozenset((key,)))
         keys[key] = document.value()
     return Document(keys=keys)
+
+
+def _first(elements: Iterator[Any]) -> Any:
+    """The first element that has something in it, as a conversation has messages; else the first."""
+    first = None
+    for element in elements:
+        if isinstance(element, dict) and any(isinstance(value, dict | list) for value in element.values()):
+            return element
+        first = element if first is None else first
+    return first
 
 
 class Format(Protocol):

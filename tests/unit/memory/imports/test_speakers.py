@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.kit.redaction import without_private
 from services.memory.domain.memories import content_max_bytes
 from services.memory.imports.json_lines import ImportedMemory
 from services.memory.imports.sources import read_memories
@@ -339,3 +340,14 @@ def test_narration_before_tools_is_marked(tmp_path: Path, text: str, narration: 
 def test_a_subagent_is_named_as_the_speaker(tmp_path: Path) -> None:
     (report,) = read(Transcript().assistant(said("Behind the barn."), isSidechain=True, agentId="a1"), tmp_path)
     assert report.metadata["speaker"] == "subagent"
+
+
+@pytest.mark.parametrize("between", [[], [{"type": "image", "source": {"type": "base64", "data": "AAAA"}}]])
+def test_what_is_private_stays_so_in_the_next_block_of_a_prompt(tmp_path: Path, between: list[Line]) -> None:
+    first = {"type": "text", "text": "Look at this. <private>My pin is"}
+    last = {"type": "text", "text": "4711, always.</private> Is it open?"}
+    stored = [
+        without_private(memory.content)[0] for memory in read(Transcript().user([first, *between, last]), tmp_path)
+    ]
+
+    assert stored == ["Look at this. [private]", "[private] Is it open?"]
