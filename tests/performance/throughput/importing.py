@@ -21,7 +21,7 @@ from tests.performance.calls.threads import LOOP, spent_ms
 from tests.performance.nearest import docstrings
 from tests.performance.rows import Row
 
-turns, memories_each, of_session = 5, 400, 25
+turns, memories_each, of_session = 3, 1_000, 25
 texts_at_once = 512
 _began = datetime(2026, 1, 1, tzinfo=UTC)
 
