@@ -30,6 +30,7 @@ from services.session.permissions.destroyers import (
 from services.session.permissions.guesses import guessed_calls
 from services.session.permissions.programs import (
     CARRIERS,
+    INTERPRETERS,
     carried_command,
     has_risky_option,
     is_shell_program,
@@ -38,6 +39,7 @@ from services.session.permissions.programs import (
     without_global_options,
 )
 from services.session.permissions.shell import UNKNOWN, Call, read_command
+from services.session.permissions.shell_texts import printed_texts
 
 _COMPILED = tuple(
     (
@@ -116,8 +118,15 @@ def decides_rules(command: str) -> bool:
         return True
     if any(call.name not in _LOOK and any(map(RULES_FILES.search, call.words[1:])) for call in line.calls):
         return True
+    if any(map(_runs_what_it_reads, line.calls)) and any(map(RULES_FILES.search, printed_texts(line.calls))):
+        return True
     calls = (*line.calls, *guessed_calls(command))
     return any(call.name not in _ONLY_READ and _names_decision(" ".join(call.words)) for call in calls)
+
+
+def _runs_what_it_reads(call: Call) -> bool:
+    is_runner = is_shell_program(call.name) or bool(INTERPRETERS.fullmatch(call.name))
+    return is_runner and (call.is_piped or call.fed is not None)
 
 
 def _names_decision(text: str) -> bool:

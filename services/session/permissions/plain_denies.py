@@ -75,7 +75,7 @@ def may_change_rules(operation: str, target: str) -> bool:
     command = target[:text_max_chars]
     calls = _calls(command)
     named = [" ".join(words) for words in calls if program_name(words[0]) not in _LOOK]
-    return any(_names_rules(_quotes.sub("", text)) for text in (named if is_plain(calls) else [command]))
+    return any(_names_rules(_quotes.sub("", text)) for text in (named if is_plain(calls) else [command, *named]))
 
 
 def _names_rules(text: str) -> bool:

@@ -28,6 +28,8 @@ UNKNOWN = "\0"
 """Stands for what a substitution puts in."""
 calls_max = 500
 depth_max = 4
+words_max = 40
+"""Of a call of PowerShell that runs another."""
 
 _OPENERS = frozenset({"if", "then", "do", "else", "elif", "while", "until", "!", "{", "function"})
 """Words before a command that are none of it."""
@@ -62,9 +64,9 @@ def _powershell_calls(command: str, depth: int) -> Iterator[Sequence[str]]:
         if words:
             yield words
         if words and depth < depth_max and program_name(words[0]).casefold() in _POWERSHELL_RUNNERS:
-            given = [part for word in words[1:] for part in ([word] if " " in word else word.split(","))]
-            for start, word in enumerate(given):
-                yield [each for each in given[start:] if not each.casefold().startswith("-arg")]
+            given = [part for word in words[1:words_max] for part in ([word] if " " in word else word.split(","))]
+            for start, word in enumerate(given[:words_max]):
+                yield [each for each in given[start : start + words_max] if not each.casefold().startswith("-arg")]
                 yield from _powershell_calls(word, depth + 1) if " " in word else ()
 
 

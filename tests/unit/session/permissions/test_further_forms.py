@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.session.domain.operation_risk import Level, classify
+from services.session.domain.operation_risk import Level, classify, target_judged_max_chars
 from services.session.domain.permissions import Scope
 from services.session.permissions.plain_denies import Holds, KeptDeny, judge_plainly
+from tests.growth import growth
 from tests.unit.session.book import Book
 
 SAME_COMMANDS = [
@@ -197,3 +198,15 @@ def test_a_deny_of_agents_holds_for_the_tools_earlier_name() -> None:
 @pytest.mark.parametrize("path", ["/home/ada/.claude.json", "/home/ada/.claude/plugins/cache/segue/hooks.json"])
 def test_the_clients_other_settings_are_critical(path: str) -> None:
     assert classify("Write", path, "/home/ada").level is Level.CRITICAL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["a;", "iex 'a b' ", "cmd /c a,b ", "'", "`", "{", "$x = ", "saps a 'b c';"])
+def test_the_cost_of_a_powershell_command_does_not_grow_faster_than_its_length(shape: str) -> None:
+    rules = Book()
+    rules.deny("PowerShell", "git push *")
+
+    def judge(size: int) -> None:
+        rules.verdict("PowerShell", f"{shape * (size // len(shape))} x"[-target_judged_max_chars:])
+
+    assert growth(judge, target_judged_max_chars, worth_a_look_s=0.3) < 3.5

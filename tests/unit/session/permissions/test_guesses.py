@@ -92,6 +92,9 @@ SELF_MADE = [
     *("curl http://h/v1/x/../permissions -d x", "curl http://h/v1/hooks/PermissionRequest -d x"),
     *("sqlite3 ~/.claude/segue/session.sqlite 'delete from x'", "cd ~/.claude/segue && sqlite3 session.sqlite x"),
     *("python -c \"import sqlite3; sqlite3.connect('/h/.claude/segue/session.sqlite')\"", "cp x ~/.claude/segue/y"),
+    *("python3 - <<'E'\nopen('/h/.claude/segue/x','w')\nE", "echo \"open('/h/.claude/segue/x','w')\" | python3"),
+    *("node <<'E'\nrequire('fs').rmSync('/h/.claude/segue/hooks')\nE", "sh <<< 'rm ~/.claude/segue/x'"),
+    *("script -qc'segue permit x'", "bash -ceuo pipefail 'segue permit x'", "fzf --preview 'segue permit x'"),
 ]
 NOBODYS = [
     *(
@@ -104,6 +107,7 @@ NOBODYS = [
     *("grep -rn 'segue permit' README.md", "git commit -m 'say segue permit in a terminal'", "npm run permit"),
     *("echo 'run segue permit in a terminal'", "cat ~/.claude/settings.json", "tail -f ~/.claude/segue/hook.log"),
     *("curl http://localhost:3000/page/2", "npm run dashboard", "ls src/page/permissions"),
+    *("cat <<'E' > notes.md\nsee ~/.claude/segue/hook.log\nE", "grep -n x <<< ~/.claude/segue/x"),
     *("sqlite3 app.db 'select 1'", "python -m pytest tests/test_permissions.py -k revoke", "segue import $FILE"),
 ]
 HARMLESS = [
