@@ -15,7 +15,7 @@ from tests.unit.memory.imports.formats.files import entries, memories
 def conversation(text: str) -> dict[str, Any]:
     content = {"content_type": "text", "parts": [text]}
     message = {"author": {"role": "user"}, "create_time": 1760000000.0, "content": content}
-    node = {"id": "n", "parent": None, "children": [], "message": message}
+    node: dict[str, Any] = {"id": "n", "parent": None, "children": [], "message": message}
     return {"title": "Valves", "mapping": {"n": node}, "current_node": "n", "conversation_id": text}
 
 
