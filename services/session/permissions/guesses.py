@@ -94,8 +94,12 @@ def _same_program(words: Sequence[str]) -> Iterator[Call]:
         yield from (Call((name, words[at]), carried=True) for at in operands if "=" not in words[at])
     elif "-m" in words[1:-1] and _LANGUAGES.fullmatch(name):
         yield from calls_carried(words[words.index("-m", 1) + 1 :])
-    elif operands and (is_shell_program(name) or name in {"source", "."} or _LANGUAGES.fullmatch(name)):
+    elif operands and (is_shell_program(name) or name in {"source", "."} or _is_script(name, words[operands[0]])):
         yield Call(tuple(words[operands[0] :]), carried=True)
+
+
+def _is_script(name: str, operand: str) -> bool:
+    return bool(_LANGUAGES.fullmatch(name)) and ("." in operand or "/" in operand)
 
 
 def _in_risky_options(words: Sequence[str]) -> Iterator[Call]:

@@ -54,6 +54,8 @@ OTHERS = [
     ("rm -rf build", "rm -rf src/build"),
     ("kubectl delete pod *", "kubectl delete service pod"),
     ("python2 *", "python3 x.py"),
+    ("test *", "bun test"),
+    ("pip *", "fzf --preview 'cat {}'"),
 ]
 POWERSHELL = [
     *(
