@@ -66,8 +66,9 @@ class HookEvent:
 
     @property
     def target(self) -> str:
-        """What the tool is to work on."""
-        named = (self.tool_input.get(key, "") for key in ("command", "file_path", "notebook_path", "url", "path"))
+        """What the tool is to work on; without a path, the files that `Glob` looks for."""
+        keys = ("command", "file_path", "notebook_path", "url", "path", *(("pattern",) if self.tool == "Glob" else ()))
+        named = (self.tool_input.get(key, "") for key in keys)
         return next((each for each in named if each), "")
 
 

@@ -14,6 +14,7 @@ from services.session.permissions.operation_kinds import (
 )
 from services.session.permissions.shell import read_command
 
+_other_wildcards = re.compile(r"\?|\{[^{}]*,[^{}]*\}")
 _form = re.compile(r"\s*([\w*-]+)\((.*)\)\s*", re.DOTALL)
 
 
@@ -36,6 +37,8 @@ def warnings(operation: str, pattern: str, root: str, is_allow: bool) -> list[st
         return [f"No operation {name[:64]} is known, so it may never match.{nearest}"]
     if name in FILES_READ | FILES_WRITTEN and pattern and not pattern.startswith(("/", "~")) and not root:
         return ["The path is relative and no project is known, so it may never match: name an absolute path."]
+    if name in FILES_READ | FILES_WRITTEN and _other_wildcards.search(pattern):
+        return ["Only * stands for anything in a path: name the files one by one, or use *."]
     if has_shell_grammar(name) and "*" in pattern:
         return _of_command(pattern, is_allow)
     return []

@@ -97,6 +97,8 @@ def test_the_forms_of_claude_code_are_understood(written: tuple[str, str], meant
         ("git push", "", "", "may never match"),
         ("Read", ".env", "", "absolute path"),
         ("Bash", "make * && git *", "", "of its own"),
+        ("Edit", "{a,b}.py", "/work/heron", "Only * stands"),
+        ("Read", "/work/heron/?.env", "/work/heron", "Only * stands"),
     ],
 )
 def test_a_rule_that_may_never_match_is_warned_of(operation: str, pattern: str, root: str, says: str) -> None:
@@ -105,7 +107,11 @@ def test_a_rule_that_may_never_match_is_warned_of(operation: str, pattern: str, 
 
 
 @pytest.mark.parametrize(
-    ("operation", "pattern"), [("Bash", "make *"), ("Read", ".env"), ("mcp__github", ""), ("git_commit", "")]
+    ("operation", "pattern"),
+    [
+        *(("Bash", "make *"), ("Read", ".env"), ("mcp__github", ""), ("git_commit", "")),
+        *(("Edit", "app/[slug]/page.tsx"), ("Edit", "docs/**/*.md"), ("Bash", "ls ?.py")),
+    ],
 )
 def test_a_rule_that_matches_is_not(operation: str, pattern: str) -> None:
     assert warnings(operation, pattern, "/work/heron", True) == []
