@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load
 
@@ -76,19 +75,6 @@ def write_quantised(model: ModelProto, path: Path) -> None:
         # Shape inference does not know the fused operators.
         extra_options={"DefaultTensorType": TensorProto.FLOAT},
     )
-    _fuse(path)
-
-
-def _fuse(path: Path) -> None:
-    """Has onnxruntime fuse once what it would at each start, which halves the time to open the model; same vectors.
-
-    Nothing of it depends on this machine's processor: what does is left to the start.
-    """
-    fused, options = path.with_suffix(".fused"), SessionOptions()
-    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(fused)
-    InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    fused.replace(path)
 
 
 class _Graph:
