@@ -26,7 +26,7 @@ DURATION_MAX_MS = 10**9
 # The fields that are used; the rest, such as what a tool wrote or read, is not sent.
 KEPT = ("session_id", "transcript_path", "cwd", "source", "reason", "trigger", "permission_mode", "tool_name", "prompt")
 KEPT_OF_TOOL = (
-    *("command", "file_path", "notebook_path", "path", "url", "pattern"),
+    *("command", "file_path", "notebook_path", "path", "url", "pattern", "glob"),
     *("operation", "target", "decision", "scope", "rule_id"),  # of our own tools that propose rules
 )
 

@@ -33,6 +33,8 @@ NEAR_RULES = ("segue", "/v1/", "cli", "session.sqlite")
 ASKED_TOOLS = ("__record_permission", "__revoke_permission")
 TARGETS = ("command", "file_path", "notebook_path", "url", "path")
 PATHS = ("file_path", "notebook_path", "path")
+LOOKED_FOR = {"Glob": "pattern", "Grep": "glob"}
+"""Where a tool names the files that it works on, if it is given no path."""
 DENIED = "Segue: you denied it. No server answered in time; the hook keeps a copy of what you deny."
 UNSURE = "Segue: no server answered in time, and you denied what this may be."
 PERSONS = "Segue: no server answered in time, and it may change what is done without asking, which only you decide."
@@ -69,7 +71,8 @@ def answer(raw: bytes) -> bytes:
     tool, tool_input = fields.get("tool_name", ""), fields.get("tool_input", {})
     if not tool:
         return b""
-    target = next((tool_input[name] for name in TARGETS if tool_input.get(name)), "")
+    named = (*TARGETS, LOOKED_FOR.get(tool, ""))
+    target = next((tool_input[name] for name in named if tool_input.get(name)), "")
     is_proposal = tool.endswith(ASKED_TOOLS) and tool_input.get("decision") != "deny"
     copy = _read(_name(hook_input.here())) or _read(EVERYWHERE)
     if copy in {b"", NO_DENIES} and not is_proposal and not _is_near_rules(target):

@@ -12,6 +12,8 @@ from services.pb import session_pb2
 from services.workspace.directory_identity import IDENTITY_META
 
 _PATHS = ("file_path", "notebook_path", "path")
+_LOOKED_FOR = {"Glob": "pattern", "Grep": "glob"}
+"""Where a tool names the files that it works on, if it is given no path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class HookEvent:
 
     @property
     def target(self) -> str:
-        """What the tool is to work on; without a path, the files that `Glob` looks for."""
-        keys = ("command", "file_path", "notebook_path", "url", "path", *(("pattern",) if self.tool == "Glob" else ()))
+        """What the tool is to work on; without a path, the files that it looks for, or in."""
+        keys = ("command", "file_path", "notebook_path", "url", "path", _LOOKED_FOR.get(self.tool, ""))
         named = (self.tool_input.get(key, "") for key in keys)
         return next((each for each in named if each), "")
 

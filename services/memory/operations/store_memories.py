@@ -23,6 +23,7 @@ from services.memory.index.entries import NewEntry, Reading, entry_of
 from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, TextWork
+from services.memory.operations.replacements.inheritance import bequeath
 from services.memory.operations.replacements.same_subject import SameSubject
 from services.memory.operations.row_embedding import RowEmbedding, without_kind
 from services.memory.search.result_cache import Generations
@@ -343,6 +344,7 @@ class Storing:
         return found
 
     async def _remove_due(self, due: Due, by: Removing) -> int:
+        await bequeath(self.store, due.sequences.tolist())
         derived = await self.derivatives(due.sequences.tolist())
         removed = await self.store.delete_due(due, by)
         if left := sorted(derived) if removed else []:
@@ -354,6 +356,7 @@ class Storing:
         return len(removed)
 
     async def _remove(self, sequences: Sequence[int], by: Removing) -> None:
+        await bequeath(self.store, sequences)
         try:
             await self.store.delete(sequences, by)
         except DoneInPart as part:

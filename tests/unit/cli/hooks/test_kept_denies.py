@@ -57,6 +57,22 @@ def test_a_deny_holds_while_no_gateway_answers(hooked: Hooked, mode: str) -> Non
     assert "the gateway does not answer: TimeoutError" in hooked.log or "not done in 300 ms" in hooked.log
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "expected"),
+    [
+        ("Grep", {"pattern": "key", "glob": "secrets/*"}, "deny"),
+        ("Glob", {"pattern": "secrets/*"}, "deny"),
+        ("Grep", {"pattern": "secrets/*", "glob": "src/*"}, "None"),
+    ],
+)
+def test_it_holds_for_the_files_that_a_tool_looks_in(
+    hooked: Hooked, tool: str, given: dict[str, str], expected: str
+) -> None:
+    keep(hooked, {"operation": "read", "pattern": "secrets/**", "root": os.path.realpath(hooked.project)})
+    answer = hooked.said("PreToolUse", tool_name=tool, tool_input=given)
+    assert str(answer.get("permissionDecision")) == expected
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/mcp", "http://no-such-host.invalid/mcp", "nonsense", ""])
 def test_it_holds_where_there_is_no_gateway(hooked: Hooked, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     hooked.environment["SEGUE_URL"] = url

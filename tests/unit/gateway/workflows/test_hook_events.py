@@ -14,6 +14,7 @@ from services.gateway.workflows.hook_events import HookEvent
         ("Glob", {"pattern": "*", "path": "/work/a/secrets"}, "/work/a/secrets", True),
         ("Grep", {"pattern": "secrets/*"}, "", False),
         ("Grep", {"pattern": "x", "path": "src"}, "src", True),
+        ("Grep", {"pattern": "x", "glob": "secrets/*"}, "secrets/*", False),
         ("Bash", {"command": "ls", "path": "x"}, "ls", False),
     ],
 )

@@ -98,6 +98,20 @@ async def test_of_a_chain_the_last_comes_first(service: Service) -> None:
     assert [each.id for each in await service.found("orders", Sort.NEWEST)] == ids[::-1]
 
 
+@pytest.mark.parametrize("gone", [(1,), (1, 2), (2, 1), (0, 1)], ids=str)
+async def test_of_a_chain_without_its_middle_the_last_holds_alone(service: Service, gone: tuple[int, ...]) -> None:
+    ids: list[str] = []
+    for day, name in enumerate(("SQLite", "MySQL", "MariaDB", "Postgres")):
+        memory = noted(f"Orders are kept in {name}", MARCH + timedelta(days=day))
+        (outcome,) = await service.remember(replace(memory, replaces=tuple(ids[-1:])))
+        ids.append(outcome.id)
+    sequences = [await service.store.find("ann", ids[each]) or 0 for each in gone]
+    await service.storing.remove(sequences, Removing("ann"))
+    assert await in_force(service) == {"Orders are kept in Postgres"}
+    await Deleting(service.storing).undelete("ann", [], last=True)
+    assert await in_force(service) == {"Orders are kept in Postgres"}
+
+
 async def test_said_again_it_holds_again(service: Service) -> None:
     old, new = await replaced_pair(service)
     september = MARCH + timedelta(days=180)
@@ -360,6 +374,10 @@ class Told:
     withdrawn: datetime | None = None
     earlier: dict[str, datetime] = field(default_factory=dict)
 
+    @property
+    def replaces_until(self) -> datetime:
+        return max(self.replaced_at or self.said, self.said)
+
 
 @dataclass
 class Model:
@@ -381,6 +399,14 @@ class Model:
         texts = [at for _, each, at in self.trash if told.text in (each.text, *each.earlier)]
         return was or id in {name for name, *_ in self.trash} or told.said <= max(texts, default=MARCH)
 
+    def delete(self, id: str) -> None:
+        gone = self.stored.pop(id)
+        lost = {each for each in gone.replaces & set(self.stored) if self.stored[each].said <= gone.replaces_until}
+        for name, heir in self.stored.items():
+            if id in heir.replaces and gone.said <= heir.replaces_until:
+                heir.replaces, heir.replaced_at = heir.replaces | lost - {name}, heir.replaces_until
+        self.trash.append((id, gone, datetime.now(UTC)))
+
     def undelete(self) -> None:
         if self.trash:
             name, told, _ = self.trash[-1]
@@ -393,8 +419,7 @@ class Model:
 
     def _void_until(self, id: str) -> datetime:
         by = [each for each in self.stored.values() if id in each.replaces]
-        times = [max(each.replaced_at or each.said, each.said) for each in by]
-        return max([*times, self.stored[id].withdrawn or MARCH])
+        return max([*(each.replaces_until for each in by), self.stored[id].withdrawn or MARCH])
 
 
 TEXTS = [f"We keep the otter in the {place}" for place in ("pond", "barn", "tree")]
@@ -462,7 +487,7 @@ class History:
         elif name == "delete":
             sequence = await service.store.find("ann", id)
             await service.storing.remove([sequence or 0], Removing("ann"))
-            self.model.trash.append((id, self.model.stored.pop(id), datetime.now(UTC)))
+            self.model.delete(id)
 
 
 def _told(memory: Memory) -> Told:
