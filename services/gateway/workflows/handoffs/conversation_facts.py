@@ -97,7 +97,7 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
     decided = [turn for turn in map(Turn, talk.decided) if turn.is_persons or turn.memory.role != "user"]
     turns = [each for each in (asked, answered, found) if each]
     return session_pb2.Facts(
-        asked=_with_before(asked, before) if asked else "",
+        asked=f"{_with_before(asked, before)}{_silence(asked, answers)}" if asked else "",
         answered=_what_was_said(answered, found, points) if answered else "",
         next_said=points.next,
         open_said=points.open,
@@ -213,6 +213,11 @@ def _with_before(asked: Turn, before: Turn | None) -> str:
     first = cut(before.text, asked_max_chars // 2)
     stop = "" if first.endswith((".", "?", "!", "…", "。")) else "."
     return f"{first}{stop} {cut(asked.text, asked_max_chars // 2)}"
+
+
+def _silence(asked: Turn, answers: Sequence[Turn]) -> str:
+    """That nobody answered the request any more, where what was said before it may look like an answer."""
+    return "" if not answers or any(each.at > asked.at for each in answers) else " (not answered)"
 
 
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:

@@ -68,14 +68,15 @@ def test_goodbyes_others_and_what_was_taken_back_are_not_the_end(end: tuple[Any,
 
 def test_the_last_request_counts_though_nobody_answered_it() -> None:
     found = facts(ASK, ANSWER, user("Stop: production is down"))
-    assert (found.asked, found.answered) == ("Stop: production is down", ANSWER[1])
+    assert (found.asked, found.answered) == ("Stop: production is down (not answered)", ANSWER[1])
     decided = facts(ASK, ANSWER, user("Let's move the server to starlette.", "decision"))
-    assert decided.asked == "Let's move the server to starlette."
+    assert decided.asked == "Let's move the server to starlette. (not answered)"
+    assert facts(ASK, ANSWER).asked == facts(ASK).asked == ASK[1]
 
 
 def test_a_request_that_points_back_is_told_with_the_one_before() -> None:
     found = facts(user("/review the export branch"), agent("Two findings: a and b, in the cursor."), user("Fix both."))
-    assert found.asked == "/review the export branch. Fix both."
+    assert found.asked == "/review the export branch. Fix both. (not answered)"
     assert found.answered == "Two findings: a and b, in the cursor."
     assert facts(user("Fix both.")).asked == "Fix both."
 
