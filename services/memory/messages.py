@@ -284,7 +284,7 @@ def found_message(found: Found) -> memory_pb2.Found:
 
 
 def _beside_message(beside: Beside) -> memory_pb2.StoredMemory:
-    return memory_pb2.StoredMemory(id=beside.id, content=beside.content)
+    return memory_pb2.StoredMemory(**beside._asdict())
 
 
 def results_message(results: Results) -> memory_pb2.SearchResponse:

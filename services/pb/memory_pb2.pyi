@@ -971,7 +971,7 @@ class Found(_message.Message):
     def memory(self) -> Global___StoredMemory: ...
     @_builtins.property
     def before(self) -> Global___StoredMemory:
-        """What stood around it in its session: the id, and of the content what is shown."""
+        """What stood around it in its session: the id, whose it is, and of the content what is shown."""
 
     @_builtins.property
     def after(self) -> Global___StoredMemory: ...

@@ -163,10 +163,12 @@ class PageBounds:
 
 
 class Beside(NamedTuple):
-    """What stands before or after a result in its session, as far as it is shown."""
+    """What stands before or after a result in its session: of the content what is shown, and whose it is."""
 
     id: str
     content: str
+    author: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

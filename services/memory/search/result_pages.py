@@ -110,12 +110,16 @@ def _result(
         score=float(row["score"]),
         similarity=None if isnan(similarity) else similarity,
         matched=ranking.match_kind(place),
-        before=Beside(before.id, before.content[-most:]) if before else None,
-        after=Beside(after.id, after.content[: most or None]) if after else None,
+        before=_beside(before, slice(-most, None)) if before else None,
+        after=_beside(after, slice(0, most or None)) if after else None,
         folded=len(folded),
         folded_ids=[memories[each].id for each in folded[:folded_ids_max] if each in memories],
         shown=shown,
     )
+
+
+def _beside(memory: Memory, part: slice) -> Beside:
+    return Beside(memory.id, memory.content[part], memory.author, memory.shared)
 
 
 def _excerpts(
