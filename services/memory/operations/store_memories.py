@@ -344,8 +344,8 @@ class Storing:
         return found
 
     async def _remove_due(self, due: Due, by: Removing) -> int:
-        await bequeath(self.store, due.sequences.tolist())
         derived = await self.derivatives(due.sequences.tolist())
+        await bequeath(self.store, {*due.sequences.tolist(), *derived})
         removed = await self.store.delete_due(due, by)
         if left := sorted(derived) if removed else []:
             await self.store.delete(left, by)

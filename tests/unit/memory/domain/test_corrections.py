@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from services.memory.domain.corrections import Corrections, Edit, Replacement, V
 from services.memory.domain.deletion_log import Removing
 from services.memory.domain.memories import Memory, Outcome, versions_max
 from services.memory.domain.queries import Filter, ListQuery, Query, Sort
+from services.memory.domain.retention_policy import Due
 from services.memory.operations.correct_memories import Correcting
 from services.memory.operations.delete_memories import Deleting
 from services.memory.operations.export import Exporting
@@ -109,6 +111,19 @@ async def test_of_a_chain_without_its_middle_the_last_holds_alone(service: Servi
     await service.storing.remove(sequences, Removing("ann"))
     assert await in_force(service) == {"Orders are kept in Postgres"}
     await Deleting(service.storing).undelete("ann", [], last=True)
+    assert await in_force(service) == {"Orders are kept in Postgres"}
+
+
+async def test_of_a_chain_the_last_holds_alone_also_where_its_middle_was_made_of_what_is_due(service: Service) -> None:
+    (first,) = await service.remember(noted("Orders are kept in SQLite", MARCH))
+    (turn,) = await service.remember(said("We move the orders to MySQL", MARCH))
+    middle = replace(noted("Orders are kept in MySQL", MARCH + timedelta(days=1)), made_of=(turn.id,))
+    (summary,) = await service.remember(replace(middle, replaces=(first.id,)))
+    last = noted("Orders are kept in Postgres", MARCH + timedelta(days=2))
+    await service.remember(replace(last, replaces=(summary.id,)))
+    sequence = await service.store.find("ann", turn.id) or 0
+    due = Due(np.array([sequence]), np.array([int(MARCH.timestamp() * 1e6)]))
+    assert await service.storing.remove_due(due, Removing("ann")) == 2
     assert await in_force(service) == {"Orders are kept in Postgres"}
 
 
