@@ -232,8 +232,8 @@ CORRECTIONS = _corrections(
         "This isn't what the mockup shows.",
     ),
     (
-        r"(?!.*\b(?:nice|great|thanks|good|perfect|cool|well done)\b)"
-        r"\byou(?:'re| are| were)? (?:wrong|mistaken|misunderst\w+|misread|forgot|missed|skipped|ignored"
+        r"\byou(?!.*\b(?:nice|great|thanks|good|perfect|cool|well done)\b)"
+        r"(?:'re| are| were)? (?:wrong|mistaken|misunderst\w+|misread|forgot|missed|skipped|ignored"
         r"|broke|deleted"
         r"|removed|overwrote|dropped|introduced|reintroduced|duplicated|swapped|still (?:have|do|use|don'?t"
         r"|haven'?t))\b",
