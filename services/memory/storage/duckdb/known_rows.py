@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import duckdb
 
@@ -25,22 +26,77 @@ from services.memory.storage.row_codec import Rows, is_sealed
 Connection = duckdb.DuckDBPyConnection
 
 
+class FirstLook(NamedTuple):
+    """What is asked before rows are stored: whether any of them may be known, the key of the digests of what was
+    deleted, as it is stored, and new sequences, ascending, that were never used."""
+
+    is_any_known: bool
+    secret: str | None
+    sequences: Sequence[int]
+
+
 def existing(connection: Connection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Inserted]:
     """The stored ones of `rows`, and those that were deleted, by position; Conflict if an id belongs to another memory
     of the same user."""
-    known = known_rows(connection, written, rows)
+    return existing_and_new(connection, written, rows, 0)[0]
+
+
+def existing_and_new(
+    connection: Connection, written: Rows, rows: Sequence[NewRow], new: int
+) -> tuple[dict[int, Inserted], Sequence[int]]:
+    """The same with so many new sequences."""
+    keys, prints = _names(written, rows)
+    look = _first_look(connection, keys, prints, new)
+    known = _known(connection, written, rows, keys, prints) if look.is_any_known else {}
     embedded = _sequences_with_embeddings(connection, [each.sequence for each in known.values()])
     found = {place: known_outcome(each, rows[place], embedded) for place, each in known.items()}
+    secret = written.read_secret(look.secret) if look.secret else None
+    if secret is None:
+        return found, look.sequences
     rest = {place: row for place, row in enumerate(rows) if place not in known and not row.deleted_too}
-    return found | {place: deleted_outcome(rows[place]) for place in deleted_places(connection, written, rest)}
+    deleted = deleted_places(connection, written, secret, rest)
+    return found | {place: deleted_outcome(rows[place]) for place in deleted}, look.sequences
 
 
 def known_rows(connection: Connection, written: Rows, rows: Sequence[NewRow]) -> dict[int, Known]:
     """The stored ones of `rows`, by position; Conflict if an id belongs to another memory of the same user."""
-    prints = [str(written.fingerprint(row.memory, row.user)) for row in rows]
+    keys, prints = _names(written, rows)
+    is_any_known = _first_look(connection, keys, prints, 0).is_any_known
+    return _known(connection, written, rows, keys, prints) if is_any_known else {}
+
+
+def _names(written: Rows, rows: Sequence[NewRow]) -> tuple[list[str], list[str]]:
+    """The key and the fingerprint of each row."""
     keys = [str(id_key(row.user, row.memory.id)) for row in rows]
-    if not _is_any_known(connection, keys, prints):
-        return {}
+    return keys, [str(written.fingerprint(row.memory, row.user)) for row in rows]
+
+
+def _first_look(connection: Connection, keys: Sequence[str], prints: Sequence[str], new: int) -> FirstLook:
+    """One narrow query: most rows are new and a wide one costs more, and so does each further one."""
+    if not keys:
+        return FirstLook(is_any_known=False, secret=None, sequences=())
+    these = placeholders(keys)
+    sql = f"""
+        SELECT NULL::BIGINT, NULL FROM memories WHERE key IN ({these})
+        UNION ALL SELECT NULL, NULL FROM memories WHERE fingerprint IN ({these})
+        UNION ALL SELECT NULL, NULL FROM versions WHERE fingerprint IN ({these})
+        UNION ALL SELECT NULL, secret FROM digest_key
+    """  # noqa: S608  # marks only
+    parameters: list[object] = [*keys, *prints, *prints]
+    if new:
+        sql += "UNION ALL SELECT nextval('memory_sequence'), NULL FROM range(?)"
+        parameters.append(new)
+    found = connection.execute(sql, parameters).fetchall()
+    return FirstLook(
+        is_any_known=(None, None) in found,
+        secret=next((secret for _, secret in found if secret is not None), None),
+        sequences=sorted(sequence for sequence, _ in found if sequence is not None),
+    )
+
+
+def _known(
+    connection: Connection, written: Rows, rows: Sequence[NewRow], keys: Sequence[str], prints: Sequence[str]
+) -> dict[int, Known]:
     by_key = {str(id_key(each.user, each.memory.id)): each for each in _rows_by(connection, written, "key", keys)}
     rest = [prints[place] for place, key in enumerate(keys) if key not in by_key]
     by_print = {each.fingerprint: each for each in _rows_by(connection, written, "fingerprint", rest)}
@@ -54,20 +110,6 @@ def known_rows(connection: Connection, written: Rows, rows: Sequence[NewRow]) ->
     return known | _earlier_texts(
         connection, written, {at: prints[at] for at in range(len(rows)) if at not in known}, rows
     )
-
-
-def _is_any_known(connection: Connection, keys: Sequence[str], prints: Sequence[str]) -> bool:
-    """One narrow query, since most rows are new and each wide one costs more."""
-    if not keys:
-        return False
-    these = placeholders(keys)
-    sql = f"""
-        SELECT 1 FROM memories WHERE key IN ({these})
-        UNION ALL SELECT 1 FROM memories WHERE fingerprint IN ({these})
-        UNION ALL SELECT 1 FROM versions WHERE fingerprint IN ({these})
-        LIMIT 1
-    """  # noqa: S608  # marks only
-    return bool(connection.execute(sql, [*keys, *prints, *prints]).fetchall())
 
 
 def _as_it_was(connection: Connection, written: Rows, known: Known, row: NewRow) -> Known:

@@ -11,7 +11,7 @@ from services.memory.domain.memories import Memory, Version
 from services.memory.domain.rows import Embedded, Inserted, NewRow
 from services.memory.storage.duckdb.columns import insert_columns
 from services.memory.storage.duckdb.deletion.digests import let_in_new
-from services.memory.storage.duckdb.known_rows import existing
+from services.memory.storage.duckdb.known_rows import existing_and_new
 from services.memory.storage.known_memories import fresh_places
 from services.memory.storage.row_codec import Rows
 from services.memory.storage.row_columns import embedding_columns, memory_columns, version_columns
@@ -20,9 +20,9 @@ from services.memory.storage.row_columns import embedding_columns, memory_column
 def insert(connection: duckdb.DuckDBPyConnection, written: Rows, rows: Sequence[NewRow], model: str) -> list[Inserted]:
     """Stores `rows`; not those already stored, repeated within `rows`, or deleted before."""
     stored_at = datetime.now(UTC)
-    outcomes = existing(connection, written, rows)
+    outcomes, sequences = existing_and_new(connection, written, rows, len(rows))
     fresh = fresh_places(rows, outcomes, stored_at)
-    for place, sequence in zip(fresh, new_sequences(connection, len(fresh)), strict=True):
+    for place, sequence in zip(fresh, sequences, strict=False):  # a known row needs none
         embedded = rows[place].content_vector is not None
         memory = rows[place].memory
         outcomes[place] = Inserted(sequence, memory.id, stored_at, duplicate=False, embedded=embedded, tags=memory.tags)

@@ -60,10 +60,10 @@ def let_in_new(connection: Connection, written: Rows, rows: Sequence[NewRow]) ->
         connection.execute(f"DELETE FROM deletion_digests WHERE digest IN ({placeholders(digests)})", digests)  # noqa: S608
 
 
-def deleted_places(connection: Connection, written: Rows, rows: Mapping[int, NewRow]) -> set[int]:
-    """The positions of those that were deleted: by their id; or by their text, unless it was said after that."""
-    secret = _secret(connection, written) if rows else None
-    if secret is None:
+def deleted_places(connection: Connection, written: Rows, secret: bytes, rows: Mapping[int, NewRow]) -> set[int]:
+    """The positions of those that were deleted: by their id; or by their text, unless it was said after that. `secret`
+    is the digests' key."""
+    if not rows:
         return set()
     earlier = _earlier_projects(connection, written, rows.values())
     digests = {place: row_digests(secret, row, earlier) for place, row in rows.items()}
