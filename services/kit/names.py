@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+PROBE_PROJECT = "segue-doctor"
+"""The project of memories that `segue doctor` stores and deletes: nobody's work, so no deletion that a user looks for."""
+
 
 def plain_name(name: str) -> str:
     """The name as it is stored and compared: without surrounding space, in NFC (macOS writes NFD)."""

@@ -17,11 +17,11 @@ from services.cli.checkup.projects import projects
 from services.cli.durations import ago
 from services.cli.gateway.mcp_call import CallFailed, Gateway, start_timeout_s
 from services.cli.gateway.overview import NoOverview, Overview, overview
+from services.kit.names import PROBE_PROJECT
 
 ANSWER_TIMEOUT_S = 10.0
 SKEW_MAX_S = 30.0
 EXPIRES_SOON_S = 7 * 86_400
-PROJECT = "segue-doctor"
 STATUS = {"healthy": OK, "degraded": DEGRADED, "unhealthy": BROKEN}
 RESTART = "segue stop  # the next call starts it again"
 LET_IN = "segue token create {user}  # by who runs the gateway; then set SEGUE_TOKEN or SEGUE_TOKEN_FILE"
@@ -121,9 +121,9 @@ def _failure_finding(problem: CallFailed, *, is_local: bool) -> Finding:
 def _probe(gateway: Gateway) -> Finding:
     """Stores a memory, finds it by its own words, and removes it."""
     mark = f"segue doctor probe {uuid4().hex}"
-    probe = gateway.call("store_reflection", content=mark, project=PROJECT)["reflection_id"]
+    probe = gateway.call("store_reflection", content=mark, project=PROBE_PROJECT)["reflection_id"]
     try:
-        found = gateway.call("reflect_on_past", query=mark, project=PROJECT, limit=1)
+        found = gateway.call("reflect_on_past", query=mark, project=PROBE_PROJECT, limit=1)
     finally:
         removed = _remove_probe(gateway, probe)
     if probe not in [result["id"] for result in found["results"]]:

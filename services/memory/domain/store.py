@@ -102,7 +102,7 @@ class MemoryStore(Protocol):
         ...
 
     async def last_deletion(self, user: str) -> datetime | None:
-        """When the user deleted last what is not brought back."""
+        """When the user deleted last what is not brought back; doctor's probes do not count."""
         ...
 
     async def undelete(self, undoing: Undoing) -> Undone:
@@ -141,7 +141,7 @@ class MemoryStore(Protocol):
         ...
 
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
-        """The user's deletions, the latest first; only those in `project` unless it is empty."""
+        """The user's deletions in `project`, the latest first; in all but doctor's (`PROBE_PROJECT`) if it is empty."""
         ...
 
     async def unerased_count(self) -> int:

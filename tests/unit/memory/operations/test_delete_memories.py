@@ -15,6 +15,7 @@ import pytest
 
 from services.kit.encryption.vault import Vault
 from services.kit.errors import Conflict, InvalidInput
+from services.kit.names import PROBE_PROJECT
 from services.memory.domain.corrections import Edit
 from services.memory.domain.deletion_log import Reason, Removing, Undone
 from services.memory.domain.memories import Chosen, Kind, Memory, Outcome
@@ -221,6 +222,17 @@ async def test_what_was_deleted_last_comes_back_as_it_was(memories: Deletions) -
     around = await memories.service.searching.get("ann", outcomes[2].id, 2)
     assert [each.content for each in (*around.before, *around.after)] == ["Turn 0", "Turn 1", "Turn 3", "Turn 4"]
     assert (await memories.store(replace(turns[2], id="new", session_id="B")))[0].was_deleted is False
+
+
+async def test_a_probe_of_doctor_is_no_deletion_of_the_users(memories: Deletions) -> None:
+    mine, probe = await memories.store(noted("A lesson"), replace(noted("A probe"), project=PROBE_PROJECT))
+    await memories.delete(mine.id)
+    await memories.delete(probe.id)
+    removals = memories.service.store.removals
+    assert [list(each.ids) for each in await removals("ann", "", 9)] == [[mine.id]]
+    assert [list(each.ids) for each in await removals("ann", PROBE_PROJECT, 9)] == [[probe.id]]
+    assert (await memories.undelete()).restored == {mine.id}
+    assert (await memories.undelete()).restored == frozenset()
 
 
 async def test_it_has_its_vectors_still(memories: Deletions) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from services.kit.names import PROBE_PROJECT
 from services.memory.domain.deletion_log import Reason, Removal, Removing, Undoing, Undone
 from services.memory.domain.memories import Chosen, Kind, Tally
 from services.memory.domain.retention_policy import Due
@@ -70,8 +71,12 @@ class DeletionStore(OutboxStore):
         return await self._write("delete", delete)
 
     async def last_deletion(self, user: str) -> datetime | None:
-        sql = "SELECT max(removed_at) FROM removals WHERE user_id = ? AND actor = ? AND reason = ? AND count > restored"
-        (at,) = (await self._select("last_deletion", sql, user, user, str(Reason.USER)))[0]
+        sql = """
+            SELECT max(removed_at) FROM removals
+            WHERE user_id = ? AND actor = ? AND reason = ? AND count > restored AND project <> ?
+        """
+        probes = self._rows.name(PROBE_PROJECT)
+        ((at,),) = await self._select("last_deletion", sql, user, user, str(Reason.USER), probes)
         return at.astimezone(UTC) if at else None
 
     async def undelete(self, undoing: Undoing) -> Undone:
@@ -91,12 +96,12 @@ class DeletionStore(OutboxStore):
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         sql = """
             SELECT removed_at, user_id, actor, reason, project, ids, count, erased, restored FROM removals
-            WHERE user_id = ? AND (? = '' OR project = ?) ORDER BY number DESC LIMIT ?
+            WHERE user_id = ? AND CASE ? WHEN '' THEN project <> ? ELSE project = ? END ORDER BY number DESC LIMIT ?
         """
-        name = self._rows.name(project)
+        name, probes = self._rows.name(project), self._rows.name(PROBE_PROJECT)
         return [
             Removal(at.astimezone(UTC), owner, actor, Reason(why), self._rows.read_name(of), *rest)
-            for at, owner, actor, why, of, *rest in await self._select("removals", sql, user, name, name, limit)
+            for at, owner, actor, why, of, *rest in await self._select("removals", sql, user, name, probes, name, limit)
         ]
 
     async def unerased_count(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from services.kit.names import PROBE_PROJECT
 from services.memory.domain.deletion_log import Reason, Removal, Removing, Undoing, Undone
 from services.memory.domain.memories import Chosen, Kind, Tally
 from services.memory.domain.retention_policy import Due
@@ -66,9 +67,10 @@ class DeletionStore(PostgresAccess):
     async def last_deletion(self, user: str) -> datetime | None:
         sql = """
             SELECT max(removed_at) FROM removals
-            WHERE user_id = %s AND actor = %s AND reason = %s AND count > restored
+            WHERE user_id = %s AND actor = %s AND reason = %s AND count > restored AND project <> %s
         """
-        ((at,),) = await self._select("last_deletion", sql, user, user, str(Reason.USER))
+        probes = self._rows.name(PROBE_PROJECT)
+        ((at,),) = await self._select("last_deletion", sql, user, user, str(Reason.USER), probes)
         return at.astimezone(UTC) if at else None
 
     async def undelete(self, undoing: Undoing) -> Undone:
@@ -80,12 +82,13 @@ class DeletionStore(PostgresAccess):
     async def removals(self, user: str, project: str, limit: int) -> list[Removal]:
         sql = """
             SELECT removed_at, user_id, actor, reason, project, ids, count, erased, restored FROM removals
-            WHERE user_id = %s AND (%s::TEXT = '' OR project = %s::TEXT) ORDER BY number DESC LIMIT %s
+            WHERE user_id = %s AND CASE %s::TEXT WHEN '' THEN project <> %s ELSE project = %s END
+            ORDER BY number DESC LIMIT %s
         """
-        name = self._rows.name(project)
+        name, probes = self._rows.name(project), self._rows.name(PROBE_PROJECT)
         return [
             Removal(at.astimezone(UTC), owner, actor, Reason(why), self._rows.read_name(of), *rest)
-            for at, owner, actor, why, of, *rest in await self._select("removals", sql, user, name, name, limit)
+            for at, owner, actor, why, of, *rest in await self._select("removals", sql, user, name, probes, name, limit)
         ]
 
     async def unerased_count(self) -> int:
