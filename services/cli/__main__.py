@@ -12,8 +12,9 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO, cast
 
 if not __package__:  # run by its path, as what starts a server does: in a wheel, `services` is in no other's sight
     sys.path.insert(0, str(Path(__file__).absolute().parents[2]))
@@ -314,6 +315,8 @@ ANYWHERE = ("hook", "doctor", "uninstall")
 """What runs without a server: hooks then say nothing, and doctor what is wrong."""
 OF_THE_SERVER = ("serve", "stop", "restore", "move", "key", "prune")
 """What is of a server on this machine, and not of one that SEGUE_URL names."""
+OF_PROGRAMS = ("serve", "connect", "hook")
+"""What programs read, or a log."""
 
 
 class PrintVersion(argparse.Action):
@@ -345,6 +348,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character, and no command fails of it
             stream.reconfigure(errors="replace")
     options = build_parser().parse_args(argv)
+    if options.command in OF_PROGRAMS:
+        return _run(options)
+    with redirect_stdout(_plain(sys.stdout)), redirect_stderr(_plain(sys.stderr)):
+        return _run(options)
+
+
+def _plain(stream: TextIO) -> TextIO:
+    from services.cli.printing import PlainStream
+
+    return cast("TextIO", PlainStream(stream))
+
+
+def _run(options: argparse.Namespace) -> int:
     if not CAN_SERVE and not _is_possible_without_server(options):
         print(f"segue: {NO_SERVER}.", file=sys.stderr)
         return 1

@@ -1,0 +1,35 @@
+"""What a command prints, without what a terminal would obey: names of files, commits, projects are of other origin."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TextIO
+
+_obeyed = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_clear_line = "\033[K"
+_progress = re.compile(rf"\r(?:{re.escape(_clear_line)})?")
+"""How a line of progress begins, which the next one replaces."""
+
+
+def without_control(text: str) -> str:
+    """The text with a `?` for each control character and each mark that turns the direction of writing; lines and tabs
+    stay, and so does what replaces a line of progress."""
+    begun = _progress.match(text)
+    head = begun.group() if begun else ""
+    tail = _clear_line if begun and text.endswith(_clear_line) and len(text) > len(head) else ""
+    return f"{head}{_obeyed.sub('?', text[len(head) : len(text) - len(tail)])}{tail}"
+
+
+class PlainStream:
+    """A text stream whose text has nothing that a terminal would obey; else it is the stream that it writes to."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes it; the length of what was given."""
+        self._stream.write(without_control(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
