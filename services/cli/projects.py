@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.cli.confirmation import confirm
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 
 call_timeout_s = 30.0
 move_timeout_s = 600.0
@@ -85,6 +85,8 @@ def _rename(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
+    if options.project == options.name:
+        raise CallFailed("a project cannot be merged into itself")
     meant = {"action": "merge", "project": options.project, "name": options.name}
     would = _change(**meant, dry_run=True)
     label = plain(would["project"]["label"])

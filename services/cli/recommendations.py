@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.cli.confirmation import confirm
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 from services.kit.systems import canonical_path
 
 call_timeout_s = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 PROBE_PROJECT = "segue-doctor"
-"""The project of memories that `segue doctor` stores and deletes: nobody's work, so no deletion that a user looks for."""
+"""The project of memories that `segue doctor` stores and deletes, which no user looks for."""
 
 
 def plain_name(name: str) -> str:

@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from urllib.parse import urlsplit
 
 from services.cli.bridge.messages import FAILED, Failure, Message, Unanswered, Undelivered, encode, error
+from services.cli.gateway.failures import address_problem
 
 CONNECT_TIMEOUT_S = 10.0
 REFUSAL_MAX_BYTES = 1 << 20
@@ -36,6 +37,8 @@ class Exchange:
     def __init__(self, url: str, silence_timeout_s: float) -> None:
         self.url = url
         try:
+            if problem := address_problem(url):
+                raise ValueError(problem)
             self._parts = urlsplit(url)
             kind, timeout_s = SCHEMES[self._parts.scheme], min(CONNECT_TIMEOUT_S, silence_timeout_s)
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
@@ -43,7 +46,7 @@ class Exchange:
             self._socket: socket.socket = self._connection.sock
             self._socket.settimeout(silence_timeout_s)
             probe(self._socket)  # macOS refuses that where the other end has gone again
-        except (KeyError, *TRANSPORT_ERRORS) as problem:
+        except TRANSPORT_ERRORS as problem:
             raise Undelivered(url, problem) from problem
 
     def send(self, method: str, headers: dict[str, str], body: bytes | None = None) -> HTTPResponse:

@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any, NamedTuple
 
+from services.cli.gateway.failures import shown_address
+
 Message = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST, FAILED = -32700, -32600, -32000
@@ -25,10 +27,9 @@ class Undelivered(Failure):
 
     def __init__(self, url: str, problem: object) -> None:
         certificate = "certificate verify failed" in str(problem)
-        advice = (
-            CERTIFICATE_ADVICE if certificate else "check that it runs, and the address: http:// or https:// to /mcp"
-        )
-        super().__init__(f"cannot reach {url} ({problem}); {advice}")
+        advice = CERTIFICATE_ADVICE if certificate else ADDRESS_ADVICE
+        reason = getattr(problem, "strerror", None) or problem
+        super().__init__(f"cannot reach {shown_address(url)} ({reason}); {advice}")
 
 
 class Unanswered(Failure):

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.cli.checkup.finding import DEGRADED, OK, Finding
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 
 ANSWER_TIMEOUT_S = 30.0
 PAGE = 1_000

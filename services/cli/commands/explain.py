@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 
 call_timeout_s = 30.0
 width = 100
@@ -37,7 +37,7 @@ WORDS: Mapping[str, str] = {
 def run(options: argparse.Namespace) -> int:
     """Prints it."""
     asked = {"query": options.query, "project": options.project, "limit": options.limit, "id": options.id}
-    given = {name: value for name, value in asked.items() if value}
+    given = {name: value for name, value in asked.items() if value is not None}
     try:
         answer = Endpoint().answer("/v1/explain", call_timeout_s, given)
     except CallFailed as problem:

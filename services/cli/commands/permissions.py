@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.cli.directory.place import place_here
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 from services.cli.transfer.permission_import import run_import
 
 call_timeout_s = 30.0

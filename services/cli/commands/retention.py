@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 
 call_timeout_s = 30.0
 Rule = dict[str, Any]

@@ -13,9 +13,9 @@ from typing import Any
 
 from services.cli import local_server
 from services.cli.durations import ago
+from services.cli.gateway.failures import plain
 from services.cli.gateway.overview import NoOverview, overview
 from services.cli.hooks.state_files import HOOKS_DIRECTORY
-from services.cli.transfer.delivery import plain
 from services.kit.systems import canonical_path
 
 ANSWER_TIMEOUT_S = 3.0

@@ -38,7 +38,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(repository: Repository, limit: int) -> int:
-    for each in checkpoints(repository, limit):
+    listed = list(checkpoints(repository, limit))
+    if not listed:
+        print("There is no checkpoint here.", file=sys.stderr)
+    for each in listed:
         place = f"  ({each.ref})" if each.ref else ""
         print(f"{each.commit[:12]}  {each.committed_at:%Y-%m-%d %H:%M}  {each.subject}{place}")
     return 0

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPResponse
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from services.cli import local_server
 from services.cli.gateway.credentials import BadToken, credentials
-from services.cli.gateway.mcp_call import CallFailed, reason_of
+from services.cli.gateway.failures import address_problem, refusal, unreachable
+from services.cli.gateway.mcp_call import CallFailed
 from services.cli.transfer.import_ import gateway_address
 
 start_timeout_s = 60.0
@@ -30,8 +31,8 @@ class Endpoint:
             self._headers = {"Content-Type": "application/json", **credentials()}
         except (local_server.NotStarted, BadToken) as problem:
             raise CallFailed(str(problem)) from problem
-        if not server.startswith(("http://", "https://")):
-            raise CallFailed(f"{server}: the address of a gateway begins with http:// or https:// and a host")
+        if wrong := address_problem(server):
+            raise CallFailed(wrong)
         self.address = server
         self._opener = build_opener(ProxyHandler({}))  # calls to the user's own gateway do not go through a proxy
 
@@ -56,6 +57,6 @@ class Endpoint:
             with self._opener.open(request, timeout=timeout_s) as response:
                 yield response
         except HTTPError as error:
-            raise CallFailed(f"{self.address}: {reason_of(error)}") from error
-        except (URLError, OSError) as error:
-            raise CallFailed(f"{self.address} cannot be reached: {getattr(error, 'reason', error)}") from error
+            raise CallFailed(refusal(self.address, error)) from error
+        except OSError as error:
+            raise CallFailed(unreachable(self.address, error)) from error

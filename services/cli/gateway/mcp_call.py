@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from services.cli import local_server
 from services.cli.gateway.credentials import BadToken, credentials
-from services.cli.transfer.delivery import ADVICE, plain
+from services.cli.gateway.failures import address_problem, refusal, unreachable
 
 timeout_s = 30.0
-refusal_max_bytes = 1 << 20
 start_timeout_s = 60.0
 _protocol = "2025-06-18"
 
@@ -47,6 +46,8 @@ class Gateway:
             self._headers |= credentials()
         except BadToken as problem:
             raise CallFailed(str(problem)) from problem
+        if wrong := address_problem(url):
+            raise CallFailed(wrong)
         self._next_id = 0
 
     def open(self) -> dict[str, Any]:
@@ -84,9 +85,9 @@ class Gateway:
                     self._headers["mcp-session-id"] = session
                 return _message(response.read().decode())
         except HTTPError as error:
-            raise CallFailed(f"{self.url}: {reason_of(error)}") from error
-        except (URLError, OSError) as error:
-            raise CallFailed(f"{self.url} cannot be reached: {getattr(error, 'reason', error)}") from error
+            raise CallFailed(refusal(self.url, error)) from error
+        except OSError as error:
+            raise CallFailed(unreachable(self.url, error)) from error
 
 
 def gateway_call(tool: str, **arguments: Any) -> dict[str, Any]:
@@ -97,15 +98,6 @@ def gateway_call(tool: str, **arguments: Any) -> dict[str, Any]:
         raise CallFailed(str(problem)) from problem
     gateway.open()
     return gateway.call(tool, **arguments)
-
-
-def reason_of(error: HTTPError) -> str:
-    """The gateway's message for a failure, if it sent one, and advice."""
-    try:
-        said = plain(json.loads(error.read(refusal_max_bytes))["error"])
-    except (ValueError, KeyError, TypeError, OSError):
-        said = f"it answers {error.code} {plain(error.reason)}"
-    return f"{said}; {ADVICE[error.code]}" if error.code in ADVICE else said
 
 
 def _message(text: str) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from services.cli.bridge.exchange import TRANSPORT_ERRORS, Exchange
 from services.cli.bridge.messages import Failure
 from services.cli.gateway.credentials import BadToken, credentials
+from services.cli.gateway.failures import shown_address
 
 ANSWER_MAX_BYTES = 1 << 20
 
@@ -43,7 +44,8 @@ def overview(url: str, timeout_s: float, **query: str) -> Overview:
         raise NoOverview(str(problem), 401) from problem
     except (Failure, *TRANSPORT_ERRORS) as problem:
         reason = getattr(problem.__cause__, "strerror", None) or problem.__cause__ or problem
-        raise NoOverview(f"{urlsplit(base).netloc or base} does not answer: {reason}") from problem
+        shown = shown_address(base).rpartition("://")[2]
+        raise NoOverview(f"{shown} does not answer: {reason}") from problem
 
 
 def _parse_overview(response: HTTPResponse, base: str) -> Overview:

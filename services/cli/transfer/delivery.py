@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
+
+from services.cli.gateway.failures import ADVICE, address_problem, plain
 
 ENDPOINT = "/v1/memories"
 CONTENT_TYPE = "application/x-ndjson"
@@ -27,18 +29,12 @@ busy_attempts_max = 8
 silent_attempts_max = 4
 first_pause_s = 0.2
 pause_max_s = 30.0
-message_max_chars = 300
 
 # Too many requests, a service that is starting, one that took too long.
 BUSY = (429, 503, 504)
 # Nothing of the batch was stored because of its size, or because of one memory: smaller batches may succeed.
 DIVISIBLE = (400, 409, 413)
 OVER_QUOTA = "over_quota"
-ADVICE = {
-    401: "set SEGUE_TOKEN or SEGUE_TOKEN_FILE",
-    404: "is SEGUE_URL the address of a Segue gateway?",
-    421: "its SEGUE_GATEWAY_ALLOWED_HOSTS does not have the name by which you call it",
-}
 
 
 class NotDelivered(Exception):
@@ -101,14 +97,14 @@ class Delivery:
 
     def __init__(self, address: str, headers: dict[str, str], *, deleted_too: bool = False) -> None:
         self._endpoint = f"{ENDPOINT}?deleted_too=true" if deleted_too else ENDPOINT
+        if problem := address_problem(address):
+            raise NotDelivered(problem)
         self._address = address.rstrip("/")
         self._headers = {"Content-Type": CONTENT_TYPE, "Accept": "application/json", **headers}
         self._stop = threading.Event()
         self._own = threading.local()
         self._connections: list[HTTPConnection] = []
         self._parts = urlsplit(self._address)
-        if not _is_address(self._parts):
-            raise NotDelivered(f"{address}: the address of a gateway begins with http:// or https:// and a host")
 
     def deliver(self, lines: Sequence[bytes]) -> Receipt:
         """Stores a batch; returns once the gateway has stored it durably. Raises NotDelivered."""
@@ -199,13 +195,6 @@ class Delivery:
             raise NotDelivered(f"{self._address}: its answer is not a Segue gateway's") from None
 
 
-def _is_address(parts: SplitResult) -> bool:
-    try:
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is not a number
-        return False
-
-
 def _open(connection: HTTPConnection) -> None:
     connection.connect()
     connection.sock.settimeout(answer_timeout_s)
@@ -218,12 +207,6 @@ def _read_receipt(fields: Any) -> Receipt:
     counts = (int(fields["stored"]), int(fields["duplicates"]), int(fields["embedded"]))
     ids = [str(each) for each in fields.get("ids", [])]
     return Receipt(*counts, rejected, deleted=int(fields.get("deleted", 0)), ids=ids)
-
-
-def plain(text: object) -> str:
-    """Text of other origin made safe for a terminal: short, one line, without control characters or lone surrogates."""
-    printable = "".join(character if character.isprintable() else "?" for character in str(text))
-    return printable[:message_max_chars]
 
 
 def _explanation(status: int, answer: bytes) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from services.cli.gateway.failures import plain
 from services.cli.gateway.mcp_call import CallFailed, Gateway, gateway_url
-from services.cli.transfer.delivery import plain
 
 FOLDER, SUFFIX = "imports", ".jsonl"
 LAST = "last"

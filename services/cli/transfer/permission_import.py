@@ -11,10 +11,10 @@ from typing import Any
 
 from services.cli.clients.claude_permissions import ClientRule, ClientRules, client_rules
 from services.cli.directory.place import place_here
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.person import NobodyThere, confirm_by_person
-from services.cli.transfer.delivery import plain
 
 call_timeout_s = 30.0
 

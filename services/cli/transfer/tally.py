@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from services.cli.transfer.delivery import Receipt, plain
+from services.cli.gateway.failures import plain
+from services.cli.transfer.delivery import Receipt
 from services.memory.imports.formats.entries import Entry
 from services.memory.imports.formats.known_formats import known_formats
 from services.memory.imports.json_lines import UNFINISHED

@@ -8,9 +8,9 @@ import sys
 from datetime import datetime
 from urllib.parse import urlencode
 
+from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
-from services.cli.transfer.delivery import plain
 
 call_timeout_s = 30.0
 
