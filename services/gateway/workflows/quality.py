@@ -111,7 +111,7 @@ def _is_broad(rule: session_pb2.Rule) -> bool:
 
 
 async def latest_summary(backends: Backends, project: str) -> str:
-    """What the last recorded score is of, and what would be next; empty where none is known."""
+    """What the last recorded score is of, and what would be next; empty where none is known, or it is of nothing."""
     request = quality_pb2.HistoryRequest(project=project, limit=1)
     try:
         history: quality_pb2.HistoryResponse = await backends.quality.call(
@@ -119,7 +119,8 @@ async def latest_summary(backends: Backends, project: str) -> str:
         )
     except ServiceError:
         return ""
-    return history.points[-1].summary if history.points else ""
+    last = history.points[-1] if history.points else None
+    return last.summary if last and last.evidence_coverage else ""
 
 
 async def shares_memories(backends: Backends, project: str) -> bool:

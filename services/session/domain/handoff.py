@@ -309,7 +309,7 @@ def _quality(ending: Ending, checkpoints: Sequence[Checkpoint], final: Quality |
         scores.insert(0, ending.first_quality)
     if final:
         scores.append(final.overall)
-    if not scores:
+    if not scores or (final and final.parts.get("measured_percent") == 0):  # a score of nothing says nothing
         return []
     course = " → ".join(f"{score:.0f}" for score in scores[-section_items_max:])
     said = f"{trend(scores).capitalize()}: {course}" if len(scores) > 1 else f"{course} of 100"
@@ -328,7 +328,8 @@ def _git(git: GitFacts | None) -> list[str]:
     where = f"- On {_code(git.branch)}" if git.branch else "- On no branch"
     if git.commit:
         where += f" at {_code(git.commit[:12])}"
-    where += f", {git.ahead} ahead and {git.behind} behind"
+    if git.ahead or git.behind:  # without a branch to compare it with, both are 0
+        where += f", {git.ahead} ahead and {git.behind} behind"
     return [
         where,
         *_items(f"Commit: {_text(commit)}" for commit in git.commits),

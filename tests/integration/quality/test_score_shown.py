@@ -82,6 +82,20 @@ async def test_the_briefing_says_it_too(here: ProcessStack, tmp_path: Path) -> N
     assert "Next: " in context
 
 
+async def test_where_nothing_was_measured_nobody_is_told_a_score(here: ProcessStack, tmp_path: Path) -> None:
+    hooked = Hooked(tmp_path, "lanterns-unmeasured", **here.environment)
+    hooked.converse("Write the poem about lanterns.", "It has three verses now.")
+    another = Hooked(tmp_path, "lanterns-unmeasured", **here.environment)
+    context = another.context("SessionStart", source="startup")
+    assert "three verses" in context
+    assert "quality" not in context
+    (handoff,) = (hooked.project / ".claude" / "handoffs").iterdir()
+    written = handoff.read_text()
+    assert "three verses" in written
+    assert "## Quality" not in written
+    assert "ahead" not in written, "there is no other branch"
+
+
 async def test_a_directory_of_a_project_has_its_score_and_its_history(here: ProcessStack, shop: Path) -> None:
     write(shop, "README.md", "Lanterns. " * 100)
     whole = (await call(here, "quality_check", working_directory=str(shop)))["report"]

@@ -161,6 +161,9 @@ def test_it_says_where_it_was_left_and_whether_it_is_unfinished() -> None:
     assert (handoff.unfinished, handoff.branch, handoff.uncommitted) == (True, "feat/ping", ("ws/ping.py",))
     assert "- Unfinished: last heard of 2026-03-01 10:30 UTC" in handoff.markdown
     assert "in `/work/heron` on branch `feat/ping`" in handoff.markdown
+    assert "- On `feat/ping` at `1a2b3c4d5e6f`, 1 ahead and 0 behind" in handoff.markdown
+    alone = written(abandoned, [], Facts(git=replace(git, ahead=0)))
+    assert "- On `feat/ping` at `1a2b3c4d5e6f`\n" in alone.markdown
 
 
 def test_a_file_below_the_directory_is_named_once_by_its_path_there() -> None:
