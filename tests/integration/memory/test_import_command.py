@@ -355,7 +355,7 @@ def test_an_address_that_is_none_is_told(
     monkeypatch.setenv("SEGUE_URL", address)
 
     assert run(listed(tmp_path / "m.jsonl", ["a"])) == 1
-    assert "begins with http:// or https://" in capsys.readouterr().err
+    assert "the address of a gateway" in capsys.readouterr().err
 
 
 def test_an_interrupted_import_goes_on_where_it_was(gateway: StandIn, tmp_path: Path, capsys: Output) -> None:
