@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from services.kit.errors import InvalidInput, TooLarge
 from services.kit.names import plain_name
+from services.kit.visible_text import is_blank
 
 content_max_bytes = 256 * 1024
 metadata_max_bytes = 64 * 1024
@@ -215,7 +216,7 @@ class Stats:
 def accept(memory: Memory, now: datetime) -> Memory:
     """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
     content = memory.content.encode("utf-8", "replace").decode()  # lone surrogates have no UTF-8 encoding
-    if not content.strip():
+    if is_blank(content):
         raise InvalidInput("content is empty.")
     at_most(len(content.encode()), content_max_bytes, "content", "bytes")
     for name in ("project", "session_id", "role", "id"):

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from services.kit.errors import InvalidInput
+from services.kit.visible_text import is_blank
 from services.memory.domain.memories import Memory, at_most, name_max_chars, tags_max, utf8_bytes
 from services.memory.text.chunks import Span
 from services.memory.text.dialogue import asks
@@ -245,7 +246,7 @@ class MemoryList:
 
 def check_query(query: Query) -> Query:
     """The query, or InvalidInput or LimitExceeded with what is wrong with it."""
-    if not query.text.strip() and not query.is_list:
+    if is_blank(query.text) and not query.is_list:
         raise InvalidInput("query is empty.")
     if query.min_score is not None and not 0.0 <= query.min_score <= 1.0:
         raise InvalidInput(f"min_score is {query.min_score}; it takes 0 to 1.")

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from services.kit import iso8601
 from services.kit.errors import InvalidInput
+from services.kit.visible_text import is_blank
 from services.memory.domain.memories import Kind, deeper_than, metadata_depth_max, metadata_max_bytes
 from services.memory.imports.corrections import corrections_of
 
@@ -175,7 +176,7 @@ def _refuse_constant(constant: str) -> Any:
 def memory_of(fields: Fields) -> ImportedMemory:
     """The memory in a line. Raises InvalidInput, which never quotes the line."""
     content = whole(_text(fields, "content"))
-    if not content.strip():
+    if is_blank(content):
         raise InvalidInput("content is empty" if "content" in fields else "content is missing")
     described: Fields = {
         "content": content,

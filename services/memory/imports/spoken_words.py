@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from services.kit.redaction import is_private_open
+from services.kit.visible_text import is_blank
 from services.memory.imports.decisions import marks
 from services.memory.imports.json_lines import Fields, whole
 from services.memory.imports.speakers import AGENT, PEER, PERSON, SUBAGENT, SYSTEM, is_vouched, prompt_speaker
@@ -89,7 +90,7 @@ def _texts(content: Any) -> list[tuple[int, str]]:
         for index, block in enumerate(content if isinstance(content, list) else [])
         if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
     ]
-    return _with_private([(index, text) for index, text in texts if text])
+    return _with_private([(index, text) for index, text in texts if not is_blank(text)])
 
 
 def _with_private(texts: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from services.kit import iso8601
 from services.kit.errors import InvalidInput, LimitExceeded
+from services.kit.visible_text import is_blank
 from services.memory.domain.memories import (
     Kind,
     Memory,
@@ -76,7 +77,7 @@ class Record:
 
     def entry(self, line: int, *, resume: Position = START, bytes_read: int = 0) -> Entry:
         """The record as a memory; a text that is too long is cut in its middle."""
-        if not self.text.strip():
+        if is_blank(self.text):
             return Entry(line, resume, problem="content is empty", bytes_read=bytes_read)
         time, is_untimed = _time(self.time)
         checked = checked_entry(line, resume, self._memory(time))

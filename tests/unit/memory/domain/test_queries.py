@@ -30,6 +30,7 @@ def test_what_is_within_the_limits_is_asked_as_it_is(query: Query) -> None:
     ("query", "reason"),
     [
         (Query(" \n"), "query is empty"),
+        (Query("\x00 \u200b\ufeff\u3164"), "query is empty"),
         (Query("pump", limit=0), "limit is 0; it takes 1 to 50"),
         (Query("pump", limit=limit_max + 1), "limit is 51"),
         (Query("pump", min_score=-0.1), "min_score is -0.1"),

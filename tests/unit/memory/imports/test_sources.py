@@ -275,6 +275,7 @@ def test_content_alone_is_a_memory_with_a_stable_id(tmp_path: Path) -> None:
     [
         ({"kind": "reflection"}, "content is missing"),
         ({"content": " "}, "content is empty"),
+        ({"content": "\x00\u200b \u202e"}, "content is empty"),
         ({"content": 3}, "content is not a string"),
         ({"content": "secret", "kind": "note"}, "kind is neither conversation nor reflection"),
         ({"content": "secret", "timestamp": "2026-03-01T09:30:00"}, "timestamp has no offset"),
