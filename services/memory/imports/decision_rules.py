@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from services.memory.imports.standing_rules import FROM_NOW_ON, NEVER_AGAIN
+
 DECISION, CORRECTION = "decision", "correction"
 
 _choose = (
@@ -107,7 +109,8 @@ DECISIONS = _decisions(
         r"|^(?:always|ever)[.!]$|\bis (?:final|settled|out of scope)\b",
         "The checkout has three steps, that's final.",
     ),
-    (r"\bfrom (?:now|here) on\b|\bgoing forward\b|^as of now,", "From now on, write tests first."),
+    *FROM_NOW_ON,
+    *NEVER_AGAIN,
     (
         rf"^(?:please |and |but |so |also |ok,? )*(?:always|never|don'?t ever) {_do}[a-z]+",
         "Never commit generated files.",
@@ -173,27 +176,27 @@ DECISIONS = _decisions(
     ),
     # German, Spanish, French
     (
-        r"\b(?:ab jetzt|ab sofort|von nun an|künftig|in zukunft)\b|^(?:beschluss|entscheidung|entschieden)\s*:"
+        r"^(?:beschluss|entscheidung|entschieden)\s*:"
         r"|\bwir haben (?:uns )?(?:\w+ ){0,8}(?:entschieden|beschlossen|geeinigt)|^wir (?:nehmen|bleiben"
         r"|verwenden|nutzen)\b"
         r"|^(?:bitte )?(?:verwende|nutze|benutze|schreibe?|nimm) (?:immer|nie|niemals)\b|^(?:niemals|nie"
         r"|immer) (?!wieder|noch)\w+"
         r"|^(?:merk dir|denk daran|bedenke?)\b|\bwir \w+ (?:hier |das )?(?:nie|niemals|immer|kein|keine|keinen)\b",
-        "Ab jetzt schreiben wir Kommentare auf Englisch.",
+        "Wir haben uns für Postgres entschieden.",
     ),
     (
-        r"\b(?:a partir de ahora|de ahora en adelante)\b|^(?:decisión|decidido)\s*:|\b(?:hemos decidido"
+        r"^(?:decisión|decidido)\s*:|\b(?:hemos decidido"
         r"|decidimos|acordamos|hemos acordado)\b"
         r"|^(?:vamos a usar|nos quedamos con|usaremos|usamos siempre)\b|^(?:usa|utiliza) siempre\b"
-        r"|^nunca (?!he|ha|había)\w+|^siempre (?:usa|utiliza|escrib)\w*",
-        "A partir de ahora todo va en inglés.",
+        r"|^nunca (?!he\b|ha\b|había\b|más\b|mais\b|\w+ó\b)\w+|^siempre (?:usa|utiliza|escrib)\w*",
+        "Decidimos usar Postgres.",
     ),
     (
-        r"\b(?:désormais|dorénavant|à partir de maintenant)\b|^(?:décision|décidé)\s*:|\b(?:nous avons|on a"
+        r"^(?:décision|décidé)\s*:|\b(?:nous avons|on a"
         r"|j'ai) (?:décidé|choisi|convenu)\b"
         r"|^on (?:part sur|garde|reste sur|passe à)\b|\bn'?e?\s?\w+ jamais d|^(?:utilise"
         r"|utilisez) toujours\b|^n'(?:utilise|utilisez) (?:jamais|pas)\b",
-        "Désormais, les messages sont en anglais.",
+        "On a décidé de garder Postgres.",
     ),
 )
 

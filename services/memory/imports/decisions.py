@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from services.kit.late_pattern import late_pattern
 from services.memory.imports.decision_rules import CORRECTION, DECISION, RULES, Rule
+from services.memory.imports.standing_rules import FROM_NOW_ON
 
 __all__ = ["CORRECTION", "DECISION", "RULES", "Rule", "marks"]
 
@@ -19,8 +20,8 @@ sentence_max_chars = 400
 half_max_chars = sentences_max * sentence_max_chars // 2
 
 _asks = late_pattern(
-    r"\?\s*$|^(?:should|shall|could|can|would|do|does|did|is|are|was|what|which|how|when|where|who|whether|sollen|kannst"
-    r"|puedes|peux)\b",
+    r"[?\uff1f]\s*$|[\u5417\u5462]\s*$|か\s*$|^(?:should|shall|could|can|would|do(?! not\b)|does|did|is|are|was|what|which|how|when|where|who|whether|sollen|kannst"
+    r"|puedes|peux)\b|^(?:please )?(?:show|tell|explain|list|describe) (?:me |us )?(?:what|how|why|which|whether|if|when|where)\b",
     re.IGNORECASE,
 )
 _supposes = late_pattern(
@@ -33,15 +34,18 @@ _looks = late_pattern(
 )
 _once = late_pattern(
     r"\b(?:just |only )?(?:this once|this time|for this one|for today|for the moment|so it (?:runs|is) faster)\b"
-    r"|\bonce\b|\bfirst\b$|\bfor (?:later|a moment|a second)\b",
+    r"|\bonce\b(?! (?:per|an?|each|every)\b)|\bfirst\b$|\bfor (?:later|a moment|a second)\b",
     re.IGNORECASE,
+)
+_for_good = late_pattern(
+    "|".join([*(pattern for pattern, _ in FROM_NOW_ON), r"\b(?:more than|at most) once\b"]), re.IGNORECASE
 )
 # Work on a text: what it names, and what follows a colon, is not what the person says.
 _works_on_text = late_pattern(
     r"^(?:please |can you |could you |now |then |also )*(?:translate|proofread|rewrite|rephrase|paraphrase|summari[sz]e|review"
     r"|polish|correct|fix the (?:typo|grammar|wording)|write|draft|explain|describe|search|grep|look for|find|cite|quote"
     r"|name the|commit with|change the (?:text|label|title|message)|add .{1,60} to |add a (?:section|sentence|note|comment)"
-    r"|make it a rule in|generate|compare|answer|reply|ask|read|use the (?:text|message)|übersetze|schreibe? |traduce|traduis)\b",
+    r"|make it a rule in|generate|compare|answer|reply|ask(?! (?:before|first|me|us)\b)|read|use the (?:text|message)|übersetze|schreibe? |traduce|traduis)\b",
     re.IGNORECASE,
 )
 _hands_over = late_pattern(
@@ -54,6 +58,15 @@ _others_say = late_pattern(
     r"|linter|error|test|spec|log|output|page|book|article|colleague|boss)\b(?: \w+){0,3} (?:says?|said|wrote|writes|thinks?|claims?|suggests?|decided)\b",
     re.IGNORECASE,
 )
+# A report of what somebody else wants decides nothing, but may well correct.
+_reports = late_pattern(
+    r"^(?:he|she|they|(?:the|my|our|their) \w+) wants?\b|\b(?!i\b|we\b|you\b)\w+ (?:said|says|told|announced|insist(?:s|ed))\b"
+    r"|\b(?!ich\b|wir\b)\w+ (?:sagte|sagten|sagt|meinte|meint|schrieb|schreibt|hat gesagt)\b|\b(?:dijo|dice|dicen|escribió)\b"
+    r"|\b(?:il|elle|ils|client|chef)\b.{0,20} (?:a|ont) (?:dit|écrit)\b|\b(?:dit|disent) que\b|\b(?:ha|hanno) (?:detto|scritto)\b|\bdice che\b"
+    r"|\b(?:disse|disseram|diz que)\b|\b(?!ik\b|we\b)\w+ (?:zei|zeiden|zegt)\b|\b(?!я\b)\w+ (?:сказал|сказала|сказали|говорит|говорят|написал)\b"
+    r"|(?<!我)(?<!我们)(?:他|她|们|户|师|板|理)说|と(?:言|い)(?:った|って|い)|とのこと|라고 (?:했|말|하|합)|다고 (?:했|말|하|합)",
+    re.IGNORECASE,
+)
 _quoted = late_pattern(
     r"\"[^\"\n]{3,400}\"|\u201c[^\u201d\n]{3,400}\u201d|\u201e[^\u201c\u201d\n]{3,400}[\u201c\u201d]|\u00ab[^\u00bb\n]{3,400}\u00bb"
     r"|(?<![\w`])'[^'\n]{3,400}'(?!\w)|`[^`\n]{3,400}`"
@@ -64,7 +77,7 @@ _pasted = late_pattern(
     r"|^(?:[A-Z]+ )?(?:error|warn(?:ing)?|info|debug|fatal)\b[: ]|^\s*[|│⎿●✗✓]",
     re.IGNORECASE,
 )
-_ends = late_pattern(r"(?<=[.!?;])\s+|\s+[\u2014\u2013]\s+")
+_ends = late_pattern(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])|\s+[\u2014\u2013]\s+")
 _compiled = tuple((rule, late_pattern(rule.pattern, re.IGNORECASE)) for rule in RULES)
 
 
@@ -81,7 +94,8 @@ def _is(rule: Rule, pattern: re.Pattern[str], sentence: str) -> bool:
     if rule.mark == CORRECTION:
         is_blame = sentence.lower().startswith(("why did you", "why are you"))
         return is_blame or not (sentence.endswith("?") or _supposes.search(sentence) or _looks.search(sentence))
-    return not (_asks.search(sentence) or _supposes.search(sentence) or _once.search(sentence))
+    is_passing = _once.search(sentence) and not _for_good.search(sentence)
+    return not (is_passing or any(each.search(sentence) for each in (_asks, _supposes, _reports)))
 
 
 def _sentences(text: str) -> Iterator[str]:
