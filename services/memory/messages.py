@@ -257,6 +257,8 @@ def outcome_message(outcome: Outcome) -> memory_pb2.StoreOutcome:
         tags=outcome.tags,
         was_deleted=outcome.was_deleted,
         may_replace=[memory_message(each) for each in outcome.may_replace],
+        out_of_force=outcome.out_of_force,
+        replaced_by=outcome.replaced_by,
     )
 
 

@@ -405,12 +405,16 @@ class StoreOutcome(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     WAS_DELETED_FIELD_NUMBER: _builtins.int
     MAY_REPLACE_FIELD_NUMBER: _builtins.int
+    OUT_OF_FORCE_FIELD_NUMBER: _builtins.int
+    REPLACED_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     duplicate: _builtins.bool
     embedding_generated: _builtins.bool
     redactions: _builtins.int
     was_deleted: _builtins.bool
     """it was deleted after it was said, and is not stored"""
+    out_of_force: _builtins.bool
+    """it was replaced or withdrawn, and not said again since"""
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -419,7 +423,11 @@ class StoreOutcome(_message.Message):
 
     @_builtins.property
     def may_replace(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredMemory]:
-        """older ones in force on the same subject, where that is sure enough"""
+        """Older ones in force that replaced it before it was said again, or are surely enough on the same subject."""
+
+    @_builtins.property
+    def replaced_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of what holds instead, the latest first"""
 
     def __init__(
         self,
@@ -432,10 +440,12 @@ class StoreOutcome(_message.Message):
         tags: _abc.Iterable[_builtins.str] | None = ...,
         was_deleted: _builtins.bool = ...,
         may_replace: _abc.Iterable[Global___StoredMemory] | None = ...,
+        out_of_force: _builtins.bool = ...,
+        replaced_by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "embedding_generated", b"embedding_generated", "id", b"id", "may_replace", b"may_replace", "redactions", b"redactions", "stored_at", b"stored_at", "tags", b"tags", "was_deleted", b"was_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "embedding_generated", b"embedding_generated", "id", b"id", "may_replace", b"may_replace", "out_of_force", b"out_of_force", "redactions", b"redactions", "replaced_by", b"replaced_by", "stored_at", b"stored_at", "tags", b"tags", "was_deleted", b"was_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -152,6 +152,11 @@ class MayReplace(BaseModel):
         return cls(id=memory.id, timestamp=iso(memory.timestamp), begins=begins)
 
 
+_may_replace = "Older ones that still hold: they replaced this before it was said again, or have its subject"
+_in_force = "False: it was replaced or withdrawn since it was said; said now (no timestamp), it holds again"
+_replaced_by = "Ids of what holds instead; name them in replaces when you say it again"
+
+
 class ConversationStored(Result):
     """Answer of `store_conversation`."""
 
@@ -160,6 +165,9 @@ class ConversationStored(Result):
     duplicate: bool
     embedding_generated: bool
     redactions: int = Field(description="Secrets taken out before storing")
+    may_replace: list[MayReplace] = Field(description=_may_replace)
+    in_force: bool = Field(description=_in_force)
+    replaced_by: list[str] = Field(description=_replaced_by)
 
 
 class ReflectionStored(Result):
@@ -171,7 +179,9 @@ class ReflectionStored(Result):
     embedding_generated: bool
     tags_applied: list[str] = Field(description="Those of this call that it has now, the first one's or not")
     redactions: int = Field(description="Secrets taken out before storing")
-    may_replace: list[MayReplace] = Field(description="Older ones in force on the same subject, if sure enough")
+    may_replace: list[MayReplace] = Field(description=_may_replace)
+    in_force: bool = Field(description=_in_force)
+    replaced_by: list[str] = Field(description=_replaced_by)
 
 
 class LinkShape(BaseModel):

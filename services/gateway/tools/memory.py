@@ -77,6 +77,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             duplicate=outcome.duplicate,
             embedding_generated=outcome.embedding_generated,
             redactions=outcome.redactions,
+            **_standing(outcome),
         )
 
     @mcp.tool(annotations=_adds)
@@ -108,7 +109,7 @@ def _register_storing(mcp: FastMCP, memory: MemoryBackend) -> None:
             embedding_generated=outcome.embedding_generated,
             tags_applied=list(outcome.tags),
             redactions=outcome.redactions,
-            may_replace=[memory_results.MayReplace.of(each) for each in outcome.may_replace],
+            **_standing(outcome),
         )
 
 
@@ -200,6 +201,15 @@ def _register_linking(mcp: FastMCP, memory: MemoryBackend) -> None:
         request = memory_pb2.UnlinkRequest(source=encodable(source_project), target=encodable(target_project))
         answer: memory_pb2.UnlinkResponse = await memory.call(memory.stub.UnlinkProjects, request)
         return memory_results.UnlinkAnswer(unlinked=answer.unlinked)
+
+
+def _standing(outcome: memory_pb2.StoreOutcome) -> dict[str, Any]:
+    """What an answer to a store says of what holds."""
+    return {
+        "may_replace": [memory_results.MayReplace.of(each) for each in outcome.may_replace],
+        "in_force": not outcome.out_of_force,
+        "replaced_by": list(outcome.replaced_by),
+    }
 
 
 async def _store(memory: MemoryBackend, new: memory_pb2.NewMemory) -> memory_pb2.StoreOutcome:

@@ -145,7 +145,14 @@ class Outcome:
     was_deleted: bool = False
     """It was deleted after it was said, and is not stored."""
     may_replace: tuple[Memory, ...] = ()
-    """Older memories in force on the same subject, where that is sure enough."""
+    """Older memories in force that replaced it before it was said again, or are on the same subject, where that is sure
+    enough."""
+    restated: bool = False
+    """It was stored before, and is said again: later, or with more tags and metadata."""
+    out_of_force: bool = False
+    """It was replaced or withdrawn, and not said again since."""
+    replaced_by: tuple[str, ...] = ()
+    """Ids of what holds instead, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)

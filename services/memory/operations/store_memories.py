@@ -24,6 +24,7 @@ from services.memory.index.loaded_entries import loaded_entries
 from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.cleaning import CleanMemory, TextWork
 from services.memory.operations.replacements.inheritance import bequeath
+from services.memory.operations.replacements.restatement import with_standing
 from services.memory.operations.replacements.same_subject import SameSubject
 from services.memory.operations.row_embedding import RowEmbedding, without_kind
 from services.memory.search.result_cache import Generations
@@ -65,11 +66,9 @@ class Storing:
         return [await self._with_older(user, ready[0].memory, outcomes[0])] if len(ready) == 1 else outcomes
 
     async def _with_older(self, user: str, memory: Memory, outcome: Outcome) -> Outcome:
-        """The outcome with the older decisions that the memory may replace, where it does not say so itself."""
-        if memory.replaces or outcome.duplicate or outcome.was_deleted:
-            return outcome
+        """The outcome with what is in force of the memory, and with the older ones that it may replace."""
         looking = SameSubject(self.store, self.index, self.embedder)
-        return replace(outcome, may_replace=await looking.older_decisions(user, outcome.id, memory))
+        return outcome if outcome.was_deleted else await with_standing(looking, user, memory, outcome)
 
     async def clean(self, memory: Memory, now: datetime) -> CleanMemory:
         """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
@@ -387,9 +386,9 @@ class Storing:
 
 def _outcome(row: NewRow, inserted: Inserted, redactions: int) -> Outcome:
     tags = tuple(tag for tag in row.memory.tags if tag in inserted.tags)
-    return Outcome(
-        inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded, redactions, tags, inserted.was_deleted
-    )
+    stored = (inserted.id, inserted.stored_at, inserted.duplicate, inserted.embedded)
+    restated = inserted.duplicate and inserted.has_news
+    return Outcome(*stored, redactions, tags, inserted.was_deleted, restated=restated)
 
 
 def _entry(row: NewRow, sequence: int, read: Reading) -> NewEntry:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 from services.memory.domain.memories import id_key
 from services.memory.domain.store import MemoryStore
@@ -28,6 +29,12 @@ class KeptPairs:
         pairs = await self._read(user)
         known = await self._store.sequences_of(sorted({key for pair in pairs for key in pair})) if pairs else {}
         return frozenset((known[newer], known[older]) for newer, older in pairs if newer in known and older in known)
+
+    async def among(self, user: str, id: str, others: Sequence[str]) -> set[str]:
+        """Those of the ids that name a memory which holds beside that of `id`, as the user said."""
+        pairs, key = set(await self._read(user)), str(id_key(user, id))
+        keys = {each: str(id_key(user, each)) for each in others}
+        return {each for each, other in keys.items() if pairs & {(key, other), (other, key)}}
 
     async def set(self, user: str, newer: str, older: str, *, both_hold: bool) -> None:
         """Notes that the memories with these ids both hold, or that this is open again."""

@@ -26,6 +26,8 @@ from services.memory.operations.correct_memories import Correcting
 from services.memory.operations.delete_memories import Deleting
 from services.memory.operations.export import Exporting
 from services.memory.operations.link_projects import Linking
+from services.memory.operations.replacements.kept_pairs import KeptPairs
+from services.memory.operations.replacements.settling import Settling, Verdict
 from services.memory.search.memory_list import Listing
 from services.memory.search.result_cache import Generations
 from tests.fuzz.budget import tried
@@ -135,6 +137,55 @@ async def test_said_again_it_holds_again(service: Service) -> None:
     await service.remember(replace(noted(PNPM, september + timedelta(days=1))))
     assert await in_force(service) == {PNPM}  # what it replaces it replaces as of then
     assert [each.id for each in await service.found("package manager")] == [new.id, old.id]
+
+
+async def test_said_again_it_tells_of_what_replaced_it_and_still_holds(service: Service) -> None:
+    old, new = await replaced_pair(service)
+    september = MARCH + timedelta(days=180)
+    (again,) = await service.remember(noted(NPM, september))
+    assert (again.id, again.duplicate, again.out_of_force) == (old.id, True, False)
+    assert [(each.id, each.content) for each in again.may_replace] == [(new.id, PNPM)]
+    assert await in_force(service) == {NPM, PNPM}
+    (settled,) = await service.remember(
+        replace(noted(NPM, september), replaces=tuple(each.id for each in again.may_replace))
+    )
+    assert (settled.may_replace, settled.out_of_force) == ((), False)
+    assert await in_force(service) == {NPM}
+    assert [each.may_replace for each in await service.remember(noted(NPM, september))] == [()]
+
+
+async def test_said_again_it_does_not_tell_of_what_the_user_said_holds_beside_it(service: Service) -> None:
+    old, new = await replaced_pair(service)
+    september = noted(NPM, MARCH + timedelta(days=180))
+    await service.remember(september)
+    kept = KeptPairs(service.store)
+    await Settling(correcting(service), kept).settle("ann", old.id, new.id, Verdict.BOTH_HOLD)
+    assert [each.may_replace for each in await service.remember(september)] == [()]
+
+
+async def test_said_again_it_tells_of_the_last_of_a_chain_that_replaced_it(service: Service) -> None:
+    _, new = await replaced_pair(service)
+    (last,) = await service.remember(replace(noted("We use yarn", MARCH + timedelta(days=91)), replaces=(new.id,)))
+    (again,) = await service.remember(noted(NPM, MARCH + timedelta(days=180)))
+    assert [each.id for each in again.may_replace] == [last.id]
+    await correcting(service).withdraw("ann", last.id, withdrawn=True)
+    assert [each.may_replace for each in await service.remember(noted(NPM, MARCH + timedelta(days=181)))] == [()]
+
+
+async def test_a_repetition_of_what_was_said_before_it_was_replaced_says_that_it_does_not_hold(
+    service: Service,
+) -> None:
+    old, new = await replaced_pair(service)
+    (again,) = await service.remember(noted(NPM, MARCH))
+    assert (again.id, again.out_of_force, again.replaced_by, again.may_replace) == (old.id, True, (new.id,), ())
+    (late,) = await service.remember(said("We deploy on Fridays", MARCH, "s1"))
+    monday = replace(said("We deploy on Mondays", MARCH + timedelta(days=2), "s1"), replaces=(late.id,))
+    (other,) = await service.remember(monday)
+    (late,) = await service.remember(said("We deploy on Fridays", MARCH + timedelta(days=1), "s1"))
+    assert (late.duplicate, late.out_of_force, late.replaced_by) == (True, True, (other.id,))
+    taken = await correcting(service).withdraw("ann", new.id, withdrawn=True)
+    (again,) = await service.remember(noted(PNPM, MARCH + timedelta(days=90)))
+    assert (again.id, again.out_of_force, again.replaced_by) == (taken.id, True, ())
 
 
 async def test_said_in_other_sessions_before_it_is_replaced_in_all_of_them(service: Service) -> None:

@@ -77,6 +77,12 @@ async def test_a_batch_and_a_repetition_name_nothing(service: Service) -> None:
     assert await named(service, PNPM) == []
 
 
+async def test_said_again_later_a_decision_names_what_is_alike_and_was_said_meanwhile(service: Service) -> None:
+    await service.remember(NPM)
+    await service.remember(PNPM)
+    assert await named(service, replace(NPM, timestamp=MARCH + timedelta(days=20))) == [PNPM.content]
+
+
 def test_what_reads_like_a_decision_is_one() -> None:
     assert is_decision(said("We decided to go with Postgres for the orders table."))
     assert not is_decision(said("Why is the orders table so slow?"))
