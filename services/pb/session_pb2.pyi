@@ -27,24 +27,28 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Which(_message.Message):
-    """By id, else the active one in the directory, else the user's only active one."""
+    """By id, else the active one of the project in the directory, else the user's only active one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     working_directory: _builtins.str
     """absolute, links resolved"""
+    project: _builtins.str
+    """of the directory as it is now; empty where that is not known"""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         working_directory: _builtins.str = ...,
+        project: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "session_id", b"session_id", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.kit.names import plain_name
 from services.pb import session_pb2 as pb
 from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
@@ -24,7 +25,7 @@ from services.session.domain.sessions import (
 
 def which(message: pb.Which) -> Which:
     """The same."""
-    return Which(message.session_id.strip(), message.working_directory)
+    return Which(message.session_id.strip(), message.working_directory, plain_name(message.project))
 
 
 def quality_of(message: pb.CompleteInitRequest | pb.CheckpointRequest | pb.Facts) -> Quality | None:

@@ -91,6 +91,16 @@ class ProjectLabels:
             return name
         return str(found.label)
 
+    async def means_same(self, name: str, label: str) -> bool:
+        """Whether a label that a project has or had is that of the project now labelled `label`, or nobody's."""
+        projects = self._backends.projects
+        try:
+            request = projects_pb2.FindRequest(name=name, exact=True)
+            found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
+        except (NotFound, InvalidInput):
+            return True
+        return label in {found.label, name}
+
     async def news(self, label: str, sighting: Sighting, *, tells: bool) -> projects_pb2.NewsResponse:
         """What the user has to know of the directory's project; with `tells` it is told, and no news the next time."""
         projects = self._backends.projects

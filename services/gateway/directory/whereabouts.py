@@ -20,36 +20,41 @@ class Whereabouts:
     root: str = ""
 
 
+async def which_at(workplace: Workplace, asked: Asked) -> session_pb2.Which:
+    """The session that is active in the directory, if it is of the project that is there now."""
+    if not asked.directory:
+        return session_pb2.Which()
+    directory, project = await workplace.where(asked)
+    return session_pb2.Which(working_directory=directory, project=project)
+
+
 async def whereabouts(session: SessionBackend, workplace: Workplace, asked: Asked, session_id: str = "") -> Whereabouts:
     """Of a call that names this session, or is about this directory, or neither: then the user's only session.
 
     Never raises for a place that is not known: rules that hold everywhere count there, too.
     """
-    named = session_pb2.Which(session_id=session_id, working_directory="" if session_id else asked.directory)
-    found = await _session_id(session, named)
-    if found or not asked.directory:
-        return Whereabouts(session_pb2.Which(session_id=found))
+    if session_id or not asked.directory:
+        found = await _session_id(session, session_pb2.Which(session_id=session_id))
+        if found or not asked.directory:
+            return Whereabouts(session_pb2.Which(session_id=found))
     place = await _place(workplace, asked)
-    if place is None:
-        return await _unseen(workplace, asked)
-    if place.directory != asked.directory:  # links are resolved in the place's, as in a session's
-        found = await _session_id(session, session_pb2.Which(working_directory=place.directory))
-    if found:
-        return Whereabouts(session_pb2.Which(session_id=found))
-    return Whereabouts(session_pb2.Which(working_directory=place.directory), place.name, place.root)
+    where = _visible_place(place) if place else await _unseen(workplace, asked)
+    found = await _session_id(session, where.which)
+    return Whereabouts(session_pb2.Which(session_id=found)) if found else where
+
+
+def _visible_place(place: Place) -> Whereabouts:
+    which = session_pb2.Which(working_directory=place.directory, project=place.name)
+    return Whereabouts(which, place.name, place.root)
 
 
 async def _unseen(workplace: Workplace, asked: Asked) -> Whereabouts:
     """Where the gateway does not see the directory: as far as its client tells of the project."""
-    which = session_pb2.Which(working_directory=asked.directory)
     seen = asked.client.sighting(asked.directory) if asked.client else None
-    if seen is None:
+    which = await which_at(workplace, asked)
+    if seen is None or not which.project:
         return Whereabouts(which)
-    try:
-        label = await workplace.label(asked)
-    except ServiceError:
-        return Whereabouts(which)
-    return Whereabouts(which, label, f"{seen.directory}/{seen.inside}" if seen.inside else seen.directory)
+    return Whereabouts(which, which.project, f"{seen.directory}/{seen.inside}" if seen.inside else seen.directory)
 
 
 async def _session_id(session: SessionBackend, which: session_pb2.Which) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,26 @@ class Workplace:
             return likely_files(resolve_directory(asked.directory, self.roots), self.roots, text)
         except (InvalidInput, NotFound, Denied):
             return []
+
+    async def where(self, asked: Asked) -> tuple[str, str]:
+        """The directory with its links resolved, as sessions have it, and the label of the project that is there now;
+        the label is empty where that is not known."""
+        if asked.client and not await asyncio.to_thread(asked.client.is_here):
+            is_told = asked.client.sighting(asked.directory) is not None
+            return asked.directory, await self._label_or_nothing(asked) if is_told else ""
+        directory = await asyncio.to_thread(self._real_directory, asked.directory)
+        return directory, await self._label_or_nothing(asked)
+
+    async def _label_or_nothing(self, asked: Asked) -> str:
+        with suppress(ServiceError):
+            return await self.label(asked)
+        return ""
+
+    def _real_directory(self, directory: str) -> str:
+        try:
+            return str(resolve_directory(directory, self.roots))
+        except (InvalidInput, NotFound, Denied):
+            return directory
 
     async def label_or_name(self, asked: Asked) -> str:
         """The same; while the registry of projects does not answer, the directory's name."""

@@ -14,6 +14,7 @@ from services.gateway.answers.search_results import SearchResult
 from services.gateway.arguments.surrogates import encodable
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.whereabouts import which_at
 from services.gateway.tools.operations import checks
 from services.gateway.workflows.quality import assess
 from services.gateway.workflows.sessions import Begun, Recorded, Sessions
@@ -158,6 +159,8 @@ def _register_status(mcp: FastMCP, backends: Backends, sessions: Sessions) -> No
     ) -> shapes.StatusAnswer:
         """The session, the project, what is remembered and permitted, and what is degraded."""
         meant = which(session_id, context, working_directory)
+        if meant.working_directory:
+            meant = await which_at(sessions.workplace, Asked.of(None, context).at(meant.working_directory))
         session = await _session(backends, meant)
         asked = Asked.of(None, context).at(session.working_directory if session else meant.working_directory)
         place = await sessions.workplace.look(asked) if asked.directory else None

@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.gateway.backends import Backends
 from services.gateway.directory.client_reports import Asked
+from services.gateway.directory.whereabouts import which_at
 from services.gateway.directory.working_directory import Place, Workplace
 from services.gateway.workflows.conversations import ENDED, Conversations, Where
 from services.gateway.workflows.deferred_stores import retry, store_or_defer
@@ -168,7 +169,7 @@ class Sessions:
     ) -> Recorded:
         """Measures, commits what the policy allows, and records it; in this order, so that nothing is recorded that was
         not done. If the client makes the commit, this takes two calls with one operation id."""
-        state = await self._session(which)
+        state = await self._session(await self._which(asked, which))
         place = await self._place(asked, state)
         made = place.client.committed_checkpoint() if place.client else None
         operation_id = made[0] if made else operation_id or str(uuid4())
@@ -216,7 +217,7 @@ class Sessions:
     async def end(self, asked: Asked, which: session_pb2.Which, facts: session_pb2.Facts) -> Ended:
         """Ends the session, or the part in it of the conversation that the client names: writes the handoff to the
         project and the store, and the caller's own words to memory."""
-        state = await self._session(which)
+        state = await self._session(await self._which(asked, which))
         place = await self._place(asked, state)
         quality = await assess(self.backends, place, f"end-{state.id}")
         digest = sha256(facts.SerializeToString(deterministic=True)).hexdigest()[:16]  # another's words are another end
@@ -240,7 +241,7 @@ class Sessions:
 
         None if there is nothing to leave, or nothing new."""
         try:
-            state = await self._session(session_pb2.Which(working_directory=asked.directory))
+            state = await self._session(await which_at(self.workplace, asked))
         except NotFound:  # it was never begun, or the model has ended it
             state = session_pb2.SessionState(working_directory=asked.directory, project=project)
         place = await self._place(asked, state)
@@ -326,11 +327,22 @@ class Sessions:
         return answer.session
 
     async def _place(self, asked: Asked, state: session_pb2.SessionState) -> Place:
-        """The session's directory in its current state; an unknown place if it no longer exists."""
+        """The session's directory in its current state; an unknown place if that no longer exists, or if another
+        project is there now: nothing of that is measured, committed or written for this session."""
         try:
-            return await self.workplace.look(asked.at(state.working_directory))
+            place = await self.workplace.look(asked.at(state.working_directory))
+            is_its_own = not place.project or await self.workplace.labels.means_same(state.project, place.name)
         except ServiceError as error:
             return Place(state.working_directory, state.project, error.message)
+        if is_its_own:
+            return place
+        return Place(state.working_directory, state.project, f"Another project is in this directory now: {place.name}.")
+
+    async def _which(self, asked: Asked, which: session_pb2.Which) -> session_pb2.Which:
+        """The same; in a directory the session of the project that is there now."""
+        if which.session_id or not which.working_directory:
+            return which
+        return await which_at(self.workplace, asked.at(which.working_directory))
 
 
 def no_learnings() -> dict[str, list[str]]:

@@ -158,10 +158,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """The session that a call refers to: by id, else the active one in a directory, else the user's only active one."""
+    """The session that a call refers to: by id, else the active one in a directory, else the user's only active one.
+
+    A directory may hold another project than it did: `project` is the one that is there now, empty where that is not
+    known.
+    """
 
     session_id: str = ""
     working_directory: str = ""
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class ConversationLog:
         async def attempt() -> tuple[Conversation, str]:
             now = self._finding.now()
             known = await self._store.conversation(user, heard.id)
-            session = await self._store.active_in(user, directory)
+            session = await self._finding.active(user, directory, heard.project)
             before = known or await self._new(user, heard, now)
             following = _in_session(hear(before, heard, now), session, heard)
             is_news = following != before or known is None
@@ -118,11 +118,11 @@ class ConversationLog:
         known = await self._store.conversation(user, named) if named else None
         if named and (known is None or known.is_open):
             return named
-        found = await self._at_work(user, named, session.working_directory)
+        found = await self._at_work(user, named, session.working_directory, session.project)
         return found[0].id if len(found) == 1 else named
 
-    async def _at_work(self, user: str, without: str, directory: str) -> list[Conversation]:
-        every = await self._store.open_conversations(user, "", open_max)
+    async def _at_work(self, user: str, without: str, directory: str, project: str) -> list[Conversation]:
+        every = await self._store.open_conversations(user, project, open_max)
         return at_work(every, without, directory, self._finding.now())
 
     async def close(self, user: str, closing: Closing) -> Closed:
@@ -162,10 +162,12 @@ class ConversationLog:
         return await self._new(user, heard, now)
 
     async def _session_of(self, conversation: Conversation) -> Session | None:
-        active = await self._store.active_in(conversation.user, conversation.working_directory)
+        user, project = conversation.user, conversation.project
+        active = await self._finding.active(user, conversation.working_directory, project)
         if active or not conversation.session_id:
             return active
-        return await self._store.session(conversation.session_id)
+        found = await self._store.session(conversation.session_id)
+        return found if found and project in {"", found.project} else None
 
     async def _checkpoints(self, conversation: Conversation, session: Session | None) -> list[Checkpoint]:
         """Those that were made since the conversation began."""
@@ -181,7 +183,8 @@ class ConversationLog:
         """The session as ended, if this was its last conversation."""
         if session is None or session.state is not State.ACTIVE or reason is not Reason.ENDED:
             return None
-        if await self._at_work(conversation.user, conversation.id, conversation.working_directory):
+        place = (conversation.working_directory, conversation.project)
+        if await self._at_work(conversation.user, conversation.id, *place):
             return None
         return replace(end_session(session, facts.quality, self._finding.now()), has_handoff=True)
 
@@ -197,6 +200,8 @@ def _in_session(conversation: Conversation, session: Session | None, heard: Hear
     if heard.begins and heard.project:
         conversation = replace(conversation, project=heard.project)
     if session is None or session.id == conversation.session_id:
+        return conversation
+    if conversation.project not in {"", session.project}:  # another project came to its directory
         return conversation
     is_first = heard.begins and conversation.version == 0  # else the session began for it, or it was missed
     return replace(conversation, session_id=session.id, checkpoints_before=session.checkpoints if is_first else 0)

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from services.kit.errors import InvalidInput, NotFound
+from services.kit.errors import Conflict, InvalidInput, NotFound
+from services.kit.names import plain_name
 from services.session.domain.conversations import Reason, own_words
 from services.session.domain.handoff import Ending, Handoff, write_handoff
+from services.session.domain.projects import alias_key
 from services.session.domain.sessions import (
     Answer,
     Checkpoint,
@@ -270,9 +272,22 @@ class Lifecycle:
 
     async def _to_open(self, user: str, opening: Opening) -> Session:
         if opening.which.session_id:
-            return await self._finding.living(user, opening.which)
+            session = await self._finding.living(user, opening.which)
+            await self._require_project(session, plain_name(opening.project))
+            return session
         new = open_session(user, opening, self._finding.now())
-        return await self._store.active_in(user, new.working_directory) or new
+        return await self._finding.active(user, new.working_directory, plain_name(opening.project)) or new
+
+    async def _require_project(self, session: Session, project: str) -> None:
+        """Conflict where the directory is of another project than the session; a label may have changed meanwhile."""
+        keys = [alias_key(session.project), alias_key(project)]
+        registered = await self._store.projects.find(session.user, keys)
+        its_own, here = ({each.id for each in registered.at(key)} for key in keys)
+        if its_own and here and not its_own & here:
+            raise Conflict(
+                f"That session is of {session.project}, and the directory is of {project}.",
+                "Call init without session_id: it goes on with the session of the project that is there.",
+            )
 
     async def _hand_off_abandoned(self, session: Session, facts: Facts) -> None:
         """Writes the handoffs of the project's abandoned sessions; where there were conversations, those leave them."""

@@ -217,7 +217,7 @@ class Deciding:
         if asked.which.session_id:
             session = await self._finding.find(user, asked.which)
         elif directory := normalise_directory(asked.which.working_directory):
-            session = await self._store.active_in(user, directory)
+            session = await self._finding.active(user, directory, asked.which.project)
         if session is None:
             return Place(
                 asked.project, normalise_directory(asked.root) or normalise_directory(asked.which.working_directory)

@@ -98,8 +98,10 @@ class Finding:
             return await self.mine(user, which.session_id)
         await self.abandon_expired()
         if directory := normalise_directory(which.working_directory):
-            found = await self._store.active_in(user, directory)
-            candidates = [found] if found else []
+            there = await self._store.active_in(user, directory)
+            candidates = [each for each in there if which.project in {"", each.project}]
+            if there and not candidates:
+                raise _of_another_project(there[0], which.project)
         else:
             candidates = await self._store.session_page(user, Listing(state=State.ACTIVE, limit=candidates_max))
         if not candidates:
@@ -111,6 +113,11 @@ class Finding:
                 *(f"session_id={name}" for name in names),
             )
         return candidates[0]
+
+    async def active(self, user: str, working_directory: str, project: str) -> Session | None:
+        """The active session of the project in a directory; where the project is not known, the one seen last there."""
+        there = await self._store.active_in(user, normalise_directory(working_directory))
+        return next((each for each in there if project in {"", each.project}), None)
 
     def heartbeat(self, session: Session) -> Session | None:
         """The session with its lease renewed, if it is active and a renewal is due."""
@@ -138,7 +145,7 @@ class Finding:
         """A session that can continue: not ended, and its directory has no newer active session."""
         session = await self.open(user, which)
         if session.state is State.ABANDONED:
-            other = await self._store.active_in(user, session.working_directory)
+            other = await self.active(user, session.working_directory, session.project)
             if other:
                 raise Conflict(
                     "That session was abandoned, and another one works in its directory now.",
@@ -200,6 +207,14 @@ class Finding:
             except Unavailable as error:
                 logger.warning("the sweep is delayed: %s", error.message)
             await asyncio.sleep(every_s)
+
+
+def _of_another_project(session: Session, project: str) -> NotFound:
+    return NotFound(
+        f"There is no active session of {project} here: {session.id} is of {session.project}.",
+        "Call init.",
+        f"Name session_id={session.id}, if that one is meant.",
+    )
 
 
 def _cursor(last: Session) -> str:

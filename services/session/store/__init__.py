@@ -96,8 +96,8 @@ class SessionStore(Protocol):
     async def commit(self, change: Change) -> None:
         """Writes all of it or nothing; the change survives a kill once this returns.
 
-        Stale if a version has changed, another session is active in the directory, or the operation already has an
-        answer.
+        Stale if a version has changed, another session of its project is active in the directory, or the operation
+        already has an answer.
         """
         ...
 
@@ -113,8 +113,8 @@ class SessionStore(Protocol):
         """The session, of any user."""
         ...
 
-    async def active_in(self, user: str, working_directory: str) -> Session | None:
-        """The user's active session in a directory; there is one at most."""
+    async def active_in(self, user: str, working_directory: str) -> Sequence[Session]:
+        """The user's active sessions in a directory, the one seen last first; one at most of each project."""
         ...
 
     async def session_page(self, user: str, listing: Listing) -> list[Session]:

@@ -147,9 +147,12 @@ class RedisStore:
     async def session(self, id: str) -> Session | None:
         return _parse_record(SESSION, await self._ask(self._client.hget(_key("session", id), "body")))
 
-    async def active_in(self, user: str, working_directory: str) -> Session | None:
-        found = await self._ask(self._client.get(_key("active", user, working_directory)))
-        return await self.session(found) if found else None
+    async def active_in(self, user: str, working_directory: str) -> Sequence[Session]:
+        ids: list[str] = await self._ask(self._client.hvals(_key("active-in", user, working_directory)))
+        earlier = await self._ask(self._client.get(_key("active", user, working_directory)))  # of an earlier version
+        found = await self._sessions(sorted({*ids, *([earlier] if earlier else [])}))
+        active = [each for each in found if each.state is State.ACTIVE]
+        return sorted(active, key=lambda each: each.last_seen_at, reverse=True)
 
     async def session_page(self, user: str, listing: Listing) -> list[Session]:
         index = _index(user, listing.project, listing.state)

@@ -47,6 +47,8 @@ for _, command in ipairs(plan.commands) do
   local name, key = command[1], KEYS[command[2]]
   if name == "DELETE_IF" then
     if redis.call("GET", key) == command[3] then redis.call("DEL", key) end
+  elseif name == "HDEL_IF" then
+    if redis.call("HGET", key, command[3]) == command[4] then redis.call("HDEL", key, command[3]) end
   elseif name == "ZADD_LAST" then
     local last = redis.call("ZRANGE", key, -1, -1, "WITHSCORES")
     redis.call("ZADD", key, string.format("%.0f", (tonumber(last[2]) or 0) + 1), command[3])
@@ -116,14 +118,15 @@ def plan_session(plan: Plan, session: Session) -> None:
     key = _key("session", session.id)
     following = replace(session, version=session.version + 1)
     plan.expect(key, "version", str(session.version) if session.version else "")
-    active = _key("active", session.user, session.working_directory)
+    active = _key("active-in", session.user, session.working_directory)
+    plan.do("DELETE_IF", _key("active", session.user, session.working_directory), session.id)  # of an earlier version
     if session.state is State.ACTIVE:
-        plan.expect(active, "", "", session.id)
-        plan.do("SET", active, session.id)
+        plan.expect(active, session.project, "", session.id)
+        plan.do("HSET", active, session.project, session.id)
         plan.do("ZADD", _key("seen"), _score(session.last_seen_at), session.id)
         plan.do("ZREM", _key("finished"), session.id)
     else:
-        plan.do("DELETE_IF", active, session.id)
+        plan.do("HDEL_IF", active, session.project, session.id)
         plan.do("ZREM", _key("seen"), session.id)
         plan.do("ZADD", _key("finished"), _score(session.last_seen_at), session.id)
     plan.do("HSET", key, "version", str(following.version), "body", _json(SESSION, following))
@@ -142,6 +145,7 @@ def plan_session(plan: Plan, session: Session) -> None:
 def plan_session_out_of_project(plan: Plan, session: Session) -> None:
     """Removes the session from the indexes of its project: it is filed under another one next."""
     place = _place(session.created_at, session.id)
+    plan.do("HDEL_IF", _key("active-in", session.user, session.working_directory), session.project, session.id)
     for state in STATES:
         plan.do("ZREM", _index(session.user, session.project, state), place)
     plan.do("ZREM", _without_handoff(session.user, session.project), place)

@@ -14,7 +14,7 @@ from redis.asyncio.client import Pipeline
 from services.kit.observability import telemetry
 from services.session.domain.projects import Page, Project, Registered, RegistryChange, Relabelling
 from services.session.domain.relabelling import relabelled_ledger
-from services.session.domain.sessions import Session
+from services.session.domain.sessions import Session, State, abandon
 from services.session.store import Change
 from services.session.store import redis_keys as keys
 from services.session.store.records import AUDITED, CONVERSATION, HANDOFF, LEDGER, PROJECT, SESSION
@@ -111,9 +111,12 @@ class RedisProjects:
         return len(sessions)
 
     async def _relabel_session(self, session: Session, target: str) -> None:
+        active = keys.key("active-in", session.user, session.working_directory)
+        other = await translate_errors(self._client.hget(active, target))
+        following = abandon(session) if session.state is State.ACTIVE and other not in {None, session.id} else session
         plan = Plan()
         plan_session_out_of_project(plan, session)
-        plan_session(plan, replace(session, project=target))
+        plan_session(plan, replace(following, project=target))
         await self._carry_out(plan)
 
     async def _relabel_handoff(self, id: str, asked: Relabelling) -> None:

@@ -89,6 +89,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE outgoing_settled (number INTEGER NOT NULL) STRICT;
     INSERT INTO outgoing_settled VALUES (0);
     """,
+    # 6: a directory may hold another project than it did, whose session is another one
+    """
+    DROP INDEX one_active;
+    CREATE UNIQUE INDEX one_active ON sessions (user, working_directory, project) WHERE state = 'active';
+    """,
 )
 
 

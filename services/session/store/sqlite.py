@@ -197,9 +197,10 @@ class SqliteStore:
     async def session(self, id: str) -> Session | None:
         return await self._one(SESSION, f"{_session} WHERE id = ?", id)
 
-    async def active_in(self, user: str, working_directory: str) -> Session | None:
-        sql = f"{_session} WHERE user = ? AND working_directory = ? AND state = 'active'"
-        return await self._one(SESSION, sql, user, self._bodies.name(working_directory))
+    async def active_in(self, user: str, working_directory: str) -> Sequence[Session]:
+        terms = "user = ? AND working_directory = ? AND state = 'active'"
+        sql = f"{_session} WHERE {terms} ORDER BY last_seen_at DESC, id"  # our own terms
+        return await self._every(SESSION, sql, user, self._bodies.name(working_directory))
 
     async def session_page(self, user: str, listing: Listing) -> list[Session]:
         terms, values = ["user = ?"], [user]

@@ -13,7 +13,7 @@ from services.session.domain.handoff import Handoff
 from services.session.domain.permissions import Audited
 from services.session.domain.projects import Page, Project, Registered, RegistryChange, Relabelling
 from services.session.domain.relabelling import relabelled_ledger
-from services.session.domain.sessions import Session
+from services.session.domain.sessions import Session, State, abandon
 from services.session.store import Stale
 from services.session.store.body_codec import Bodies
 from services.session.store.commits import iso
@@ -149,11 +149,18 @@ class SqliteProjects:
         every = [SESSION.validate_json(self._bodies.read(("session", each), body)) for each, body in rows]
         taken = [each for each in every if asked.takes(each.root)]
         for session in taken:
-            following: Session = replace(session, project=asked.target, version=session.version + 1)
+            known = session if not self._is_one_active(connection, session, asked.target) else abandon(session)
+            following: Session = replace(known, project=asked.target, version=session.version + 1)
             body = self._bodies.body(("session", session.id), SESSION.dump_json(following).decode())
-            values = (self._bodies.name(asked.target), following.version, body, session.id)
-            connection.execute("UPDATE sessions SET project = ?, version = ?, body = ? WHERE id = ?", values)
+            values = (self._bodies.name(asked.target), following.state, following.version, body, session.id)
+            connection.execute("UPDATE sessions SET project = ?, state = ?, version = ?, body = ? WHERE id = ?", values)
         return len(taken)
+
+    def _is_one_active(self, connection: sqlite3.Connection, session: Session, project: str) -> bool:
+        """Whether the session's directory has an active one of the project already."""
+        sql = "SELECT 1 FROM sessions WHERE user = ? AND working_directory = ? AND project = ? AND state = 'active'"
+        where = (session.user, self._bodies.name(session.working_directory), self._bodies.name(project))
+        return session.state is State.ACTIVE and connection.execute(sql, where).fetchone() is not None
 
     def _relabel_handoffs(self, connection: sqlite3.Connection, asked: Relabelling) -> None:
         sql = "SELECT id, body FROM handoffs WHERE user = ? AND project = ?"

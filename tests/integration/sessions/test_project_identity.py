@@ -362,3 +362,29 @@ async def test_a_gateway_elsewhere_goes_by_what_the_client_sees(stack: Stack, tm
     assert "is green" not in elsewhere(stack, other, **claimed)  # it claims the remote, and has another history
     assert "is green" not in elsewhere(stack, other, remote="https://me:tangerine9@host/x/y")
     assert "tangerine9" not in "".join(_texts(stack))
+
+
+async def test_a_directory_that_became_another_project_does_not_go_on_with_the_session(
+    stack: Stack, tmp_path: Path, project: str
+) -> None:
+    place = repository(tmp_path / project, f"git@github.com:acme/{project}.git")
+    first = await call(stack, "init", working_directory=str(place))
+    assert first["project_context"]["name"] == project
+    place.rename(tmp_path / "elsewhere")
+    repository(place, f"git@github.com:bolt/{project}.git")
+    (place / "b.py").write_text("said of another one")
+    git(place, "add", ".")
+    kept = await call(stack, "checkpoint", session_id=first["session_id"], note="of acme", commit=True)
+    assert kept["git_checkpoint_created"] is False
+    assert kept["git_skipped_reason"] == f"Another project is in this directory now: bolt/{project}."
+    refused = await call(stack, "init", working_directory=str(place), session_id=first["session_id"])
+    assert (refused["error_code"], f"is of bolt/{project}" in refused["error"]) == ("CONFLICT", True)
+    status = await call(stack, "status", working_directory=str(place))
+    assert (status["session_active"], status["project_context"]["name"]) == (False, f"bolt/{project}")
+    second = await call(stack, "init", working_directory=str(place))
+    assert (second["resumed"], second["project_context"]["name"]) == (False, f"bolt/{project}")
+    assert second["session_id"] != first["session_id"]
+    again = await call(stack, "init", working_directory=str(place))
+    assert (again["resumed"], again["session_id"]) == (True, second["session_id"])
+    ended = await call(stack, "end", session_id=first["session_id"], summary="acme is done")
+    assert (ended["handoff_file_created"], (place / ".claude" / "handoffs").exists()) == (False, False)

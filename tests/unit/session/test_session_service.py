@@ -630,3 +630,58 @@ async def test_work_in_the_background_goes_on_after_the_store_had_too_much_to_do
         await asyncio.wait_for(ended.wait(), PATIENCE_S)
         while "sweep" in (await client(pb.CheckRequest())).parts:
             await asyncio.sleep(0)
+
+
+async def test_a_directory_that_holds_another_project_begins_a_session_of_its_own(client: SessionClient) -> None:
+    first = await client.start(project="heron")
+    second = await client.start(project="swan")
+    assert (first.id != second.id, second.project) == (True, "swan")
+    assert (await client.start(project="heron")).id == first.id  # as on another machine, at the same path
+    found = [
+        (await client(pb.GetRequest(which=pb.Which(working_directory="/work/a", project=each)))).session.id
+        for each in ("heron", "swan")
+    ]
+    assert found == [first.id, second.id]
+    with pytest.raises(InvalidInput, match="2 are active"):
+        await client(pb.GetRequest(which=pb.Which(working_directory="/work/a")))
+    with pytest.raises(NotFound, match="no active session of crane"):
+        await client(pb.CheckpointRequest(which=pb.Which(working_directory="/work/a", project="crane")))
+
+
+async def test_a_conversation_is_heard_in_the_session_of_its_project(client: SessionClient) -> None:
+    first = await client.start(project="heron", conversation="c1")
+    await client(pb.HearRequest(conversation="c1", working_directory="/work/a", project="heron", begins=True))
+    second = await client.start(project="swan", conversation="c2")
+    heard = await client(pb.HearRequest(conversation="c2", working_directory="/work/a", project="swan", begins=True))
+    assert heard.conversation.session_id == second.id
+    went_on = await client(pb.HearRequest(conversation="c1", working_directory="/work/a", project="swan"))
+    assert went_on.conversation.project == "heron"  # it leaves its handoff where it began
+    facts = pb.Facts(asked="Paint it", answered="Painted green.")
+    closing: dict[str, Any] = {"working_directory": "/work/a", "facts": facts, "reason": "ended"}
+    closed = await client(pb.CloseConversationRequest(conversation="c2", project="swan", **closing))
+    assert (closed.session_ended, closed.handoff.session_id) == (True, second.id)
+    closed = await client(pb.CloseConversationRequest(conversation="c1", project="swan", **closing))
+    assert (closed.session_ended, closed.handoff.session_id, closed.handoff.project) == (True, first.id, "heron")
+
+
+async def test_leave_that_was_given_in_a_session_is_not_that_of_the_project_that_came_after(
+    client: SessionClient,
+) -> None:
+    await client.start(project="heron")
+    here = pb.Which(working_directory="/work/a", project="heron")
+    allowed: dict[str, Any] = {
+        "operation": "Bash",
+        "target": "make",
+        "decision": "allow",
+        "scope": "project",
+        "by_person": True,
+    }
+    await client(pb.RecordPermissionRequest(which=here, **allowed))
+    asked: dict[str, Any] = {"operation": "Bash", "target": "make"}
+    assert (await client(pb.CheckPermissionRequest(which=here, **asked))).decision == "allow"
+    there: dict[str, Any] = {
+        "which": pb.Which(working_directory="/work/a", project="swan"),
+        "project": "swan",
+        "root": "/work/a",
+    }
+    assert (await client(pb.CheckPermissionRequest(**there, **asked))).decision == "ask"

@@ -96,6 +96,9 @@ class Directories:
 
     label, find = name, look
 
+    async def where(self, asked: Any) -> tuple[str, str]:
+        return asked.directory, DIRECTORIES[asked.directory]
+
     async def news(self, _: Any) -> str:
         return ""
 

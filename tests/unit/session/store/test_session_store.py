@@ -20,6 +20,7 @@ from services.session.domain.conversations import Conversation
 from services.session.domain.handoff import Handoff
 from services.session.domain.operation_risk import Level
 from services.session.domain.permissions import Audited, Ledger, Place, Recorded, Scope, Verdict, judge_request
+from services.session.domain.projects import Relabelling
 from services.session.domain.rule_learning import record
 from services.session.domain.sessions import Answer, Checkpoint, DeferredStore, Quality, Session, State
 from services.session.operations.events import SESSION_ENDED, Event
@@ -74,7 +75,7 @@ async def test_what_was_written_is_read_as_it_was(store: SessionStore) -> None:
         Change(session=session, checkpoint=checkpoint, handoff=handoff, deferred=deferred, answer=answer),
     )
     assert await store.session("s1") == replace(session, version=1)
-    assert await store.active_in("ada", f"/work/{ODD}") == replace(session, version=1)
+    assert await store.active_in("ada", f"/work/{ODD}") == [replace(session, version=1)]
     assert await store.checkpoint("s1", 1) == checkpoint
     assert await store.handoff("s1") == replace(handoff, place=1)
     assert await store.latest_handoff("ada", ODD) == replace(handoff, place=1)
@@ -91,7 +92,7 @@ def test_a_session_stored_under_an_earlier_name_of_a_field_keeps_its_deferred_st
 
 async def test_what_is_not_there_is_none(store: SessionStore) -> None:
     assert await store.session("s1") is None
-    assert await store.active_in("ada", "/work/a") is None
+    assert await store.active_in("ada", "/work/a") == []
     assert await store.checkpoint("s1", 1) is None
     assert await store.handoff("s1") is None
     assert await store.latest_handoff("ada", "a") is None
@@ -369,3 +370,24 @@ async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> 
     with pytest.raises(Unavailable, match="cannot be opened"):
         async with open_sqlite(path, queue_max=10):
             pass
+
+
+async def test_a_directory_has_an_active_session_of_each_project_that_was_there(store: SessionStore) -> None:
+    first = await stored(store, new(project="p"))
+    second = await stored(store, new("s2", minutes=1, project="q"))
+    assert await store.active_in("ada", "/work/a") == [second, first]
+    await store.commit(Change(session=replace(second, state=State.ENDED)))
+    assert await store.active_in("ada", "/work/a") == [first]
+
+
+async def test_of_two_active_sessions_that_come_to_be_of_one_project_one_stays(store: SessionStore) -> None:
+    await stored(store, new(project="p"))
+    second = await stored(store, new("s2", minutes=1, project="q"))
+    assert await store.projects.relabel(Relabelling("ada", "p", "q")) == 1
+    assert await store.active_in("ada", "/work/a") == [second]
+    left = await store.session("s1")
+    assert left
+    assert (left.project, left.state) == ("q", State.ABANDONED)
+    assert await store.projects.relabel(Relabelling("ada", "q", "r")) == 2
+    assert [each.id for each in await store.active_in("ada", "/work/a")] == ["s2"]
+    assert (await stored(store, new("s3", project="q"))).version == 1  # the label is free again
