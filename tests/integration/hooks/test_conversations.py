@@ -117,6 +117,17 @@ def test_clear_tells_the_next_conversation_what_the_one_before_left(office: Offi
     assert "Unfinished" not in before.handoff
 
 
+def test_the_last_exchange_is_told_to_the_next_conversation_however_short_it_is(
+    office: Office, repository: Path
+) -> None:
+    before = office.open(repository.name)
+    before.start()
+    before.say(user("Mend the roof of the shed."), agent("The roof of the shed has new tiles, and the gutter holds."))
+    before.say(user("Which colour has the door now? Paint it, please."), agent("Painted green."))
+    assert "Painted green." in before.end()
+    assert "Painted green." in office.open(repository.name).start()
+
+
 def test_of_two_terminals_each_leaves_its_handoff_and_the_next_is_told_both(office: Office, repository: Path) -> None:
     one, two = office.open(repository.name), office.open(repository.name)
     one.start()

@@ -21,6 +21,7 @@ from services.gateway.workflows.handoffs.utterances import (
     is_substantial,
     points_of,
     refers_back,
+    says_a_little,
     statements,
 )
 from services.gateway.workflows.repetition import without_headings, without_sentences
@@ -89,16 +90,17 @@ def read_talk(talk: Talk, recap: str = "") -> session_pb2.Facts:
     prompts = [Turn(each) for each in talk.prompts]
     people = [each for each in prompts if each.is_persons]
     answers = [turn for turn in map(Turn, talk.answers) if turn.is_main_agents]
-    answered = _last_answer(answers)
-    asked = _last_request(people or prompts, answered, answers)
+    asked = _last_request(people or prompts, _last_answer(answers), answers)
+    answered = _answer_to(asked, people or prompts, answers)
+    closing = _closing_words(answered, answers)
     before = _request_before(asked, people or prompts) if asked else None
     found = _answer_between(before, asked, answers) if asked and before else None
     points = points_of(answered.text) if answered else Points()
     decided = [turn for turn in map(Turn, talk.decided) if turn.is_persons or turn.memory.role != "user"]
-    turns = [each for each in (asked, answered, found) if each]
+    turns = [each for each in (asked, answered, closing, found) if each]
     return session_pb2.Facts(
         asked=f"{_with_before(asked, before)}{_silence(asked, answers)}" if asked else "",
-        answered=_what_was_said(answered, found, points) if answered else "",
+        answered=_what_was_said(answered, found, points, closing) if answered else "",
         next_said=points.next,
         open_said=points.open,
         decisions=[cut(each.text, decision_max_chars) for each in reversed(decided)],
@@ -158,6 +160,11 @@ class Turn:
         return not (self.metadata.get("narration") or self.says_nothing) and is_substantial(self.text)
 
     @property
+    def is_brief(self) -> bool:
+        """Whether it says at least a little: it is neither polite alone, nor announces what is done next."""
+        return not self.metadata.get("narration") and says_a_little(self.text)
+
+    @property
     def says_nothing(self) -> bool:
         """Whether the memory service is sure that it is an announcement or a courtesy."""
         return self.metadata.get("turn_kind") in {"narration", "small talk"}
@@ -196,14 +203,15 @@ def _answer_between(before: Turn, asked: Turn, answers: Sequence[Turn]) -> Turn 
     return next((each for each in between if each.is_substantial), None)
 
 
-def _what_was_said(answered: Turn, found: Turn | None, points: Points) -> str:
-    """The answer, without what is told as next or open; after what was found before that, in a sentence."""
+def _what_was_said(answered: Turn, found: Turn | None, points: Points, closing: Turn | None) -> str:
+    """The answer, without what is told as next or open; after what was found before that, in a sentence, and before the
+    words with which it closed."""
     rest = without_sentences(answered.text, [*points.next, *points.open])
     said = without_headings(rest) if is_substantial(without_headings(rest)) else answered.text
     lead = next(iter(statements(found.text)), "") if found and found is not answered else ""
-    if not lead:
-        return cut(said, answered_max_chars)
-    return f"{cut(lead, found_max_chars)} {cut(said, answered_max_chars - found_max_chars)}"
+    around = [cut(lead, found_max_chars), cut(closing.text, found_max_chars) if closing else ""]
+    room = answered_max_chars - found_max_chars * sum(map(bool, around))
+    return " ".join(filter(None, (around[0], cut(said, room), around[1])))
 
 
 def _with_before(asked: Turn, before: Turn | None) -> str:
@@ -218,6 +226,25 @@ def _with_before(asked: Turn, before: Turn | None) -> str:
 def _silence(asked: Turn, answers: Sequence[Turn]) -> str:
     """That nobody answered the request any more, where what was said before it may look like an answer."""
     return "" if not answers or any(each.at > asked.at for each in answers) else " (not answered)"
+
+
+def _answer_to(asked: Turn | None, prompts: Sequence[Turn], answers: Sequence[Turn]) -> Turn | None:
+    """The last answer to the request that says something, however little that is; where nobody answered it, the last
+    one before it."""
+    since = [each for each in answers if asked and each.at > asked.at]
+    spoken = [each for each in since if not each.metadata.get("narration")]
+    brief = next((each for each in spoken if each.is_brief), None)
+    found = next((each for each in since if each.is_substantial), None) or brief
+    following = min((each.at for each in prompts if asked and each.at > asked.at), default=None)
+    at_once = (each for each in spoken if following is None or each.at < following)
+    return found or next(at_once, None) or _last_answer(answers)
+
+
+def _closing_words(answered: Turn | None, answers: Sequence[Turn]) -> Turn | None:
+    """The very last words, if they are not the answer itself and more than polite."""
+    last = next(iter(answers), None)
+    is_said = answered and last and last.at > answered.at and last.metadata.get("turn_kind") != "small talk"
+    return last if is_said and last and last.is_brief else None
 
 
 def _last_answer(answers: Sequence[Turn]) -> Turn | None:

@@ -145,6 +145,11 @@ def is_substantial(text: str) -> bool:
     return len(letters) >= (wide_letters_min if _wide.search(letters) else letters_min)
 
 
+def says_a_little(text: str) -> bool:
+    """Whether an answer says anything, however short, that is no announcement, report in a word or courtesy."""
+    return any(not _is_idle(each) and any(map(str.isalnum, each)) for each in sentences(text))
+
+
 def statements(text: str) -> list[str]:
     """The sentences that say something, and neither announce, report in a word, ask, nor head what follows."""
     found = (" ".join(_markup.sub("", _bullet.sub("", each)).split()) for each in sentences(text))

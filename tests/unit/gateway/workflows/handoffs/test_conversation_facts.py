@@ -176,3 +176,29 @@ def test_a_long_answer_keeps_its_end() -> None:
     assert text.startswith("Begun.")
     assert text.endswith("Still open: the backfill.")
     assert len(text) <= 100
+
+
+@pytest.mark.parametrize("kind", [{}, {"turn_kind": "narration"}, {"turn_kind": "small talk"}])
+@pytest.mark.parametrize("short", ["Painted green.", "Green.", "42", "Yes, twice.", "Rot.", "绿色", "Done.", "`v2.1`"])
+def test_the_last_exchange_is_told_however_short_its_answer_is(short: str, kind: dict[str, Any]) -> None:
+    found = facts(ASK, ANSWER, user("Paint the shed on the hill, please"), agent(short, **kind))
+    assert (found.asked, found.answered) == ("Paint the shed on the hill, please", short)
+    assert set(found.made_of) == {"m2", "m3"}
+    thanked = facts(ASK, agent(short, **kind), user("thanks, bye"), agent("You're welcome!"))
+    assert (thanked.asked, thanked.answered) == (ASK[1], short)
+
+
+@pytest.mark.parametrize("kind", [{}, {"turn_kind": "narration"}])
+def test_short_words_at_the_very_end_are_told_after_the_answer(kind: dict[str, Any]) -> None:
+    found = facts(
+        ASK, ANSWER, agent("Now let me paint."), agent("Painted it red.", **kind), agent("Green now.", **kind)
+    )
+    assert found.answered.endswith("Green now.")
+    assert ("shared tmp directory" in found.answered) or not kind
+    assert facts(ASK, ANSWER, agent("Let me look again."), agent("Done.")).answered == ANSWER[1]
+
+
+def test_where_an_answer_was_only_begun_the_one_before_stands_beside_the_request() -> None:
+    begun = agent("Let me look at the shed.", narration=True)
+    found = facts(ASK, ANSWER, user("Paint the shed on the hill, please"), begun)
+    assert (found.asked, found.answered) == ("Paint the shed on the hill, please", ANSWER[1])
