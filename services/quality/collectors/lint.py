@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import unquote
 
 from services.quality.collectors.directory import File, Place, Unmeasured
-from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files import finding_forms as forms
+from services.quality.collectors.report_files.sarif import parse_sarif
 from services.quality.collectors.report_files.text import text_of
 from services.quality.collectors.report_files.xml import read_xml
 from services.quality.collectors.reports import (
@@ -21,7 +20,6 @@ from services.quality.collectors.reports import (
     find_reports,
     is_named,
     number,
-    own_time,
     read_json,
 )
 from services.quality.collectors.reports import read_json_lines as json_lines
@@ -165,49 +163,6 @@ def parse_npm_audit(_: Place, content: bytes) -> Parsed:
     return Parsed(known, languages=SCRIPT, detail=f"{known:.0f} vulnerabilities")
 
 
-def parse_sarif(place: Place, content: bytes) -> Parsed:
-    """SARIF: results of level warning and above that are not suppressed, of any linter."""
-    runs = [_mapping(run) for run in expect(expect(read_json(content), dict).get("runs"), list)]
-    paths: list[str] = []
-    count, tools = 0, []
-    for run in runs:
-        tools.append(str(_mapping(_mapping(run.get("tool", {})).get("driver", {})).get("name", "")))
-        for row in map(_mapping, expect(run.get("results") or [], list)):
-            if row.get("level", "warning") in {"warning", "error"} and not row.get("suppressions"):
-                count += 1
-                paths += _sarif_paths(row)
-    if not runs:
-        raise Unmeasured("contains no run")
-    times = [time for run in runs for time in _sarif_times(run, place.now)]
-    languages = languages_of(paths) or _languages_of_tools(tools) or tuple(sorted(place.by_language))
-    named = ", ".join(sorted(set(filter(None, tools))))[:80]
-    detail = f"{count} findings of {named}"
-    return Parsed(count, 0.0, list(dict.fromkeys(paths)), languages, max(times, default=None), detail)
-
-
-def _sarif_times(run: Mapping[str, Any], now: datetime) -> list[datetime]:
-    ends = [_mapping(each).get("endTimeUtc") for each in expect(run.get("invocations") or [], list)]
-    return [time for end in ends if isinstance(end, str) and (time := own_time(end, now))]
-
-
-def _sarif_paths(row: Mapping[str, Any]) -> list[str]:
-    places = [_mapping(each) for each in expect(row.get("locations") or [], list)[:1]]
-    physical = [_mapping(each.get("physicalLocation") or {}) for each in places]
-    uris = [_mapping(each.get("artifactLocation") or {}).get("uri") for each in physical]
-    return [unquote(each) for each in uris if isinstance(each, str)]
-
-
-_languages_of_tool = {
-    "ruff": PYTHON, "pylint": PYTHON, "bandit": PYTHON, "flake8": PYTHON, "eslint": SCRIPT, "clippy": ("rust",),
-    "golangci-lint": ("go",), "gosec": ("go",), "staticcheck": ("go",), "rubocop": ("ruby",), "detekt": ("kotlin",),
-    "pmd": ("java",), "spotbugs": ("java",), "checkstyle": ("java",), "phpstan": ("php",), "psalm": ("php",),
-}  # fmt: skip
-
-
-def _languages_of_tools(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted({each for name in names for each in _languages_of_tool.get(name.lower(), ())}))
-
-
 def parse_golangci(_: Place, content: bytes) -> Parsed:
     """`golangci-lint run --output.json.path`: `Issues` is null where there are none."""
     report = expect(read_json(content), dict)
@@ -234,25 +189,6 @@ def parse_clippy(_: Place, content: bytes) -> Parsed:
     if not is_cargo:
         raise Unmeasured("contains no line of cargo")
     return Parsed(len(found), paths=list(dict.fromkeys(found)), languages=("rust",), detail=f"{len(found)} findings")
-
-
-def parse_checkstyle(_: Place, content: bytes) -> Parsed:
-    """Checkstyle's XML, which many linters write: an `error` for each finding, below its `file`."""
-    paths: dict[str, None] = {}
-    count, is_checkstyle = 0, False
-
-    def element(name: str, attributes: Mapping[str, str]) -> None:
-        nonlocal count, is_checkstyle
-        is_checkstyle |= name == "checkstyle"
-        if name == "file":
-            paths[attributes.get("name", "")] = None
-        elif name == "error" and attributes.get("severity") != "info":
-            count += 1
-
-    read_xml(content, element)
-    if not is_checkstyle:
-        raise Unmeasured("does not have the format of such a report")
-    return Parsed(count, paths=list(paths), languages=languages_of(paths), detail=f"{count} findings")
 
 
 def parse_rubocop(_: Place, content: bytes) -> Parsed:
@@ -290,7 +226,11 @@ def parse_lint_json(place: Place, content: bytes) -> Parsed:
 
 
 def _json(tool: str, parse: Parse) -> Format:
-    return Format(tool, (f"{tool}.json", f"{tool}-*.json", f"{tool}_*.json"), parse)
+    return Format(tool, (f"{tool}.json", f"{tool}-*.json", f"{tool}_*.json"), parse, but=OF_CONFIGURATION)
+
+
+OF_CONFIGURATION = ("*suppression*", "*baseline*", "*config*", "*schema*", "*rc.json", "*ruleset*")
+"""Names of what linters are told, beside what they tell."""
 
 
 LINT_JSON: tuple[tuple[frozenset[str], Parse], ...] = (
@@ -326,7 +266,7 @@ LINT = (
             *("*checkstyle*.xml", "build/reports/checkstyle/*.xml", "phpcs*.xml", "ktlint*.xml", "*detekt*.xml"),
             *("build/reports/ktlint/*/*.xml", "eslint*.xml", "scalastyle*.xml", "stylelint*.xml"),
         ),
-        parse_checkstyle,
+        forms.parse_checkstyle,
     ),
     Format(
         "PMD, SpotBugs or cppcheck",
@@ -382,7 +322,8 @@ def _missing(place: Place, what: str, formats: Sequence[Format]) -> str:
 
 def _is_configuration(path: str) -> bool:
     name = path.rpartition("/")[2]
-    return name.startswith(".") or "config" in name or name in {"lint.yml", "lint.yaml", "lint.sh"}
+    is_told = any(fnmatchcase(name, pattern) for pattern in OF_CONFIGURATION)
+    return name.startswith(".") or is_told or name in {"lint.yml", "lint.yaml", "lint.sh"}
 
 
 def is_named_so(path: str, form: Format) -> bool:

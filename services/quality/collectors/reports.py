@@ -33,6 +33,10 @@ class NothingRan(Unmeasured):
     """The report is in order, and says that no test ran."""
 
 
+class NoReport(Unmeasured):
+    """The file is something else of that name, as a tool's configuration, of which nothing is to be said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """The content of a report: `counted` of `total`, its files and languages, and its own timestamp.
@@ -56,7 +60,10 @@ Parse: TypeAlias = Callable[[Place, bytes], Parsed]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A report format: the tool, patterns of the file name, and the parser. A `fallback` counts without others only."""
+    """A report format: the tool, patterns of the file name, and the parser. A `fallback` counts without others only.
+
+    A pattern with a slash is of the end of a path: a package may be anywhere.
+    """
 
     tool: str
     names: tuple[str, ...]
@@ -130,6 +137,8 @@ def find_reports(place: Place, formats: Sequence[Format]) -> Reports:
                 continue  # a copy
             contents.add(content)
             found.taken.append(_take_report(place, file, form, content))
+        except NoReport:
+            continue
         except Unmeasured as reason:
             found.is_conclusive |= isinstance(reason, NothingRan)
             if not (form.is_guess and str(reason) == OTHER_FORMAT):
@@ -169,7 +178,12 @@ def is_named(file: File, form: Format) -> bool:
     name = file.path.rpartition("/")[2]
     if any(fnmatchcase(name, pattern) for pattern in form.but):
         return False
-    return any(fnmatchcase(file.path if "/" in pattern else name, pattern) for pattern in form.names)
+    return any(
+        fnmatchcase(file.path, pattern) or fnmatchcase(file.path, f"*/{pattern}")
+        if "/" in pattern
+        else fnmatchcase(name, pattern)
+        for pattern in form.names
+    )
 
 
 def _take_report(place: Place, file: File, form: Format, content: bytes) -> Taken:

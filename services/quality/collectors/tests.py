@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,13 +17,26 @@ from services.quality.collectors.report_files.test_forms import (
     parse_xunit_net,
 )
 from services.quality.collectors.report_files.xml import first_element, read_xml
-from services.quality.collectors.reports import Format, NothingRan, Parsed, expect, find_reports, own_time, read_json
+from services.quality.collectors.reports import (
+    OTHER_FORMAT,
+    Format,
+    NoReport,
+    NothingRan,
+    Parsed,
+    expect,
+    find_reports,
+    own_time,
+    read_json,
+)
 from services.quality.domain.evidence import Evidence, no_measurement
 
 rust_files_read_max = 300
 rust_file_max_bytes = 256 * 1024
 JVM_SOURCES = {"java": (".java", ".kt", ".scala", ".groovy")}
 NOT_RUN = {"notrun", "disabled", "skipped", "suppressed", "ignored", "pending"}
+_of_linter = re.compile(r"org\.(eslint|ruff|stylelint|oxlint|tslint|htmlhint|markdownlint|biome)\b")
+_linter = re.compile(r"mypy|phpstan|psalm|PHP CS Fixer|PHP_CodeSniffer.*")
+"""The package, or the name, that linters and type checkers give their findings where they write them as JUnit XML."""
 FAILED_WORDS = {"failed", "failure", "fail", "error"}
 
 
@@ -109,6 +123,8 @@ class _Cases:
             case.errors += name == "error"
             case.is_skipped = case.is_skipped or name == "skipped"
         elif name in {"testsuite", "testsuites"}:
+            if _of_linter.match(attributes.get("package", "")) or _linter.fullmatch(attributes.get("name", "")):
+                raise NoReport
             self.is_suite_empty = name == "testsuite"
             self.times += [time] if (time := own_time(attributes.get("timestamp"), self.place.now)) else []
 
@@ -156,9 +172,12 @@ def parse_junit(place: Place, content: bytes) -> Parsed:
 
 
 def parse_results_xml(place: Place, content: bytes) -> Parsed:
-    """Whichever of the XML forms it is: people name their reports as they like."""
+    """Whichever of the XML forms it is: people name their reports as they like. Unmeasured for any other: the findings
+    of linters are called errors, too, and are no tests."""
     name, _ = first_element(content)
-    return XML_FORMS.get(name, parse_junit)(place, content)
+    if name not in XML_FORMS:
+        raise Unmeasured(OTHER_FORMAT)
+    return XML_FORMS[name](place, content)
 
 
 def _results(passed: int, ran: int, paths: Sequence[str], taken_at: datetime | None = None) -> Parsed:
@@ -251,7 +270,7 @@ TRX_PASSED = frozenset({"Passed", "PassedButRunAborted", "Warning", "Completed"}
 TRX_NOT_RUN = frozenset({"NotExecuted", "Pending", "Disconnected", "Inconclusive", "NotRunnable", "InProgress"})
 XML_FORMS: Mapping[str, Callable[[Place, bytes], Parsed]] = {
     "test-run": parse_nunit, "test-results": parse_nunit, "assemblies": parse_xunit_net, "assembly": parse_xunit_net,
-    "Site": parse_ctest, "TestRun": parse_trx,
+    "Site": parse_ctest, "TestRun": parse_trx, "testsuites": parse_junit, "testsuite": parse_junit,
 }  # fmt: skip
 NO_RESULTS = (
     *("coverage*.xml", "cobertura*.xml", "clover*.xml", "jacoco*.xml", "checkstyle*.xml", "*opencover*.xml"),
@@ -264,15 +283,22 @@ RESULTS = (
         "JUnit XML",
         (
             *("junit*.xml", "*junit.xml", "test-results*.xml", "test_results*.xml", "TEST-*.xml", "*pytest*.xml"),
-            *("report.xml", "rspec*.xml", "*-tests.xml", "tests.xml", "*-results.xml", "test_output.xml"),
-            *("results.xml", "nosetests*.xml", "*unittest*.xml", "test-report*.xml", "test_report*.xml"),
-            *("test_detail.xml", "*xunit*.xml", "*nunit*.xml", "TestResult*.xml", "e2e*.xml"),
-            *("reports/*.xml", "report/*.xml", ".reports/*.xml", "artifacts/*.xml", "*/reports/*.xml"),
-            *("cypress/results/*.xml", "test-results/*.xml", "test-reports/*.xml", "*/test-results/*.xml"),
-            *("*/test-reports/*.xml", "build/test-results/*/*.xml"),
+            *("rspec*.xml", "*-tests.xml", "nosetests*.xml", "*unittest*.xml", "test-report*.xml", "test_report*.xml"),
+            *("*xunit*.xml", "*nunit*.xml", "TestResult*.xml"),
         ),
         parse_results_xml,
         but=NO_RESULTS,
+    ),
+    Format(
+        "JUnit XML",
+        (
+            *("report.xml", "tests.xml", "*-results.xml", "results.xml", "test_output.xml", "test_detail.xml"),
+            *("e2e*.xml", "reports/*.xml", "report/*.xml", ".reports/*.xml", "artifacts/*.xml"),
+            *("cypress/results/*.xml", "test-results/*.xml", "test-reports/*.xml", "build/test-results/*/*.xml"),
+        ),
+        parse_results_xml,
+        but=NO_RESULTS,
+        is_guess=True,
     ),
     Format("CTest", ("Test.xml",), parse_results_xml),
     Format("trx", ("*.trx",), parse_results_xml),

@@ -10,8 +10,8 @@ from typing import Any
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files.text import text_of
-from services.quality.collectors.report_files.xml import read_xml
-from services.quality.collectors.reports import Parsed, expect, number, read_json
+from services.quality.collectors.report_files.xml import OnElement, first_element, read_xml
+from services.quality.collectors.reports import NoReport, Parsed, expect, number, read_json
 
 MINOR = frozenset({"info", "information", "note", "none", "style-info", "hint", "suggestion"})
 """Levels below a warning."""
@@ -98,6 +98,38 @@ def parse_staticcheck(_: Place, content: bytes) -> Parsed:
     return findings([_path(_table(row.get("location") or {}).get("file")) for row in rows], ("go",))
 
 
+OF_CONFIGURATION = frozenset(
+    "module ruleset FindBugsFilter suppressions baseline SmellBaseline files psalm scalastyle def project".split()  # noqa: SIM905
+)
+"""The first element of what linters are told, which has the name of a report as often as not."""
+
+
+def read_findings(content: bytes, element: OnElement) -> None:
+    """Reads a linter's XML. Raises NoReport for its configuration."""
+    if first_element(content)[0] in OF_CONFIGURATION:
+        raise NoReport
+    read_xml(content, element)
+
+
+def parse_checkstyle(_: Place, content: bytes) -> Parsed:
+    """Checkstyle's XML, which many linters write: an `error` for each finding, below its `file`."""
+    paths: dict[str, None] = {}
+    count, is_checkstyle = 0, False
+
+    def element(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal count, is_checkstyle
+        is_checkstyle |= name == "checkstyle"
+        if name == "file":
+            paths[attributes.get("name", "")] = None
+        elif name == "error" and attributes.get("severity") != "info":
+            count += 1
+
+    read_findings(content, element)
+    if not is_checkstyle:
+        raise Unmeasured("does not have the format of such a report")
+    return Parsed(count, paths=list(paths), languages=languages_of(paths), detail=f"{count} findings")
+
+
 def parse_finding_xml(_: Place, content: bytes) -> Parsed:
     """PMD's, SpotBugs' and cppcheck's XML."""
     roots: list[str] = []
@@ -117,7 +149,7 @@ def parse_finding_xml(_: Place, content: bytes) -> Parsed:
         elif is_open and name in {"SourceLine", "location"}:
             paths[-1] = paths[-1] or attributes.get("sourcepath") or attributes.get("file", "")
 
-    read_xml(content, element)
+    read_findings(content, element)
     languages = {"pmd": ("java",), "BugCollection": ("java",), "results": ("c", "cpp")}
     if roots[0] not in languages:
         raise Unmeasured("does not have the format of such a report")
