@@ -13,7 +13,10 @@ from services.workspace.dependencies.manifests import DependencyFile
 from services.workspace.dependencies.workspaces import packages
 
 AGES_SHOWN = 3
-WITHOUT_LOCKS = ("pom.xml", "build.gradle", "build.gradle.kts", "environment.yml", "environment.yaml", "CMakeLists.txt")
+WITHOUT_LOCKS = (
+    *("pom.xml", "build.gradle", "build.gradle.kts", "environment.yml", "environment.yaml", "CMakeLists.txt"),
+    *("deno.json", "deno.jsonc", "pixi.toml", "WORKSPACE", "MODULE.bazel", "flake.nix"),
+)
 """Manifests of tools that have no lock, or none that is known here."""
 
 

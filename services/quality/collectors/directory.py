@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from services.kit.systems import PLAIN
 from services.quality.collectors.languages import is_generated, language_of
 from services.workspace.git.repository import Repository
+from services.workspace.text import text_of
 
 packages_max = 200
 bytes_a_line = 40
@@ -134,8 +135,8 @@ class Place:
         return read_file(self.root, path, limit_bytes)
 
     def text(self, path: str, limit_bytes: int = 1024 * 1024) -> str:
-        """A file's text; invalid UTF-8 is replaced."""
-        return self.read(path, limit_bytes).decode("utf-8", "replace")
+        """A file's text, by its byte order mark or as UTF-8; what is invalid is replaced."""
+        return text_of(self.read(path, limit_bytes))
 
     def once(self, what: str, file: File, measure: Callable[[], Measured]) -> Measured:
         """The result of `measure` for a file, cached while its size and time are the same."""

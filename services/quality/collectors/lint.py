@@ -10,7 +10,6 @@ from typing import Any
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.report_files import finding_forms as forms
 from services.quality.collectors.report_files.sarif import parse_sarif
-from services.quality.collectors.report_files.text import text_of
 from services.quality.collectors.report_files.xml import read_xml
 from services.quality.collectors.reports import (
     Format,
@@ -24,6 +23,7 @@ from services.quality.collectors.reports import (
 )
 from services.quality.collectors.reports import read_json_lines as json_lines
 from services.quality.domain.evidence import Evidence
+from services.workspace.text import text_of
 
 PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typescript",)
 _tsc_line = re.compile(r"(?P<path>[^\s(][^(\n]*)\(\d+,\d+\): error TS\d+: ")

@@ -13,8 +13,8 @@ from services.quality.collectors.change_times import date_files, last_commit_s
 from services.quality.collectors.directory import File, Place, Unmeasured
 from services.quality.collectors.languages import languages_of
 from services.quality.collectors.report_files.paths import resolved_paths
-from services.quality.collectors.report_files.text import text_of
 from services.quality.domain.evidence import Evidence, clock_skew_max, no_measurement
+from services.workspace.text import text_of
 
 report_max_bytes = 8 * 1024 * 1024
 reports_tried_max = 200

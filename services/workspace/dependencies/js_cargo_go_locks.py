@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.workspace.dependencies.manifests import BESIDE, NOT_A_MEMBER, Verdict, Where
@@ -13,6 +13,10 @@ from services.workspace.dependencies.manifests import BESIDE, NOT_A_MEMBER, Verd
 NPM_KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 LOCAL = frozenset({"workspace", "file", "link", "portal", "patch"})
 """Ranges of packages that are not from the registry."""
+_go_replace = re.compile(
+    r"^[ \t]*(?:replace[ \t]+)?(\S+)(?:[ \t]+(v\S+))?[ \t]+=>[ \t]+(\S+)(?:[ \t]+(v\S+))?", re.MULTILINE
+)
+"""A module, its version if only that is replaced, and what by; a directory has no version."""
 CARGO_KINDS = ("dependencies", "dev-dependencies", "build-dependencies")
 
 
@@ -29,11 +33,17 @@ def npm(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
 
 def _same_requirements(manifest: dict[str, Any], locked_package: dict[str, Any]) -> Verdict:
     for kind in NPM_KINDS:
-        wanted, locked = manifest.get(kind, {}), locked_package.get(kind, {})
+        wanted, locked = _of_kind(manifest, kind), _of_kind(locked_package, kind)
         different = sorted(name for name in {*wanted, *locked} if wanted.get(name) != locked.get(name))
         if different:
             return Verdict("stale", f"{different[0]} differs")
     return Verdict("agrees")
+
+
+def _of_kind(package: dict[str, Any], kind: str) -> dict[str, str]:
+    """The requirements of a kind; one that is optional, too, is that alone."""
+    optional = package.get("optionalDependencies", {}) if kind == "dependencies" else {}
+    return {name: wanted for name, wanted in package.get(kind, {}).items() if name not in optional}
 
 
 def bun(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
@@ -47,13 +57,23 @@ def yarn(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
     """yarn.lock has an entry for each name with each requested range; superfluous entries are not detected."""
     above = where.root if where.member else manifest
     resolutions = {_resolved_name(name): wanted for name, wanted in above.get("resolutions", {}).items()}
+    locked = set(_yarn_descriptors(lock))
+    names = {each[: each.find("@", 1)] for each in locked}
     for name, wanted in sorted(_npm_requirements(manifest).items()):
         if name in where.packages or wanted.partition(":")[0] in LOCAL:
             continue
         ranges = [wanted, *([resolutions[name]] if name in resolutions else [])]
-        if not any(f"{name}@{each}" in lock or f"{name}@npm:{each}" in lock for each in ranges):
+        is_there = any(f"{name}@{each}" in locked or f"{name}@npm:{each}" in locked for each in ranges)
+        if not is_there and not (wanted.startswith("catalog:") and name in names):  # its range is in another file
             return Verdict("stale", f"{name} is not in yarn.lock with its range")
     return Verdict("agrees")
+
+
+def _yarn_descriptors(lock: str) -> Iterator[str]:
+    """The names with ranges that the entries are of."""
+    for line in lock.splitlines():
+        if line.endswith(":") and not line.startswith((" ", "#")):
+            yield from (each.strip() for each in line[:-1].replace('"', "").split(", "))
 
 
 def _resolved_name(pattern: str) -> str:
@@ -63,15 +83,34 @@ def _resolved_name(pattern: str) -> str:
 
 
 def pnpm(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
-    """pnpm-lock.yaml repeats the requested range as `specifier` under an importer for each package."""
+    """pnpm-lock.yaml repeats the requested range as `specifier` under an importer for each package.
+
+    A document before it is of pnpm's own configuration. An override replaces a range, and peers may be installed.
+    """
+    lock = re.split(r"^---\s*$", lock, flags=re.MULTILINE)[-1]
     name = re.escape(where.member or ".")
     importer = re.search(rf"^ {{2}}'?{name}'?:(?: \{{\}})?\n((?: {{4}}.*\n|\n)*)", lock, re.MULTILINE)
     if not importer:
         return NOT_A_MEMBER if where.member else Verdict("unknown", "pnpm-lock.yaml does not have the project itself")
     pairs = re.findall(r"^ {6}'?([^\s':]+)'?:\n {8}specifier: '?([^'\n]*)'?$", importer[1], re.MULTILINE)
     locked, wanted = dict(pairs), _npm_requirements(manifest)
-    different = sorted(name for name in {*wanted, *locked} if wanted.get(name) != locked.get(name))
-    return Verdict("stale", f"{different[0]} differs") if different else Verdict("agrees")
+    peers, overrides = manifest.get("peerDependencies", {}), _pnpm_overrides(lock)
+    for each in sorted({*wanted, *locked}):
+        allowed = [wanted.get(each), *overrides.get(each, ()), *([] if each in wanted else [peers.get(each)])]
+        if locked.get(each) not in allowed:
+            return Verdict("stale", f"{each} differs")
+    return Verdict("agrees")
+
+
+def _pnpm_overrides(lock: str) -> dict[str, list[str | None]]:
+    """What may be locked instead of a package's range; None where an override removes it."""
+    section = re.search(r"^overrides:\n((?: {2}.*\n)+)", lock, re.MULTILINE)
+    found: dict[str, list[str | None]] = {}
+    for selector, wanted in re.findall(
+        r"^ {2}'?([^'\n]+?)'?: '?([^'\n]*)'?$", section[1] if section else "", re.MULTILINE
+    ):
+        found.setdefault(_resolved_name(selector), []).append(None if wanted == "-" else wanted)
+    return found
 
 
 def cargo(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
@@ -91,15 +130,16 @@ def cargo(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict
 
 
 def go(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:  # noqa: ARG001 - as the others
-    """go.sum has a line for the go.mod of each required module, unless a directory replaces it."""
+    """go.sum has a line for the go.mod of each required module, or of what replaces it; a directory has none."""
     text = re.sub(r"//.*", "", manifest["text"])
-    replaced = set(re.findall(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+\.{0,2}/", text, re.MULTILINE))
+    replaced = {(name, version): (new, to) for name, version, new, to in _go_replace.findall(text)}
     summed = {(fields[0], fields[1]) for line in lock.splitlines() if len(fields := line.split()) == 3}
     blocks = re.findall(r"^require\s*\(([^)]*)\)", text, re.MULTILINE)
     blocks += re.findall(r"^require\s+([^(\n]+)$", text, re.MULTILINE)
     for name, version in re.findall(r"^\s*(\S+)\s+(v\S+)", "\n".join(blocks), re.MULTILINE):
-        if name not in replaced and (name, f"{version}/go.mod") not in summed:
-            return Verdict("stale", f"{name} {version} is not in go.sum")
+        other = replaced.get((name, version)) or replaced.get((name, "")) or (name, version)
+        if other[1] and (other[0], f"{other[1]}/go.mod") not in summed:
+            return Verdict("stale", f"{' '.join(other)} is not in go.sum")
     return Verdict("agrees")
 
 

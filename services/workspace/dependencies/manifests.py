@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from services.kit.systems import PLAIN
+from services.workspace.text import text_of
 
 LOCK_MAX_BYTES = 8 << 20
 MANIFEST_MAX_BYTES = 1 << 20
@@ -68,4 +69,4 @@ def read_text(file: Path, most_bytes: int) -> str | None:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > most_bytes:
             return None
-        return opened.read(most_bytes).decode("utf-8", "replace")
+        return text_of(opened.read(most_bytes))

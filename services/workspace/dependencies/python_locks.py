@@ -25,7 +25,10 @@ from services.workspace.serialization import readable
 REQUIREMENTS_MAX = 8
 COMPILED = ("requirements", "*/requirements")
 """Directories that hold locks compiled from pyproject.toml."""
-REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;@)#]*)")
+REQUIREMENT = re.compile(
+    r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?=$|[\s\[(;@<>=!~#,])\s*(?:\[[^\]]*\])?\s*\(?(@|[^;@)#]*)"
+)
+"""A name and its versions, or `@` before an address; what else begins so is a path or an address alone."""
 # The fields of a requirement in uv.lock that does not come from an index by its version.
 OTHER_SOURCES = {"editable", "virtual", "directory", "path", "git", "url"}
 
@@ -33,7 +36,7 @@ OTHER_SOURCES = {"editable", "virtual", "directory", "path", "git", "url"}
 def uv(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
     """uv.lock repeats the manifest's requirements in the project's own package, the only part that is parsed."""
     project = manifest.get("project", {})
-    if "dependencies" in project.get("dynamic", []):
+    if {"dependencies", "optional-dependencies"} & set(project.get("dynamic", [])):
         return Verdict("unknown", "the dependencies are dynamic")
     place = re.escape(where.member or ".")
     source = re.compile(rf'^source = \{{ (?:virtual|editable|directory) = "{place}" \}}$', re.MULTILINE)
@@ -47,7 +50,7 @@ def uv(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:
     wanted = [*project.get("dependencies", []), *_flatten_groups(project.get("optional-dependencies", {}))]
     wanted += _flatten_groups(manifest.get("dependency-groups", {}))
     wanted += manifest.get("tool", {}).get("uv", {}).get("dev-dependencies", [])
-    return _match(dict(_names(wanted)), {_normal(each["name"]): each for each in locked})
+    return _match(_ranges(_names(wanted)), locked)
 
 
 def poetry(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:  # noqa: ARG001 - as the others
@@ -71,12 +74,18 @@ def _poetry_table(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def by_names(manifest: dict[str, Any], lock: str, where: Where = BESIDE) -> Verdict:  # noqa: ARG001 - as the others
-    """pdm.lock and pylock.toml list packages by name; version ranges are not compared."""
+    """pdm.lock and pylock.toml list packages by name; version ranges are not compared.
+
+    A lock may be of one environment, and of some groups alone: pdm's says which, pylock.toml of the default at least.
+    """
     content = tomllib.loads(lock)
     locked = {_normal(str(each["name"])) for each in content.get("package", content.get("packages", []))}
-    project = manifest.get("project", {})
-    wanted = [*project.get("dependencies", []), *_flatten_groups(manifest.get("dependency-groups", {}))]
-    missing = sorted({name for name, _ in _names(wanted)} - locked)
+    groups = manifest.get("dependency-groups", {})
+    listed = content.get("metadata", {}).get("groups", list(groups)) if "package" in content else ()
+    wanted = [*manifest.get("project", {}).get("dependencies", [])]
+    wanted += _flatten_groups({name: each for name, each in groups.items() if name in listed})
+    everywhere = (each for each in wanted if isinstance(each, str) and ";" not in each)
+    missing = sorted({name for name, _ in _names(everywhere)} - locked)
     return Verdict("stale", f"{missing[0]} is not in the lock") if missing else Verdict("agrees")
 
 
@@ -100,7 +109,7 @@ def requirements(root: Path) -> Iterator[DependencyFile]:
         pinned = dict(_names((text or "").splitlines()))
         if text is None:
             verdict = Verdict("unknown", "the file is too large or not a file")
-        elif loose := next((name for name, version in pinned.items() if not version.startswith("==")), None):
+        elif loose := next((name for name, version in pinned.items() if not _is_pinned(version)), None):
             verdict = Verdict("missing lock" if wanted is None else "stale", f"{loose} is not pinned to a version")
         else:
             missing = sorted({name for name, _ in _names((wanted or "").splitlines())} - set(pinned))
@@ -117,7 +126,7 @@ def compiled_requirements(root: Path, manifest: dict[str, Any]) -> tuple[str, Ve
     own = _normal(str(manifest.get("project", {}).get("name", "")))
     for directory in (found for pattern in COMPILED for found in sorted(root.glob(pattern)) if not found.is_symlink()):
         texts = [read_text(file, LOCK_MAX_BYTES) or "" for file in sorted(directory.glob("*.txt"))[:REQUIREMENTS_MAX]]
-        pinned = {name for text in texts for name, version in _names(text.splitlines()) if version.startswith("==")}
+        pinned = {name for text in texts for name, version in _names(text.splitlines()) if _is_pinned(version)}
         if pinned:
             missing = sorted({name for name, _ in _names(wanted)} - pinned - {own})
             name = directory.relative_to(root).as_posix()
@@ -125,15 +134,25 @@ def compiled_requirements(root: Path, manifest: dict[str, Any]) -> tuple[str, Ve
     return None
 
 
-def _match(wanted: dict[str, str], locked: dict[str, dict[str, Any]]) -> Verdict:
+Ranges = dict[str, set[frozenset[str]]]
+"""The version ranges of each name: another one by environment, by extra or by group."""
+
+
+def _match(wanted: Ranges, entries: list[dict[str, Any]]) -> Verdict:
+    locked = _ranges((_normal(each["name"]), each.get("specifier", "")) for each in entries)
     for name in sorted(set(wanted) ^ set(locked)):
         where = "not in uv.lock" if name in wanted else "in uv.lock, but no longer in pyproject.toml"
         return Verdict("stale", f"{name} is {where}")
-    for name, version in sorted(wanted.items()):
-        entry = locked[name]
-        if not OTHER_SOURCES & set(entry) and _parts(entry.get("specifier", "")) != _parts(version):
-            return Verdict("stale", f"{name} is locked for another version range")
-    return Verdict("agrees")
+    elsewhere = {_normal(each["name"]) for each in entries if OTHER_SOURCES & set(each)}
+    different = sorted(name for name in wanted if name not in elsewhere and wanted[name] != locked[name])
+    return Verdict("stale", f"{different[0]} is locked for another version range") if different else Verdict("agrees")
+
+
+def _ranges(pairs: Iterable[tuple[str, str]]) -> Ranges:
+    found: Ranges = {}
+    for name, version in pairs:
+        found.setdefault(name, set()).add(frozenset(_parts(version)))
+    return found
 
 
 def _content_hashes(manifest: dict[str, Any]) -> set[str]:
@@ -158,6 +177,11 @@ def _names(requirements_: Iterable[object]) -> Iterator[tuple[str, str]]:
             yield _normal(found[1]), found[2].replace("\\", "").partition("--hash")[0].strip()
 
 
+def _is_pinned(version: str) -> bool:
+    """Whether only one version fits: it is named whole, or by an address."""
+    return version == "@" or (version.startswith("==") and "*" not in version)
+
+
 def _flatten_groups(groups: dict[str, list[object]]) -> list[object]:
     return [each for group in groups.values() for each in group]
 
@@ -167,4 +191,11 @@ def _normal(name: str) -> str:
 
 
 def _parts(version: str) -> set[str]:
-    return {part.replace(" ", "") for part in version.split(",") if part.strip()}
+    """The clauses of a version range, as uv writes them: `>= 2024.07.04RC1` is `>=2024.7.4rc1`."""
+    plain = (re.sub(r"\s", "", part).lower() for part in version.split(","))
+    plain = (re.sub(r"[-_.]?(alpha|beta|preview|pre|rc|a|b|c)[-_.]?(?=\d)", _pre_release, part) for part in plain)
+    return {re.sub(r"(?<![\da-z+])v?0*(?=\d)", "", part) for part in plain if part}
+
+
+def _pre_release(found: re.Match[str]) -> str:
+    return {"alpha": "a", "beta": "b"}.get(found[1], found[1] if len(found[1]) == 1 and found[1] != "c" else "rc")

@@ -1,1 +1,1 @@
-"""The files of reports: their forms, the paths that they name, reading XML and text. Standard library only."""
+"""The files of reports: their forms, the paths that they name, reading XML. Standard library only."""

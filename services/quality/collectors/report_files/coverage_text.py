@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.report_files.line_counts import Lines, by_lines, mark, totals, whole_number
-from services.quality.collectors.report_files.text import text_of
 from services.quality.collectors.reports import Parsed
+from services.workspace.text import text_of
 
 _go_line = re.compile(r"(?P<path>[^:\n]+):\d+\.\d+,\d+\.\d+ (?P<statements>\d{1,6}) (?P<count>\d{1,20})")
 _go_mode = re.compile(r"mode: \w+\s*")

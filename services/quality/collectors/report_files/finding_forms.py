@@ -9,9 +9,9 @@ from typing import Any
 
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.languages import languages_of
-from services.quality.collectors.report_files.text import text_of
 from services.quality.collectors.report_files.xml import OnElement, first_element, read_xml
 from services.quality.collectors.reports import NoReport, Parsed, expect, number, read_json
+from services.workspace.text import text_of
 
 MINOR = frozenset({"info", "information", "note", "none", "style-info", "hint", "suggestion"})
 """Levels below a warning."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from services.quality.collectors.directory import Place, Unmeasured
 from services.quality.collectors.languages import languages_of
-from services.quality.collectors.report_files.text import text_of
 from services.quality.collectors.report_files.xml import read_xml
 from services.quality.collectors.reports import NothingRan, Parsed, epoch_time, expect, own_time, read_json
+from services.workspace.text import text_of
 
 PASSED, FAILED = "passed", "failed"
 depth_max = 50

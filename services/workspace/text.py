@@ -1,4 +1,4 @@
-"""The text of a report in whatever encoding a tool or a shell wrote it, and JSON by lines.
+"""The text of a file in whatever encoding a tool or a shell wrote it.
 
 PowerShell's `>` writes UTF-16, other tools a byte order mark.
 """
