@@ -338,7 +338,8 @@ async def test_a_log_that_a_kill_left_has_rows_that_were_written_anew(tmp_path: 
         for path in (tmp_path / "home").glob("memory.duckdb*"):
             (copy / path.name).write_bytes(path.read_bytes())
     with duckdb.connect(copy / "memory.duckdb") as connection:
-        sql = "SELECT count(*), count(DISTINCT key), sum(len(tags)), min(sequence) > 20, (SELECT count(*) FROM embeddings)"
+        counted = "count(*), count(DISTINCT key), sum(len(tags)), min(sequence) > 20"
+        sql = f"SELECT {counted}, (SELECT count(*) FROM embeddings)"
         assert connection.execute(f"{sql} FROM memories").fetchall() == [(20, 20, 40, True, 20)]
 
 
