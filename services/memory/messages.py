@@ -29,6 +29,7 @@ from services.memory.domain.queries import (
     Author,
     Beside,
     ContentType,
+    ExactQuestion,
     Filter,
     Found,
     ListQuery,
@@ -125,7 +126,12 @@ def query(request: memory_pb2.SearchRequest) -> Query:
         content_max_chars=request.content_max_chars,
         context_max_chars=request.context_max_chars,
         period=_period(request.period) if request.HasField("period") else None,
+        exact=_exact(request.exact) if request.HasField("exact") else None,
     )
+
+
+def _exact(given: memory_pb2.ExactQuestion) -> ExactQuestion:
+    return ExactQuestion(given.rest, given.is_newest, given.of_decisions)
 
 
 def _period(given: memory_pb2.Period) -> Period:
@@ -307,6 +313,9 @@ def results_message(results: Results) -> memory_pb2.SearchResponse:
         at_least=not results.exact,
         nearest=found_message(results.nearest) if results.nearest else None,
         in_period=results.in_period,
+        total_matching=results.matching,
+        newest_first=results.newest_first,
+        counted_by=results.counted_by,
     )
 
 

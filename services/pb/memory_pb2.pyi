@@ -470,6 +470,7 @@ class SearchRequest(_message.Message):
     CONTENT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     CONTEXT_MAX_CHARS_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     limit: _builtins.int
     min_score: _builtins.float
@@ -493,6 +494,8 @@ class SearchRequest(_message.Message):
     def filter(self) -> Global___Filter: ...
     @_builtins.property
     def period(self) -> Global___Period: ...
+    @_builtins.property
+    def exact(self) -> Global___ExactQuestion: ...
     def __init__(
         self,
         *,
@@ -511,16 +514,47 @@ class SearchRequest(_message.Message):
         content_max_chars: _builtins.int = ...,
         context_max_chars: _builtins.int = ...,
         period: Global___Period | None = ...,
+        exact: Global___ExactQuestion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "filter", b"filter", "min_score", b"min_score", "period", b"period"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "exact", b"exact", "filter", b"filter", "min_score", b"min_score", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "cursor", b"cursor", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "period", b"period", "project", b"project", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "content_max_chars", b"content_max_chars", "context_max_chars", b"context_max_chars", "cursor", b"cursor", "exact", b"exact", "facets", b"facets", "filter", b"filter", "include_related_projects", b"include_related_projects", "is_list", b"is_list", "limit", b"limit", "max_tokens", b"max_tokens", "min_score", b"min_score", "newest_first", b"newest_first", "paged", b"paged", "period", b"period", "project", b"project", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
 
 Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
+
+@_typing.final
+class ExactQuestion(_message.Message):
+    """That a query asks for the newest of what matches, or how many match, and the query without the words that ask it, and
+    without those for a period.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REST_FIELD_NUMBER: _builtins.int
+    IS_NEWEST_FIELD_NUMBER: _builtins.int
+    OF_DECISIONS_FIELD_NUMBER: _builtins.int
+    rest: _builtins.str
+    is_newest: _builtins.bool
+    of_decisions: _builtins.bool
+    """what is marked as a decision comes first"""
+    def __init__(
+        self,
+        *,
+        rest: _builtins.str = ...,
+        is_newest: _builtins.bool = ...,
+        of_decisions: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_newest", b"is_newest", "of_decisions", b"of_decisions", "rest", b"rest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExactQuestion: _TypeAlias = ExactQuestion  # noqa: Y015
 
 @_typing.final
 class Period(_message.Message):
@@ -747,6 +781,9 @@ class SearchResponse(_message.Message):
     AT_LEAST_FIELD_NUMBER: _builtins.int
     NEAREST_FIELD_NUMBER: _builtins.int
     IN_PERIOD_FIELD_NUMBER: _builtins.int
+    TOTAL_MATCHING_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    COUNTED_BY_FIELD_NUMBER: _builtins.int
     total_found: _builtins.int
     search_strategy: _builtins.str
     took_ms: _builtins.float
@@ -757,6 +794,12 @@ class SearchResponse(_message.Message):
     """whether there are at least `total_found`, not exactly so many"""
     in_period: _builtins.bool
     """whether the query's period counted: there is something in it"""
+    total_matching: _builtins.int
+    """How many memories have all words of the query; left out where there is no query, or not all texts are read yet."""
+    newest_first: _builtins.int
+    """how many of the first results match and are in the order of time, the newest first"""
+    counted_by: _builtins.str
+    """what total_found counts: likeness, match, filter"""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Found]: ...
     @_builtins.property
@@ -783,12 +826,17 @@ class SearchResponse(_message.Message):
         at_least: _builtins.bool = ...,
         nearest: Global___Found | None = ...,
         in_period: _builtins.bool = ...,
+        total_matching: _builtins.int | None = ...,
+        newest_first: _builtins.int = ...,
+        counted_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["nearest", b"nearest"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_matching", b"_total_matching", "nearest", b"nearest", "total_matching", b"total_matching"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "facets", b"facets", "in_period", b"in_period", "nearest", b"nearest", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_matching", b"_total_matching", "at_least", b"at_least", "counted_by", b"counted_by", "facets", b"facets", "in_period", b"in_period", "nearest", b"nearest", "newest_first", b"newest_first", "next_cursor", b"next_cursor", "results", b"results", "search_strategy", b"search_strategy", "suggestions", b"suggestions", "took_ms", b"took_ms", "total_found", b"total_found", "total_matching", b"total_matching", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_matching: _TypeAlias = _typing.Literal["total_matching"]  # noqa: Y015
+    _WhichOneofArgType__total_matching: _TypeAlias = _typing.Literal["_total_matching", b"_total_matching"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_matching) -> _WhichOneofReturnType__total_matching | None: ...
 
 Global___SearchResponse: _TypeAlias = SearchResponse  # noqa: Y015
 

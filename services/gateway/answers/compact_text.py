@@ -30,9 +30,9 @@ def both(answer: Result | Answer, text: str) -> ToolResult:
 def search_result(answer: Answer) -> ToolResult:
     """Of a search."""
     results, total = answer["results"], answer["total_found"]
-    count = f"{'' if answer['total_is_exact'] else 'at least '}{total} found"
+    count = _count(answer, total)
     notes = [f"{count}, {len(results)} shown" if len(results) < total else count]
-    notes += _period_notes(answer)
+    notes += _reading_notes(answer)
     notes += ["by words alone"] if answer["search_strategy"] == "text_fallback" and results else []
     notes += [f"next_cursor {answer['next_cursor']}"] if answer["next_cursor"] else []
     lines = [_head(notes, results)] if results else _nothing(answer["nearest"])
@@ -45,8 +45,7 @@ def quick_result(answer: Answer) -> ToolResult:
     top = answer["top_result"]
     if top is None:
         return both(answer, "\n".join(_nothing(answer["nearest"])))
-    count = f"{'' if answer['total_is_exact'] else 'at least '}{answer['total_count']} found"
-    notes = [count, *_period_notes(answer)]
+    notes = [_count(answer, answer["total_count"]), *_reading_notes(answer)]
     notes += [f"more by get_more_results, cursor {answer['cursor']}"] if answer["cursor"] else []
     return both(answer, "\n".join([_head(notes, [top]), *_result_lines([top])]))
 
@@ -84,10 +83,22 @@ def _head(notes: Sequence[str], results: Sequence[Item]) -> str:
     return f"{', '.join(notes)}. {_data}{rest}"
 
 
-def _period_notes(answer: Answer) -> list[str]:
-    if (period := answer.get("period")) is None:
-        return []
-    return [f'"{period["words"]}" is {period["since"][:16]} to {period["until"][:16]}']
+def _count(answer: Answer, total: int) -> str:
+    """How many were found, and where that goes by likeness, how many have the words."""
+    count = f"{'' if answer['total_is_exact'] else 'at least '}{total} found"
+    if answer["counted_by"] != "likeness" or "total_matching" not in answer:
+        return count
+    return f"{count} by likeness ({answer['total_matching']} with all the words)"
+
+
+def _reading_notes(answer: Answer) -> list[str]:
+    """How the query was understood."""
+    notes = []
+    if period := answer.get("period"):
+        notes.append(f'"{period["words"]}" is {period["since"][:16]} to {period["until"][:16]}')
+    if newest := answer.get("newest"):
+        notes.append(f'"{newest["words"]}": the first {newest["first"]} match, newest first')
+    return notes
 
 
 def _nothing(nearest: Item | None) -> list[str]:

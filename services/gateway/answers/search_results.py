@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.gateway.answers.memory_results import Lean, MemoryShape, Result, lean, memory_fields
-from services.gateway.arguments.query_times import QueryTime
+from services.gateway.arguments.query_periods import Reading
 from services.pb import memory_pb2
 
 metadata_entries_max, metadata_value_max_chars = 8, 200
@@ -82,8 +82,31 @@ class PeriodShape(BaseModel):
     until: str
 
 
-def _period_fields(named: QueryTime | None) -> dict[str, Any]:
-    return {"period": {"words": named.words, "since": named.begin, "until": named.end}} if named else {}
+class NewestShape(BaseModel):
+    """The words of a query that ask for the newest: so many of the first results match, the newest of them first."""
+
+    words: str
+    first: int
+
+
+_newest = "That the query asks for the newest, as it was understood"
+_counted_by = "What the total counts: likeness (what is likely enough), match (sort=newest), filter (no query)"
+_matching = "How many of all memories have all words of the query: counted, not by likeness"
+
+
+def _reading_fields(answer: memory_pb2.SearchResponse, read: Reading) -> dict[str, Any]:
+    """What the answer says of how it was counted, and of how the query was understood."""
+    fields: dict[str, Any] = {"counted_by": answer.counted_by}
+    if answer.HasField("total_matching"):
+        fields["total_matching"] = answer.total_matching
+    if named := read.period:
+        fields["period"] = {"words": named.words, "since": named.begin, "until": named.end}
+    if read.exact:
+        fields["newest"] = {"words": read.exact.words, "first": answer.newest_first}
+    return fields
+
+
+NOTHING_READ = Reading()
 
 
 class SearchAnswer(Result):
@@ -98,11 +121,14 @@ class SearchAnswer(Result):
     suggestions: list[str]
     nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, and does not answer")
     next_cursor: str | None = Field(description="For get_more_results, where the answer's size left results out")
+    counted_by: str = Field(description=_counted_by)
+    total_matching: int | None = Field(None, description=_matching, exclude_if=_is_none)
     period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
+    newest: NewestShape | None = Field(None, description=_newest, exclude_if=_is_none)
 
 
-def search_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> dict[str, Any]:
-    """The answer to a query that names this time, as `SearchAnswer`."""
+def search_answer(answer: memory_pb2.SearchResponse, read: Reading = NOTHING_READ) -> dict[str, Any]:
+    """The answer to a query of which this was understood, as `SearchAnswer`."""
     return {
         "success": True,
         "results": [result(each) for each in answer.results],
@@ -114,7 +140,7 @@ def search_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = N
         "suggestions": list(answer.suggestions),
         "nearest": _nearest(answer),
         "next_cursor": answer.next_cursor or None,
-        **_period_fields(named),
+        **_reading_fields(answer, read),
     }
 
 
@@ -138,11 +164,11 @@ class AdvancedAnswer(SearchAnswer):
     facets: FacetsShape | None
 
 
-def advanced_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> dict[str, Any]:
-    """The answer to a query that names this time, as `AdvancedAnswer`."""
+def advanced_answer(answer: memory_pb2.SearchResponse, read: Reading = NOTHING_READ) -> dict[str, Any]:
+    """The answer to a query of which this was understood, as `AdvancedAnswer`."""
     facets = {name: {each.value: each.count for each in facet.counts} for name, facet in answer.facets.items()}
     counted = {name: facets[name] for name in FacetsShape.model_fields} if facets else None
-    return search_answer(answer, named) | {"facets": counted}
+    return search_answer(answer, read) | {"facets": counted}
 
 
 class QuickAnswer(Result):
@@ -154,11 +180,14 @@ class QuickAnswer(Result):
     has_more: bool
     nearest: SearchResult | None = Field(description="Where nothing is found: what scored best, and does not answer")
     cursor: str | None = Field(description="For get_more_results")
+    counted_by: str = Field(description=_counted_by)
+    total_matching: int | None = Field(None, description=_matching, exclude_if=_is_none)
     period: PeriodShape | None = Field(None, description=_period, exclude_if=_is_none)
+    newest: NewestShape | None = Field(None, description=_newest, exclude_if=_is_none)
 
 
-def quick_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = None) -> dict[str, Any]:
-    """The answer to a query that names this time, as `QuickAnswer`."""
+def quick_answer(answer: memory_pb2.SearchResponse, read: Reading = NOTHING_READ) -> dict[str, Any]:
+    """The answer to a query of which this was understood, as `QuickAnswer`."""
     return {
         "success": True,
         "total_count": answer.total_found,
@@ -167,7 +196,7 @@ def quick_answer(answer: memory_pb2.SearchResponse, named: QueryTime | None = No
         "has_more": bool(answer.next_cursor),
         "nearest": _nearest(answer),
         "cursor": answer.next_cursor or None,
-        **_period_fields(named),
+        **_reading_fields(answer, read),
     }
 
 

@@ -78,7 +78,7 @@ def query_time(query: str, now: datetime, zone: ZoneInfo) -> QueryTime | None:
     """The one time that the query names; None where it names none, or several."""
     if len(query) > READ_MAX_CHARS:
         return None
-    readable = _verbatim.sub(lambda found: " " * len(found[0]), query)
+    readable = without_verbatim(query)
     named = list(_time.finditer(readable))
     if len(named) != 1:
         return None
@@ -95,6 +95,11 @@ def query_time(query: str, now: datetime, zone: ZoneInfo) -> QueryTime | None:
         return None
     rest = " ".join(f"{query[: found.start()]} {query[found.end() :]}".split())
     return QueryTime(" ".join(found[0].split()), Span(begin, end).in_zone(zone), rest, zone)
+
+
+def without_verbatim(query: str) -> str:
+    """The query with spaces in place of what stands in quotes or in code."""
+    return _verbatim.sub(lambda found: " " * len(found[0]), query)
 
 
 def _readable(time: datetime, zone: ZoneInfo) -> str:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.answers.memory_results import iso
-from services.gateway.arguments.query_periods import name_period
+from services.gateway.arguments.query_periods import read_query
 from services.gateway.backends import MemoryBackend
 from services.gateway.directory.project_labels import ProjectLabels
 from services.gateway.endpoints.json_requests import caller_mistakes, fields
@@ -35,7 +35,7 @@ class Explain:
         search = asked.search
         if search.project.strip():
             search.project = await self._labels.meant(search.project)
-        name_period(search, self._zone)
+        read_query(search, self._zone)
         return JSONResponse(_answer(await self._memory.call(self._memory.stub.Explain, asked)))
 
 

@@ -14,8 +14,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from services.gateway.answers import compact_text, search_results
-from services.gateway.arguments.query_periods import name_period
-from services.gateway.arguments.query_times import QueryTime
+from services.gateway.arguments.query_periods import Reading, read_query
 from services.gateway.arguments.surrogates import encodable
 from services.gateway.arguments.time_expressions import span, timestamp
 from services.gateway.backends import MemoryBackend
@@ -59,11 +58,12 @@ def register(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:
 
 async def _answer(
     memory: MemoryBackend, request: memory_pb2.SearchRequest, zone: ZoneInfo
-) -> tuple[memory_pb2.SearchResponse, QueryTime | None]:
-    """The answer to a search, and the time that its query names, if something was said then."""
-    named = name_period(request, zone)
+) -> tuple[memory_pb2.SearchResponse, Reading]:
+    """The answer to a search, and what of its query counted: the time that it names, if something was said then, and
+    that it asks for the newest, if something matches."""
+    read = read_query(request, zone)
     answer: memory_pb2.SearchResponse = await memory.call(memory.stub.Search, request)
-    return answer, named if answer.in_period else None
+    return answer, Reading(read.period if answer.in_period else None, read.exact if answer.newest_first else None)
 
 
 def _register_search(mcp: FastMCP, memory: MemoryBackend, zone: ZoneInfo) -> None:

@@ -100,6 +100,24 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class ExactQuestion:
+    """That a query asks for the newest of what matches, else how many match; and the query without the words that ask
+    it, and without those for a period. Of decisions, what is marked as one comes first."""
+
+    rest: str
+    is_newest: bool = False
+    of_decisions: bool = False
+
+
+class CountedBy(StrEnum):
+    """What a total counts: what is likely enough, what matches by words or by meaning, or what passes the filter."""
+
+    LIKENESS = "likeness"
+    MATCH = "match"
+    FILTER = "filter"
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A search; `project` empty means all of the user's projects. Where it `is_list`, all that the filter passes is
     asked for, newest first, and the text says nothing. No `min_score` is the usual one."""
@@ -120,6 +138,13 @@ class Query:
     context_max_chars: int = 0
     period: Period | None = None
     """What was said then comes first; where there is nothing of then, its words are words like others."""
+    exact: ExactQuestion | None = None
+    """Where nothing is found by the rest of the query, its words are words like others."""
+
+    @property
+    def asks_newest(self) -> bool:
+        """Whether its words ask for the newest first."""
+        return self.exact is not None and self.exact.is_newest and self.sort is Sort.RELEVANCE
 
     @property
     def within(self) -> Filter | None:
@@ -220,6 +245,11 @@ class Results:
     nearest: Found | None = None
     in_period: bool = False
     """Whether the query's period counted."""
+    matching: int | None = None
+    """How many memories have all words of the query; None where that is not known, or there is no query."""
+    newest_first: int = 0
+    """How many of the first match, and are in the order of time."""
+    counted_by: CountedBy = CountedBy.LIKENESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class AbsentWords:
 class Asked:
     """A query for the index; `vector` has unit length, or is None without an embedding; it `is_degraded` where
     that is for want of room. It names `projects`. What passes the filter `within` was said when the query says. It
-    `is_question` where it has a question mark."""
+    `is_question` where it has a question mark. The terms `nowhere` occur in nothing that is searched."""
 
     terms: Sequence[str]
     words: frozenset[str]
@@ -39,16 +39,19 @@ class Asked:
     absent: AbsentWords | None = None
     within: Filter | None = None
     is_question: bool = True
+    nowhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What may answer: sequences, and what ranking needs to know of each. `answers` marks what was looked for among
-    them; `total` counts all that there is of that. `chunk` is the number of the nearest chunk, -1 for the beginning."""
+    them; `total` counts all that there is of that, `matching` all in which all terms stand, in the projects that the
+    query names and at its time. `chunk` is the number of the nearest chunk, -1 for the beginning."""
 
     sequence: NDArray[np.int64]
     wording: Wordings
     signals: Signals
     answers: NDArray[np.bool_]
     total: int
+    matching: int
     chunk: NDArray[np.int16]

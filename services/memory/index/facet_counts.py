@@ -1,4 +1,5 @@
-"""How many of some memories have each project, kind, tag and month: from the index's columns, without their rows."""
+"""How many of some memories have each project, kind, tag and month: from the index's columns, without their rows. And
+how many have all words of a query."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.memory.index.asked import Asked
 from services.memory.index.catalogue import Catalogue
+from services.memory.index.inverted_index import Matches
 from services.memory.index.labels import Labels
 from services.memory.index.slots.growable_arrays import Slots
 
@@ -46,3 +49,9 @@ def _months(catalogue: Catalogue, slots: Slots) -> Mapping[str, int]:
 
 def _most_frequent(counts: Mapping[str, int]) -> Mapping[str, int]:
     return {name: count for name, count in Counter(counts).most_common(facet_values_max) if count}
+
+
+def holding(catalogue: Catalogue, asked: Asked, matches: Matches) -> int:
+    """How many of what is searched have all terms, in the projects that the query names if it names any."""
+    slots = matches.all_of_them()
+    return int(catalogue.of_projects(asked.projects, slots).sum()) if asked.projects else len(slots)

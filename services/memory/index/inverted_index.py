@@ -295,6 +295,19 @@ class Matches:
         part = self._others.part(number)
         return [(self._others.slots[part], self._others.counts[part])]
 
+    def all_of_them(self) -> Slots:
+        """The searched slots in which all of the terms stand, ascending; none where there is no term."""
+        rarest_first = sorted(range(len(self._held)), key=self._frequencies.__getitem__)
+        if not rarest_first:
+            return np.zeros(0, np.int64)
+        rarest = [np.zeros(0, np.uint32), *(part for part, _ in self._parts(rarest_first[0]))]
+        slots = np.sort(np.concatenate(rarest), kind="stable")  # ascending runs
+        slots = slots[self._searched.holds(slots)]
+        for number in rarest_first[1:]:
+            counts = sum((_term_counts(part, slots) for part in self._parts(number)), np.zeros(len(slots), np.int64))
+            slots = slots[counts > 0]
+        return slots
+
     def shares(self, slots: Slots) -> NDArray[np.float64]:
         """For each of `slots`, which are ascending, the share of the terms' summed idf that stands in it."""
         sums = np.zeros(len(slots))

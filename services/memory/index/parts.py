@@ -16,7 +16,7 @@ from services.memory.index.asked import Asked, Candidates
 from services.memory.index.catalogue import Catalogue, Timeline
 from services.memory.index.contents import Contents, part, under
 from services.memory.index.entries import NewEntry
-from services.memory.index.facet_counts import FacetCounts, facet_counts
+from services.memory.index.facet_counts import FacetCounts, facet_counts, holding
 from services.memory.index.inverted_index import Matches, Words
 from services.memory.index.labels import Labels
 from services.memory.index.newest_vectors import AtMost, NewestVectors, newest_vectors
@@ -40,6 +40,9 @@ compared_at_once = 65_536
 """Memories whose words and vectors are compared in one go, where all are."""
 
 Around: TypeAlias = tuple[list[int], list[int]]
+Known: TypeAlias = tuple[Signals, NDArray[np.int16]]
+Counts: TypeAlias = tuple[int, int]
+"""How many there are of what was looked for, and how many have all terms."""
 
 
 class Parts:
@@ -158,13 +161,16 @@ class Parts:
         searched = self._selection(user, projects, only)
         matches = self._words.ask(asked.terms, searched)
         found = [matches.best(depth), *self._nearest(user, asked.vector, searched)]
+        held = matches
         if asked.within:
             then = self._selection(user, projects, asked.within)
-            found += [self._words.ask(asked.terms, then).best(depth), *self._nearest(user, asked.vector, then)]
+            held = self._words.ask(asked.terms, then)
+            found += [held.best(depth), *self._nearest(user, asked.vector, then)]
         chosen = self._with_neighbours(found, searched)
         chosen = self._with_replacements(chosen, searched)
-        signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, np.ones(len(chosen), np.bool_), len(searched), chunk)
+        known = self._signals(user, projects, asked, searched, matches, chosen)
+        counts = len(searched), holding(self._catalogue, asked, held)
+        return self._candidates(chosen, known, np.ones(len(chosen), np.bool_), counts)
 
     def newest(self, user: str, projects: Sequence[str], asked: Asked, only: Filter, most: int) -> Candidates:
         """The newest `most` of all that matches by words or by meaning, and their neighbours in the session."""
@@ -173,8 +179,9 @@ class Parts:
         matching = self._matching(asked, searched, matches)
         newest = self._catalogue.by_time(matching)[-most:]
         chosen = self._with_neighbours([newest], searched)
-        signals, chunk = self._signals(user, projects, asked, searched, matches, chosen)
-        return self._candidates(chosen, signals, np.isin(chosen, newest), len(matching), chunk)
+        known = self._signals(user, projects, asked, searched, matches, chosen)
+        counts = len(matching), holding(self._catalogue, asked, matches)
+        return self._candidates(chosen, known, np.isin(chosen, newest), counts)
 
     def timeline(self, user: str, projects: Sequence[str], only: Filter, author: Author) -> Timeline:
         """All that the filter passes, in the order of time."""
@@ -233,21 +240,13 @@ class Parts:
             return holds
         return holds | (self._embeddings.content_cosines(asked.vector, slots) >= MATCHING_COSINE)
 
-    def _candidates(
-        self, chosen: Slots, signals: Signals, answers: NDArray[np.bool_], total: int, chunk: NDArray[np.int16]
-    ) -> Candidates:
-        column = self._catalogue.column
-        return Candidates(column("sequence")[chosen], column("wording")[chosen], signals, answers, total, chunk)
+    def _candidates(self, chosen: Slots, known: Known, answers: NDArray[np.bool_], counts: Counts) -> Candidates:
+        column, (signals, chunk) = self._catalogue.column, known
+        return Candidates(column("sequence")[chosen], column("wording")[chosen], signals, answers, *counts, chunk)
 
     def _signals(  # all that a search goes by
-        self,
-        user: str,
-        projects: Sequence[str],
-        asked: Asked,
-        searched: Selection,
-        matches: Matches,
-        chosen: Slots,
-    ) -> tuple[Signals, NDArray[np.int16]]:
+        self, user: str, projects: Sequence[str], asked: Asked, searched: Selection, matches: Matches, chosen: Slots
+    ) -> Known:
         """What is known of the chosen, and the number of each one's nearest chunk, -1 for the beginning."""
         vector, context_vector, chunk = self._cosines(user, asked.vector, chosen)
         counts, sessions = matches.counts(chosen), self._numbers("session", chosen)

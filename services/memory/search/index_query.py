@@ -32,7 +32,8 @@ class IndexQueries:
         """What the text asks of what the user has in the projects."""
         look = partial(query_words, user=user, projects=projects, text=text)
         found = await self.index.glance(user, projects, "query_words", look)
-        asked = Asked(found.terms, words_of(text), None, date_spans(text), found.projects, is_question=asks(text))
+        said = (found.terms, words_of(text), None, date_spans(text), found.projects)
+        asked = Asked(*said, is_question=asks(text), nowhere=found.absent)
         return asked if self.embedder is None else await self._with_meaning(self.embedder, asked, found, text)
 
     async def _with_meaning(self, embedder: Embedder, asked: Asked, found: QueryWords, text: str) -> Asked:

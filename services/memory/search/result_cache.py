@@ -28,7 +28,7 @@ rankings_ttl_s = 30 * 60.0
 cursor_texts_max = 1_000
 """Queries whose words are known to excerpts on later pages."""
 _digest_bytes = 16
-_form = 4
+_form = 5
 """Moves on when rankings are packed in another way: a shared cache may have those of the program before."""
 
 

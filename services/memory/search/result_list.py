@@ -27,7 +27,11 @@ _row = np.dtype(
         ("chunk", "<i2"),
     ]
 )
-_header = struct.Struct("<????qqqd")
+_header = struct.Struct("<????qqqdqq")
+UNCOUNTED = -1
+WORDS_SHARE, NEAR_SHARE = 2 / 3, 0.8
+"""What truly matches where the newest is asked for: what has so much of the words, by their idf, as the one that has
+most of them; where none has any, what scores so much of the best score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Ranking:
     one of these. All that was found are `total`, exactly or at least; without a query it `is_list`. Where nothing is
     found, `nearest` is what scored best (-1 for nothing at all), with its score. One that `is_degraded` lacks the
     meaning of the query, which the embedder had no room for; it is cached nowhere. `in_period`: the time that the query
-    names counted.
+    names counted. The first `newest` are in the order of time, as the query asks for that. `matching` is how many
+    memories have all of its words; UNCOUNTED without a query.
     """
 
     rows: NDArray[np.void]
@@ -50,6 +55,8 @@ class Ranking:
     nearest_score: float = 0.0
     is_degraded: bool = False
     in_period: bool = False
+    newest: int = 0
+    matching: int = UNCOUNTED
 
     def __len__(self) -> int:
         return self.shown
@@ -85,15 +92,17 @@ class Ranking:
 
     def pack(self) -> bytes:
         """All of it as bytes."""
-        numbers = (self.shown, self.total, self.nearest, self.nearest_score)
+        numbers = (self.shown, self.total, self.nearest, self.nearest_score, self.newest, self.matching)
         return _header.pack(self.hybrid, self.exact, self.is_list, self.in_period, *numbers) + self.rows.tobytes()
 
 
 def unpack(content: bytes) -> Ranking:
     """What `pack` made; ValueError for other bytes."""
-    hybrid, exact, is_list, in_period, shown, total, nearest, nearest_score = _header.unpack_from(content)
+    hybrid, exact, is_list, in_period, shown, total, *numbers = _header.unpack_from(content)
+    nearest, score, newest, matching = numbers
     rows = np.frombuffer(content, _row, offset=_header.size)
-    return Ranking(rows, hybrid, shown, total, exact, is_list, nearest, nearest_score, in_period=in_period)
+    made = Ranking(rows, hybrid, shown, total, exact, is_list, nearest, score, in_period=in_period)
+    return replace(made, newest=newest, matching=matching)
 
 
 def hide(found: Ranking) -> Ranking:
@@ -130,7 +139,54 @@ def ranking(candidates: Candidates, scores: NDArray[np.float64], query: Query) -
         exact=hidden or len(candidates.sequence) == candidates.total,
         nearest=int(candidates.sequence[best[0]]) if hidden else -1,
         nearest_score=float(reached[0]) if hidden else 0.0,
+        matching=candidates.matching,
     )
+
+
+def newest_first(
+    made: Ranking, found: Candidates, scores: NDArray[np.float64], query: Query, decisions: NDArray[np.int64]
+) -> Ranking:
+    """The ranking, in which what truly matches comes first, the newest first; the rest stays as it is.
+
+    `found` is all that matches, with its scores; `decisions` are the sequences of what is marked as one: these come
+    first where decisions are asked for, and questions last.
+    """
+    matching = np.flatnonzero(found.answers & (scores >= query.least_score) & _truly_matching(found, scores))
+    order = matching[np.lexsort((found.sequence[matching], found.signals.timestamp_s[matching]))[::-1]]
+    if query.exact is not None and query.exact.of_decisions:
+        group = np.where(np.isin(found.sequence[order], decisions), 0, 1 + found.signals.asks[order])
+        order = order[np.argsort(group, kind="stable")]
+    folding = _no_folding(order) if query.filter.is_a_stretch else _first_of_each_wording(found, order)
+    first = _rows(found, folding.order)
+    first["score"] = scores[folding.order]
+    is_first = folding.first_of == np.arange(len(order))
+    first["under"] = np.where(is_first, -1, (np.cumsum(is_first) - 1)[folding.first_of])
+    return _before_the_rest(made, first[is_first], first[~is_first])
+
+
+def _truly_matching(found: Candidates, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    share = found.signals.term_shares @ found.signals.holds
+    most, best = (float(each[found.answers].max(initial=0.0)) for each in (share, scores))
+    return np.asarray(share >= WORDS_SHARE * most if most else scores >= NEAR_SHARE * best)
+
+
+def _first_of_each_wording(found: Candidates, order: NDArray[np.int64]) -> _Folding:
+    wording = found.wording[order]
+    _, firsts, group = np.unique(wording, return_index=True, return_inverse=True)
+    return _Folding(order, np.where(wording != 0, firsts[group], np.arange(len(order))))
+
+
+def _before_the_rest(made: Ranking, first: NDArray[np.void], folded: NDArray[np.void]) -> Ranking:
+    """These rows before the rest of the ranking, each with what is folded under it."""
+    shown, under = made.rows[: made.shown], made.rows[made.shown :]
+    known = np.concatenate((first["sequence"], folded["sequence"]))
+    stays = ~np.isin(shown["sequence"], known)
+    places = np.where(stays, len(first) + np.cumsum(stays) - 1, -1)
+    left = under[~np.isin(under["sequence"], known) & stays[under["under"]]].copy()
+    left["under"] = places[left["under"]]
+    rows = np.concatenate((first, shown[stays], folded, left))
+    count = len(first) + int(np.count_nonzero(stays))
+    return replace(made, rows=rows, shown=count, total=len(rows), newest=len(first))
 
 
 def _best_first(candidates: Candidates, scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -159,6 +215,7 @@ def _newest_first(candidates: Candidates, scores: NDArray[np.float64], query: Qu
         exact=bool(is_whole or not hidden),
         nearest=int(candidates.sequence[nearest]) if nearest >= 0 else -1,
         nearest_score=float(scores[nearest]) if nearest >= 0 else 0.0,
+        matching=candidates.matching,
     )
 
 

@@ -15,7 +15,9 @@ from services.kit.observability import telemetry
 from services.memory.domain.memories import Memory, Surroundings, neighbours_max
 from services.memory.domain.queries import (
     EVERYTHING,
+    CountedBy,
     Facets,
+    Filter,
     PageBounds,
     Query,
     Results,
@@ -26,6 +28,7 @@ from services.memory.domain.queries import (
 )
 from services.memory.domain.store import MemoryStore
 from services.memory.embedder import Embedder
+from services.memory.imports.decisions import DECISION
 from services.memory.index.asked import Asked, Candidates
 from services.memory.index.facet_counts import FacetCounts
 from services.memory.index.memory_index import MemoryIndex
@@ -36,7 +39,7 @@ from services.memory.search.force import mark
 from services.memory.search.index_query import IndexQueries
 from services.memory.search.relevance import relevance
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
-from services.memory.search.result_list import Ranking, hide, list_ranking, rows_max
+from services.memory.search.result_list import UNCOUNTED, Ranking, hide, list_ranking, newest_first, rows_max
 from services.memory.search.result_list import ranking as ranked
 from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
@@ -127,17 +130,41 @@ class Searching:
     async def _new_ranking(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
         asked = await self.question(user, projects, query)
         if asked is None:
-            within = query.filter if query.is_list else query.within or query.filter
-            listed = list_ranking(await self.index.timeline(user, projects, within))
-            return replace(listed, in_period=not query.is_list)
+            return await self._list_of_all(user, projects, query)
         candidates, scores = await self.candidates(user, projects, query, asked)
         made = await self.in_form(user, query, ranked(candidates, scores, query))
+        if query.exact and not len(made):
+            return await self._new_ranking(user, projects, replace(query, exact=None))
+        if query.asks_newest:
+            made = await self._newest_first(user, projects, query, asked, made)
         return replace(
             made,
             exact=made.exact and not self.index.unread,
             is_degraded=asked.is_degraded,
             in_period=asked.within is not None,
         )
+
+    async def _list_of_all(self, user: str, projects: Sequence[str], query: Query) -> Ranking:
+        """All that is asked for where the query has no subject, the newest first."""
+        is_then = query.within is not None and await self.index.holds_any(user, projects, query.within)
+        within = query.within if query.within and is_then and not query.is_list else query.filter
+        if query.exact and query.exact.of_decisions:
+            marked = _of_decisions(within)
+            within = marked if await self.index.holds_any(user, projects, marked) else within
+        listed = list_ranking(await self.index.timeline(user, projects, within))
+        return replace(listed, in_period=is_then and not query.is_list, newest=len(listed) if query.asks_newest else 0)
+
+    async def _newest_first(
+        self, user: str, projects: Sequence[str], query: Query, asked: Asked, made: Ranking
+    ) -> Ranking:
+        """The ranking, in which what truly matches comes first, the newest first: of all that there is."""
+        only = asked.within or query.filter
+        known = replace(asked, terms=[each for each in asked.terms if each not in asked.nowhere], within=None)
+        found = await self.index.newest(user, projects, known, only, rows_max)
+        marked = np.zeros(0, np.int64)
+        if query.exact and query.exact.of_decisions:
+            marked = await self.index.matching(user, projects, known, _of_decisions(only))
+        return newest_first(made, found, rank(found.signals, time.time()), query, marked)
 
     async def question(self, user: str, projects: Sequence[str], query: Query) -> Asked | None:
         """What the query asks of the index; None where it has no subject: all that the filter passes is asked for.
@@ -146,11 +173,14 @@ class Searching:
         """
         if query.is_list:
             return None
+        text = query.exact.rest if query.exact else query.text
         if query.period is None or query.within is None or not await self.index.holds_any(user, projects, query.within):
-            return await self._index_queries.of(user, projects, query.text)
-        if not has_subject(query.period.rest):
+            is_bare = query.exact is not None and not has_subject(text)
+            return None if is_bare else await self._index_queries.of(user, projects, text)
+        rest = text if query.exact else query.period.rest
+        if not has_subject(rest):
             return None
-        return replace(await self._index_queries.of(user, projects, query.period.rest), within=query.within)
+        return replace(await self._index_queries.of(user, projects, rest), within=query.within)
 
     async def candidates(
         self, user: str, projects: Sequence[str], query: Query, asked: Asked
@@ -193,6 +223,9 @@ class Searching:
             facets=await self._facets(user, counts) if counts else {},
             nearest=None if page.found else await self._pages.nearest(user, ranking),
             in_period=ranking.in_period,
+            matching=None if ranking.matching == UNCOUNTED or self.index.unread else ranking.matching,
+            newest_first=ranking.newest,
+            counted_by=_counted_by(query, ranking),
         )
 
     async def _counts(self, user: str, projects: Sequence[str], ranking: Ranking, query: Query) -> FacetCounts:
@@ -256,6 +289,16 @@ class Searching:
         if memory.author:
             return memory
         return replace(memory, versions=(await self.store.versions(user, [memory.id])).get(memory.id, ()))
+
+
+def _of_decisions(only: Filter) -> Filter:
+    return replace(only, tags=tuple(dict.fromkeys((*only.tags, DECISION))))
+
+
+def _counted_by(query: Query, ranking: Ranking) -> CountedBy:
+    if ranking.is_list:
+        return CountedBy.FILTER
+    return CountedBy.MATCH if query.sort is Sort.NEWEST else CountedBy.LIKENESS
 
 
 def _nearest(memory: Memory, before: list[Memory], after: list[Memory]) -> Surroundings:

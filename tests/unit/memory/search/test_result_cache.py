@@ -30,7 +30,7 @@ from services.memory.storage.redis_cache import open_shared_cache
 from tests.fakes import FakeShared
 from tests.patience import eventually
 
-ROWS = unpack(bytes(36)).rows.dtype
+ROWS = unpack(bytes(52)).rows.dtype
 PAGE = EncodedPage(b"as it is sent", "hybrid")
 
 

@@ -38,6 +38,7 @@ def test_what_says_the_same_is_one_result_where_the_best_stands_and_the_latest_i
             alike(count, timestamp_s=np.asarray(said_s)),
             np.ones(count, np.bool_),
             count,
+            count,
             np.full(count, -1, np.int16),
         ),
         np.asarray(scores),
