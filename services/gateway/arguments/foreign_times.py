@@ -7,8 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from services.kit.month_names import MONTHS_ABROAD
+
+_months = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _table: Mapping[str, str] = {
     "monday": "montag lundi lunes lunedi segunda-feira maandag понедельник",
     "tuesday": "dienstag mardi martes martedi terca-feira dinsdag вторник",
@@ -17,18 +24,6 @@ _table: Mapping[str, str] = {
     "friday": "freitag vendredi viernes venerdi sexta-feira vrijdag пятница пятницу",
     "saturday": "samstag sonnabend samedi sabado sabato zaterdag суббота субботу",
     "sunday": "sonntag dimanche domingo domenica zondag воскресенье",
-    "january": "januar janner janvier enero gennaio janeiro januari января январе",
-    "february": "februar fevrier febrero febbraio fevereiro februari февраля феврале",
-    "march": "marz mars marzo marco maart марта марте",
-    "april": "april avril abril aprile апреля апреле",
-    "may": "mai mayo maggio maio mei мая мае",
-    "june": "juni juin junio giugno junho июня июне",
-    "july": "juli juillet julio luglio julho июля июле",
-    "august": "august aout agosto augustus августа августе",
-    "september": "september septembre septiembre settembre setembro сентября сентябре",
-    "october": "oktober octobre octubre ottobre outubro октября октябре",
-    "november": "november novembre noviembre novembro ноября ноябре",
-    "december": "dezember decembre diciembre dicembre dezembro december декабря декабре",
     "minutes": "minute minuten minutes minuto minutos minuti минут минуты минуту",
     "hours": "stunde stunden heure heures hora horas ora ore uur час часа часов",
     "days": "tag tage tagen jour jours dia dias giorno giorni dag dagen день дня дней",
@@ -95,7 +90,96 @@ def _plain(text: str) -> str:
     return "".join(sign for sign in folded if not unicodedata.combining(sign))
 
 
-_english = {_plain(word): english for english, words in _table.items() for word in words.split()}
+_english = {
+    _plain(word): month
+    for of_language in MONTHS_ABROAD.values()
+    for month, words in zip(_months, of_language.names, strict=True)
+    for word in words.split()
+} | {_plain(word): english for english, words in _table.items() for word in words.split()}
+_weekdays = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
+words_max = 6
+"""Of a time within a text."""
+_elided = re.compile(r"\b(?:d|qu)['\u2019](?=\w)", re.IGNORECASE)
+_since = frozenset("seit depuis desde dal dalla sinds с".split())  # noqa: SIM905 - one line
+_until = frozenset("bis".split())  # noqa: SIM905
+_on_weekdays = frozenset("am op el na no в во".split())  # noqa: SIM905
+_genitives = frozenset("des der von de del della do da du di van".split())  # noqa: SIM905
+_german = frozenset("was wer wie wo wir ich ist sind war der das und haben hat nicht gibt den dem ein eine".split())  # noqa: SIM905
+_asian = tuple(
+    (re.compile(pattern), english)
+    for pattern, english in (
+        ("昨天|昨日|어제", "yesterday"),
+        ("今天|今日|오늘", "today"),
+        ("前天|一昨日|おととい|그저께", "2 days ago"),
+        ("昨晚|昨夜|어젯밤", "last night"),
+        ("上周末|先週末|지난 ?주말", "last weekend"),
+        ("上周|上週|上个?星期|上個?星期|先週|지난 ?주", "last week"),
+        ("这周|這週|本周|本週|今週|이번 ?주", "this week"),
+        ("上个?月|上個月|先月|지난 ?달", "last month"),
+        ("这个?月|這個月|本月|今月|이번 ?달", "this month"),
+        ("去年|작년", "last year"),
+        ("今年|올해", "this year"),
+        ("最近|최근에?", "recently"),
+        (r"(\d{1,3}) ?(?:天|日|일) ?(?:前|전)", r"\1 days ago"),
+        (r"(\d{1,3}) ?(?:周|週間?|个?星期|個?星期|주) ?(?:前|전)", r"\1 weeks ago"),
+        (r"(\d{1,3}) ?(?:个月|個月|か月|ヶ月|개월|달) ?(?:前|전)", r"\1 months ago"),
+        (r"(\d{1,3}) ?(?:年|년) ?(?:前|전)", r"\1 years ago"),
+    )
+)
+
+
+class ForeignTime(NamedTuple):
+    """A time within a text: where its words begin and end there, and the same in English."""
+
+    begin: int
+    end: int
+    english: str
+
+
+def foreign_times(text: str) -> Iterator[ForeignTime]:
+    """What may be times in the text, each as long as possible; what they say must still be looked at."""
+    yield from _asian_times(text)
+    text = _elided.sub(lambda found: " " * len(found[0]), text)
+    words = list(re.finditer(r"[\w'\u2019.-]*\w", text))
+    first = 0
+    while first < len(words):
+        longest = range(min(words_max, len(words) - first), 0, -1)
+        count = next((count for count in longest if _said_in(text, words[first : first + count])), 0)
+        following = words[first + count] if count and first + count < len(words) else None
+        if count and not (following and _plain(following[0]) in _genitives):
+            these = words[first : first + count]
+            yield ForeignTime(these[0].start(), these[-1].end(), _said_in(text, these))
+        first += count or 1
+
+
+def _said_in(text: str, words: Sequence[re.Match[str]]) -> str:
+    """The time in English, with its preposition; empty where these words are not one, or not one time alone."""
+    plain = [_plain(each[0]) for each in words]
+    telling = [each for each in plain if _english.get(each)]
+    between = text[words[0].start() : words[-1].end()]
+    is_one = not re.search(r"[,;:!?()\n]", between) and (len(plain) > 1 or _english.get(plain[0]))
+    if not is_one or not _english.get(plain[-1], " ") or (telling == ["hier"] and _is_german(text)):
+        return ""
+    english = re.sub(r"^today (?=morning|afternoon|evening)", "this ", in_english(" ".join(plain)))
+    if not english:
+        return ""
+    if english in _weekdays:
+        return f"on {english}" if plain[0] in _on_weekdays else ""
+    return f"since {english}" if plain[0] in _since else f"until {english}" if plain[0] in _until else english
+
+
+def _is_german(text: str) -> bool:
+    return not _german.isdisjoint(_plain(text).replace("?", " ").split())
+
+
+def _asian_times(text: str) -> Iterator[ForeignTime]:
+    counted = with_digits(text)  # as long as the text
+    taken = 0
+    for pattern, english in _asian:
+        for found in pattern.finditer(counted):
+            if not taken & (1 << found.start()):
+                taken |= ((1 << found.end()) - 1) ^ ((1 << found.start()) - 1)
+                yield ForeignTime(found.start(), found.end(), found.expand(english))
 
 
 def in_english(text: str) -> str:

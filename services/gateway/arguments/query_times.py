@@ -7,10 +7,13 @@ such as `30 days` or `the current month`, is left alone, and so is what stands i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.gateway.arguments.foreign_times import foreign_times
 from services.gateway.arguments.time_spans import FIRST, Span, midnight, shift, whole
 from services.gateway.arguments.time_words import span_of_words
 from services.kit.late_pattern import late_pattern
@@ -50,6 +53,7 @@ _time = late_pattern(
     rf"(?! of\b)(?! in (?:{_month}|\d{{4}})\b)",
     re.IGNORECASE,
 )
+_whole_time = late_pattern(rf"(?:(?P<edge>{_edges}) )?(?P<words>{'|'.join(_phrases)})")
 _weeks_ago = late_pattern("(?:week|fortnight)s? (?:ago|back)$")
 _verbatim = late_pattern('"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
 
@@ -78,23 +82,44 @@ def query_time(query: str, now: datetime, zone: ZoneInfo) -> QueryTime | None:
     """The one time that the query names; None where it names none, or several."""
     if len(query) > READ_MAX_CHARS:
         return None
-    readable = without_verbatim(query)
-    named = list(_time.finditer(readable))
+    named = list(_named_times(without_verbatim(query)))
     if len(named) != 1:
         return None
     (found,) = named
     local = now.astimezone(zone)
-    words = " ".join(found["words"].split()).casefold()
+    words = found.words
     span = span_of_words(words.removeprefix("the "), local) or _further(words, local)
     if span is None:
         return None
     around = timedelta(days=AROUND_WEEKS_DAYS if _weeks_ago.search(words) else 0)
     here = Span(_local(span.begin, zone) - around, _local(span.end, zone) + around)
-    begin, end = _with_edge((found["edge"] or "").strip().casefold(), here, local)
+    begin, end = _with_edge(found.edge, here, local)
     if begin >= end:  # what comes after today
         return None
-    rest = " ".join(f"{query[: found.start()]} {query[found.end() :]}".split())
-    return QueryTime(" ".join(found[0].split()), Span(begin, end).in_zone(zone), rest, zone)
+    rest = " ".join(f"{query[: found.begin]} {query[found.end :]}".split())
+    said = " ".join(query[found.begin : found.end].split())
+    return QueryTime(said, Span(begin, end).in_zone(zone), rest, zone)
+
+
+class _NamedTime(NamedTuple):
+    """Where a time stands in a query, with its preposition, and how it is said in English."""
+
+    begin: int
+    end: int
+    edge: str
+    words: str
+
+
+def _named_times(readable: str) -> Iterator[_NamedTime]:
+    """The times that a query names, in whatever language."""
+    english = list(_time.finditer(readable))
+    for each in english:
+        words = " ".join(each["words"].split()).casefold()
+        yield _NamedTime(each.start(), each.end(), (each["edge"] or "").casefold(), words)
+    for time in foreign_times(readable):
+        found = _whole_time.fullmatch(time.english)
+        if found and not any(each.start() < time.end and time.begin < each.end() for each in english):
+            yield _NamedTime(time.begin, time.end, found["edge"] or "", found["words"])
 
 
 def without_verbatim(query: str) -> str:

@@ -1,12 +1,17 @@
-"""The days, months and years that a query names: "3 August 2023", "Aug 3rd", "the third of March", "in May"."""
+"""The days, months and years that a query names: "3 August 2023", "Aug 3rd", "the third of March", "in May"; in other
+languages "im März", "le 3 août 2023", "3 de agosto", "в марте", "2023年8月3日"."""
 
 from __future__ import annotations
 
 import calendar
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+
+from services.kit.late_pattern import late_pattern
+from services.kit.month_names import MONTHS_ABROAD, Months
 
 READ_MAX_CHARS = 2_000
 DATES_MAX = 8
@@ -36,6 +41,22 @@ _FORMS = tuple(
 )
 
 
+def _abroad(months: Months) -> re.Pattern[str]:
+    """Months of a language: after what leads to one, or with a day or a year."""
+    names = "|".join(sorted((each for names in months.names for each in names.split()), key=len, reverse=True))
+    year = r"(?P<year>(?:19|20)\d\d)\b"
+    day = r"(?<!\d)(?P<day>[0-3]?\d)(?:\.|er|º)? (?:de |di )?"
+    before = rf"(?P<within>(?:{'|'.join(months.before.split())}) )?(?:{day})?"
+    return late_pattern(rf"\b{before}\b(?P<month>{names})\b(?: (?:de |del )?{year})?")
+
+
+_ABROAD = tuple((months, _abroad(months)) for months in MONTHS_ABROAD.values())
+_ASIAN = late_pattern(
+    r"(?:(?P<year>(?:19|20)\d\d) ?[年년] ?)?(?<!\d)(?P<month>1[0-2]|0?[1-9]) ?[月월]"
+    r"(?: ?(?P<day>[0-3]?\d) ?[日号號일])?"
+)
+
+
 @dataclass(frozen=True)
 class DateSpan:
     """A day, a month or a year named in a query; without a year it matches any year."""
@@ -62,11 +83,31 @@ class DateSpan:
 
 
 def date_spans(query: str) -> list[DateSpan]:
-    """The dates named in a query, in English or ISO 8601. At most `DATES_MAX`, without repetitions."""
+    """The dates named in a query, in words or ISO 8601. At most `DATES_MAX`, without repetitions."""
     folded = query[:READ_MAX_CHARS].casefold()
     found = [match.groupdict() for form in _FORMS for match in form.finditer(folded)]
     spans = dict.fromkeys(_date_span(groups) for groups in found if _names_a_date(groups))
+    for each in _spans_abroad(folded):
+        if each.day:
+            spans.pop(replace(each, day=None), None)  # "3. August 2023", of which English has the month alone
+        spans[each] = None
     return list(spans)[:DATES_MAX]
+
+
+def _spans_abroad(folded: str) -> Iterator[DateSpan]:
+    """Those in other languages than English: of each only one language's."""
+    plain = "".join(each for each in unicodedata.normalize("NFD", folded) if not unicodedata.combining(each))
+    taken = set[int]()
+    for months, pattern in _ABROAD:
+        for found in pattern.finditer(plain):
+            is_named = found["within"] or found["day"] or found["year"]
+            if is_named and taken.isdisjoint(range(*found.span("month"))):
+                taken.update(range(*found.span("month")))
+                month = next(n for n, names in enumerate(months.names, 1) if found["month"] in names.split())
+                yield DateSpan(int(found["year"]) if found["year"] else None, month, int(found["day"] or 0) or None)
+    for found in _ASIAN.finditer(unicodedata.normalize("NFC", folded)):
+        year, day = found["year"], found["day"]
+        yield DateSpan(int(year) if year else None, int(found["month"]), int(day) if day and int(day) else None)
 
 
 def _names_a_date(groups: dict[str, str | None]) -> bool:

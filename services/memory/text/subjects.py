@@ -10,7 +10,19 @@ go going got happen happened happening happens know list memories memory new not
 recap remember remembered say saying session sessions show something status stuff summarise summarize summary
 talk talked talking tell thing things told us went work worked working
 """
-_WITHOUT_SUBJECT = frozenset(query_terms(_OF_ANYTHING)) | frozenset(query_terms(" ".join(sorted(STOP_WORDS))))
+_IN_OTHER_LANGUAGES = (
+    "was haben wir gemacht", "was ist war passiert geschehen los", "woran haben wir gearbeitet", "was wurde getan",
+    "worüber haben wir gesprochen geredet", "was habe ich gesagt", "die der das den",
+    "qu'est-ce que nous avons on a fait", "que s'est-il passé arrivé", "quelle est la le les était", "de quoi avons-nous parlé",
+    "qué hicimos hemos hecho", "qué pasó ha pasado", "cuál es fue la el", "de qué hablamos",
+    "cosa abbiamo fatto", "che cosa è successo", "qual è la il", "di cosa abbiamo parlato",
+    "o que fizemos", "o que aconteceu", "qual é foi a",
+    "wat hebben we gedaan", "wat is er gebeurd", "wat was de het",
+    "что мы делали сделали", "что случилось произошло было", "какое какая было была",
+)  # fmt: skip
+_WITHOUT_SUBJECT = frozenset(
+    term for words in (_OF_ANYTHING, " ".join(sorted(STOP_WORDS)), *_IN_OTHER_LANGUAGES) for term in query_terms(words)
+)
 
 
 def has_subject(query: str) -> bool:

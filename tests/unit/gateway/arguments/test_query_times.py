@@ -44,6 +44,61 @@ def test_a_time_in_words_is_a_span_in_the_users_zone(query: str, begin: str, end
     assert found.words.casefold() in query.casefold()
 
 
+WEEK = ("2026-11-16T00:00+01:00", "2026-11-23T00:00+01:00")
+YESTERDAY = ("2026-11-28T00:00+01:00", "2026-11-29T00:00+01:00")
+THREE_DAYS_AGO = ("2026-11-26T00:00+01:00", "2026-11-27T00:00+01:00")
+MONDAY = ("2026-11-23T00:00+01:00", "2026-11-24T00:00+01:00")
+SINCE_MONDAY = ("2026-11-23T00:00+01:00", "2026-11-30T00:00+01:00")
+
+
+@pytest.mark.parametrize(
+    ("query", "rest", "span"),
+    [
+        ("Was ging letzte Woche kaputt?", "Was ging kaputt?", WEEK),
+        ("Fehler in der letzten Woche", "Fehler", WEEK),
+        ("was haben wir gestern entschieden", "was haben wir entschieden", YESTERDAY),
+        ("vor drei Tagen ging der Upload kaputt", "ging der Upload kaputt", THREE_DAYS_AGO),
+        ("was wurde am Montag gesagt", "was wurde gesagt", MONDAY),
+        ("Fehler seit letztem Montag", "Fehler", SINCE_MONDAY),
+        ("Qu'est-ce qu'on a décidé hier sur le cache", "Qu'est-ce qu'on a décidé sur le cache", YESTERDAY),
+        ("les erreurs de la semaine dernière", "les erreurs", WEEK),
+        ("l'erreur d'il y a trois jours", None, THREE_DAYS_AGO),
+        ("qué decidimos la semana pasada", "qué decidimos", WEEK),
+        ("el error de ayer", "el error", YESTERDAY),
+        ("hace tres días falló", "falló", THREE_DAYS_AGO),
+        ("cosa abbiamo deciso ieri", "cosa abbiamo deciso", YESTERDAY),
+        ("tre giorni fa", "", THREE_DAYS_AGO),
+        ("o que decidimos na semana passada", "o que decidimos", WEEK),
+        ("wat hebben we gisteren besloten", "wat hebben we besloten", YESTERDAY),
+        ("vorige week", "", WEEK),
+        ("что мы решили вчера", "что мы решили", YESTERDAY),
+        ("три дня назад", "", THREE_DAYS_AGO),
+        ("上周我们决定了什么", "我们决定了什么", WEEK),
+        ("先週決めたこと", "決めたこと", WEEK),
+        ("3일 전 결정", "결정", THREE_DAYS_AGO),
+    ],
+)
+def test_a_time_in_another_language_is_the_same_span(query: str, rest: str | None, span: tuple[str, str]) -> None:
+    found = query_time(query, NOW, BERLIN)
+    assert found
+    assert (found.begin, found.end) == span
+    assert rest is None or found.rest == rest
+    assert found.words in query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("was läuft hier?", "wie geht das hier", "Aufbewahrung von 30 Tagen", "die letzte Woche des Sprints"),
+        *("letzte Zeile", "la dernière ligne", "última línea", "el último mes de prueba", "30 jours de rétention"),
+        *('"gestern" ist ein Wort', "`ayer`", "in drei Tagen", "ontem e na semana passada", "lundi", "sera"),
+        *("3个月的保留期", "gestern und yesterday", "Montag, Dienstag"),
+    ],
+)
+def test_what_names_no_time_or_several_in_another_language_is_left_alone(query: str) -> None:
+    assert query_time(query, NOW, BERLIN) is None
+
+
 @pytest.mark.parametrize(
     "query",
     [

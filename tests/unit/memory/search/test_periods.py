@@ -90,7 +90,31 @@ async def test_a_span_that_is_given_and_the_newest_first_go_before_it(service: S
             (text, False)
             for text in ("", "what did we do", "What happened?", "what was discussed", "show me the sessions")
         ),
-        *((text, True) for text in ("what broke", "what did we decide", "uploads", "who moved lunch", "\u4f1a\u8bae")),
+        *(
+            (text, False)
+            for text in (
+                *("was haben wir gemacht", "Was ist passiert?", "Was war die ?", "qu'est-ce que nous avons fait"),
+                *(
+                    "qué hicimos",
+                    "cosa abbiamo fatto",
+                    "o que fizemos",
+                    "wat hebben we gedaan",
+                    "\u0447\u0442\u043e \u0441\u043b\u0443\u0447\u0438\u043b\u043e\u0441\u044c",
+                ),
+            )
+        ),
+        *(
+            (text, True)
+            for text in (
+                "what broke",
+                "what did we decide",
+                "uploads",
+                "was ist kaputt",
+                "qué decidimos",
+                "who moved lunch",
+                "\u4f1a\u8bae",
+            )
+        ),
     ],
 )
 def test_a_query_has_a_subject_if_a_word_says_what_it_is_about(text: str, has_one: bool) -> None:

@@ -26,6 +26,18 @@ from services.memory.text.named_dates import DATES_MAX, DateSpan, date_spans
         ("the Twenty-First of May", DateSpan(None, 5, 21)),
         ("twenty second of June 2024", DateSpan(2024, 6, 22)),
         ("the thirty-first of December", DateSpan(None, 12, 31)),
+        ("was haben wir im M\u00e4rz entschieden", DateSpan(None, 3)),
+        ("am 3. August 2023", DateSpan(2023, 8, 3)),
+        ("depuis janvier", DateSpan(None, 1)),
+        ("le 3 ao\u00fbt 2023", DateSpan(2023, 8, 3)),
+        ("3 de agosto de 2023", DateSpan(2023, 8, 3)),
+        ("a maggio", DateSpan(None, 5)),
+        ("em mar\u00e7o", DateSpan(None, 3)),
+        ("in maart", DateSpan(None, 3)),
+        ("\u0432 \u043c\u0430\u0440\u0442\u0435", DateSpan(None, 3)),
+        ("3 \u0430\u0432\u0433\u0443\u0441\u0442\u0430 2023", DateSpan(2023, 8, 3)),
+        ("2023\u5e748\u67083\u65e5", DateSpan(2023, 8, 3)),
+        ("3\uc6d4 \uacb0\uc815", DateSpan(None, 3)),
     ],
 )
 def test_a_query_names_a_date(query: str, span: DateSpan) -> None:
@@ -43,6 +55,7 @@ def test_a_query_names_a_date(query: str, span: DateSpan) -> None:
         "error 2023",
         "mark the section",
         "2023-13-01x",
+        *("in Mars orbit", "ask Marco", "a Marco", "mars rover", "99 mars", "Mai", "im Maison", "3\u4e2a\u6708"),
         "",
     ],
 )
