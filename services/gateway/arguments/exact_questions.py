@@ -107,10 +107,10 @@ _count: tuple[str, ...] = (
     rf"\bhow (?:many times|often) (?:did|have|has) {_who} {_say}(?: about| on)?\b",
     r"\bhow (?:many times|often) (?:was|were|has|have) (?P<keep>[\w' -]{1,40}?) (?:been )?(?:mentioned|discussed|talked about"
     r"|brought up|decided(?: on)?|noted)\b",
-    r"\bwie viele (?P<keep>(?:[\w-]+ ){0,2}?[\w-]*?)(?:notizen|nachrichten|entscheidungen|erinnerungen|gespräche)"
+    r"\bwie viele (?P<keep>(?:[\w-]+ ){0,2}?[\w-]*?)(?P<noun>notizen|nachrichten|entscheidungen|erinnerungen|gespräche)"
     r"(?: gibt es| haben wir| habe ich)?(?= (?:zum|zur|zu|über|mit|von)\b|[\s.?!]*$)",
-    r"\bcombien de (?:notes|messages|décisions|conversations)(?: (?:y a-t-il|avons-nous))?(?= (?:sur|à propos|de|du)\b|[\s.?!]*$)",
-    r"\bcu[aá]nt[ao]s (?:notas|mensajes|decisiones|conversaciones)(?: (?:hay|tenemos))?(?= (?:sobre|acerca|de)\b|[\s.?!]*$)",
+    r"\bcombien de (?P<noun>notes|messages|décisions|conversations)(?: (?:y a-t-il|avons-nous))?(?= (?:sur|à propos|de|du)\b|[\s.?!]*$)",
+    r"\bcu[aá]nt[ao]s (?P<noun>notas|mensajes|decisiones|conversaciones)(?: (?:hay|tenemos))?(?= (?:sobre|acerca|de)\b|[\s.?!]*$)",
 )
 
 

@@ -65,16 +65,19 @@ async def explain(searching: Searching, user: str, query: Query, id: str) -> Exp
         return Explanation((), (), by_meaning=False, whereabouts="The query has no subject: all of then is listed.")
     candidates, scores = await searching.candidates(user, projects, query, asked)
     made = await searching.in_form(user, query, ranking(candidates, scores, query))
+    if query.asks_newest and len(made):
+        made = await searching.newest_of(user, projects, query, asked, made)
     shown = made.sequences[: min(query.limit, len(made))]
     sequence = await searching.store.find(user, id) if id else None
     sequence = await searching.store.find_shared(id) if id and sequence is None else sequence
     stored = await searching.store.visible(user, shown)
     evidence_of = _Evidence(candidates, scores)
+    known = evidence_of.places
     return Explanation(
-        results=[evidence_of.account(each, stored[each]) for each in shown if each in stored],
+        results=[evidence_of.account(each, stored[each]) for each in shown if each in stored and each in known],
         terms=asked.terms,
         by_meaning=asked.vector is not None,
-        named=evidence_of.account(sequence, named) if named and sequence in evidence_of.places else None,
+        named=evidence_of.account(sequence, named) if named and sequence in known else None,
         whereabouts=_whereabouts(named, sequence, query, projects, made, evidence_of) if named else "",
     )
 

@@ -35,7 +35,7 @@ from services.memory.index.memory_index import MemoryIndex
 from services.memory.operations.link_projects import Linking
 from services.memory.search.answer_forms import answer_form
 from services.memory.search.excerpts import sought_of
-from services.memory.search.force import mark
+from services.memory.search.force import mark, replacements_first
 from services.memory.search.index_query import IndexQueries
 from services.memory.search.relevance import relevance
 from services.memory.search.result_cache import EncodedPage, SearchCache, query_key
@@ -136,7 +136,7 @@ class Searching:
         if query.exact and not len(made):
             return await self._new_ranking(user, projects, replace(query, exact=None))
         if query.asks_newest:
-            made = await self._newest_first(user, projects, query, asked, made)
+            made = await self.newest_of(user, projects, query, asked, made)
         return replace(
             made,
             exact=made.exact and not self.index.unread,
@@ -154,17 +154,19 @@ class Searching:
         listed = list_ranking(await self.index.timeline(user, projects, within))
         return replace(listed, in_period=is_then and not query.is_list, newest=len(listed) if query.asks_newest else 0)
 
-    async def _newest_first(
-        self, user: str, projects: Sequence[str], query: Query, asked: Asked, made: Ranking
-    ) -> Ranking:
-        """The ranking, in which what truly matches comes first, the newest first: of all that there is."""
+    async def newest_of(self, user: str, projects: Sequence[str], query: Query, asked: Asked, made: Ranking) -> Ranking:
+        """The ranking, in which what truly matches comes first, the newest first: of all that there is. What was
+        replaced comes after what replaced it, whatever the clocks said."""
         only = asked.within or query.filter
         known = replace(asked, terms=[each for each in asked.terms if each not in asked.nowhere], within=None)
         found = await self.index.newest(user, projects, known, only, rows_max)
         marked = np.zeros(0, np.int64)
         if query.exact and query.exact.of_decisions:
             marked = await self.index.matching(user, projects, known, _of_decisions(only))
-        return newest_first(made, found, rank(found.signals, time.time()), query, marked)
+        scores, said_s = rank(found.signals, time.time()), found.signals.timestamp_s
+        said_s = replacements_first(found.sequence, said_s, said_s, self.index.voids)
+        in_turn = replace(found, signals=replace(found.signals, timestamp_s=said_s))
+        return newest_first(made, in_turn, scores, query, marked)
 
     async def question(self, user: str, projects: Sequence[str], query: Query) -> Asked | None:
         """What the query asks of the index; None where it has no subject: all that the filter passes is asked for.

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from services.memory.domain.deletion_log import Removing
 from services.memory.domain.queries import CountedBy, ExactQuestion, Filter, Query, Results, Sort
+from services.memory.search.explanation import explain
 from services.memory.search.result_list import unpack
 from tests.fuzz.budget import tried
 from tests.unit.memory.operations.test_restatements import MARCH, STORES, Service, noted, said, served
@@ -95,6 +96,18 @@ async def test_decisions_that_are_marked_come_first_where_decisions_are_asked_fo
     assert [each[:5] for each in first(any_note)] == ["Which", "The g", "Let's"]
 
 
+async def test_what_was_replaced_comes_after_what_replaced_it_whatever_the_clocks_said(service: Service) -> None:
+    (old,) = await service.remember(noted("The gearbox gets oil 75W", MARCH + timedelta(hours=3)))
+    await service.remember(noted("The gearbox is loud", MARCH + timedelta(hours=2)))
+    await service.remember(replace(noted("The gearbox gets oil 80W", MARCH), replaces=(old.id,)))
+    answer = await service.search(newest("last note on the gearbox", "on the gearbox"))
+    assert [each[-4:] for each in first(answer)] == [" 80W", " 75W", "loud"]
+    query = newest("last note on the gearbox", "on the gearbox")
+    explained = await explain(service.searching, "ann", query, old.id)
+    assert [each.memory.id for each in explained.results] == [each.memory.id for each in answer.found]
+    assert explained.whereabouts == "It is number 2."
+
+
 async def test_without_a_subject_it_is_the_newest_of_all_or_of_the_decisions(service: Service) -> None:
     await service.remember(noted("We keep the pond", MARCH, "decision"))
     await service.remember(noted("Deploys go out on Fridays", MARCH + timedelta(days=1)))
@@ -102,6 +115,9 @@ async def test_without_a_subject_it_is_the_newest_of_all_or_of_the_decisions(ser
     assert first(answer) == ["Deploys go out on Fridays", "We keep the pond"]
     assert (answer.strategy, answer.counted_by, answer.matching) == ("list", CountedBy.FILTER, None)
     assert first(await service.search(newest("what was the last decision", "what was"))) == ["We keep the pond"]
+    counted = ExactQuestion("?", of_decisions=True)
+    answer = await service.search(Query("how many decisions are there?", project="p", exact=counted))
+    assert (answer.total, answer.exact, answer.counted_by) == (1, True, CountedBy.FILTER)
 
 
 async def test_where_the_rest_finds_nothing_its_words_are_words_like_others(service: Service) -> None:
