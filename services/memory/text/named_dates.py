@@ -7,7 +7,7 @@ import calendar
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from services.kit.late_pattern import late_pattern
@@ -87,10 +87,13 @@ def date_spans(query: str) -> list[DateSpan]:
     folded = query[:READ_MAX_CHARS].casefold()
     found = [match.groupdict() for form in _FORMS for match in form.finditer(folded)]
     spans = dict.fromkeys(_date_span(groups) for groups in found if _names_a_date(groups))
+    english = list(spans)
     for each in _spans_abroad(folded):
-        if each.day:
-            spans.pop(replace(each, day=None), None)  # "3. August 2023", of which English has the month alone
-        spans[each] = None
+        alike = [span for span in english if span.month == each.month]
+        if not any(span.day or not each.day for span in alike):
+            for span in alike:
+                spans.pop(span, None)  # "3. August 2023", of which English has the month alone
+            spans[each] = None
     return list(spans)[:DATES_MAX]
 
 

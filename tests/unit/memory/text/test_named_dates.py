@@ -28,6 +28,7 @@ from services.memory.text.named_dates import DATES_MAX, DateSpan, date_spans
         ("the thirty-first of December", DateSpan(None, 12, 31)),
         ("was haben wir im M\u00e4rz entschieden", DateSpan(None, 3)),
         ("am 3. August 2023", DateSpan(2023, 8, 3)),
+        ("on 16 August, 2023", DateSpan(2023, 8, 16)),
         ("depuis janvier", DateSpan(None, 1)),
         ("le 3 ao\u00fbt 2023", DateSpan(2023, 8, 3)),
         ("3 de agosto de 2023", DateSpan(2023, 8, 3)),
