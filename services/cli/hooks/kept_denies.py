@@ -77,7 +77,8 @@ def answer(raw: bytes) -> bytes:
     copy = _read(_name(hook_input.here())) or _read(EVERYWHERE)
     if copy in {b"", NO_DENIES} and not is_proposal and not _is_near_rules(target):
         return b""  # what follows costs more than the rest of a hook
-    from services.session.permissions.plain_denies import Holds, judge_plainly, may_change_rules
+    from services.session.permissions.files.file_commands import Holds
+    from services.session.permissions.plain_denies import judge_plainly, may_change_rules
 
     denies = list(_denies(copy or NO_DENIES, hook_input.here()))
     paths = {

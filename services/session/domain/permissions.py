@@ -15,7 +15,8 @@ from enum import StrEnum
 
 from services.kit.errors import InvalidInput, TooLarge
 from services.session.domain.operation_risk import Level, classify
-from services.session.permissions.file_rules import allows_file, denies_file
+from services.session.permissions.files.file_commands import Holds, is_on_files, judge_files
+from services.session.permissions.files.file_rules import allows_file, denies_file
 from services.session.permissions.matching import CONTROL, allows_address, is_denied_address, matches, pieces
 from services.session.permissions.operation_kinds import (
     FILES_READ,
@@ -27,7 +28,13 @@ from services.session.permissions.operation_kinds import (
     operation_name,
 )
 from services.session.permissions.programs import has_risky_option
-from services.session.permissions.shell_rules import allows_command, denies_command, denies_powershell, may_be_denied
+from services.session.permissions.shell_rules import (
+    allows_command,
+    denies_command,
+    denies_powershell,
+    judge_file_command,
+    may_be_denied,
+)
 
 operation_max_chars = 200
 pattern_max_chars = 500
@@ -202,10 +209,12 @@ def check(ledger: Ledger, request: Request, now: datetime) -> Decision:
             return Decision(Verdict.DENY, request.level, f"{_origin(rule)} denies it", rule)
     if request.is_persons:
         return Decision(Verdict.ASK, request.level, f"only a person may: {request.why}", is_persons=True)
-    if allow := _allowing(live, request):
+    on_file = _may_deny_file(live, request)
+    if not on_file and (allow := _allowing(live, request)):
         return Decision(Verdict.ALLOW, request.level, f"{_origin(allow)} allows it", allow)
-    if unsure := _may_deny(live, request):
-        why = f"it may be what {_origin(unsure)} denies, by words that only the shell knows"
+    if unsure := on_file or _may_deny(live, request):
+        of_words = f"it may be what {_origin(unsure)} denies, by words that only the shell knows"
+        why = f"it may read or change a file that {_origin(unsure)} denies" if on_file else of_words
         return Decision(Verdict.ASK, request.level, why, unsure, may_be_denied=True)
     if request.level is Level.LOW:
         return Decision(Verdict.ALLOW, request.level, f"it only reads: {request.why}")
@@ -302,12 +311,12 @@ def denies(rule: Rule, operation: str, target: str, root: str = "") -> bool:
 
     `root` is of the project in which that is to be done.
     """
+    if has_shell_grammar(operation):
+        return _denies_line(rule, operation, target, root)
     if rule.operation != operation and not is_same_file_operation(rule.operation, operation):
         return False
     if not rule.pattern or target == rule.pattern:
         return True
-    if has_shell_grammar(operation):
-        return denies_command(rule.pattern, rule.exact, target)
     if operation in FILES_READ | FILES_WRITTEN | {"delete_file"}:
         return denies_file(rule.pattern, target, root or rule.place.root)
     ways = [target, posixpath.normpath(target)] if target else [""]
@@ -320,12 +329,37 @@ def denies(rule: Rule, operation: str, target: str, root: str = "") -> bool:
     return is_address or any(matches(" ".join(rule.pattern.split()), " ".join(way.split())) for way in ways)
 
 
+def _denies_line(rule: Rule, operation: str, target: str, root: str) -> bool:
+    """Whether a deny on commands, or one on files, takes in a command line."""
+    if is_on_files(rule.operation):
+        return judge_file_command(rule.operation, rule.pattern, root or rule.place.root, target) is Holds.DENY
+    is_whole = not rule.pattern or target == rule.pattern
+    return rule.operation == operation and (is_whole or denies_command(rule.pattern, rule.exact, target))
+
+
 def _may_deny(live: Sequence[Rule], request: Request) -> Rule | None:
     """The first deny of commands that this one may come under."""
     if not has_shell_grammar(request.operation):
         return None
     denied = (rule for rule in live if rule.verdict is Verdict.DENY and rule.operation == request.operation)
     return next((rule for rule in denied if may_be_denied(rule.pattern, request.target)), None)
+
+
+def _may_deny_file(live: Sequence[Rule], request: Request) -> Rule | None:
+    """The first deny on files under which a command may come; of a shell whose grammar is not known, by words alone."""
+    if not is_shell(request.operation):
+        return None
+    for rule in live:
+        if rule.verdict is not Verdict.DENY or not is_on_files(rule.operation):
+            continue
+        root = request.place.root or rule.place.root
+        if has_shell_grammar(request.operation):
+            said = judge_file_command(rule.operation, rule.pattern, root, request.target)
+        else:
+            said = judge_files(rule.operation, rule.pattern, root, [], request.target, is_whole=False)
+        if said:
+            return rule
+    return None
 
 
 def _origin(rule: Rule) -> str:

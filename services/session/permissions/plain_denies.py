@@ -8,12 +8,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from services.session.permissions.call_forms import NamedCall, is_named, may_be_named, named_call
-from services.session.permissions.file_rules import denies_file
+from services.session.permissions.files.file_commands import Holds, is_on_files, judge_files, runs_unread_text
+from services.session.permissions.files.file_rules import denies_file
 from services.session.permissions.matching import is_denied_address, matches, pieces, without_escapes
 from services.session.permissions.operation_kinds import (
     FILES_READ,
@@ -24,7 +24,7 @@ from services.session.permissions.operation_kinds import (
     operation_name,
 )
 from services.session.permissions.programs import program_name
-from services.session.permissions.rough_reading import is_plain, powershell_calls, rough_calls
+from services.session.permissions.rough_reading import calls_max, is_plain, powershell_calls, rough_calls
 
 text_max_chars = 131_072
 
@@ -40,14 +40,7 @@ _LOOK = frozenset({"grep", "rg", "git", "echo", "cat", "ls", "tail", "head", "le
 """Programs whose arguments are only words to them."""
 _RUN_SETTING = re.compile(r"\w(COMMAND|EDITOR|PAGER|ENV|ASKPASS|RSH|SSH|OPEN)=|\b(PS\d|GIT_CONFIG_\w+)=")
 _quotes = re.compile(r"['\"\\]")
-
-
-class Holds(StrEnum):
-    """What follows for the call."""
-
-    DENY = "deny"
-    ASK = "ask"
-    NOTHING = ""
+_substitution = re.compile(r"[<>]\(")
 
 
 class KeptDeny(NamedTuple):
@@ -85,12 +78,13 @@ def _names_rules(text: str) -> bool:
 
 
 def _judge(deny: KeptDeny, name: str, target: str) -> Holds:
+    is_on_file = is_on_files(deny.operation)
+    if (is_shell(name) and is_on_file) or (deny.operation == name and has_shell_grammar(name)):
+        return (_judge_file_command if is_on_file else _judge_command)(deny, target[:text_max_chars])
     if deny.operation != name and not is_same_file_operation(deny.operation, name):
         return Holds.NOTHING
     if not deny.pattern or target == deny.pattern:
         return Holds.DENY
-    if has_shell_grammar(name):
-        return _judge_command(deny, target[:text_max_chars])
     if name in FILES_READ | FILES_WRITTEN | {"delete_file"}:
         return Holds.DENY if denies_file(deny.pattern, target, deny.root) else Holds.NOTHING
     ways = {target, posixpath.normpath(target)}
@@ -105,7 +99,16 @@ def _judge(deny: KeptDeny, name: str, target: str) -> Holds:
     return Holds.DENY if is_denied else Holds.NOTHING
 
 
+def _judge_file_command(deny: KeptDeny, command: str) -> Holds:
+    calls = _calls(command)
+    is_read = len(calls) < calls_max and is_plain(calls) and not _substitution.search(command)
+    is_whole = is_read and not any(map(runs_unread_text, calls))
+    return judge_files(deny.operation, deny.pattern, deny.root, calls, command, is_whole=is_whole)
+
+
 def _judge_command(deny: KeptDeny, command: str) -> Holds:
+    if not deny.pattern or command == deny.pattern:
+        return Holds.DENY
     if not deny.exact and matches(_single_spaces(deny.pattern), _single_spaces(command)):
         return Holds.DENY
     meant, calls = _meant(deny.pattern), _calls(command)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from services.session.domain.command_risk import only_reads
 from services.session.permissions.call_forms import NamedCall, is_named, may_be_named, named_call
+from services.session.permissions.files.file_commands import Holds, judge_files, runs_unread_text
 from services.session.permissions.guesses import guessed_calls, guessed_max
 from services.session.permissions.matching import matches, pieces
 from services.session.permissions.programs import has_risky_option
@@ -32,6 +33,23 @@ def denies_command(pattern: str, exact: bool, command: str) -> bool:
         return True
     is_understood = line.is_understood and len(guesses) < guessed_max
     return not is_understood and not exact and _denies_text(pattern, command)
+
+
+def judge_file_command(operation: str, pattern: str, root: str, command: str) -> Holds:
+    """What a deny of an operation on files means for a command of Bash: see `judge_files`."""
+    expanded = with_known_values(command)
+    line, guesses = read_command(expanded), guessed_calls(command)
+    calls = [call.words for call in line.calls if call.words]
+    is_whole = line.is_understood and not any(map(runs_unread_text, calls))
+    said = judge_files(operation, pattern, root, calls, expanded, is_whole=is_whole)
+    written = [("tee", path) for path in line.written]
+    if not said or said is Holds.ASK:
+        deeper = judge_files(operation, pattern, root, written, "", is_whole=True)
+        guessed = judge_files(
+            operation, pattern, root, [call.words for call in guesses if call.words], "", is_whole=True
+        )
+        said = Holds.DENY if deeper is Holds.DENY else Holds.ASK if said or deeper or guessed else Holds.NOTHING
+    return said
 
 
 def denies_powershell(pattern: str, exact: bool, command: str) -> bool:

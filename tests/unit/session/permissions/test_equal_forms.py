@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.session.domain.permissions import Scope
+from services.session.permissions.files.file_commands import Holds
 from services.session.permissions.git_runs import git_runs
-from services.session.permissions.plain_denies import Holds, KeptDeny, judge_plainly
+from services.session.permissions.plain_denies import KeptDeny, judge_plainly
 from services.session.permissions.shell_texts import with_known_values
 from tests.unit.session.book import Book
 from tests.unit.session.domain.test_equal_commands import book, pushes, stubs  # noqa: F401  # a fixture

@@ -6,7 +6,8 @@ import pytest
 
 from services.session.domain.operation_risk import Level, classify, target_judged_max_chars
 from services.session.domain.permissions import Scope
-from services.session.permissions.plain_denies import Holds, KeptDeny, judge_plainly
+from services.session.permissions.files.file_commands import Holds
+from services.session.permissions.plain_denies import KeptDeny, judge_plainly
 from tests.growth import growth
 from tests.unit.session.book import Book
 

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from services.session.permissions.plain_denies import Holds, KeptDeny, judge_plainly, may_change_rules
+from services.session.permissions.files.file_commands import Holds
+from services.session.permissions.plain_denies import KeptDeny, judge_plainly, may_change_rules
 from services.session.permissions.rough_reading import rough_calls
 from tests.growth import growth
 from tests.unit.session.domain.test_equal_commands import SAME, WORDS

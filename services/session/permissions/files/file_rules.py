@@ -77,6 +77,11 @@ def _patterns(pattern: str, root: str) -> Iterator[str]:
         yield f"{posixpath.normpath(root)}/*/{plain}"
 
 
+def spellings(pattern: str, root: str) -> tuple[str, ...]:
+    """The pattern of a deny in all spellings of the paths that it holds for, folded."""
+    return _folded_patterns(pattern, root)
+
+
 @lru_cache(maxsize=1024)
 def _folded_patterns(pattern: str, root: str) -> tuple[str, ...]:
     files = set(_fold(_patterns(pattern, root)))
