@@ -12,13 +12,14 @@ from services.pb import session_pb2 as pb
 from services.pb import session_pb2_grpc
 from services.session import messages
 from services.session.domain.conversations import Heard, Reason
-from services.session.domain.permissions import Recorded, Rule, Scope, Verdict, denies_version
+from services.session.domain.permissions import Recorded, Scope, Verdict, denies_version
 from services.session.domain.sessions import NewCheckpoint, Opening
 from services.session.operations.conversation_log import Closing, checkpoints_handed_off_max
 from services.session.operations.health import Condition
 from services.session.operations.lifecycle import Lifecycle
 from services.session.operations.permission_service import Asked, Deciding
 from services.session.operations.session_lookup import Finding
+from services.session.permissions.operation_kinds import rule_text
 from services.session.permissions.proposals import Shown
 
 
@@ -189,7 +190,7 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
         allows = [rule for rule in status.rules if rule.verdict is Verdict.ALLOW]
         return pb.PermissionStatusResponse(
             trusted_operations=sorted({rule.operation for rule in allows if not rule.pattern}),
-            auto_approve_patterns=sorted({_pattern(rule) for rule in allows if rule.pattern}),
+            auto_approve_patterns=sorted({rule_text(rule.operation, rule.pattern) for rule in allows if rule.pattern}),
             history=[messages.audit_line(line) for line in status.history],
             security_level=status.level.name.lower(),
             rules=[messages.rule(rule) for rule in status.rules],
@@ -223,7 +224,3 @@ class SessionServicer(session_pb2_grpc.SessionServicer):
 def _permission_question(request: pb.CheckPermissionRequest | pb.RecordPermissionRequest) -> Asked:
     which = messages.which(request.which)
     return Asked(request.operation, request.target, which, plain_name(request.project), request.root)
-
-
-def _pattern(rule: Rule) -> str:
-    return f"{rule.operation}({rule.pattern})"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from services.cli.clients.claude_code import project_place, user_place
 from services.cli.clients.settings_file import NotOurs, SettingsFile
+from services.workspace.project import project_root
 
 _DECISIONS = {"deny": "deny", "allow": "permit"}
 _form = re.compile(r"(Read|Edit|Write|MultiEdit|NotebookEdit|Glob|Grep|LS)\((.*)\)", re.DOTALL)
@@ -41,6 +42,8 @@ def client_rules(home: Path, config_dir: str | None, directory: Path) -> ClientR
         (of_project, "project"),
         (of_project.with_name("settings.local.json"), "project"),
     ]
+    user_base = f"/{config_dir.rstrip('/')}" if config_dir else "~/.claude"
+    inside = "/".join((".", *directory.relative_to(project_root(directory, [Path(directory.anchor)])).parts))
     rules: list[ClientRule] = []
     asking, unreadable = 0, []
     for path, scope in files:
@@ -52,7 +55,8 @@ def client_rules(home: Path, config_dir: str | None, directory: Path) -> ClientR
         asking += len(list(_texts(permissions.get("ask"))))
         for key, action in _DECISIONS.items():
             texts = _texts(permissions.get(key))
-            rules += [ClientRule(action, _rule_with_path(text, scope), scope, path) for text in texts]
+            base = inside if scope == "project" else user_base
+            rules += [ClientRule(action, _rule_with_path(text, base, action), scope, path) for text in texts]
     ordered = sorted(dict.fromkeys(rules), key=lambda rule: rule.action != "deny")
     return ClientRules(ordered[:rules_max], asking, unreadable)
 
@@ -68,13 +72,16 @@ def _texts(rules: object) -> Iterator[str]:
         yield from (rule for rule in rules if isinstance(rule, str) and rule.strip())
 
 
-def _rule_with_path(rule: str, scope: str) -> str:
-    """The rule with its path as Segue reads it: the client's `//x` is absolute, `/x` below where the settings are."""
+def _rule_with_path(rule: str, base: str, action: str) -> str:
+    """The rule with a path that means the same from the project's root, where that of the settings may be below it:
+    `//x` is from the root of the file system, `/x` from the `base` of the settings, `./x` and `x/y` from the directory;
+    a name alone is denied wherever it is in the project, and allowed in the directory.
+    """
     if not (form := _form.fullmatch(rule.strip())):
         return rule.strip()
     tool, path = form.groups()
-    if path.startswith("//"):
-        path = path[1:]
-    elif path.startswith("/"):
-        path = f".{path}" if scope == "project" else f"~/.claude{path}"
+    if path.startswith("/") and not path.startswith("//"):
+        path = f"{base}{path}"
+    elif base.startswith("./") and ("/" in path or action != "deny") and not path.startswith(("/", "~", "**/")):
+        path = f"{base}/{path.removeprefix('./')}"
     return f"{tool}({path})"

@@ -13,6 +13,7 @@ from services.cli.gateway.failures import plain
 from services.cli.gateway.http_call import Endpoint
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.transfer.permission_import import run_import
+from services.session.permissions.operation_kinds import rule_text
 
 call_timeout_s = 30.0
 Record = dict[str, Any]
@@ -58,13 +59,12 @@ def _show() -> int:
 
 def line(rule: Record) -> str:
     """A rule on one line: its id, what it says of what, where, since and until when."""
-    target = f"({printable(rule['pattern'])})" if rule["pattern"] else ""
     exactly = " exactly" if rule["exact"] else ""
     where = f"project {plain(rule['project'])}" if rule["scope"] == "project" else rule["scope"]
     since = f"since {rule['created_at'][:10]}" if rule["created_at"] else ""
     until = f", until {rule['expires_at'][:16].replace('T', ' ')}" if rule["expires_at"] else ""
     source = ", learned" if rule["source"] == "learned" else ""
-    what = f"{rule['decision']:<5}  {plain(rule['operation'])}{target}{exactly}"
+    what = f"{rule['decision']:<5}  {printable(rule_text(rule['operation'], rule['pattern']))}{exactly}"
     return f"{rule['id']}  {what}  {where}, {since}{until}{source}"
 
 

@@ -39,7 +39,7 @@ from services.session.domain.sessions import (
 from services.session.operations.events import PERMISSION_DECIDED, Event
 from services.session.operations.session_lookup import Finding, until_first
 from services.session.permissions.audit_text import without_contents
-from services.session.permissions.naming import canonical_name, warnings
+from services.session.permissions.naming import canonical_name, reading_notes, warnings
 from services.session.permissions.proposals import Shown, decide, propose, withdraw
 from services.session.store import Change, SessionStore
 from services.session.store.records import PROPOSAL, RULE
@@ -122,7 +122,8 @@ class Deciding:
 
         async def attempt(id: str) -> Answer:
             place, _ = await self._place(user, asked)
-            request = judge_request(*canonical_name(asked.operation, asked.target), place)
+            denied_root = place.root if recorded.verdict is Verdict.DENY else ""
+            request = judge_request(*canonical_name(asked.operation, asked.target, denied_root), place)
             ledger = await self._store.ledger(user)
             if recorded.by_person or recorded.verdict is Verdict.DENY:
                 ledger, rule, lines = self._record_decision(ledger, request, recorded)
@@ -138,7 +139,8 @@ class Deciding:
         answer = await self._finding.once(user, "RecordPermission", operation_id, attempt)
         rule = RULE.validate_python(answer.details["rule"])
         warned = warnings(rule.operation, rule.pattern, rule.place.root, rule.verdict is Verdict.ALLOW)
-        return Made(rule, bool(answer.details.get("is_proposed")), warned)
+        noted = reading_notes(asked.operation, asked.target, rule.pattern)
+        return Made(rule, bool(answer.details.get("is_proposed")), [*warned, *noted])
 
     def _record_decision(
         self, ledger: Ledger, request: Request, recorded: Recorded

@@ -6,6 +6,7 @@ import difflib
 import re
 
 from services.session.domain.operation_risk import OPERATIONS
+from services.session.permissions.files.file_rules import HOME
 from services.session.permissions.operation_kinds import (
     FILES_READ,
     FILES_WRITTEN,
@@ -18,14 +19,37 @@ _other_wildcards = re.compile(r"\?|\{[^{}]*,[^{}]*\}")
 _form = re.compile(r"\s*([\w*-]+)\((.*)\)\s*", re.DOTALL)
 
 
-def canonical_name(operation: str, target: str) -> tuple[str, str]:
-    """The operation and target of a rule, also where they are written as Claude Code does: `Bash(git push:*)`."""
+def canonical_name(operation: str, target: str, denied_root: str = "") -> tuple[str, str]:
+    """The operation and target of a rule, also where they are written as Claude Code does: `Bash(git push:*)`.
+
+    In its form a path is read as it does: `Edit(/src/**)` is below the project, `Edit(//etc/hosts)` from the root of
+    the file system. Of a deny, for a project at `denied_root`, what can only be meant from there is: a path to a home,
+    or to that project.
+    """
     whole = _form.fullmatch(operation)
     if whole and not target:
         operation, target = whole[1], whole[2]
+        if operation_name(operation) in FILES_READ | FILES_WRITTEN:
+            target = _path_of_client(target, denied_root)
     if has_shell_grammar(operation) and target.endswith(":*"):
         target = f"{target[:-2]} *"
     return operation, target
+
+
+def reading_notes(written: str, target: str, pattern: str) -> list[str]:
+    """How a path was read that may have been meant otherwise, for a rule written in Claude Code's form."""
+    whole = _form.fullmatch(written)
+    path = whole[2] if whole and not target else ""
+    if not path.startswith("/") or path.startswith("//") or pattern != f".{path}":
+        return []
+    return [f"As in Claude Code, {path} is below the project; from the root of the file system it is /{path}."]
+
+
+def _path_of_client(path: str, denied_root: str) -> str:
+    if path.startswith("//"):
+        return path[1:]
+    is_clear = denied_root and (f"{path}/".startswith(f"{denied_root.rstrip('/')}/") or HOME.match(path))
+    return path if is_clear or not path.startswith("/") else f".{path}"
 
 
 def warnings(operation: str, pattern: str, root: str, is_allow: bool) -> list[str]:

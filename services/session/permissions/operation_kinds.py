@@ -18,6 +18,13 @@ def operation_name(operation: str) -> str:
     return unicodedata.normalize("NFKC", operation).strip().casefold()
 
 
+def rule_text(operation: str, pattern: str) -> str:
+    """A rule as Claude Code writes it, which reads `/x` as a path below the project and `//x` as one from the root."""
+    is_absolute = pattern.startswith("/") and operation_name(operation) in FILES_READ | FILES_WRITTEN
+    shown = f"/{pattern}" if is_absolute and not pattern.startswith("//") else pattern
+    return f"{operation}({shown})" if pattern else operation
+
+
 def is_shell(operation: str) -> bool:
     """Whether the target of this operation is a command line."""
     return operation_name(operation) in SHELLS

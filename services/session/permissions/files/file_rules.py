@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from services.session.permissions.matching import fold, matches, shortest
 
-_home = re.compile(r"(/home/[^/]+|/Users/[^/]+|/root|/var/root|[A-Za-z]:/Users/[^/]+)(?=/|$)")
+HOME = re.compile(r"(/home/[^/]+|/Users/[^/]+|/root|/var/root|[A-Za-z]:/Users/[^/]+)(?=/|$)")
 _drive = re.compile(r"[A-Za-z]:/")
 _device = re.compile(r"^//[?.]/")
 _home_variable = re.compile(r"^(\$HOME|\$\{HOME\}|%USERPROFILE%|\$env:USERPROFILE)(?=/|$)", re.IGNORECASE)
@@ -61,7 +61,7 @@ def _ways(target: str, root: str) -> Iterator[str]:
     absolute = _absolute(target, root)
     short = shortest(absolute)
     yield from (target, absolute, short, f"/private{short}")
-    if home := _home.match(short):
+    if home := HOME.match(short):
         yield f"~{short[home.end() :]}"
     if mounted := _mounted.match(absolute):
         yield f"{mounted[1]}:{absolute[mounted.end() :]}"

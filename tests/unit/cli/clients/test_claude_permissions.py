@@ -45,8 +45,20 @@ def test_paths_are_meant_as_the_client_means_them(home: Path, project: Path) -> 
     write(project / ".claude" / "settings.json", {"deny": rules})
     write(home / ".claude" / "settings.json", {"deny": ["Edit(/CLAUDE.md)"]})
     assert [each.rule for each in client_rules(home, None, project).rules] == [
-        *("Edit(~/.claude/CLAUDE.md)", "Read(/etc/hosts)", "Edit(./docs/**)", "Read(./.env)", "Read(*.pem)"),
+        *("Edit(~/.claude/CLAUDE.md)", "Read(//etc/hosts)", "Edit(./docs/**)", "Read(./.env)", "Read(*.pem)"),
         "Bash(ls /tmp)",
+    ]
+
+
+def test_paths_are_those_of_where_the_settings_are(home: Path, project: Path) -> None:
+    (project / ".git").mkdir(parents=True)
+    allow, deny = ["Edit(/src/**)", "Edit(./a)", "Edit(b/c)", "Read(x)"], ["Read(y)", "Read(**/z)"]
+    write(project / "web" / ".claude" / "settings.json", {"allow": allow, "deny": deny})
+    write(home / "other" / "settings.json", {"deny": ["Read(/private/**)"]})
+    found = client_rules(home, str(home / "other"), project / "web")
+    assert [each.rule for each in found.rules] == [
+        f"Read(/{home}/other/private/**)",
+        *("Read(y)", "Read(**/z)", "Edit(./web/src/**)", "Edit(./web/a)", "Edit(./web/b/c)", "Read(./web/x)"),
     ]
 
 

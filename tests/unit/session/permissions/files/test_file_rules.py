@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.session.permissions.naming import canonical_name, warnings
+from services.session.permissions.naming import canonical_name, reading_notes, warnings
+from services.session.permissions.operation_kinds import rule_text
 from tests.unit.session.book import Book
 
 
@@ -82,12 +83,39 @@ def test_an_allow_of_a_relative_path_is_of_the_project(pattern: str, target: str
         (("Bash(git push:*)", ""), ("Bash", "git push *")),
         (("Bash", "npm run test:*"), ("Bash", "npm run test *")),
         (("Read(./.env)", ""), ("Read", "./.env")),
+        (("Edit(/src/**)", ""), ("Edit", "./src/**")),
+        (("Edit(//etc/hosts)", ""), ("Edit", "/etc/hosts")),
+        (("Edit(~/a)", ""), ("Edit", "~/a")),
+        (("Edit", "/src/**"), ("Edit", "/src/**")),
+        (("Bash(/bin/ls)", ""), ("Bash", "/bin/ls")),
         (("Bash", "make"), ("Bash", "make")),
         (("mcp__github__*", ""), ("mcp__github__*", "")),
     ],
 )
 def test_the_forms_of_claude_code_are_understood(written: tuple[str, str], meant: tuple[str, str]) -> None:
     assert canonical_name(*written) == meant
+
+
+def test_a_deny_of_what_can_only_be_a_path_from_the_root_is_one() -> None:
+    assert canonical_name("Read(/work/heron/.env)", "", "/work/heron") == ("Read", "/work/heron/.env")
+    assert canonical_name("Read(/home/ada/.ssh/**)", "", "/work/heron") == ("Read", "/home/ada/.ssh/**")
+    assert canonical_name("Read(/etc/hosts)", "", "/work/heron") == ("Read", "./etc/hosts")
+    assert canonical_name("Read(/work/heron/.env)", "") == ("Read", "./work/heron/.env")  # an allow
+
+
+def test_a_rule_is_written_as_claude_code_reads_it() -> None:
+    for pattern in ("/etc/hosts", "./src/**", "~/a", "a*"):
+        assert canonical_name(rule_text("Edit", pattern), "") == ("Edit", pattern)
+    assert rule_text("Bash", "/bin/ls") == "Bash(/bin/ls)"
+    assert rule_text("Bash", "") == "Bash"
+
+
+def test_how_a_path_was_read_is_said() -> None:
+    (note,) = reading_notes("Edit(/src/**)", "", "./src/**")
+    assert "/src/** is below the project" in note
+    assert "//src/**" in note
+    assert not reading_notes("Edit(//src/**)", "", "/src/**")
+    assert not reading_notes("Edit", "/src/**", "/src/**")
 
 
 @pytest.mark.parametrize(
