@@ -44,6 +44,7 @@ class Sighting(_message.Message):
     IS_GONE_FIELD_NUMBER: _builtins.int
     MARK_FIELD_NUMBER: _builtins.int
     HANDOFF_FIELD_NUMBER: _builtins.int
+    WRITTEN_REMOTE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """of the repository's or the directory's own, for people"""
     machine: _builtins.str
@@ -70,6 +71,8 @@ class Sighting(_message.Message):
     """of the very directory, whatever it is called; empty where its disk does not tell"""
     handoff: _builtins.str
     """the name of the last one that was left in the directory"""
+    written_remote: _builtins.str
+    """as the repository has it, where the user's settings of ssh or git lead it elsewhere"""
     def __init__(
         self,
         *,
@@ -87,10 +90,11 @@ class Sighting(_message.Message):
         is_gone: _builtins.bool = ...,
         mark: _builtins.str = ...,
         handoff: _builtins.str = ...,
+        written_remote: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "first_commit", b"first_commit", "given_name", b"given_name", "handoff", b"handoff", "inside", b"inside", "is_first_commit_unknown", b"is_first_commit_unknown", "is_gone", b"is_gone", "is_repository", b"is_repository", "machine", b"machine", "mark", b"mark", "name", b"name", "package", b"package", "remote", b"remote", "root", b"root"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "first_commit", b"first_commit", "given_name", b"given_name", "handoff", b"handoff", "inside", b"inside", "is_first_commit_unknown", b"is_first_commit_unknown", "is_gone", b"is_gone", "is_repository", b"is_repository", "machine", b"machine", "mark", b"mark", "name", b"name", "package", b"package", "remote", b"remote", "root", b"root", "written_remote", b"written_remote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

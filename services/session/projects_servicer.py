@@ -137,6 +137,7 @@ def _sighting(message: pb.Sighting) -> Sighting:
         is_gone=message.is_gone,
         mark=message.mark,
         handoff=message.handoff,
+        written_remote=message.written_remote,
     )
 
 

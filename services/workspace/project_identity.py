@@ -22,8 +22,9 @@ from services.workspace.git.config_file import read_config
 from services.workspace.git.repository import Located, locate, pointer_target
 from services.workspace.handoff_files import last_handoff
 from services.workspace.project import NAME_MAX_CHARS, project_root
-from services.workspace.remote_address import local_path, remote_address
+from services.workspace.remote_address import SshDestination, local_path, remote_address
 from services.workspace.serialization import readable
+from services.workspace.user_remotes import rewritten_url, ssh_destination
 
 SETTINGS_FILE = ".segue.toml"
 SETTINGS_MAX_BYTES = 4096
@@ -42,7 +43,8 @@ class Sighting:
 
     `root` is the repository's place, the same for all its working trees; `directory` the top of this one. `inside` is
     the path of a package with a manifest of its own. Names are for people. What no remote tells has a `mark`, by which
-    the very directory is known after a move, and the name of the last `handoff` that was left in it.
+    the very directory is known after a move, and the name of the last `handoff` that was left in it. `written_remote`
+    is the remote as the repository has it, where the user's own settings of ssh or git lead it elsewhere.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Sighting:
     is_gone: bool = False
     mark: str = ""
     handoff: str = ""
+    written_remote: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -77,7 +80,7 @@ class Sighting:
         texts: dict[str, Any] = {
             name: value if isinstance(value, bool) else _encodable(value) for name, value in values.items()
         }
-        return cls(**{**texts, "remote": _checked_address(texts["remote"])})
+        return cls(**{**texts, **{each: _checked_address(texts[each]) for each in ("remote", "written_remote")}})
 
 
 _FIELDS = tuple(Sighting.__dataclass_fields__)
@@ -94,7 +97,7 @@ def sight(directory: Path, roots: Sequence[Path], first_commit: FirstCommit | No
     place = _place(repository, config)
     package = "" if root == repository.top else str(root.relative_to(repository.top))
     found = first_commit(repository.common_dir) if first_commit else None
-    remote = _remote(config, place)
+    remote, written = _remote(config, place)
     return Sighting(
         name=_name(place),
         machine=machine(),
@@ -108,6 +111,7 @@ def sight(directory: Path, roots: Sequence[Path], first_commit: FirstCommit | No
         package=(_given_name(root) or _name(root)) if package else "",
         given_name=_given_name(repository.top),
         mark=directory_mark(str(place)) if first_commit and not remote else "",
+        written_remote=written if written != remote else "",
     )
 
 
@@ -229,8 +233,9 @@ def _name(place: Path) -> str:
     return readable(place.name.removesuffix(".git"), NAME_MAX_CHARS) or "unnamed"
 
 
-def _remote(config: Mapping[str, str], place: Path) -> str:
-    """The address of the repository's remote: of origin, else of upstream, else of the first by name."""
+def _remote(config: Mapping[str, str], place: Path) -> tuple[str, str]:
+    """The address of the repository's remote, of origin, else of upstream, else of the first by name: where the user's
+    own settings lead, and as it is written."""
     urls = {
         key.removeprefix("remote.").removesuffix(".url"): value
         for key, value in config.items()
@@ -238,9 +243,14 @@ def _remote(config: Mapping[str, str], place: Path) -> str:
     }
     names = [each for each in (*PREFERRED_REMOTES, *sorted(urls)) if each in urls]
     if not names:
-        return ""
-    path = local_path(urls[names[0]])
-    return _local_remote(path, place) if path else remote_address(urls[names[0]])
+        return "", ""
+    url = urls[names[0]]
+    return _address(rewritten_url(url), place, ssh_destination), _address(url, place)
+
+
+def _address(url: str, place: Path, destination: SshDestination | None = None) -> str:
+    path = local_path(url)
+    return _local_remote(path, place) if path else remote_address(url, destination)
 
 
 def _local_remote(path: str, place: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ ALIASES: Final = {
 """Other names of hosts, which serve the same repositories, some of them on the port of another protocol."""
 CASELESS: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org", "dev.azure.com", "codeberg.org"})
 """Hosts to which the case of a path is the same."""
+SshDestination = Callable[[str], tuple[str, str]]
 _url = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)", re.DOTALL)
 _scp = re.compile(r"((?:[^/@:\[\]]+@)?)(\[[^\]]+\]|[^/:\[\]-][^/:\[\]]*):(?!//|:)(.*)", re.DOTALL)
 _secret = re.compile(
@@ -33,13 +35,17 @@ _secret = re.compile(
 """What looks like a token in a path, where none belongs, or is no text to show."""
 
 
-def remote_address(url: str) -> str:
-    """The normalised address: host and path; empty for a path on this machine, or for what is no address."""
+def remote_address(url: str, ssh_destination: SshDestination | None = None) -> str:
+    """The normalised address: host and path; empty for a path on this machine, or for what is no address.
+
+    `ssh_destination` tells the name and port of a host that ssh knows by another name."""
     if len(url) > URL_MAX_CHARS or not url.isprintable():
         return ""
     scheme, user, authority, path = _parts(url.strip())
     if scheme not in PORTS:
         return ""
+    if ssh_destination and PORTS[scheme] == "22":
+        authority = _by_ssh(authority, ssh_destination)
     host, port = _host(authority, scheme)
     path = _path(path, host)
     if not host or not path:
@@ -81,6 +87,12 @@ def _host(authority: str, scheme: str) -> tuple[str, str]:
         return ALIASES[host], ""
     is_usual = port in {"", PORTS[scheme]} or (host in CASELESS and port in PORTS.values())
     return host, "" if is_usual else f":{port}"
+
+
+def _by_ssh(authority: str, ssh_destination: SshDestination) -> str:
+    given, _, given_port = authority.rpartition(":") if re.search(r":\d*$", authority) else (authority, "", "")
+    name, port = ssh_destination(given)
+    return f"{name}:{given_port or port}" if given_port or port else name
 
 
 def _path(path: str, host: str) -> str:

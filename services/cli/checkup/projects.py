@@ -78,15 +78,17 @@ def _doubts(project: Project) -> Iterator[Finding]:
 
 
 def _twins(found: Sequence[Project]) -> Iterator[Finding]:
-    """Two that may be one repository: the same first commit, and only one of them has a remote."""
+    """Two that may be one repository: the same first commit, and only one of them has a remote, or both have one, as
+    where it was known by a name that ssh has for its host."""
     by_commit: defaultdict[str, list[Project]] = defaultdict(list)
     for each in found:
         if each["first_commit"]:
             by_commit[each["first_commit"]].append(each)
     for its in by_commit.values():
         bare, known = [each for each in its if not each["remote"]], [each for each in its if each["remote"]]
-        if len(bare) == 1 and len(known) == 1:
-            both = f"{_name(bare[0])} {_name(known[0])}"
+        are_two = len(its) == 2 and (len(bare) == 1 or its[0]["remote"] == its[1]["remote"] != "")
+        if are_two:
+            both = " ".join(map(_name, [*bare, *known]))
             detail = f"{both.replace(' ', ' and ')} have one first commit: they may be one repository"
             yield Finding("projects", OK, detail, f"segue project merge {both}  # if they are")
 

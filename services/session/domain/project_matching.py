@@ -47,8 +47,7 @@ def lookup_keys(sighting: Sighting) -> list[str]:
     keys = [name_key(each) for each in sorted(names)]
     keys += [root_key(sighting.machine, path) for path in {sighting.root, sighting.directory, package_root(sighting)}]
     keys += [_clone_key(sighting), left_key(sighting.machine, sighting.root)]
-    if sighting.remote:
-        keys.append(remote_key(sighting.remote))
+    keys += map(remote_key, _remotes(sighting))
     if sighting.first_commit:
         keys.append(commit_key(sighting.first_commit))
     if sighting.mark:
@@ -75,10 +74,14 @@ def matching_project(sighting: Sighting, registered: Registered) -> Project | No
 
 def _of_remote(sighting: Sighting, registered: Registered) -> list[Project]:
     """The projects of the sighting's remote that may be its own, the likeliest first."""
-    if not sighting.remote:
-        return []
-    found = [each for each in _whole(registered.at(remote_key(sighting.remote))) if _may_be(each, sighting)]
+    of_both = [each for remote in _remotes(sighting) for each in _whole(registered.at(remote_key(remote)))]
+    found = [each for each in dict.fromkeys(of_both) if _may_be(each, sighting)]
     return sorted(found, key=lambda each: (not _has_root(each, sighting), not _has_commit(each, sighting)))
+
+
+def _remotes(sighting: Sighting) -> list[str]:
+    """Where the sighting's remote leads, and how it is written, by which its project may be known since before."""
+    return [each for each in (sighting.remote, sighting.written_remote) if each]
 
 
 def moved_project(sighting: Sighting, registered: Registered, standing: frozenset[str] | None) -> Project | None:
@@ -174,7 +177,7 @@ def is_same_project(one: Sighting, other: Sighting) -> bool:
     is_clone = _clone_key(one) == root_key(other.machine, other.root) or _clone_key(other) == root_key(
         one.machine, one.root
     )
-    return is_clone or (bool(one.remote) and one.remote == other.remote)
+    return is_clone or bool({*_remotes(one)} & {*_remotes(other)})
 
 
 def paths_upwards(path: str) -> list[str]:
@@ -193,10 +196,12 @@ def grown_project(project: Project, sighting: Sighting, now: datetime) -> Projec
     is_package = bool(project.repository)
     paths = [package_root(sighting)] if is_package else [sighting.root, sighting.directory]
     name = (sighting.package if is_package else sighting.given_name) or sighting.name
-    remotes, commits = ("", "") if is_package else (sighting.remote, sighting.first_commit)
+    written, remote, commits = (
+        ("", "", "") if is_package else (sighting.written_remote, sighting.remote, sighting.first_commit)
+    )
     following = replace(
         project,
-        remotes=_with_last(project.remotes, remotes, remotes_max),
+        remotes=_with_last(_with_last(project.remotes, written, remotes_max), remote, remotes_max),
         first_commits=_with_last(project.first_commits, commits, first_commits_max),
         names=project.names if name == project.name else _with_last(project.names, name, names_max),
         roots=_with_roots(project.roots, sighting.machine, paths, now),

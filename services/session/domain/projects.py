@@ -71,6 +71,8 @@ class Sighting:
     is_gone: bool = False
     mark: str = ""
     handoff: str = ""
+    written_remote: str = ""
+    """As the repository has it, where the user's settings lead it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,7 @@ def check_sighting(sighting: Sighting) -> Sighting:
     for text in texts:
         check_text(text, name_max_chars, "a name")
     check_text(sighting.remote, remote_max_chars, "a remote")
+    check_text(sighting.written_remote, remote_max_chars, "a remote")
     check_text(sighting.first_commit, commit_max_chars, "a first commit")
     check_text(sighting.mark, mark_max_chars, "a directory's mark")
     check_text(sighting.handoff, name_max_chars, "a handoff's name")
@@ -289,6 +292,7 @@ def check_sighting(sighting: Sighting) -> Sighting:
         is_gone=sighting.is_gone,
         mark=sighting.mark if sighting.machine else "",
         handoff=sighting.handoff,
+        written_remote=sighting.written_remote,
     )
 
 

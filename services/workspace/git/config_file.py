@@ -21,14 +21,15 @@ def read_config(file: Path) -> dict[str, str]:
     """The settings, `section.subsection.name` with section and name in lower case; the last value of each. Empty for a
     file that is missing, not a regular one, or not readable."""
     settings: dict[str, str] = {}
-    for key, value in _settings(_text(file)):
+    for key, value in settings_in(config_text(file)):
         settings[key] = value
         if len(settings) >= VALUES_MAX:
             break
     return settings
 
 
-def _text(file: Path) -> str:
+def config_text(file: Path) -> str:
+    """The text of a regular file up to a size, also by a link; empty where there is none."""
     try:
         descriptor = os.open(file, os.O_RDONLY | LINKED)
     except (OSError, ValueError):
@@ -43,7 +44,8 @@ def _text(file: Path) -> str:
         os.close(descriptor)
 
 
-def _settings(text: str) -> Iterator[tuple[str, str]]:
+def settings_in(text: str) -> Iterator[tuple[str, str]]:
+    """All settings of a text in order, also those of one name."""
     section = ""
     for line in _whole_lines(text):
         stripped = line.strip()

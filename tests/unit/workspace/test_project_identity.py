@@ -272,3 +272,24 @@ def test_where_the_disk_does_not_tell_there_is_no_mark(tmp_path: Path, monkeypat
     assert directory_mark("a\0b") == ""
     monkeypatch.setattr(directory_identity, "birth_ns", lambda _: 0)
     assert directory_mark(str(tmp_path)) == ""
+
+
+def test_the_users_own_settings_tell_where_a_remote_leads_and_a_repositorys_do_not(
+    api: RepositoryOnDisk, tmp_path: Path
+) -> None:
+    home = Path(os.environ["HOME"])
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "config").write_text("Host github-work\n  HostName github.com\n  IdentityFile ~/.ssh/work\n")
+    api.git("remote", "add", "origin", "git@github-work:Acme/API.git")
+    found = seen(api.root)
+    assert (found.remote, found.written_remote) == ("github.com/acme/api", "github-work/Acme/API")
+    with (home / ".gitconfig").open("a") as file:
+        file.write('[url "git@github-work:"]\n\tinsteadOf = work:\n')
+    api.git("remote", "set-url", "origin", "work:acme/api")
+    assert seen(api.root).remote == "github.com/acme/api"
+    assert Sighting.from_dict(seen(api.root).to_dict()) == seen(api.root)
+    api.git("config", "url.https://github.com/victim/.insteadOf", "mine:")
+    api.git("remote", "set-url", "origin", "mine:api")
+    assert (seen(api.root).remote, seen(api.root).written_remote) == ("mine/api", "")
+    api.git("remote", "set-url", "origin", "https://github.com/acme/api")
+    assert (seen(api.root).remote, seen(api.root).written_remote) == ("github.com/acme/api", "")

@@ -134,3 +134,30 @@ def test_paths_lead_upwards_on_every_system() -> None:
     assert paths_upwards("/a/b/c") == ["/a/b/c", "/a/b", "/a"]
     assert paths_upwards("D:\\a\\b") == ["D:\\a\\b", "D:\\a", "D:"]
     assert len(paths_upwards("/x" * 5000)) == 64
+
+
+ALIAS = replace(REPOSITORY, remote="github-work/acme/api")
+RESOLVED = replace(REPOSITORY, remote="github.com/acme/api", written_remote="github-work/acme/api")
+ELSEWHERE = replace(RESOLVED, root="/w/clone", directory="/w/clone")
+WRITTEN_OUT = replace(ELSEWHERE, written_remote="")
+
+
+def test_what_was_known_by_the_name_of_a_host_goes_on_by_where_that_leads() -> None:
+    assert belongs(RESOLVED, ALIAS)
+    assert belongs(ELSEWHERE, ALIAS)
+    assert not belongs(WRITTEN_OUT, ALIAS)
+    assert belongs(WRITTEN_OUT, ALIAS, RESOLVED)
+    assert belongs(ALIAS, RESOLVED)  # the settings are gone again
+    assert not belongs(replace(ELSEWHERE, first_commit="c9"), ALIAS)
+    grown = project_of(ALIAS, RESOLVED)
+    assert grown.remotes == ("github-work/acme/api", "github.com/acme/api")
+    assert grown_project(grown, RESOLVED, NOW) is grown
+
+
+def test_of_two_projects_that_were_one_repository_each_place_goes_on_with_its_own() -> None:
+    alias, other = project_of(ALIAS), replace(project_of(WRITTEN_OUT), id="2", label="acme/api")
+    known = registered(alias, other)
+    assert matching_project(RESOLVED, known) == alias
+    assert matching_project(ELSEWHERE, known) == other
+    third = replace(ELSEWHERE, root="/w/third", directory="/w/third")
+    assert matching_project(third, known) == other
