@@ -14,7 +14,7 @@ from typing import Any
 from services.cli.commands.permissions import call_timeout_s, line, printable
 from services.cli.commands.token import lifetime_s
 from services.cli.directory.place import place_here
-from services.cli.gateway.http_call import Endpoint
+from services.cli.gateway.http_call import Endpoint, Unanswered
 from services.cli.gateway.mcp_call import CallFailed
 from services.cli.person import NobodyThere, confirm_by_person
 
@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _decide(options)
     except (CallFailed, NobodyThere) as problem:
-        print(f"segue {options.command}: {problem}", file=sys.stderr)
+        unknown = " `segue permissions` shows what holds." if isinstance(problem, Unanswered) else ""
+        print(f"segue {options.command}: {problem}{unknown}", file=sys.stderr)
         return 2 if isinstance(problem, NobodyThere) else 1
 
 
@@ -48,7 +49,7 @@ def _decide(options: argparse.Namespace) -> int:
     if options.command != "deny" and not confirm_by_person(_what(endpoint, asked)):
         print(f"segue {options.command}: nothing is changed.", file=sys.stderr)
         return 1
-    print("\n".join(_answer_lines(endpoint.answer("/v1/permissions", call_timeout_s, asked))))
+    print("\n".join(_answer_lines(endpoint.change("/v1/permissions", call_timeout_s, asked))))
     return 0
 
 

@@ -68,7 +68,7 @@ def _record(rule: ClientRule, here: Mapping[str, Any]) -> str:
     asked: dict[str, Any] = {"action": rule.action, "scope": rule.scope, **here}
     try:
         asked |= {"operation": rule.rule, "target": ""}
-        answer = Endpoint().answer("/v1/permissions", call_timeout_s, asked)
+        answer = Endpoint().change("/v1/permissions", call_timeout_s, asked)
     except CallFailed as problem:
         return f"{plain(rule.rule)}: {problem}"
     for warning in answer["warnings"]:

@@ -23,7 +23,7 @@ from services.pb import session_pb2
 from services.workspace.directory_identity import PROJECT_META
 
 history_max = 20
-TEXTS = ("action", "id", "operation", "target", "scope")
+TEXTS = ("action", "id", "operation", "target", "scope", "operation_id")
 
 
 class Decisions:
@@ -44,7 +44,8 @@ class Decisions:
         return JSONResponse(await self.answer(texts, _directory_of(given)))
 
     async def decide(self, request: Request) -> Response:
-        """`{"action": permit|deny|revoke, "id"}`, or for a new rule its operation, target, scope and directory."""
+        """`{"action": permit|deny|revoke, "id"}`, or for a new rule its operation, target, scope and directory. What is
+        sent again with the same `operation_id` is done once."""
         with caller_mistakes("The decision"):
             texts, given = _read(await fields(request))
         return JSONResponse(await self.carry_out(texts, given))
@@ -78,9 +79,9 @@ class Decisions:
         if texts["action"] not in {"permit", "deny", "revoke"}:
             raise InvalidInput("action is permit, deny or revoke.")
         if texts["action"] == "revoke":
-            return await self._revoke(texts["id"], given)
+            return await self._revoke(texts, given)
         if texts["id"]:
-            return await self._decide_proposal(texts["id"], accept=texts["action"] == "permit")
+            return await self._decide_proposal(texts, accept=texts["action"] == "permit")
         return await self._record(texts, given)
 
     async def _record(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,21 +95,21 @@ class Decisions:
             which=where.which,
             project=where.project,
             root=where.root,
-            operation_id=str(uuid4()),
+            operation_id=_operation_id(texts),
             by_person=True,
             exact=given.get("exact") is True,
         )
         answer = await self._session.call(self._session.stub.RecordPermission, asked)
         return RuleAnswer.of(answer).model_dump(mode="json")
 
-    async def _decide_proposal(self, id: str, *, accept: bool) -> dict[str, Any]:
-        asked = session_pb2.DecideProposalRequest(id=id, accept=accept, operation_id=str(uuid4()))
+    async def _decide_proposal(self, texts: Mapping[str, str], *, accept: bool) -> dict[str, Any]:
+        asked = session_pb2.DecideProposalRequest(id=texts["id"], accept=accept, operation_id=_operation_id(texts))
         answer = await self._session.call(self._session.stub.DecideProposal, asked)
         return {"proposal": ProposalShape.of(answer.proposal).model_dump(mode="json"), "accepted": accept}
 
-    async def _revoke(self, id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    async def _revoke(self, texts: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
         asked = session_pb2.RevokePermissionRequest(
-            rule_id=id, all=given.get("all") is True, by_person=True, operation_id=str(uuid4())
+            rule_id=texts["id"], all=given.get("all") is True, by_person=True, operation_id=_operation_id(texts)
         )
         answer = await self._session.call(self._session.stub.RevokePermission, asked)
         return {"revoked": answer.revoked}
@@ -117,6 +118,11 @@ class Decisions:
         if not place.directory:
             return Whereabouts(session_pb2.Which())
         return await whereabouts(self._session, self._workplace, place)
+
+
+def _operation_id(texts: Mapping[str, str]) -> str:
+    """The caller's own, so that a repetition is the same decision; else a new one."""
+    return f"person-{texts['operation_id']}" if texts.get("operation_id") else str(uuid4())
 
 
 def _directory_of(given: Mapping[str, Any]) -> Asked:

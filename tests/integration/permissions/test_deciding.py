@@ -295,3 +295,15 @@ async def test_the_clients_own_rules_are_recorded_once_the_user_has_seen_them(
     assert [await check(here, hooked, each) for each in ("make plums -j2", "git -C . push")] == ["allow", "deny"]
     read = {"file_path": str(hooked.project / ".env")}
     assert hooked.said("PreToolUse", tool_name="Read", tool_input=read)["permissionDecision"] == "deny"
+
+
+async def test_a_decision_that_is_sent_twice_is_made_once(here: ProcessStack, hooked: Hooked) -> None:
+    deny = {"operation": "Bash", "target": "make quinces", "directory": str(hooked.project), "operation_id": "d1"}
+    one, other = (decide(here.url, "deny", **deny) for _ in range(2))
+    assert one == other
+    assert one["rule"]["id"]
+    shown = segue("permissions", environment=hooked.environment, cwd=hooked.project)
+    assert shown.stdout.count("make quinces") == 1
+    back = {"id": one["rule"]["id"], "operation_id": "r1"}
+    assert [decide(here.url, "revoke", **back)["revoked"] for _ in range(2)] == [1, 1]
+    assert decide(here.url, "revoke", id=one["rule"]["id"])["error"]
