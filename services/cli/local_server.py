@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.kit.systems import lock
+from services.kit.systems import is_held, lock
 
 if TYPE_CHECKING:
     import subprocess
@@ -64,12 +64,12 @@ def default_data_dir() -> Path:
 
 def read_server(data_dir: Path) -> ServerInfo | None:
     """The server that is ready, if one lives; a file that a killed one left behind does not count."""
-    return _server_info(data_dir) if _is_held(data_dir / SERVER_LOCK) else None
+    return _server_info(data_dir) if is_held(data_dir / SERVER_LOCK) else None
 
 
 def serving_pid(data_dir: Path) -> int | None:
     """The process that serves the directory, or is about to; None where none does."""
-    if not _is_held(data_dir / SERVER_LOCK):
+    if not is_held(data_dir / SERVER_LOCK):
         return None
     holder = (data_dir / SERVER_LOCK).read_bytes()[:20].decode("ascii", "replace")
     return int(holder) if holder.isdecimal() else None
@@ -124,7 +124,7 @@ def _start(data_dir: Path, deadline: float, command: Sequence[str]) -> ServerInf
     while True:
         if info := read_server(data_dir):
             return info
-        if not _is_held(data_dir / SERVER_LOCK):
+        if not is_held(data_dir / SERVER_LOCK):
             if process is None:
                 process = _spawn(data_dir, command)
             elif (status := process.poll()) is not None:
@@ -181,17 +181,6 @@ def _open_file(data_dir: Path, name: str, flags: int = 0) -> Iterator[int]:
     descriptor = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | flags, 0o600)
     try:
         yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
 

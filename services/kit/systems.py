@@ -70,6 +70,21 @@ def lock(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
     return True
 
 
+def is_held(path: str | os.PathLike[str]) -> bool:
+    """Whether a process has the file locked; one that is not there is not. Raises Unlockable.
+
+    Whoever looks has a shared lock itself for a moment.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
+
+
 def _lock_byte(descriptor: int, *, wait: bool) -> bool:
     """Windows locks bytes, and for one process alone: here one far behind the end, so that the file can be read."""
     import msvcrt

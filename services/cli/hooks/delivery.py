@@ -6,26 +6,34 @@ machine's own server if none runs. Standard library only, like everything that r
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 if not __package__:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
 
 from services.kit.systems import detach, end_after, give_way, is_own, lock
 
 IS_DETACHED = __name__ != "__main__" or detach()  # before all else: what ends the client would end this, too
 
+from services.cli.hooks import spool, state_files
+
+NICENESS = 5
+if __name__ == "__main__":  # before the other imports, which take longer than a hook: the client works meanwhile
+    give_way(NICENESS)
+    if spool.is_being_delivered():
+        sys.exit(0)
+
+import json
+import stat
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from services.cli import local_server
 from services.cli.directory.reporter import call_here
 from services.cli.gateway.mcp_call import CallFailed, gateway_call
-from services.cli.hooks import spool, state_files
 from services.cli.hooks.gateway import Address, Answer, Unreachable, parse_address, post
 from services.cli.transfer.client_memory import ClientMemory, folders_beside
 from services.cli.transfer.delivery import OVER_QUOTA, NoRoom, NotDelivered, limit_of
@@ -39,7 +47,6 @@ from services.workspace.directory_identity import WANTED_META
 
 LIFETIME_S = 600
 """The process ends after this, whatever hangs; the next one delivers the rest."""
-NICENESS = 5
 ANSWER_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 ATTEMPTS_MAX = 3
@@ -69,13 +76,12 @@ class NotWritten(Refused):
 def main() -> int:
     """Delivers the events in the spool until it is empty, or the gateway takes no more."""
     end_after(LIFETIME_S)
-    give_way(NICENESS)
     if not IS_DETACHED:
         state_files.log("delivery", spool.NOT_DETACHED)
     os.umask(0o077)  # what it and a server that it starts write is their owner's alone
     directory = Path(spool.directory())
     while waiting := spool.names(str(directory)):
-        with (directory / "delivery.lock").open("a") as held:
+        with (directory / spool.LOCK).open("a") as held:
             if not lock(held.fileno()):
                 return 0  # it looks again after it has let go
             if not _deliver_waiting(directory, waiting):

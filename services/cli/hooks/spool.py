@@ -12,11 +12,12 @@ import time
 
 from services.cli.hooks.state_files import gateway_name, hooks_directory, log
 from services.kit.durable_files import sync, sync_open
-from services.kit.systems import PLAIN, start_detached
+from services.kit.systems import PLAIN, is_held, start_detached
 
 FILES_MAX = 200
 FILE_MAX_BYTES = 1 << 20
 SUFFIX = ".json"
+LOCK = "delivery.lock"
 DELIVER = [sys.executable, "-I", "-S", os.path.join(os.path.dirname(__file__), "delivery.py")]
 NOT_STARTED = "no process could be started that delivers"
 NOT_DETACHED = "it could not leave the client's session, and may be ended with it"
@@ -61,9 +62,15 @@ def put(event: str, body: bytes) -> None:
     sync(path)
 
 
+def is_being_delivered() -> bool:
+    """Whether a process delivers to the present gateway: it looks for what was put here meanwhile when it is done."""
+    return is_held(os.path.join(directory(), LOCK))
+
+
 def deliver() -> None:
-    """Starts the delivery process; if that fails, the events wait and the log says so."""
+    """Starts the delivery process, unless there is one; if that fails, the events wait and the log says so."""
     try:
-        start_detached(DELIVER)
+        if not is_being_delivered():
+            start_detached(DELIVER)
     except OSError as problem:
         log("delivery", f"{NOT_STARTED}: {problem.strerror}")
