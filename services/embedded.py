@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.gateway.access.exposure import refuse_exposure
 from services.gateway.config import GatewaySettings
+from services.gateway.light_import import import_gateway
 from services.integration.config import IntegrationSettings
 from services.kit.backup import Part
 from services.kit.observability.providers import providers
@@ -53,7 +53,7 @@ async def open_embedded(data_dir: Path, gateway: GatewaySettings) -> AsyncIterat
             session, memory = session.model_copy(update=bound), memory.model_copy(update=bound)
             quality = quality.model_copy(update=bound)
         open_vault(memory)  # where that is refused, nothing of the others is begun
-        importing = asyncio.create_task(asyncio.to_thread(import_module, "services.gateway.app"))
+        importing = asyncio.create_task(asyncio.to_thread(import_gateway))
         await stack.enter_async_context(open_session(session))
         others: list[Part] = [] if session.redis_url.get_secret_value() else [SessionPart(session.home)]
         others += [] if quality.history_target else [QualityPart(quality.home)]

@@ -25,6 +25,7 @@ LINKED = PLAIN & ~getattr(os, "O_NOFOLLOW", 0)
 LOCKED_BYTE = 1 << 30
 LOCK_POLL_S = 0.05
 OPEN_FILES = 8192
+HEAPS_MAX, M_ARENA_MAX = 2, -8
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 BOOT_COMMAND = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
 """What macOS has instead."""
@@ -174,6 +175,27 @@ def give_way(niceness: int) -> None:
     """Lets other processes go first, where that can be said."""
     if hasattr(os, "nice"):
         os.nice(niceness)
+
+
+def bound_heaps(most: int = HEAPS_MAX) -> None:
+    """Has all threads to come share so many heaps of the C library, where it can be told.
+
+    GNU's gives each of them one of its own, in which what is freed is of no use to the others.
+    """
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, most)
+
+
+def return_free_memory() -> None:
+    """Gives pages back to the system that the C library keeps for later, where it can be told."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def raise_open_files(wanted: int = OPEN_FILES) -> None:

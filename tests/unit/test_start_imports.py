@@ -58,10 +58,14 @@ OF_FEATURES = {
 
 def imported(program: str, *arguments: str) -> set[str]:
     """The modules that the program prints, with the packages they are in."""
+    return set(printed(program, *arguments).split())
+
+
+def printed(program: str, *arguments: str) -> str:
+    """What the program prints, without a model."""
     environment = os.environ | {"SEGUE_MEMORY_MODEL_BUILD": "false"}
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return set(done.stdout.split())
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def test_what_takes_longest_to_import_comes_while_the_databases_open() -> None:
@@ -87,3 +91,19 @@ late._Late = Refusing
 import services.gateway.app
 """
     assert imported(program) == set()
+
+
+def test_models_of_others_are_built_when_they_are_first_used() -> None:
+    program = """
+from pydantic import BaseModel
+from services.gateway.light_import import import_gateway
+usual = BaseModel.model_config
+import_gateway()
+from mcp.shared.auth import OAuthClientMetadata as Unused
+class Ours(BaseModel):
+    number: int
+before = Unused.__pydantic_complete__
+Unused(redirect_uris=["http://localhost/"])
+print(before, Unused.__pydantic_complete__, Ours.__pydantic_complete__, BaseModel.model_config is usual)
+"""
+    assert printed(program).split() == ["False", "True", "True", "True"]

@@ -18,6 +18,7 @@ from services.cli import installation, local_server
 from services.cli.local_server import ServerInfo
 from services.kit.errors import Unavailable
 from services.kit.private_directory import private_directory
+from services.kit.systems import bound_heaps, return_free_memory
 
 if TYPE_CHECKING:
     from services.gateway.app import GatewayApp
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _serve(data_dir: Path, options: argparse.Namespace) -> int:
     gc.disable()  # until it is ready, as in `run_until_signalled`: these are imports, too
+    bound_heaps()
     from services.gateway.config import GatewaySettings
     from services.kit.errors import ServiceError
     from services.kit.observability.logs import start_logs
@@ -79,6 +81,7 @@ async def _open(
     from services.kit.background_task import background_task
 
     async with open_embedded(data_dir, settings) as app:
+        return_free_memory()  # the model and the index were read in other forms than they are kept in
         info = ServerInfo(os.getpid(), app.url, __version__, datetime.now(UTC).isoformat())
         local_server.publish(data_dir, info)
         if not background:

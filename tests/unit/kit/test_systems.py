@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import platform
 import shlex
 import socket
 import subprocess
@@ -336,3 +337,33 @@ def test_the_time_of_birth_stays_what_it_was(tmp_path: Path) -> None:
     assert systems.birth_ns(str(made.rename(tmp_path / "moved"))) == born
     with pytest.raises(FileNotFoundError):
         systems.birth_ns(str(made))
+
+
+HEAPS = """
+import ctypes, sys, threading
+sys.path.insert(0, {root!r})
+from services.kit.systems import bound_heaps
+if {bounded}:
+    bound_heaps()
+c = ctypes.CDLL(None)
+c.malloc.restype = c.fopen.restype = ctypes.c_void_p
+together = threading.Barrier(8)
+def take():
+    together.wait()
+    c.malloc(ctypes.c_size_t(1000))
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(8)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+c.malloc_info(0, ctypes.c_void_p(c.fopen(b"/dev/stdout", b"w")))
+c.fflush(None)
+"""
+
+
+@pytest.mark.linux
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other heaps")
+@pytest.mark.parametrize("bounded", [False, True])
+def test_threads_share_heaps_where_that_was_asked_for(bounded: bool) -> None:
+    program = HEAPS.format(root=str(ROOT), bounded=bounded)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout.count("<heap nr=") > 2) is not bounded
