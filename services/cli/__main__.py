@@ -14,11 +14,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, NamedTuple
 
 if not __package__:  # run by its path, as what starts a server does: in a wheel, `services` is in no other's sight
     sys.path.insert(0, str(Path(__file__).absolute().parents[2]))
 
+from services.cli.printing import flush, plain_stream
 from services.kit.systems import CAN_SERVE, NO_SERVER
 
 Argument = tuple[str, Mapping[str, Any]]
@@ -347,17 +348,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character, and no command fails of it
             stream.reconfigure(errors="replace")
-    options = build_parser().parse_args(argv)
+    try:
+        options = build_parser().parse_args(argv)
+    except SystemExit:
+        flush()
+        raise
     if options.command in OF_PROGRAMS:
         return _run(options)
-    with redirect_stdout(_plain(sys.stdout)), redirect_stderr(_plain(sys.stderr)):
-        return _run(options)
-
-
-def _plain(stream: TextIO) -> TextIO:
-    from services.cli.printing import PlainStream
-
-    return cast("TextIO", PlainStream(stream))
+    with redirect_stdout(plain_stream(sys.stdout)), redirect_stderr(plain_stream(sys.stderr)):
+        status = _run(options)
+        unread = flush()
+    return status or unread
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -373,6 +374,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"segue: the package {error.name} is not installed: run `make setup` in the checkout", file=sys.stderr)
         return 1
     except Exception as error:  # the last one to see it, for a user who wants no traceback
+        if isinstance(error, BrokenPipeError) and (unread := flush()):
+            return unread
         print(f"segue: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 1
     return status

@@ -54,7 +54,7 @@ class AlreadyServing(Exception):
 
 
 class NotStarted(Exception):
-    """The local server did not become ready; the message ends with the last lines of its log."""
+    """The local server did not become ready; the message ends with the last lines of its log, or the way out."""
 
 
 def default_data_dir() -> Path:
@@ -110,12 +110,16 @@ def ensure_server(data_dir: Path, timeout_s: float, command: Sequence[str] = SER
     deadline = time.monotonic() + timeout_s
     if info := read_server(data_dir):
         return info
-    with _open_file(data_dir, START_LOCK) as held:
-        while not _acquire(held, time.monotonic()):
-            if info := read_server(data_dir):
-                return info
-            _wait(data_dir, deadline)
-        return _start(data_dir, deadline, command)
+    try:
+        with _open_file(data_dir, START_LOCK) as held:
+            while not _acquire(held, time.monotonic()):
+                if info := read_server(data_dir):
+                    return info
+                _wait(data_dir, deadline)
+            return _start(data_dir, deadline, command)
+    except OSError as problem:
+        reason = f"the data directory {data_dir} cannot be used: {problem.strerror}"
+        raise NotStarted(f"{reason}; set SEGUE_DATA_DIR to another") from problem
 
 
 def _start(data_dir: Path, deadline: float, command: Sequence[str]) -> ServerInfo:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Any, TextIO
+import sys
+from typing import Any, TextIO, cast
 
 _obeyed = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_unread_status = 128 + 13  # as a shell says of what SIGPIPE ended
 _clear_line = "\033[K"
 _progress = re.compile(rf"\r(?:{re.escape(_clear_line)})?")
 """How a line of progress begins, which the next one replaces."""
@@ -33,3 +36,19 @@ class PlainStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def plain_stream(stream: TextIO) -> TextIO:
+    """The stream for text that has nothing that a terminal would obey."""
+    return cast("TextIO", PlainStream(stream))
+
+
+def flush() -> int:
+    """Prints what waits to be. Where nobody reads on, as in `segue doctor | head`, the status of such a command, and
+    nothing is said of it, not even when the interpreter ends; else 0."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _unread_status
+    return 0

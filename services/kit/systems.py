@@ -78,7 +78,7 @@ def is_held(path: str | os.PathLike[str]) -> bool:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not lock(descriptor, shared=True)

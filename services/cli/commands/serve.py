@@ -7,7 +7,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from services.kit.private_directory import private_directory
 from services.kit.systems import bound_heaps, return_free_memory
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from services.gateway.app import GatewayApp
     from services.gateway.config import GatewaySettings
 
@@ -50,19 +52,33 @@ def run(options: argparse.Namespace) -> int:
 def _serve(data_dir: Path, options: argparse.Namespace) -> int:
     gc.disable()  # until it is ready, as in `run_until_signalled`: these are imports, too
     bound_heaps()
+    import pydantic
+
     from services.gateway.config import GatewaySettings
     from services.kit.errors import ServiceError
     from services.kit.observability.logs import start_logs
 
     start_logs("embedded", "INFO" if options.background else "WARNING")
-    # A client that started it finds it through server.json, so any free port will do.
-    settings = GatewaySettings(host=options.host, port=0 if options.background else options.port)
     try:
+        # A client that started it finds it through server.json, so any free port will do.
+        settings = GatewaySettings(host=options.host, port=0 if options.background else options.port)
         asyncio.run(_serve_until_stopped(data_dir, settings, background=options.background))
     except ServiceError as error:
         print(" ".join((f"segue: {error.message}", *error.suggestions)), file=sys.stderr)
         return 1
+    except pydantic.ValidationError as error:
+        print("\n".join(_wrong_settings(error)), file=sys.stderr)
+        return 1
     return 0
+
+
+def _wrong_settings(error: ValidationError) -> Iterator[str]:
+    """Each setting that cannot be, by its variable, and why; not its value, which may be a secret."""
+    service = error.title.removesuffix("Settings").upper()
+    for each in error.errors(include_input=False, include_url=False):
+        name = "_".join(str(part) for part in each["loc"]).upper()
+        variable = name if name.startswith("SEGUE_") else f"SEGUE_{service}_{name}".rstrip("_")
+        yield f"segue: {variable}: {each['msg'].removeprefix('Value error, ')}"
 
 
 async def _serve_until_stopped(data_dir: Path, settings: GatewaySettings, *, background: bool) -> None:
