@@ -26,23 +26,29 @@ class Rule(NamedTuple):
 _VALUE_CHARS_MAX = 4_000
 _BARE_CHARS_MAX = 500  # the scan continues at the end of an accepted value
 
+CLAUSE_ENDS = "，。；、）」"  # noqa: RUF001 - where no space ends a value
 _QUOTED = (
-    rf'(?:[brf]?(?:\\"([^"\\\n]{{1,{_VALUE_CHARS_MAX}}}+)|"((?:[^"\\\n]|\\.){{1,{_VALUE_CHARS_MAX}}}+)'
+    rf'(?:[brf]?(?:\\{{1,7}}"([^"\\\n]{{1,{_VALUE_CHARS_MAX}}}+)|"((?:[^"\\\n]|\\.){{1,{_VALUE_CHARS_MAX}}}+)'
     rf"|'((?:[^'\\\n]|\\.){{1,{_VALUE_CHARS_MAX}}}+)|`([^`\n]{{1,{_VALUE_CHARS_MAX}}}+)))"
 )
-_BARE = rf"((?![\"'`])[^\s\"'`<>,;&)\]}}|\\]{{1,{_BARE_CHARS_MAX}}}+)"
+_BARE = rf"((?![\"'`])[^\s\"'`<>,;&)\]}}|\\{CLAUSE_ENDS}]{{1,{_BARE_CHARS_MAX}}}+)"
 _WRAPPER = r"(?:(?:String::from|Buffer\.from|Some|bytes|str|Secret(?:Str(?:ing)?)?)\([ \t]*)?"
+
+_IS = r"[ \t]+(?:is|was|to|ist|war|lautet|est|es|era|é|è|jest|är)[ \t:]+"
 
 # Between a name and its value: `name = `, `"name": `, `name: str = `, `["name"] = `, `'NAME', '…'`,
 # <name>…</name>, name="…" value="…" and the two lines of a Kubernetes variable.
+_GAP = r"[ \t\xa0\u3000]"
 _TYPE = r"[ \t]*:[ \t]*&?[\w.]{1,40}+[ \t]*=(?!=)[ \t]*"
-_SIGN = r"[ \t]*(?:=>|:=|={1,3}|::?(?:\*\*)?|<<<|\|)[ \t]*"
-_NAME_END = r"\\?(?:[\"'\])]|\*\*){0,3}+(?:[ \t](?:for|of|on) (?:the )?[\w.@-]{1,40}+)?"
+_SIGN = rf"{_GAP}*(?:=>|->|:=|={{1,3}}|::?(?:\*\*)?|<<<|\||[：＝→⇒—–]){_GAP}*"  # noqa: RUF001 - as people type them
+_NAME_END = r"\\{0,7}(?:[\"'\])]|\*\*){0,3}+(?:[ \t](?:for|of|on) (?:the )?[\w.@-]{1,40}+)?"
 _VALUE_NEXT = r"(?:[ \t]+value=|[ \t]*\n[ \t]*value:[ \t]*)"
 _ASSIGNED = (
     rf"{_NAME_END}(?:(?:{_TYPE}|{_SIGN}|{_VALUE_NEXT})(?:{_WRAPPER}{_QUOTED}|{_BARE})"
-    rf"|,[ \t]*{_QUOTED}|[ \t]+(?:is|was|to)[ \t:]+(?:{_QUOTED}|{_BARE})|>([^<\s]{{1,{_BARE_CHARS_MAX}}}+)</)"
+    rf"|,[ \t]*{_QUOTED}|{_IS}(?:{_QUOTED}|{_BARE})|>([^<\s]{{1,{_BARE_CHARS_MAX}}}+)</)"
 )
+# The value alone on the next line, as in YAML's blocks.
+_BELOW = rf"{_NAME_END}[ \t]*[:=][ \t]*(?:[|>][+-]?)?[ \t]*\r?\n[ \t]*(?:{_QUOTED}|{_BARE})(?=[ \t]*(?:\r?\n|$))"
 _SPACE = rf"[ \t]+(?:{_QUOTED}|{_BARE})"
 
 _MORE = (
@@ -53,6 +59,41 @@ _PASS = (
     "(?:(?<![a-z])|" + "|".join(f"(?<={owner})" for owner in ("db", "my", "user", "admin", "root", "mail")) + ")pass"
 )
 _PASSWORD = rf"(?:passw(?:or)?ds?|passphrases?|{_PASS}|pwd|psk)(?:[_-]?(?:[0-9]{{1,2}}|prod|dev|staging|value))?"
+_FOREIGN_PASSWORDS = (
+    "passwort",
+    "kennwort",
+    "mot de passe",
+    "contraseña",
+    "contrasena",
+    "senha",
+    "wachtwoord",
+    "hasło",
+    "heslo",
+    "lösenord",
+    "adgangskode",
+    "passord",
+    "salasana",
+    "jelszó",
+    "parola",
+    "şifre",
+    "пароль",
+    "κωδικός",
+    "密码",
+    "密碼",
+    "口令",
+    "パスワード",
+    "비밀번호",
+    "암호",
+    "mật khẩu",
+    "kata sandi",
+    "كلمة المرور",
+    "كلمة السر",
+    "סיסמה",
+    "סיסמא",
+    "पासवर्ड",
+    "รหัสผ่าน",
+)
+_IS_WITHOUT_SPACE = rf"{_GAP}*(?:是|为|為|は|는|은){_GAP}*(?:{_QUOTED}|{_BARE})"
 _PASSWORD_ANCHORS = ("passw", "passphrase", "pass", "pwd", "psk")
 
 
@@ -64,7 +105,8 @@ def _behind(words: str, *between: str) -> str:
 # These words make a key a secret one.
 _TELLING_WORDS = (
     "api app access admin account client crypt encryption fernet hmac jwt license master preshared primary private"
-    " secondary secret service shared sign signing storage auth"
+    " secondary secret service shared sign signing storage auth openai anthropic claude gemini mistral groq github"
+    " gitlab stripe slack twilio sendgrid datadog cloudflare azure aws gcp huggingface deepl"
 )
 _KEY = f"(?:{_behind(_TELLING_WORDS, '', '_', '-', ' ', ':', '[.]')})key"
 # These words make a token or a key something else.
@@ -121,7 +163,10 @@ RULES = (
     ),
     # URLs and connection strings
     Rule(
-        "password in a connection string", ("://",), rf"://{_URL_USER}:([^\s\"'`<>@/\[\]]{{1,256}}+)@", values.any_value
+        "password in a connection string",
+        ("://",),
+        rf"://{_URL_USER}:([^\s\"'`<>/\[\]]{{1,256}})@(?=[\w.\[-])",
+        values.any_value,
     ),
     Rule("webhook URL", ("https://hooks.slack.com/",), _SLACK_HOOK, values.is_formed),
     Rule("webhook URL", ("https://discord.com/api/", "https://discordapp.com/api/"), _DISCORD_HOOK, values.is_formed),
@@ -175,13 +220,21 @@ RULES = (
         rf"(?:passw(?:or)?d|passphrase|pwd|psk|(?:(?<=require)|(?<=-))pass){_SPACE}",
         values.strong_password,
     ),
-    Rule("API key", ("key",), rf"{_KEY}{_MORE}{_ASSIGNED}", values.token),
+    Rule(
+        "password",
+        _FOREIGN_PASSWORDS,
+        rf"(?:{'|'.join(_FOREIGN_PASSWORDS)})(?:{_ASSIGNED}|{_IS_WITHOUT_SPACE})",
+        values.password,
+    ),
+    Rule("password", ("pw",), rf"(?<![a-z0-9])pw{_ASSIGNED}", values.password),
+    Rule("password", _PASSWORD_ANCHORS, rf"{_PASSWORD}{_BELOW}", values.strong_password),
+    Rule("API key", ("key",), rf"{_KEY}{_MORE}(?:{_ASSIGNED}|{_BELOW})", values.token),
     Rule("API key", ("key",), rf"{_KEY}{_MORE}{_SPACE}", values.opaque),
     Rule("key", ("key",), rf"(?<=[a-z0-9_:.-]){_NO_OTHER_THING}key{_ASSIGNED}", values.opaque),
-    Rule("secret", ("secret",), rf"secret{_MORE}{_ASSIGNED}", values.token),
+    Rule("secret", ("secret",), rf"secret{_MORE}(?:{_ASSIGNED}|{_BELOW})", values.token),
     Rule("secret", ("secret",), rf"secret{_MORE}{_SPACE}", values.opaque),
     Rule("secret", ("salt",), rf"(?<![a-z])salt{_ASSIGNED}", values.token),
-    Rule("token", ("token",), rf"{_TOKEN}{_MORE}{_ASSIGNED}", values.token),
+    Rule("token", ("token",), rf"{_TOKEN}{_MORE}(?:{_ASSIGNED}|{_BELOW})", values.token),
     Rule("token", ("token",), rf"{_TOKEN}{_MORE}{_SPACE}", values.opaque),
     Rule("credentials", ("credential",), rf"credentials?{_ASSIGNED}", values.token),
 )

@@ -13,7 +13,8 @@ from functools import cache
 from typing import NamedTuple
 
 from services.kit.redaction import values
-from services.kit.redaction.rules import COOKIE, COOKIES, RULES, SESSION_COOKIE_WORDS, Rule
+from services.kit.redaction.rules import CLAUSE_ENDS, COOKIE, COOKIES, RULES, SESSION_COOKIE_WORDS, Rule
+from services.kit.redaction.tables import table_cells
 from services.kit.redaction.token_formats import FORMS, Form
 from services.kit.redaction.values import lazy_pattern
 
@@ -38,6 +39,7 @@ def secrets_in(text: str) -> list[Secret]:
     """Every secret, in order, without overlap; placeholders of an earlier redaction are skipped."""
     folded = text.replace("\u0130", "I").lower()  # the same length: İ alone would become two letters
     found = [*_token_secrets(text), *_private_keys(text), *_cookies(text, folded), *_anchored_secrets(text, folded)]
+    found += [Secret(kind, *span) for kind, span in table_cells(text, folded)]
     return _merge([secret for secret in found if PLACEHOLDER_START not in text[secret.start : secret.end]])
 
 
@@ -165,7 +167,7 @@ def _end_without_full_stop(text: str, start: int, end: int) -> int:
 def _whole(text: str, line: str, end: int) -> int:
     """The end of an accepted bare value: its pattern is bounded, but in a setting the rest of the line is the value."""
     is_setting = lazy_pattern(r"[\s>+$#-]*(?:export |set |env |arg )?[\w.:-]*").fullmatch(line)
-    more = r"(?:(?![;&][\w.-]{1,40}=)[^\s\"'`])*+" if is_setting else r"[^\s\"'`<>,;&)\]}|\\]*+"
+    more = r"(?:(?![;&][\w.-]{1,40}=)[^\s\"'`])*+" if is_setting else rf"[^\s\"'`<>,;&)\]}}|\\{CLAUSE_ENDS}]*+"
     return _end_without_full_stop(text, end, _end_of(more, text, end))
 
 

@@ -61,6 +61,13 @@ def test_a_secret_becomes_its_kind_and_the_rest_stays() -> None:
     )
 
 
+def test_a_password_with_an_at_sign_is_whole() -> None:
+    url = "postgres://app:p@ss" + "Winter2024@db.internal/shop"
+    assert redact(f"use {url}, please").text == (
+        "use postgres://app:[redacted: password in a connection string]@db.internal/shop, please"
+    )
+
+
 def test_what_stands_around_a_secret_is_untouched() -> None:
     for line in SECRETS:
         parts, at = [], 0
@@ -147,6 +154,11 @@ HOSTILE = [
         "<private>",
         "\\n",
         "htpasswd -b a ",
+        "token,token\n",
+        "| password |\n",
+        "password:\n",
+        "密码是",
+        "://a:b@",
     ],
 ]
 
