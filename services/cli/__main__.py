@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 if not __package__:  # run by its path, as what starts a server does: in a wheel, `services` is in no other's sight
     sys.path.insert(0, str(Path(__file__).absolute().parents[2]))
 
-from services.cli.printing import flush, plain_stream
+from services.cli.printing import Unread, end_unread, plain_stream
 from services.kit.systems import CAN_SERVE, NO_SERVER
 
 Argument = tuple[str, Mapping[str, Any]]
@@ -316,8 +316,6 @@ ANYWHERE = ("hook", "doctor", "uninstall")
 """What runs without a server: hooks then say nothing, and doctor what is wrong."""
 OF_THE_SERVER = ("serve", "stop", "restore", "move", "key", "prune")
 """What is of a server on this machine, and not of one that SEGUE_URL names."""
-OF_PROGRAMS = ("serve", "connect", "hook")
-"""What programs read, or a log."""
 
 
 class PrintVersion(argparse.Action):
@@ -348,17 +346,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character, and no command fails of it
             stream.reconfigure(errors="replace")
+    with redirect_stdout(plain_stream(sys.stdout)), redirect_stderr(plain_stream(sys.stderr)):
+        try:
+            return _main(argv)
+        except Unread:
+            return end_unread()
+
+
+def _main(argv: Sequence[str] | None) -> int:
     try:
         options = build_parser().parse_args(argv)
-    except SystemExit:
-        flush()
-        raise
-    if options.command in OF_PROGRAMS:
-        return _run(options)
-    with redirect_stdout(plain_stream(sys.stdout)), redirect_stderr(plain_stream(sys.stderr)):
         status = _run(options)
-        unread = flush()
-    return status or unread
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return status
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -373,9 +376,9 @@ def _run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         print(f"segue: the package {error.name} is not installed: run `make setup` in the checkout", file=sys.stderr)
         return 1
+    except Unread:
+        raise
     except Exception as error:  # the last one to see it, for a user who wants no traceback
-        if isinstance(error, BrokenPipeError) and (unread := flush()):
-            return unread
         print(f"segue: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 1
     return status

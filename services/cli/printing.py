@@ -23,6 +23,10 @@ def without_control(text: str) -> str:
     return f"{head}{_obeyed.sub('?', text[len(head) : len(text) - len(tail)])}{tail}"
 
 
+class Unread(BrokenPipeError):
+    """Nobody reads what is printed any more, as in `segue doctor | head`."""
+
+
 class PlainStream:
     """A text stream whose text has nothing that a terminal would obey; else it is the stream that it writes to."""
 
@@ -30,9 +34,19 @@ class PlainStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes it; the length of what was given."""
-        self._stream.write(without_control(text))
+        """Writes it; the length of what was given. Raises Unread."""
+        try:
+            self._stream.write(without_control(text))
+        except BrokenPipeError as problem:
+            raise Unread(*problem.args) from problem
         return len(text)
+
+    def flush(self) -> None:
+        """Prints what waits to be. Raises Unread."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError as problem:
+            raise Unread(*problem.args) from problem
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -43,12 +57,7 @@ def plain_stream(stream: TextIO) -> TextIO:
     return cast("TextIO", PlainStream(stream))
 
 
-def flush() -> int:
-    """Prints what waits to be. Where nobody reads on, as in `segue doctor | head`, the status of such a command, and
-    nothing is said of it, not even when the interpreter ends; else 0."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _unread_status
-    return 0
+def end_unread() -> int:
+    """The status of a command whose output nobody reads to its end; not even the interpreter speaks of it then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _unread_status

@@ -55,9 +55,11 @@ def test_a_data_directory_that_cannot_be_one_is_named_with_the_way_out(command: 
     assert "none runs" in status.stdout
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["--help", "status", "doctor", "install claude-code --print"])
-def test_nobody_is_told_that_they_read_no_further(command: str, tmp_path: Path) -> None:
+def test_nobody_is_told_that_they_read_no_further(command: str, unbuffered: str, tmp_path: Path) -> None:
     piped = f'"{sys.executable}" -m services.cli {command} | true'
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SEGUE_URL": "http://127.0.0.1:1/mcp"}
+    environment["PYTHONUNBUFFERED"] = unbuffered
     done = subprocess.run(piped, shell=True, env=environment, capture_output=True, text=True, check=False)
     assert done.stderr == ""
