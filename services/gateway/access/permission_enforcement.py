@@ -10,6 +10,7 @@ from fastmcp import Context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 
+from services.gateway.answers.permission_shapes import way_back
 from services.gateway.backends import SessionBackend
 from services.gateway.directory.client_reports import Asked
 from services.gateway.directory.whereabouts import Whereabouts, whereabouts
@@ -72,4 +73,4 @@ class Permitting(Middleware):
             self._session.stub.CheckPermission, request
         )
         if answer.decision == "deny":
-            raise Denied(f"You denied {asked[0]}: {answer.reason}.", "The user takes the rule back: segue revoke.")
+            raise Denied(f"You denied {asked[0]}: {answer.reason}.", way_back(answer))

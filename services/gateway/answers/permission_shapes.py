@@ -11,6 +11,13 @@ from services.gateway.answers.session_results import when
 from services.pb import session_pb2
 
 
+def way_back(said: session_pb2.CheckPermissionResponse) -> str:
+    """How the user takes back the rule that denies it."""
+    if not said.rule.id:
+        return "`segue permissions` shows the user what holds here."
+    return f"The user takes the rule back: segue revoke {said.rule.id}"
+
+
 class RuleShape(BaseModel):
     """A rule on what may be done without asking."""
 

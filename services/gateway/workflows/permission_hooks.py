@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 
+from services.gateway.answers.permission_shapes import way_back
 from services.gateway.directory.whereabouts import Whereabouts, whereabouts
 from services.gateway.workflows.deny_copies import copy_of_denies
 from services.gateway.workflows.hook_events import HookEvent, Said
@@ -114,7 +115,7 @@ class PermissionHooks:
 
 def _answer(event: HookEvent, said: session_pb2.CheckPermissionResponse) -> Said | None:
     if said.decision == "deny":
-        return _permission("deny", f"Segue: {said.reason}. The user takes the rule back: segue revoke.")
+        return _permission("deny", f"Segue: {said.reason}. {way_back(said)}")
     if said.is_persons or _widens(event):
         return _permission("ask", "Segue: it changes what may be done without asking, which only you decide.")
     return None if event.mode in unasked_modes else _opinion(said)

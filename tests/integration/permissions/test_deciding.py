@@ -89,6 +89,13 @@ async def test_a_deny_by_a_tool_holds_and_is_taken_back_by_the_user_alone(here: 
     assert await check(here, hooked, "make pears") == "ask"
 
 
+async def test_who_is_held_back_is_told_which_rule_the_user_would_take_back(here: ProcessStack, hooked: Hooked) -> None:
+    rule = (await propose(here, hooked, decision="deny"))["rule"]
+    said = hooked.said("PreToolUse", tool_name="Bash", tool_input={"command": "make pears"})
+    way_back = f"segue revoke {rule['id']}"
+    assert said["permissionDecisionReason"].endswith(f"The user takes the rule back: {way_back}")
+
+
 async def test_an_allow_is_taken_back_by_a_tool(here: ProcessStack, hooked: Hooked) -> None:
     fields = {**MAKE, "directory": str(hooked.project)}
     rule = decide(here.url, "permit", **fields)["rule"]
