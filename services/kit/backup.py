@@ -169,10 +169,16 @@ def read_manifest(backup: Path) -> Manifest:
             raise InvalidInput(f"{backup} has format {document['format']}; this version of Segue knows {FORMAT}.")
         manifest = _manifest(document)
     except OSError as error:
-        raise InvalidInput(f"{backup} is not a backup: {MANIFEST}: {error.strerror}.") from error
+        ways = (f"The latest below it is {latest}.",) if (latest := _latest_below(backup)) else ()
+        raise InvalidInput(f"{backup} is not a backup: {MANIFEST}: {error.strerror}.", *ways) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{backup} cannot be used: its {MANIFEST} is damaged.") from error
     return manifest
+
+
+def _latest_below(directory: Path) -> Path | None:
+    """The latest backup in a directory of backups, whose names begin with their times; None where it has none."""
+    return max((each.parent for each in directory.glob(f"segue-*/{MANIFEST}")), default=None)
 
 
 def _manifest(document: Any) -> Manifest:

@@ -303,8 +303,11 @@ def run(options: argparse.Namespace) -> int:
     if asked.lists or asked.undo:
         imports = ImportLog(default_data_dir(), gateway_address() or LOCAL)
         return list_imports(imports) if asked.lists else undo_import(imports, asked.undo)
-    if not asked.paths or len(asked.project or "") > name_max_chars:
-        print("segue import: name a file or a directory, and a project of a reasonable length", file=sys.stderr)
+    if not asked.paths:
+        print("segue import: name what to import: segue import ~/.claude/projects", file=sys.stderr)
+        return 2
+    if len(asked.project or "") > name_max_chars:
+        print(f"segue import: the name of a project has at most {name_max_chars} characters", file=sys.stderr)
         return 2
     return _survey(asked) if asked.dry_run else _import(asked)
 
