@@ -33,6 +33,7 @@ POLL_INTERVAL_S = 0.02
 HOLD_TIMEOUT_S = 0.5
 LOG_MAX_BYTES = 1 << 20
 LOG_TAIL_LINES = 10
+ROOM_MIN_BYTES = 1 << 20
 
 
 class ServerInfo(NamedTuple):
@@ -203,7 +204,20 @@ def _wait(data_dir: Path, deadline: float) -> None:
     time.sleep(POLL_INTERVAL_S)
 
 
+def lack_of_room(data_dir: Path) -> str:
+    """That the disk of the directory is full, if it is: then many a thing fails, and a log does not say so."""
+    import shutil
+
+    try:
+        free = shutil.disk_usage(data_dir).free
+    except OSError:
+        return ""
+    return f"the disk of {data_dir} is full: make room on it" if free < ROOM_MIN_BYTES else ""
+
+
 def _log_tail(data_dir: Path) -> str:
+    if problem := lack_of_room(data_dir):
+        return f"; {problem}"
     log = data_dir / LOG_FILE
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]

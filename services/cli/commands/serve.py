@@ -64,7 +64,9 @@ def _serve(data_dir: Path, options: argparse.Namespace) -> int:
         settings = GatewaySettings(host=options.host, port=0 if options.background else options.port)
         asyncio.run(_serve_until_stopped(data_dir, settings, background=options.background))
     except ServiceError as error:
-        print(" ".join((f"segue: {error.message}", *error.suggestions)), file=sys.stderr)
+        problem = local_server.lack_of_room(data_dir)
+        said = (f"{problem}.",) if problem else (error.message, *error.suggestions)
+        print(" ".join(("segue:", *said)), file=sys.stderr)
         return 1
     except pydantic.ValidationError as error:
         print("\n".join(_wrong_settings(error)), file=sys.stderr)

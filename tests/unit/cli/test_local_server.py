@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -161,6 +162,14 @@ def alive(pid: int) -> bool:
 def test_a_server_that_fails_is_reported_with_its_last_words(data_dir: Path) -> None:
     with pytest.raises(NotStarted, match=r"status 7(.|\n)*out of paper"):
         ensure_server(data_dir, PATIENCE_S, (sys.executable, "-c", "print('out of paper'); raise SystemExit(7)"))
+
+
+def test_where_the_disk_is_full_that_is_said(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(NotStarted) as told:
+        ensure_server(data_dir, PATIENCE_S, (sys.executable, "-c", "print('no idea why'); raise SystemExit(1)"))
+    assert str(told.value).endswith(f"with status 1; the disk of {data_dir} is full: make room on it")
 
 
 def test_a_server_that_is_not_ready_in_time_is_reported(data_dir: Path) -> None:
