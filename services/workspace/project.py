@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from services.workspace import landmarks
 from services.workspace.allowed_roots import home, upwards
 from services.workspace.git.repository import locate
 from services.workspace.serialization import readable
@@ -65,21 +66,11 @@ LANGUAGES = {
 SUFFIXES = {suffix[1:]: language for language, suffixes in LANGUAGES.items() for suffix in suffixes.split()}
 TESTS = {"tests", "test", "__tests__", "spec", "specs", "e2e"}
 DOCS = {"docs", "doc", "documentation"}
-CI = {
-    ".github",
-    ".gitlab-ci.yml",
-    ".circleci",
-    "jenkinsfile",
-    ".travis.yml",
-    "azure-pipelines.yml",
-    ".buildkite",
-    ".ci",
-}
 
 
 @dataclass(frozen=True)
 class Structure:
-    """The files at the top of a project. `entries` counts them, up to 2,000."""
+    """What there is at the top of a project. `entries` counts it, up to 2,000; CI is configured at the repository's."""
 
     has_readme: bool
     has_licence: bool
@@ -117,7 +108,7 @@ def find_project(directory: Path, roots: Sequence[Path]) -> Project:
         languages=languages,
         root=readable(str(root)),
         repository_root=readable(str(repository_root)) if repository_root else None,
-        structure=_structure(names),
+        structure=_structure(root, roots, names),
     )
 
 
@@ -181,16 +172,15 @@ def _names_below(place: Path) -> tuple[str, ...]:
     return () if place.name.startswith(".") or place.is_symlink() else _names(place)
 
 
-def _structure(names: Sequence[str]) -> Structure:
+def _structure(root: Path, roots: Sequence[Path], names: Sequence[str]) -> Structure:
     lower = {name.lower() for name in names}
-    stems = {name.partition(".")[0] for name in lower}
     return Structure(
-        has_readme="readme" in stems,
-        has_licence=bool(stems & {"license", "licence", "copying"}),
-        has_changelog=bool(stems & {"changelog", "changes", "history", "news"}),
+        has_readme=bool(landmarks.readmes(root)),
+        has_licence=landmarks.has_licence(names),
+        has_changelog=landmarks.has_changelog(names),
         has_tests=bool(lower & TESTS) or any(name.startswith("test_") or ".test." in name for name in lower),
         has_docs=bool(lower & DOCS),
-        has_ci=bool(lower & CI),
+        has_ci=bool(landmarks.continuous_integration(root, roots)),
         manifests=tuple(_manifests(names)[:FILES_MAX]),
         locks=tuple(sorted(set(names) & LOCKS)),
         entries=len(names),

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import codecs
 
+from services.kit.late_pattern import late_pattern
+
+wide_letters = late_pattern(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+"""Letters of scripts that write words without spaces between them, or a word in two or three letters."""
 _marks = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),

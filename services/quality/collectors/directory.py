@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from services.kit.systems import PLAIN
 from services.quality.collectors.languages import is_generated, language_of
 from services.workspace.git.repository import Repository
+from services.workspace.landmarks import HIDDEN
 from services.workspace.text import text_of
 
 packages_max = 200
@@ -31,10 +32,9 @@ PACKAGE_MANIFESTS = frozenset(
 )
 _no_package = re.compile(r"(^|/)((__)?(tests?|fixtures?)(__)?|testdata|examples?|samples?|templates?|docs?)/")
 _of_others = re.compile(r"^\s*([^\s#]\S*)\s(?:.*\s)?linguist-(?:generated|vendored)(?:=true)?(?:\s|$)")
-WORKFLOWS = {"GitHub": ".github/workflows", "Forgejo": ".forgejo/workflows", "Gitea": ".gitea/workflows"}
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 """Directories of tools in a project's own environment."""
-HIDDEN_STATE = (*WORKFLOWS.values(), ".github", ".circleci", ".buildkite", ".ci", *OWN_PLACES)
+HIDDEN_STATE = (*HIDDEN, ".github", *OWN_PLACES)
 """Directories that the walk skips, but in which collectors check for files."""
 Measured = TypeVar("Measured")
 

@@ -17,6 +17,7 @@ from services.quality.domain.evidence import Evidence, no_measurement
 from services.workspace.git.filtered_files import touched_files, without_touched
 from services.workspace.git.repository import Repository, find_repository
 from services.workspace.git.status import Status
+from services.workspace.text import wide_letters
 
 commits_max = 1000
 subjects_max = 50
@@ -33,8 +34,6 @@ _by_hand = frozenset({"add files via upload", "create readme.md", "update readme
 _pull_request = late_pattern(r"\s*\((?:#|GH-|!)\d+\)\s*$")
 _prefix = late_pattern(r"^(?:\w+(?:\([^)]*\))?!?: )")
 _word = late_pattern(r"[^\W\d_]{2}")
-_wide = late_pattern(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
-"""Letters of scripts that write words without spaces between them, or a word in two or three letters."""
 _merge = late_pattern(r"(Merge |Revert |fixup! |squash! )")
 NAMES = ("active_days", "uncommitted", "commit_subjects")
 
@@ -125,8 +124,8 @@ def _says_what_changed(subject: str) -> bool:
     if not own or _says_nothing.fullmatch(own) or own.lower() in _by_hand:
         return False
     has_words = len(own.split()) >= 2 and _word.search(own) is not None
-    is_wide = len(_wide.findall(own)) >= 4
-    columns = len(text) + len(_wide.findall(text))
+    is_wide = len(wide_letters.findall(own)) >= 4
+    columns = len(text) + len(wide_letters.findall(text))
     return (has_words or is_wide or own != text.strip(" .:!-_")) and columns <= subject_columns_max
 
 

@@ -74,6 +74,9 @@ def test_the_structure_is_what_the_top_shows(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     for name in ("tests", "docs", ".github"):
         (tmp_path / name).mkdir()
+    assert not find_project(tmp_path, [tmp_path]).structure.has_ci
+    (tmp_path / ".github/workflows").mkdir()
+    (tmp_path / ".github/workflows/ci.yml").write_text("")
     known = find_project(tmp_path, [tmp_path]).structure
     assert known.has_readme
     assert known.has_licence

@@ -100,3 +100,17 @@ def test_what_a_linter_is_told_is_not_named_as_its_report(project: Path, path: s
     assert evidence(project, "lint").detail == "no linter's report"
     write(project, "ruff.json", "[]")
     assert evidence(project, "lint").detail == "0 findings"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("README.md", "# 项目\n" + "这是一个用于处理发票的系统。" * 40, 281),
+        ("README.ko.md", "이것은 프로젝트 입니다 " * 20, 100),
+        ("README.rdoc", "= Shop\n" + "word " * 200, 201),
+        ("README.md", "# Shop\n" + "слово " * 200, 201),
+    ],
+)
+def test_the_words_of_a_readme_are_counted_in_any_script(project: Path, name: str, content: str, words: int) -> None:
+    write(project, name, content)
+    assert evidence(project, "readme").value == words
