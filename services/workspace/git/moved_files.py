@@ -1,7 +1,8 @@
 """Files that were moved without git: a tracked path that is gone, and its content under a path that git does not track.
 
-By content alone: first the same content, then the most similar file of the same suffix, at least half of whose lines
-are the removed file's. Nothing is written, and nothing of the repository is run.
+By content alone: first the same content, then the most similar file of the same suffix or name, then further files that
+are made of what is left of it. At least half of the lines of either file are the other's. A link in the place of a
+directory belongs to what was in it. Nothing is written, and nothing of the repository is run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ HASHED_MAX_BYTES = 1 << 20
 COMPARED_MAX = 2_000
 COMPARED_MAX_BYTES = 256 * 1024
 SIMILAR_SHARE = 0.5
+TELLING_LINES_MIN = 3
+COMMENTS = (b"#", b"//", b"/*", b"*", b"--", b";", b"<!--", b"%")
 LISTED_MAX = 200_000
 
 
@@ -32,9 +35,28 @@ def moved_files(repository: Repository, status: Status) -> Moves:
     sizes = blob_sizes(repository, {each.index_id for each in removed})
     moved = _same_content(repository, removed, sizes, status.untracked)
     left = [each for each in removed if each.path not in moved]
-    moved |= _similar(repository, left, sizes, set(status.untracked) - set(moved.values()))
-    left = [each for each in left if each.path not in moved]
-    return Moves(moved, _same_content(repository, left, sizes, _ignored_paths(repository)) if left else {})
+    similar, parts = _similar(repository, left, sizes, set(status.untracked) - set(moved.values()))
+    moved |= similar
+    parts |= _links_in_place(removed, status.untracked)
+    left = [each for each in left if each.path not in similar]
+    ignored = _ignored_paths(repository) if left else []
+    hidden = _same_content(repository, left, sizes, ignored)
+    names = {os.path.basename(each.path) for each in left if each.path not in hidden}  # noqa: PTH119 - bytes
+    alike = {path for path in ignored if os.path.basename(path) in names}  # noqa: PTH119 - bytes
+    hidden |= _similar(repository, [each for each in left if each.path not in hidden], sizes, alike)[0]
+    return Moves(moved, parts, hidden)
+
+
+def _links_in_place(removed: Sequence[Change], paths: Sequence[bytes]) -> dict[bytes, bytes]:
+    """New paths where a directory was, each with a removed path below it."""
+    new = set(paths)
+    found: dict[bytes, bytes] = {}
+    for change in removed:
+        path = change.path
+        while path := path.rpartition(b"/")[0]:
+            if path in new:
+                found.setdefault(path, change.path)
+    return found
 
 
 def _same_content(
@@ -96,28 +118,67 @@ def _likeness_of_names(one: bytes, other: bytes) -> tuple[bool, int]:
 
 def _similar(
     repository: Repository, removed: Sequence[Change], sizes: Mapping[str, int], paths: set[bytes]
-) -> dict[bytes, bytes]:
-    """The most similar of the untracked files of the same suffix, for each removed one."""
+) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """For each removed file the new path that is most like it; and what else is made of its lines, by new path."""
     moved: dict[bytes, bytes] = {}
+    parts: dict[bytes, bytes] = {}
     known: dict[bytes, Counter[bytes]] = {}
     compared = 0
     small = [each for each in removed if 0 < sizes.get(each.index_id, 0) <= COMPARED_MAX_BYTES]
     for change in small:
         old = _lines(blobs(repository, [change.index_id]).get(change.index_id, b""))
-        best, share = b"", SIMILAR_SHARE
-        for path in sorted(paths - set(moved.values())):
-            if os.path.splitext(path)[1] != os.path.splitext(change.path)[1]:  # noqa: PTH122 - bytes
-                continue
-            compared += 1
-            if compared > COMPARED_MAX:
-                return moved
+        free = sorted(paths - set(moved.values()) - set(parts))
+        choices = [path for path in free if _is_comparable(path, change.path)]
+        compared += len(choices)
+        if compared > COMPARED_MAX:
+            return moved, parts
+        for path in choices:
             if path not in known:
                 known[path] = _lines(content(repository, path, COMPARED_MAX_BYTES))
-            if (likeness := _common_share(old, known[path])) >= share:
-                best, share = path, likeness
+        best, *others = _made_of(old, {path: known[path] for path in choices}) or [b""]
         if best:
             moved[change.path] = best
-    return moved
+            parts |= dict.fromkeys(others, change.path)
+    return moved, parts
+
+
+def _is_comparable(one: bytes, other: bytes) -> bool:
+    """Whether two files have the same suffix, or the same name but for it."""
+    (stem, suffix), (other_stem, other_suffix) = _stem_and_suffix(one), _stem_and_suffix(other)
+    return suffix == other_suffix or stem == other_stem
+
+
+def _stem_and_suffix(path: bytes) -> tuple[bytes, bytes]:
+    return os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122 - bytes
+
+
+def _made_of(old: Counter[bytes], choices: Mapping[bytes, Counter[bytes]]) -> list[bytes]:
+    """The files that have the lines of an old one: the one most like it first, then those made of what is left."""
+    best = max(
+        choices, key=lambda path: (_common_share(old, choices[path]), _is_within(old, choices[path])), default=b""
+    )
+    if not best or (_common_share(old, choices[best]) < SIMILAR_SHARE and not _is_within(old, choices[best])):
+        return []
+    found, left = [best], old - choices[best]
+    for path in sorted(set(choices) - {best}, key=lambda path: -(old & choices[path]).total()):
+        new = _telling(choices[path])
+        common = (_telling(left) & new).total()
+        if common >= TELLING_LINES_MIN and common >= SIMILAR_SHARE * new.total():
+            found.append(path)
+            left -= choices[path]
+    return found
+
+
+def _is_within(one: Counter[bytes], other: Counter[bytes]) -> bool:
+    """Whether one file has at least half of the other's lines, comments left out: one that grew, or a part."""
+    mine, others = _telling(one), _telling(other)
+    common = (mine & others).total()
+    return common >= TELLING_LINES_MIN and common >= SIMILAR_SHARE * min(mine.total(), others.total())
+
+
+def _telling(lines: Counter[bytes]) -> Counter[bytes]:
+    """The lines that are neither comments, as a licence is, nor as short as those that all files have."""
+    return Counter({line: count for line, count in lines.items() if len(line) > 4 and not line.startswith(COMMENTS)})
 
 
 def _lines(text: bytes) -> Counter[bytes]:

@@ -45,10 +45,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Moves:
-    """`to` maps a removed path to its new one; `ignored` those whose content only an ignored file has. With
-    `is_unknown`, nobody can tell whether what is gone was moved."""
+    """`to` maps a removed path to its new one; `parts` maps further files to the removed one that they are made of;
+    `ignored` those whose content only an ignored file has. With `is_unknown`, nobody can tell what was moved."""
 
     to: Mapping[bytes, bytes] = field(default_factory=dict)
+    parts: Mapping[bytes, bytes] = field(default_factory=dict)
     ignored: Mapping[bytes, bytes] = field(default_factory=dict)
     is_unknown: bool = False
 
@@ -61,8 +62,8 @@ def candidates(
     Without `with_new`, a file that git does not track is recorded only as the new half of a move.
     """
     taken = [_staged_candidate(repository, change) for change in status.changes if change.unstaged == "."]
-    new = [path for path in status.untracked if with_new or path in set(moves.to.values())]
-    sources = {path: old for old, path in moves.to.items()}
+    sources = {path: old for old, path in moves.to.items()} | dict(moves.parts)
+    new = [path for path in status.untracked if with_new or path in sources]
     before = {change.path: change for change in status.changes}
     changed = [change for change in status.changes if change.unstaged != "."]
     changed += [_new_file(path, before.get(sources.get(path, b""))) for path in new]
@@ -93,10 +94,10 @@ def _new_file(path: bytes, before: Change | None) -> Change:
 def _other_halves(moves: Moves, refused: Mapping[bytes, str]) -> dict[bytes, str]:
     """The halves of moves whose other half is refused; a removal whose content git would ignore."""
     halves = {old: f"moved to {readable(new)}, which git ignores" for old, new in moves.ignored.items()}
-    for old, new in moves.to.items():
+    for old, new in (*moves.to.items(), *((old, new) for new, old in moves.parts.items())):
         if new in refused:
             halves[old] = f"moved to {readable(new)}, which is left out"
-        elif old in refused:
+        elif old in refused or old in halves:
             halves[new] = f"moved from {readable(old)}, which is left out"
     return halves
 

@@ -209,3 +209,87 @@ def test_head_never_lacks_what_lies_untracked_unless_it_is_said(
     for name, blob in before.items():
         if name not in head and blob in in_tree:
             assert blob in head.values() or name in said
+
+
+LICENCE = [f"# line {number} of a licence that all files have\n" for number in range(30)]
+CODE = [f"def function_{number}(): return {number}\n" for number in range(40)]
+OTHER = [f"class Other{number}: pass\n" for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a.js", {"a.ts": [*CODE[:35], "let x: number\n"]}),
+        ("a.py", {"lib/b.py": [*CODE, *OTHER]}),
+        ("a.py", {"b1.py": CODE[:20], "b2.py": CODE[20:]}),
+        ("a.py", {"b1.py": CODE[:10], "b2.py": CODE[10:25], "b3.py": [*CODE[25:], *OTHER[:5]]}),
+        ("a.py", {"a/__init__.py": ["from a.b import *\n"], "a/b.py": CODE[:38]}),
+        ("a.py", {"b.py": [*LICENCE, *CODE[5:]]}),
+        ("deploy.yml", {"deploy.yaml": [*CODE[:30], *OTHER[:8]]}),
+    ],
+)
+def test_a_file_whose_lines_went_elsewhere_is_recorded_with_them(
+    repository: RepositoryOnDisk, old: str, new: dict[str, list[str]]
+) -> None:
+    repository.write(old, "".join(CODE))
+    repository.commit(m__py="import a\n")
+    (repository.root / old).unlink()
+    for path, lines in new.items():
+        repository.write(path, "".join(lines))
+    repository.write("m.py", "import b\n")
+    made_of_it = {path for path, lines in new.items() if len(set(lines) & set(CODE)) >= 3}
+    assert checkpoint(repository).created
+    assert paths_in(repository) == {"m.py", *made_of_it}
+
+
+def test_what_only_has_the_same_licence_or_is_a_second_copy_stays_untracked(repository: RepositoryOnDisk) -> None:
+    repository.write("a.py", "".join([*LICENCE, *CODE]))
+    repository.write("k.py", "".join([*LICENCE, *OTHER[:20]]))
+    repository.commit(m__py="import a\n")
+    (repository.root / "a.py").unlink()
+    (repository.root / "k.py").unlink()
+    repository.write("b.py", "".join([*LICENCE, *CODE]))
+    repository.write("copy.py", "".join([*LICENCE, *CODE[:35]]))
+    repository.write("new.py", "".join([*LICENCE, *OTHER[50:60]]))
+    made = checkpoint(repository)
+    assert made.created
+    assert "b.py" in paths_in(repository)
+    assert "copy.py" not in paths_in(repository)
+
+
+def test_no_part_is_recorded_where_another_one_cannot_be(repository: RepositoryOnDisk) -> None:
+    repository.write("a.py", "".join(CODE))
+    repository.git("config", "filter.own.clean", "cat")
+    repository.write(".gitattributes", "b1.py filter=own\n")
+    repository.git("add", ".gitattributes")
+    repository.commit(m__py="import a\n")
+    (repository.root / "a.py").unlink()
+    repository.write("b1.py", "".join(CODE[:20]))
+    repository.write("b2.py", "".join(CODE[20:]))
+    repository.write("m.py", "import b\n")
+    made = checkpoint(repository)
+    assert paths_in(repository) == {".gitattributes", "a.py", "m.py"}
+    assert {each.path for each in made.left_out} == {"a.py", "b1.py", "b2.py"}
+
+
+def test_a_link_where_a_directory_was_goes_with_what_was_in_it(repository: RepositoryOnDisk) -> None:
+    repository.write("d/x.py", "x = 1\n")
+    repository.write("d/y.py", "y = 1\n")
+    repository.commit(m__py="import d\n")
+    (repository.root / "d").rename(repository.root / "real")
+    (repository.root / "d").symlink_to("real")
+    assert not checkpoint(repository).left_out
+    assert paths_in(repository) == {"m.py", "d", "real/x.py", "real/y.py"}
+
+
+def test_a_file_that_was_edited_on_its_way_to_an_ignored_place_stays_recorded(repository: RepositoryOnDisk) -> None:
+    repository.write("a.py", "".join(CODE))
+    repository.write(".gitignore", "kept/\n")
+    repository.git("add", ".gitignore")
+    repository.commit(m__py="import a\n")
+    (repository.root / "a.py").unlink()
+    repository.write("kept/a.py", "".join([*CODE[:30], "more = 1\n"]))
+    repository.write("m.py", "import kept\n")
+    made = checkpoint(repository)
+    assert "a.py" in paths_in(repository)
+    assert [each.path for each in made.left_out] == ["a.py"]
