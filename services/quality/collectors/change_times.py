@@ -6,6 +6,7 @@ at its own time.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ commits_max = 300
 @dataclass(frozen=True)
 class History:
     """The time of each path's last commit among the last ones, the time of the earliest of these, and what has changed
-    since the last commit. `is_complete` unless the clone is shallow."""
+    since the last commit. `is_complete` unless the clone is shallow, or git cannot list what the commits changed."""
 
     times: Mapping[str, float]
     earliest: float
@@ -47,10 +48,10 @@ def history(place: Place, status: Status) -> History | None:
     prefix = prefix_of(place.root, repository)
     chosen = (f"--max-count={commits_max}", "-m", "--first-parent")
     finished = repository.git("log", *chosen, *OPTIONS, "--end-of-options", "HEAD", "--")
-    if finished.ending == "timed out":
-        return None
-    times, earliest = _commit_times(finished.output, prefix)
     changed = {os.fsdecode(change.path).removeprefix(prefix) for change in status.changes}
+    if not finished.ok and finished.ending != "too much output":  # of a partial clone, git may lack the trees
+        return History({}, math.inf, frozenset(changed), is_complete=False)
+    times, earliest = _commit_times(finished.output, prefix)
     is_whole = not is_shallow(repository)
     return History(times, earliest, frozenset(changed), is_whole)
 

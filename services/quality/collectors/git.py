@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from services.kit.errors import ServiceError
@@ -145,7 +145,18 @@ def _history(repository: Repository, now: datetime) -> tuple[int, list[str], str
             committed_at = committed_at or time.isoformat()
             if now - active_within < time <= now:
                 days.add(time.date())
+    if len(subjects) >= commits_max:
+        days |= _days_of_many(repository, now)
     return min(len(days), active_within.days), subjects, committed_at
+
+
+def _days_of_many(repository: Repository, now: datetime) -> set[date]:
+    """The days with a commit out of the last 30, of any number of commits."""
+    since = f"--since={(now - active_within).timestamp():.0f}"
+    finished = repository.git("log", since, "--no-show-signature", "--format=%ct", "--end-of-options", "HEAD", "--")
+    stamps = (int(stamp) for stamp in finished.output.split() if stamp.isdigit())
+    times = (datetime.fromtimestamp(min(stamp, 2**33), UTC) for stamp in stamps)
+    return {time.date() for time in times if now - active_within < time <= now}
 
 
 def _tracked_paths(place: Place, repository: Repository) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -201,16 +202,16 @@ def _take_report(place: Place, file: File, form: Format, content: bytes) -> Take
 
 
 def _committed_at(place: Place, file: File, parsed: Parsed) -> list[datetime]:
-    """When the report was committed, if git has it as it is. Unmeasured where a shallow clone cannot say."""
+    """When the report was committed, if git has it as it is. Unmeasured where this clone cannot say."""
     known = place.history
     if known is None or file.path not in (place.tracked or ()) or file.path in known.changed:
         return []
     if not known.is_complete and not parsed.taken_at:
-        raise Unmeasured("is committed, and this shallow clone does not say since when")
+        raise Unmeasured("is committed, and this shallow or partial clone does not say since when")
     time_s = known.times.get(file.path)
     if time_s is None:
         time_s = last_commit_s(place, file) or known.earliest
-    return [datetime.fromtimestamp(time_s, UTC)]
+    return [datetime.fromtimestamp(time_s, UTC)] if time_s < math.inf else []
 
 
 def with_paths_here(place: Place, parsed: Parsed, base: str = "") -> Parsed:
