@@ -94,13 +94,26 @@ def _share_of_sources(place: Place, reports: Sequence[Parsed]) -> tuple[float, f
 
 
 FORMATS = (
-    Format("coverage.py", ("coverage.json", "coverage-py.json", "coverage-[!fs]*.json"), parse_json),
+    Format(
+        "coverage.py",
+        ("coverage.json", "coverage-py.json", "coverage-[!fs]*.json"),
+        parse_json,
+        but=("coverage-[0-9]*-[0-9]*-[0-9]*.json",),  # what V8 leaves of each process
+    ),
     Format("Istanbul", ("coverage-summary.json", "coverage-final*.json"), parse_json),
     Format("Clover", ("clover.xml", "clover-*.xml", "*-clover.xml"), parse_xml),
     Format("JaCoCo", ("jacoco*.xml", "build/reports/jacoco/*/*.xml", "build/reports/kover/*.xml"), parse_xml),
     Format(
         "Cobertura",
-        ("coverage.xml", "coverage-*.xml", "coverage_*.xml", "*cobertura*.xml", "cov.xml", "*opencover*.xml"),
+        (
+            "coverage.xml",
+            "coverage-*.xml",
+            "coverage_*.xml",
+            "*cobertura*.xml",
+            "cov.xml",
+            "*opencover*.xml",
+            "*-coverage.xml",
+        ),
         parse_xml,
     ),
     Format("lcov", ("lcov.info", "*.lcov", "lcov*.info", "cov*.info", "*-lcov.info"), parse_lcov),
@@ -110,5 +123,9 @@ FORMATS = (
         parse_go,
     ),
     Format("SimpleCov", (".resultset.json",), parse_json),
-    Format("llvm-cov", ("llvm-cov*.json", "cov.json", "gcovr*.json"), parse_json),
+    Format(
+        "llvm-cov",
+        ("llvm-cov*.json", "cov.json", "gcovr*.json", "codecov.json", "xccov*.json", "tarpaulin-report.json"),
+        parse_json,
+    ),
 )

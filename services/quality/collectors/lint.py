@@ -27,6 +27,7 @@ from services.workspace.text import text_of
 
 PYTHON, SCRIPT, TYPESCRIPT = ("python",), ("javascript", "typescript"), ("typescript",)
 _tsc_line = re.compile(r"(?P<path>[^\s(][^(\n]*)\(\d+,\d+\): error TS\d+: ")
+_mypy_line = re.compile(r"(?P<path>[^\s:][^:\n]*):\d+:(?:\d+:)*\s+error: ")
 _tsc_end = re.compile(r"Found \d+ errors?")
 _diagnostic_levels = {"error", "warning"}
 _issue_levels = {"MEDIUM", "HIGH"}
@@ -92,6 +93,15 @@ def parse_mypy_json(place: Place, content: bytes) -> Parsed:
     """`mypy --output json`: one line per message, none where all is in order; notes are not errors."""
     rows = [expect(row, dict) for row in json_lines(content)]
     found = [expect(row.get("file"), str) for row in rows if row.get("severity") == "error"]
+    return _of_sources_here(place, _findings(found, PYTHON))
+
+
+def parse_mypy_text(place: Place, content: bytes) -> Parsed:
+    """What mypy prints: a line for each error, and one at the end that says how many there are."""
+    text = text_of(content)
+    found = [match["path"] for line in text.splitlines() if (match := _mypy_line.match(line))]
+    if not found and "Success: no issues found" not in text:
+        raise Unmeasured("contains no line of mypy")
     return _of_sources_here(place, _findings(found, PYTHON))
 
 
@@ -175,8 +185,9 @@ def parse_golangci(_: Place, content: bytes) -> Parsed:
 
 
 def parse_clippy(_: Place, content: bytes) -> Parsed:
-    """`cargo clippy --message-format json`: compiler messages that are warnings or errors."""
-    found, is_cargo = [], False
+    """`cargo clippy --message-format json`: compiler messages that are warnings or errors, each once: a library's are
+    repeated for its tests."""
+    found, is_cargo = dict[str, str](), False
     for line in text_of(content).splitlines():
         if not line.startswith("{"):
             continue
@@ -185,16 +196,18 @@ def parse_clippy(_: Place, content: bytes) -> Parsed:
         message = _mapping(row.get("message") or {}) if row.get("reason") == "compiler-message" else {}
         spans = message.get("spans")
         if _is_one_of(message.get("level"), _diagnostic_levels) and isinstance(spans, list) and spans:
-            found.append(str(_mapping(spans[0]).get("file_name", "")))
+            identity = repr((message.get("code"), message.get("message"), spans))
+            found[identity] = str(_mapping(spans[0]).get("file_name", ""))
     if not is_cargo:
         raise Unmeasured("contains no line of cargo")
-    return Parsed(len(found), paths=list(dict.fromkeys(found)), languages=("rust",), detail=f"{len(found)} findings")
+    return _findings(list(found.values()), ("rust",))
 
 
 def parse_rubocop(_: Place, content: bytes) -> Parsed:
     """`rubocop --format json`."""
     files = [_mapping(each) for each in expect(expect(read_json(content), dict).get("files"), list)]
-    count = sum(len(expect(each.get("offenses"), list)) for each in files)
+    offenses = [_mapping(row) for each in files for row in expect(each.get("offenses"), list)]
+    count = sum(row.get("corrected") is not True for row in offenses)
     paths = [expect(each.get("path"), str) for each in files]
     return Parsed(count, paths=paths, languages=("ruby",), detail=f"{count} findings")
 
@@ -279,6 +292,7 @@ LINT = (
 TYPES = (
     _json("mypy", parse_mypy_json),
     Format("mypy", ("mypy.xml", "mypy-*.xml", "mypy_*.xml", "junit-mypy.xml"), parse_mypy_junit),
+    Format("mypy", ("mypy.txt", "mypy.log", "mypy-*.txt", "mypy_*.txt"), parse_mypy_text),
     _json("pyright", parse_pyright),
     _json("basedpyright", parse_pyright),
     Format("tsc", ("tsc.txt", "tsc.log", "tsc-*.txt"), parse_tsc),
@@ -305,7 +319,7 @@ AUDITS = (
     _json("govulncheck", forms.parse_govulncheck),
 )
 _unread = re.compile(
-    r"[^/]*(lint|checkstyle|pmd|spotbugs|rubocop|clippy|sonar|stylecop|credo|findings)[^/]*"
+    r"[^/]*(lint|shellcheck|checkstyle|pmd|spotbugs|rubocop|clippy|sonar|stylecop|credo|findings)[^/]*"
     r"\.(txt|log|html|json|xml|ya?ml|csv|md|sarif)",
     re.IGNORECASE,
 )

@@ -252,7 +252,7 @@ def _time_of_stamp(stamp: str) -> datetime | None:
 
 def parse_trx(place: Place, content: bytes) -> Parsed:
     """Visual Studio's `.trx`, as `dotnet test --logger trx` writes it."""
-    ends = Ends()
+    ends, summaries = Ends(), list[str]()
 
     def element(name: str, attributes: Mapping[str, str]) -> None:
         if name == "UnitTestResult":
@@ -261,12 +261,17 @@ def parse_trx(place: Place, content: bytes) -> Parsed:
             ends.add(f"{attributes.get('testId', '')} {attributes.get('testName', len(ends.by_name))}", end)
         elif name == "Times" and (time := own_time(attributes.get("finish"), place.now)):
             ends.times.append(time)
+        elif name == "ResultSummary":
+            summaries.append(attributes.get("outcome", ""))
 
     read_xml(content, element)
+    if TRX_BROKEN & set(summaries) and "failed" not in ends.by_name.values():
+        ends.add("the run", "failed")  # its host crashed, or was ended
     return ends.report(("csharp",))
 
 
 TRX_PASSED = frozenset({"Passed", "PassedButRunAborted", "Warning", "Completed"})
+TRX_BROKEN = frozenset({"Failed", "Aborted", "Error", "Timeout"})
 TRX_NOT_RUN = frozenset({"NotExecuted", "Pending", "Disconnected", "Inconclusive", "NotRunnable", "InProgress"})
 XML_FORMS: Mapping[str, Callable[[Place, bytes], Parsed]] = {
     "test-run": parse_nunit, "test-results": parse_nunit, "assemblies": parse_xunit_net, "assembly": parse_xunit_net,

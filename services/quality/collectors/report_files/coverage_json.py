@@ -1,4 +1,4 @@
-"""Coverage as JSON: coverage.py, Istanbul, SimpleCov, llvm-cov, gcovr and coverlet, told by what is in it."""
+"""Coverage as JSON: coverage.py, Istanbul, SimpleCov, llvm-cov, gcovr, coverlet and others, told by what is in it."""
 
 from __future__ import annotations
 
@@ -116,8 +116,12 @@ def _add_segments(known: dict[int, bool], segments: Sequence[Any]) -> None:
 
 
 def _gcovr(report: Report, _: datetime) -> Parsed:
-    """`gcovr --json`."""
+    """`gcovr --json`, and `--json-summary`, which has totals alone."""
     lines: Lines = {}
+    if "line_total" in report:
+        names = [expect(each, dict).get("filename") for each in expect(report.get("files"), list)]
+        paths = [each for each in names if isinstance(each, str)]
+        return totals(number(report.get("line_covered")), number(report["line_total"]), paths)
     for each in expect(report.get("files"), list):
         known = lines.setdefault(expect(expect(each, dict).get("file", each.get("filename")), str), {})
         for line in expect(each.get("lines") or [], list):
@@ -140,6 +144,50 @@ def _coverlet(report: Report, _: datetime) -> Parsed:
     return by_lines(lines, list(lines))
 
 
+def _codecov(report: Report, _: datetime) -> Parsed:
+    """Codecov's own JSON, of `cargo llvm-cov --codecov`: of each line a count, or how many of its parts ran."""
+    lines: Lines = {}
+    for path, of_file in expect(report.get("coverage"), dict).items():
+        known = lines.setdefault(path, {})
+        for at, count in expect(of_file, dict).items():
+            if count is not None:
+                ran = str(count).lower().partition("/")[0]
+                mark(known, int(at) if at.isdigit() and len(at) < 10 else None, ran not in {"0", "false"})
+    return by_lines(lines, list(lines))
+
+
+def _is_codecov(report: Report) -> bool:
+    files = report.get("coverage")
+    if not isinstance(files, dict) or not files:
+        return False
+    return all(isinstance(each, dict) and all(map(str.isdigit, each)) for each in files.values())
+
+
+def _tarpaulin(report: Report, _: datetime) -> Parsed:
+    """`cargo tarpaulin --out Json`: the parts of each path, and its traces with what they counted."""
+    lines: Lines = {}
+    for each in expect(report.get("files"), list):
+        path = "/".join(str(part).rstrip("/") for part in expect(expect(each, dict).get("path"), list))
+        known = lines.setdefault(path, {})
+        for trace in expect(each.get("traces"), list):
+            counts = expect(expect(trace, dict).get("stats"), dict)
+            mark(known, trace.get("line"), number(counts.get("Line", 0)) > 0)
+    return by_lines(lines, list(lines))
+
+
+def _xccov(report: Report, _: datetime) -> Parsed:
+    """`xcrun xccov view --report --json`: totals, and the files of each target."""
+    targets = [expect(each, dict) for each in expect(report.get("targets") or [], list)]
+    files = [expect(each, dict) for target in targets for each in expect(target.get("files") or [], list)]
+    paths = [expect(each.get("path"), str) for each in files]
+    return totals(number(report.get("coveredLines")), number(report.get("executableLines")), paths)
+
+
+def _has_traces(report: Report) -> bool:
+    files = report.get("files")
+    return isinstance(files, list) and bool(files) and isinstance(files[0], dict) and "traces" in files[0]
+
+
 def _values_have(*names: str) -> Callable[[Report], bool]:
     """Whether all values of an object are objects, of which the first has one of these names."""
 
@@ -155,6 +203,9 @@ _forms: Sequence[tuple[Callable[[Report], bool], Callable[[Report, datetime], Pa
     (lambda report: "data" in report and "llvm" in str(report.get("type")), _llvm),
     (lambda report: any(str(name).startswith("gcovr/") for name in report), _gcovr),
     (lambda report: isinstance(report.get("total"), dict) and "lines" in report["total"], _istanbul_summary),
+    (lambda report: "executableLines" in report and "coveredLines" in report, _xccov),
+    (_has_traces, _tarpaulin),
+    (_is_codecov, _codecov),
     (lambda report: isinstance(report.get("coverage"), dict), _simplecov),
     (lambda report: isinstance(report.get("files"), list) and "metrics" in report, _simplecov_files),
     (_values_have("statementMap", "data"), _istanbul),

@@ -73,7 +73,7 @@ def parse_cobertura(place: Place, content: bytes) -> Parsed:
 
     read_xml(content, element, lambda name, text: sources.append(text.strip()) if name == "source" else None)
     whole = list(filter(None, sources))
-    paths = {path: _below_sources(place, path, whole) for path in lines}
+    paths = _below_sources(place, list(lines), whole)
     located: Lines = {}
     for path, each in lines.items():
         known = located.setdefault(paths[path], {})
@@ -86,9 +86,24 @@ def parse_cobertura(place: Place, content: bytes) -> Parsed:
     return totals(covered, valid, list(located), taken_at)
 
 
-def _below_sources(place: Place, path: str, sources: Sequence[str]) -> str:
-    """Cobertura's file names are relative to one of its `<source>`s, which may be a directory of another machine."""
-    choices = [path, *(f"{source.rstrip('/')}/{path}" for source in sources[:20])]
+def _below_sources(place: Place, names: Sequence[str], sources: Sequence[str]) -> dict[str, str]:
+    """Cobertura's file names are relative to one of its `<source>`s, which may be a directory of another machine.
+
+    Of names that are both here as they are and below the only source, the reading counts that more of the names fit.
+    """
+    is_windows = any("\\" in source for source in sources)
+    directories = [source.replace("\\", "/").rstrip("/") for source in sources[:20]]
+    plain = {name: name.replace("\\", "/") if is_windows else name for name in names}
+    if len(directories) == 1:
+        below = {name: f"{directories[0]}/{path}" for name, path in plain.items()}
+        count = sum(_ends_as_a_file_here(place, path) for path in below.values())
+        if count > sum(path in place.paths for path in plain.values()):
+            return {name: path if _ends_as_a_file_here(place, path) else plain[name] for name, path in below.items()}
+    return {name: _below_a_source(place, path, directories) for name, path in plain.items()}
+
+
+def _below_a_source(place: Place, path: str, directories: Sequence[str]) -> str:
+    choices = [path, *(f"{directory}/{path}" for directory in directories)]
     root = f"{place.root}/"
     here = next((each for each in choices if each.removeprefix(root) in place.paths), "")
     return here or next((each for each in choices[1:] if _ends_as_a_file_here(place, each)), path)

@@ -17,6 +17,7 @@ from services.workspace.text import text_of
 
 PASSED, FAILED = "passed", "failed"
 depth_max = 50
+FIXTURES = frozenset({"SetUp", "TearDown"})
 ENDS: Mapping[str, str] = {
     **dict.fromkeys(("passed", "pass", "success", "succeeded", "ok", "expected", "flaky", "xpassed"), PASSED),
     **dict.fromkeys(
@@ -65,6 +66,8 @@ def parse_nunit(place: Place, content: bytes) -> Parsed:
         if name == "test-case":
             end = attributes.get("result", "") if attributes.get("executed") != "False" else "ignored"
             ends.add(attributes.get("fullname") or attributes.get("name", ""), end)
+        elif name == "test-suite" and attributes.get("result") == "Failed" and attributes.get("site") in FIXTURES:
+            ends.add(f"{attributes.get('site')} of {attributes.get('fullname') or attributes.get('name')}", FAILED)
         elif name == "test-run" and (
             time := own_time(attributes.get("end-time", "").replace("Z", "+00:00"), place.now)
         ):
@@ -81,6 +84,8 @@ def parse_xunit_net(place: Place, content: bytes) -> Parsed:
     def element(name: str, attributes: Mapping[str, str]) -> None:
         if name == "test":
             ends.add(attributes.get("name", ""), attributes.get("result", ""))
+        elif name == "error":  # of the assembly, or of a fixture
+            ends.add(f"{attributes.get('type')} {attributes.get('name')}", FAILED)
         elif name == "assembly":
             stamp = f"{attributes.get('run-date', '')}T{attributes.get('run-time', '')}"
             ends.times += [time] if (time := own_time(stamp, place.now)) else []
@@ -98,16 +103,19 @@ _tap_plan = re.compile(r"1\.\.(\d{1,9})")
 def parse_tap(_: Place, content: bytes) -> Parsed:
     """The Test Anything Protocol: a test that is to do may fail, and one of the plan that is missing did."""
     ends = Ends()
-    planned, found = 0, 0
+    planned, found, is_skipped = 0, 0, False
     for line in text_of(content).splitlines():
         if plan := _tap_plan.match(line):
             planned += int(plan[1])
+            is_skipped |= "skip" in line.lower()
         elif line.startswith("Bail out!"):
             ends.add("bail out", FAILED)
         elif test := _tap.match(line):
             found += 1
             end = "skipped" if test["directive"] else FAILED if test["end"].lower() == "not ok" else PASSED
             ends.add(f"{found} {test['title'].strip()}", end)
+    if not planned and is_skipped:
+        raise NothingRan("skips all of its tests")
     if not planned:
         raise Unmeasured("has no plan of tests")
     if found < planned:
@@ -135,17 +143,25 @@ def parse_results_json(place: Place, content: bytes) -> Parsed:
 
 
 def go_ends(content: bytes) -> Ends:
-    """`go test -json`: events of a test have its name; a package that does not build fails as a whole."""
-    ends = Ends()
+    """`go test -json`: events of a test have its name. A test that did not end has failed, and so has something in a
+    package that failed without a test of it, as one that does not build."""
+    ends, begun, with_failure, broken = Ends(), dict[str, str](), set[str](), set[str]()
     for line in text_of(content).splitlines():
         if not line.startswith("{"):
             continue  # the compiler's output is between the events
         event = expect(read_json(line.encode()), dict)
-        name, action = event.get("Test"), event.get("Action")
-        if name and action in {"pass", "fail", "skip"}:
-            ends.add(f"{event.get('Package', '')}.{name}", action)
-        elif action == "fail" and event.get("FailedBuild"):
-            ends.add(str(event.get("Package", "")), action)
+        package, action = str(event.get("Package", "")), event.get("Action")
+        name = f"{package}.{event['Test']}" if event.get("Test") else ""
+        if name and action == "run":
+            begun[name] = package
+        elif name and action in {"pass", "fail", "skip"}:
+            begun.pop(name, None)
+            ends.add(name, action)
+            with_failure |= {package} if action == "fail" else set()
+        elif not name and action == "fail":
+            broken.add(package)
+    for name in (*begun, *sorted(broken - with_failure - set(begun.values()))):
+        ends.add(name, FAILED)
     return ends
 
 
@@ -185,6 +201,10 @@ def _mocha_ends(report: Mapping[str, Any], place: Place) -> Ends:
         title = str(case.get("fullTitle"))
         end = "pending" if title in pending else FAILED if case.get("err") else PASSED
         ends.add(f"{case.get('file', '')} {title}", end, case.get("file"))
+    titles = {str(expect(row, dict).get("fullTitle")) for row in report["tests"]}
+    for row in expect(report.get("failures") or [], list):
+        if (title := str(expect(row, dict).get("fullTitle"))) not in titles:  # a hook
+            ends.add(title, FAILED, row.get("file"))
     end = str(report["stats"].get("end") or "").replace("Z", "+00:00")
     ends.times += [time] if (time := own_time(end, place.now)) else []
     return ends
@@ -196,6 +216,8 @@ def _playwright_ends(report: Mapping[str, Any], place: Place) -> Ends:
         title = f"{file} {spec.get('title')}"
         for number, row in enumerate(expect(spec.get("tests") or [], list)):
             ends.add(f"{title} {number}", expect(row, dict).get("status"), file)
+    for number, _ in enumerate(expect(report.get("errors") or [], list)):
+        ends.add(f"outside of tests {number}", FAILED)
     start = str(expect(report.get("stats") or {}, dict).get("startTime") or "").replace("Z", "+00:00")
     ends.times += [time] if (time := own_time(start, place.now)) else []
     return ends

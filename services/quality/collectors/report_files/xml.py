@@ -6,12 +6,18 @@ A DOCTYPE alone is allowed, as in Cobertura reports; expat does not fetch it.
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from xml.parsers import expat
 
 from services.quality.collectors.directory import Unmeasured
+from services.workspace.text import text_of
 
+_control = re.compile(
+    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[1-8bcef]|1[0-9a-f])|0*(?:[1-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
+)
 depth_max = 100
 elements_max = 2_000_000
 OnElement: TypeAlias = Callable[[str, Mapping[str, str]], None]
@@ -32,9 +38,17 @@ def read_xml(content: bytes, on_element: OnElement, on_text: Callable[[str, str]
     if on_text:
         parser.CharacterDataHandler = reader.text
     try:
-        parser.Parse(content, True)
+        parser.Parse(_mended(content), True)
     except (expat.ExpatError, ValueError, LookupError) as error:  # also an unknown encoding
         raise Unmeasured("is not valid XML") from error
+
+
+def _mended(content: bytes) -> bytes | str:
+    """XML as tools and shells write it: after an empty line, in UTF-16 whatever it declares, with control characters
+    that a test printed, which XML does not allow."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE)):
+        return text_of(content)
+    return _control.sub(b"?", content.lstrip(b" \t\r\n"))
 
 
 class _Found(Exception):
