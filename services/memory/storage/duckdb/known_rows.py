@@ -47,7 +47,7 @@ def existing_and_new(
     """The same with so many new sequences."""
     keys, prints = _names(written, rows)
     look = _first_look(connection, keys, prints, new)
-    known = _known(connection, written, rows, keys, prints) if look.is_any_known else {}
+    known = _known_rows_of(connection, written, rows, keys, prints) if look.is_any_known else {}
     embedded = _sequences_with_embeddings(connection, [each.sequence for each in known.values()])
     found = {place: known_outcome(each, rows[place], embedded) for place, each in known.items()}
     secret = written.read_secret(look.secret) if look.secret else None
@@ -62,7 +62,7 @@ def known_rows(connection: Connection, written: Rows, rows: Sequence[NewRow]) ->
     """The stored ones of `rows`, by position; Conflict if an id belongs to another memory of the same user."""
     keys, prints = _names(written, rows)
     is_any_known = _first_look(connection, keys, prints, 0).is_any_known
-    return _known(connection, written, rows, keys, prints) if is_any_known else {}
+    return _known_rows_of(connection, written, rows, keys, prints) if is_any_known else {}
 
 
 def _names(written: Rows, rows: Sequence[NewRow]) -> tuple[list[str], list[str]]:
@@ -94,7 +94,7 @@ def _first_look(connection: Connection, keys: Sequence[str], prints: Sequence[st
     )
 
 
-def _known(
+def _known_rows_of(
     connection: Connection, written: Rows, rows: Sequence[NewRow], keys: Sequence[str], prints: Sequence[str]
 ) -> dict[int, Known]:
     by_key = {str(id_key(each.user, each.memory.id)): each for each in _rows_by(connection, written, "key", keys)}
