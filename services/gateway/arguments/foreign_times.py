@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from services.kit.month_names import MONTHS_ABROAD
@@ -78,6 +79,7 @@ _joined = (
     ("vanmiddag", "deze middag"),
     ("vanavond", "deze avond"),
 )
+_parts = frozenset(part for words, _ in _joined for part in words.split())
 _digits = {sign: str(number) for number, sign in enumerate("一二三四五六七八九十", 1)} | {"两": "2", "兩": "2"}
 _chinese_count = re.compile(
     r"[一二两兩三四五六七八九十](?=\s?(?:个?月|か月|ヶ月|天|日|周|週間?|年|小时|時間|分钟|分)前)"
@@ -138,18 +140,25 @@ class ForeignTime(NamedTuple):
 
 def foreign_times(text: str) -> Iterator[ForeignTime]:
     """What may be times in the text, each as long as possible; what they say must still be looked at."""
-    yield from _asian_times(text)
+    if not text.isascii():
+        yield from _asian_times(text)
     text = _elided.sub(lambda found: " " * len(found[0]), text)
     words = list(re.finditer(r"[\w'\u2019.-]*\w", text))
+    known = [_is_known(_plain(each[0])) for each in words]
     first = 0
     while first < len(words):
-        longest = range(min(words_max, len(words) - first), 0, -1)
-        count = next((count for count in longest if _said_in(text, words[first : first + count])), 0)
+        longest = len(list(takewhile(bool, known[first : first + words_max])))
+        count = next((count for count in range(longest, 0, -1) if _said_in(text, words[first : first + count])), 0)
         following = words[first + count] if count and first + count < len(words) else None
         if count and not (following and _plain(following[0]) in _genitives):
             these = words[first : first + count]
             yield ForeignTime(these[0].start(), these[-1].end(), _said_in(text, these))
         first += count or 1
+
+
+def _is_known(word: str) -> bool:
+    """Whether the word may be one of a time's."""
+    return word in _english or word in _parts or word.isdecimal()
 
 
 def _said_in(text: str, words: Sequence[re.Match[str]]) -> str:
