@@ -23,7 +23,7 @@ _decides = "decid|agree|settle|cho[os]s?e|conclu|entsch|beschl|beschloss|vereinb
 def _nouns(plain: str, before: str, after: str, between: int = 2, joined: str = "") -> str:
     """A superlative, at most `between` words of the subject, and a word for what was said; then what may follow."""
     words = rf"(?P<keep>(?:(?!(?:of|in|on|at|for|to|and|or|is|was)\b)[\w'-]+ ){{0,{between}}}?{joined})"
-    return rf"(?<![\w./'-])(?:{before}) {words}(?P<noun>{plain})\b{_ends}|,? (?:{after})\b)"
+    return rf"(?<![\w./'-])(?:{before}) {words}(?P<noun>{plain})\b{_ends}|: |,? (?:{after})\b)"
 
 
 _who = r"(?:we|i|you|they|the \w+|[a-z]+)"
@@ -32,13 +32,19 @@ _say = (
     r"|settled?(?: on)?|choose|chose|wr[io]te|record(?:ed)?|t(?:ell|old)|spoke|speak)"
 )
 _on = "on|about|regarding|concerning|for|with|in|of|to"
+_superlative = r"(?:the |our |my |your )?(?:very )?(?:latest|newest|most recent|last)(?: (?:\d{1,2}|two|three|few))?"
 _newest: tuple[str, ...] = (
     _nouns(
-        r"(?:decision|note|message|memory|memorie|reflection|conversation|discussion|remark|comment|statement|entry|entrie"
-        r"|mention|agreement|conclusion)s?",
-        r"(?:the |our |my |your )?(?:very )?(?:latest|newest|most recent|last)(?: (?:\d{1,2}|two|three|few))?",
-        r"on|about|regarding|concerning|for|with|from|by|to|that|which|where|we|i|you|they|said|saying|mentioning|made"
-        r"|in (?:this|the|our) (?:project|session|conversation)|in project|of (?:the|our) (?:team|board|meeting)",
+        r"(?:decision|note|memory|memorie|reflection|conversation|agreement|conclusion)s?|(?:discussion|mention)s?(?: of)?",
+        _superlative,
+        r"re|on|about|regarding|concerning|for|with|from|by|to|that|which|where|we|i|you|they|said|saying|mentioning|made"
+        r"|in (?:this|the|our) (?:project|session|conversation)|in project|of (?:the|our) (?:team|board|meeting)|(?<=of )[a-z]+",
+    ),
+    _nouns(
+        "(?:message|remark|comment|statement|entry|entrie)s?(?: (?:by|from) [a-z]+(?= (?:on|about)\\b))?",
+        _superlative,
+        "re|on|about|regarding|concerning|that (?:we|i|you|they)|we|i|you|they|mentioning"
+        "|in (?:this|our) (?:project|session|conversation)",
     ),
     r"^(?:so |and )?(?:what(?:'s| is| are)? |tell me |give me |show me |is there |any )?(?:the )?"
     r"(?:latest|newest|most recent)(?: news| word)? (?:on|about|regarding|concerning)\b",
@@ -48,7 +54,12 @@ _newest: tuple[str, ...] = (
     rf"\b{_who} (?:last|most recently) (?P<noun>{_say}){_ends}| (?:{_on})\b)",
     rf"\b(?:did|have|had|has) {_who} (?P<noun>{_say})(?P<keep> (?:(?:on|about) [\w' -]{{1,40}}?)?)\b ?"
     rf"(?:last|most recently){_ends}| (?:{_on})\b)",
-    rf"\b(?:the )?last (?:time|thing|words?)(?: that)? {_who} (?P<noun>{_say})\b",
+    rf"\b(?:the )?(?:very )?(?:last|latest|newest|most recent) (?:time|things?|words?)(?: that)? {_who} (?P<noun>{_say})\b",
+    r"\b(?:the )?(?:latest|newest|most recent) things? (?:on|about|regarding|concerning)\b",
+    r"\b(?:the )?last time (?P<keep>[\w' -]{1,40}?) (?:was|were) (?:mentioned|discussed|decided(?: on)?|talked about|noted)\b",
+    rf"\b(?:was|were) (?P<noun>decided|agreed|said|noted|discussed)(?: on)? (?:last|most recently){_ends}| (?:{_on})\b)",
+    r"\bwhich (?P<noun>decision|note|message|memory|reflection|conversation|discussion)s? (?P<keep>[\w' -]{1,60}?) (?:is|was|are) "
+    r"(?:the )?(?:latest|newest|most recent|last)(?=[\s.?!]*$)",
     _nouns(
         "(?:notiz|nachricht|entscheidung|erinnerung|bemerkung|aussage|diskussion|unterhaltung|reflexion)(?:en)?|beschluss"
         "|beschlüsse|eintrag|einträge|gespräch|gespräche",
@@ -58,6 +69,9 @@ _newest: tuple[str, ...] = (
     ),
     r"\b(?:haben wir|habe ich|hatten wir|wurde) (?P<keep>[\w' -]{0,60}?) ?(?:zuletzt|als letztes) (?P<more>[\w' -]{0,60}?) ?"
     r"(?P<noun>entschieden|beschlossen|gesagt|besprochen|vereinbart|notiert|erwähnt|geredet|gesprochen)\b",
+    r"\bzuletzt (?P<noun>entschieden|beschlossen|vereinbart|besprochen|notiert)\b",
+    r"\bla dernière chose (?:que nous avons|qu'on a) (?P<noun>décidée?|dite?|convenue?|notée?)\b",
+    r"\b(?:lo último que|l'ultima cosa che abbiamo|a última coisa que) (?P<noun>decidimos|dijimos|acordamos|deciso|detto|dissemos)\b",
     r"(?<![\w./'-])(?:derni(?:ère|er)s?) (?P<noun>(?:note|message|décision|souvenir|réflexion|remarque|conversation|discussion"
     rf")s?)\b{_ends}| (?:sur|au sujet|à propos|concernant|de|du|des|que|qui)\b)",
     rf"\b(?P<noun>(?:note|décision|remarque|conversation|discussion)s?|message|souvenir) l[ae]s? plus récente?s?{_ends}"
@@ -87,23 +101,22 @@ _newest: tuple[str, ...] = (
     r"(?<![\w./-])(?:последн\w+|новейш\w+|сам\w+ (?:нов|свеж)\w+) (?P<noun>заметк\w+|сообщени\w+|решени\w+|запис\w+"
     rf"|разговор\w*|обсуждени\w+|воспоминани\w+){_ends}| (?:о|об|про|по|насчет|для|от|что)\b)",
     r"\bмы (?:в последний раз|последним) (?P<noun>решили|сказали|обсуждали|записали)\b",
-    r"(?:最新|最后|最後)的?(?:那?一?[条條个個次项項])?(?P<keep>[^\s的，。？]{0,12}?)的?(?P<noun>笔记|筆記|消息|决定|決定|记录|記錄|讨论|討論)"
-    + _ends
+    r"\bмы (?P<noun>решили|сказали|обсуждали|записали) в последний раз\b",
+    r"(?:最后|最後|上次)(?:我们|我們)?(?:怎么|怎麼)?(?P<noun>决定|決定|说|說|讨论|討論)(?:了|的)?",
+    r"(?:最新的?|最后的?|最後的?|最近的)(?:那?一?[条條个個次项項])?(?P<keep>[^\s的，。？]{0,12}?)的?(?P<noun>笔记|筆記|消息|决定|決定|记录|記錄|讨论|討論)"
+    + r"(?=是|[\s.?!\uff1f\u3002]*$"
     + ")",
     r"(?:最新|最後|直近)の(?P<keep>[^\sはを、。]{0,12}?)の?(?P<noun>メモ|メッセージ|決定|ノート|記録|議論|発言)(?=[はを?？。\s]|$)",
     r"(?:最後|さいご)に(?P<noun>決め|話し|言っ|合意し)(?:た|ました)",
     r"(?:가장 최근의?|최신|마지막) (?P<keep>[\w ]{0,12}?)(?P<noun>메모|메시지|결정|노트|기록|논의|대화)(?=[은는이가를을?\s.]|$)",
 )
-_counted = (
-    r"(?:notes|messages|memories|reflections|entries|decisions|conversations|discussions|mentions|comments|remarks)"
-)
+_having = r"(?: (?:are there|do (?:we|i|you) have|did (?:we|i|you) (?:make|write|store|have)|have (?:we|i|you)))"
+_of = r"about|on|regarding|concerning|mention\w*|nam(?:e|ing)|that (?:mention|name|speak of|contain)|which (?:mention|name|contain)"
 _count: tuple[str, ...] = (
-    rf"\bhow many (?:of (?:the|our|my) )?(?P<keep>(?:[\w'-]+ ){{0,2}}?){_counted}\b{_ends}"
-    r"| (?:about|on|regarding|concerning|that (?:mention|name|speak of|contain)|which (?:mention|name|contain)|mention\w*|nam(?:e|ing)"
-    r"|contain\w*|with|for|say\w*|speak of|do (?:we|i|you) have(?: (?:about|on|for))?|are there(?: (?:about|on|for|that mention))?"
-    r"|did (?:we|i|you) (?:make|write|store)(?: about| on)?|have (?:we|i|you)(?: (?:about|on))?|in (?:this|the|our) project)\b)"
-    r"(?: (?:about|on|for|that mention|mention\w*|nam(?:e|ing)|contain\w*|with|do (?:we|i|you) have(?: (?:about|on|for))?"
-    r"|are there(?: (?:about|on|for))?))*",
+    rf"\bhow many (?:of (?:the|our|my) )?(?P<keep>(?:[\w'-]+ ){{0,2}}?)(?P<noun>notes|memories|reflections|decisions){_having}?"
+    rf"(?: (?:{_of}|for|contain\w*|say\w*|in (?:this|the|our) project)\b|[\s.?!]*$)",
+    r"\bhow many (?:of (?:the|our|my) )?(?P<keep>(?:[\w'-]+ ){0,2}?)(?P<noun>messages|entries|conversations|discussions|mentions"
+    rf"|comments|remarks){_having}?(?: (?:{_of})\b)",
     rf"\bhow (?:many times|often) (?:did|have|has) {_who} {_say}(?: about| on)?\b",
     r"\bhow (?:many times|often) (?:was|were|has|have) (?P<keep>[\w' -]{1,40}?) (?:been )?(?:mentioned|discussed|talked about"
     r"|brought up|decided(?: on)?|noted)\b",

@@ -18,6 +18,7 @@ _IN_OTHER_LANGUAGES = (
     "cosa abbiamo fatto", "che cosa è successo", "qual è la il", "di cosa abbiamo parlato",
     "o que fizemos", "o que aconteceu", "qual é foi a",
     "wat hebben we gedaan", "wat is er gebeurd", "wat was de het",
+    "是什么", "我们了什么", "什么时候", "ことは何ですか",
     "что мы делали сделали", "что случилось произошло было", "какое какая было была",
 )  # fmt: skip
 _WITHOUT_SUBJECT = frozenset(
