@@ -12,11 +12,11 @@ talk talked talking tell thing things told us went work worked working
 """
 _IN_OTHER_LANGUAGES = (
     "was haben wir gemacht", "was ist war passiert geschehen los", "woran haben wir gearbeitet", "was wurde getan",
-    "worüber haben wir gesprochen geredet", "was habe ich gesagt", "die der das den",
+    "worüber haben wir gesprochen geredet", "was habe ich gesagt", "die der das den unsere unser unseren",
     "qu'est-ce que nous avons on a fait", "que s'est-il passé arrivé", "quelle est la le les était", "de quoi avons-nous parlé",
-    "qué hicimos hemos hecho", "qué pasó ha pasado", "cuál es fue la el", "de qué hablamos",
-    "cosa abbiamo fatto", "che cosa è successo", "qual è la il", "di cosa abbiamo parlato",
-    "o que fizemos", "o que aconteceu", "qual é foi a",
+    "qué hicimos hemos hecho", "qué pasó ha pasado", "cuál es fue la el nuestra nuestras nuestro", "de qué hablamos",
+    "cosa abbiamo fatto", "che cosa è successo", "qual è la il nostra nostre", "di cosa abbiamo parlato",
+    "o que fizemos", "o que aconteceu", "qual é foi a nossa nosso",
     "wat hebben we gedaan", "wat is er gebeurd", "wat was de het",
     "是什么", "我们了什么", "什么时候", "ことは何ですか",
     "что мы делали сделали", "что случилось произошло было", "какое какая было была",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from services.gateway.arguments.exact_questions import exact_question
+from services.gateway.arguments.query_periods import Reading, read_query
 from services.gateway.arguments.query_times import READ_MAX_CHARS
+from services.pb import memory_pb2
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,19 @@ def test_a_query_for_a_number_says_of_what(query: str, rest: str) -> None:
     found = exact_question(query)
     assert found
     assert (found.rest, found.is_newest) == (rest, False)
+
+
+def test_a_time_and_the_newest_are_read_of_one_query_each_without_the_other_s_words() -> None:
+    request = memory_pb2.SearchRequest(query="latest gearbox decision last week")
+    read = read_query(request, ZoneInfo("UTC"))
+    assert read.period
+    assert read.exact
+    assert (read.period.words, read.exact.words) == ("last week", "latest gearbox decision")
+    assert (request.exact.rest, request.exact.is_newest, request.exact.of_decisions) == ("gearbox", True, True)
+    assert request.period.rest == "latest gearbox decision"
+    plain = memory_pb2.SearchRequest(query="the last row of the table")
+    assert read_query(plain, ZoneInfo("UTC")) == Reading()
+    assert not plain.HasField("exact")
 
 
 @pytest.mark.parametrize(

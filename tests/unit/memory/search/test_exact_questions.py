@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.memory.domain.deletion_log import Removing
-from services.memory.domain.queries import CountedBy, ExactQuestion, Filter, Query, Results, Sort
+from services.memory.domain.queries import CountedBy, ExactQuestion, Filter, Period, Query, Results, Sort
 from services.memory.search.explanation import explain
 from services.memory.search.result_list import unpack
 from tests.fuzz.budget import tried
@@ -125,6 +125,22 @@ async def test_where_the_rest_finds_nothing_its_words_are_words_like_others(serv
     answer = await service.search(newest("latest note of the zebra", "of the zebra"))
     assert answer.newest_first == 0
     assert "piano" in (answer.found[0] if answer.found else answer.nearest).memory.content  # type: ignore[union-attr]
+
+
+async def test_the_newest_of_a_time_is_of_then_where_something_was_said_then(service: Service) -> None:
+    for day, text in enumerate(GEARBOX):
+        await service.remember(noted(text, MARCH + timedelta(days=day)))
+    then = Period(MARCH - timedelta(hours=1), MARCH + timedelta(days=1, hours=1), "latest note about the gearbox")
+    query = newest("latest note last week about the gearbox", "about the gearbox", period=then)
+    answer = await service.search(query)
+    assert first(answer) == [GEARBOX[1], GEARBOX[0]]
+    assert (answer.in_period, answer.matching) == (True, 2)
+    bare = await service.search(newest("latest note last week", "", period=then))
+    assert [each.memory.content for each in bare.found] == [GEARBOX[1], GEARBOX[0]]
+    assert (bare.in_period, bare.newest_first, bare.counted_by) == (True, 2, CountedBy.FILTER)
+    never = replace(then, since=MARCH - timedelta(days=9), until=MARCH - timedelta(days=8))
+    elsewhere = await service.search(replace(query, period=never))
+    assert (elsewhere.in_period, first(elsewhere)) == (False, GEARBOX[::-1])
 
 
 async def test_pages_and_the_shared_cache_keep_the_order(service: Service) -> None:
